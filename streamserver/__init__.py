@@ -1,0 +1,24 @@
+"""A streaming HTTP/1.1 server in pure Python, on raw asyncio and h11.
+
+Everything a handler needs is exported here; ``streamserver.wire`` and ``streamserver.server``
+are the parts to read to learn how streaming works.
+"""
+
+from streamserver.kit.events import EventStream
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response, TextStream
+from streamserver.kit.stream import Stream
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.sse import Event
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Event",
+    "EventStream",
+    "HTTPError",
+    "Request",
+    "Response",
+    "Stream",
+    "TextStream",
+]

@@ -1,0 +1,1 @@
+"""What a handler uses: requests, responses, streams, events, files, routes."""

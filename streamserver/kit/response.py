@@ -1,0 +1,87 @@
+"""A response, as a handler makes it (after the Fetch standard's ``Response``)."""
+
+import json
+from collections.abc import AsyncIterable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from streamserver.server.answer import Endless, FileRegion, PushBody
+from streamserver.wire.fields import Headers, Pairs
+
+if TYPE_CHECKING:
+    from streamserver.kit.request import Request
+
+Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | FileRegion
+HeadersInit: TypeAlias = Mapping[str, str] | Pairs | None
+
+
+def encode_piece(piece: str | bytes) -> bytes:
+    """A piece of a stream as bytes: text as UTF-8."""
+    return piece.encode() if isinstance(piece, str) else piece
+
+
+class Response:
+    """``body`` is bytes, text (sent as UTF-8), an async iterable of either, a ``Stream`` or a
+    file. The engine frames it; set neither Transfer-Encoding nor, save for a stream whose
+    length you know, Content-Length.
+
+    TypeError for any other body, ValueError for a status outside 200 to 999.
+    """
+
+    __slots__ = ("body", "encode", "endless", "headers", "status")
+
+    def __init__(self, body: Body = b"", status: int = 200, headers: HeadersInit = None) -> None:
+        if not 200 <= status <= 999:
+            raise ValueError(f"a response's status is 200 to 999, not {status!r}")
+        self.status = status
+        self.headers = Headers(headers)
+        self.encode: Callable[[Any], bytes] | None = None
+        self.endless: Endless | None = None
+        if isinstance(body, str):
+            self._default_type("text/plain; charset=utf-8")
+            body = body.encode()
+        elif not isinstance(body, bytes):
+            self.encode = encode_piece
+        self.body: Any = body
+
+    def _default_type(self, content_type: str) -> None:
+        if "content-type" not in self.headers:
+            self.headers.append("content-type", content_type)
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: HeadersInit = None) -> "Response":
+        """``value`` as JSON in UTF-8. TypeError for what JSON cannot say."""
+        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        response = Response(body, status, headers)
+        response._default_type("application/json")
+        return response
+
+    def for_request(self, request: "Request") -> "Response":
+        """What to send to this very request: here itself; a file looks at its range."""
+        return self
+
+
+class TextStream(Response):
+    """Text as it comes into being, from an async iterable of str (or a ``Stream``).
+
+    A piece is encoded whole, so a character is never cut; bytes are refused, since nobody
+    could promise that of them.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, chunks: AsyncIterable[str] | PushBody, status: int = 200, headers: HeadersInit = None
+    ) -> None:
+        super().__init__(chunks, status, headers)
+        self._default_type("text/plain; charset=utf-8")
+        if "cache-control" not in self.headers:
+            self.headers.append("cache-control", "no-cache, no-transform")
+        if "x-accel-buffering" not in self.headers:
+            self.headers.append("x-accel-buffering", "no")
+        self.encode = _encode_text
+
+
+def _encode_text(piece: object) -> bytes:
+    if not isinstance(piece, str):
+        raise TypeError(f"a TextStream takes str, not {type(piece).__name__}")
+    return piece.encode()

@@ -1,0 +1,109 @@
+"""The push stream: a body written from outside, whenever there is something to send.
+
+The words are those of the WHATWG Streams standard's ReadableStreamDefaultController: a
+producer calls ``enqueue``, ``close`` or ``error``, and looks at ``desired_size`` to see
+whether the reader keeps up. Between ``enqueue`` and the socket there is no task and no
+queue; only what is enqueued before the head is sent waits here for it.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from streamserver.server.exchange import Exchange
+from streamserver.server.writer import HIGH_WATER
+
+Hook = Callable[[], object]
+
+
+class Stream:
+    """A body to be pushed: ``Response(stream)``, ``EventStream(stream)``, ``TextStream(stream)``.
+
+    ``on_drain`` is called when the client has room again after ``desired_size`` was zero or
+    less; ``on_cancel`` once, when nobody will read any more. Both are plain functions.
+    A stream is the body of one response. Use it in the thread of its event loop.
+    """
+
+    __slots__ = ("_encode", "_end", "_ended", "_exchange", "_waiting", "on_cancel", "on_drain")
+
+    def __init__(self, *, on_drain: Hook | None = None, on_cancel: Hook | None = None) -> None:
+        self.on_drain = on_drain
+        self.on_cancel = on_cancel
+        self._exchange: Exchange | None = None
+        self._encode: Callable[[Any], bytes] | None = None
+        self._waiting: list[Any] | None = None
+        self._ended = ""
+        self._end: BaseException | None = None
+
+    @property
+    def desired_size(self) -> int:
+        """Bytes the client has room for; zero or less: wait for ``on_drain``. 0 once ended."""
+        if self._ended:
+            return 0
+        return HIGH_WATER if self._exchange is None else self._exchange.desired_size
+
+    def enqueue(self, chunk: Any) -> None:
+        """Send a chunk: bytes or str, an ``Event`` where the stream is one of events.
+
+        RuntimeError after ``close`` or ``error``, ConnectionResetError when the reader has
+        gone; whatever the chunk's encoding raises.
+        """
+        if self._ended:
+            raise (ConnectionResetError if self._ended == "cancelled" else RuntimeError)(
+                f"the stream is {self._ended}: nothing can be enqueued"
+            )
+        if self._exchange is not None:
+            self._exchange.write(chunk if self._encode is None else self._encode(chunk))
+        elif self._waiting is None:
+            self._waiting = [chunk]
+        else:
+            self._waiting.append(chunk)
+
+    def close(self) -> None:
+        """The body is whole: everything was enqueued. RuntimeError if it has ended before."""
+        self._finish("closed")
+        if self._exchange is not None:
+            self._exchange.end()
+
+    def error(self, error: BaseException) -> None:
+        """The producer failed: the client is cut off, so that it can tell.
+
+        RuntimeError if the stream was closed or failed before.
+        """
+        self._finish("errored")
+        self._end = error
+        if self._exchange is not None:
+            self._exchange.fail(error)
+
+    def _finish(self, how: str) -> None:
+        if self._ended and self._ended != "cancelled":
+            raise RuntimeError(f"the stream is {self._ended} already")
+        self._ended = self._ended or how
+
+    # What the engine calls
+
+    def attach(self, exchange: Exchange, encode: Callable[[Any], bytes] | None) -> None:
+        """The stream is the body of ``exchange`` from now on (for the engine)."""
+        if self._exchange is not None:
+            raise RuntimeError("a stream is the body of one response")
+        self._exchange = exchange
+        self._encode = encode
+        waiting, self._waiting = self._waiting or (), None
+        for chunk in waiting:
+            exchange.write(chunk if encode is None else encode(chunk))
+        if self._end is not None:
+            exchange.fail(self._end)
+        elif self._ended == "closed":
+            exchange.end()
+
+    def drained(self) -> None:
+        """The client has room again (for the engine)."""
+        if self.on_drain is not None and not self._ended:
+            self.on_drain()
+
+    def cancelled(self) -> None:
+        """Nobody reads any more (for the engine)."""
+        if not self._ended:
+            self._ended = "cancelled"
+            self._waiting = None
+            if self.on_cancel is not None:
+                self.on_cancel()

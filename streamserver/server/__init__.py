@@ -1,0 +1,1 @@
+"""The engine: connections, exchanges, deadlines, listeners and workers."""

@@ -1,0 +1,156 @@
+"""A request body, read as it arrives.
+
+The connection feeds bytes in, the handler takes pieces out, and no more than a window of
+them waits in between: beyond it the transport is paused, and TCP tells the client. The
+limit counts what the handler takes, so a route may raise it until it begins to read.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from streamserver.wire.chunked import Decoder, End
+from streamserver.wire.heads import CHUNKED, RequestHead
+from streamserver.wire.problem import HTTPError
+
+if TYPE_CHECKING:
+    from streamserver.server.connection import Connection
+
+WINDOW = 64 * 1024
+"""Bytes that may wait for the handler: the size of asyncio's own write buffer."""
+
+
+class RequestBody:
+    """The pieces of one request's body; iterate over it once.
+
+    Raises HTTPError: 400 malformed or cut short, 408 when the client falls silent, 413
+    beyond ``limit``. ``limit`` is in bytes; None is no limit.
+    """
+
+    __slots__ = (
+        "_buffered",
+        "_connection",
+        "_declared",
+        "_decoder",
+        "_parts",
+        "_remaining",
+        "_taken",
+        "_waiter",
+        "complete",
+        "error",
+        "expects_continue",
+        "limit",
+        "trailers",
+    )
+
+    def __init__(self, connection: "Connection", head: RequestHead) -> None:
+        self._connection = connection
+        self._decoder = Decoder() if head.length == CHUNKED else None
+        self._declared = self._remaining = max(head.length, 0)
+        self._parts: deque[bytes] = deque()
+        self._buffered = 0
+        self._taken = 0
+        self._waiter: asyncio.Future[None] | None = None
+        self.error: Exception | None = None
+        self.complete = False
+        self.expects_continue = head.expects_continue
+        self.limit: int | None = connection.shared.settings.max_body
+        self.trailers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def is_short(self) -> bool:
+        """Whether so little is left that reading it away is cheaper than a new connection."""
+        return self.complete or (
+            self.error is None
+            and not self.expects_continue
+            and (self._decoder is not None or self._remaining <= WINDOW)
+        )
+
+    def feed(self, data: bytes) -> bytes:
+        """Take in what the client sent; what follows the body is given back."""
+        rest = b""
+        if self._decoder is not None:
+            try:
+                parts = self._decoder.feed(data)
+            except HTTPError as error:
+                self.fail(error)
+                return b""
+            if parts and isinstance(parts[-1], End):
+                end = parts.pop()
+                assert isinstance(end, End)
+                rest, self.trailers, self.complete = end.rest, end.trailers, True
+            # One piece per read: a body of one-byte chunks must not become as many objects.
+            self._add(b"".join([part for part in parts if isinstance(part, bytes)]))
+        else:
+            if len(data) > self._remaining:
+                data, rest = data[: self._remaining], data[self._remaining :]
+            self._remaining -= len(data)
+            self.complete = not self._remaining
+            self._add(data)
+        return rest
+
+    def fail(self, error: Exception) -> None:
+        """The body will never be whole; the reader is told once it has the pieces so far."""
+        if self.error is None and not self.complete:
+            self.error = error
+            self._wake()
+
+    def discard(self) -> None:
+        """Nobody will read it: let go of what waits."""
+        self._parts.clear()
+        self._buffered = 0
+        self._connection.resume_reading()
+
+    def __aiter__(self) -> "RequestBody":
+        return self
+
+    async def __anext__(self) -> bytes:
+        while not self._parts:
+            if self.error is not None:
+                raise self.error
+            if self.complete:
+                raise StopAsyncIteration
+            self._refuse_too_large()
+            await self._wait()
+        part = self._parts.popleft()
+        self._taken += len(part)
+        self._refuse_too_large()
+        before = self._buffered
+        self._buffered -= len(part)
+        if before > WINDOW >= self._buffered:
+            self._connection.resume_reading()
+        return part
+
+    def _refuse_too_large(self) -> None:
+        if self.limit is not None and max(self._taken, self._declared) > self.limit:
+            error = HTTPError(413, f"the request body is larger than {self.limit} bytes")
+            self.fail(error)
+            raise error
+
+    def _add(self, part: bytes) -> None:
+        self.expects_continue = False
+        if part:
+            self._parts.append(part)
+            self._buffered += len(part)
+            if self._buffered > WINDOW:
+                self._connection.pause_reading()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _wait(self) -> None:
+        if self._waiter is not None:
+            raise RuntimeError("a request body has one reader at a time")
+        connection = self._connection
+        if self.expects_continue:
+            self.expects_continue = False
+            connection.invite_body()
+        self._waiter = connection.loop.create_future()
+        connection.shared.body_deadlines.start(self)
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+            connection.shared.body_deadlines.stop(self)

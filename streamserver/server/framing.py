@@ -1,0 +1,103 @@
+"""Which head goes before a body, and how the client learns where the body ends."""
+
+from enum import Enum
+from typing import NamedTuple
+
+from streamserver.server.answer import Answer, FileRegion
+from streamserver.wire.heads import Fields, RequestHead, is_bodiless, response_head
+
+
+class Framing(Enum):
+    """How a response's end is told (RFC 9112, section 6.3)."""
+
+    NONE = "none"
+    """There is no body, whatever the fields say."""
+    LENGTH = "length"
+    """By Content-Length."""
+    CHUNKED = "chunked"
+    """By the last-chunk."""
+    CLOSE = "close"
+    """By the end of the connection: all that HTTP/1.0 has for a stream."""
+
+
+class Framed(NamedTuple):
+    """A head ready to be sent, and what follows it."""
+
+    head: bytes
+    framing: Framing
+    length: int
+    keep_alive: bool
+
+
+_ENGINES = frozenset(("connection", "content-length", "date", "transfer-encoding"))
+
+
+def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> Framed:
+    """Write the head of ``answer``.
+
+    ValueError for a status that cannot be final, for fields that would break the message,
+    and for a Content-Length that contradicts the body.
+    """
+    status = answer.status
+    if status < 200:
+        raise ValueError(f"a final status is 200 or more, not {status}")
+    own: Fields = [("date", date)]
+    given: Fields = answer.headers.items()
+    declared = None
+    if any([name in _ENGINES for name, _ in given]):
+        given, declared, wants_close = _take_ours(given, own)
+        keep_alive = keep_alive and not wants_close
+    bodiless = is_bodiless(request.method, status)
+    length = _length(answer.body, declared, bodiless)
+    if bodiless:
+        framing = Framing.NONE
+    elif length is not None:
+        framing = Framing.LENGTH
+    else:
+        framing = Framing.CHUNKED if request.minor else Framing.CLOSE
+    if length is not None and status != 204 and (status != 304 or declared is not None):
+        own.append(("content-length", str(length)))
+    elif framing is Framing.CHUNKED:
+        own.append(("transfer-encoding", "chunked"))
+    keep_alive = keep_alive and framing is not Framing.CLOSE
+    if not keep_alive:
+        own.append(("connection", "close"))
+    elif not request.minor:
+        own.append(("connection", "keep-alive"))
+    return Framed(response_head(status, given + own), framing, length or 0, keep_alive)
+
+
+def _take_ours(given: Fields, own: Fields) -> tuple[Fields, str | None, bool]:
+    """Take out of the handler's fields those that the engine writes itself."""
+    declared = None
+    wants_close = False
+    others: Fields = []
+    for name, value in given:
+        if name == "content-length":
+            declared = value
+        elif name == "connection":
+            wants_close = "close" in value.lower()
+        elif name == "date":
+            own[0] = (name, value)
+        elif name == "transfer-encoding":
+            raise ValueError("Transfer-Encoding is the engine's: leave it out of the headers")
+        else:
+            others.append((name, value))
+    return others, declared, wants_close
+
+
+def _length(body: object, declared: str | None, bodiless: bool) -> int | None:
+    """Bytes of the body, or None while nobody knows."""
+    if declared is not None and not (declared.isascii() and declared.isdigit()):
+        raise ValueError(f"Content-Length must be decimal digits, not {declared!r}")
+    if isinstance(body, bytes):
+        known = len(body)
+    elif isinstance(body, FileRegion):
+        known = body.count
+    else:
+        return None if declared is None else int(declared)
+    if declared is None or int(declared) == known:
+        return known
+    if bodiless:
+        return int(declared)
+    raise ValueError(f"Content-Length is {declared}, but the body has {known} bytes")

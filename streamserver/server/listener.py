@@ -1,0 +1,88 @@
+"""Listen, admit, drain, stop.
+
+Stopping has three steps: accept nobody; let everything that is open end as well as it can;
+cut what is left when the grace period is over. Nothing polls: the last connection to close
+wakes whoever waits for it.
+"""
+
+import asyncio
+import socket
+import ssl as tls
+
+from streamserver.server.connection import Connection
+from streamserver.server.outcome import Outcome
+from streamserver.server.settings import Settings
+from streamserver.server.shared import Handler, Observer, Shared
+
+BACKLOG = 1024
+"""Connections that the kernel may hold until they are accepted."""
+
+
+class Listener:
+    """A server on one socket: ``handler`` answers, ``observer`` is told of each exchange.
+
+    Create it inside a running event loop.
+    """
+
+    def __init__(
+        self, handler: Handler, settings: Settings | None = None, observer: Observer | None = None
+    ) -> None:
+        self.settings = settings or Settings()
+        loop = asyncio.get_running_loop()
+        self._shared = Shared(handler, self.settings, observer, loop)
+        self._server: asyncio.AbstractServer | None = None
+        self.url = ""
+
+    @property
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._shared.connections)
+
+    async def start(self, *, sock: socket.socket, ssl: tls.SSLContext | None = None) -> None:
+        """Accept connections on a bound ``sock``. OSError when the kernel will not listen."""
+        loop = self._shared.loop
+        self.url = _url(sock, ssl is not None)
+        timeout = self.settings.head_timeout if ssl is not None else None
+        create = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
+        self._server = await create(
+            lambda: Connection(self._shared),
+            sock=sock,
+            ssl=ssl,
+            backlog=BACKLOG,
+            ssl_handshake_timeout=timeout,
+        )
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Drain, and cut what is left after ``grace`` seconds (default: the settings')."""
+        shared = self._shared
+        if self._server is not None:
+            self._server.close()
+        shared.draining = True
+        for connection in list(shared.connections):
+            connection.drain()
+        await self._until_empty(self.settings.grace if grace is None else grace)
+        self.abort()
+        await self._until_empty(1.0)
+        shared.close()
+
+    def abort(self) -> None:
+        """Cut every connection now."""
+        if self._server is not None:
+            self._server.close()
+        for connection in list(self._shared.connections):
+            if connection.exchange is not None:
+                connection.exchange.abandon(Outcome.DRAINED)
+            connection.cut(reset=True)
+
+    async def _until_empty(self, seconds: float) -> None:
+        shared = self._shared
+        if shared.connections:
+            shared.emptied = shared.loop.create_future()
+            await asyncio.wait([shared.emptied], timeout=seconds)
+
+
+def _url(sock: socket.socket, secure: bool) -> str:
+    if sock.family == socket.AF_UNIX:
+        return f"unix:{sock.getsockname()}"
+    host, port = sock.getsockname()[:2]
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

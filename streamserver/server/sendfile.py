@@ -1,0 +1,83 @@
+"""A file to a socket, without its bytes ever passing through Python.
+
+``sendfile`` is called on the transport's own socket, once everything that the transport has
+buffered is out. The loop refuses to watch a descriptor that a transport owns, so a duplicate
+of it is watched. This works the same on asyncio and on uvloop, which has no sendfile.
+TLS encrypts in user space, so there the file is read and written in slices.
+"""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from streamserver.server.answer import FileRegion
+
+if TYPE_CHECKING:
+    from streamserver.server.exchange import Exchange
+
+SLICE = 1024 * 1024
+"""Bytes per call: large enough that calls don't matter, small enough to let others run."""
+
+
+async def send_file(exchange: "Exchange", region: FileRegion) -> None:
+    """Send the region as the body of ``exchange``, whose head is written.
+
+    OSError when the file cannot be read; a file that has become shorter ends early, and the
+    exchange finds out by its Content-Length. The connection's write deadline holds.
+    """
+    connection = exchange.connection
+    if connection.transport.get_extra_info("sslcontext") is not None:
+        return await _send_slices(exchange, region)
+    await connection.flushed()
+    out = os.dup(connection.transport.get_extra_info("socket").fileno())
+    try:
+        await _send_natively(exchange, region, out)
+    finally:
+        connection.loop.remove_writer(out)
+        os.close(out)
+
+
+async def _send_natively(exchange: "Exchange", region: FileRegion, out: int) -> None:
+    source = region.file.fileno()
+    offset, end = region.offset, region.offset + region.count
+    while offset < end:
+        try:
+            sent = os.sendfile(out, source, offset, min(SLICE, end - offset))
+        except BlockingIOError:
+            await _writable(exchange, out)
+            continue
+        if not sent:
+            return
+        offset += sent
+        exchange.sent(sent)
+        await asyncio.sleep(0)
+
+
+async def _writable(exchange: "Exchange", out: int) -> None:
+    """Wait until the client has taken something, or the write deadline cancels us."""
+    connection = exchange.connection
+    waiter = connection.loop.create_future()
+    connection.loop.add_writer(out, _wake, waiter)
+    connection.shared.write_deadlines.start(connection)
+    try:
+        await waiter
+    finally:
+        connection.shared.write_deadlines.stop(connection)
+        connection.loop.remove_writer(out)
+
+
+def _wake(waiter: "asyncio.Future[None]") -> None:
+    if not waiter.done():
+        waiter.set_result(None)
+
+
+async def _send_slices(exchange: "Exchange", region: FileRegion) -> None:
+    offset, end = region.offset, region.offset + region.count
+    while offset < end:
+        data = os.pread(region.file.fileno(), min(SLICE // 4, end - offset), offset)
+        if not data:
+            return
+        offset += len(data)
+        exchange.write(data)
+        if exchange.connection.paused:
+            await exchange.connection.drained()

@@ -1,0 +1,119 @@
+"""What all connections of a listener share: the handler, the limits, the deadlines."""
+
+import asyncio
+import resource
+import time
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from streamserver.server.answer import Answer
+from streamserver.server.body import RequestBody
+from streamserver.server.deadlines import Deadlines
+from streamserver.server.exchange import Exchange
+from streamserver.server.settings import Settings
+from streamserver.wire.fields import http_date
+from streamserver.wire.problem import HTTPError
+
+if TYPE_CHECKING:
+    from streamserver.server.connection import Connection
+
+Handler = Callable[[Exchange], Awaitable[Answer]]
+"""What the engine is given: called once for each request, its answer sent to the client."""
+
+Observer = Callable[[Exchange], None]
+"""Told of each exchange once, when it has ended; must not raise or block."""
+
+
+class Shared:
+    """One of it per listener. A queue of deadlines for each kind of wait."""
+
+    def __init__(
+        self,
+        handler: Handler,
+        settings: Settings,
+        observer: Observer | None,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        self.handler = handler
+        self.settings = settings
+        self.observer = observer
+        self.loop = loop
+        self.draining = False
+        self.connections: set[Connection] = set()
+        self.emptied: asyncio.Future[None] | None = None
+        self._room = settings.max_connections or _room_by_descriptors()
+
+        def kind(seconds: float, expire: "Callable[[Connection], None]") -> "Deadlines[Connection]":
+            return Deadlines(loop, seconds, expire)
+
+        self.head_deadlines = kind(settings.head_timeout, lambda one: one.head_is_late())
+        self.idle_deadlines = kind(settings.keep_alive, lambda one: one.close())
+        self.write_deadlines = kind(settings.write_timeout, lambda one: one.write_is_late())
+        self.linger_deadlines = kind(settings.linger, lambda one: one.close())
+        self._of_connections = (
+            self.head_deadlines,
+            self.idle_deadlines,
+            self.write_deadlines,
+            self.linger_deadlines,
+        )
+        self.body_deadlines: Deadlines[RequestBody] = Deadlines(
+            loop, settings.body_timeout, _body_is_late
+        )
+        self.stream_deadlines: Deadlines[Exchange] = Deadlines(
+            loop, settings.max_stream, Exchange.expire
+        )
+        self._beats: dict[float, Deadlines[Exchange]] = {}
+        self._second = 0
+        self._date = ""
+
+    def has_room(self) -> bool:
+        """Whether the connection that was added last is one too many."""
+        return len(self.connections) <= self._room
+
+    def forget(self, connection: "Connection") -> None:
+        """The connection is closed."""
+        self.connections.discard(connection)
+        for deadlines in self._of_connections:
+            deadlines.stop(connection)
+        if not self.connections and self.emptied is not None and not self.emptied.done():
+            self.emptied.set_result(None)
+
+    def date(self) -> str:
+        """The Date of an answer that begins now (RFC 9110, section 6.6.1)."""
+        now = int(time.time())
+        if now != self._second:
+            self._second = now
+            self._date = http_date(now)
+        return self._date
+
+    def beats(self, interval: float | None) -> Deadlines[Exchange]:
+        """The heartbeats of one interval; None means the one that the settings name.
+
+        Looking twice in an interval whether a stream was silent bounds its silence by the
+        interval, without a clock read for each piece.
+        """
+        seconds = self.settings.heartbeat if interval is None else interval
+        if seconds not in self._beats:
+            self._beats[seconds] = Deadlines(self.loop, seconds / 2, Exchange.beat)
+        return self._beats[seconds]
+
+    def close(self) -> None:
+        """Forget every deadline."""
+        for connections in self._of_connections:
+            connections.close()
+        self.body_deadlines.close()
+        for exchanges in (self.stream_deadlines, *self._beats.values()):
+            exchanges.close()
+
+
+_RESERVE = 256
+"""Descriptors kept back for listeners, files, logs, upstreams and refusals on their way."""
+
+
+def _room_by_descriptors() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 1_000_000 if soft == resource.RLIM_INFINITY else max(16, soft - _RESERVE)
+
+
+def _body_is_late(body: RequestBody) -> None:
+    body.fail(HTTPError(408, "the rest of the request body did not come in time"))

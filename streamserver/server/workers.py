@@ -1,0 +1,175 @@
+"""Several processes on one address, each replaced when it dies.
+
+The supervisor owns the listening sockets and serves nothing itself. Every worker is a fresh
+process of the same command line that inherits one socket, so a replacement takes over the
+accept queue of the one that died, and no connection that waited there is lost. Fresh, not
+forked: a copy of a process with threads or open connections in it is a copy of trouble.
+
+A socket pair ties each worker to its supervisor. The worker writes its URL there once it
+listens; and whichever side dies, however it dies, the other reads the end of it. So workers
+never outlive a supervisor that was killed, on any system.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+from asyncio.subprocess import Process
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+logger = logging.getLogger("streamserver")
+
+VARIABLE = "STREAMSERVER_INHERITED"
+"""The environment variable that makes a process a worker."""
+
+MARGIN = 5.0
+"""Seconds that a worker gets beyond its grace period, before it is killed."""
+
+
+def inherit(text: str) -> tuple[socket.socket, socket.socket]:
+    """For a worker: its listening socket and its lifeline, from the text of `VARIABLE`."""
+    listening, lifeline = (socket.socket(fileno=int(number)) for number in text.split())
+    # Else a program that the app starts could keep the port when we are long gone.
+    for sock in (listening, lifeline):
+        sock.set_inheritable(False)
+    return listening, lifeline
+
+
+async def report(lifeline: socket.socket, url: str) -> None:
+    """For a worker: tell the supervisor that it listens, then wait until the supervisor is gone."""
+    loop = asyncio.get_running_loop()
+    lifeline.setblocking(False)
+    with contextlib.suppress(ConnectionError):
+        await loop.sock_sendall(lifeline, url.encode())
+        await loop.sock_recv(lifeline, 1)
+
+
+@dataclass(slots=True)
+class Backoff:
+    """How many seconds to wait before a worker is started again.
+
+    None the first time; then `first`, doubled up to `bound`, for as long as workers die before
+    they are `calm` seconds old. One crash costs nothing, a broken machine is not set on fire.
+    """
+
+    first: float = 0.25
+    bound: float = 8.0
+    calm: float = 10.0
+    _next: float = 0.0
+
+    def delay(self, lived: float) -> float:
+        """The wait after a worker that lived this many seconds."""
+        if lived >= self.calm:
+            self._next = 0.0
+        delay = self._next
+        self._next = min(max(self.first, 2 * delay), self.bound)
+        return delay
+
+
+class Supervisor:
+    """Keeps one worker alive for each socket.
+
+    `command` starts a worker, in `environment` and one variable more. `announce` is called once
+    with the URL, when all workers have said that they listen. Workers have `grace` seconds to
+    drain when asked to stop.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        sockets: Sequence[socket.socket],
+        *,
+        grace: float,
+        announce: Callable[[str], None],
+    ) -> None:
+        self._command = command
+        self._environment = environment
+        self._sockets = sockets
+        self._grace = grace
+        self._announce = announce
+        self._starting = set(range(len(sockets)))
+        self._alive: set[Process] = set()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start the workers; return when all have ended after `stop`."""
+        async with asyncio.TaskGroup() as slots:
+            for slot in range(len(self._sockets)):
+                slots.create_task(self._keep_alive(slot))
+
+    def stop(self) -> None:
+        """Ask the workers to drain; called again, or when they take too long, kill them."""
+        if self._stopping.is_set():
+            self._send(signal.SIGKILL)
+            return
+        self._stopping.set()
+        # As long as we hold them, the kernel would go on to queue connections nobody will accept.
+        for sock in self._sockets:
+            sock.close()
+        self._send(signal.SIGTERM)
+        loop = asyncio.get_running_loop()
+        loop.call_later(self._grace + MARGIN, self._send, signal.SIGKILL)
+
+    def _send(self, number: signal.Signals) -> None:
+        for process in self._alive:
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+
+    async def _keep_alive(self, slot: int) -> None:
+        clock = asyncio.get_running_loop().time
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            born = clock()
+            end = await self._live(slot)
+            if self._stopping.is_set():
+                break
+            delay = backoff.delay(clock() - born)
+            when = f"in {delay:g} s" if delay else "now"
+            logger.error("worker %d %s; another starts %s", slot + 1, end, when)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), delay)
+
+    async def _live(self, slot: int) -> str:
+        """One worker, from its start to its end, which is returned in words."""
+        lifeline, theirs = socket.socketpair()
+        with lifeline:
+            with theirs:
+                try:
+                    process = await self._start(self._sockets[slot], theirs)
+                except OSError as error:
+                    return f"cannot start: {error}"
+            self._alive.add(process)
+            if self._stopping.is_set():  # which came while it was being started
+                process.terminate()
+            await self._listening(slot, process, lifeline)
+            status = await process.wait()
+            self._alive.remove(process)
+        return f"(pid {process.pid}) {_in_words(status)}"
+
+    async def _start(self, sock: socket.socket, lifeline: socket.socket) -> Process:
+        inherited = (sock.fileno(), lifeline.fileno())
+        return await asyncio.create_subprocess_exec(
+            *self._command,
+            env={**self._environment, VARIABLE: "{} {}".format(*inherited)},
+            pass_fds=inherited,
+        )
+
+    async def _listening(self, slot: int, process: Process, lifeline: socket.socket) -> None:
+        lifeline.setblocking(False)
+        url = await asyncio.get_running_loop().sock_recv(lifeline, 4096)
+        if not url:
+            return
+        logger.info("worker %d (pid %d) listens", slot + 1, process.pid)
+        if slot in self._starting:
+            self._starting.remove(slot)
+            if not self._starting:
+                self._announce(url.decode())
+
+
+def _in_words(status: int) -> str:
+    if status < 0:
+        return f"was killed by signal {-status} ({signal.strsignal(-status)})"
+    return f"ended with exit status {status}"

@@ -1,0 +1,92 @@
+"""What goes to the wire of one response.
+
+Every piece is written the moment it is handed over, framed by hand. Only the head may
+wait, for the first piece, so that both share one write and one packet.
+"""
+
+from typing import TYPE_CHECKING
+
+from streamserver.server.framing import Framing
+from streamserver.server.outcome import Outcome
+from streamserver.wire.chunked import LAST_CHUNK
+
+if TYPE_CHECKING:
+    from streamserver.server.connection import Connection
+
+HIGH_WATER = 64 * 1024
+"""Bytes that may wait for a slow client before its producer is asked to wait."""
+
+
+class Writer:
+    """The response side of an exchange.
+
+    ``bytes_sent`` counts the body without its framing. ``first_byte`` is when the first byte
+    of the body was handed to the socket, in seconds of the loop's clock, 0 if none was.
+    """
+
+    __slots__ = (
+        "_framing",
+        "_keep_alive",
+        "_left",
+        "_unsent_head",
+        "bytes_sent",
+        "connection",
+        "first_byte",
+        "outcome",
+    )
+
+    def __init__(self, connection: "Connection") -> None:
+        self.connection = connection
+        self.bytes_sent = 0
+        self.first_byte = 0.0
+        self.outcome: Outcome | None = None
+        self._framing = Framing.NONE
+        self._left = 0
+        self._unsent_head = b""
+        self._keep_alive = False
+
+    @property
+    def desired_size(self) -> int:
+        """Bytes the client has room for; zero or less asks the producer to wait."""
+        return HIGH_WATER - self.connection.transport.get_write_buffer_size()
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece of the body; an empty one is nothing, for it would end a chunked body.
+
+        ValueError when it goes beyond the announced Content-Length, ConnectionResetError
+        when the exchange has ended.
+        """
+        if self.outcome is not None:
+            raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
+        size = len(piece)
+        if not size or self._framing is Framing.NONE:
+            return
+        if self._framing is Framing.CHUNKED:
+            data = b"%b%x\r\n%b\r\n" % (self._unsent_head, size, piece)
+        else:
+            data = self._unsent_head + piece
+        self.sent(size)
+        self._unsent_head = b""
+        self.connection.transport.write(data)
+
+    def sent(self, size: int) -> None:
+        """Count ``size`` bytes of the body, whichever way they went."""
+        if self._framing is Framing.LENGTH:
+            self._left -= size
+            if self._left < 0:
+                raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
+        if not self.bytes_sent:
+            self.first_byte = self.connection.loop.time()
+        self.bytes_sent += size
+
+    def flush_head(self) -> None:
+        """Send a head that still waits for its first piece."""
+        if self._unsent_head and self.outcome is None:
+            self.connection.transport.write(self._unsent_head)
+            self._unsent_head = b""
+
+    def _write_end(self) -> None:
+        tail = LAST_CHUNK if self._framing is Framing.CHUNKED else b""
+        if self._unsent_head or tail:
+            self.connection.transport.write(self._unsent_head + tail)
+            self._unsent_head = b""

@@ -1,0 +1,236 @@
+r"""The chunked transfer coding: how a body of unknown length travels (RFC 9112, section 7.1).
+
+A stream is cut into chunks, each with its size in hex before it, and ends with a chunk of
+size zero, the last-chunk, which trailer fields may follow:
+
+    4\r\nwith\r\n      5\r\n ease\r\n      0\r\nServer-Timing: db;dur=53\r\n\r\n
+
+The end is the whole point. A stream that stops without a last-chunk was cut off, and its
+receiver can tell. So ``encode`` refuses to write an empty chunk: it would be the end.
+
+Encoding is one expression. Decoding takes whatever pieces the network makes of the body, and
+is strict, because all servers on a path must agree on where a message ends: each freedom
+taken here (a bare LF, "+5", "0x5", "5 ") has once let a second request slip by unseen inside
+a body. Where h11 is lenient this is not, and it accepts nothing that h11 refuses.
+
+Data is handed on as it comes. All that waits is one unfinished line, and lines are bounded.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NoReturn
+
+from streamserver.wire.fields import HOP_BY_HOP, TOKEN, is_token
+from streamserver.wire.problem import HTTPError
+
+MAX_SIZE_DIGITS = 16
+"""Hex digits in one size: 64 bits. The grammar has no limit, and asks for one (section 7.1)."""
+
+MAX_EXTENSIONS = 4096
+"""Bytes of chunk extensions in one whole body.
+
+Hardly anyone sends them, save those who send kilobytes of them with each byte of data
+(CVE-2023-39326 in Go's net/http, CVE-2024-22019 in Node); so they are counted over the body.
+"""
+
+MAX_TRAILERS = 8192
+"""Bytes of all trailer lines of one body, their line ends included."""
+
+FORBIDDEN_TRAILERS = HOP_BY_HOP | {
+    # framing, routing, and what the content is: needed before the body, not after it
+    *("content-length", "host", "content-encoding", "content-type", "content-range"),
+    # controls, conditions and credentials, already acted upon when a trailer arrives
+    *("cache-control", "expect", "max-forwards", "range", "authorization", "cookie", "set-cookie"),
+    *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"),
+}
+"""Fields that mean nothing, or harm, after the body; in lower case (RFC 9110, section 6.5.1)."""
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""The end of a body that has no trailer fields."""
+
+# The grammar, in possessive quantifiers: what one took it never gives back, so there is one
+# way through any input and the time is linear.
+_TOKEN = f"{TOKEN}+"
+_QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]++|\\[\t -~\x80-\xff])*+"'
+_EXTENSION = rf"[ \t]*+;[ \t]*+{_TOKEN}(?:[ \t]*+=[ \t]*+(?:{_TOKEN}|{_QUOTED}))?+"
+# No whitespace right after the size, though the grammar would allow it before a semicolon:
+# h11 and llhttp refuse it there, and a size must read the same to everyone.
+_SIZE = rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}(?![ \t]))"
+_FIELD_TEXT = r"[\t -~\x80-\xff]*+"
+
+_SIZE_RULE = (
+    f"a chunk begins with its size, 1 to {MAX_SIZE_DIGITS} hex digits, "
+    "then well-formed extensions or none, then CRLF"
+)
+_TRAILER_RULE = "a trailer line is text without control characters, ended by CRLF"
+
+_size_line = re.compile(rf"{_SIZE}((?:{_EXTENSION})*+)\r\n".encode()).match
+_trailer_line = re.compile(rf"({_FIELD_TEXT})\r\n".encode()).match
+_is_field_value = re.compile(_FIELD_TEXT).fullmatch
+
+
+def encode(data: bytes) -> bytes:
+    """``data`` as one chunk; ValueError when it is empty, for that would end the body."""
+    if not data:
+        raise ValueError("an empty chunk would end the body: use last_chunk() to end it")
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
+    """The end of a body, with trailer fields (RFC 9112, section 7.1.2).
+
+    ValueError for a name or a value that no field can have, and for a field that may not
+    be a trailer, see ``FORBIDDEN_TRAILERS``.
+    """
+    lines = ["0\r\n"]
+    for name, value in trailers:
+        if problem := _trailer_problem(name, value):
+            raise ValueError(problem)
+        lines.append(f"{name}: {value}\r\n")
+    lines.append("\r\n")
+    return "".join(lines).encode("latin-1")
+
+
+def _trailer_problem(name: str, value: str) -> str | None:
+    """Why this cannot be a trailer field: one rule for those we write and those we read."""
+    if not is_token(name):
+        return f"a trailer's name must be a token (RFC 9110, section 5.6.2), not {name[:40]!r}"
+    if not _is_field_value(value):
+        return f"the trailer {name!r} has a control or non-Latin-1 character in its value"
+    if name.lower() in FORBIDDEN_TRAILERS:
+        return f"{name!r} may not be a trailer field (RFC 9110, section 6.5.1)"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """The body has ended, properly."""
+
+    trailers: tuple[tuple[str, str], ...]
+    """The trailer fields as ``(lower-case name, value)``; values decoded from Latin-1."""
+    rest: bytes
+    """What was fed beyond the body: the start of the next message."""
+
+
+class Decoder:
+    """Reads one chunked body, in pieces of any size, in linear time.
+
+    At most one line is held between feeds, of at most ``MAX_EXTENSIONS`` or ``MAX_TRAILERS``.
+    """
+
+    __slots__ = ("_budget", "_held", "_left", "_read", "_trailers")
+
+    def __init__(self) -> None:
+        self._read: _Reader | None = Decoder._read_size
+        self._held = b""  # an unfinished line, or the CR of a chunk's CRLF
+        self._left = 0  # data bytes of the current chunk still to come
+        self._budget = MAX_EXTENSIONS  # then MAX_TRAILERS
+        self._trailers: list[tuple[str, str]] = []
+
+    def feed(self, data: bytes) -> list[bytes | End]:
+        """What ``data`` holds of the body, in order; an ``End`` comes last, and once.
+
+        Raises HTTPError 400 when the bytes break the coding; what stood before the break
+        in this piece is lost with it. Raises RuntimeError when fed after an ``End`` or
+        an error.
+        """
+        if self._read is None:
+            raise RuntimeError("this body has ended or failed: take a new Decoder for the next")
+        if self._held:
+            data, self._held = self._held + data, b""
+        parts: list[bytes | End] = []
+        at = 0
+        while at < len(data) and self._read is not None:
+            at = self._read(self, data, at, parts)
+        return parts
+
+    # Each reader takes one element at `at` and returns where the next begins, or holds back
+    # the unfinished start of one. self._read is the reader of what comes next.
+
+    def _read_size(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
+        line = _size_line(data, at)
+        if not line:
+            return self._hold_line(data, at, MAX_SIZE_DIGITS + self._budget + 2, _SIZE_RULE)
+        if line[2]:
+            self._spend(len(line[2]))
+        size, start = int(line[1], 16), line.end()
+        if not size:
+            self._budget = MAX_TRAILERS
+            self._read = Decoder._read_trailer
+            return start
+        end = start + size
+        if data.startswith(b"\r\n", end):  # the usual case: the whole chunk is here
+            parts.append(data[start:end])
+            return end + 2
+        self._left = size
+        self._read = Decoder._read_data
+        return start
+
+    def _read_data(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
+        part = data[at : at + self._left]
+        parts.append(part)
+        self._left -= len(part)
+        if not self._left:
+            self._read = Decoder._read_chunk_end
+        return at + len(part)
+
+    def _read_chunk_end(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
+        end = data[at : at + 2]
+        if end == b"\r\n":
+            self._read = Decoder._read_size
+        elif end == b"\r":
+            self._held = end
+        else:
+            self._refuse(f"a chunk's data must be followed by CRLF, not by {end!r}")
+        return at + 2
+
+    def _read_trailer(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
+        line = _trailer_line(data, at)
+        if not line:
+            return self._hold_line(data, at, self._budget, _TRAILER_RULE)
+        start, end = line.span()
+        self._spend(end - start)
+        if line[1]:
+            self._trailers.append(self._trailer(line[1].decode("latin-1")))
+        else:
+            self._read = None
+            parts.append(End(tuple(self._trailers), rest=data[end:]))
+        return end
+
+    def _trailer(self, line: str) -> tuple[str, str]:
+        name, colon, value = line.partition(":")
+        problem = _trailer_problem(name, value) if colon else f"{line[:40]!r} has no colon"
+        if problem:
+            self._refuse(problem)
+        return name.lower(), value.strip(" \t")
+
+    def _hold_line(self, data: bytes, at: int, limit: int, rule: str) -> int:
+        """Keep the line at ``at`` until the rest comes; refuse it if it is whole, or too long.
+
+        A bare LF ends a line too, so that it is refused as soon as it arrives.
+        """
+        end = data.find(b"\n", at) + 1
+        if end:
+            self._refuse(f"{rule}, not {data[at : min(end, at + 40)]!r}")
+        self._held = data[at:]
+        if len(self._held) > limit:
+            self._refuse_length()
+        return len(data)
+
+    def _spend(self, count: int) -> None:
+        self._budget -= count
+        if self._budget < 0:
+            self._refuse_length()
+
+    def _refuse_length(self) -> NoReturn:
+        if self._read is Decoder._read_trailer:
+            self._refuse(f"its trailer fields exceed {MAX_TRAILERS} bytes")
+        self._refuse(f"its chunk extensions exceed {MAX_EXTENSIONS} bytes")
+
+    def _refuse(self, detail: str) -> NoReturn:
+        self._read = None
+        raise HTTPError(400, f"chunked body: {detail}")
+
+
+_Reader = Callable[[Decoder, bytes, int, list[bytes | End]], int]

@@ -1,0 +1,127 @@
+"""Field lines as values: names, lists, dates, and which fields stop at this hop.
+
+Names are kept in lower case, values as str decoded from Latin-1, so that a field that
+came in and goes out again is the same bytes (RFC 9110, section 5.5).
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from email.utils import formatdate, mktime_tz, parsedate_tz
+
+Pairs = Iterable[tuple[str, str]]
+
+TOKEN = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
+"""A token, RFC 9110, section 5.6.2, as the source of a regular expression."""
+
+_is_token = re.compile(TOKEN).fullmatch
+_list_item = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
+
+HOP_BY_HOP = frozenset(
+    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection")
+    + ("te", "trailer", "transfer-encoding", "upgrade")
+)
+"""Fields that speak of one connection and are never passed on (RFC 9110, section 7.6.1)."""
+
+
+def is_token(text: str) -> bool:
+    """Whether ``text`` is a token, as methods and field names must be."""
+    return _is_token(text) is not None
+
+
+def split_list(value: str) -> list[str]:
+    """The members of a comma-separated field value, empty ones dropped (RFC 9110, 5.6.1).
+
+    Commas inside quoted strings do not separate.
+    """
+    if '"' not in value:
+        return [part for item in value.split(",") if (part := item.strip(" \t"))]
+    return [part for item in _list_item.findall(value) if (part := item.strip(" \t"))]
+
+
+def http_date(seconds: float) -> str:
+    """Seconds since 1970 as an IMF-fixdate (RFC 9110, section 5.6.7)."""
+    return formatdate(seconds, usegmt=True)
+
+
+def parse_http_date(text: str) -> float | None:
+    """An HTTP date in any of its three forms as seconds since 1970; None if it is none."""
+    try:
+        parts = parsedate_tz(text) if len(text) <= 64 else None
+        return None if parts is None else float(mktime_tz(parts))
+    except (ValueError, OverflowError, IndexError, TypeError):
+        return None
+
+
+class Headers:
+    """Header fields: ordered, repeatable, found whatever the case of their name.
+
+    Reading ``h["name"]`` joins repeated fields with ", " (RFC 9110, section 5.3) and raises
+    KeyError when there is none; ``get_all`` keeps them apart, as Set-Cookie needs.
+    """
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, fields: Mapping[str, str] | Pairs | None = None) -> None:
+        pairs = fields.items() if isinstance(fields, Mapping) else fields or ()
+        self._pairs = [(name.lower(), value) for name, value in pairs]
+
+    @classmethod
+    def of_lower(cls, pairs: list[tuple[str, str]]) -> "Headers":
+        """Adopt, without a copy, pairs whose names are in lower case already."""
+        headers = cls.__new__(cls)
+        headers._pairs = pairs
+        return headers
+
+    def get(self, name: str, default: str | None = None) -> str | None:
+        """The value of ``name``, repeated fields joined with ", "; else ``default``."""
+        values = self.get_all(name)
+        if len(values) == 1:
+            return values[0]
+        return ", ".join(values) if values else default
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of ``name``, in the order of the field lines."""
+        name = name.lower()
+        return [value for key, value in self._pairs if key == name]
+
+    def append(self, name: str, value: str) -> None:
+        """Add a field line, and keep those of the same name."""
+        self._pairs.append((name.lower(), value))
+
+    def items(self) -> list[tuple[str, str]]:
+        """The field lines as ``(lower-case name, value)``, in order. Not a copy."""
+        return self._pairs
+
+    def copy(self) -> "Headers":
+        """The same fields, to be changed apart."""
+        return Headers.of_lower(self._pairs.copy())
+
+    def __getitem__(self, name: str) -> str:
+        value = self.get(name)
+        if value is None:
+            raise KeyError(name)
+        return value
+
+    def __setitem__(self, name: str, value: str) -> None:
+        if name in self:
+            del self[name]
+        self.append(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        name = name.lower()
+        self._pairs[:] = [pair for pair in self._pairs if pair[0] != name]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and bool(self.get_all(name))
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Headers) and self._pairs == other._pairs
+
+    def __repr__(self) -> str:
+        return f"Headers({self._pairs!r})"

@@ -1,0 +1,245 @@
+"""Request heads read, response heads written (RFC 9112, sections 2 to 7).
+
+h11 reads: it knows the grammar and ten years of what goes wrong with it. But it is lenient
+where a server on the open internet may not be, since every leniency is a chance that a
+proxy in front reads the same bytes differently (RFC 9112, section 11). So a head first
+passes a strict look at its lines, then h11, then a look at the fields that decide where the
+message ends. What is refused carries its status and says why.
+"""
+
+import re
+from ipaddress import IPv6Address
+from typing import NamedTuple
+
+import h11
+
+from streamserver.wire.fields import TOKEN, split_list
+from streamserver.wire.problem import HTTPError, reason_phrase
+
+Fields = list[tuple[str, str]]
+
+CHUNKED = -1
+"""The length of a body whose end only its last-chunk tells."""
+
+
+class RequestHead(NamedTuple):
+    """A request without its body: what was asked, and how the message is framed."""
+
+    method: str
+    target: str
+    """Origin-form or ``*``, as it came; of an absolute-form, its path and query."""
+    minor: int
+    """1 for HTTP/1.1, 0 for HTTP/1.0."""
+    fields: Fields
+    """Names in lower case, values decoded from Latin-1, in order."""
+    length: int = 0
+    """Bytes of body, or ``CHUNKED``."""
+    keep_alive: bool = True
+    """Whether the client will take another answer on this connection."""
+    expects_continue: bool = False
+    """Whether the client waits for a 100 before it sends the body."""
+
+
+def read_request_head(
+    data: bytes, max_head: int, max_target: int
+) -> tuple[RequestHead | None, bytes]:
+    """The first head in ``data`` and what follows it, or ``(None, data)`` while it is unfinished.
+
+    Raises HTTPError: 400 for what breaks the grammar, 414 and 431 for what is too long,
+    417 for an unknown expectation, 501 for an unknown transfer coding or method, 505 for an
+    unknown version. After an error nothing that follows can be trusted.
+    """
+    if data.startswith(b"\r\n"):  # left behind by old clients; RFC 9112, section 2.2
+        data = _empty_lines.sub(b"", data, 1)
+    end = data.find(b"\r\n\r\n")
+    if end > max_head or (end < 0 and len(data) > max_head):
+        raise _too_large(data, max_head, max_target)
+    if end < 0:
+        _refuse_line_faults(data.removesuffix(b"\r"))
+        return None, data
+    head = data[: end + 4]
+    _refuse_line_faults(head)
+    return _understand(*_read_with_h11(head), max_target), data[end + 4 :]
+
+
+_empty_lines = re.compile(rb"\A(?:\r\n)+")
+_LINE_FAULTS = (
+    (re.compile(rb"\0"), "a NUL byte"),
+    (re.compile(rb"(?<!\r)\n"), "a line that ends in LF alone"),
+    (re.compile(rb"\r(?!\n)"), "a CR that no LF follows"),
+    (re.compile(rb"\r\n[ \t]"), "a folded field line"),
+    (re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"), "a control character"),
+    (re.compile(rb"(?i)\r\ncontent-length:[^\r]*,"), "a list in Content-Length"),
+    (re.compile(rb"(?is)\r\ncontent-length:.*\r\ncontent-length:"), "Content-Length twice"),
+)
+
+
+def _refuse_line_faults(head: bytes) -> None:
+    for fault, name in _LINE_FAULTS:
+        if fault.search(head):
+            raise HTTPError(400, f"the request head holds {name}")
+
+
+def _too_large(data: bytes, max_head: int, max_target: int) -> HTTPError:
+    if data.find(b"\r\n", 0, max_target) < 0:
+        return HTTPError(414, f"the request target is longer than {max_target} bytes")
+    return HTTPError(431, f"the request head is longer than {max_head} bytes")
+
+
+_version = re.compile(rb"[^\r]* HTTP/([0-9]\.[0-9])\r\n").match
+
+
+def _read_with_h11(head: bytes) -> tuple[str, str, int, Fields]:
+    version = _version(head)
+    if version and version[1] not in (b"1.0", b"1.1"):
+        raise HTTPError(505, f"HTTP/{version[1].decode()} is not spoken here; use HTTP/1.1")
+    # One connection per head: its state machine is about turns, which the engine keeps.
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
+    try:
+        connection.receive_data(head)
+        event = connection.next_event()
+    except h11.RemoteProtocolError as error:
+        status = error.error_status_hint
+        raise HTTPError(status if status == 501 else 400, str(error)) from error
+    assert isinstance(event, h11.Request), event
+    fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
+    return (
+        event.method.decode("ascii"),
+        event.target.decode("ascii"),
+        1 if event.http_version == b"1.1" else 0,
+        fields,
+    )
+
+
+_absolute = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
+_DEFINING = frozenset(("connection", "content-length", "expect", "host", "transfer-encoding"))
+
+
+def _understand(
+    method: str, target: str, minor: int, fields: Fields, max_target: int
+) -> RequestHead:
+    """What the fields say about the target, the body and the connection."""
+    if len(target) > max_target:
+        raise HTTPError(414, f"the request target is longer than {max_target} bytes")
+    said: dict[str, str] = {}
+    for name, value in fields:
+        if name in _DEFINING:
+            if name in said and name != "connection":
+                raise HTTPError(400, f"{name} is given twice")
+            said[name] = f"{said[name]},{value}" if name in said else value
+    if "host" in said:
+        _check_host(said["host"])
+    elif minor:
+        raise HTTPError(400, "an HTTP/1.1 request needs a Host (RFC 9112, section 3.2)")
+    if not target.startswith("/"):
+        target, host = _from_other_form(method, target)
+        fields = [(name, host if name == "host" and host else value) for name, value in fields]
+    elif method in _REFUSED_METHODS:
+        raise HTTPError(501, f"{method} is not implemented here")
+    connection = split_list(said["connection"].lower()) if "connection" in said else ()
+    return RequestHead(
+        method,
+        target,
+        minor,
+        fields,
+        _body_length(said, minor),
+        "close" not in connection if minor else "keep-alive" in connection,
+        bool(minor) and _expects_continue(said.get("expect")),
+    )
+
+
+_REFUSED_METHODS = frozenset(("CONNECT", "TRACE"))
+"""A tunnel is no response, and an echo of the request shows scripts what they must not see."""
+
+
+def _from_other_form(method: str, target: str) -> tuple[str, str | None]:
+    """A target that is not in origin-form, and the host it names (RFC 9112, section 3.2)."""
+    if method in _REFUSED_METHODS:
+        raise HTTPError(501, f"{method} is not implemented here")
+    if target == "*" and method == "OPTIONS":
+        return target, None
+    absolute = _absolute(target)
+    if not absolute:
+        raise HTTPError(400, 'the request target must begin with "/" or be an http URL')
+    host, path = absolute.groups()
+    _check_host(host)
+    if not path and method == "OPTIONS":
+        return "*", host
+    return path if path.startswith("/") else "/" + path, host
+
+
+_host = re.compile(
+    r"(?:\[([0-9A-Fa-f:.]+)\]|(?:[A-Za-z0-9._~!$&'()*+;=-]|%[0-9A-Fa-f]{2}){1,255})"
+    r"(?::([0-9]{0,5}))?"
+).fullmatch
+
+
+def _check_host(host: str) -> None:
+    match = _host(host)
+    if match and match[1]:
+        try:
+            IPv6Address(match[1])
+        except ValueError:
+            match = None
+    if not match or int(match[2] or 0) > 65535:
+        raise HTTPError(400, "Host must be one host name or address, with a port or without")
+
+
+_digits = re.compile(r"[0-9]{1,16}").fullmatch
+
+
+def _body_length(said: dict[str, str], minor: int) -> int:
+    """How the body is framed (RFC 9112, section 6.3), strictly."""
+    coding = said.get("transfer-encoding")
+    length = said.get("content-length")
+    if coding is None:
+        if length is None:
+            return 0
+        if not _digits(length):
+            raise HTTPError(400, "Content-Length must be 1 to 16 decimal digits")
+        return int(length)
+    if length is not None:
+        raise HTTPError(400, "Content-Length and Transfer-Encoding exclude each other")
+    if not minor:
+        raise HTTPError(400, "Transfer-Encoding does not exist in HTTP/1.0")
+    if coding.lower() != "chunked":
+        raise HTTPError(501, "the only transfer coding understood here is chunked")
+    return CHUNKED
+
+
+def _expects_continue(expectation: str | None) -> bool:
+    if expectation is None:
+        return False
+    if expectation.lower() != "100-continue":
+        raise HTTPError(417, "the only expectation understood here is 100-continue")
+    return True
+
+
+_block = re.compile(rf"(?:{TOKEN}:[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
+
+
+def response_head(status: int, fields: Fields) -> bytes:
+    """A response head, its empty line included (RFC 9112, section 4).
+
+    ValueError for a status outside 100 to 999, for a name that is no token and for a value
+    with CR, LF, NUL or another control character, since it would split the response.
+    """
+    if not 100 <= status <= 999:
+        raise ValueError(f"a status code has three digits, not {status!r}")
+    block = "".join([f"{name}: {value}\r\n" for name, value in fields])
+    # Each line ends in the only CRLF it may hold, or a value smuggled in another line.
+    if block.count("\r\n") != len(fields) or not _block(block):
+        raise ValueError(f"not a header field: {_offender(fields)}")
+    return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{block}\r\n".encode("latin-1")
+
+
+def _offender(fields: Fields) -> str:
+    for name, value in fields:
+        if "\n" in name + value or not _block(f"{name}: {value}\r\n"):
+            return f"{name!r}: {value!r}"
+    raise AssertionError("the block was refused, so one of its lines must be")
+
+
+def is_bodiless(method: str, status: int) -> bool:
+    """Whether the response has no body whatever its fields say (RFC 9112, section 6.3)."""
+    return method == "HEAD" or status < 200 or status == 204 or status == 304
