@@ -10,6 +10,7 @@ client with a thousand of them in one packet holds up nobody else.
 import asyncio
 import socket
 import struct
+from typing import cast
 
 from streamserver.server.body import WINDOW, RequestBody
 from streamserver.server.exchange import Exchange
@@ -63,8 +64,8 @@ class Connection(asyncio.Protocol):
     # What the transport tells
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        # uvloop's transports are no subclass of asyncio's, though they do the same.
+        self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.client = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

@@ -17,7 +17,7 @@ from streamserver.server import eager
 from streamserver.server.answer import Answer, FileRegion, Problem
 from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
-from streamserver.server.framing import Framing, frame
+from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
 from streamserver.server.sendfile import send_file
 from streamserver.server.writer import Writer
@@ -133,7 +133,7 @@ class Exchange(Writer):
         self.status = answer.status
         if not self._in_first_step:
             self.connection.loop.call_soon(self.flush_head)
-        return self._framing is not Framing.NONE
+        return self._framing != "none"
 
     async def _pull(self, answer: Answer) -> None:
         pieces, encode = answer.body, answer.encode
@@ -188,7 +188,7 @@ class Exchange(Writer):
     def end(self) -> None:
         """The body is whole: send what tells the client so."""
         if self.outcome is None:
-            if self._framing is Framing.LENGTH and self._left:
+            if self._framing == "length" and self._left:
                 return self.fail(ValueError(f"{self._left} bytes of Content-Length are missing"))
             self._end_properly(Outcome.COMPLETE)
 
@@ -218,7 +218,7 @@ class Exchange(Writer):
         """End without what would tell the client that the body is whole."""
         if self.outcome is None:
             # A FIN is the proper end of a close-delimited body: only a reset tells the truth.
-            reset = self._framing is Framing.CLOSE or outcome is Outcome.STALLED
+            reset = self._framing == "close" or outcome is Outcome.STALLED
             self.abandon(outcome)
             self.connection.cut(reset)
 

@@ -1,23 +1,15 @@
 """Which head goes before a body, and how the client learns where the body ends."""
 
-from enum import Enum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from streamserver.server.answer import Answer, FileRegion
 from streamserver.wire.heads import Fields, RequestHead, is_bodiless, response_head
 
 
-class Framing(Enum):
-    """How a response's end is told (RFC 9112, section 6.3)."""
-
-    NONE = "none"
-    """There is no body, whatever the fields say."""
-    LENGTH = "length"
-    """By Content-Length."""
-    CHUNKED = "chunked"
-    """By the last-chunk."""
-    CLOSE = "close"
-    """By the end of the connection: all that HTTP/1.0 has for a stream."""
+Framing = Literal["none", "length", "chunked", "close"]
+"""How a response's end is told (RFC 9112, section 6.3): there is no body, whatever the fields
+say; by Content-Length; by the last-chunk; by the end of the connection, which is all that
+HTTP/1.0 has for a stream."""
 
 
 class Framed(NamedTuple):
@@ -49,17 +41,18 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
         keep_alive = keep_alive and not wants_close
     bodiless = is_bodiless(request.method, status)
     length = _length(answer.body, declared, bodiless)
+    framing: Framing
     if bodiless:
-        framing = Framing.NONE
+        framing = "none"
     elif length is not None:
-        framing = Framing.LENGTH
+        framing = "length"
     else:
-        framing = Framing.CHUNKED if request.minor else Framing.CLOSE
+        framing = "chunked" if request.minor else "close"
     if length is not None and status != 204 and (status != 304 or declared is not None):
         own.append(("content-length", str(length)))
-    elif framing is Framing.CHUNKED:
+    elif framing == "chunked":
         own.append(("transfer-encoding", "chunked"))
-    keep_alive = keep_alive and framing is not Framing.CLOSE
+    keep_alive = keep_alive and framing != "close"
     if not keep_alive:
         own.append(("connection", "close"))
     elif not request.minor:

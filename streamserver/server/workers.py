@@ -24,8 +24,8 @@ logger = logging.getLogger("streamserver")
 VARIABLE = "STREAMSERVER_INHERITED"
 """The environment variable that makes a process a worker."""
 
-MARGIN = 5.0
-"""Seconds that a worker gets beyond its grace period, before it is killed."""
+MARGIN = 3.0
+"""Seconds that a worker gets beyond its grace period, or after an abort, before it is killed."""
 
 
 def inherit(text: str) -> tuple[socket.socket, socket.socket]:
@@ -37,13 +37,22 @@ def inherit(text: str) -> tuple[socket.socket, socket.socket]:
     return listening, lifeline
 
 
-async def report(lifeline: socket.socket, url: str) -> None:
-    """For a worker: tell the supervisor that it listens, then wait until the supervisor is gone."""
+async def obey(
+    lifeline: socket.socket, url: str, *, drain: Callable[[], object], abort: Callable[[], object]
+) -> None:
+    """For a worker: tell the supervisor that it listens, and drain when the supervisor ends.
+
+    If it says something first, no matter what, that means to abort.
+    """
     loop = asyncio.get_running_loop()
     lifeline.setblocking(False)
+    word = b""
     with contextlib.suppress(ConnectionError):
         await loop.sock_sendall(lifeline, url.encode())
-        await loop.sock_recv(lifeline, 1)
+        word = await loop.sock_recv(lifeline, 1)
+    if word:
+        abort()
+    drain()
 
 
 @dataclass(slots=True)
@@ -91,8 +100,9 @@ class Supervisor:
         self._grace = grace
         self._announce = announce
         self._starting = set(range(len(sockets)))
-        self._alive: set[Process] = set()
+        self._alive: dict[Process, socket.socket] = {}
         self._stopping = asyncio.Event()
+        self._steps = iter((self._drain, self._abort))
 
     async def run(self) -> None:
         """Start the workers; return when all have ended after `stop`."""
@@ -101,17 +111,27 @@ class Supervisor:
                 slots.create_task(self._keep_alive(slot))
 
     def stop(self) -> None:
-        """Ask the workers to drain; called again, or when they take too long, kill them."""
-        if self._stopping.is_set():
-            self._send(signal.SIGKILL)
-            return
+        """Have the workers drain; called again, abort; once more, or when they hang, kill them."""
+        next(self._steps, self._kill)()
+
+    def _drain(self) -> None:
         self._stopping.set()
         # As long as we hold them, the kernel would go on to queue connections nobody will accept.
         for sock in self._sockets:
             sock.close()
         self._send(signal.SIGTERM)
-        loop = asyncio.get_running_loop()
-        loop.call_later(self._grace + MARGIN, self._send, signal.SIGKILL)
+        asyncio.get_running_loop().call_later(self._grace + MARGIN, self._kill)
+
+    def _abort(self) -> None:
+        # Not a signal, since workers get those from others too. And not SIGKILL yet: the kernel
+        # would end their connections with FIN, which some clients take for a proper end.
+        for lifeline in self._alive.values():
+            with contextlib.suppress(OSError):
+                lifeline.send(b"!")
+        asyncio.get_running_loop().call_later(MARGIN, self._kill)
+
+    def _kill(self) -> None:
+        self._send(signal.SIGKILL)
 
     def _send(self, number: signal.Signals) -> None:
         for process in self._alive:
@@ -135,18 +155,19 @@ class Supervisor:
     async def _live(self, slot: int) -> str:
         """One worker, from its start to its end, which is returned in words."""
         lifeline, theirs = socket.socketpair()
+        lifeline.setblocking(False)
         with lifeline:
             with theirs:
                 try:
                     process = await self._start(self._sockets[slot], theirs)
                 except OSError as error:
                     return f"cannot start: {error}"
-            self._alive.add(process)
+            self._alive[process] = lifeline
             if self._stopping.is_set():  # which came while it was being started
                 process.terminate()
             await self._listening(slot, process, lifeline)
             status = await process.wait()
-            self._alive.remove(process)
+            del self._alive[process]
         return f"(pid {process.pid}) {_in_words(status)}"
 
     async def _start(self, sock: socket.socket, lifeline: socket.socket) -> Process:
@@ -158,7 +179,6 @@ class Supervisor:
         )
 
     async def _listening(self, slot: int, process: Process, lifeline: socket.socket) -> None:
-        lifeline.setblocking(False)
         url = await asyncio.get_running_loop().sock_recv(lifeline, 4096)
         if not url:
             return

@@ -40,7 +40,7 @@ class Writer:
         self.bytes_sent = 0
         self.first_byte = 0.0
         self.outcome: Outcome | None = None
-        self._framing = Framing.NONE
+        self._framing: Framing = "none"
         self._left = 0
         self._unsent_head = b""
         self._keep_alive = False
@@ -59,25 +59,32 @@ class Writer:
         if self.outcome is not None:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
         size = len(piece)
-        if not size or self._framing is Framing.NONE:
+        if self._framing == "none" or not size:
             return
-        if self._framing is Framing.CHUNKED:
-            data = b"%b%x\r\n%b\r\n" % (self._unsent_head, size, piece)
+        if self._framing == "chunked":
+            data = b"%x\r\n%b\r\n" % (size, piece)
         else:
-            data = self._unsent_head + piece
-        self.sent(size)
-        self._unsent_head = b""
+            data = piece
+        if not self.bytes_sent:
+            self.first_byte = self.connection.loop.time()
+            data = self._unsent_head + data
+            self._unsent_head = b""
+        self.bytes_sent += size
+        if self._framing == "length":
+            self._count(size)
         self.connection.transport.write(data)
 
     def sent(self, size: int) -> None:
-        """Count ``size`` bytes of the body, whichever way they went."""
-        if self._framing is Framing.LENGTH:
-            self._left -= size
-            if self._left < 0:
-                raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
+        """Count ``size`` bytes of a body with a length that went out another way."""
         if not self.bytes_sent:
             self.first_byte = self.connection.loop.time()
         self.bytes_sent += size
+        self._count(size)
+
+    def _count(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
 
     def flush_head(self) -> None:
         """Send a head that still waits for its first piece."""
@@ -86,7 +93,7 @@ class Writer:
             self._unsent_head = b""
 
     def _write_end(self) -> None:
-        tail = LAST_CHUNK if self._framing is Framing.CHUNKED else b""
+        tail = LAST_CHUNK if self._framing == "chunked" else b""
         if self._unsent_head or tail:
             self.connection.transport.write(self._unsent_head + tail)
             self._unsent_head = b""
