@@ -4,9 +4,12 @@ Everything a handler needs is exported here; ``streamserver.wire`` and ``streams
 are the parts to read to learn how streaming works.
 """
 
+from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
+from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
+from streamserver.kit.router import Router
 from streamserver.kit.stream import Stream
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
@@ -16,9 +19,12 @@ __version__ = "0.1.0"
 __all__ = [
     "Event",
     "EventStream",
+    "FileResponse",
     "HTTPError",
     "Request",
     "Response",
+    "Router",
     "Stream",
     "TextStream",
+    "cors",
 ]

@@ -88,15 +88,15 @@ class FileResponse(Response):
             status, selected = _decide(request, current, state.st_size)
             if status == 304:
                 return self._not_modified(current)
+            body = FileRegion(file, selected.start, len(selected))
+            response = Response(body, status, self.headers)
+            response.headers["etag"] = current.etag
+            response.headers["last-modified"] = http_date(current.modified)
+            response.headers["accept-ranges"] = "bytes"
+            if status == 206:
+                response.headers["content-range"] = content_range(selected, state.st_size)
             held.pop_all()
-        body = FileRegion(file, selected.start, len(selected))
-        response = Response(body, status, self.headers)
-        response.headers["etag"] = current.etag
-        response.headers["last-modified"] = http_date(current.modified)
-        response.headers["accept-ranges"] = "bytes"
-        if status == 206:
-            response.headers["content-range"] = content_range(selected, state.st_size)
-        return response
+            return response
 
     def _not_modified(self, current: Validators) -> Response:
         """The fields of a 200 less those that describe its content (RFC 9110, section 15.4.5)."""
@@ -149,10 +149,8 @@ def validators(state: os.stat_result, now: int) -> Validators:
     return Validators(etag, max(modified, 0))
 
 
-_NOT_THERE = {
-    *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG),
-    *(errno.EACCES, errno.EPERM, errno.ENXIO),
-}
+_NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EACCES}
+_NOT_THERE |= {errno.ENAMETOOLONG, errno.ENXIO}
 """What opening says about the path. Anything else is about the machine, and no 404."""
 
 

@@ -10,6 +10,8 @@ from streamserver.wire.fields import Headers, Pairs
 if TYPE_CHECKING:
     from streamserver.kit.request import Request
 
+_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
 Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | FileRegion
 HeadersInit: TypeAlias = Mapping[str, str] | Pairs | None
 
@@ -40,6 +42,12 @@ class Response:
             self._default_type("text/plain; charset=utf-8")
             body = body.encode()
         elif not isinstance(body, bytes):
+            if not (
+                hasattr(body, "__aiter__")
+                or hasattr(body, "attach")
+                or isinstance(body, FileRegion)
+            ):
+                raise TypeError(f"a body is bytes, str, a stream or a file, not {body!r}")
             self.encode = encode_piece
         self.body: Any = body
 
@@ -49,8 +57,8 @@ class Response:
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: HeadersInit = None) -> "Response":
-        """``value`` as JSON in UTF-8. TypeError for what JSON cannot say."""
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+        """``value`` as JSON in UTF-8. TypeError or ValueError for what JSON cannot say."""
+        body = _to_json(value).encode()
         response = Response(body, status, headers)
         response._default_type("application/json")
         return response

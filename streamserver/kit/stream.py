@@ -100,9 +100,9 @@ class Stream:
         if self.on_drain is not None and not self._ended:
             self.on_drain()
 
-    def cancelled(self) -> None:
+    def cancelled(self, exchange: Exchange) -> None:
         """Nobody reads any more (for the engine)."""
-        if not self._ended:
+        if not self._ended and self._exchange in (None, exchange):
             self._ended = "cancelled"
             self._waiting = None
             if self.on_cancel is not None:

@@ -5,6 +5,7 @@ needs. Anything of this shape is an answer.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
 
 from streamserver.wire.fields import Headers
@@ -30,7 +31,8 @@ class Endless(NamedTuple):
     """The last piece, when the engine ends the stream: at shutdown or at ``max_stream``."""
 
 
-class FileRegion(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class FileRegion:
     """A body that lies in a file: ``count`` bytes from ``offset``. The engine closes it."""
 
     file: BinaryIO
@@ -48,8 +50,8 @@ class PushBody(Protocol):
     def drained(self) -> None:
         """The client has caught up: ``exchange.desired_size`` is positive again."""
 
-    def cancelled(self) -> None:
-        """Nobody reads any more."""
+    def cancelled(self, exchange: "Exchange") -> None:
+        """Nobody reads ``exchange`` any more, or it never began."""
 
 
 class Answer(Protocol):
@@ -60,16 +62,11 @@ class Answer(Protocol):
     handler's and the wire; None where pieces are bytes.
     """
 
-    @property
-    def status(self) -> int: ...
-    @property
-    def headers(self) -> Headers: ...
-    @property
-    def body(self) -> Any: ...
-    @property
-    def encode(self) -> Callable[[Any], bytes] | None: ...
-    @property
-    def endless(self) -> Endless | None: ...
+    status: int
+    headers: Headers
+    body: Any
+    encode: Callable[[Any], bytes] | None
+    endless: Endless | None
 
 
 class Problem:

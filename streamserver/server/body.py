@@ -69,6 +69,8 @@ class RequestBody:
     def feed(self, data: bytes) -> bytes:
         """Take in what the client sent; what follows the body is given back."""
         rest = b""
+        if self.error is not None:
+            return rest
         if self._decoder is not None:
             try:
                 parts = self._decoder.feed(data)
@@ -123,9 +125,8 @@ class RequestBody:
 
     def _refuse_too_large(self) -> None:
         if self.limit is not None and max(self._taken, self._declared) > self.limit:
-            error = HTTPError(413, f"the request body is larger than {self.limit} bytes")
-            self.fail(error)
-            raise error
+            self.error = HTTPError(413, f"the request body is larger than {self.limit} bytes")
+            raise self.error
 
     def _add(self, part: bytes) -> None:
         self.expects_continue = False

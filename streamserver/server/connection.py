@@ -8,58 +8,41 @@ client with a thousand of them in one packet holds up nobody else.
 """
 
 import asyncio
-import socket
-import struct
 from typing import cast
 
 from streamserver.server.body import WINDOW, RequestBody
 from streamserver.server.exchange import Exchange
+from streamserver.server.flow import Flow
 from streamserver.server.outcome import Outcome
 from streamserver.server.shared import Shared
 from streamserver.wire.heads import RequestHead, read_request_head
 from streamserver.wire.problem import HTTPError
 
-_UNREAD = RequestHead("-", "-", 1, [])
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_RESET = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds
 
 
-class Connection(asyncio.Protocol):
+class Connection(Flow):
     """A client's connection, from accept to close."""
 
     __slots__ = (
-        "_closing",
+        "_has_turn",
         "_incoming",
         "_lingering",
-        "_reading_paused",
-        "_seen_buffer",
         "_skipped",
         "_unread",
-        "_waiter",
         "client",
         "exchange",
-        "loop",
-        "paused",
-        "shared",
-        "transport",
     )
 
-    transport: asyncio.Transport
-
     def __init__(self, shared: Shared) -> None:
-        self.shared = shared
-        self.loop = shared.loop
+        super().__init__(shared)
         self.client = "unix"
         self.exchange: Exchange | None = None
-        self.paused = False
         self._incoming = b""
-        self._unread: RequestBody | None = None
-        self._skipped = 0
-        self._closing = False
+        self._has_turn = False  # whether the loop will call _go_on
         self._lingering = False
-        self._reading_paused = False
-        self._seen_buffer = 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._unread: RequestBody | None = None  # a body that no handler wanted
+        self._skipped = 0
 
     # What the transport tells
 
@@ -70,53 +53,46 @@ class Connection(asyncio.Protocol):
         if isinstance(peer, tuple):
             self.client = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
         self.shared.connections.add(self)
-        if not self.shared.has_room():
-            self.refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
-        else:
+        if self.shared.has_room():
             self.shared.idle_deadlines.start(self)
+        else:
+            self._refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
 
-    def data_received(self, data: bytes) -> None:
+    def buffer_updated(self, nbytes: int) -> None:
+        data = bytes(self.shared.read_buffer[:nbytes])
+        exchange = self.exchange
         if self._lingering:
             return
-        exchange = self.exchange
         if exchange is not None:
             if exchange.body is not None and not exchange.body.complete:
                 data = exchange.body.feed(data)
-            if data:
-                self._queue(data)
-            return
-        if self._unread is not None:
+        elif self._unread is not None:
             data = self._skip(self._unread, data)
-        if self.paused:
-            self._queue(data)
-        elif data:
+        if not data:
+            return
+        if exchange is not None or self._has_turn or self.paused:
+            self._queue(self._incoming + data)
+        else:
             self._read(self._incoming + data if self._incoming else data)
 
     def eof_received(self) -> None:
         # A client that half-closes could still read. But nothing tells it from one that
         # has gone, and a stream to nobody is what costs.
-        if self.exchange is not None:
-            self.exchange.abandon(Outcome.CLIENT_GONE)
-            self.exchange = None
+        self._abandon()
         self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self._closing = True
         self.shared.forget(self)
-        if self.exchange is not None:
-            self.exchange.abandon(Outcome.CLIENT_GONE)
-            self.exchange = None
+        self._abandon()
 
-    def pause_writing(self) -> None:
-        self.paused = True
-        self._seen_buffer = self.transport.get_write_buffer_size()
-        self.shared.write_deadlines.start(self)
+    def _abandon(self) -> None:
+        exchange, self.exchange = self.exchange, None
+        if exchange is not None:
+            exchange.abandon(Outcome.CLIENT_GONE)
 
     def resume_writing(self) -> None:
-        self.paused = False
-        self.shared.write_deadlines.stop(self)
-        if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+        super().resume_writing()
         if self.exchange is not None:
             self.exchange.drained()
         else:
@@ -126,64 +102,77 @@ class Connection(asyncio.Protocol):
 
     def _read(self, data: bytes) -> None:
         """Take the next head from ``data`` and run its exchange."""
-        settings = self.shared.settings
+        shared = self.shared
+        limits = shared.settings
+        seen = len(self._incoming)
         try:
-            head, rest = read_request_head(data, settings.max_head, settings.max_target)
+            head, rest = read_request_head(data, limits.max_head, limits.max_target, seen)
         except HTTPError as error:
-            return self.refuse(error)
+            return self._refuse(error, data)
+        was_idle = shared.idle_deadlines.stop(self)
         if head is None:
-            if rest and not self._incoming:
-                self.shared.idle_deadlines.stop(self)
-                self.shared.head_deadlines.start(self)
+            # Empty lines before a head count as its beginning: they may not trickle for ever.
             self._incoming = rest
+            if was_idle:
+                shared.head_deadlines.start(self)
             return
-        self.shared.idle_deadlines.stop(self)
-        self.shared.head_deadlines.stop(self)
+        shared.head_deadlines.stop(self)
         self.exchange = exchange = Exchange(self, head)
         if rest and exchange.body is not None:
             rest = exchange.body.feed(rest)
-        self._incoming = rest
+        self._queue(rest)
         exchange.start()
+
+    def _queue(self, data: bytes) -> None:
+        """Keep what came too early: pipelined requests, as many bytes as the settings allow."""
+        self._incoming = data
+        if len(data) > self.shared.settings.max_pipelined:
+            self.pause_reading()
 
     def exchange_ended(self, exchange: Exchange, keep_alive: bool) -> None:
         """The response is complete: on to the next request, or to the end."""
         if self.exchange is not exchange:
             return
         self.exchange = None
+        keep_alive = keep_alive and not self.shared.draining
         body = exchange.body
         if body is not None and not body.complete:
-            body.discard()
-            if keep_alive and body.is_short and not self.shared.draining:
-                self._unread = body
-                self._skipped = 0
-                self.shared.linger_deadlines.start(self)
-                return
+            self._leave_unread(body, keep_alive)
+        elif keep_alive:
+            self._take_turn()
+        elif self._incoming or exchange.outcome is Outcome.REJECTED:
             self.linger()
-        elif not keep_alive or self.shared.draining:
-            if self._incoming or exchange.outcome is Outcome.REJECTED:
-                self.linger()
-            else:
-                self.close()
-        elif self._incoming:
+        else:
+            self.close()
+
+    def _take_turn(self) -> None:
+        if self._incoming:
+            self._has_turn = True
             self.loop.call_soon(self._go_on)
         else:
             self.shared.idle_deadlines.start(self)
 
     def _go_on(self) -> None:
         """Read on where an exchange left off."""
-        if self.exchange is None and not (self._closing or self.paused or self._unread):
+        self._has_turn = False
+        if self.exchange is None and self._incoming and not (self._closing or self._lingering):
+            if self.paused:
+                return
             data, self._incoming = self._incoming, b""
-            self.resume_reading()
-            if data:
-                self._read(data)
-            if self.exchange is None and not self._incoming and not self._closing:
-                self.shared.idle_deadlines.start(self)
+            self.shared.idle_deadlines.start(self)
+            self._read(data)
+            if len(self._incoming) <= self.shared.settings.max_pipelined:
+                self.resume_reading()
 
-    def _queue(self, data: bytes) -> None:
-        """Keep what came too early: pipelined requests, as many bytes as the settings allow."""
-        self._incoming += data
-        if len(self._incoming) > self.shared.settings.max_pipelined:
-            self.pause_reading()
+    def _leave_unread(self, body: RequestBody, keep_alive: bool) -> None:
+        """Read a short rest of a body away; close on a long one."""
+        body.discard()
+        if keep_alive and body.is_short:
+            self._unread = body
+            self._skipped = 0
+            self.shared.linger_deadlines.start(self)
+        else:
+            self.linger()
 
     def _skip(self, body: RequestBody, data: bytes) -> bytes:
         """Read away the body that no handler wanted; what follows it."""
@@ -191,7 +180,6 @@ class Connection(asyncio.Protocol):
         body.discard()
         self._skipped += len(data) - len(rest)
         if body.error is not None or self._skipped > WINDOW:
-            self._unread = None
             self.linger()
             return b""
         if body.complete:
@@ -200,66 +188,21 @@ class Connection(asyncio.Protocol):
             self.shared.idle_deadlines.start(self)
         return rest
 
-    def refuse(self, error: HTTPError) -> None:
-        """Answer a request that is no exchange yet with an error, and close."""
+    def _refuse(self, error: HTTPError, data: bytes = b"") -> None:
+        """Answer a request whose head could not be read, and close."""
         self._incoming = b""
-        self.exchange = Exchange(self, _UNREAD)
+        method = "HEAD" if data.startswith(b"HEAD ") else "-"
+        self.exchange = Exchange(self, RequestHead(method, "-", 1, []))
         self.exchange.reject(error)
-
-    # Flow control, as the exchange asks for it
-
-    async def drained(self) -> None:
-        """Wait until the client has room; cancelled when it never has."""
-        self._waiter = self.loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
-    async def flushed(self) -> None:
-        """Wait until nothing is left in the transport's own buffer."""
-        if self.transport.get_write_buffer_size():
-            self.transport.set_write_buffer_limits(high=0)
-            try:
-                while self.paused:
-                    await self.drained()
-            finally:
-                self.transport.set_write_buffer_limits()
 
     def invite_body(self) -> None:
         """Tell a client that expects it to go on (RFC 9110, section 15.2.1)."""
         if self.exchange is not None and not self.exchange.status:
             self.transport.write(_CONTINUE)
 
-    def pause_reading(self) -> None:
-        """Let TCP hold the client back."""
-        if not self._reading_paused and not self._closing:
-            self._reading_paused = True
-            self.transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """Read again."""
-        if self._reading_paused:
-            self._reading_paused = False
-            if not self._closing:
-                self.transport.resume_reading()
-
-    # Deadlines
-
     def head_is_late(self) -> None:
         """The rest of a request head did not come."""
-        self.refuse(HTTPError(408, "the request head did not come in time"))
-
-    def write_is_late(self) -> None:
-        """The client takes nothing, or little: as long as it takes something, it may stay."""
-        waiting = self.transport.get_write_buffer_size()
-        if waiting < self._seen_buffer:
-            self._seen_buffer = waiting
-            self.shared.write_deadlines.start(self)
-        elif self.exchange is not None:
-            self.exchange.cut(Outcome.STALLED)
-        else:
-            self.cut(reset=True)
+        self._refuse(HTTPError(408, "the request head did not come in time"))
 
     # The end
 
@@ -269,6 +212,13 @@ class Connection(asyncio.Protocol):
             self.exchange.end_early(Outcome.DRAINED)
         elif not self._incoming and not self._lingering:
             self.close()
+
+    def stalled(self) -> None:
+        """The client takes nothing."""
+        if self.exchange is not None:
+            self.exchange.cut(Outcome.STALLED)
+        else:
+            super().stalled()
 
     def linger(self) -> None:
         """Close for writing, and read on for a while (RFC 9112, section 9.6).
@@ -280,30 +230,18 @@ class Connection(asyncio.Protocol):
             return
         self._lingering = True
         self._incoming = b""
-        self.shared.idle_deadlines.stop(self)
-        self.shared.head_deadlines.stop(self)
-        self.shared.linger_deadlines.start(self)
+        self._unread = None
+        shared = self.shared
+        shared.idle_deadlines.stop(self)
+        shared.head_deadlines.stop(self)
         self.resume_reading()
+        if not shared.settings.linger:
+            return self.close()
+        shared.linger_deadlines.start(self)
         if self.transport.can_write_eof():
             self.transport.write_eof()
-
-    def close(self) -> None:
-        """Close once everything written is out; a client that does not take it is cut."""
-        if not self._closing:
-            self._closing = True
-            self._incoming = b""
-            self.transport.close()
-            if self.transport.get_write_buffer_size():
-                self.pause_writing()
 
     def cut(self, reset: bool) -> None:
         """Close at once: with a reset where a proper close would be a lie."""
         self.exchange = None
-        if not reset:
-            self.close()
-        elif not self._closing or self.transport.get_write_buffer_size():
-            self._closing = True
-            sock = self.transport.get_extra_info("socket")
-            if sock is not None:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self.transport.abort()
+        super().cut(reset)

@@ -41,9 +41,9 @@ class Deadlines(Generic[Owner]):
         if self._timer is None:
             self._timer = self._loop.call_at(when, self._ring)
 
-    def stop(self, owner: Owner) -> None:
-        """Take the deadline back; nothing happens if there is none."""
-        self._due.pop(owner, None)
+    def stop(self, owner: Owner) -> bool:
+        """Take the deadline back; whether there was one."""
+        return self._due.pop(owner, None) is not None
 
     def close(self) -> None:
         """Forget all deadlines and the timer."""
@@ -56,15 +56,20 @@ class Deadlines(Generic[Owner]):
         return len(self._due)
 
     def _ring(self) -> None:
-        self._timer = None
         now = self._loop.time()
         passed = []
         for owner, when in self._due.items():
             if when > now:
-                # Stopped deadlines don't move the timer, so it may ring for nobody.
-                self._timer = self._loop.call_at(when, self._ring)
                 break
             passed.append(owner)
-        for owner in passed:
-            if self._due.pop(owner, None) is not None:
-                self._expire(owner)
+        try:
+            for owner in passed:
+                # One that passed may have stopped or restarted another.
+                if self._due.get(owner, now + 1) <= now:
+                    del self._due[owner]
+                    self._expire(owner)
+        finally:
+            # Stopped deadlines don't move the timer, so it may have rung for nobody.
+            first = next(iter(self._due.values()), None)
+            armed = None if first is None else self._loop.call_at(first, self._ring)
+            self._timer = armed

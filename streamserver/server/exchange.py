@@ -10,8 +10,7 @@ handler or its generator where they stand, and their ``finally`` blocks run in t
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
 from streamserver.server import eager
 from streamserver.server.answer import Answer, FileRegion, Problem
@@ -81,6 +80,10 @@ class Exchange(Writer):
         """The peer as ``address:port``, or "unix"."""
         return self.connection.client
 
+    @property
+    def _name(self) -> tuple[str, str]:
+        return self.method, ascii(self.target)[1:-1]
+
     # The handler and its answer
 
     def start(self) -> None:
@@ -98,9 +101,11 @@ class Exchange(Writer):
     async def _run(self) -> None:
         try:
             await self._send(await self.connection.shared.handler(self))
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:
             self._task = None
             self.fail(error)
+            if not isinstance(error, Exception | asyncio.CancelledError):
+                raise  # someone ends the process: the client is told all the same
         self._task = None
 
     async def _send(self, answer: Answer) -> None:
@@ -136,7 +141,8 @@ class Exchange(Writer):
         return self._framing != "none"
 
     async def _pull(self, answer: Answer) -> None:
-        pieces, encode = answer.body, answer.encode
+        # Its iterator is what must be closed: not every iterable is its own.
+        pieces, encode = aiter(answer.body), answer.encode
         connection = self.connection
         try:
             if not self._begin(answer):
@@ -154,9 +160,13 @@ class Exchange(Writer):
         if self._begin(answer):
             # Whoever keeps the request has its fields; of 100,000 idle streams few do.
             self.head = self.head._replace(fields=[])
-            answer.body.attach(self, answer.encode)
+            try:
+                answer.body.attach(self, answer.encode)
+            except BaseException:
+                self._tell(answer, "cancelled")
+                raise
         else:
-            answer.body.cancelled()
+            self._tell(answer, "cancelled")
             self.end()
 
     def _begin(self, answer: Answer) -> bool:
@@ -167,6 +177,8 @@ class Exchange(Writer):
         if answer.endless is not None:
             self._beats = self.connection.shared.beats(answer.endless.interval)
             self._beats.start(self)
+            if self.connection.shared.draining:
+                self.connection.loop.call_soon(self.end_early, Outcome.DRAINED)
         return True
 
     def beat(self) -> None:
@@ -180,8 +192,18 @@ class Exchange(Writer):
 
     def drained(self) -> None:
         """The client has room again: tell a push body."""
-        if self._answer is not None and hasattr(self._answer.body, "attach"):
-            self._answer.body.drained()
+        self._tell(self._answer, "drained")
+
+    def _tell(self, answer: Answer | None, event: Literal["drained", "cancelled"]) -> None:
+        """Tell a push body; what its hooks raise must not hurt other exchanges."""
+        if answer is not None and hasattr(answer.body, "attach"):
+            try:
+                if event == "drained":
+                    answer.body.drained()
+                else:
+                    answer.body.cancelled(self)
+            except Exception:
+                log.exception("%s %s: a stream that was %s failed", *self._name, event)
 
     # The ways it may end
 
@@ -198,7 +220,7 @@ class Exchange(Writer):
             return
         self.error = error
         if not isinstance(error, HTTPError):
-            log.error("%s %s failed", self.method, ascii(self.target)[1:-1], exc_info=error)
+            log.error("%s %s failed", *self._name, exc_info=error)
             error = HTTPError(500, "the server failed to answer this request")
         if self.status and not self._unsent_head:
             return self.cut(Outcome.TRUNCATED)
@@ -207,10 +229,15 @@ class Exchange(Writer):
 
     def reject(self, error: HTTPError, outcome: Outcome = Outcome.REJECTED) -> None:
         """Answer with an error, instead of a head that has not left yet."""
-        answer = Problem(error)
-        self._prepare(answer)
-        if outcome is Outcome.REJECTED:
-            self._keep_alive = False
+        try:
+            answer = Problem(error)
+            if outcome is Outcome.REJECTED:
+                answer.headers["connection"] = "close"
+            self._prepare(answer)
+        except (TypeError, ValueError):
+            log.exception("%r cannot be sent as a problem", error)
+            answer = Problem(HTTPError(500, "the server failed to answer this request"))
+            self._prepare(answer)
         self.write(answer.body)
         self._end_properly(outcome)
 
@@ -248,8 +275,8 @@ class Exchange(Writer):
         self._finish(outcome)
         if task is not None:
             task.cancel()
-        elif answer is not None and hasattr(answer.body, "attach"):
-            answer.body.cancelled()
+        else:
+            self._tell(answer, "cancelled")
 
     def _end_properly(self, outcome: Outcome) -> None:
         self._write_end()

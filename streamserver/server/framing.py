@@ -3,8 +3,8 @@
 from typing import Literal, NamedTuple
 
 from streamserver.server.answer import Answer, FileRegion
+from streamserver.wire.fields import split_list
 from streamserver.wire.heads import Fields, RequestHead, is_bodiless, response_head
-
 
 Framing = Literal["none", "length", "chunked", "close"]
 """How a response's end is told (RFC 9112, section 6.3): there is no body, whatever the fields
@@ -36,7 +36,7 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     own: Fields = [("date", date)]
     given: Fields = answer.headers.items()
     declared = None
-    if any([name in _ENGINES for name, _ in given]):
+    if any(name in _ENGINES for name, _ in given):
         given, declared, wants_close = _take_ours(given, own)
         keep_alive = keep_alive and not wants_close
     bodiless = is_bodiless(request.method, status)
@@ -67,9 +67,9 @@ def _take_ours(given: Fields, own: Fields) -> tuple[Fields, str | None, bool]:
     others: Fields = []
     for name, value in given:
         if name == "content-length":
-            declared = value
+            declared = value if declared is None else f"{declared}, {value}"
         elif name == "connection":
-            wants_close = "close" in value.lower()
+            wants_close = wants_close or "close" in split_list(value.lower())
         elif name == "date":
             own[0] = (name, value)
         elif name == "transfer-encoding":

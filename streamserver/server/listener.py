@@ -8,6 +8,8 @@ wakes whoever waits for it.
 import asyncio
 import socket
 import ssl as tls
+import sys
+from typing import Any
 
 from streamserver.server.connection import Connection
 from streamserver.server.outcome import Outcome
@@ -42,15 +44,14 @@ class Listener:
         """Accept connections on a bound ``sock``. OSError when the kernel will not listen."""
         loop = self._shared.loop
         self.url = _url(sock, ssl is not None)
-        timeout = self.settings.head_timeout if ssl is not None else None
-        create = loop.create_unix_server if sock.family == socket.AF_UNIX else loop.create_server
-        self._server = await create(
-            lambda: Connection(self._shared),
-            sock=sock,
-            ssl=ssl,
-            backlog=BACKLOG,
-            ssl_handshake_timeout=timeout,
-        )
+        options: dict[str, Any] = {"sock": sock, "ssl": ssl, "backlog": BACKLOG}
+        if ssl is not None:
+            options["ssl_handshake_timeout"] = self.settings.head_timeout
+        unix = sock.family == socket.AF_UNIX
+        if unix and sys.version_info >= (3, 13):
+            options["cleanup_socket"] = False  # other workers may still listen on it
+        create: Any = loop.create_unix_server if unix else loop.create_server
+        self._server = await create(lambda: Connection(self._shared), **options)
 
     async def stop(self, grace: float | None = None) -> None:
         """Drain, and cut what is left after ``grace`` seconds (default: the settings')."""

@@ -1,9 +1,9 @@
 """How an exchange ends: in exactly one of these ways."""
 
-from enum import Enum
+from enum import StrEnum
 
 
-class Outcome(str, Enum):
+class Outcome(StrEnum):
     """The word that the access log and the metrics tell of an exchange."""
 
     COMPLETE = "complete"
@@ -20,5 +20,3 @@ class Outcome(str, Enum):
     """The response outlived ``max_stream``."""
     DRAINED = "drained"
     """The server was stopped first."""
-
-    __str__ = str.__str__

@@ -16,6 +16,10 @@ from streamserver.wire.problem import HTTPError
 
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
+    from streamserver.server.flow import Flow
+
+READ_SIZE = 64 * 1024
+"""Bytes taken from a socket at once: also how much of a body passes in one piece."""
 
 Handler = Callable[[Exchange], Awaitable[Answer]]
 """What the engine is given: called once for each request, its answer sent to the client."""
@@ -40,21 +44,29 @@ class Shared:
         self.loop = loop
         self.draining = False
         self.connections: set[Connection] = set()
+        # One for all: what is read is taken out before anything else is read. Without it
+        # the loop allocates 256 KiB for each read, which the kernel maps and unmaps anew.
+        self.read_buffer = memoryview(bytearray(READ_SIZE))
         self.emptied: asyncio.Future[None] | None = None
         self._room = settings.max_connections or _room_by_descriptors()
 
-        def kind(seconds: float, expire: "Callable[[Connection], None]") -> "Deadlines[Connection]":
-            return Deadlines(loop, seconds, expire)
+        self._make_deadlines(settings)
+        self._second = 0
+        self._date = ""
 
-        self.head_deadlines = kind(settings.head_timeout, lambda one: one.head_is_late())
-        self.idle_deadlines = kind(settings.keep_alive, lambda one: one.close())
-        self.write_deadlines = kind(settings.write_timeout, lambda one: one.write_is_late())
-        self.linger_deadlines = kind(settings.linger, lambda one: one.close())
-        self._of_connections = (
-            self.head_deadlines,
-            self.idle_deadlines,
-            self.write_deadlines,
-            self.linger_deadlines,
+    def _make_deadlines(self, settings: Settings) -> None:
+        loop = self.loop
+        self.head_deadlines: Deadlines[Connection] = Deadlines(
+            loop, settings.head_timeout, lambda connection: connection.head_is_late()
+        )
+        self.idle_deadlines: Deadlines[Connection] = Deadlines(
+            loop, settings.keep_alive, lambda connection: connection.close()
+        )
+        self.linger_deadlines: Deadlines[Connection] = Deadlines(
+            loop, settings.linger, lambda connection: connection.close()
+        )
+        self.write_deadlines: Deadlines[Flow] = Deadlines(
+            loop, settings.write_timeout, lambda flow: flow.write_is_late()
         )
         self.body_deadlines: Deadlines[RequestBody] = Deadlines(
             loop, settings.body_timeout, _body_is_late
@@ -63,8 +75,6 @@ class Shared:
             loop, settings.max_stream, Exchange.expire
         )
         self._beats: dict[float, Deadlines[Exchange]] = {}
-        self._second = 0
-        self._date = ""
 
     def has_room(self) -> bool:
         """Whether the connection that was added last is one too many."""
@@ -73,8 +83,10 @@ class Shared:
     def forget(self, connection: "Connection") -> None:
         """The connection is closed."""
         self.connections.discard(connection)
-        for deadlines in self._of_connections:
-            deadlines.stop(connection)
+        self.head_deadlines.stop(connection)
+        self.idle_deadlines.stop(connection)
+        self.linger_deadlines.stop(connection)
+        self.write_deadlines.stop(connection)
         if not self.connections and self.emptied is not None and not self.emptied.done():
             self.emptied.set_result(None)
 
@@ -99,8 +111,9 @@ class Shared:
 
     def close(self) -> None:
         """Forget every deadline."""
-        for connections in self._of_connections:
+        for connections in (self.head_deadlines, self.idle_deadlines, self.linger_deadlines):
             connections.close()
+        self.write_deadlines.close()
         self.body_deadlines.close()
         for exchanges in (self.stream_deadlines, *self._beats.values()):
             exchanges.close()

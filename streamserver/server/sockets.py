@@ -9,7 +9,7 @@ import socket
 import stat
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 BACKLOG = 2048
 """Connections that may wait to be accepted; the kernel lowers it to its own bound (somaxconn)."""
@@ -122,11 +122,9 @@ def _identity(path: str) -> tuple[int, int, int]:
 
 
 def _remove(path: str, ours: tuple[int, int, int]) -> None:
-    try:
+    with suppress(FileNotFoundError):
         if _identity(path) == ours:
             os.unlink(path)
-    except FileNotFoundError:
-        pass
 
 
 def _reason(error: Exception) -> str:

@@ -13,8 +13,9 @@ from streamserver.wire.chunked import LAST_CHUNK
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
 
-HIGH_WATER = 64 * 1024
-"""Bytes that may wait for a slow client before its producer is asked to wait."""
+HIGH_WATER = 64 * 1024 + 1
+"""Bytes that may wait for a slow client before its producer is asked to wait: the first
+number at which the event loops call ``pause_writing``, and so will call ``resume_writing``."""
 
 
 class Writer:
@@ -61,10 +62,7 @@ class Writer:
         size = len(piece)
         if self._framing == "none" or not size:
             return
-        if self._framing == "chunked":
-            data = b"%x\r\n%b\r\n" % (size, piece)
-        else:
-            data = piece
+        data = b"%x\r\n%b\r\n" % (size, piece) if self._framing == "chunked" else piece
         if not self.bytes_sent:
             self.first_byte = self.connection.loop.time()
             data = self._unsent_head + data

@@ -6,7 +6,8 @@ came in and goes out again is the same bytes (RFC 9110, section 5.5).
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from email.utils import formatdate, mktime_tz, parsedate_tz
+from datetime import UTC, datetime
+from email.utils import formatdate, parsedate
 
 Pairs = Iterable[tuple[str, str]]
 
@@ -15,10 +16,19 @@ TOKEN = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 
 _is_token = re.compile(TOKEN).fullmatch
 _list_item = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
+# The parser of the email package reads them all, and a great deal else.
+_is_date = re.compile(
+    r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"  # IMF-fixdate
+    r"|[A-Z][a-z]+day, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT"  # RFC 850
+    r"|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}",  # asctime
+    re.ASCII,
+).fullmatch
 
 HOP_BY_HOP = frozenset(
-    ("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection")
-    + ("te", "trailer", "transfer-encoding", "upgrade")
+    (
+        *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization"),
+        *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
+    )
 )
 """Fields that speak of one connection and are never passed on (RFC 9110, section 7.6.1)."""
 
@@ -45,10 +55,10 @@ def http_date(seconds: float) -> str:
 
 def parse_http_date(text: str) -> float | None:
     """An HTTP date in any of its three forms as seconds since 1970; None if it is none."""
+    parts = parsedate(text) if _is_date(text) else None
     try:
-        parts = parsedate_tz(text) if len(text) <= 64 else None
-        return None if parts is None else float(mktime_tz(parts))
-    except (ValueError, OverflowError, IndexError, TypeError):
+        return None if parts is None else datetime(*parts[:6], tzinfo=UTC).timestamp()
+    except ValueError:
         return None
 
 

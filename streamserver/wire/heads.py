@@ -41,26 +41,27 @@ class RequestHead(NamedTuple):
 
 
 def read_request_head(
-    data: bytes, max_head: int, max_target: int
+    data: bytes, max_head: int, max_target: int, seen: int = 0
 ) -> tuple[RequestHead | None, bytes]:
     """The first head in ``data`` and what follows it, or ``(None, data)`` while it is unfinished.
 
+    ``seen``: how much of ``data`` was found unfinished before, and need not be looked at again.
     Raises HTTPError: 400 for what breaks the grammar, 414 and 431 for what is too long,
     417 for an unknown expectation, 501 for an unknown transfer coding or method, 505 for an
     unknown version. After an error nothing that follows can be trusted.
     """
     if data.startswith(b"\r\n"):  # left behind by old clients; RFC 9112, section 2.2
         data = _empty_lines.sub(b"", data, 1)
-    end = data.find(b"\r\n\r\n")
-    if end > max_head or (end < 0 and len(data) > max_head):
+    end = data.find(b"\r\n\r\n", max(seen - 3, 0))
+    if end > max_head or (end < 0 and len(data) > max_head + 3):
         raise _too_large(data, max_head, max_target)
     if end < 0:
-        _refuse_line_faults(data.removesuffix(b"\r"))
+        _refuse_line_faults(data, max(seen - 2, 0), len(data) - data.endswith(b"\r"))
         return None, data
     head = data[: end + 4]
     read = _read_plain(head)
     if read is None:
-        _refuse_line_faults(head)
+        _refuse_line_faults(head, 0, len(head))
         read = _read_with_h11(head)
     return _understand(*read, max_target), data[end + 4 :]
 
@@ -77,21 +78,21 @@ _LINE_FAULTS = (
 )
 
 
-def _refuse_line_faults(head: bytes) -> None:
+def _refuse_line_faults(head: bytes, start: int, end: int) -> None:
     for fault, name in _LINE_FAULTS:
-        if fault.search(head):
+        if fault.search(head, start, end):
             raise HTTPError(400, f"the request head holds {name}")
 
 
 def _too_large(data: bytes, max_head: int, max_target: int) -> HTTPError:
-    if data.find(b"\r\n", 0, max_target) < 0:
+    if max(map(len, data.partition(b"\r\n")[0].split(b" "))) > max_target:
         return HTTPError(414, f"the request target is longer than {max_target} bytes")
     return HTTPError(431, f"the request head is longer than {max_head} bytes")
 
 
 _plain = re.compile(
-    r"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[!-~]*) HTTP/1\.1\r\n"
-    rf"((?:{TOKEN}:[ \t]*(?:[!-~]+(?:[ \t]+[!-~]+)*)?[ \t]*\r\n)+)\r\n".encode()
+    r"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-~]*) HTTP/1\.1\r\n"
+    rf"((?:{TOKEN}:[\t -~]*\r\n)+)\r\n".encode()
 ).fullmatch
 
 
@@ -159,11 +160,14 @@ def _understand(
         _check_host(said["host"])
     elif minor:
         raise HTTPError(400, "an HTTP/1.1 request needs a Host (RFC 9112, section 3.2)")
+    if method in _REFUSED_METHODS:
+        raise HTTPError(501, f"{method} is not implemented here")
     if not target.startswith("/"):
         target, host = _from_other_form(method, target)
-        fields = [(name, host if name == "host" and host else value) for name, value in fields]
-    elif method in _REFUSED_METHODS:
-        raise HTTPError(501, f"{method} is not implemented here")
+        if host is not None:
+            fields = [("host", host), *(field for field in fields if field[0] != "host")]
+    elif "#" in target:
+        raise HTTPError(400, "a request target has no fragment")
     connection = split_list(said["connection"].lower()) if "connection" in said else ()
     return RequestHead(
         method,
@@ -171,7 +175,7 @@ def _understand(
         minor,
         fields,
         _body_length(said, minor),
-        "close" not in connection if minor else "keep-alive" in connection,
+        "close" not in connection and (bool(minor) or "keep-alive" in connection),
         bool(minor) and _expects_continue(said.get("expect")),
     )
 
@@ -182,8 +186,6 @@ _REFUSED_METHODS = frozenset(("CONNECT", "TRACE"))
 
 def _from_other_form(method: str, target: str) -> tuple[str, str | None]:
     """A target that is not in origin-form, and the host it names (RFC 9112, section 3.2)."""
-    if method in _REFUSED_METHODS:
-        raise HTTPError(501, f"{method} is not implemented here")
     if target == "*" and method == "OPTIONS":
         return target, None
     absolute = _absolute(target)
@@ -255,15 +257,20 @@ def response_head(status: int, fields: Fields) -> bytes:
     if not 100 <= status <= 999:
         raise ValueError(f"a status code has three digits, not {status!r}")
     block = "".join([f"{name}: {value}\r\n" for name, value in fields])
-    # Each line ends in the only CRLF it may hold, or a value smuggled in another line.
-    if block.count("\r\n") != len(fields) or not _block(block):
+    # Each line ends in the only CRLF it may hold, or a value has smuggled in another line;
+    # and its first colon is ours, or a name has smuggled in a value.
+    if (
+        block.count("\r\n") != len(fields)
+        or not _block(block)
+        or any(":" in name for name, _ in fields)
+    ):
         raise ValueError(f"not a header field: {_offender(fields)}")
     return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{block}\r\n".encode("latin-1")
 
 
 def _offender(fields: Fields) -> str:
     for name, value in fields:
-        if "\n" in name + value or not _block(f"{name}: {value}\r\n"):
+        if ":" in name or "\n" in name + value or not _block(f"{name}: {value}\r\n"):
             return f"{name!r}: {value!r}"
     raise AssertionError("the block was refused, so one of its lines must be")
 

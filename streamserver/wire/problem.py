@@ -52,4 +52,4 @@ class HTTPError(Exception):
         if self.detail:
             problem["detail"] = self.detail
         problem.update(self.members)
-        return json.dumps(problem, ensure_ascii=False).encode() + b"\n"
+        return json.dumps(problem, ensure_ascii=False).encode(errors="replace") + b"\n"

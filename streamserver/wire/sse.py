@@ -115,7 +115,7 @@ class Parser:
     )
 
     def __init__(self, max_event: int = 16 * 1024 * 1024) -> None:
-        """``max_event``: bytes that the data of one event, and any one line, may take."""
+        """``max_event``: bytes that the data gathered for an event, and a line, have together."""
         self.last_event_id: str | None = None
         """The id as of the last blank line; None as long as the stream gave none."""
         self.retry: int | None = None

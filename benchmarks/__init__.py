@@ -1,0 +1,30 @@
+"""How fast the server is beside its peers, measured so that a reader can check each step.
+
+    python -m benchmarks            everything, about eight minutes
+    python -m benchmarks --quick    a first impression on asyncio, under a minute
+
+What keeps the comparison fair:
+
+- **The same work.** Every server answers the same request with the same ten events of 58 bytes,
+  chunked, as `text/event-stream`. Each one proves it (status, fields, decoded body) before it is
+  timed, and every timed response is counted. The bytes are made beforehand, for ours too.
+- **The same loop.** Python servers are compared within a group: all on asyncio, then all on
+  uvloop. Servers with a loop of their own (node, nginx) run in each group as they are.
+- **As their manuals start them.** One worker, defaults, access log off. The command lines are one
+  table in `peers.py`; any of them can be typed by hand.
+- **The same machine at the same time.** Servers take turns in blocks, in a new order each
+  round, so that a slow minute falls on all of them. A ratio is taken within each round, and the
+  median of the rounds is reported. The first requests of each block are dropped.
+- **A cheap client on another core.** Blocking sockets, one request at a time, the stamp taken as
+  soon as `recv` returned. It cannot tell which server it talks to.
+- **CPU from the scheduler.** Nanoseconds that `/proc/PID/task/*/schedstat` counts over all
+  threads and children. A busy neighbour spoils a latency, but hardly this figure.
+- **The wire is looked at.** The kernel counts the segments that arrive. A server that gathers ten
+  chunks into one segment saves CPU by not streaming; the column `segments` shows it.
+- **A floor.** A raw asyncio protocol that parses nothing and writes prepared bytes: what the loop
+  and the kernel cost before any server has begun.
+
+Files: `peers` (who), `servers/` (their handlers), `measures/` (one measurement a file, each a
+function from `Plan` to `Result`s), `client` and `machine` (the instruments), `process` and
+`turns` (starting, stopping, taking turns), `report` and `chart` (the output).
+"""

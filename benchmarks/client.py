@@ -1,0 +1,145 @@
+"""The client: blocking sockets, as little Python as can be, the same for every server.
+
+One request at a time on a kept connection: nothing queues, so what is timed is the way of one
+request through an otherwise idle server. The stamp is taken right after `recv` returned, before its
+bytes are looked at.
+"""
+
+import http.client
+import socket
+import struct
+from time import perf_counter_ns
+from typing import Self
+
+from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE
+
+HOST = "127.0.0.1"
+PATIENCE = 20.0
+"""Seconds without a byte after which a server is said to hang."""
+
+LAST_CHUNK = b"\r\n0\r\n\r\n"
+_REQUEST = (
+    b"GET /stream?n=%d HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
+    b"Cache-Control: no-cache\r\nUser-Agent: streamserver-benchmarks\r\n\r\n"
+)
+_DATA_SEGMENTS_IN = 152
+"""Where `struct tcp_info` of linux/tcp.h holds the count of segments received with data."""
+
+
+class WrongAnswer(Exception):
+    """A server did not do the work it was asked for, so that timing it would mean nothing."""
+
+
+class Connection:
+    """One connection to a server, to be used in a `with` block."""
+
+    def __init__(self, port: int) -> None:
+        self._socket = socket.create_connection((HOST, port), PATIENCE)
+        self._socket.settimeout(None)
+        # The deadline as an option of the socket: Python's own would poll before every recv.
+        deadline = struct.pack("ll", int(PATIENCE), 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, deadline)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def segments(self) -> int:
+        """Return how many segments with data the kernel has received on this connection."""
+        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        return int.from_bytes(info[_DATA_SEGMENTS_IN : _DATA_SEGMENTS_IN + 4], "little")
+
+    def first_chunk(self, serial: int) -> tuple[int, bytes]:
+        """Request a stream; return the nanoseconds to its first whole chunk, and what came."""
+        receive = self._socket.recv
+        request = _REQUEST % serial
+        started = perf_counter_ns()
+        self._socket.sendall(request)
+        received = receive(65536)
+        stamp = perf_counter_ns()
+        while CHUNK not in received:
+            if not (more := receive(65536)):
+                raise WrongAnswer(f"closed before the first chunk, after {received!r}")
+            stamp = perf_counter_ns()
+            received += more
+        return stamp - started, received
+
+    def exchange(self, serial: int) -> int:
+        """Request ten chunks, read to the last-chunk, return the nanoseconds to the first."""
+        first, received = self.first_chunk(serial)
+        while not received.endswith(LAST_CHUNK):
+            if not (more := self._socket.recv(65536)):
+                raise WrongAnswer(f"closed before the last-chunk, after {received!r}")
+            received += more
+        if received.count(CHUNK) != CHUNKS:
+            raise WrongAnswer(f"{CHUNKS} chunks were asked for, this came: {received!r}")
+        return first
+
+    def drain(self, chunks: int, buffer: memoryview) -> int:
+        """Request `chunks` chunks, read to the last-chunk into `buffer`, return the nanoseconds."""
+        receive = self._socket.recv_into
+        started = perf_counter_ns()
+        self._socket.sendall(_REQUEST % chunks)
+        total, tail = 0, b""
+        while not tail.endswith(LAST_CHUNK):
+            if not (count := receive(buffer)):
+                raise WrongAnswer(f"closed before the last-chunk, after {total} bytes")
+            total += count
+            tail = (tail + bytes(buffer[max(0, count - 8) : count]))[-8:]
+        elapsed = perf_counter_ns() - started
+        if total < chunks * len(CHUNK):
+            raise WrongAnswer(f"{chunks} chunks were asked for, only {total} bytes came")
+        return elapsed
+
+    def download(self, size: int, buffer: memoryview) -> int:
+        """Download a file of `size` bytes into `buffer`, over and over; return the nanoseconds."""
+        receive = self._socket.recv_into
+        started = perf_counter_ns()
+        self._socket.sendall(_REQUEST % 0)
+        head, _, body = self._head().partition(b"\r\n\r\n")
+        if f"\r\ncontent-length: {size}".encode() not in head.lower():
+            raise WrongAnswer(f"{size} bytes were asked for, this came: {head!r}")
+        left = size - len(body)
+        while left:
+            if not (count := receive(buffer)):
+                raise WrongAnswer(f"closed with {left} bytes to go")
+            left -= count
+        return perf_counter_ns() - started
+
+    def _head(self) -> bytes:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            if not (more := self._socket.recv(4096)):
+                raise WrongAnswer(f"closed inside the head, after {received!r}")
+            received += more
+        return received
+
+
+def prove(port: int) -> None:
+    """Check with an independent client that a server does the whole work: fields, framing, data."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
+    connection.request("GET", f"/stream?n={CHUNKS}", headers={"Accept": CONTENT_TYPE})
+    response = connection.getresponse()
+    fields = {name.lower(): value for name, value in response.getheaders()}
+    got = response.status, fields.get("content-type", "").partition(";")[0], response.chunked
+    if got != (200, CONTENT_TYPE, True):
+        raise WrongAnswer(f"expected 200, {CONTENT_TYPE}, chunked; got {got}")
+    if (body := response.read()) != CHUNK * CHUNKS:
+        raise WrongAnswer(f"the body is {body!r}")
+    connection.close()
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 on which nothing listens."""
+    with socket.create_server((HOST, 0)) as unused:
+        port: int = unused.getsockname()[1]
+        return port
+
+
+def is_listening(port: int) -> bool:
+    """Tell whether a connection to `port` is accepted."""
+    with socket.socket() as probe:
+        return probe.connect_ex((HOST, port)) == 0

@@ -1,0 +1,97 @@
+"""What Linux tells about processes: their CPU time, their memory, their cores.
+
+CPU time comes from the scheduler (`schedstat`, nanoseconds), not from clock ticks (10 ms), and
+is summed over every thread of every process of a server: granian works in Rust threads, node
+collects garbage in others, hypercorn and nginx work in a child. What the kernel does inside a
+system call is part of it.
+"""
+
+import os
+import platform
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
+
+
+def is_supported() -> bool:
+    """Tell whether this system has the accounting that everything here rests on."""
+    try:
+        return int(Path("/proc/self/schedstat").read_text().split()[0]) > 0
+    except (OSError, ValueError):
+        return False
+
+
+def family(pid: int) -> list[int]:
+    """Return `pid` and all its descendants that run now."""
+    members = [pid]
+    for member in members:
+        for children in Path(f"/proc/{member}/task").glob("*/children"):
+            members += map(int, children.read_text().split())
+    return members
+
+
+def cpu_ns(pids: list[int]) -> int:
+    """Return the nanoseconds that all threads of `pids` have run on a core."""
+    total = 0
+    for pid in pids:
+        for thread in Path(f"/proc/{pid}/task").glob("*/schedstat"):
+            with suppress(FileNotFoundError, ProcessLookupError):  # It ended just now.
+                total += int(thread.read_text().split()[0])
+    return total
+
+
+def resident_kib(pids: list[int]) -> int:
+    """Return the resident memory of `pids` in KiB. Buffers in the kernel are not part of it."""
+    return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB for pid in pids)
+
+
+def cores() -> tuple[int | None, int | None]:
+    """Return one core for the server and one for the client; with one core only, pin neither."""
+    usable = sorted(os.sched_getaffinity(0))
+    return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
+
+
+@contextmanager
+def pinned(core: int | None) -> Iterator[None]:
+    """Keep this process, and whatever it starts inside the block, on one core."""
+    before = os.sched_getaffinity(0)
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def allow_descriptors(wanted: int) -> int:
+    """Raise the soft limit of open files towards `wanted`; return how many may be open then."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        return limit
+    return wanted
+
+
+def describe() -> dict[str, str]:
+    """Describe this machine, as far as it bears on the figures."""
+    usable = len(os.sched_getaffinity(0))
+    return {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "processor": _processor(),
+        "cores": f"{usable}, server and client each on its own"
+        if usable > 1
+        else "1, shared by server and client: read the CPU figures, not the latencies",
+        "load": " ".join(f"{load:.2f}" for load in os.getloadavg()),
+    }
+
+
+def _processor() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()

@@ -1,0 +1,93 @@
+"""A server as a process of its own: started on its core, shown to be ready, always ended."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from benchmarks import client, machine
+from benchmarks.peers import Contender
+
+ROOT = Path(__file__).parent.parent
+START = 20.0
+"""Seconds within which a server must accept its first connection."""
+
+
+class DidNotStart(Exception):
+    """A server that is installed does not run; the message is the end of what it printed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server, and all processes it is made of."""
+
+    port: int
+    pids: list[int]
+
+    def cpu_ns(self) -> int:
+        """Return the CPU time used so far, in nanoseconds."""
+        return machine.cpu_ns(self.pids)
+
+    def resident_kib(self) -> int:
+        """Return the resident memory, in KiB."""
+        return machine.resident_kib(self.pids)
+
+
+@contextmanager
+def running(
+    contender: Contender,
+    prove: Callable[[int], object],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Server]:
+    """Run a contender for the length of the block, once `prove(port)` has shown that it works.
+
+    Raises `DidNotStart`, and whatever `prove` does.
+    """
+    port = client.free_port()
+    server_core, _ = machine.cores()
+    with tempfile.TemporaryFile() as output:
+        with machine.pinned(server_core):
+            process = subprocess.Popen(
+                contender.peer.argv(port, contender.loop),
+                cwd=ROOT,
+                env={**os.environ, **(environment or {}), "BENCH_WORK": contender.work},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # A group of its own, so that children end with it.
+            )
+        try:
+            _wait_until_listening(process, port, output)
+            prove(port)
+            # Only now: a parent may listen before the child that will answer has started.
+            yield Server(port, machine.family(process.pid))
+        finally:
+            # At once: a server that waits politely for open streams would wait for ever. It is
+            # not reaped yet, so that its number cannot have gone to another group.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _wait_until_listening(process: subprocess.Popen[bytes], port: int, output: IO[bytes]) -> None:
+    deadline = time.monotonic() + START
+    while not client.is_listening(port):
+        if _has_ended(process) or time.monotonic() > deadline:
+            raise DidNotStart(_last_line(output))
+        time.sleep(0.02)
+
+
+def _has_ended(process: subprocess.Popen[bytes]) -> bool:
+    look = os.WEXITED | os.WNOHANG | os.WNOWAIT
+    return os.waitid(os.P_PID, process.pid, look) is not None
+
+
+def _last_line(output: IO[bytes]) -> str:
+    output.seek(0)
+    lines = output.read().decode(errors="replace").strip().splitlines()
+    return lines[-1] if lines else "it printed nothing"

@@ -1,0 +1,1 @@
+"""The same work, written for each server as its own manual would write it."""

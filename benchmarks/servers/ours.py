@@ -1,0 +1,81 @@
+"""streamserver: `app` is a bare handler, as the ASGI callable is; `routed` is behind a Router."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, DATA, FILE, SILENCE, WORK, asked
+from streamserver import Event, EventStream, FileResponse, Request, Response, Router, Stream
+
+HEADERS = {"content-type": CONTENT_TYPE, "cache-control": "no-cache"}
+_open: list[Stream] = []
+
+
+async def alone() -> AsyncIterator[bytes]:
+    for _ in range(CHUNKS):
+        yield CHUNK
+        await asyncio.sleep(0)
+
+
+async def burst() -> AsyncIterator[bytes]:
+    for _ in range(CHUNKS):
+        yield CHUNK
+
+
+async def long(count: int) -> AsyncIterator[bytes]:
+    for _ in range(count):
+        yield CHUNK
+
+
+async def idle() -> AsyncIterator[bytes]:
+    yield CHUNK
+    await asyncio.sleep(SILENCE)
+
+
+async def idle_events() -> AsyncIterator[Event]:
+    yield Event(DATA)
+    await asyncio.sleep(SILENCE)
+
+
+async def serve_alone(request: Request) -> Response:
+    return Response(alone(), headers=HEADERS)
+
+
+async def serve_burst(request: Request) -> Response:
+    return Response(burst(), headers=HEADERS)
+
+
+async def serve_long(request: Request) -> Response:
+    return Response(long(asked(request.target.partition("?")[2])), headers=HEADERS)
+
+
+async def serve_idle(request: Request) -> Response:
+    return Response(idle(), headers=HEADERS)
+
+
+async def serve_idle_push(request: Request) -> Response:
+    stream = Stream()
+    stream.enqueue(CHUNK)
+    _open.append(stream)
+    return Response(stream, headers=HEADERS)
+
+
+async def serve_idle_events(request: Request) -> Response:
+    return EventStream(idle_events(), heartbeat=15.0)
+
+
+async def serve_file(request: Request) -> Response:
+    return FileResponse(FILE)
+
+
+app = {
+    "alone": serve_alone,
+    "burst": serve_burst,
+    "long": serve_long,
+    "idle": serve_idle,
+    "idle-push": serve_idle_push,
+    "idle-events": serve_idle_events,
+    "file": serve_file,
+}[WORK]
+
+routed = Router()
+routed.get("/stream")(app)

@@ -1,0 +1,31 @@
+"""What every server is asked to do. `BENCH_WORK` names the one work a process does.
+
+One process, one work: so no handler spends time on finding out what is wanted, and the floor,
+which parses nothing, can take part.
+
+- `alone`: ten chunks, and after each the loop turns once, as it does for every real producer.
+  So each chunk has to go out on its own.
+- `burst`: ten chunks without ever waiting. A server may gather them; asyncio writes each at once,
+  uvloop and node at the end of the turn.
+- `long`: as many chunks as the query `n=` asks for, as fast as the client takes them.
+- `idle`: one chunk, then silence. `idle-push` and `idle-events` are the same through a push
+  stream, and through an event stream that sends heartbeats.
+- `file`: a download of `BENCH_FILE`.
+"""
+
+import os
+
+DATA = "0123456789" * 5
+CHUNK = f"data: {DATA}\n\n".encode()
+CHUNKS = 10
+CONTENT_TYPE = "text/event-stream"
+SILENCE = 3600.0
+"""Seconds that an idle handler sleeps: longer than any measurement."""
+
+WORK = os.environ.get("BENCH_WORK", "alone")
+FILE = os.environ.get("BENCH_FILE", "")
+
+
+def asked(query: str) -> int:
+    """Return the number of chunks that the query `n=...` asks for."""
+    return int(query.removeprefix("n="))

@@ -1,0 +1,123 @@
+"""Taking turns: all servers of a group stay up, and are measured in blocks, round by round.
+
+Measured one after the other, the last server would meet another machine than the first: clocks,
+caches and neighbours change within minutes. In turns, in a new order each round, the change
+falls on all of them.
+"""
+
+import gc
+import random
+import signal
+import statistics
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import TypeVar
+
+from benchmarks.client import WrongAnswer
+from benchmarks.peers import Contender
+from benchmarks.process import DidNotStart, Server, running
+
+TURN = 60
+"""Seconds that a server gets to start, and for each turn. The slowest needs about ten."""
+
+SEED = 58
+"""The order of turns is random, but the same in every run."""
+
+Block = TypeVar("Block")
+
+
+@dataclass(slots=True)
+class Lineup:
+    """The contenders that run, and why the others do not."""
+
+    servers: dict[Contender, Server] = field(default_factory=dict)
+    absent: dict[str, str] = field(default_factory=dict)
+
+    def retire(self, contender: Contender, reason: Exception) -> None:
+        """Take out a contender that failed while it was measured: part of its figures is none."""
+        del self.servers[contender]
+        self.absent[contender.peer.name] = f"failed: {reason!r}"
+
+
+@contextmanager
+def together(
+    contenders: Iterable[Contender],
+    prove: Callable[[int], object],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Lineup]:
+    """Keep every contender that can take part running for the length of the block."""
+    lineup = Lineup()
+    with ExitStack() as stack:
+        for contender in contenders:
+            peer = contender.peer
+            if missing := peer.missing(contender.loop):
+                lineup.absent[peer.name] = f"not installed ({', '.join(missing)})"
+                continue
+            try:
+                with _limited():
+                    server = stack.enter_context(running(contender, prove, environment))
+            except (DidNotStart, WrongAnswer, HTTPException, OSError) as reason:
+                lineup.absent[peer.name] = f"did not run: {reason}"
+            else:
+                lineup.servers[contender] = server
+        yield lineup
+
+
+def in_turns(
+    lineup: Lineup, rounds: int, measure: Callable[[Contender, Server], Block]
+) -> dict[Contender, list[Block]]:
+    """Measure every server once a round. Return the blocks of each, in the order of the rounds."""
+    order = list(lineup.servers)
+    blocks: dict[Contender, list[Block]] = {contender: [] for contender in order}
+    shuffle = random.Random(SEED).shuffle
+    for _ in range(rounds):
+        shuffle(order)
+        for contender in [contender for contender in order if contender in lineup.servers]:
+            try:
+                with _limited(), _without_collector():
+                    blocks[contender].append(measure(contender, lineup.servers[contender]))
+            except (WrongAnswer, OSError) as reason:
+                lineup.retire(contender, reason)
+    return {contender: blocks[contender] for contender in lineup.servers}
+
+
+@contextmanager
+def _limited() -> Iterator[None]:
+    """Break off what takes longer than `TURN`: a start, or a turn."""
+
+    def too_long(*_: object) -> None:
+        raise WrongAnswer(f"not done within {TURN} s")
+
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(TURN)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Keep the client's cyclic garbage collector out of what is timed."""
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def ratio(these: Sequence[float], those: Sequence[float] | None) -> float | None:
+    """Return the median of the ratios of each round, or None without anything to compare with."""
+    if those is None:
+        return None
+    return statistics.median(a / b for a, b in zip(these, those, strict=True))
+
+
+def percentile(values: Iterable[float], percent: int) -> float:
+    """Return the smallest of `values` that at least `percent` of them do not exceed."""
+    ordered = sorted(values)
+    rank = -(-len(ordered) * percent // 100)  # Rounded up.
+    return ordered[max(rank, 1) - 1]

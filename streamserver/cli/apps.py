@@ -1,0 +1,77 @@
+"""From the words MODULE:APP to a handler."""
+
+import importlib
+import inspect
+import logging
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+from streamserver.cli.problem import CannotServe
+from streamserver.kit.service import Handler
+
+logger = logging.getLogger("streamserver")
+
+
+def is_app_name(text: str) -> bool:
+    """Whether it is MODULE:APP, both dotted names."""
+    module, _, app = text.partition(":")
+    return all(part.isidentifier() for part in (*module.split("."), *app.split(".")))
+
+
+def load_app(name: str) -> Handler:
+    """Import MODULE, also from the working directory, and return its APP.
+
+    Raises CannotServe. What a module raises while it is imported is one line; its traceback
+    is in the log at level debug.
+    """
+    module_name, _, path = name.partition(":")
+    app: object = _import(name, module_name)
+    for step in path.split("."):
+        try:
+            app = getattr(app, step)
+        except AttributeError as error:
+            raise CannotServe(f"cannot load {name}: {error}") from error
+    _check(name, app)
+    return cast(Handler, app)
+
+
+def load_demo(files: str | None) -> Handler:
+    """The lesson, with the files of a directory, or of one that it makes.
+
+    Raises CannotServe if there is no such directory.
+    """
+    # Here, since whoever serves something else has no use for it.
+    from streamserver.demo.app import make_app
+
+    try:
+        return make_app(Path(files) if files else None)
+    except NotADirectoryError as error:
+        raise CannotServe(f"cannot serve files: {error}") from error
+
+
+def _import(name: str, module: str) -> ModuleType:
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        return importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # a script that ends itself is no app
+        logger.debug("cannot load %s", name, exc_info=True)
+        said = " ".join(str(error).split())
+        raise CannotServe(f"cannot load {name}: {type(error).__name__}: {said}") from error
+
+
+def _check(name: str, app: object) -> None:
+    """Refuse what cannot be a handler; a plain function may be one, if it returns an awaitable."""
+    if not callable(app) or isinstance(app, type):
+        what = f"the class {app.__name__}" if isinstance(app, type) else f"a {type(app).__name__}"
+        raise CannotServe(f"cannot serve {name}: it is {what}, not an async function or a Router")
+    try:
+        inspect.signature(app).bind(None)
+    except TypeError as error:
+        problem = f"a handler takes one argument, the request, but this one: {error}"
+        raise CannotServe(f"cannot serve {name}: {problem}") from error
+    except ValueError:  # a callable that does not tell its signature
+        pass

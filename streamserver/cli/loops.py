@@ -1,0 +1,25 @@
+"""Which event loop runs the server."""
+
+import asyncio
+import importlib
+from collections.abc import Callable
+
+from streamserver.cli.problem import CannotServe
+
+NAMES = ("auto", "asyncio", "uvloop")
+
+
+def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
+    """What makes the loop of this name; `auto` is uvloop where it is installed.
+
+    Raises CannotServe when uvloop is asked for and missing.
+    """
+    if name != "asyncio":
+        try:
+            factory: Callable[[], asyncio.AbstractEventLoop]
+            factory = importlib.import_module("uvloop").new_event_loop
+            return factory
+        except ImportError:
+            if name == "uvloop":
+                raise CannotServe("--loop uvloop: install streamserver[fast]") from None
+    return asyncio.new_event_loop

@@ -1,0 +1,94 @@
+"""Options as tables: one row is a flag, an environment variable, a help text and a default.
+
+`parse` turns argv and the environment into values by such a table, for any command. A variable
+is read only where the flag is absent, and holds the same text that would follow the flag; an
+empty one counts as absent, since that is how many tools spell "unset".
+"""
+
+import argparse
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from streamserver import __version__
+from streamserver.cli.values import switch
+
+PREFIX = "STREAMSERVER_"
+Table = Mapping[str, Sequence["Option"]]
+"""Titles as `--help` shows them, each with its options."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """`read` turns text into the value, or raises ArgumentTypeError that says what is allowed.
+
+    `shown` is the default as `--help` tells it, where the value itself would not do.
+    """
+
+    name: str
+    default: object
+    read: Callable[[str], object]
+    metavar: str
+    help: str
+    shown: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The name of its value: `head_timeout` for `--head-timeout`."""
+        return self.name.replace("-", "_")
+
+    @property
+    def variable(self) -> str:
+        """The environment variable: `STREAMSERVER_HEAD_TIMEOUT`."""
+        return PREFIX + self.key.upper()
+
+
+def make_parser(usage: str, description: str, table: Table) -> argparse.ArgumentParser:
+    """A parser that knows the table's flags and `--version`, and leaves absent ones absent."""
+    parser = argparse.ArgumentParser(
+        prog="streamserver",
+        usage=usage,
+        description=description,
+        epilog=f"Each option is also read from {PREFIX}NAME, for example {PREFIX}HEAD_TIMEOUT=5.",
+        argument_default=argparse.SUPPRESS,
+        # Else a script's --max would change its meaning with the next option of ours.
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"streamserver {__version__}")
+    for title, options in table.items():
+        group = parser.add_argument_group(title)
+        for option in options:
+            _add(group, option)
+    return parser
+
+
+def parse(
+    parser: argparse.ArgumentParser,
+    table: Table,
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+) -> argparse.Namespace:
+    """The value of every option: from argv, else from the environment, else its default.
+
+    Raises SystemExit(2) where a text does not fit, after a line that names the flag or variable.
+    """
+    values = parser.parse_args(argv)
+    for option in chain.from_iterable(table.values()):
+        if option.key in values:
+            continue
+        text = environment.get(option.variable)
+        try:
+            setattr(values, option.key, option.read(text) if text else option.default)
+        except argparse.ArgumentTypeError as problem:
+            parser.error(f"environment variable {option.variable}: {problem}")
+    return values
+
+
+def _add(group: argparse._ArgumentGroup, option: Option) -> None:
+    flag = f"--{option.name}"
+    default = option.default if option.shown is None else option.shown
+    about = f"{option.help} (default: {default})" if default != "" else option.help
+    if option.read is switch:
+        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=about)
+    else:
+        group.add_argument(flag, type=option.read, metavar=option.metavar, help=about)

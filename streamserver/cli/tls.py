@@ -1,0 +1,28 @@
+"""TLS as a server should speak it today (RFC 9325, section 3.1)."""
+
+import ssl
+
+from streamserver.cli.problem import CannotServe
+
+
+def server_context(certificate: str, key: str) -> ssl.SSLContext:
+    """A context with the certificate chain and private key in these PEM files.
+
+    Raises CannotServe if they cannot be used, among others because the key has a passphrase:
+    a server that starts at night has nobody to ask.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    for what, path in (("certificate", certificate), ("key", key)):
+        try:
+            with open(path, "rb"):
+                pass
+        except OSError as error:
+            raise CannotServe(f"cannot read the TLS {what} {path}: {error.strerror}") from error
+    try:
+        context.load_cert_chain(certificate, key, password="")
+    except ssl.SSLError as error:
+        pair = f"the TLS certificate {certificate} with the key {key}"
+        raise CannotServe(f"cannot use {pair}: {error}") from error
+    return context

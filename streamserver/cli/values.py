@@ -1,0 +1,60 @@
+"""What may follow an option: each reader returns the value, or raises and says what is allowed."""
+
+import re
+from argparse import ArgumentTypeError
+from collections.abc import Callable
+from typing import NoReturn
+
+_SWITCH = {"1": True, "true": True, "yes": True, "on": True}
+_SWITCH |= {"0": False, "false": False, "no": False, "off": False}
+
+
+def text(value: str) -> str:
+    """Any text but an empty one."""
+    return value or _refuse(value, "a text of at least one character")
+
+
+def switch(value: str) -> bool:
+    """What `--name` and `--no-name` say on the command line, as a variable spells it."""
+    found = _SWITCH.get(value.lower())
+    return _refuse(value, f"one of {', '.join(_SWITCH)}") if found is None else found
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """Exactly one of the words."""
+
+    def read(value: str) -> str:
+        return value if value in words else _refuse(value, f"one of {', '.join(words)}")
+
+    return read
+
+
+def whole(least: int, most: int, **words: int) -> Callable[[str], int]:
+    """A decimal number in a range, or a word that stands for one."""
+    allowed = " or ".join((*words, f"a whole number from {least} to {most}"))
+
+    def read(value: str) -> int:
+        if value in words:
+            return words[value]
+        # int() alone would also take signs, spaces, underscores and other scripts' digits.
+        if re.fullmatch(r"[0-9]{1,18}", value) and least <= int(value) <= most:
+            return int(value)
+        _refuse(value, allowed)
+
+    return read
+
+
+def seconds(*, zero: bool) -> Callable[[str], float]:
+    """A decimal number of seconds; 0 only where it has a meaning."""
+    allowed = f"a number of seconds, {'0 or more' if zero else 'more than 0'}"
+
+    def read(value: str) -> float:
+        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) and (zero or float(value)):
+            return float(value)
+        _refuse(value, allowed)
+
+    return read
+
+
+def _refuse(value: str, allowed: str) -> NoReturn:
+    raise ArgumentTypeError(f"{value!r} is not {allowed}")

@@ -1,0 +1,40 @@
+"""Server-sent events: a counter that counts, and then ends.
+
+An EventSource takes the end of a stream for an accident and comes back, with the id of the
+last event that it saw. One that had them all is told by a 204 that there is nothing to come
+back for (WHATWG HTML, section 9.2.3); one that lost its connection gets the rest.
+"""
+
+import time
+from collections.abc import AsyncIterator
+
+from streamserver.demo.pace import Pace
+from streamserver.kit.events import EventStream
+from streamserver.kit.params import number, whole
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.wire.sse import Event
+
+MOST = 100_000
+COUNT = whole("count", 1, MOST, default=10)
+INTERVAL = number("interval", 0, 60, default=0.5)
+LAST_EVENT_ID = whole("Last-Event-ID", 0, MOST - 1)
+RETRY = 1000
+
+
+async def counter(request: Request) -> Response:
+    """``GET /api/counter?count=10&interval=0.5``: that many events, that many seconds apart."""
+    count, interval = COUNT.of(request.query), INTERVAL.of(request.query)
+    first = 0
+    if request.last_event_id:
+        first = LAST_EVENT_ID.read(request.last_event_id) + 1
+    if first >= count:
+        return Response(status=204)
+    return EventStream(_ticks(first, count, interval), retry=RETRY)
+
+
+async def _ticks(first: int, count: int, interval: float) -> AsyncIterator[Event]:
+    pace = Pace(interval)
+    for n in range(first, count):
+        await pace.until(n - first)
+        yield Event({"count": n, "time": time.time_ns() // 1_000_000}, id=n)

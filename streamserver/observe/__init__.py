@@ -1,0 +1,1 @@
+"""What happened, told once per exchange, when it ends."""

@@ -1,0 +1,122 @@
+"""Flow control of one connection: who waits for whom (RFC 9293, section 3.8).
+
+Towards the client the transport says when its buffer is full and when it has drained. A
+client that takes nothing for the whole write deadline is cut; one that takes a little, stays.
+From the client we stop reading, and TCP holds it back.
+"""
+
+import asyncio
+import socket
+import struct
+
+from streamserver.server.shared import Shared
+
+_RESET = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds
+
+
+class Flow(asyncio.BufferedProtocol):
+    """The flow of bytes on a transport, in both directions, and its two ways to end."""
+
+    __slots__ = (
+        "_closing",
+        "_reading_paused",
+        "_seen_buffer",
+        "_waiter",
+        "loop",
+        "paused",
+        "shared",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, shared: Shared) -> None:
+        self.shared = shared
+        self.loop = shared.loop
+        self.paused = False
+        self._closing = False
+        self._reading_paused = False
+        self._seen_buffer = 0
+        self._waiter: asyncio.Future[None] | None = None
+
+    # Towards the client
+
+    def pause_writing(self) -> None:
+        self.paused = True
+        self._seen_buffer = self.transport.get_write_buffer_size()
+        self.shared.write_deadlines.start(self)
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        self.shared.write_deadlines.stop(self)
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def drained(self) -> None:
+        """Wait until the client has room; whoever waits is cancelled if it never has."""
+        self._waiter = self.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def flushed(self) -> None:
+        """Wait until nothing is left in the transport's own buffer."""
+        if self.transport.get_write_buffer_size():
+            self.transport.set_write_buffer_limits(high=0)
+            try:
+                while self.paused:
+                    await self.drained()
+            finally:
+                self.transport.set_write_buffer_limits()
+
+    def write_is_late(self) -> None:
+        """The write deadline has passed: has the client taken anything since it began?"""
+        waiting = self.transport.get_write_buffer_size()
+        if waiting < self._seen_buffer:
+            self._seen_buffer = waiting
+            self.shared.write_deadlines.start(self)
+        else:
+            self.stalled()
+
+    def stalled(self) -> None:
+        """The client takes nothing."""
+        self.cut(reset=True)
+
+    # From the client
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.shared.read_buffer
+
+    def pause_reading(self) -> None:
+        """Let TCP hold the client back."""
+        if not self._reading_paused and not self._closing:
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self._reading_paused:
+            self._reading_paused = False
+            if not self._closing:
+                self.transport.resume_reading()
+
+    # The end
+
+    def close(self) -> None:
+        """Close once everything written is out; a client that does not take it is cut."""
+        if not self._closing:
+            self._closing = True
+            self.transport.close()
+            if self.transport.get_write_buffer_size():
+                self.pause_writing()
+
+    def cut(self, reset: bool) -> None:
+        """Close at once: with a reset where a proper close would be a lie."""
+        if not reset:
+            return self.close()
+        self._closing = True
+        sock = self.transport.get_extra_info("socket")
+        if sock is not None and sock.fileno() >= 0:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self.transport.abort()

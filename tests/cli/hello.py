@@ -1,0 +1,40 @@
+"""A handler for the tests of the command line; they start servers that load it by name."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+
+from streamserver import EventStream, Request, Response
+
+
+async def app(request: Request) -> Response:
+    """Tell what the path asks for."""
+    match request.path:
+        case "/pid":
+            return Response(str(os.getpid()))
+        case "/loop":
+            return Response(type(asyncio.get_running_loop()).__module__)
+        case "/variables":
+            return Response.json([name for name in os.environ if name.startswith("STREAMSERVER_")])
+        case "/client":
+            return Response(request.client)
+        case "/error":
+            raise RuntimeError("secret\n\x1b[31mred")
+        case "/events":
+            return EventStream(ticks())
+        case "/stubborn":
+            return Response(stubborn())
+    return Response("hello")
+
+
+async def ticks() -> AsyncIterator[str]:
+    """Events without an end."""
+    while True:
+        yield "tick"
+        await asyncio.sleep(1)
+
+
+async def stubborn() -> AsyncIterator[bytes]:
+    """A body that is not whole wherever it is cut, so that draining has to wait for it."""
+    yield b"begun"
+    await asyncio.Event().wait()

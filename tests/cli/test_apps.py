@@ -1,0 +1,118 @@
+"""MODULE:APP: what is found, and what is told in one line where nothing is."""
+
+import itertools
+import logging
+import sys
+from pathlib import Path
+
+import pytest
+
+from streamserver.cli.apps import load_app, load_demo
+from streamserver.cli.problem import CannotServe
+
+HANDLERS = """
+import functools
+from streamserver import Response
+
+async def app(request):
+    return Response("hello")
+
+class Router:
+    async def __call__(self, request):
+        return Response("hello")
+
+class Nested:
+    app = Router()
+
+def wrapped(request):
+    return app(request)
+
+def factory(): ...
+async def asgi(scope, receive, send): ...
+
+partial = functools.partial(asgi, 1, 2)
+instance = Router()
+untold = max  # which has no signature that Python could tell
+text = "text"
+"""
+
+names = (f"app_under_test_{number}" for number in itertools.count())
+
+
+@pytest.fixture
+def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a module in the working directory, which holds HANDLERS."""
+    return write(tmp_path, monkeypatch, HANDLERS)
+
+
+def write(directory: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> str:
+    name = next(names)
+    (directory / f"{name}.py").write_text(source)
+    monkeypatch.chdir(directory)
+    monkeypatch.setattr(sys, "path", [path for path in sys.path if path])
+    return name
+
+
+@pytest.mark.parametrize("app", ["app", "instance", "wrapped", "partial", "untold", "Nested.app"])
+def test_a_handler_is_found_in_the_working_directory(module: str, app: str) -> None:
+    assert callable(load_app(f"{module}:{app}"))
+
+
+@pytest.mark.parametrize(
+    ("app", "reason"),
+    [
+        ("absent", "has no attribute 'absent'"),
+        ("app.absent", "has no attribute 'absent'"),
+        ("text", "it is a str, not an async function or a Router"),
+        ("Router", "it is the class Router, not an async function or a Router"),
+        ("factory", "a handler takes one argument, the request, but this one: too many"),
+        ("asgi", "a handler takes one argument, the request, but this one: missing a required"),
+    ],
+)
+def test_what_is_no_handler_is_refused(module: str, app: str, reason: str) -> None:
+    with pytest.raises(CannotServe) as refused:
+        load_app(f"{module}:{app}")
+    assert f"{module}:{app}: " in str(refused.value)
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("1 / 0", "ZeroDivisionError: division by zero"),
+        ("raise RuntimeError('two\\nlines')", "RuntimeError: two lines"),
+        ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
+        ("app = (", "SyntaxError: '(' was never closed"),
+        ("raise SystemExit(0)", "SystemExit: 0"),
+    ],
+)
+def test_a_module_that_fails_is_told_in_one_line(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    source: str,
+    reason: str,
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    module = write(tmp_path, monkeypatch, source)
+    with pytest.raises(CannotServe) as refused:
+        load_app(f"{module}:app")
+    assert str(refused.value).startswith(f"cannot load {module}:app: ")
+    assert reason in str(refused.value)
+    assert "\n" not in str(refused.value)
+    (record,) = caplog.records
+    assert record.exc_info
+    assert record.levelno == logging.DEBUG
+
+
+def test_a_module_that_is_not_there() -> None:
+    with pytest.raises(CannotServe, match=r"no_such:app: .*No module named 'no_such'"):
+        load_app("no_such:app")
+
+
+def test_the_demo(tmp_path: Path) -> None:
+    assert callable(load_demo(None))
+    assert callable(load_demo(str(tmp_path)))
+    with pytest.raises(CannotServe, match="cannot serve files: /no/such is not a directory"):
+        load_demo("/no/such")

@@ -1,0 +1,175 @@
+"""What can be told to `serve`, how it may be told, and what is refused."""
+
+import pytest
+
+from streamserver.cli.options import Option
+from streamserver.cli.serve import TABLE, read, settings
+from streamserver.server.settings import Settings
+
+OPTIONS = [option for group in TABLE.values() for option in group]
+
+# For each option a text that fits, and the value it stands for.
+EXAMPLES: dict[str, tuple[str, object]] = {
+    "host": ("::1", "::1"),
+    "port": ("0", 0),
+    "uds": ("/run/s", "/run/s"),
+    "tls-cert": ("cert.pem", "cert.pem"),
+    "tls-key": ("key.pem", "key.pem"),
+    "files": ("/srv", "/srv"),
+    "workers": ("4", 4),
+    "loop": ("asyncio", "asyncio"),
+    "log-format": ("json", "json"),
+    "log-level": ("debug", "debug"),
+    "max-connections": ("100", 100),
+    "max-body": ("0", 0),
+    "head-timeout": ("0.5", 0.5),
+    "body-timeout": ("7", 7.0),
+    "write-timeout": ("007.50", 7.5),
+    "keep-alive": ("1", 1.0),
+    "heartbeat": ("0", 0.0),
+    "max-stream": ("3600", 3600.0),
+    "grace": ("0.0", 0.0),
+}
+VALUED = [option for option in OPTIONS if option.name != "access-log"]
+
+
+def by_name(option: Option) -> str:
+    return option.name
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) -> str:
+    """The last line that is told when this is wrong usage."""
+    with pytest.raises(SystemExit) as end:
+        read(argv, variables)
+    assert end.value.code == 2
+    said = capsys.readouterr()
+    assert not said.out
+    return said.err.splitlines()[-1]
+
+
+def pair(option: Option) -> dict[str, str]:
+    """Certificate and key are only allowed together."""
+    both = {"STREAMSERVER_TLS_CERT": "cert.pem", "STREAMSERVER_TLS_KEY": "key.pem"}
+    return both if option.name.startswith("tls") else {}
+
+
+@pytest.mark.parametrize("option", VALUED, ids=by_name)
+def test_an_option_is_a_flag_and_a_variable(option: Option) -> None:
+    text, value = EXAMPLES[option.name]
+    assert option.variable == "STREAMSERVER_" + option.name.upper().replace("-", "_")
+    flag, variables = [f"--{option.name}", text], pair(option) | {option.variable: text}
+    assert getattr(read(flag, pair(option)), option.key) == value
+    assert getattr(read([], variables), option.key) == value
+    assert getattr(read([], {}), option.key) == option.default
+
+
+@pytest.mark.parametrize("option", VALUED, ids=by_name)
+def test_a_flag_goes_before_its_variable(option: Option) -> None:
+    text, value = EXAMPLES[option.name]
+    variables = pair(option) | {option.variable: "\0 not even valid"}
+    assert getattr(read([f"--{option.name}", text], variables), option.key) == value
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=by_name)
+def test_an_empty_variable_is_none(option: Option) -> None:
+    assert getattr(read([], {option.variable: ""}), option.key) == option.default
+
+
+@pytest.mark.parametrize(
+    ("argv", "variable", "on"),
+    [
+        ([], None, True),
+        (["--no-access-log"], None, False),
+        (["--access-log"], "0", True),
+        ([], "0", False),
+        ([], "FALSE", False),
+        ([], "off", False),
+        ([], "no", False),
+        ([], "1", True),
+        ([], "True", True),
+    ],
+)
+def test_a_switch(argv: list[str], variable: str | None, on: bool) -> None:
+    variables = {} if variable is None else {"STREAMSERVER_ACCESS_LOG": variable}
+    assert read(argv, variables).access_log is on
+
+
+def test_without_options_the_settings_are_the_engines_own() -> None:
+    assert settings(read([], {})) == Settings()
+
+
+def test_auto_is_a_number_of_connections_too() -> None:
+    assert settings(read(["--max-connections", "auto"], {})) == Settings()
+
+
+def test_the_settings_hold_what_was_told() -> None:
+    argv = ["--keep-alive", "3", "--max-body", "10", "--max-connections", "9"]
+    told = settings(read(argv, {"STREAMSERVER_HEARTBEAT": "0"}))
+    assert told == Settings(keep_alive=3, max_body=10, max_connections=9, heartbeat=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "texts", "allowed"),
+    [
+        ("port", ["-1", "65536", "http", "+1", "1_0", " 1", "1.0", "٣"], "number from 0 to 65535"),
+        ("workers", ["0", "1e2", "9" * 5000], "a whole number from 1 to"),
+        ("max-connections", ["0", "none"], "auto or a whole number from 1 to"),
+        ("max-body", ["-1", "1M"], "a whole number from 0 to"),
+        ("head-timeout", ["0", "0.0", "-1", "nan", "inf", "1e1", "1_0", "5s"], "more than 0"),
+        ("keep-alive", ["0"], "a number of seconds, more than 0"),
+        ("grace", ["-1", ".", "", "forever"], "a number of seconds, 0 or more"),
+        ("loop", ["trio", "AUTO"], "one of auto, asyncio, uvloop"),
+        ("log-format", ["xml"], "one of text, json"),
+        ("log-level", ["loud"], "one of debug, info, warning, error"),
+        ("host", [""], "at least one character"),
+    ],
+)
+def test_a_value_that_does_not_fit_is_refused_and_named(
+    capsys: pytest.CaptureFixture[str], name: str, texts: list[str], allowed: str
+) -> None:
+    variable = "STREAMSERVER_" + name.upper().replace("-", "_")
+    for text in texts:
+        line = refused(capsys, f"--{name}={text}")
+        assert f"--{name}: {text!r} is not " in line
+        assert allowed in line
+        if text:
+            line = refused(capsys, **{variable: text})
+            assert f"{variable}: {text!r} is not " in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["--colour"], "--colour"),
+        (["--max", "1"], "unrecognized arguments: --max"),
+        (["hello"], "'hello' is not MODULE:APP"),
+        (["hello:"], "MODULE:APP"),
+        ([":app"], "MODULE:APP"),
+        (["hello.py:app:x"], "MODULE:APP"),
+        (["no/path:app"], "MODULE:APP"),
+        (["hello:app", "hello:app"], "unrecognized arguments: hello:app"),
+        (["--tls-cert", "c"], "--tls-cert and --tls-key go together"),
+        (["--tls-key", "k"], "--tls-cert and --tls-key go together"),
+        (["--port"], "--port"),
+        (["hello:app", "--files", "/srv"], "--files is for the demo"),
+        ([""], "MODULE:APP"),
+    ],
+)
+def test_other_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], named: str) -> None:
+    assert named in refused(capsys, *argv)
+
+
+def test_a_switch_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    line = refused(capsys, STREAMSERVER_ACCESS_LOG="maybe")
+    assert "STREAMSERVER_ACCESS_LOG: 'maybe' is not one of 1, true" in line
+
+
+def test_help_tells_every_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        read(["--help"], {})
+    assert end.value.code == 0
+    told = " ".join(capsys.readouterr().out.split())
+    for option in OPTIONS:
+        assert f"--{option.name}" in told
+    assert "(default: 75)" in told
+    assert "STREAMSERVER_NAME" in told

@@ -1,0 +1,191 @@
+"""How a server ends: by one signal, by two, with a thousand streams, with and without workers."""
+
+import asyncio
+import contextlib
+import json
+import os
+import resource
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import LIMIT, Curl, Hello
+from support.process import ServerProcess
+from support.rawsocket import RawClient, connect
+from support.waiting import block_until, wait_until
+
+STREAMS = 1000
+PART = 65536
+LAST_CHUNK = b"0\r\n\r\n"
+SIGNALS = [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGTERM, "2")]
+
+
+async def get(client: RawClient, path: str, until: bytes) -> None:
+    """Ask, and wait until the answer holds these bytes."""
+    await client.send(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    await client.read_until(until, timeout=LIMIT)
+
+
+async def until_ended(server: ServerProcess) -> int:
+    """Its exit status, without stopping this loop."""
+    return await asyncio.to_thread(server.wait)
+
+
+def workers_of(server: ServerProcess) -> list[int]:
+    """The pids of its child processes."""
+    pid = server.process.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return list(map(int, children.read().split()))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.fixture
+def many_descriptors() -> Iterator[None]:
+    """As many as the system allows: a thousand streams need more than some start with."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 2 * STREAMS:
+        pytest.skip(f"the system allows only {hard} descriptors")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.parametrize(("number", "workers"), SIGNALS)
+async def test_a_signal_ends_an_endless_stream_properly(
+    hello: Hello, number: int, workers: str
+) -> None:
+    server = hello("--workers", workers)
+    async with connect(server.port) as client, connect(server.port) as idle:
+        await get(client, "/events", b"data: tick")
+        server.process.send_signal(number)
+        assert (await client.read_until(timeout=LIMIT)).endswith(LAST_CHUNK)
+        assert await idle.read_until(timeout=LIMIT) == b""
+    assert await until_ended(server) == 0
+    assert "Traceback" not in server.output()
+
+
+def test_a_thousand_streams_all_end_properly(hello: Hello, many_descriptors: None) -> None:
+    server = hello("--no-access-log", PYTHONASYNCIODEBUG="")
+    with contextlib.ExitStack() as stack:
+        clients = [
+            stack.enter_context(socket.create_connection(("127.0.0.1", server.port), LIMIT))
+            for _ in range(STREAMS)
+        ]
+        for client in clients:
+            client.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = [client.recv(PART) for client in clients]
+        assert all(b"data: tick" in begun for begun in received)
+        server.process.send_signal(signal.SIGTERM)
+        ends = [read_all(client) for client in clients]
+    assert all(end.endswith(LAST_CHUNK) for end in ends)
+    assert server.wait() == 0
+
+
+def read_all(client: socket.socket) -> bytes:
+    """What comes until the end."""
+    with client.makefile("rb") as file:
+        return file.read()
+
+
+async def test_what_cannot_end_properly_is_cut_after_the_grace_period(hello: Hello) -> None:
+    server = hello("--grace", "0.5")
+    async with connect(server.port) as client:
+        await get(client, "/stubborn", b"begun")
+        asked = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        with pytest.raises(ConnectionResetError):
+            await client.read_until(timeout=LIMIT)
+        assert time.monotonic() - asked >= 0.45
+        assert not client.received.endswith(LAST_CHUNK)
+    assert await until_ended(server) == 0
+    assert server.stdout.read_text().endswith(" drained\n")
+
+
+@pytest.mark.parametrize(("number", "workers"), SIGNALS)
+async def test_a_second_signal_does_not_wait(hello: Hello, number: int, workers: str) -> None:
+    server = hello("--grace", "300", "--workers", workers)
+    async with connect(server.port) as client:
+        await get(client, "/stubborn", b"begun")
+        server.process.send_signal(number)
+        await refusing(server)
+        server.process.send_signal(number)
+        with pytest.raises(ConnectionResetError):
+            await client.read_until(timeout=LIMIT)
+    assert await until_ended(server) == 0
+
+
+async def refusing(server: ServerProcess) -> None:
+    """Wait until nobody can connect: the first signal has been heard."""
+    async with asyncio.timeout(LIMIT):
+        while True:
+            try:
+                async with connect(server.port):
+                    await asyncio.sleep(0.01)
+            except ConnectionRefusedError:
+                return
+
+
+async def test_workers_hear_a_signal_to_the_whole_family_as_one(hello: Hello) -> None:
+    """A terminal's Ctrl-C and a service manager's stop reach supervisor and workers alike."""
+    server = hello("--workers", "2", "--grace", "1")
+    async with connect(server.port) as client:
+        await get(client, "/stubborn", b"begun")
+        asked = time.monotonic()
+        for pid in (*workers_of(server), server.process.pid):
+            os.kill(pid, signal.SIGINT)
+        with pytest.raises(ConnectionResetError):
+            await client.read_until(timeout=LIMIT)
+        assert time.monotonic() - asked >= 0.95
+    assert await until_ended(server) == 0
+
+
+def test_what_a_worker_starts_is_no_worker(hello: Hello, curl: Curl) -> None:
+    server = hello("--workers", "2", STREAMSERVER_GRACE="5")
+    assert json.loads(curl(f"{server.url}/variables")) == ["STREAMSERVER_GRACE"]
+
+
+def test_workers_share_the_port_and_a_dead_one_is_replaced(hello: Hello, curl: Curl) -> None:
+    server = hello("--workers", "2")
+    first = set(workers_of(server))
+    assert len(first) == 2
+    assert block_until(lambda: {int(curl(f"{server.url}/pid")) for _ in range(8)} == first, LIMIT)
+    victim = min(first)
+    os.kill(victim, signal.SIGKILL)
+    block_until(lambda: len(set(workers_of(server)) - {victim}) == 2, LIMIT)
+    assert {curl(f"{server.url}/pid") for _ in range(8)} <= set(map(str, workers_of(server)))
+    assert f"(pid {victim}) was killed by signal 9 (Killed); another starts now" in server.output()
+    assert server.output().count("listening on") == 1
+    assert server.stop() == 0
+
+
+def test_a_unix_socket_outlives_the_workers_that_share_it(
+    hello: Hello, curl: Curl, tmp_path: Path
+) -> None:
+    path = str(tmp_path / "s")
+    server = hello("--uds", path, "--workers", "2")
+    first = workers_of(server)
+    for pid in first:
+        os.kill(pid, signal.SIGTERM)
+    block_until(lambda: not set(first) & set(workers_of(server)), LIMIT)
+    assert int(curl("--unix-socket", path, "http://any/pid")) not in first
+
+
+async def test_workers_do_not_outlive_a_supervisor_that_was_killed(hello: Hello) -> None:
+    server = hello("--workers", "2", "--grace", "20")
+    workers = workers_of(server)
+    async with connect(server.port) as client:
+        await get(client, "/events", b"data: tick")
+        server.process.kill()
+        assert (await client.read_until(timeout=LIMIT)).endswith(LAST_CHUNK)
+    await wait_until(lambda: not any(map(alive, workers)), LIMIT)

@@ -1,0 +1,262 @@
+"""Bodies that are refused: too large ones, and those that two readers may end in two places."""
+
+from conformance.cases import (
+    BEHIND,
+    Refused,
+    chunked,
+    coding,
+    field,
+    length,
+    line,
+    post,
+    refused,
+    whole,
+)
+
+LENGTHS: tuple[Refused, ...] = (
+    *refused(
+        "RFC 9112, 6.3",
+        400,
+        length,
+        {
+            "a length in words": b"five",
+            "no length": b"",
+            "a length with a plus": b"+5",
+            "a negative length": b"-5",
+            "a negative zero": b"-0",
+            "a hexadecimal length": b"0x5",
+            "an octal length": b"0o5",
+            "a length with an underscore": b"1_0",
+            "a length with a point": b"5.0",
+            "a length with an exponent": b"5e0",
+            "a length with a space inside": b"1 0",
+            "a length and a word": b"5 bytes",
+            "a length and a semicolon": b"5;",
+            "a quoted length": b'"5"',
+            "a length in other digits": "\u0665".encode(),
+            "a length and a vertical tab": b"5\x0b",
+            "a negative length beyond 64 bits": b"-123456789123456789123456789",
+            "a list of lengths": b"5, 10",
+            "a list of one length twice": b"5, 5",
+            "two lengths": b"5\r\nContent-Length: 10",
+            "two lengths, the smaller last": b"5\r\nContent-Length: 0",
+            "one length twice": b"5\r\nContent-Length: 5",
+        },
+    ),
+    *refused(
+        "RFC 9110, 8.6",
+        (400, 413),
+        length,
+        {
+            "a length that wraps to 5 in 64 bits": b"18446744073709551621",
+            "a length of a thousand digits": b"9" * 1000,
+        },
+    ),
+)
+
+CODINGS: tuple[Refused, ...] = (
+    *refused(
+        "RFC 9112, 6.1",
+        400,
+        post,
+        {
+            "a length, then a coding": b"Content-Length: 5\r\nTransfer-Encoding: chunked",
+            "a coding, then a length": b"Transfer-Encoding: chunked\r\nContent-Length: 5",
+            "a length of zero and a coding": b"Content-Length: 0\r\nTransfer-Encoding: chunked",
+            "both in varying case": b"content-LengtH: 5\r\nTransFer-Encoding: CHUNKED",
+            "a faulty length and a coding": b"Content-Length: +5\r\nTransfer-Encoding: chunked",
+            "a length, and a tabbed coding": b"Content-Length: 5\r\nTransfer-Encoding: \tchunked",
+        },
+    ),
+    *refused(
+        "RFC 9112, 6.1",
+        (400, 501),
+        post,
+        {
+            "a length and the identity coding": b"Content-Length: 5\r\nTransfer-Encoding: identity",
+            "a length and an empty coding": b"Content-Length: 5\r\nTransfer-Encoding: ",
+            "a length and an unknown coding": b"Content-Length: 5\r\nTransfer-Encoding: xchunked",
+        },
+    ),
+    *refused(
+        "RFC 9112, 6.1",
+        400,
+        whole,
+        {
+            "a coding in HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"5\r\nhello\r\n0\r\n\r\n",
+            "a request hidden behind a length": post(
+                b"Content-Length: 40\r\nTransfer-Encoding: chunked", b"0\r\n\r\n" + BEHIND
+            ),
+            "a request hidden in a chunk": post(
+                b"Content-Length: 4\r\nTransfer-Encoding: chunked",
+                b"%x\r\n%b\r\n0\r\n\r\n" % (len(BEHIND), BEHIND),
+            ),
+        },
+    ),
+    *refused(
+        "RFC 9112, 6.1 and 7",
+        (400, 501),
+        coding,
+        {
+            "an unknown coding": b"pigeons",
+            "gzip alone": b"gzip",
+            "the identity coding": b"identity",
+            "no coding": b"",
+            "chunked with a letter before": b"xchunked",
+            "chunked with a letter behind": b"chunkedx",
+            "chunked said twice in one": b"chunkedchunked",
+            "chunked twice": b"chunked, chunked",
+            "chunked before another": b"chunked, gzip",
+            "another before chunked": b"gzip, chunked",
+            "identity before chunked": b"identity, chunked",
+            "a comma before chunked": b", chunked",
+            "a comma behind chunked": b"chunked,",
+            "chunked with a parameter": b"chunked;a=b",
+            "chunked in quotes": b'"chunked"',
+            "chunked with a space inside": b"chun ked",
+            "chunked after a vertical tab": b"\x0bchunked",
+            "chunked after a form feed": b"\x0cchunked",
+            "chunked before a vertical tab": b"chunked\x0b",
+            "chunked before a NUL": b"chunked\0",
+            "chunked on two lines": b"chunked\r\nTransfer-Encoding: chunked",
+            "chunked, then another line": b"chunked\r\nTransfer-Encoding: identity",
+            "another line, then chunked": b"identity\r\nTransfer-Encoding: chunked",
+        },
+    ),
+)
+
+CHUNKS: tuple[Refused, ...] = (
+    *refused(
+        "RFC 9112, 7.1",
+        400,
+        chunked,
+        {
+            "a chunk size that is no number": b"Z\r\nhello\r\n0\r\n\r\n",
+            "no chunk size": b"\r\nhello\r\n0\r\n\r\n",
+            "an extension without a size": b";a=b\r\nhello\r\n0\r\n\r\n",
+            "a space before the size": b" 5\r\nhello\r\n0\r\n\r\n",
+            "a tab before the size": b"\t5\r\nhello\r\n0\r\n\r\n",
+            "a space behind the size": b"5 \r\nhello\r\n0\r\n\r\n",
+            "a space behind the last-chunk": b"5\r\nhello\r\n0 \r\n\r\n",
+            "a space before the last-chunk": b"5\r\nhello\r\n 0\r\n\r\n",
+            "a size with a plus": b"+5\r\nhello\r\n0\r\n\r\n",
+            "a last-chunk with a plus": b"+0\r\n\r\n",
+            "a negative size": b"-5\r\nhello\r\n0\r\n\r\n",
+            "a negative last-chunk": b"-0\r\n\r\n",
+            "a size with 0x": b"0x5\r\nhello\r\n0\r\n\r\n",
+            "a size with an h": b"5h\r\nhello\r\n0\r\n\r\n",
+            "a size with an underscore": b"1_0\r\nhello world!!!!!\r\n0\r\n\r\n",
+            "a size with a point": b"5.0\r\nhello\r\n0\r\n\r\n",
+            "a size with a NUL": b"5\0\r\nhello\r\n0\r\n\r\n",
+            "a size in other digits": "\u0665\r\nhello\r\n0\r\n\r\n".encode(),
+            "a size beyond 64 bits": b"FFFFFFFFFFFFFFFF0\r\nhello\r\n0\r\n\r\n",
+            "a size that wraps to 5 in 64 bits": b"10000000000000005\r\nhello\r\n0\r\n\r\n",
+            "a size of a thousand zeros": b"0" * 1000 + b"5\r\nhello\r\n0\r\n\r\n",
+            "data without its CRLF": b"5\r\nhello0\r\n\r\n",
+            "data longer than its size": b"5\r\nhello!!\r\n0\r\n\r\n",
+            "data shorter than its size": b"6\r\nhello\r\n0\r\n\r\n",
+            "no last-chunk but an empty line": b"5\r\nhello\r\n\r\n",
+            "LF behind the size": b"5\nhello\r\n0\r\n\r\n",
+            "CR behind the size": b"5\rhello\r\n0\r\n\r\n",
+            "two CRs behind the size": b"5\r\r\nhello\r\n0\r\n\r\n",
+            "LF behind the data": b"5\r\nhello\n0\r\n\r\n",
+            "CR behind the data": b"5\r\nhello\r0\r\n\r\n",
+            "LF behind the last-chunk": b"0\n\r\n",
+            "LF as the end": b"5\r\nhello\r\n0\r\n\n",
+            "CR as the end": b"5\r\nhello\r\n0\r\n\rX",
+        },
+        in_body=True,
+    ),
+    *refused(
+        "RFC 9112, 7.1.1",
+        400,
+        chunked,
+        {
+            "an extension without a semicolon": b"5 a=b\r\nhello\r\n0\r\n\r\n",
+            "a semicolon without an extension": b"5;\r\nhello\r\n0\r\n\r\n",
+            "a semicolon and LF": b"5;\nhello\r\n0\r\n\r\n",
+            "LF, then a semicolon": b"5\n;\r\nhello\r\n0\r\n\r\n",
+            "LF inside an extension": b"5;a=b\n\r\nhello\r\n0\r\n\r\n",
+            "CR inside an extension": b"5;a=b\rc\r\nhello\r\n0\r\n\r\n",
+            "NUL inside an extension": b"5;a\0b\r\nhello\r\n0\r\n\r\n",
+            "an extension's name that is no token": b"5;a[=b\r\nhello\r\n0\r\n\r\n",
+            "an extension without its value": b"5;a=\r\nhello\r\n0\r\n\r\n",
+            "an extension without its name": b"5;=b\r\nhello\r\n0\r\n\r\n",
+            "an extension with an open quote": b'5;a="b\r\nhello\r\n0\r\n\r\n',
+            "LF inside a quoted extension": b'5;a="b\nc"\r\nhello\r\n0\r\n\r\n',
+            "an extension of 64 KiB": b"5;a=" + b"b" * 65536 + b"\r\nhello\r\n0\r\n\r\n",
+            "extensions on each of many chunks": b"1;a=bcdefgh\r\nx\r\n" * 2000 + b"0\r\n\r\n",
+        },
+        in_body=True,
+    ),
+    *refused(
+        "RFC 9112, 7.1.2",
+        400,
+        chunked,
+        {
+            "LF behind a trailer": b"0\r\nX: one\n\r\n",
+            "CR inside a trailer": b"0\r\nX: one\rtwo\r\n\r\n",
+            "NUL inside a trailer": b"0\r\nX: one\0two\r\n\r\n",
+            "a trailer without a colon": b"0\r\nX\r\n\r\n",
+            "a trailer without a name": b"0\r\n: one\r\n\r\n",
+            "a space before a trailer's colon": b"0\r\nX : one\r\n\r\n",
+            "a folded trailer": b"0\r\nX: one\r\n two\r\n\r\n",
+            "data behind the last-chunk": b"0\r\nhello\r\n\r\n",
+            "no empty line, but a request": b"0\r\n" + BEHIND,
+            "a Content-Length as trailer": b"0\r\nContent-Length: 50\r\n\r\n",
+            "a Transfer-Encoding as trailer": b"0\r\nTransfer-Encoding: chunked\r\n\r\n",
+            "a Host as trailer": b"0\r\nHost: b\r\n\r\n",
+            "trailers of 64 KiB": b"0\r\n" + b"X: one\r\n" * 8192 + b"\r\n",
+            "a trailer of 64 KiB": b"0\r\nX: " + b"y" * 65536 + b"\r\n\r\n",
+        },
+        in_body=True,
+    ),
+)
+
+TOO_LARGE: tuple[Refused, ...] = (
+    *refused(
+        "RFC 9110, 15.5.15",
+        414,
+        line,
+        {
+            "a target one byte too long": b"GET /" + b"a" * 8192 + b" HTTP/1.1",
+            "a target longer than a head may be": b"GET /" + b"a" * 20_000 + b" HTTP/1.1",
+            "an absolute target too long": b"GET http://a/" + b"a" * 8192 + b" HTTP/1.1",
+        },
+    ),
+    *refused(
+        "RFC 9112, 3",
+        (400, 414, 431, 501),
+        line,
+        {"a method of 20,000 letters": b"G" * 20_000 + b" / HTTP/1.1"},
+    ),
+    *refused(
+        "RFC 6585, 5",
+        431,
+        field,
+        {
+            "a value too long": b"X: " + b"a" * 17_000,
+            "a name too long": b"X" * 17_000 + b": a",
+            "too many fields": b"\r\n".join(b"X-%d: one" % number for number in range(2000)),
+        },
+    ),
+    *refused(
+        "RFC 9110, 15.5.14",
+        413,
+        whole,
+        {
+            "a body announced too large": post(b"Content-Length: 999999999", b""),
+            "a body announced too large, awaited": post(
+                b"Expect: 100-continue\r\nContent-Length: 999999999", b""
+            ),
+            "a length that wraps to 5 in 32 bits": length(b"4294967301"),
+            "a body in chunks, too large": chunked(
+                (b"10000\r\n" + b"x" * 65536 + b"\r\n") * 17 + b"0\r\n\r\n"
+            ),
+        },
+        in_body=True,
+    ),
+)
+
+REFUSED_FRAMING: tuple[Refused, ...] = (*LENGTHS, *CODINGS, *CHUNKS, *TOO_LARGE)

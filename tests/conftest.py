@@ -1,0 +1,67 @@
+"""Fixtures for every room: a server in the test's loop, a server as a process, real peers."""
+
+import contextlib
+import ssl
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import hypothesis
+import pytest
+
+from streamserver.kit.service import Handler
+from support import inprocess, peers, process
+
+# How long one example takes says more about the machine than about the code.
+hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("unhurried")
+
+
+class Serve(Protocol):
+    """Start a server for a handler, with settings by name."""
+
+    async def __call__(
+        self, handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+    ) -> inprocess.Served: ...
+
+
+class RunServer(Protocol):
+    """Start `python -m streamserver` with these arguments and variables."""
+
+    def __call__(
+        self, *args: str, env: Mapping[str, str] | None = None
+    ) -> process.ServerProcess: ...
+
+
+@pytest.fixture
+async def serve() -> AsyncIterator[Serve]:
+    """Servers in this loop; each stops at the end and must leave no task or descriptor behind."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def start(
+            handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+        ) -> inprocess.Served:
+            server = inprocess.running(handler, tls=tls, **settings)
+            return await stack.enter_async_context(server)
+
+        yield start
+
+
+@pytest.fixture
+def run_server(tmp_path: Path) -> Iterator[RunServer]:
+    """Servers as processes; each is listening when it is handed over, and stops at the end."""
+    with contextlib.ExitStack() as stack:
+
+        def start(*args: str, env: Mapping[str, str] | None = None) -> process.ServerProcess:
+            server = process.start_server(tmp_path, *args, env=env)
+            stack.callback(server.stop)
+            assert server.url
+            return server
+
+        yield start
+
+
+@pytest.fixture
+def peer() -> Callable[[str], str]:
+    """The path of a program such as curl; without it the test skips, or fails under CI=true."""
+    return peers.program

@@ -1,0 +1,310 @@
+"""What a handler is told of a request."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from conftest import Serve
+from streamserver.kit.request import Query, Request
+from streamserver.kit.response import Response
+from streamserver.wire.problem import HTTPError
+from support.inprocess import Served
+from support.rawsocket import connect, raw
+
+# --- the query --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "pairs"),
+    [
+        ("", []),
+        ("&&", []),
+        ("a=1", [("a", "1")]),
+        ("a", [("a", "")]),
+        ("a=&b", [("a", ""), ("b", "")]),
+        ("a=1&a=2&b=3", [("a", "1"), ("a", "2"), ("b", "3")]),
+        ("a=b=c", [("a", "b=c")]),
+        ("=a", [("", "a")]),
+        ("a=1;b=2", [("a", "1;b=2")]),
+        ("a+b=c+d%2B", [("a b", "c d+")]),
+        ("%C3%A9=%E2%98%83", [("é", "☃")]),
+        ("a=%", [("a", "%")]),
+        ("a=%zz", [("a", "%zz")]),
+        ("a=%ff", [("a", "\ufffd")]),
+    ],
+)
+def test_a_query_is_names_and_values(text: str, pairs: list[tuple[str, str]]) -> None:
+    """WHATWG URL, section 5.1."""
+    assert Query(text).items() == pairs
+
+
+def test_a_query_by_name() -> None:
+    query = Query("a=1&a=2&b=")
+    assert query["a"] == query.get("a") == "1"
+    assert query.get_all("a") == ["1", "2"]
+    assert query["b"] == ""
+    assert "a" in query
+    assert "b" in query
+
+
+def test_an_absent_parameter() -> None:
+    query = Query("a=1")
+    assert "A" not in query
+    assert (query.get("b"), query.get("b", "2"), query.get_all("b")) == (None, "2", [])
+    with pytest.raises(KeyError, match="b"):
+        query["b"]
+
+
+# --- the head ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def ask(serve: Serve) -> Callable[..., Any]:
+    """Sends a request, and returns what this makes of it there, in the handler."""
+
+    async def send(look: Callable[[Request], object], sent: bytes) -> object:
+        seen: list[object] = []
+
+        async def handler(request: Request) -> Response:
+            value = look(request)
+            seen.append(await value if asyncio.iscoroutine(value) else value)
+            return Response(b"seen")
+
+        server = await serve(handler)
+        received = await raw(server.port, sent, until=lambda got: b"seen" in got or b"}\n" in got)
+        return seen[0] if seen else json.loads(received.rpartition(b"\r\n\r\n")[2])
+
+    return send
+
+
+def get(target: bytes, *fields: bytes) -> bytes:
+    return b"\r\n".join((b"GET " + target + b" HTTP/1.1", b"Host: a", *fields, b"", b""))
+
+
+def post(body: bytes) -> bytes:
+    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("target", "path", "value"),
+    [
+        (b"/", "/", None),
+        (b"/a/b?q=1", "/a/b", "1"),
+        (b"/a%20b%2Fc?q=%26", "/a b/c", "&"),
+        (b"/%E2%98%83?q", "/☃", ""),
+        (b"/%ff", "/\ufffd", None),
+        (b"/a+b?q=a+b", "/a+b", "a b"),
+        (b"/%3Fq=1?q=2?3", "/?q=1", "2?3"),
+        (b"http://b/c?q=1", "/c", "1"),
+        (b"http://b?q=1", "/", "1"),
+        (b"//a/..", "//a/..", None),
+    ],
+)
+async def test_a_target_is_a_path_and_a_query(
+    ask: Callable[..., Any], target: bytes, path: str, value: str | None
+) -> None:
+    def look(request: Request) -> object:
+        return request.path, request.query.get("q")
+
+    assert await ask(look, get(target)) == (path, value)
+
+
+async def test_the_request_line_and_the_fields(ask: Callable[..., Any]) -> None:
+    def look(request: Request) -> object:
+        headers = request.headers
+        assert headers["X-One"] == headers["x-one"] == "1"
+        assert headers.get_all("X-Two") == ["a", "b, c"]
+        assert request.params == {}
+        assert not request.draining
+        address, _, port = request.client.partition(":")
+        assert (address, port.isdigit()) == ("127.0.0.1", True)
+        return request.method, request.target, request.version
+
+    sent = get(b"/a%20b?c", b"X-One: 1", b"X-Two: a", b"x-two: b, c")
+    assert await ask(look, sent) == ("GET", "/a%20b?c", "1.1")
+    sent = b"PURGE /x HTTP/1.0\r\nX-One: 1\r\nX-Two: a\r\nX-Two: b, c\r\n\r\n"
+    assert await ask(look, sent) == ("PURGE", "/x", "1.0")
+
+
+@pytest.mark.parametrize(("count", "fits"), [(1000, True), (1001, False)])
+async def test_a_query_has_at_most_a_thousand_parameters(
+    ask: Callable[..., Any], count: int, fits: bool
+) -> None:
+    seen = await ask(
+        lambda request: len(request.query.items()), get(b"/?" + b"a&" * (count - 1) + b"a")
+    )
+    if fits:
+        assert seen == count
+    else:
+        assert (seen["status"], seen["detail"]) == (400, "the query has more than 1000 parameters")
+
+
+@pytest.mark.parametrize(
+    ("fields", "last_event_id"),
+    [
+        ([], None),
+        ([b"Last-Event-ID: 7"], "7"),
+        ([b"last-event-id:"], ""),
+        ([b"Last-Event-ID: \xe2\x98\x83"], "☃"),
+        ([b"Last-Event-ID: \xff"], "\ufffd"),
+    ],
+)
+async def test_where_an_event_source_left_off(
+    ask: Callable[..., Any], fields: list[bytes], last_event_id: str | None
+) -> None:
+    """WHATWG HTML, section 9.2.4: an id is sent back in UTF-8."""
+    assert await ask(lambda request: request.last_event_id, get(b"/", *fields)) == last_event_id
+
+
+# --- the body ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b"{}", {}),
+        (b' {"a": [1, 2.5, null, true, "\\u2603"]}\n', {"a": [1, 2.5, None, True, "☃"]}),
+        ('"é"'.encode(), "é"),
+        (b"7", 7),
+    ],
+)
+async def test_a_body_of_json(ask: Callable[..., Any], body: bytes, value: object) -> None:
+    assert await ask(Request.json, post(body)) == value
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b" ", b"{", b"{'a': 1}", b"\xff", b"1 2", b"[" * 100_000, b"1" * 5000],
+    ids=["nothing", "space", "half", "quotes", "no UTF-8", "two", "deep", "long"],
+)
+async def test_a_body_that_is_no_json(ask: Callable[..., Any], body: bytes) -> None:
+    problem = await ask(Request.json, post(body))
+    assert problem["status"] == 400
+    assert problem["detail"].startswith("the body is not JSON: ")
+
+
+async def test_a_body_of_text(ask: Callable[..., Any]) -> None:
+    assert await ask(Request.text, post("schön ☃".encode())) == "schön ☃"
+    assert await ask(Request.text, post(b"")) == ""
+    problem = await ask(Request.text, post(b"\xff"))
+    assert (problem["status"], problem["detail"][:24]) == (400, "the body is not UTF-8: '")
+
+
+@pytest.mark.parametrize("sent", [post(b""), get(b"/")])
+async def test_a_body_of_nothing(ask: Callable[..., Any], sent: bytes) -> None:
+    assert await ask(Request.body, sent) == b""
+    assert await ask(_parts, sent) == []
+
+
+async def test_a_body_in_parts(ask: Callable[..., Any]) -> None:
+    assert b"".join(await ask(_parts, post(b"hello"))) == b"hello"
+
+
+async def _parts(request: Request) -> list[bytes]:
+    return [part async for part in request]
+
+
+async def test_the_limit_of_a_body_that_is_not_there(ask: Callable[..., Any]) -> None:
+    def look(request: Request) -> object:
+        before = request.max_body
+        request.max_body = 5
+        return before, request.max_body
+
+    assert await ask(look, get(b"/")) == (1024 * 1024, 1024 * 1024)
+    assert await ask(look, post(b"a")) == (1024 * 1024, 5)
+
+
+async def test_a_handler_can_tell_that_the_server_stops(serve: Serve) -> None:
+    reached = asyncio.Event()
+    seen: list[bool] = []
+    server: Served
+
+    async def handler(request: Request) -> Response:
+        seen.append(request.draining)
+        reached.set()
+        while not request.draining:
+            await asyncio.sleep(0.005)
+        seen.append(request.draining)
+        return Response(b"the end")
+
+    server = await serve(handler)
+    async with connect(server.port) as client:
+        await client.send(get(b"/"))
+        await reached.wait()
+        await server.stop(grace=5)
+        assert (await client.read_until()).endswith(b"the end")
+    assert seen == [False, True]
+
+
+# --- what a handler raises --------------------------------------------------------------------
+
+
+async def answer_to(serve: Serve, error: BaseException, *, wait: bool) -> tuple[bytes, Served]:
+    """What a client gets when the handler raises, at once or after a wait."""
+
+    async def handler(request: Request) -> Response:
+        if wait:
+            await asyncio.sleep(0)
+        raise error
+
+    server = await serve(handler)
+    return await raw(server.port, get(b"/"), until=b"}\n", timeout=2), server
+
+
+@pytest.fixture(params=[False, True], ids=["at once", "later"])
+def wait(request: pytest.FixtureRequest) -> bool:
+    return bool(request.param)
+
+
+async def test_an_http_error_is_its_answer(serve: Serve, wait: bool) -> None:
+    error = HTTPError(429, "slow down", headers={"Retry-After": "7"}, limit=5)
+    received, server = await answer_to(serve, error, wait=wait)
+    head, _, body = received.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
+    assert b"\r\nretry-after: 7\r\n" in head
+    assert b"\r\ncontent-type: application/problem+json\r\n" in head
+    assert json.loads(body) == {
+        "title": "Too Many Requests",
+        "status": 429,
+        "detail": "slow down",
+        "limit": 5,
+    }
+    assert [exchange.status for exchange in server.ended] == [429]
+
+
+@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), SystemError("secret")])
+async def test_any_other_error_is_a_500_that_tells_nothing(
+    serve: Serve, error: Exception, wait: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    received, server = await answer_to(serve, error, wait=wait)
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert b"secret" not in received
+    assert "secret" in caplog.text
+    assert "Traceback" in caplog.text
+    assert [exchange.error for exchange in server.ended] == [error]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        HTTPError(400, headers={"X": "a\r\nSet-Cookie: b"}),
+        HTTPError(400, headers={"Transfer-Encoding": "gzip"}),
+        HTTPError(400, "half a pair: \ud800"),
+        HTTPError(400, member=object()),
+    ],
+    ids=["splits the head", "breaks the framing", "no UTF-8", "no JSON"],
+)
+async def test_an_error_that_cannot_be_told_is_an_answer_all_the_same(
+    serve: Serve, error: HTTPError, wait: bool
+) -> None:
+    """A client that quotes half a surrogate pair in JSON may well be quoted in an error."""
+    received, _ = await answer_to(serve, error, wait=wait)
+    assert received.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 500 "))
+    assert b"\r\nset-cookie" not in received.lower()
+
+
+async def test_an_async_iterator_is_what_a_request_is(ask: Callable[..., Any]) -> None:
+    assert await ask(lambda request: isinstance(aiter(request), AsyncIterator), post(b"a"))

@@ -1,0 +1,194 @@
+"""One line per exchange: what it says, what it never lets through, and that it never waits."""
+
+import json
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamserver import Request, Response
+from streamserver.observe.accesslog import (
+    FORMATS,
+    AccessLog,
+    Clock,
+    LineWriter,
+    escape,
+    json_line,
+    text_line,
+)
+from streamserver.server.exchange import Exchange
+from streamserver.server.outcome import Outcome
+from support.rawsocket import raw
+from support.waiting import wait_until
+
+NOW = "2026-11-22T16:51:05.123Z"
+PIPE_BUF = 4096
+HOSTILE = st.text(max_size=20) | st.text(st.sampled_from('\0\n\r\x1b\x7f\x9b"\\ aé\u2028'))
+
+
+@pytest.fixture
+async def exchange(serve: Any) -> Exchange:
+    """One that has ended, with figures that are known."""
+
+    async def handler(request: Request) -> Response:
+        return Response("hello")
+
+    server = await serve(handler)
+    await raw(server.port, b"GET /path?q=1 HTTP/1.0\r\n\r\n")
+    ended: Exchange
+    (ended,) = await wait_until(lambda: server.ended)
+    ended.status = 200
+    ended.bytes_sent = 5
+    ended.started, ended.first_byte, ended.ended = 100.0, 100.00125, 103.5
+    return ended
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reader, writer = os.pipe()
+    yield reader, writer
+    for descriptor in (reader, writer):
+        try:
+            os.close(descriptor)
+        except OSError:
+            assert descriptor == reader, "the log closed what is not its own"
+
+
+def told(exchange: Exchange) -> Any:
+    return json.loads(json_line(NOW, exchange))
+
+
+def asked(exchange: Exchange, method: str, target: str) -> None:
+    """Let it have been another request."""
+    exchange.head = exchange.head._replace(method=method, target=target)
+
+
+async def test_a_line_of_text(exchange: Exchange) -> None:
+    line = text_line(NOW, exchange)
+    assert line == f"{NOW} {exchange.client} GET /path?q=1 200 5 1.25 3500.00 complete\n"
+
+
+async def test_a_line_of_json(exchange: Exchange) -> None:
+    assert told(exchange) == {
+        "time": NOW,
+        "client": exchange.client,
+        "method": "GET",
+        "target": "/path?q=1",
+        "status": 200,
+        "bytes": 5,
+        "first_byte_ms": 1.25,
+        "total_ms": 3500.0,
+        "outcome": "complete",
+    }
+
+
+async def test_what_there_was_not(exchange: Exchange) -> None:
+    exchange.status = exchange.bytes_sent = 0
+    exchange.first_byte = 0.0
+    exchange.outcome = Outcome.CLIENT_GONE
+    assert text_line(NOW, exchange).endswith(" - 0 - 3500.00 client_gone\n")
+    assert told(exchange)["status"] is None
+    assert told(exchange)["first_byte_ms"] is None
+    assert told(exchange)["outcome"] == "client_gone"
+
+
+@pytest.mark.parametrize(
+    ("raw_text", "escaped"),
+    [
+        ("/plain?a=b&c=%20#~[]", "/plain?a=b&c=%20#~[]"),
+        ('"', r"\x22"),
+        ("\\", r"\\"),
+        (" ", r"\x20"),
+        ("\r\n", r"\r\n"),
+        ("\0\t\x1b[31m\x7f", r"\x00\t\x1b[31m\x7f"),
+        ("\x85\x9b\xa0\xe9", r"\x85\x9b\xa0\xe9"),
+        ("\u2028\U0001f600", r"\u2028\U0001f600"),
+        ("\udc80", r"\udc80"),
+    ],
+)
+def test_escape(raw_text: str, escaped: str) -> None:
+    assert escape(raw_text) == escaped
+
+
+async def test_whatever_a_client_says_a_line_is_one_line(exchange: Exchange) -> None:
+    @given(method=HOSTILE.filter(bool), target=HOSTILE.filter(bool))
+    def holds(method: str, target: str) -> None:
+        asked(exchange, method, target)
+        for line in (text_line(NOW, exchange), json_line(NOW, exchange)):
+            assert line.isascii()
+            assert line[:-1].isprintable()
+            assert line[-1] == "\n"
+        assert len(text_line(NOW, exchange).split(" ")) == 9
+        assert told(exchange)["target"] == target
+
+    holds()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("character", ["a", "\0", '"', "\xff"])
+async def test_a_line_fits_in_one_atomic_write(
+    exchange: Exchange, form: str, character: str
+) -> None:
+    asked(exchange, character * 9000, character * 9000)
+    line = FORMATS[form](NOW, exchange)
+    assert len(line) <= PIPE_BUF
+    assert "..." in line
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_line_can_be_read_at_once(
+    exchange: Exchange, pipe: tuple[int, int], form: str
+) -> None:
+    reader, writer = pipe
+    AccessLog(writer, form)(exchange)
+    line = os.read(reader, PIPE_BUF).decode()
+    assert line.endswith("\n")
+    assert "/path?q=1" in line
+
+
+def test_a_slow_reader_costs_lines_but_never_time(
+    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = pipe
+    lines = LineWriter(writer)
+    count = 0
+    while not caplog.records:
+        lines.write(f"{count}\n".rjust(100))
+        count += 1
+    lines.write("lost too\n")
+    os.read(reader, 2**20)
+    lines.write("back\n")
+    assert os.read(reader, PIPE_BUF) == b"back\n"
+    lines.write("again\n")
+    assert [record.getMessage() for record in caplog.records] == [
+        "access log: losing lines: its reader is too slow",
+        "access log: 2 lines were lost",
+    ]
+
+
+def test_a_reader_that_is_gone_is_told_once(
+    pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
+) -> None:
+    reader, writer = pipe
+    os.close(reader)
+    lines = LineWriter(writer)
+    lines.write("one\n")
+    lines.write("two\n")
+    (record,) = caplog.records
+    assert "Broken pipe" in record.getMessage()
+
+
+def test_the_clock() -> None:
+    clock = Clock()
+    for now, stamp in (
+        (0, "1970-01-01T00:00:00.000Z"),
+        (0.999, "1970-01-01T00:00:00.999Z"),
+        (0.9999, "1970-01-01T00:00:00.999Z"),
+        (1.0, "1970-01-01T00:00:01.000Z"),
+        (1795366265.5, "2026-11-22T16:51:05.500Z"),
+        (1.25, "1970-01-01T00:00:01.250Z"),
+    ):
+        assert clock.stamp(now) == stamp

@@ -1,0 +1,277 @@
+"""Workers: one per socket, replaced when they die, gone when their supervisor is.
+
+The workers here are real processes with a handful of lines: they tell each client their pid.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from streamserver.server import workers
+from streamserver.server.sockets import listen_tcp
+from streamserver.server.workers import Backoff, Supervisor, inherit
+from support.process import ROOT
+from support.waiting import wait_until
+
+LIMIT = 50
+
+WORKER = """
+import asyncio, os, signal, sys
+from streamserver.server.workers import VARIABLE, inherit, obey
+
+async def answer(reader, writer):
+    writer.write(b"%d" % os.getpid())
+    await writer.drain()
+    writer.close()
+
+async def main():
+    listening, lifeline = inherit(os.environ[VARIABLE])
+    if len(sys.argv) > 1:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    await asyncio.start_server(answer, sock=listening)
+    abort = lambda: os.write(1, b"abort\\n")
+    await obey(lifeline, "the url", drain=lambda: None, abort=abort)
+    if "hanging" in sys.argv:
+        await asyncio.Event().wait()
+
+if "broken" in sys.argv:
+    sys.exit(3)
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("lives", "delays"),
+    [
+        ([], []),
+        ([0.1], [0]),
+        ([0.1] * 8, [0, 1, 2, 4, 8, 16, 20, 20]),
+        ([0.1, 0.1, 0.1, 30, 0.1, 0.1], [0, 1, 2, 0, 1, 2]),
+        ([30, 30, 29.9, 29.9], [0, 0, 1, 2]),
+    ],
+)
+def test_backoff(lives: list[float], delays: list[float]) -> None:
+    backoff = Backoff(first=1, bound=20, calm=30)
+    assert [backoff.delay(lived) for lived in lives] == delays
+
+
+@dataclass(slots=True)
+class Family:
+    """A supervisor that runs, and what it did."""
+
+    supervisor: Supervisor
+    port: int
+    announced: list[str] = field(default_factory=list)
+    running: asyncio.Task[None] | None = None
+
+    async def connect(self) -> Awaitable[int]:
+        """Connect; the pid of the worker that answers is what comes of the awaitable."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
+
+        async def answer() -> int:
+            with contextlib.closing(writer):
+                return int(await asyncio.wait_for(reader.read(), LIMIT))
+
+        return answer()
+
+    async def answer(self) -> int:
+        """The pid of the worker that answers one more connection."""
+        return await (await self.connect())
+
+    async def pids(self, count: int) -> set[int]:
+        """Those of `count` workers, found by asking often enough."""
+        found: set[int] = set()
+        async with asyncio.timeout(LIMIT):
+            while len(found) < count:
+                found.add(await self.answer())
+        return found
+
+    async def ended(self) -> None:
+        assert self.running is not None
+        await asyncio.wait_for(asyncio.shield(self.running), LIMIT)
+
+
+Raise = Callable[..., contextlib.AbstractAsyncContextManager[Family]]
+
+
+@pytest.fixture
+def raise_family(tmp_path: Path) -> Raise:
+    script = tmp_path / "worker.py"
+    script.write_text(WORKER)
+
+    @contextlib.asynccontextmanager
+    async def start(count: int, *args: str, grace: float = 300.0) -> AsyncIterator[Family]:
+        with listen_tcp("127.0.0.1", 0, count) as listening:
+            announced: list[str] = []
+            supervisor = Supervisor(
+                [sys.executable, str(script), *args],
+                {**os.environ, "PYTHONPATH": str(ROOT)},
+                listening,
+                grace=grace,
+                announce=announced.append,
+            )
+            family = Family(supervisor, listening[0].getsockname()[1], announced)
+            family.running = asyncio.create_task(supervisor.run())
+            try:
+                yield family
+            finally:
+                if not family.running.done():
+                    for _ in range(3):
+                        supervisor.stop()
+                await family.running
+
+    return start
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The errors that were logged, without what the loop says of a busy machine."""
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    return [record.getMessage() for record in errors if record.name == "streamserver"]
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_what_a_worker_inherits_goes_no_further() -> None:
+    descriptors = [sock.detach() for sock in socket.socketpair()]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    for sock, descriptor in zip(inherit("{} {}".format(*descriptors)), descriptors, strict=True):
+        with sock:
+            assert sock.fileno() == descriptor
+            assert not sock.get_inheritable()
+
+
+async def test_one_worker_for_each_socket_announced_once(raise_family: Raise) -> None:
+    async with raise_family(3) as family:
+        await wait_until(lambda: family.announced, LIMIT)
+        pids = await family.pids(3)
+        os.kill(pids.pop(), signal.SIGKILL)
+        assert len(pids | await family.pids(3)) == 3
+        assert family.announced == ["the url"]
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(signal.SIGKILL, "killed by signal 9 (Killed)"), (signal.SIGTERM, "by signal 15")],
+)
+async def test_a_dead_worker_is_replaced_and_takes_over_the_queue(
+    raise_family: Raise, caplog: pytest.LogCaptureFixture, number: int, words: str
+) -> None:
+    async with raise_family(1) as family:
+        first = await family.answer()
+        os.kill(first, signal.SIGSTOP)
+        # It is stopped and cannot accept, so these wait in the queue of its socket.
+        waiting = [await family.connect() for _ in range(5)]
+        os.kill(first, number)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(first, signal.SIGCONT)
+        answered = set(await asyncio.gather(*waiting))
+        assert len(answered) == 1
+        assert first not in answered
+    (line,) = told(caplog)
+    assert f"worker 1 (pid {first}) was" in line
+    assert words in line
+    assert line.endswith("another starts now")
+
+
+async def test_workers_that_die_at_once_are_tried_again_and_again(
+    raise_family: Raise, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with raise_family(1, "broken") as family:
+        await wait_until(lambda: len(told(caplog)) >= 3, LIMIT)
+        family.supervisor.stop()
+        await family.ended()
+    lines = told(caplog)
+    assert all("ended with exit status 3" in line for line in lines)
+    assert [line.rpartition(" starts ")[2] for line in lines] == ["now", "in 0.25 s", "in 0.5 s"]
+    assert not family.announced
+
+
+async def test_a_command_that_cannot_be_started_is_tried_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with listen_tcp("127.0.0.1", 0) as listening:
+        supervisor = Supervisor(["/no/such"], {}, listening, grace=1, announce=print)
+        running = asyncio.create_task(supervisor.run())
+        await wait_until(lambda: len(told(caplog)) >= 2, LIMIT)
+        supervisor.stop()
+        await asyncio.wait_for(running, 5)
+    assert "worker 1 cannot start: " in told(caplog)[0]
+    assert "/no/such" in told(caplog)[0]
+
+
+async def test_stop_is_passed_on_and_nobody_can_connect_any_more(raise_family: Raise) -> None:
+    async with raise_family(2) as family:
+        pids = await family.pids(2)
+        family.supervisor.stop()
+        await family.ended()
+        assert not any(map(alive, pids))
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", family.port))
+
+
+async def still_there(family: Family, pids: set[int]) -> None:
+    """They have not ended within a moment, though they could have."""
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(family.ended(), 0.3)
+    assert all(map(alive, pids))
+
+
+async def test_the_second_stop_aborts(
+    raise_family: Raise, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with raise_family(2, "stubborn") as family:
+        pids = await family.pids(2)
+        family.supervisor.stop()
+        await still_there(family, pids)
+        family.supervisor.stop()
+        await family.ended()
+    assert capfd.readouterr().out == "abort\n" * 2
+
+
+async def test_the_third_stop_kills(raise_family: Raise) -> None:
+    async with raise_family(2, "hanging") as family:
+        pids = await family.pids(2)
+        family.supervisor.stop()
+        family.supervisor.stop()
+        await still_there(family, pids)
+        family.supervisor.stop()
+        await family.ended()
+        assert not any(map(alive, pids))
+
+
+@pytest.mark.parametrize("stops", [1, 2])
+async def test_a_worker_that_hangs_is_killed(
+    raise_family: Raise, monkeypatch: pytest.MonkeyPatch, stops: int
+) -> None:
+    monkeypatch.setattr(workers, "MARGIN", 0.2)
+    async with raise_family(1, "hanging", grace=0.1 if stops == 1 else 300) as family:
+        await family.answer()
+        for _ in range(stops):
+            family.supervisor.stop()
+        await family.ended()
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_a_stop_at_any_moment_of_a_start_is_heard(raise_family: Raise, turns: int) -> None:
+    async with raise_family(1) as family:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        family.supervisor.stop()
+        await family.ended()
+        assert not family.announced

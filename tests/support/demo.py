@@ -1,0 +1,36 @@
+"""The demo as its users run it, with a file of known content to download."""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+
+from support.process import ServerProcess
+
+NAME = "download.bin"
+CONTENT = bytes(range(256)) * 12289  # over 3 MiB, and no multiple of any buffer
+UPLOADED = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+TEXT = "Grüße, 世界 \N{WAVING HAND SIGN}!"
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """The running demo."""
+
+    server: ServerProcess
+    url: str
+
+    def __truediv__(self, target: str) -> str:
+        """The URL of a target."""
+        return f"{self.url}/{target}"
+
+    def outcomes(self, target: str) -> list[str]:
+        """How the exchanges with this target ended that the access log tells of so far."""
+        lines = self.server.output().splitlines()
+        ended = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line["outcome"] for line in ended if line.get("target") == f"/{target}"]
+
+
+def counts(events: bytes) -> list[int]:
+    """The counts in the counter's events, in their order."""
+    return [json.loads(data)["count"] for data in re.findall(rb"^data: ?(.*)$", events, re.M)]

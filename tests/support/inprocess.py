@@ -1,0 +1,54 @@
+"""A server inside the test's own event loop, on a port of its own."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+
+from streamserver.kit.service import Handler, service
+from streamserver.server.exchange import Exchange
+from streamserver.server.listener import Listener
+from streamserver.server.settings import Settings
+from support.leaks import no_leaks
+
+STOP_WITHIN = 10.0
+
+
+@dataclass(slots=True)
+class Served:
+    """A running server: where it listens, and the exchanges that have ended, in that order."""
+
+    listener: Listener
+    host: str
+    port: int
+    ended: list[Exchange]
+
+    @property
+    def url(self) -> str:
+        """Its origin, without a slash at the end."""
+        return self.listener.url
+
+    async def stop(self, grace: float = 1.0) -> None:
+        """Drain the server; TimeoutError when that takes long after `grace` seconds are over."""
+        await asyncio.wait_for(self.listener.stop(grace), grace + STOP_WITHIN)
+
+
+@contextlib.asynccontextmanager
+async def running(
+    handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+) -> AsyncIterator[Served]:
+    """Serve the handler on 127.0.0.1 while inside, then stop; what is left behind is a failure."""
+    async with no_leaks():
+        ended: list[Exchange] = []
+        listener = Listener(service(handler), Settings(**settings), ended.append)
+        sock = socket.create_server(("127.0.0.1", 0))
+        host, port = sock.getsockname()
+        await listener.start(sock=sock, ssl=tls)
+        served = Served(listener, host, port, ended)
+        try:
+            yield served
+        finally:
+            await served.stop()

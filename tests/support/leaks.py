@@ -1,0 +1,37 @@
+"""What a test may not leave behind: tasks and descriptors.
+
+An open connection is a descriptor, so counting descriptors finds forgotten connections too,
+on the server's side as on the client's.
+"""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncIterator
+
+from support.waiting import wait_until
+
+
+def descriptors() -> set[str]:
+    """This process's descriptors as `number -> what it is` (none where /dev/fd has no links)."""
+    found = set()
+    for number in os.listdir("/dev/fd"):
+        with contextlib.suppress(OSError):
+            found.add(f"{number} -> {os.readlink(f'/dev/fd/{number}')}")
+    return found
+
+
+@contextlib.asynccontextmanager
+async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
+    """Fail unless every task and descriptor made inside is gone `timeout` seconds after the end."""
+    tasks, files = asyncio.all_tasks(), descriptors()
+    yield
+
+    def leaked() -> set[object]:
+        others = asyncio.all_tasks() - tasks - {asyncio.current_task()}
+        return {*others, *(descriptors() - files)}
+
+    try:
+        await wait_until(lambda: not leaked(), timeout)
+    except AssertionError:
+        raise AssertionError(f"left behind after {timeout} s: {leaked()}") from None

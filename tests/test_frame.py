@@ -1,0 +1,184 @@
+"""What holds for the project as a whole: its shape, and habits no tool checks for us."""
+
+import ast
+import asyncio
+import configparser
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from support import peers
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = ROOT / "streamserver"
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+OTHERS = sorted([*ROOT.glob("tests/**/*.py"), *ROOT.glob("benchmarks/**/*.py")])
+
+# git itself reads .gitignore from the top; everything else is what the project is made of.
+TOP_LEVEL = {
+    ".ci",
+    ".gitignore",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "benchmarks",
+    "pyproject.toml",
+    "setup.cfg",
+    "streamserver",
+    "tests",
+}
+
+# Which rooms each room may import from. "" is the front door, streamserver/__init__.py, which
+# hands out what handlers use. What lies at the top may import everything.
+TOP = {"cli", "__main__"}
+BELOW = {
+    "wire": set[str](),
+    "server": {"wire"},
+    "kit": {"wire", "server"},
+    "feed": {"wire", "server", "kit"},
+    "proxy": {"wire", "server", "kit", "feed"},
+    "lab": {"wire", "server", "kit", "feed", "proxy"},
+    "observe": {"wire", "server"},
+    "": {"wire", "server", "kit", "feed", "proxy"},
+    "demo": {"", "wire", "server", "kit", "feed", "observe"},
+}
+
+LINES_OF_A_FILE = 300
+LINES_OF_A_FUNCTION = 40
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+# What asyncio calls on a protocol is documented there.
+CALLBACKS = {*dir(asyncio.Protocol), *dir(asyncio.BufferedProtocol)}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), str(path))
+
+
+def short(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def module_name(path: Path) -> str:
+    """`streamserver/wire/sse.py` -> `streamserver.wire.sse`; a package is called `...__init__`."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every module that a file imports, with the line; a relative import by its full name."""
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            here = module_name(path).split(".")[: -node.level] if node.level else []
+            base = ".".join([*here, *filter(None, [node.module])])
+            # `from streamserver import wire` names a module, `from streamserver import Event` none.
+            for alias in node.names:
+                inside = ROOT.joinpath(*base.split("."), alias.name)
+                is_module = inside.is_dir() or inside.with_suffix(".py").is_file()
+                yield (f"{base}.{alias.name}" if is_module else base), node.lineno
+
+
+def is_ours(module: str) -> bool:
+    return module.split(".")[0] == "streamserver"
+
+
+def room(module: str) -> str:
+    """The room of one of our modules: `streamserver.wire.sse` -> `wire`; `cli` -> `cli`."""
+    parts = [*module.split("."), "__init__"]
+    return "" if parts[1] == "__init__" else parts[1]
+
+
+def functions(path: Path) -> list[Function]:
+    return [node for node in ast.walk(tree(path)) if isinstance(node, Function)]
+
+
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="not a git checkout")
+def test_the_top_level_holds_nothing_else() -> None:
+    command = [peers.program("git"), "-c", "safe.directory=*", "ls-files"]
+    command += ["--cached", "--others", "--exclude-standard"]
+    files = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert {name.split("/")[0] for name in files.splitlines()} <= TOP_LEVEL
+
+
+def test_make_help_lists_the_targets() -> None:
+    command = [peers.program("make"), "--no-print-directory", "help"]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    targets = [line.split()[0] for line in told.splitlines()[1:]]
+    assert targets == ["help", "serve", "test", "check", "bench", "cover", "clean"]
+
+
+def test_an_installation_needs_h11_and_nothing_else() -> None:
+    config = configparser.ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    assert re.findall(r"^\w+", config["options"]["install_requires"].strip(), re.M) == ["h11"]
+    assert config["options"]["python_requires"] == ">=3.11"
+    assert {"fast", "test", "bench", "all"} <= set(config["options.extras_require"])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_imports_point_one_way(path: Path) -> None:
+    here = room(module_name(path))
+    if here in TOP:
+        return
+    # A room may import from itself; the front door has nothing of its own to give.
+    allowed = BELOW[here] | ({here} - {""})
+    ours = [(module, line) for module, line in imports(path) if is_ours(module)]
+    assert not [f"line {line}: {module}" for module, line in ours if room(module) not in allowed]
+
+
+def test_every_room_is_a_package() -> None:
+    """A room without __init__.py works from a checkout, but setuptools would not install it."""
+    assert {p.parent for p in SOURCES} == {p.parent for p in SOURCES if p.name == "__init__.py"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_only_h11_is_imported_from_outside(path: Path) -> None:
+    """Extras are imported inside the function that needs them, where their absence can be told."""
+    late = {line for f in functions(path) for line in range(f.lineno, (f.end_lineno or 0) + 1)}
+    theirs = [(module, line) for module, line in imports(path) if not is_ours(module)]
+    early = {module.split(".")[0] for module, line in theirs if line not in late}
+    assert early <= sys.stdlib_module_names | {"h11"}
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "wire").glob("*.py")), ids=short)
+def test_the_wire_is_pure(path: Path) -> None:
+    waiting = ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith
+    assert not [node.lineno for node in ast.walk(tree(path)) if isinstance(node, waiting)]
+    assert not {"asyncio", "selectors", "socket"} & {name for name, _ in imports(path)}
+
+
+@pytest.mark.parametrize("path", SOURCES + OTHERS, ids=short)
+def test_files_and_functions_are_short(path: Path) -> None:
+    lines = len(path.read_text("utf-8").splitlines())
+    assert lines < LINES_OF_A_FILE
+    lengths = [(f.name, (f.end_lineno or 0) - f.lineno + 1) for f in functions(path)]
+    assert not [(name, n) for name, n in lengths if n >= LINES_OF_A_FUNCTION]
+
+
+def public(body: list[ast.stmt]) -> Iterator[Function | ast.ClassDef]:
+    """The public functions and classes in the body of a module or class, and those in theirs."""
+    for node in body:
+        if not isinstance(node, Function | ast.ClassDef) or node.name.startswith("_"):
+            continue
+        if not any(is_echo(decorator) for decorator in node.decorator_list):
+            yield node
+        if isinstance(node, ast.ClassDef):
+            yield from (n for n in public(node.body) if not (node.bases and n.name in CALLBACKS))
+
+
+def is_echo(decorator: ast.expr) -> bool:
+    """Whether it marks a definition that repeats a name which is documented elsewhere."""
+    return ast.unparse(decorator).rpartition(".")[2] in {"overload", "setter", "deleter"}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=short)
+def test_public_names_have_docstrings(path: Path) -> None:
+    assert ast.get_docstring(tree(path)), "the module has none"
+    assert not [n.name for n in public(tree(path).body) if not ast.get_docstring(n)]
