@@ -48,6 +48,10 @@ class Listener:
         if ssl is not None:
             options["ssl_handshake_timeout"] = self.settings.head_timeout
         unix = sock.family == socket.AF_UNIX
+        if not unix:
+            # A chunk must not wait for the acknowledgement of the one before it. asyncio sees
+            # to this only for sockets that name their protocol; accepted ones inherit it.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if unix and sys.version_info >= (3, 13):
             options["cleanup_socket"] = False  # other workers may still listen on it
         create: Any = loop.create_unix_server if unix else loop.create_server
