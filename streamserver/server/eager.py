@@ -24,20 +24,21 @@ if sys.version_info >= (3, 12):
 
 else:
 
+    _asked: list[Any] = []
+
+    def _hold(step: Callable[[], object], *, context: Context) -> None:
+        _asked.append(context)
+        _asked.append(step)
+
     def start(work: Work, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
         """Step ``work`` at once; the task that goes on with it, or None if it is finished."""
-        asked: list[tuple[Context, Callable[[], object]]] = []
-
-        def hold(step: Callable[[], object], *, context: Context) -> None:
-            asked.append((context, step))
-
         attributes = vars(loop)
-        attributes["call_soon"] = hold
+        attributes["call_soon"] = _hold
         try:
             task = asyncio.Task(work, loop=loop)
         finally:
             del attributes["call_soon"]
-        [(context, step)] = asked
+        step, context = _asked.pop(), _asked.pop()
         outer = asyncio.current_task(loop)
         if outer is None:
             context.run(step)

@@ -36,9 +36,11 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     own: Fields = [("date", date)]
     given: Fields = answer.headers.items()
     declared = None
-    if any(name in _ENGINES for name, _ in given):
-        given, declared, wants_close = _take_ours(given, own)
-        keep_alive = keep_alive and not wants_close
+    for name, _ in given:
+        if name in _ENGINES:
+            given, declared, wants_close = _take_ours(given, own)
+            keep_alive = keep_alive and not wants_close
+            break
     bodiless = is_bodiless(request.method, status)
     length = _length(answer.body, declared, bodiless)
     framing: Framing

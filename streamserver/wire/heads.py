@@ -168,6 +168,8 @@ def _understand(
             fields = [("host", host), *(field for field in fields if field[0] != "host")]
     elif "#" in target:
         raise HTTPError(400, "a request target has no fragment")
+    if len(said) == 1 and minor and "host" in said:
+        return RequestHead(method, target, minor, fields)
     connection = split_list(said["connection"].lower()) if "connection" in said else ()
     return RequestHead(
         method,
@@ -262,7 +264,7 @@ def response_head(status: int, fields: Fields) -> bytes:
     if (
         block.count("\r\n") != len(fields)
         or not _block(block)
-        or any(":" in name for name, _ in fields)
+        or ":" in "".join([name for name, _ in fields])
     ):
         raise ValueError(f"not a header field: {_offender(fields)}")
     return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{block}\r\n".encode("latin-1")
