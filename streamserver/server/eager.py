@@ -23,7 +23,6 @@ if sys.version_info >= (3, 12):
         return None if task.done() else task
 
 else:
-
     _asked: list[Any] = []
 
     def _hold(step: Callable[[], object], *, context: Context) -> None:

@@ -10,6 +10,7 @@ handler or its generator where they stand, and their ``finally`` blocks run in t
 
 import asyncio
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from streamserver.server import eager
@@ -34,7 +35,7 @@ class Exchange(Writer):
 
     What an observer may read of one that ended: ``method``, ``target``, ``client``, ``status``
     (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, and ``started``,
-    ``first_byte`` and ``ended`` in seconds of the loop's clock.
+    ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
     """
 
     __slots__ = (
@@ -56,7 +57,7 @@ class Exchange(Writer):
         self.head = head
         self.body = RequestBody(connection, head) if head.length else None
         self.status = 0
-        self.started = connection.loop.time()
+        self.started = monotonic()
         self.ended = 0.0
         self.error: BaseException | None = None
         self._answer: Answer | None = None
@@ -100,31 +101,22 @@ class Exchange(Writer):
 
     async def _run(self) -> None:
         try:
-            await self._send(await self.connection.shared.handler(self))
+            answer = await self.connection.shared.handler(self)
+            if isinstance(answer.body, bytes):
+                self._prepare(answer)
+                self.write(answer.body)
+                self.end()
+            elif hasattr(answer.body, "attach"):
+                self._attach(answer)
+            else:
+                await (self._pull if hasattr(answer.body, "__aiter__") else self._copy)(answer)
+                self.end()
         except BaseException as error:
             self._task = None
             self.fail(error)
             if not isinstance(error, Exception | asyncio.CancelledError):
                 raise  # someone ends the process: the client is told all the same
         self._task = None
-
-    async def _send(self, answer: Answer) -> None:
-        body = answer.body
-        if isinstance(body, bytes):
-            self._prepare(answer)
-            self.write(body)
-        elif hasattr(body, "__aiter__"):
-            await self._pull(answer)
-        elif isinstance(body, FileRegion):
-            with body.file:
-                if self._prepare(answer):
-                    self.flush_head()
-                    await send_file(self, body)
-        elif hasattr(body, "attach"):
-            return self._attach(answer)
-        else:
-            raise TypeError(f"a body is bytes, a file, a stream or iterable, not {body!r}")
-        self.end()
 
     def _prepare(self, answer: Answer) -> bool:
         """Make the head of the answer; whether a body follows it."""
@@ -155,6 +147,15 @@ class Exchange(Writer):
             # Here and now, in this task, not whenever the collector comes by.
             if (close := getattr(pieces, "aclose", None)) is not None:
                 await close()
+
+    async def _copy(self, answer: Answer) -> None:
+        body = answer.body
+        if not isinstance(body, FileRegion):
+            raise TypeError(f"a body is bytes, a file, a stream or iterable, not {body!r}")
+        with body.file:
+            if self._prepare(answer):
+                self.flush_head()
+                await send_file(self, body)
 
     def _attach(self, answer: Answer) -> None:
         if self._begin(answer):
@@ -286,7 +287,7 @@ class Exchange(Writer):
     def _finish(self, outcome: Outcome) -> None:
         shared = self.connection.shared
         self.outcome = outcome
-        self.ended = shared.loop.time()
+        self.ended = monotonic()
         shared.stream_deadlines.stop(self)
         if self._beats is not None:
             self._beats.stop(self)

@@ -33,36 +33,36 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     status = answer.status
     if status < 200:
         raise ValueError(f"a final status is 200 or more, not {status}")
-    own: Fields = [("date", date)]
     given: Fields = answer.headers.items()
     declared = None
     for name, _ in given:
         if name in _ENGINES:
-            given, declared, wants_close = _take_ours(given, own)
+            given, declared, date, wants_close = _take_ours(given, date)
             keep_alive = keep_alive and not wants_close
             break
     bodiless = is_bodiless(request.method, status)
     length = _length(answer.body, declared, bodiless)
     framing: Framing
+    own = f"date: {date}\r\n" if date else ""
     if bodiless:
         framing = "none"
     elif length is not None:
         framing = "length"
     else:
         framing = "chunked" if request.minor else "close"
+        keep_alive = keep_alive and request.minor == 1
     if length is not None and status != 204 and (status != 304 or declared is not None):
-        own.append(("content-length", str(length)))
+        own += f"content-length: {length}\r\n"
     elif framing == "chunked":
-        own.append(("transfer-encoding", "chunked"))
-    keep_alive = keep_alive and framing != "close"
+        own += "transfer-encoding: chunked\r\n"
     if not keep_alive:
-        own.append(("connection", "close"))
+        own += "connection: close\r\n"
     elif not request.minor:
-        own.append(("connection", "keep-alive"))
-    return Framed(response_head(status, given + own), framing, length or 0, keep_alive)
+        own += "connection: keep-alive\r\n"
+    return Framed(response_head(status, given, own), framing, length or 0, keep_alive)
 
 
-def _take_ours(given: Fields, own: Fields) -> tuple[Fields, str | None, bool]:
+def _take_ours(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:
     """Take out of the handler's fields those that the engine writes itself."""
     declared = None
     wants_close = False
@@ -73,12 +73,13 @@ def _take_ours(given: Fields, own: Fields) -> tuple[Fields, str | None, bool]:
         elif name == "connection":
             wants_close = wants_close or "close" in split_list(value.lower())
         elif name == "date":
-            own[0] = (name, value)
+            date = ""
+            others.append((name, value))
         elif name == "transfer-encoding":
             raise ValueError("Transfer-Encoding is the engine's: leave it out of the headers")
         else:
             others.append((name, value))
-    return others, declared, wants_close
+    return others, declared, date, wants_close
 
 
 def _length(body: object, declared: str | None, bodiless: bool) -> int | None:

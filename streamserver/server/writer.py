@@ -4,6 +4,7 @@ Every piece is written the moment it is handed over, framed by hand. Only the he
 wait, for the first piece, so that both share one write and one packet.
 """
 
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from streamserver.server.framing import Framing
@@ -22,13 +23,14 @@ class Writer:
     """The response side of an exchange.
 
     ``bytes_sent`` counts the body without its framing. ``first_byte`` is when the first byte
-    of the body was handed to the socket, in seconds of the loop's clock, 0 if none was.
+    of the body was handed to the socket, in seconds of ``time.monotonic``, 0 if none was.
     """
 
     __slots__ = (
         "_framing",
         "_keep_alive",
         "_left",
+        "_to_wire",
         "_unsent_head",
         "bytes_sent",
         "connection",
@@ -38,6 +40,7 @@ class Writer:
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
+        self._to_wire = connection.transport.write
         self.bytes_sent = 0
         self.first_byte = 0.0
         self.outcome: Outcome | None = None
@@ -64,18 +67,18 @@ class Writer:
             return
         data = b"%x\r\n%b\r\n" % (size, piece) if self._framing == "chunked" else piece
         if not self.bytes_sent:
-            self.first_byte = self.connection.loop.time()
+            self.first_byte = monotonic()
             data = self._unsent_head + data
             self._unsent_head = b""
         self.bytes_sent += size
         if self._framing == "length":
             self._count(size)
-        self.connection.transport.write(data)
+        self._to_wire(data)
 
     def sent(self, size: int) -> None:
         """Count ``size`` bytes of a body with a length that went out another way."""
         if not self.bytes_sent:
-            self.first_byte = self.connection.loop.time()
+            self.first_byte = monotonic()
         self.bytes_sent += size
         self._count(size)
 
@@ -87,11 +90,11 @@ class Writer:
     def flush_head(self) -> None:
         """Send a head that still waits for its first piece."""
         if self._unsent_head and self.outcome is None:
-            self.connection.transport.write(self._unsent_head)
+            self._to_wire(self._unsent_head)
             self._unsent_head = b""
 
     def _write_end(self) -> None:
         tail = LAST_CHUNK if self._framing == "chunked" else b""
         if self._unsent_head or tail:
-            self.connection.transport.write(self._unsent_head + tail)
+            self._to_wire(self._unsent_head + tail)
             self._unsent_head = b""

@@ -250,9 +250,10 @@ def _expects_continue(expectation: str | None) -> bool:
 _block = re.compile(rf"(?:{TOKEN}:[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
 
 
-def response_head(status: int, fields: Fields) -> bytes:
+def response_head(status: int, fields: Fields, own: str = "") -> bytes:
     """A response head, its empty line included (RFC 9112, section 4).
 
+    ``own``: further field lines, each with its CRLF, from someone who vouches for them.
     ValueError for a status outside 100 to 999, for a name that is no token and for a value
     with CR, LF, NUL or another control character, since it would split the response.
     """
@@ -267,7 +268,7 @@ def response_head(status: int, fields: Fields) -> bytes:
         or ":" in "".join([name for name, _ in fields])
     ):
         raise ValueError(f"not a header field: {_offender(fields)}")
-    return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{block}\r\n".encode("latin-1")
+    return f"HTTP/1.1 {status} {reason_phrase(status)}\r\n{block}{own}\r\n".encode("latin-1")
 
 
 def _offender(fields: Fields) -> str:
