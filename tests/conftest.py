@@ -4,33 +4,19 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import hypothesis
 import pytest
 
 from streamserver.kit.service import Handler
 from support import inprocess, peers, process
+from support.inprocess import Serve
+from support.process import RunServer
 
 # How long one example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("unhurried")
-
-
-class Serve(Protocol):
-    """Start a server for a handler, with settings by name."""
-
-    async def __call__(
-        self, handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
-    ) -> inprocess.Served: ...
-
-
-class RunServer(Protocol):
-    """Start `python -m streamserver` with these arguments and variables."""
-
-    def __call__(
-        self, *args: str, env: Mapping[str, str] | None = None
-    ) -> process.ServerProcess: ...
 
 
 @pytest.fixture

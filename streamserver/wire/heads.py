@@ -8,6 +8,7 @@ message ends. What is refused carries its status and says why.
 """
 
 import re
+from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
 
@@ -115,6 +116,7 @@ def _read_plain(head: bytes) -> tuple[str, str, int, Fields] | None:
     return method.decode("ascii"), target.decode("ascii"), 1, fields
 
 
+_as_bytes = re.compile(r"bytearray\(b(.*)\)")
 _version = re.compile(rb"[^\r]* HTTP/([0-9]\.[0-9])\r\n").match
 
 
@@ -128,8 +130,8 @@ def _read_with_h11(head: bytes) -> tuple[str, str, int, Fields]:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        status = error.error_status_hint
-        raise HTTPError(status if status == 501 else 400, str(error)) from error
+        status = 501 if error.error_status_hint == 501 else 400
+        raise HTTPError(status, _as_bytes.sub(r"\1", str(error))) from error
     assert isinstance(event, h11.Request), event
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
     return (
@@ -206,6 +208,7 @@ _host = re.compile(
 ).fullmatch
 
 
+@lru_cache(maxsize=64)  # a server goes by few names, and is asked for them all day
 def _check_host(host: str) -> None:
     match = _host(host)
     if match and match[1]:

@@ -7,8 +7,7 @@ from typing import NamedTuple, Protocol
 
 import pytest
 
-from conftest import RunServer
-from support.process import ServerProcess
+from support.process import RunServer, ServerProcess
 
 HELLO = {"PYTHONPATH": str(Path(__file__).parent)}
 LIMIT = 50

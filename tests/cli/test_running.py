@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LIMIT, Curl, Hello
-from support.process import ServerProcess
+from support.process import ServerProcess, alive
 from support.rawsocket import RawClient, connect
 from support.waiting import block_until, wait_until
 
@@ -40,14 +40,6 @@ def workers_of(server: ServerProcess) -> list[int]:
     pid = server.process.pid
     with open(f"/proc/{pid}/task/{pid}/children") as children:
         return list(map(int, children.read().split()))
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import HELLO, LIMIT, Certificate, Curl, Hello
-from conftest import RunServer
-from support.process import ROOT, ServerProcess
+from support.process import ROOT, RunServer, ServerProcess
 from support.waiting import block_until
 
 

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 BEHIND = b"GET /smuggled HTTP/1.1\r\nHost: a\r\n\r\n"
 """What a client may have sent behind its last request, and the server must never run."""
 
-LAST = b"GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-"""What proves that a connection is in step: it is answered as what it is."""
-
 
 @dataclass(frozen=True, slots=True)
 class Refused:

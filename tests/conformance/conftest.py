@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from conftest import Serve
+from support.inprocess import Serve
 
 
 @pytest.fixture

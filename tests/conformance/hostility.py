@@ -6,11 +6,11 @@ import itertools
 import tracemalloc
 from collections.abc import AsyncIterator, Iterator
 
-from conformance.cases import LAST
 from conformance.talking import read_answers
 from support.inprocess import Served
 from support.leaks import no_leaks
 from support.rawsocket import RawClient, raw
+from support.requests import LAST
 from support.waiting import wait_until
 
 

@@ -10,15 +10,16 @@ import itertools
 
 import pytest
 
-from conformance.cases import BEHIND, LAST, chunked
+from conformance.cases import BEHIND, chunked
 from conformance.hostility import unharmed
 from conformance.talking import Echo, check_refusal, read_answers, send, talk
-from conftest import Serve
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.wire.problem import HTTPError
+from support.inprocess import Serve
 from support.rawsocket import connect, raw
+from support.requests import LAST
 from support.waiting import wait_until
 
 MEGABYTES = b"x" * (8 << 20)

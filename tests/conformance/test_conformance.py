@@ -12,7 +12,7 @@ import pytest
 
 from conformance import answered, answered_connections, refused_fields, refused_framing
 from conformance import refused_request_lines as request_lines
-from conformance.cases import BEHIND, LAST, Answered, Refused, Seen
+from conformance.cases import BEHIND, Answered, Refused, Seen
 from conformance.talking import (
     CUTS,
     MOST_PIECES,
@@ -23,10 +23,11 @@ from conformance.talking import (
     read_answers,
     talk,
 )
-from conftest import Serve
 from streamserver.server.settings import Settings
 from streamserver.wire.heads import read_request_head
 from streamserver.wire.problem import HTTPError
+from support.inprocess import Serve
+from support.requests import LAST
 
 REFUSED = (
     *request_lines.REQUEST_LINES,

@@ -10,14 +10,15 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from conformance.cases import LAST, chunked, field, length
+from conformance.cases import chunked, field, length
 from conformance.hostility import memory_below, unharmed
 from conformance.talking import Echo, check_refusal, read_answer, read_answers, send
-from conftest import Serve
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.outcome import Outcome
+from support.inprocess import Serve
 from support.rawsocket import connect, raw
+from support.requests import LAST
 from support.waiting import wait_until
 
 MEBIBYTE = 1 << 20

@@ -9,13 +9,14 @@ import ssl
 
 import pytest
 
-from conformance.cases import LAST, chunked, field, length
+from conformance.cases import chunked, field, length
 from conformance.hostility import send_for_ever, unharmed
 from conformance.talking import Echo, check_refusal, read_answer, read_answers
-from conftest import Serve
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from support.inprocess import Serve
 from support.rawsocket import connect, raw
+from support.requests import LAST
 
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 

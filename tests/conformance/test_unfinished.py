@@ -6,9 +6,9 @@ import pytest
 
 from conformance.cases import chunked, field, length
 from conformance.talking import Echo, check_refusal, read_answers, send
-from conftest import Serve
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from support.inprocess import Serve
 from support.rawsocket import connect, raw
 from support.waiting import wait_until
 

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Serve
 from streamserver.demo.app import make_app
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 
 
 @pytest.fixture

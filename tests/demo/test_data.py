@@ -13,13 +13,12 @@ from typing import Any
 
 import pytest
 
-from conftest import Serve
 from streamserver.demo import app as demo_app
 from streamserver.demo import files
 from streamserver.demo.app import make_app
 from streamserver.demo.export import FORMATS, pieces
 from support.asking import ask
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.rawsocket import connect
 
 MIB = 2**20

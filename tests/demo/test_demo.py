@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Serve
 from streamserver.demo import app as demo_app
 from streamserver.demo import pages
 from support.asking import Answered, ask
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 
 # What is refused
 

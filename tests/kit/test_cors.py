@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from conftest import Serve
 from streamserver.kit.cors import cors
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
@@ -16,7 +15,7 @@ from streamserver.kit.router import Router
 from streamserver.server.outcome import Outcome
 from streamserver.wire.problem import HTTPError
 from support.asking import Answered, ask
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.rawsocket import connect, raw
 from support.waiting import wait_until
 

@@ -1,52 +1,16 @@
-"""How much of a file a request gets: real sockets, httpx and curl."""
+"""How much of a file a request gets, by its conditions and ranges."""
 
-import asyncio
-import hashlib
-import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
-from conftest import Serve
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from support.folder import CONTENT, DATE, EARLIER, ETAG, MODIFIED, make_folder, write
-from support.inprocess import Served
-from support.leaks import descriptors
-from support.rawsocket import connect, raw
-from support.waiting import wait_until
-
-MIB = 1024 * 1024
-HEADERS = {"Cache-Control": "max-age=60", "Vary": "Origin"}
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    return make_folder(tmp_path)
-
-
-@pytest.fixture
-async def server(serve: Serve, root: Path) -> Served:
-    """Serves the root's files by name, as a download when asked for below /save/."""
-
-    async def handler(request: Request) -> Response:
-        name = request.path.removeprefix("/")
-        if name.startswith("save/"):
-            name = name.removeprefix("save/")
-            return FileResponse(name, root=root, filename=name, headers=HEADERS)
-        return FileResponse(name, root=root, headers=HEADERS)
-
-    return await serve(handler)
-
-
-@pytest.fixture
-async def client(server: Served) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=server.url, trust_env=False, verify=False) as client:
-        yield client
+from support.folder import CONTENT, DATE, EARLIER, ETAG, MODIFIED, write
+from support.inprocess import Serve
 
 
 async def test_a_whole_file(client: httpx.AsyncClient) -> None:
@@ -199,141 +163,3 @@ async def test_one_response_may_answer_many_requests(
     assert part.headers["x-own"] == known.headers["x-own"] == whole.headers["x-own"] == "1"
     assert "content-range" not in whole.headers
     assert "content-encoding" not in known.headers
-
-
-@pytest.mark.parametrize(
-    ("target", "status"),
-    [
-        ("/inner/../ten.txt", 200),
-        ("/inner/%2e%2e/ten.txt", 200),
-        ("/%E2%98%83.txt", 200),
-        ("/../secret.txt", 404),
-        ("/%2e%2e/secret.txt", 404),
-        ("/..%2fsecret.txt", 404),
-        ("/%2e%2e%2fsecret.txt", 404),
-        ("/inner%2f..%2f..%2fsecret.txt", 404),
-        ("/outside/secret.txt", 404),
-        ("//etc/passwd", 404),
-        ("/%2fetc/passwd", 404),
-        ("/ten.txt%00", 404),
-        ("/%00", 404),
-        ("/%ff", 404),
-        ("/%252e%252e/secret.txt", 404),
-        ("/fifo", 404),
-        ("/socket", 404),
-        ("/inner", 404),
-        ("/", 404),
-    ],
-)
-async def test_targets(server: Served, target: str, status: int) -> None:
-    request = f"GET {target} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-    answer = await raw(server.port, request.encode())
-    assert answer.startswith(b"HTTP/1.1 %d " % status)
-    assert (CONTENT in answer) is (status == 200)
-
-
-@pytest.mark.parametrize("device", ["/dev/null", "/dev/zero", "/dev/tty"])
-async def test_a_device_is_no_file(serve: Serve, device: str) -> None:
-    async def handler(request: Request) -> Response:
-        return FileResponse(device)
-
-    server = await serve(handler)
-    assert (await raw(server.port, b"GET / HTTP/1.0\r\n\r\n")).startswith(b"HTTP/1.1 404 ")
-
-
-@pytest.mark.parametrize(
-    "request_",
-    [
-        b"GET /ten.txt HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"HEAD /ten.txt HTTP/1.1\r\nHost: a\r\n\r\n",
-        b"GET /ten.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=2-4\r\n\r\n",
-        b"GET /ten.txt HTTP/1.1\r\nHost: a\r\nRange: bytes=10-\r\n\r\n",
-        b"GET /ten.txt HTTP/1.1\r\nHost: a\r\nIf-Match: x\r\n\r\n",
-        b"GET /ten.txt HTTP/1.1\r\nHost: a\r\nIf-None-Match: *\r\n\r\n",
-        b"GET /fifo HTTP/1.1\r\nHost: a\r\n\r\n",
-    ],
-)
-async def test_no_file_stays_open(root: Path, server: Served, request_: bytes) -> None:
-    async with connect(server.port) as client:
-        for _ in range(3):
-            await client.send(request_)
-        await wait_until(lambda: len(server.ended) == 3)
-        assert not [name for name in descriptors() if str(root) in name]
-
-
-async def test_no_file_stays_open_when_the_client_leaves(root: Path, server: Served) -> None:
-    with open(write(root / "large"), "wb") as file:
-        file.truncate(256 * MIB)
-    async with connect(server.port, receive_buffer=4096) as client:
-        await client.send(b"GET /large HTTP/1.1\r\nHost: a\r\n\r\n")
-        await client.read_until(b"\r\n\r\n")
-        assert [name for name in descriptors() if str(root) in name]
-        client.reset()
-        await wait_until(lambda: server.ended)
-        await wait_until(lambda: not [name for name in descriptors() if str(root) in name])
-
-
-# --- curl -----------------------------------------------------------------------------------
-
-Curl = Callable[..., Awaitable[bytes]]
-
-
-@pytest.fixture
-def curl(peer: Callable[[str], str], tmp_path: Path) -> Curl:
-    """Run curl in a folder of its own; gives its output, and fails when it does."""
-    path = peer("curl")
-    (tmp_path / "curl").mkdir()
-
-    async def run(*arguments: str) -> bytes:
-        process = await asyncio.create_subprocess_exec(
-            path, "-sS", "--noproxy", "*", *arguments, cwd=tmp_path / "curl", stdout=-1, stderr=-1
-        )
-        output, errors = await asyncio.wait_for(process.communicate(), 30)
-        assert process.returncode == 0, errors
-        return output
-
-    return run
-
-
-async def test_curl_downloads_ranges_and_resumes(
-    root: Path, server: Served, curl: Curl, tmp_path: Path
-) -> None:
-    content = os.urandom(5 * MIB + 1)
-    write(root / "large.bin", content)
-    url = f"{server.url}/large.bin"
-    whole = hashlib.sha256(content).hexdigest()
-    assert hashlib.sha256(await curl(url)).hexdigest() == whole
-    assert await curl("-r", "1000000-1000009", url) == content[1_000_000:1_000_010]
-    assert await curl("-r", "-10", url) == content[-10:]
-    copy = write(tmp_path / "curl" / "large.bin", content[:3_000_000])
-    await curl("-C", "-", "-O", url)
-    assert hashlib.sha256(copy.read_bytes()).hexdigest() == whole
-    assert [exchange.bytes_sent for exchange in server.ended] == [
-        len(content),
-        10,
-        10,
-        len(content) - 3_000_000,
-    ]
-
-
-async def test_curl_fetches_only_what_is_new(server: Served, curl: Curl, root: Path) -> None:
-    url = f"{server.url}/ten.txt"
-    say = ("-o", "body", "-w", "%{http_code} %{size_download}")
-    assert await curl(*say, "--etag-save", "tag", url) == b"200 10"
-    assert await curl(*say, "--etag-compare", "tag", url) == b"304 0"
-    assert await curl(*say, "-z", DATE, url) == b"304 0"
-    assert await curl(*say, "-z", EARLIER, url) == b"200 10"
-    (root / "ten.txt").write_bytes(b"changed")
-    assert await curl(*say, "--etag-compare", "tag", url) == b"200 7"
-
-
-async def test_curl_saves_under_the_name_that_it_is_told(
-    server: Served, curl: Curl, tmp_path: Path
-) -> None:
-    await curl("-OJ", f"{server.url}/save/inner/deep/ten.txt")
-    assert (tmp_path / "curl" / "inner_deep_ten.txt").read_bytes() == CONTENT
-
-
-async def test_curl_heads(server: Served, curl: Curl) -> None:
-    head = await curl("-I", f"{server.url}/ten.txt")
-    assert b"\r\ncontent-length: 10\r\n" in head.lower()

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from conftest import Serve
 from streamserver.kit.params import Parameter, json_object, number, one_of, text, whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.wire.problem import HTTPError
 from support.asking import ask
+from support.inprocess import Serve
 
 COUNT = whole("count", 1, 1000)
 OFFSET = whole("offset", -5, 5)

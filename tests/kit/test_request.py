@@ -7,56 +7,11 @@ from typing import Any
 
 import pytest
 
-from conftest import Serve
-from streamserver.kit.request import Query, Request
+from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.wire.problem import HTTPError
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.rawsocket import connect, raw
-
-# --- the query --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "pairs"),
-    [
-        ("", []),
-        ("&&", []),
-        ("a=1", [("a", "1")]),
-        ("a", [("a", "")]),
-        ("a=&b", [("a", ""), ("b", "")]),
-        ("a=1&a=2&b=3", [("a", "1"), ("a", "2"), ("b", "3")]),
-        ("a=b=c", [("a", "b=c")]),
-        ("=a", [("", "a")]),
-        ("a=1;b=2", [("a", "1;b=2")]),
-        ("a+b=c+d%2B", [("a b", "c d+")]),
-        ("%C3%A9=%E2%98%83", [("é", "☃")]),
-        ("a=%", [("a", "%")]),
-        ("a=%zz", [("a", "%zz")]),
-        ("a=%ff", [("a", "\ufffd")]),
-    ],
-)
-def test_a_query_is_names_and_values(text: str, pairs: list[tuple[str, str]]) -> None:
-    """WHATWG URL, section 5.1."""
-    assert Query(text).items() == pairs
-
-
-def test_a_query_by_name() -> None:
-    query = Query("a=1&a=2&b=")
-    assert query["a"] == query.get("a") == "1"
-    assert query.get_all("a") == ["1", "2"]
-    assert query["b"] == ""
-    assert "a" in query
-    assert "b" in query
-
-
-def test_an_absent_parameter() -> None:
-    query = Query("a=1")
-    assert "A" not in query
-    assert (query.get("b"), query.get("b", "2"), query.get_all("b")) == (None, "2", [])
-    with pytest.raises(KeyError, match="b"):
-        query["b"]
-
+from support.requests import get, post
 
 # --- the head ---------------------------------------------------------------------------------
 
@@ -78,14 +33,6 @@ async def ask(serve: Serve) -> Callable[..., Any]:
         return seen[0] if seen else json.loads(received.rpartition(b"\r\n\r\n")[2])
 
     return send
-
-
-def get(target: bytes, *fields: bytes) -> bytes:
-    return b"\r\n".join((b"GET " + target + b" HTTP/1.1", b"Host: a", *fields, b"", b""))
-
-
-def post(body: bytes) -> bytes:
-    return b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 @pytest.mark.parametrize(
@@ -237,73 +184,6 @@ async def test_a_handler_can_tell_that_the_server_stops(serve: Serve) -> None:
         await server.stop(grace=5)
         assert (await client.read_until()).endswith(b"the end")
     assert seen == [False, True]
-
-
-# --- what a handler raises --------------------------------------------------------------------
-
-
-async def answer_to(serve: Serve, error: BaseException, *, wait: bool) -> tuple[bytes, Served]:
-    """What a client gets when the handler raises, at once or after a wait."""
-
-    async def handler(request: Request) -> Response:
-        if wait:
-            await asyncio.sleep(0)
-        raise error
-
-    server = await serve(handler)
-    return await raw(server.port, get(b"/"), until=b"}\n", timeout=2), server
-
-
-@pytest.fixture(params=[False, True], ids=["at once", "later"])
-def wait(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-async def test_an_http_error_is_its_answer(serve: Serve, wait: bool) -> None:
-    error = HTTPError(429, "slow down", headers={"Retry-After": "7"}, limit=5)
-    received, server = await answer_to(serve, error, wait=wait)
-    head, _, body = received.partition(b"\r\n\r\n")
-    assert head.startswith(b"HTTP/1.1 429 Too Many Requests\r\n")
-    assert b"\r\nretry-after: 7\r\n" in head
-    assert b"\r\ncontent-type: application/problem+json\r\n" in head
-    assert json.loads(body) == {
-        "title": "Too Many Requests",
-        "status": 429,
-        "detail": "slow down",
-        "limit": 5,
-    }
-    assert [exchange.status for exchange in server.ended] == [429]
-
-
-@pytest.mark.parametrize("error", [ValueError("secret"), KeyError("secret"), SystemError("secret")])
-async def test_any_other_error_is_a_500_that_tells_nothing(
-    serve: Serve, error: Exception, wait: bool, caplog: pytest.LogCaptureFixture
-) -> None:
-    received, server = await answer_to(serve, error, wait=wait)
-    assert received.startswith(b"HTTP/1.1 500 ")
-    assert b"secret" not in received
-    assert "secret" in caplog.text
-    assert "Traceback" in caplog.text
-    assert [exchange.error for exchange in server.ended] == [error]
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        HTTPError(400, headers={"X": "a\r\nSet-Cookie: b"}),
-        HTTPError(400, headers={"Transfer-Encoding": "gzip"}),
-        HTTPError(400, "half a pair: \ud800"),
-        HTTPError(400, member=object()),
-    ],
-    ids=["splits the head", "breaks the framing", "no UTF-8", "no JSON"],
-)
-async def test_an_error_that_cannot_be_told_is_an_answer_all_the_same(
-    serve: Serve, error: HTTPError, wait: bool
-) -> None:
-    """A client that quotes half a surrogate pair in JSON may well be quoted in an error."""
-    received, _ = await answer_to(serve, error, wait=wait)
-    assert received.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 500 "))
-    assert b"\r\nset-cookie" not in received.lower()
 
 
 async def test_an_async_iterator_is_what_a_request_is(ask: Callable[..., Any]) -> None:

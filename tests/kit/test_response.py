@@ -8,16 +8,15 @@ from typing import Any, cast
 
 import pytest
 
-from conftest import Serve
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
 from streamserver.server.answer import FileRegion
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.rawsocket import connect, raw
+from support.requests import OLD, get
 from support.waiting import wait_until
 
-GET = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-OLD = b"GET / HTTP/1.0\r\n\r\n"
+GET = get(b"/", b"Connection: close")
 
 
 async def serving(serve: Serve, response: Any) -> Served:

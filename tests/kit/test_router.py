@@ -6,14 +6,13 @@ from typing import Any
 
 import pytest
 
-from conftest import Serve
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
 from streamserver.wire.problem import HTTPError
 from support.asking import Answered, ask
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 
 UUID = "c0ffee00-1234-4abc-8DEF-0123456789ab"
 

@@ -19,7 +19,7 @@ import pytest
 from streamserver.server import workers
 from streamserver.server.sockets import listen_tcp
 from streamserver.server.workers import Backoff, Supervisor, inherit
-from support.process import ROOT
+from support.process import ROOT, alive
 from support.waiting import wait_until
 
 LIMIT = 50
@@ -136,14 +136,6 @@ def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     """The errors that were logged, without what the loop says of a busy machine."""
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
     return [record.getMessage() for record in errors if record.name == "streamserver"]
-
-
-def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 def test_what_a_worker_inherits_goes_no_further() -> None:

@@ -6,7 +6,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from streamserver.kit.service import Handler, service
 from streamserver.server.exchange import Exchange
@@ -34,6 +34,14 @@ class Served:
     async def stop(self, grace: float = 1.0) -> None:
         """Drain the server; TimeoutError when that takes long after `grace` seconds are over."""
         await asyncio.wait_for(self.listener.stop(grace), grace + STOP_WITHIN)
+
+
+class Serve(Protocol):
+    """Start a server for a handler, with settings by name."""
+
+    async def __call__(
+        self, handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+    ) -> Served: ...
 
 
 @contextlib.asynccontextmanager

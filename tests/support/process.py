@@ -11,6 +11,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from support.waiting import block_until
@@ -63,6 +64,21 @@ class ServerProcess:
         told = LISTENING.search(self.output())
         assert told or self.process.poll() is None, f"the server ended:\n{self.output()}"
         return told[1] if told else ""
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+class RunServer(Protocol):
+    """Start `python -m streamserver` with these arguments and variables."""
+
+    def __call__(self, *args: str, env: Mapping[str, str] | None = None) -> ServerProcess: ...
 
 
 def start_server(

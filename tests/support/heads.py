@@ -1,0 +1,33 @@
+"""Request heads as our reader has them: what bytes mean, whole or in pieces."""
+
+from collections.abc import Iterable
+
+from streamserver.wire.heads import RequestHead, read_request_head
+from streamserver.wire.problem import HTTPError
+
+LIMIT = 1 << 16
+EMPTY_LINE = b"\r\n\r\n"
+HOST = b"Host: a" + EMPTY_LINE
+A = [("host", "a")]
+"""The fields of a head that has this Host and no other."""
+
+
+def read(data: bytes, max_head: int = LIMIT, max_target: int = LIMIT) -> RequestHead | int | None:
+    """What the bytes mean: a head, None as long as it is unfinished, the status of a refusal."""
+    try:
+        return read_request_head(data, max_head, max_target)[0]
+    except HTTPError as error:
+        return error.status
+
+
+def read_pieces(pieces: Iterable[bytes]) -> RequestHead | int | None:
+    """What the bytes mean when they come like this, and each is looked at as it comes."""
+    kept = b""
+    for piece in pieces:
+        try:
+            head, kept = read_request_head(kept + piece, LIMIT, LIMIT, len(kept))
+        except HTTPError as error:
+            return error.status
+        if head is not None:
+            return head
+    return None
