@@ -16,14 +16,9 @@ Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | FileRegion
 HeadersInit: TypeAlias = Mapping[str, str] | Pairs | None
 
 
-def encode_piece(piece: str | bytes) -> bytes:
-    """A piece of a stream as bytes: text as UTF-8."""
-    return piece.encode() if isinstance(piece, str) else piece
-
-
 class Response:
-    """``body`` is bytes, text (sent as UTF-8), an async iterable of either, a ``Stream`` or a
-    file. The engine frames it; set neither Transfer-Encoding nor, save for a stream whose
+    """``body`` is bytes, text (sent as UTF-8), an async iterable of either, a ``Stream`` or
+    a file. The engine frames it; set neither Transfer-Encoding nor, save for a stream whose
     length you know, Content-Length.
 
     TypeError for any other body, ValueError for a status outside 200 to 999.
@@ -41,14 +36,12 @@ class Response:
         if isinstance(body, str):
             self._default_type("text/plain; charset=utf-8")
             body = body.encode()
-        elif not isinstance(body, bytes):
-            if not (
-                hasattr(body, "__aiter__")
-                or hasattr(body, "attach")
-                or isinstance(body, FileRegion)
-            ):
-                raise TypeError(f"a body is bytes, str, a stream or a file, not {body!r}")
-            self.encode = encode_piece
+        elif not (
+            isinstance(body, bytes | FileRegion)
+            or hasattr(body, "__aiter__")
+            or hasattr(body, "attach")
+        ):
+            raise TypeError(f"a body is bytes, str, a stream or a file, not {body!r}")
         self.body: Any = body
 
     def _default_type(self, content_type: str) -> None:

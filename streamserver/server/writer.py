@@ -54,25 +54,30 @@ class Writer:
         """Bytes the client has room for; zero or less asks the producer to wait."""
         return HIGH_WATER - self.connection.transport.get_write_buffer_size()
 
-    def write(self, piece: bytes) -> None:
-        """Send a piece of the body; an empty one is nothing, for it would end a chunked body.
+    def write(self, piece: bytes | str) -> None:
+        """Send a piece of the body, text as UTF-8; an empty one is nothing, for it would end
+        a chunked body.
 
-        ValueError when it goes beyond the announced Content-Length, ConnectionResetError
-        when the exchange has ended.
+        TypeError when it is neither, ValueError when it goes beyond the announced
+        Content-Length, ConnectionResetError when the exchange has ended.
         """
         if self.outcome is not None:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
+        if isinstance(piece, str):
+            piece = piece.encode()
         size = len(piece)
-        if self._framing == "none" or not size:
+        if not size or self._framing == "none":
             return
-        data = b"%x\r\n%b\r\n" % (size, piece) if self._framing == "chunked" else piece
+        if self._framing == "chunked":
+            data = b"%x\r\n%b\r\n" % (size, piece)
+        else:
+            self._count(size)
+            data = bytes(piece)
         if not self.bytes_sent:
             self.first_byte = monotonic()
             data = self._unsent_head + data
             self._unsent_head = b""
         self.bytes_sent += size
-        if self._framing == "length":
-            self._count(size)
         self._to_wire(data)
 
     def sent(self, size: int) -> None:
@@ -83,9 +88,10 @@ class Writer:
         self._count(size)
 
     def _count(self, size: int) -> None:
-        self._left -= size
-        if self._left < 0:
-            raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
+        if self._framing == "length":
+            self._left -= size
+            if self._left < 0:
+                raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
 
     def flush_head(self) -> None:
         """Send a head that still waits for its first piece."""
