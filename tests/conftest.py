@@ -2,6 +2,7 @@
 
 import contextlib
 import ssl
+from asyncio import constants
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,20 @@ from support.process import RunServer
 # How long one example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("unhurried")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def thrifty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What costs much and tells little: deep stacks for each callback, code compiled again.
+
+    A process that a test starts would else compile the standard library anew wherever Python
+    may not, or did not, keep its bytecode.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(constants, "DEBUG_STACK_DEPTH", 2)
+        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        yield
 
 
 @pytest.fixture

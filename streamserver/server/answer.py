@@ -6,7 +6,7 @@ needs. Anything of this shape is an answer.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeGuard
 
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import CONTENT_TYPE, HTTPError
@@ -40,7 +40,6 @@ class FileRegion:
     count: int
 
 
-@runtime_checkable
 class PushBody(Protocol):
     """A body driven from outside: it writes to the exchange whenever it has something."""
 
@@ -52,6 +51,11 @@ class PushBody(Protocol):
 
     def cancelled(self, exchange: "Exchange") -> None:
         """Nobody reads ``exchange`` any more, or it never began."""
+
+
+def is_push(body: object) -> TypeGuard[PushBody]:
+    """Whether a body is one that writes by itself."""
+    return hasattr(body, "attach")
 
 
 class Answer(Protocol):

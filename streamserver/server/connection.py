@@ -15,8 +15,12 @@ from streamserver.server.exchange import Exchange
 from streamserver.server.flow import Flow
 from streamserver.server.outcome import Outcome
 from streamserver.server.shared import Shared
+from streamserver.server.writer import HIGH_WATER
 from streamserver.wire.heads import RequestHead, read_request_head
 from streamserver.wire.problem import HTTPError
+
+MOST_REFUSED = 128
+"""Refused connections that may linger at once; beyond it they are cut without a word."""
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -52,9 +56,13 @@ class Connection(Flow):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             self.client = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
-        self.shared.connections.add(self)
-        if self.shared.has_room():
-            self.shared.idle_deadlines.start(self)
+        if transport.get_extra_info("sslcontext") is not None:
+            self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
+        shared = self.shared
+        if shared.admit(self):
+            shared.idle_deadlines.start(self)
+        elif len(shared.refused) > MOST_REFUSED:
+            self.transport.abort()
         else:
             self._refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
 
@@ -82,6 +90,7 @@ class Connection(Flow):
         self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.resume_reading()
         self._closing = True
         self.shared.forget(self)
         self._abandon()
@@ -102,6 +111,7 @@ class Connection(Flow):
 
     def _read(self, data: bytes) -> None:
         """Take the next head from ``data`` and run its exchange."""
+        self.resume_reading()
         shared = self.shared
         limits = shared.settings
         seen = len(self._incoming)
@@ -161,8 +171,6 @@ class Connection(Flow):
             data, self._incoming = self._incoming, b""
             self.shared.idle_deadlines.start(self)
             self._read(data)
-            if len(self._incoming) <= self.shared.settings.max_pipelined:
-                self.resume_reading()
 
     def _leave_unread(self, body: RequestBody, keep_alive: bool) -> None:
         """Read a short rest of a body away; close on a long one."""
@@ -212,6 +220,11 @@ class Connection(Flow):
             self.exchange.end_early(Outcome.DRAINED)
         elif not self._incoming and not self._lingering:
             self.close()
+
+    def hung_up(self) -> None:
+        """The client has left while nothing was read from it."""
+        self._abandon()
+        super().hung_up()
 
     def stalled(self) -> None:
         """The client takes nothing."""

@@ -14,12 +14,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
 from streamserver.server import eager
-from streamserver.server.answer import Answer, FileRegion, Problem
+from streamserver.server.answer import Answer, Problem, is_push
 from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
-from streamserver.server.sendfile import send_file
+from streamserver.server.sending import attach, copy, pull
 from streamserver.server.writer import Writer
 from streamserver.wire.heads import RequestHead
 from streamserver.wire.problem import HTTPError
@@ -96,8 +96,8 @@ class Exchange(Writer):
             self._task = task
             self.flush_head()
             self.connection.shared.stream_deadlines.start(self)
-        elif task is not None:
-            task.cancel()
+        else:  # it ended within its first step: by its own doing
+            self._cancel(task)
 
     async def _run(self) -> None:
         try:
@@ -106,10 +106,10 @@ class Exchange(Writer):
                 self._prepare(answer)
                 self.write(answer.body)
                 self.end()
-            elif hasattr(answer.body, "attach"):
-                self._attach(answer)
+            elif is_push(answer.body):
+                attach(self, answer)
             else:
-                await (self._pull if hasattr(answer.body, "__aiter__") else self._copy)(answer)
+                await (pull if hasattr(answer.body, "__aiter__") else copy)(self, answer)
                 self.end()
         except BaseException as error:
             self._task = None
@@ -132,46 +132,8 @@ class Exchange(Writer):
             self.connection.loop.call_soon(self.flush_head)
         return self._framing != "none"
 
-    async def _pull(self, answer: Answer) -> None:
-        # Its iterator is what must be closed: not every iterable is its own.
-        pieces, encode = aiter(answer.body), answer.encode
-        connection = self.connection
-        try:
-            if not self._begin(answer):
-                return
-            async for piece in pieces:
-                self.write(encode(piece) if encode is not None else piece)
-                if connection.paused:
-                    await connection.drained()
-        finally:
-            # Here and now, in this task, not whenever the collector comes by.
-            if (close := getattr(pieces, "aclose", None)) is not None:
-                await close()
-
-    async def _copy(self, answer: Answer) -> None:
-        body = answer.body
-        if not isinstance(body, FileRegion):
-            raise TypeError(f"a body is bytes, a file, a stream or iterable, not {body!r}")
-        with body.file:
-            if self._prepare(answer):
-                self.flush_head()
-                await send_file(self, body)
-
-    def _attach(self, answer: Answer) -> None:
-        if self._begin(answer):
-            # Whoever keeps the request has its fields; of 100,000 idle streams few do.
-            self.head = self.head._replace(fields=[])
-            try:
-                answer.body.attach(self, answer.encode)
-            except BaseException:
-                self._tell(answer, "cancelled")
-                raise
-        else:
-            self._tell(answer, "cancelled")
-            self.end()
-
-    def _begin(self, answer: Answer) -> bool:
-        """Prepare the head of a stream, and what keeps the stream alive and ends it."""
+    def begin(self, answer: Answer) -> bool:
+        """Make the head of a stream, and what keeps it alive; whether a body follows it."""
         if not self._prepare(answer):
             return False
         self._answer = answer
@@ -184,20 +146,22 @@ class Exchange(Writer):
 
     def beat(self) -> None:
         """Send a heartbeat if nothing was sent since the last call."""
-        answer = self._answer
-        if self.outcome is None and self._beats is not None and answer is not None:
-            if self._mark == self.bytes_sent and not self.connection.paused and answer.endless:
-                self.write(answer.endless.beat)
+        endless = self._answer.endless if self._answer is not None else None
+        if endless is not None and self._beats is not None:
+            was_silent = self._mark == self.bytes_sent
+            # A beat counts as speech at the next call: there are two calls in an interval.
             self._mark = self.bytes_sent
             self._beats.start(self)
+            if was_silent and not self.connection.paused:
+                self.write(endless.beat)
 
     def drained(self) -> None:
         """The client has room again: tell a push body."""
-        self._tell(self._answer, "drained")
+        self.tell(self._answer, "drained")
 
-    def _tell(self, answer: Answer | None, event: Literal["drained", "cancelled"]) -> None:
+    def tell(self, answer: Answer | None, event: Literal["drained", "cancelled"]) -> None:
         """Tell a push body; what its hooks raise must not hurt other exchanges."""
-        if answer is not None and hasattr(answer.body, "attach"):
+        if answer is not None and is_push(answer.body):
             try:
                 if event == "drained":
                     answer.body.drained()
@@ -255,6 +219,8 @@ class Exchange(Writer):
         answer = self._answer
         if self.outcome is not None or answer is None or answer.endless is None:
             return False
+        if self._framing == "length":  # whoever gave it a length wants it whole
+            return False
         self.write(answer.endless.farewell())
         self._keep_alive = False
         self._write_end()
@@ -264,7 +230,11 @@ class Exchange(Writer):
 
     def expire(self) -> None:
         """The response has outlived ``max_stream``."""
-        if not self.end_early(Outcome.EXPIRED):
+        if not self.status or self._unsent_head:
+            task, self._task = self._task, None
+            self.reject(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
+            self._cancel(task)
+        elif not self.end_early(Outcome.EXPIRED):
             self.cut(Outcome.EXPIRED)
 
     def abandon(self, outcome: Outcome) -> None:
@@ -275,9 +245,15 @@ class Exchange(Writer):
         answer = self._answer
         self._finish(outcome)
         if task is not None:
-            task.cancel()
+            self._cancel(task)
         else:
-            self._tell(answer, "cancelled")
+            self.tell(answer, "cancelled")
+
+    def _cancel(self, task: asyncio.Task[None] | None) -> None:
+        if task is not None and task.cancel():
+            unwinding = self.connection.shared.unwinding
+            unwinding.add(task)
+            task.add_done_callback(unwinding.discard)
 
     def _end_properly(self, outcome: Outcome) -> None:
         self._write_end()

@@ -6,8 +6,11 @@ From the client we stop reading, and TCP holds it back.
 """
 
 import asyncio
+import fcntl
 import socket
 import struct
+import sys
+import termios
 
 from streamserver.server.shared import Shared
 
@@ -20,7 +23,7 @@ class Flow(asyncio.BufferedProtocol):
     __slots__ = (
         "_closing",
         "_reading_paused",
-        "_seen_buffer",
+        "_untaken",
         "_waiter",
         "loop",
         "paused",
@@ -36,15 +39,14 @@ class Flow(asyncio.BufferedProtocol):
         self.paused = False
         self._closing = False
         self._reading_paused = False
-        self._seen_buffer = 0
+        self._untaken = 0
         self._waiter: asyncio.Future[None] | None = None
 
     # Towards the client
 
     def pause_writing(self) -> None:
         self.paused = True
-        self._seen_buffer = self.transport.get_write_buffer_size()
-        self.shared.write_deadlines.start(self)
+        self.await_progress()
 
     def resume_writing(self) -> None:
         self.paused = False
@@ -70,14 +72,26 @@ class Flow(asyncio.BufferedProtocol):
             finally:
                 self.transport.set_write_buffer_limits()
 
+    def await_progress(self) -> None:
+        """Start the write deadline: the client must take something before it passes."""
+        self._untaken = self._count_untaken()
+        self.shared.write_deadlines.start(self)
+
     def write_is_late(self) -> None:
         """The write deadline has passed: has the client taken anything since it began?"""
-        waiting = self.transport.get_write_buffer_size()
-        if waiting < self._seen_buffer:
-            self._seen_buffer = waiting
-            self.shared.write_deadlines.start(self)
+        if self._count_untaken() < self._untaken:
+            self.await_progress()
         else:
             self.stalled()
+
+    def _count_untaken(self) -> int:
+        """Bytes that the client has not acknowledged: the transport's and the kernel's."""
+        waiting = self.transport.get_write_buffer_size()
+        try:
+            answer = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, b"\0" * 4)
+        except (OSError, ValueError):
+            return waiting  # closed, or a system that does not tell
+        return waiting + int.from_bytes(answer, sys.byteorder)
 
     def stalled(self) -> None:
         """The client takes nothing."""
@@ -93,28 +107,41 @@ class Flow(asyncio.BufferedProtocol):
         if not self._reading_paused and not self._closing:
             self._reading_paused = True
             self.transport.pause_reading()
+            self.shared.hangups.watch(self._descriptor, self)
 
     def resume_reading(self) -> None:
         """Read again."""
         if self._reading_paused:
             self._reading_paused = False
+            self.shared.hangups.unwatch(self._descriptor)
             if not self._closing:
                 self.transport.resume_reading()
+
+    @property
+    def _descriptor(self) -> int:
+        sock = self.transport.get_extra_info("socket")
+        return -1 if sock is None else int(sock.fileno())
+
+    def hung_up(self) -> None:
+        """The client has left while nothing was read from it."""
+        self.cut(reset=True)
 
     # The end
 
     def close(self) -> None:
         """Close once everything written is out; a client that does not take it is cut."""
         if not self._closing:
+            self.resume_reading()
             self._closing = True
             self.transport.close()
             if self.transport.get_write_buffer_size():
-                self.pause_writing()
+                self.await_progress()
 
     def cut(self, reset: bool) -> None:
         """Close at once: with a reset where a proper close would be a lie."""
         if not reset:
             return self.close()
+        self.resume_reading()
         self._closing = True
         sock = self.transport.get_extra_info("socket")
         if sock is not None and sock.fileno() >= 0:

@@ -15,9 +15,7 @@ from streamserver.server.connection import Connection
 from streamserver.server.outcome import Outcome
 from streamserver.server.settings import Settings
 from streamserver.server.shared import Handler, Observer, Shared
-
-BACKLOG = 1024
-"""Connections that the kernel may hold until they are accepted."""
+from streamserver.server.sockets import BACKLOG
 
 
 class Listener:
@@ -68,6 +66,8 @@ class Listener:
         await self._until_empty(self.settings.grace if grace is None else grace)
         self.abort()
         await self._until_empty(1.0)
+        if shared.unwinding:
+            await asyncio.wait(shared.unwinding, timeout=1.0)
         shared.close()
 
     def abort(self) -> None:

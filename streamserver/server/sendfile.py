@@ -11,6 +11,7 @@ import os
 from typing import TYPE_CHECKING
 
 from streamserver.server.answer import FileRegion
+from streamserver.server.outcome import Outcome
 
 if TYPE_CHECKING:
     from streamserver.server.exchange import Exchange
@@ -32,6 +33,9 @@ async def send_file(exchange: "Exchange", region: FileRegion) -> None:
     out = os.dup(connection.transport.get_extra_info("socket").fileno())
     try:
         await _send_natively(exchange, region, out)
+    except ConnectionError:  # the socket's, for files have none
+        exchange.abandon(Outcome.CLIENT_GONE)
+        connection.cut(reset=True)
     finally:
         connection.loop.remove_writer(out)
         os.close(out)
@@ -58,7 +62,7 @@ async def _writable(exchange: "Exchange", out: int) -> None:
     connection = exchange.connection
     waiter = connection.loop.create_future()
     connection.loop.add_writer(out, _wake, waiter)
-    connection.shared.write_deadlines.start(connection)
+    connection.await_progress()
     try:
         await waiter
     finally:

@@ -33,7 +33,8 @@ class Settings:
     it on its way to a client that is still sending (RFC 9112, section 9.6)."""
 
     max_stream: float = 0.0
-    """A response's whole life; 0 is off, since a total ends healthy streams too."""
+    """From a request's head to the end of its response; 0 is off, since a total ends healthy
+    streams too."""
 
     grace: float = 10.0
     """From the first signal to the cut of what still streams; below the 30 s after which

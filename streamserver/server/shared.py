@@ -10,6 +10,7 @@ from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.exchange import Exchange
+from streamserver.server.hangups import Hangups
 from streamserver.server.settings import Settings
 from streamserver.wire.fields import http_date
 from streamserver.wire.problem import HTTPError
@@ -44,6 +45,8 @@ class Shared:
         self.loop = loop
         self.draining = False
         self.connections: set[Connection] = set()
+        self.refused: set[Connection] = set()  # those that only hear why
+        self.unwinding: set[asyncio.Task[None]] = set()  # cancelled, and not yet done
         # One for all: what is read is taken out before anything else is read. Without it
         # the loop allocates 256 KiB for each read, which the kernel maps and unmaps anew.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
@@ -51,6 +54,7 @@ class Shared:
         self._room = settings.max_connections or _room_by_descriptors()
 
         self._make_deadlines(settings)
+        self.hangups: Hangups[Flow] = Hangups(loop, lambda flow: flow.hung_up())
         self._second = 0
         self._date = ""
 
@@ -76,13 +80,18 @@ class Shared:
         )
         self._beats: dict[float, Deadlines[Exchange]] = {}
 
-    def has_room(self) -> bool:
-        """Whether the connection that was added last is one too many."""
-        return len(self.connections) <= self._room
+    def admit(self, connection: "Connection") -> bool:
+        """Count the connection in, if there is room for it."""
+        self.connections.add(connection)
+        if len(self.connections) - len(self.refused) <= self._room:
+            return True
+        self.refused.add(connection)
+        return False
 
     def forget(self, connection: "Connection") -> None:
         """The connection is closed."""
         self.connections.discard(connection)
+        self.refused.discard(connection)
         self.head_deadlines.stop(connection)
         self.idle_deadlines.stop(connection)
         self.linger_deadlines.stop(connection)
@@ -106,6 +115,8 @@ class Shared:
         """
         seconds = self.settings.heartbeat if interval is None else interval
         if seconds not in self._beats:
+            # Handlers may ask for any interval: those that nobody uses are forgotten.
+            self._beats = {each: beats for each, beats in self._beats.items() if len(beats)}
             self._beats[seconds] = Deadlines(self.loop, seconds / 2, Exchange.beat)
         return self._beats[seconds]
 
@@ -114,6 +125,7 @@ class Shared:
         for connections in (self.head_deadlines, self.idle_deadlines, self.linger_deadlines):
             connections.close()
         self.write_deadlines.close()
+        self.hangups.close()
         self.body_deadlines.close()
         for exchanges in (self.stream_deadlines, *self._beats.values()):
             exchanges.close()

@@ -179,7 +179,9 @@ class Supervisor:
         )
 
     async def _listening(self, slot: int, process: Process, lifeline: socket.socket) -> None:
-        url = await asyncio.get_running_loop().sock_recv(lifeline, 4096)
+        url = b""
+        with contextlib.suppress(ConnectionError):  # it died before it read our order to abort
+            url = await asyncio.get_running_loop().sock_recv(lifeline, 4096)
         if not url:
             return
         logger.info("worker %d (pid %d) listens", slot + 1, process.pid)

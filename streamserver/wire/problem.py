@@ -10,7 +10,12 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",  # RFC 9110's words, which http has from Python 3.13 on
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 CONTENT_TYPE = "application/problem+json"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import HELLO, LIMIT, Certificate, Curl, Hello
+from support import peers
 from support.process import ROOT, RunServer, ServerProcess
 from support.waiting import block_until
 
@@ -166,7 +167,7 @@ def test_the_loop(
     tmp_path: Path,
 ) -> None:
     if loop == "uvloop":
-        pytest.importorskip("uvloop", reason="uvloop is not installed (extra: fast)")
+        peers.module("uvloop")
     variables = {}
     if loop == "auto":  # where there is none
         (tmp_path / "uvloop.py").write_text("raise ImportError")

@@ -17,6 +17,7 @@ import h11
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
+from support.cutting import in_pieces
 from support.rawsocket import RawClient, connect
 
 IMF_FIXDATE = re.compile(
@@ -69,10 +70,6 @@ async def _in_pieces(text: str) -> AsyncIterator[str]:
         yield text[at : at + 20]
 
 
-def _bytes(data: bytes) -> list[bytes]:
-    return [data[at : at + 1] for at in range(len(data))]
-
-
 def _joined(pieces: Sequence[bytes]) -> list[bytes]:
     size = 1 + len(pieces) // MOST_PIECES
     return [b"".join(pieces[at : at + size]) for at in range(0, len(pieces), size)]
@@ -84,7 +81,7 @@ MOST_PIECES = 200
 CUTS: dict[str, Callable[[bytes], list[bytes]]] = {
     "whole": lambda data: [data],
     "line by line": lambda data: _joined(data.splitlines(keepends=True)),
-    "byte by byte": lambda data: _joined(_bytes(data)),
+    "byte by byte": lambda data: _joined(in_pieces(data, 1)),
 }
 """The ways to cut what is sent: the network may choose any."""
 

@@ -36,6 +36,18 @@ async def test_a_silent_stream_beats_from_its_start(serve: Serve, settings: dict
         await client.read_until(LAST_CHUNK)
 
 
+async def test_it_beats_no_more_often_than_asked(serve: Serve) -> None:
+    beats, interval = 6, 0.04
+    server = await serve(answering(lambda: EventStream(Stream(), heartbeat=interval)))
+    async with connect(server.port) as client:
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        await client.send(GET)
+        await client.read_until(lambda got: got.count(BEAT) >= beats)
+        got = client.received.count(BEAT)  # a busy machine may deliver several at once
+        assert loop.time() - begin >= (got - 1) * interval * 0.9
+
+
 @pytest.mark.parametrize(("own", "general"), [(0, 0.01), (None, 0)])
 async def test_no_heartbeats(serve: Serve, own: float | None, general: float) -> None:
     stream = Stream()

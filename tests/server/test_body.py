@@ -8,6 +8,7 @@ import pytest
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from support.answers import statuses
+from support.cutting import in_pieces
 from support.handlers import echo
 from support.inprocess import Serve
 from support.rawsocket import RawClient, connect, raw
@@ -36,8 +37,8 @@ async def test_a_body_arrives_whole_however_it_is_cut(serve: Serve, sent: bytes,
     server = await serve(echo)
     async with connect(server.port) as client:
         data = sent + LAST
-        for at in range(0, len(data), size):
-            await client.send(data[at : at + size])
+        for piece in in_pieces(data, size):
+            await client.send(piece)
             await asyncio.sleep(0)
         received = await client.read_until()
     assert received.count(b"got hello") == 1
@@ -141,8 +142,8 @@ async def accepted(client: RawClient, data: bytes) -> int:
 
 @pytest.mark.parametrize("coding", ["length", "chunked"])
 async def test_an_upload_waits_for_a_handler_that_does_not_read(serve: Serve, coding: str) -> None:
-    """Of 50 MB the server takes a window, and the kernel what its buffers hold."""
-    size, read = 50 * MIB, asyncio.Event()
+    """Of 24 MiB the server takes a window, and the kernel what its buffers hold."""
+    size, read = 24 * MIB, asyncio.Event()
 
     async def handler(request: Request) -> Response:
         await read.wait()
@@ -154,7 +155,7 @@ async def test_an_upload_waits_for_a_handler_that_does_not_read(serve: Serve, co
 
     server = await serve(handler)
     data = b"0123456789abcdef" * (size // 16)
-    sent = chunked(*[data[at : at + MIB] for at in range(0, size, MIB)])
+    sent = chunked(*in_pieces(data, MIB))
     if coding == "length":
         sent = post(data)
     async with connect(server.port) as client:

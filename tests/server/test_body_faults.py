@@ -7,6 +7,7 @@ import pytest
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from support.answers import detail, statuses
+from support.cutting import in_pieces
 from support.handlers import echo
 from support.inprocess import Serve
 from support.rawsocket import connect, raw
@@ -30,8 +31,8 @@ async def test_a_malformed_body_is_refused(
     server = await serve(echo)
     async with connect(server.port) as client:
         data = sent + LAST
-        for at in range(0, len(data), len(data) if whole else 1):
-            await client.send(data[at : at + (len(data) if whole else 1)])
+        for piece in in_pieces(data, len(data) if whole else 1):
+            await client.send(piece)
             await asyncio.sleep(0)
         received = await client.read_until()
     assert statuses(received) == [400]

@@ -9,6 +9,7 @@ import pytest
 from streamserver.wire.chunked import LAST_CHUNK, MAX_EXTENSIONS, MAX_TRAILERS, Decoder, encode
 from streamserver.wire.problem import HTTPError
 from support.chunked import Ended, Refused, decode
+from support.cutting import in_pieces
 
 
 def test_extensions_are_counted_over_the_whole_body() -> None:
@@ -44,9 +45,9 @@ def test_a_sender_cannot_go_on_for_ever(
     def send() -> None:
         decoder = Decoder()
         decoder.feed(start)
-        for at in range(0, len(flood), size):
-            decoder.feed(flood[at : at + size])
-            taken.append(flood[at : at + size])
+        for piece in in_pieces(flood, size):
+            decoder.feed(piece)
+            taken.append(piece)
 
     with pytest.raises(HTTPError, match=told):
         send()
@@ -57,7 +58,7 @@ def test_eight_mebibytes_in_small_pieces() -> None:
     """The time is linear, or this would never be done."""
     data = bytes(8 * 1024 * 1024)
     body = encode(data) + LAST_CHUNK
-    assert decode([body[at : at + 64] for at in range(0, len(body), 64)]) == Ended(data)
+    assert decode(in_pieces(body, 64)) == Ended(data)
 
 
 def count_calls(work: Callable[[], object]) -> int:

@@ -1,0 +1,61 @@
+"""Notice the clients that leave while we do not read from them.
+
+A transport that is paused has its socket taken out of the loop's selector, so neither a FIN
+nor a reset behind what we left unread is seen, and a silent stream to nobody would go on for
+ever. Linux can watch a socket for the peer's end alone, without its data: an epoll of our own
+holds the paused sockets, and is itself one descriptor that the loop watches. Elsewhere such a
+client is noticed when something is next written to it.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+Owner = TypeVar("Owner")
+
+
+class Hangups(Generic[Owner]):
+    """Calls ``gone(owner)`` once for each watched socket whose peer has closed or reset."""
+
+    __slots__ = ("_epoll", "_gone", "_loop", "_watched")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, gone: Callable[[Owner], object]) -> None:
+        self._loop = loop
+        self._gone = gone
+        self._epoll: select.epoll | None = None
+        self._watched: dict[int, Owner] = {}
+
+    def watch(self, descriptor: int, owner: Owner) -> None:
+        """Watch a socket until its peer leaves, or until ``unwatch``."""
+        if not hasattr(select, "epoll"):
+            return
+        if self._epoll is None:
+            self._epoll = select.epoll()
+            self._loop.add_reader(self._epoll.fileno(), self._look)
+        with suppress(OSError):  # closed by now, or watched already
+            self._epoll.register(descriptor, select.EPOLLRDHUP)
+            self._watched[descriptor] = owner
+
+    def unwatch(self, descriptor: int) -> None:
+        """Watch it no longer."""
+        if self._epoll is not None and self._watched.pop(descriptor, None) is not None:
+            with suppress(OSError, ValueError):  # the kernel forgets what was closed
+                self._epoll.unregister(descriptor)
+
+    def close(self) -> None:
+        """Watch nothing any more."""
+        self._watched.clear()
+        if self._epoll is not None:
+            self._loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
+            self._epoll = None
+
+    def _look(self) -> None:
+        assert self._epoll is not None
+        for descriptor, _ in self._epoll.poll(0):
+            owner = self._watched.get(descriptor)
+            self.unwatch(descriptor)
+            if owner is not None:
+                self._gone(owner)
