@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from streamserver.cli import serve
 from streamserver.cli.problem import CannotServe
+from streamserver.cli.running import Stopped, leave
 from streamserver.server.sockets import CannotListen
 
 DEFAULT = "serve"
@@ -28,5 +29,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (CannotServe, CannotListen) as problem:
         print(f"streamserver: {problem}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:  # before the server was there to stop cleanly
-        return 130
+    except Stopped as early:
+        leave()
+        return early.status

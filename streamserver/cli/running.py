@@ -1,7 +1,7 @@
 """A server's life in one process, from its socket to its end.
 
 A signal that comes while the app is imported, before there is anything to drain, ends the
-process at once, and counts as a proper end like any other that was asked for.
+process at once: with exit status 0 after SIGTERM, and 130 after SIGINT, as a shell has it.
 
 The first SIGTERM or SIGINT drains: streams end cleanly, within the grace period. A second cuts
 what is left, and from then on signals do what they do to any process. A worker leaves the
@@ -12,8 +12,7 @@ so a worker hears everything twice.
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from ssl import SSLContext
 from types import FrameType
@@ -27,10 +26,14 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopped(BaseException):
-    """A signal came before there was a server to stop.
+    """A signal came before there was a server to stop; `status` is the exit status for it.
 
     No Exception: an app that survives what fails while it is imported must not survive this.
     """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.strsignal(number))
+        self.status = 130 if number == signal.SIGINT else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +92,25 @@ async def supervise(supervisor: Supervisor) -> None:
     """Keep the workers alive until a signal comes and all have ended."""
     _on_signals(supervisor.stop)
     await supervisor.run()
-    leave()
+    leave(asyncio.get_running_loop().remove_signal_handler)
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """While inside, a signal raises Stopped, until a loop takes the signals over."""
-    before = {number: signal.signal(number, _stop) for number in SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def stoppable() -> None:
+    """From now on a signal raises Stopped, until a loop takes the signals over."""
+    for number in SIGNALS:
+        signal.signal(number, _stop)
 
 
-def leave() -> None:
-    """Hold signals back for good: all has ended, and another must not change the exit status.
+def leave(let_go: Callable[[int], object] = lambda number: None) -> None:
+    """Ignore signals for good: all has ended, and another must not change the exit status.
 
-    Blocked, since the loop and then the interpreter give them back their default action as they
-    are closed, whatever handler there is.
+    `let_go` takes a signal from the loop, which else gives it back its default action when it
+    is closed. Blocked meanwhile; and ignored too, since other threads have not blocked them.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in SIGNALS:
+        let_go(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
@@ -117,7 +118,7 @@ def _stop(number: int, frame: FrameType | None) -> None:
     # race where the other signal is already waiting for its handler.
     for each in SIGNALS:
         signal.signal(each, lambda number, frame: None)
-    raise Stopped
+    raise Stopped(number)
 
 
 def _on_signals(react: Callable[[], object]) -> None:

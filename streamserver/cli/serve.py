@@ -13,7 +13,7 @@ from streamserver.cli import logs
 from streamserver.cli.apps import is_app_name, load_app, load_demo
 from streamserver.cli.loops import NAMES, loop_factory
 from streamserver.cli.options import Option, Table, make_parser, parse
-from streamserver.cli.running import Site, alone, announce, as_worker, supervise
+from streamserver.cli.running import Site, alone, announce, as_worker, stoppable, supervise
 from streamserver.cli.tls import server_context
 from streamserver.cli.values import one_of, seconds, switch, text, whole
 from streamserver.kit.service import service
@@ -93,6 +93,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
     """
+    stoppable()
     options = read(argv, os.environ)
     # Taken out, or a program of the app's that serves too would take itself for a worker.
     inherited = os.environ.pop(VARIABLE, None)

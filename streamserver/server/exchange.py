@@ -196,7 +196,7 @@ class Exchange(Writer):
         """Answer with an error, instead of a head that has not left yet."""
         try:
             answer = Problem(error)
-            if outcome is Outcome.REJECTED:
+            if outcome is not Outcome.COMPLETE:
                 answer.headers["connection"] = "close"
             self._prepare(answer)
         except (TypeError, ValueError):

@@ -22,7 +22,7 @@ async def pull(exchange: "Exchange", answer: Answer) -> None:
     # Its iterator is what must be closed: not every iterable is its own.
     pieces, encode = aiter(answer.body), answer.encode
     connection = exchange.connection
-    write = exchange.write
+    write, is_closing = exchange.write, connection.transport.is_closing
     left = TURN
     try:
         if not exchange.begin(answer):
@@ -31,7 +31,7 @@ async def pull(exchange: "Exchange", answer: Answer) -> None:
             write(encode(piece) if encode is not None else piece)
             if connection.paused:
                 await connection.drained()
-            elif left:
+            elif left and not is_closing():
                 left -= 1
             else:
                 left = TURN

@@ -8,13 +8,13 @@ import resource
 import signal
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import LIMIT, Curl, Hello
-from support.process import ServerProcess, alive
+from support.process import ServerProcess, alive, start_server
 from support.rawsocket import RawClient, connect
 from support.waiting import block_until, wait_until
 
@@ -88,6 +88,70 @@ def read_all(client: socket.socket) -> bytes:
     """What comes until the end."""
     with client.makefile("rb") as file:
         return file.read()
+
+
+SLOW = """
+from pathlib import Path
+import threading
+
+quick = Path(__file__).with_name("quick")
+if quick.exists():  # the first time
+    quick.unlink()
+else:
+    print("importing", flush=True)
+    threading.Event().wait()
+
+async def app(request): ...
+"""
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Callable[[str], ServerProcess]]:
+    """A server with so many workers, of an app that takes for ever to import.
+
+    Where there is a file `quick`, that does not go for whoever is the first to import it.
+    """
+    (tmp_path / "slow_app.py").write_text(SLOW)
+    with contextlib.ExitStack() as stack:
+
+        def start(workers: str) -> ServerProcess:
+            command = "slow_app:app", "--workers", workers
+            server = start_server(tmp_path, *command, env={"PYTHONPATH": str(tmp_path)})
+            stack.enter_context(server.process)  # which is waited for, once it is killed
+            stack.callback(server.process.kill)
+            return server
+
+        yield start
+
+
+@pytest.mark.parametrize(("number", "workers"), SIGNALS)
+def test_signals_while_the_app_is_imported_end_the_server(
+    slow: Callable[[str], ServerProcess], number: int, workers: str
+) -> None:
+    server = slow(workers)
+    block_until(lambda: "importing" in server.output(), LIMIT)
+    block_until(lambda: signalled(server, number), LIMIT)
+    assert server.wait() == (130 if number == signal.SIGINT else 0)
+    assert server.output() == "importing\n"
+
+
+def signalled(server: ServerProcess, number: int) -> bool:
+    """Send it one signal more, as often as it lives to hear them; whether it has ended."""
+    server.process.send_signal(number)
+    return server.process.poll() is not None
+
+
+@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
+def test_signals_while_the_workers_start_end_all(
+    slow: Callable[[str], ServerProcess], tmp_path: Path, second: int
+) -> None:
+    (tmp_path / "quick").touch()  # for the supervisor
+    server = slow("2")
+    block_until(lambda: server.output().count("importing") == 2, LIMIT)
+    server.process.send_signal(signal.SIGTERM)
+    block_until(lambda: signalled(server, second), LIMIT)
+    assert server.wait() == 0
+    assert "Traceback" not in server.output()
 
 
 async def test_what_cannot_end_properly_is_cut_after_the_grace_period(hello: Hello) -> None:

@@ -48,10 +48,10 @@ async def still(endless: Endless) -> int:
 async def test_a_producer_waits_for_a_client_that_waits_and_goes_on_with_it(serve: Serve) -> None:
     endless = Endless()
     server = await serve(endless)
-    async with connect(server.port, receive_buffer=4096) as client:
+    async with connect(server.port, receive_buffer=65536) as client:
         await client.send(GET)
         before = await still(endless)
-        await client.read_until(lambda got: len(got) > (before + 10) * len(PIECE))
+        await client.read_until(lambda got: len(got) > (before + 10) * len(PIECE), 20.0)
         assert endless.pieces > before
         assert not server.ended
         client.reset()
@@ -90,16 +90,16 @@ async def sip(client: RawClient, seconds: float) -> None:
     loop = asyncio.get_running_loop()
     end = loop.time() + seconds
     while loop.time() < end:
-        await loop.sock_recv(client.sock, 16384)
+        await loop.sock_recv(client.sock, 65536)
         await asyncio.sleep(0.02)
 
 
 async def test_a_client_that_takes_a_little_all_the_time_stays(serve: Serve) -> None:
     """Also while the kernel, which has megabytes of its own to send first, takes nothing of us."""
-    server = await serve(Endless(), write_timeout=0.2)
+    server = await serve(Endless(), write_timeout=0.4)
     async with connect(server.port, receive_buffer=65536) as client:
         await client.send(GET)
-        await sip(client, 1.0)
+        await sip(client, 1.5)
         assert not server.ended
         client.reset()
 

@@ -72,7 +72,7 @@ async def test_a_handler_that_outlives_its_time_without_an_answer_is_a_503(serve
     server = await serve(Producer(talks=False).wait, max_stream=0.05)
     async with connect(server.port) as client:
         await client.send(GET)
-        assert (await client.read_until()).startswith(b"HTTP/1.1 503 ")
+        assert (await client.read_until(b"}\n")).startswith(b"HTTP/1.1 503 ")
     assert [exchange.outcome for exchange in server.ended] == [Outcome.EXPIRED]
 
 

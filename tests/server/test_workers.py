@@ -13,12 +13,14 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from streamserver.server import workers
+from streamserver.server.listener import Listener
 from streamserver.server.sockets import listen_tcp
-from streamserver.server.workers import Backoff, Supervisor, inherit
+from streamserver.server.workers import Supervisor, inherit
 from support.process import ROOT, alive
 from support.waiting import wait_until
 
@@ -45,23 +47,12 @@ async def main():
 
 if "broken" in sys.argv:
     sys.exit(3)
+if "deaf" in sys.argv:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.write(1, b"deaf\\n")
+    signal.pause()
 asyncio.run(main())
 """
-
-
-@pytest.mark.parametrize(
-    ("lives", "delays"),
-    [
-        ([], []),
-        ([0.1], [0]),
-        ([0.1] * 8, [0, 1, 2, 4, 8, 16, 20, 20]),
-        ([0.1, 0.1, 0.1, 30, 0.1, 0.1], [0, 1, 2, 0, 1, 2]),
-        ([30, 30, 29.9, 29.9], [0, 0, 1, 2]),
-    ],
-)
-def test_backoff(lives: list[float], delays: list[float]) -> None:
-    backoff = Backoff(first=1, bound=20, calm=30)
-    assert [backoff.delay(lived) for lived in lives] == delays
 
 
 @dataclass(slots=True)
@@ -257,6 +248,35 @@ async def test_a_worker_that_hangs_is_killed(
         for _ in range(stops):
             family.supervisor.stop()
         await family.ended()
+
+
+async def test_a_worker_may_die_before_it_reads_the_order_to_abort(
+    raise_family: Raise, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async with raise_family(1, "deaf") as family:
+        await wait_until(lambda: capfd.readouterr().out == "deaf\n", LIMIT)
+        for _ in range(3):
+            family.supervisor.stop()
+        await family.ended()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a queue may be")
+async def test_a_worker_leaves_the_queue_of_its_socket_as_long_as_it_was() -> None:
+    async def nobody(request: object) -> NoReturn:
+        raise AssertionError
+
+    with listen_tcp("127.0.0.1", 0) as (sock,):
+        before = backlog(sock)
+        listener = Listener(nobody)
+        await listener.start(sock=sock)
+        assert backlog(sock) == before
+        await listener.stop(0)
+
+
+def backlog(sock: socket.socket) -> int:
+    """How many connections may wait, which `tcpi_sacked` is for a socket that listens."""
+    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    return int.from_bytes(told[28:32], sys.byteorder)
 
 
 @pytest.mark.parametrize("turns", range(6))
