@@ -28,7 +28,7 @@ check: $(VENV)/installed-test ## ruff and mypy --strict
 	@$(BIN)/mypy
 
 bench: $(VENV)/installed-bench ## compare with other servers on this machine
-	@$(BIN)/python -m benchmarks $(ARGS)
+	@$(BIN)/python -m benchmarks --json benchmarks/results.json --svg benchmarks/results.svg $(ARGS)
 
 cover: $(VENV)/installed-test $(VENV)/node/installed ## run every test, then show the lines and branches none reached
 	@$(BIN)/coverage erase

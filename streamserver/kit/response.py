@@ -1,8 +1,9 @@
 """A response, as a handler makes it (after the Fetch standard's ``Response``)."""
 
 import json
+import os
 from collections.abc import AsyncIterable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
 
 from streamserver.server.answer import Endless, FileRegion, PushBody
 from streamserver.wire.fields import Headers, Pairs
@@ -12,16 +13,23 @@ if TYPE_CHECKING:
 
 _to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
-Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | FileRegion
+Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | BinaryIO | FileRegion
 HeadersInit: TypeAlias = Mapping[str, str] | Pairs | None
+
+
+def _rest_of(file: BinaryIO) -> FileRegion:
+    offset = file.tell()
+    return FileRegion(file, offset, max(os.fstat(file.fileno()).st_size - offset, 0))
 
 
 class Response:
     """``body`` is bytes, text (sent as UTF-8), an async iterable of either, a ``Stream`` or
-    a file. The engine frames it; set neither Transfer-Encoding nor, save for a stream whose
+    an open binary file, which is sent from where it stands to its end and then closed. The
+    engine frames it; set neither Transfer-Encoding nor, save for a stream whose
     length you know, Content-Length.
 
-    TypeError for any other body, ValueError for a status outside 200 to 999.
+    TypeError for any other body, ValueError for a status outside 200 to 999, OSError for a
+    file that is none of the file system's.
     """
 
     __slots__ = ("body", "encode", "endless", "headers", "status")
@@ -36,6 +44,8 @@ class Response:
         if isinstance(body, str):
             self._default_type("text/plain; charset=utf-8")
             body = body.encode()
+        elif hasattr(body, "fileno"):
+            body = _rest_of(body)
         elif not (
             isinstance(body, bytes | FileRegion)
             or hasattr(body, "__aiter__")

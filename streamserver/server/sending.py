@@ -13,7 +13,7 @@ from streamserver.server.sendfile import send_file
 if TYPE_CHECKING:
     from streamserver.server.exchange import Exchange
 
-TURN = 64
+TURN = 256
 """Pieces that a producer which never waits may send before others have their turn."""
 
 

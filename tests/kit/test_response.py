@@ -138,6 +138,22 @@ async def test_a_file(serve: Serve, tmp_path: Any) -> None:
     await wait_until(lambda: files[0].closed)
 
 
+async def test_an_open_file_is_sent_from_where_it_stands(serve: Serve, tmp_path: Any) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"0123456789")
+    files = []
+
+    def response() -> Response:
+        files.append(path.open("rb"))
+        files[-1].seek(7)
+        return Response(files[-1])
+
+    head, received = await answer(serve, response)
+    assert b"\r\ncontent-length: 3\r\n" in head
+    assert received == b"789"
+    await wait_until(lambda: files[0].closed)
+
+
 @pytest.mark.parametrize(
     ("response", "status"),
     [
