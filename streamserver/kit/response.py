@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import AsyncIterable, Callable, Mapping
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from streamserver.server.answer import Endless, FileRegion, PushBody
 from streamserver.wire.fields import Headers, Pairs
@@ -45,7 +45,7 @@ class Response:
             self._default_type("text/plain; charset=utf-8")
             body = body.encode()
         elif hasattr(body, "fileno"):
-            body = _rest_of(body)
+            body = _rest_of(cast(BinaryIO, body))
         elif not (
             isinstance(body, bytes | FileRegion)
             or hasattr(body, "__aiter__")

@@ -24,19 +24,18 @@ class Hangups(Generic[Owner]):
     def __init__(self, loop: asyncio.AbstractEventLoop, gone: Callable[[Owner], object]) -> None:
         self._loop = loop
         self._gone = gone
-        self._epoll: select.epoll | None = None
         self._watched: dict[int, Owner] = {}
+        self._epoll: select.epoll | None = None
+        if hasattr(select, "epoll"):
+            self._epoll = select.epoll()
+            loop.add_reader(self._epoll.fileno(), self._look)
 
     def watch(self, descriptor: int, owner: Owner) -> None:
         """Watch a socket until its peer leaves, or until ``unwatch``."""
-        if not hasattr(select, "epoll"):
-            return
-        if self._epoll is None:
-            self._epoll = select.epoll()
-            self._loop.add_reader(self._epoll.fileno(), self._look)
-        with suppress(OSError):  # closed by now, or watched already
-            self._epoll.register(descriptor, select.EPOLLRDHUP)
-            self._watched[descriptor] = owner
+        if self._epoll is not None:
+            with suppress(OSError, ValueError):  # closed by now, or watched already
+                self._epoll.register(descriptor, select.EPOLLRDHUP)
+                self._watched[descriptor] = owner
 
     def unwatch(self, descriptor: int) -> None:
         """Watch it no longer."""
