@@ -117,7 +117,7 @@ async def test_a_client_that_sent_more_than_anyone_reads_is_missed_too(
     async with connect(server.port) as client:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(client.send(sent), 0.2)
-        assert producer.began
+        await wait_until(lambda: producer.began)
         client.end()
         await wait_until(lambda: producer.ended, timeout=2)
 
