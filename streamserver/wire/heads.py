@@ -4,7 +4,9 @@ h11 reads: it knows the grammar and ten years of what goes wrong with it. But it
 where a server on the open internet may not be, since every leniency is a chance that a
 proxy in front reads the same bytes differently (RFC 9112, section 11). So a head first
 passes a strict look at its lines, then h11, then a look at the fields that decide where the
-message ends. What is refused carries its status and says why.
+message ends. What is refused carries its status and says why. Heads in which nothing is
+unusual, and they are nearly all, lie so far inside the grammar that one expression can tell;
+for them alone h11, which takes six times as long, is not asked.
 """
 
 import re
