@@ -1,15 +1,17 @@
-"""The command line: `python -m benchmarks [first_chunk|chunks|memory|download|all] [options]`."""
+"""The command line: `python -m benchmarks [MEASURE|relay|all] [options]`."""
 
 import argparse
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from benchmarks import chart, machine, report
 from benchmarks.measures import MEASURES
-from benchmarks.peers import LOOPS, PEERS, Peer, installed_loops
+from benchmarks.peer import LOOPS, Peer, installed_loops
+from benchmarks.peers import PEERS, RELAYS
 from benchmarks.plan import Plan
+from benchmarks.report import Result
 
 QUICK_ROUNDS = 2
 ROUNDS = 10
@@ -27,8 +29,8 @@ def main() -> int:
     about = {**machine.describe(), "loops": ", ".join(plan.loops), "versions": _versions()}
     print(*(f"{key}: {value}" for key, value in about.items()), "", sep="\n")
     results = []
-    for name in MEASURES if options.measure == "all" else [options.measure]:
-        for result in MEASURES[name](plan):
+    for measure in _chosen(options.measure):
+        for result in measure(plan):
             print(result.table(), flush=True)
             results.append(result)
     if options.json:
@@ -38,9 +40,16 @@ def main() -> int:
     return 0
 
 
+def _chosen(name: str) -> Iterator[Callable[[Plan], Iterator[Result]]]:
+    """Yield the measures of a name: itself, those that it begins, or all."""
+    for own, measure in MEASURES.items():
+        if name in ("all", own) or own.startswith(f"{name}_"):
+            yield measure
+
+
 def _versions() -> str:
     versions: dict[str, str] = {}
-    for peer in PEERS:
+    for peer in (*PEERS, *RELAYS):
         versions |= peer.versions()
     return ", ".join(f"{name} {version}" for name, version in versions.items())
 
@@ -49,6 +58,7 @@ def _plan(options: argparse.Namespace) -> Plan:
     loops = LOOPS[:1] if options.quick else installed_loops()
     return Plan(
         peers=[peer for peer in PEERS if _is_wanted(peer, options.only)],
+        relays=[relay for relay in RELAYS if _is_wanted(relay, options.only)],
         loops=[options.loop] if options.loop else loops,
         rounds=options.rounds or (QUICK_ROUNDS if options.quick else ROUNDS),
         quick=options.quick,
@@ -67,7 +77,7 @@ def _rounds(text: str) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m benchmarks", description="Compare with peers.")
-    parser.add_argument("measure", nargs="?", choices=[*MEASURES, "all"], default="all")
+    parser.add_argument("measure", nargs="?", choices=[*MEASURES, "relay", "all"], default="all")
     parser.add_argument("--rounds", type=_rounds, help=f"turns of each server (default {ROUNDS})")
     parser.add_argument("--quick", action="store_true", help="one loop, two rounds, small sizes")
     parser.add_argument("--loop", choices=LOOPS, help="one loop only")

@@ -8,7 +8,7 @@ bytes are looked at.
 import http.client
 import socket
 import struct
-from time import perf_counter_ns
+from time import monotonic_ns, perf_counter_ns
 from typing import Self
 
 from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE
@@ -19,7 +19,7 @@ PATIENCE = 20.0
 
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 _REQUEST = (
-    b"GET /stream?n=%d HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
+    b"GET %b?n=%d HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: text/event-stream\r\n"
     b"Cache-Control: no-cache\r\nUser-Agent: streamserver-benchmarks\r\n\r\n"
 )
 _DATA_SEGMENTS_IN = 152
@@ -31,33 +31,38 @@ class WrongAnswer(Exception):
 
 
 class Connection:
-    """One connection to a server, to be used in a `with` block."""
+    """One connection to a server, to be used in a `with` block. All requests are for `path`."""
 
-    def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection((HOST, port), PATIENCE)
-        self._socket.settimeout(None)
+    def __init__(self, port: int, path: bytes = b"/stream") -> None:
+        self._path = path
+        self.socket = socket.create_connection((HOST, port), PATIENCE)
+        self.socket.settimeout(None)
         # The deadline as an option of the socket: Python's own would poll before every recv.
         deadline = struct.pack("ll", int(PATIENCE), 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, deadline)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, deadline)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._socket.close()
+        self.socket.close()
+
+    def send(self, serial: int) -> None:
+        """Send a request with a number as its query."""
+        self.socket.sendall(_REQUEST % (self._path, serial))
 
     def segments(self) -> int:
         """Return how many segments with data the kernel has received on this connection."""
-        info = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+        info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
         return int.from_bytes(info[_DATA_SEGMENTS_IN : _DATA_SEGMENTS_IN + 4], "little")
 
     def first_chunk(self, serial: int) -> tuple[int, bytes]:
         """Request a stream; return the nanoseconds to its first whole chunk, and what came."""
-        receive = self._socket.recv
-        request = _REQUEST % serial
+        receive = self.socket.recv
+        request = _REQUEST % (self._path, serial)
         started = perf_counter_ns()
-        self._socket.sendall(request)
+        self.socket.sendall(request)
         received = receive(65536)
         stamp = perf_counter_ns()
         while CHUNK not in received:
@@ -71,18 +76,35 @@ class Connection:
         """Request ten chunks, read to the last-chunk, return the nanoseconds to the first."""
         first, received = self.first_chunk(serial)
         while not received.endswith(LAST_CHUNK):
-            if not (more := self._socket.recv(65536)):
+            if not (more := self.socket.recv(65536)):
                 raise WrongAnswer(f"closed before the last-chunk, after {received!r}")
             received += more
         if received.count(CHUNK) != CHUNKS:
             raise WrongAnswer(f"{CHUNKS} chunks were asked for, this came: {received!r}")
         return first
 
+    def delays(self, count: int) -> list[int]:
+        """Request `count` chunks that tell when they were sent; return the nanoseconds of each."""
+        receive = self.socket.recv
+        self.send(count)
+        delays: list[int] = []
+        received = b""
+        while not received.endswith(LAST_CHUNK):
+            more = receive(65536)
+            stamp = monotonic_ns()
+            if not more:
+                raise WrongAnswer(f"closed before the last-chunk, after {received!r}")
+            *whole, received = (received + more).split(b"\n\n")
+            delays += [stamp - int(event.rpartition(b"data: ")[2]) for event in whole]
+        if len(delays) != count:
+            raise WrongAnswer(f"{count} chunks were asked for, {len(delays)} came")
+        return delays
+
     def drain(self, chunks: int, buffer: memoryview) -> int:
         """Request `chunks` chunks, read to the last-chunk into `buffer`, return the nanoseconds."""
-        receive = self._socket.recv_into
+        receive = self.socket.recv_into
         started = perf_counter_ns()
-        self._socket.sendall(_REQUEST % chunks)
+        self.send(chunks)
         total, tail = 0, b""
         while not tail.endswith(LAST_CHUNK):
             if not (count := receive(buffer)):
@@ -96,9 +118,9 @@ class Connection:
 
     def download(self, size: int, buffer: memoryview) -> int:
         """Download a file of `size` bytes into `buffer`, over and over; return the nanoseconds."""
-        receive = self._socket.recv_into
+        receive = self.socket.recv_into
         started = perf_counter_ns()
-        self._socket.sendall(_REQUEST % 0)
+        self.send(0)
         head, _, body = self._head().partition(b"\r\n\r\n")
         if f"\r\ncontent-length: {size}".encode() not in head.lower():
             raise WrongAnswer(f"{size} bytes were asked for, this came: {head!r}")
@@ -112,7 +134,7 @@ class Connection:
     def _head(self) -> bytes:
         received = b""
         while b"\r\n\r\n" not in received:
-            if not (more := self._socket.recv(4096)):
+            if not (more := self.socket.recv(4096)):
                 raise WrongAnswer(f"closed inside the head, after {received!r}")
             received += more
         return received

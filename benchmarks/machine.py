@@ -12,6 +12,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
@@ -48,10 +49,18 @@ def resident_kib(pids: list[int]) -> int:
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB for pid in pids)
 
 
-def cores() -> tuple[int | None, int | None]:
-    """Return one core for the server and one for the client; with one core only, pin neither."""
+class Cores(NamedTuple):
+    """The core that each is kept on; None is any."""
+
+    server: int | None = None
+    client: int | None = None
+    upstream: int | None = None
+
+
+def cores() -> Cores:
+    """Return a core for each; the upstream shares the client's if need be; one is for all."""
     usable = sorted(os.sched_getaffinity(0))
-    return (usable[0], usable[1]) if len(usable) > 1 else (None, None)
+    return Cores(usable[0], usable[1], usable[min(2, len(usable) - 1)]) if usable[1:] else Cores()
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from benchmarks import client, machine
-from benchmarks.peers import Contender
+from benchmarks.peer import Contender
 
 ROOT = Path(__file__).parent.parent
 START = 20.0
@@ -44,19 +44,21 @@ def running(
     contender: Contender,
     prove: Callable[[int], object],
     environment: Mapping[str, str] | None = None,
+    *,
+    core: int | None,
 ) -> Iterator[Server]:
-    """Run a contender for the length of the block, once `prove(port)` has shown that it works.
+    """Run a contender on `core` for the block, once `prove(port)` has shown that it works.
 
     Raises `DidNotStart`, and whatever `prove` does.
     """
     port = client.free_port()
-    server_core, _ = machine.cores()
-    with tempfile.TemporaryFile() as output:
-        with machine.pinned(server_core):
+    with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as output:
+        own = {"BENCH_WORK": contender.work, "BENCH_DIRECTORY": directory}
+        with machine.pinned(core):
             process = subprocess.Popen(
-                contender.peer.argv(port, contender.loop),
+                contender.argv(port),
                 cwd=ROOT,
-                env={**os.environ, **(environment or {}), "BENCH_WORK": contender.work},
+                env={**os.environ, **(environment or {}), **own},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,

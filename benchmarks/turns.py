@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from typing import TypeVar
 
+from benchmarks import machine
 from benchmarks.client import WrongAnswer
-from benchmarks.peers import Contender
+from benchmarks.peer import Contender
 from benchmarks.process import DidNotStart, Server, running
 
 TURN = 60
@@ -57,7 +58,9 @@ def together(
                 continue
             try:
                 with _limited():
-                    server = stack.enter_context(running(contender, prove, environment))
+                    core = machine.cores().server
+                    served = running(contender, prove, environment, core=core)
+                    server = stack.enter_context(served)
             except (DidNotStart, WrongAnswer, HTTPException, OSError) as reason:
                 lineup.absent[peer.name] = f"did not run: {reason}"
             else:

@@ -11,6 +11,8 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
 from streamserver.kit.router import Router
 from streamserver.kit.stream import Stream
+from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
@@ -21,10 +23,13 @@ __all__ = [
     "EventStream",
     "FileResponse",
     "HTTPError",
+    "PoolLimits",
+    "Proxy",
     "Request",
     "Response",
     "Router",
     "Stream",
     "TextStream",
+    "Timeouts",
     "cors",
 ]

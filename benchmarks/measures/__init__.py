@@ -2,7 +2,17 @@
 
 from collections.abc import Callable, Iterator, Mapping
 
-from benchmarks.measures import chunks, download, first_chunk, memory
+from benchmarks.measures import (
+    chunks,
+    download,
+    first_chunk,
+    memory,
+    relay_delay,
+    relay_events,
+    relay_memory,
+    relay_streams,
+    relay_tokens,
+)
 from benchmarks.plan import Plan
 from benchmarks.report import Result
 
@@ -11,4 +21,9 @@ MEASURES: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "chunks": chunks.measure,
     "memory": memory.measure,
     "download": download.measure,
+    "relay_streams": relay_streams.measure,
+    "relay_delay": relay_delay.measure,
+    "relay_events": relay_events.measure,
+    "relay_tokens": relay_tokens.measure,
+    "relay_memory": relay_memory.measure,
 }

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks import client, machine
-from benchmarks.peers import UVICORN_HTTPTOOLS, Contender
+from benchmarks.peer import Contender
+from benchmarks.peers import UVICORN_HTTPTOOLS
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.report import Column, Result, Row
@@ -69,7 +70,7 @@ def _lengths(lineup: Lineup, seconds: float) -> dict[Contender, int]:
 
 def _block(contender: Contender, server: Server, lengths: Mapping[Contender, int]) -> Block:
     chunks = lengths[contender]
-    _, core = machine.cores()
+    core = machine.cores().client
     with client.Connection(server.port) as connection, machine.pinned(core):
         cpu = server.cpu_ns()
         elapsed = connection.drain(chunks, _buffer)

@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks import client, machine
-from benchmarks.peers import NGINX, Contender
+from benchmarks.peer import Contender
+from benchmarks.peers import NGINX
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.report import Column, Result, Row
@@ -70,7 +71,7 @@ def _file(size: int) -> Iterator[Path]:
 
 
 def _download(port: int, size: int) -> int:
-    _, core = machine.cores()
+    core = machine.cores().client
     with client.Connection(port) as connection, machine.pinned(core):
         return connection.download(size, _buffer)
 

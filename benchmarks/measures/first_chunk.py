@@ -16,7 +16,8 @@ from functools import partial
 from itertools import count
 
 from benchmarks import client, machine
-from benchmarks.peers import FLOOR, UVICORN_HTTPTOOLS, Contender
+from benchmarks.peer import Contender
+from benchmarks.peers import FLOOR, UVICORN_HTTPTOOLS
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.report import Column, Result, Row
@@ -85,7 +86,7 @@ def measure(plan: Plan) -> Iterator[Result]:
 
 
 def _block(_turn: Contender, server: Server, size: Size) -> Block:
-    _, core = machine.cores()
+    core = machine.cores().client
     with client.Connection(server.port) as connection, machine.pinned(core):
         for _ in range(size.dropped):
             connection.exchange(next(_serials))

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from functools import partial
 
 from benchmarks import client, machine
-from benchmarks.peers import Contender
+from benchmarks.peer import Contender
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.report import Column, Result, Row
@@ -45,7 +45,7 @@ def measure(plan: Plan) -> Iterator[Result]:
         absent: dict[str, str] = {}
         for contender in plan.contenders(loop, *KINDS):
             with together([contender], _warm_up) as lineup:
-                blocks = in_turns(lineup, 1, partial(_kib_per_stream, streams=streams))
+                blocks = in_turns(lineup, 1, partial(kib_per_stream, streams=streams))
             found.update({contender: kib for contender, [kib] in blocks.items()})
             absent |= lineup.absent
         yield Result(
@@ -62,11 +62,14 @@ def _warm_up(port: int) -> None:
         connection.first_chunk(0)
 
 
-def _kib_per_stream(_turn: Contender, server: Server, streams: int) -> float:
+def kib_per_stream(
+    _turn: Contender, server: Server, streams: int, path: bytes = b"/stream"
+) -> float:
+    """Return the resident KiB that each of `streams` open streams takes."""
     before = server.resident_kib()
     with ExitStack() as stack:
         for serial in range(streams):
-            connection = stack.enter_context(client.Connection(server.port))
+            connection = stack.enter_context(client.Connection(server.port, path))
             connection.first_chunk(serial)
         time.sleep(SETTLE)
         return (server.resident_kib() - before) / streams

@@ -4,31 +4,45 @@ import argparse
 import os
 import pwd
 from pathlib import Path
+from typing import NoReturn
 
-from benchmarks.servers.work import FILE
+from benchmarks.servers.work import DIRECTORY, FILE
 
-CONFIGURATION = """
+MAIN = """
 daemon off;
 user {user};
 worker_processes 1;
 pid {root}/nginx.pid;
 error_log stderr error;
-events {{ worker_connections 64; }}
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
-    sendfile on;
-    tcp_nopush on;
     client_body_temp_path {root}/body;
     proxy_temp_path {root}/proxy;
     fastcgi_temp_path {root}/fastcgi;
     uwsgi_temp_path {root}/uwsgi;
     scgi_temp_path {root}/scgi;
+    {http}
+}}
+"""
+
+DOWNLOAD = """
+    sendfile on;
+    tcp_nopush on;
     server {{
         listen 127.0.0.1:{port};
         location = /stream {{ alias {file}; }}
     }}
-}}
 """
+
+
+def become(program: str, http: str) -> NoReturn:
+    """Replace this process by nginx with what `http` says beside what is always needed."""
+    root = Path(DIRECTORY)
+    user = pwd.getpwuid(os.geteuid()).pw_name
+    file = root / "nginx.conf"
+    file.write_text(MAIN.format(user=user, root=root, http=http.strip()))
+    os.execv(program, ["nginx", "-e", "stderr", "-p", str(root), "-c", str(file)])
 
 
 def main() -> None:
@@ -36,11 +50,7 @@ def main() -> None:
     parser.add_argument("program")
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    root = Path(FILE).parent
-    file = root / "nginx.conf"
-    user = pwd.getpwuid(os.geteuid()).pw_name
-    file.write_text(CONFIGURATION.format(user=user, root=root, port=options.port, file=FILE))
-    os.execv(options.program, ["nginx", "-e", "stderr", "-p", str(root), "-c", str(file)])
+    become(options.program, DOWNLOAD.format(port=options.port, file=FILE))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ which parses nothing, can take part.
 - `idle`: one chunk, then silence. `idle-push` and `idle-events` are the same through a push
   stream, and through an event stream that sends heartbeats.
 - `file`: a download of `BENCH_FILE`.
+
+`BENCH_DIRECTORY` is a place for files of the process's own. It lasts no longer than the process.
 """
 
 import os
@@ -24,6 +26,7 @@ SILENCE = 3600.0
 
 WORK = os.environ.get("BENCH_WORK", "alone")
 FILE = os.environ.get("BENCH_FILE", "")
+DIRECTORY = os.environ.get("BENCH_DIRECTORY", "")
 
 
 def asked(query: str) -> int:

@@ -2,7 +2,8 @@
 
 `parse` turns argv and the environment into values by such a table, for any command. A variable
 is read only where the flag is absent, and holds the same text that would follow the flag; an
-empty one counts as absent, since that is how many tools spell "unset".
+empty one counts as absent, since that is how many tools spell "unset". Where a flag may be
+repeated, the value is all it was given; a variable holds one to a line.
 """
 
 import argparse
@@ -11,7 +12,7 @@ from dataclasses import dataclass
 from itertools import chain
 
 from streamserver import __version__
-from streamserver.cli.values import switch
+from streamserver.cli.values import seconds, switch
 
 PREFIX = "STREAMSERVER_"
 Table = Mapping[str, Sequence["Option"]]
@@ -22,7 +23,8 @@ Table = Mapping[str, Sequence["Option"]]
 class Option:
     """`read` turns text into the value, or raises ArgumentTypeError that says what is allowed.
 
-    `shown` is the default as `--help` tells it, where the value itself would not do.
+    `shown` is the default as `--help` tells it, where the value itself would not do. `many` is for
+    a flag that may be repeated.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Option:
     metavar: str
     help: str
     shown: str | None = None
+    many: bool = False
 
     @property
     def key(self) -> str:
@@ -41,6 +44,11 @@ class Option:
     def variable(self) -> str:
         """The environment variable: `STREAMSERVER_HEAD_TIMEOUT`."""
         return PREFIX + self.key.upper()
+
+
+def duration(name: str, default: float, help: str, *, zero: bool = False) -> Option:
+    """An option in seconds; `zero` if 0 has a meaning, which `help` then says."""
+    return Option(name, default, seconds(zero=zero), "SECONDS", help, f"{default:g}")
 
 
 def make_parser(usage: str, description: str, table: Table) -> argparse.ArgumentParser:
@@ -78,10 +86,16 @@ def parse(
             continue
         text = environment.get(option.variable)
         try:
-            setattr(values, option.key, option.read(text) if text else option.default)
+            setattr(values, option.key, _read(option, text) if text else option.default)
         except argparse.ArgumentTypeError as problem:
             parser.error(f"environment variable {option.variable}: {problem}")
     return values
+
+
+def _read(option: Option, text: str) -> object:
+    if not option.many:
+        return option.read(text)
+    return [option.read(line) for line in text.splitlines() if line]
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
@@ -90,5 +104,9 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     about = f"{option.help} (default: {default})" if default != "" else option.help
     if option.read is switch:
         group.add_argument(flag, action=argparse.BooleanOptionalAction, help=about)
+    elif option.many:
+        group.add_argument(
+            flag, action="append", type=option.read, metavar=option.metavar, help=about
+        )
     else:
         group.add_argument(flag, type=option.read, metavar=option.metavar, help=about)

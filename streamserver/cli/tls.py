@@ -3,6 +3,7 @@
 import ssl
 
 from streamserver.cli.problem import CannotServe
+from streamserver.proxy import origin
 
 
 def server_context(certificate: str, key: str) -> ssl.SSLContext:
@@ -26,3 +27,16 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
         pair = f"the TLS certificate {certificate} with the key {key}"
         raise CannotServe(f"cannot use {pair}: {error}") from error
     return context
+
+
+def client_context(authorities: str) -> ssl.SSLContext:
+    """A context that trusts the authorities in a PEM file, and nobody else.
+
+    Raises CannotServe if they cannot be used.
+    """
+    try:
+        return origin.client_context(authorities)
+    except OSError as error:
+        raise CannotServe(
+            f"cannot use the authorities in {authorities}: {error.strerror}"
+        ) from error

@@ -5,6 +5,8 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import NoReturn
 
+from streamserver.wire.fields import is_token
+
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True}
 _SWITCH |= {"0": False, "false": False, "no": False, "off": False}
 
@@ -29,11 +31,11 @@ def one_of(*words: str) -> Callable[[str], str]:
     return read
 
 
-def whole(least: int, most: int, **words: int) -> Callable[[str], int]:
+def whole(least: int, most: int, **words: int | None) -> Callable[[str], int | None]:
     """A decimal number in a range, or a word that stands for one."""
     allowed = " or ".join((*words, f"a whole number from {least} to {most}"))
 
-    def read(value: str) -> int:
+    def read(value: str) -> int | None:
         if value in words:
             return words[value]
         # int() alone would also take signs, spaces, underscores and other scripts' digits.
@@ -54,6 +56,24 @@ def seconds(*, zero: bool) -> Callable[[str], float]:
         _refuse(value, allowed)
 
     return read
+
+
+def variable(value: str) -> str:
+    """The name of an environment variable, in the letters that POSIX has for them (XBD, 8.1).
+
+    All else is not repeated: it may be the secret itself that was to be in the variable.
+    """
+    if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", value):
+        raise ArgumentTypeError("what is given is not the NAME of a variable, in capitals")
+    return value
+
+
+def field(value: str) -> tuple[str, str]:
+    """A field's name, in lower case, and its value; not repeated either."""
+    name, colon, rest = value.partition(":")
+    if not colon or not is_token(name) or not rest.strip():
+        raise ArgumentTypeError("what is given is not a field, NAME: VALUE")
+    return name.lower(), rest.strip()
 
 
 def _refuse(value: str, allowed: str) -> NoReturn:

@@ -53,13 +53,15 @@ class Request:
 
     Reading raises HTTPError: 400 for a malformed body, 408 when the client falls silent, 413
     when it is larger than ``max_body``. A handler need not catch them: they are the answer.
+
+    ``exchange`` is the engine's side of it, for those who write to the wire themselves.
     """
 
-    __slots__ = ("_exchange", "_query", "headers", "method", "params", "target")
+    __slots__ = ("_query", "exchange", "headers", "method", "params", "target")
 
     def __init__(self, exchange: Exchange) -> None:
         head = exchange.head
-        self._exchange = exchange
+        self.exchange = exchange
         self.method = head.method
         self.target = head.target
         self.headers = Headers.of_lower(head.fields)
@@ -84,12 +86,12 @@ class Request:
     @property
     def version(self) -> str:
         """The client's HTTP version: "1.0" or "1.1"."""
-        return f"1.{self._exchange.head.minor}"
+        return f"1.{self.exchange.head.minor}"
 
     @property
     def client(self) -> str:
         """The peer as ``address:port``, or "unix"."""
-        return self._exchange.client
+        return self.exchange.client
 
     @property
     def last_event_id(self) -> str | None:
@@ -101,21 +103,21 @@ class Request:
     @property
     def draining(self) -> bool:
         """Whether the server is being stopped: an endless handler may end itself."""
-        return self._exchange.connection.shared.draining
+        return self.exchange.connection.shared.draining
 
     @property
     def max_body(self) -> int | None:
         """Bytes of body that may be read; None is no limit. Set it before reading."""
-        body = self._exchange.body
-        return self._exchange.connection.shared.settings.max_body if body is None else body.limit
+        body = self.exchange.body
+        return self.exchange.connection.shared.settings.max_body if body is None else body.limit
 
     @max_body.setter
     def max_body(self, limit: int | None) -> None:
-        if self._exchange.body is not None:
-            self._exchange.body.limit = limit
+        if self.exchange.body is not None:
+            self.exchange.body.limit = limit
 
     def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._exchange.body or _no_body()
+        return self.exchange.body or _no_body()
 
     async def body(self) -> bytes:
         """The whole body."""

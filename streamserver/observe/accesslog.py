@@ -47,18 +47,21 @@ def _escaped(found: re.Match[str]) -> str:
 def text_line(stamp: str, exchange: Exchange) -> str:
     """Time, client, method, target, status, bytes, ms to the first byte, ms in all, outcome.
 
-    Single spaces between them; `-` where there is nothing to tell.
+    Single spaces between them; `-` where there is nothing to tell. A handler's notes follow
+    as `name=value`.
     """
+    notes = "".join([f" {name}={escape(str(value))}" for name, value in exchange.notes])
     return (
         f"{stamp} {exchange.client} "
         f"{escape(exchange.method[:LONGEST_METHOD])} {escape(_clipped(exchange.target))} "
         f"{exchange.status or '-'} {exchange.bytes_sent} "
-        f"{_first_byte_ms(exchange) or '-'} {_total_ms(exchange)} {exchange.outcome}\n"
+        f"{_first_byte_ms(exchange) or '-'} {_total_ms(exchange)} {exchange.outcome}{notes}\n"
     )
 
 
 def json_line(stamp: str, exchange: Exchange) -> str:
     """The same as one object; null where there is nothing to tell."""
+    notes = "".join([f',"{name}":{json.dumps(value)}' for name, value in exchange.notes])
     # The encoder is asked only for what comes from the client: half the time for the same line.
     return (
         f'{{"time":"{stamp}","client":"{exchange.client}",'
@@ -66,7 +69,7 @@ def json_line(stamp: str, exchange: Exchange) -> str:
         f'"target":{json.dumps(_clipped(exchange.target))},'
         f'"status":{exchange.status or "null"},"bytes":{exchange.bytes_sent},'
         f'"first_byte_ms":{_first_byte_ms(exchange) or "null"},'
-        f'"total_ms":{_total_ms(exchange)},"outcome":"{exchange.outcome}"}}\n'
+        f'"total_ms":{_total_ms(exchange)},"outcome":"{exchange.outcome}"{notes}}}\n'
     )
 
 

@@ -7,11 +7,12 @@ limit counts what the handler takes, so a route may raise it until it begins to 
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from streamserver.wire.chunked import Decoder, End
-from streamserver.wire.heads import CHUNKED, RequestHead
+from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import RequestHead
 
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
@@ -20,8 +21,18 @@ WINDOW = 64 * 1024
 """Bytes that may wait for the handler: the size of asyncio's own write buffer."""
 
 
+class BodySink(Protocol):
+    """What a body is pushed to."""
+
+    def received(self, part: bytes, is_last: bool) -> None:
+        """A piece has come; only the last one may be empty."""
+
+    def failed(self, error: Exception) -> None:
+        """The body will never be whole."""
+
+
 class RequestBody:
-    """The pieces of one request's body; iterate over it once.
+    """The pieces of one request's body; iterate over it once, or have it pushed.
 
     Raises HTTPError: 400 malformed or cut short, 408 when the client falls silent, 413
     beyond ``limit``. ``limit`` is in bytes; None is no limit.
@@ -34,6 +45,7 @@ class RequestBody:
         "_decoder",
         "_parts",
         "_remaining",
+        "_sink",
         "_taken",
         "_waiter",
         "complete",
@@ -51,6 +63,7 @@ class RequestBody:
         self._buffered = 0
         self._taken = 0
         self._waiter: asyncio.Future[None] | None = None
+        self._sink: BodySink | None = None
         self.error: Exception | None = None
         self.complete = False
         self.expects_continue = head.expects_continue
@@ -96,6 +109,8 @@ class RequestBody:
         if self.error is None and not self.complete:
             self.error = error
             self._wake()
+            if self._sink is not None:
+                self._sink.failed(error)
 
     def discard(self) -> None:
         """Nobody will read it: let go of what waits."""
@@ -123,6 +138,63 @@ class RequestBody:
             self._connection.resume_reading()
         return part
 
+    # Pushed: for a relay, which has nothing to wait for
+
+    def take_whole(self) -> bytes | None:
+        """All of the body if it is here, else None; HTTPError 413 as for iteration."""
+        if not self.complete:
+            return None
+        whole = b"".join(self._parts)
+        self._taken += len(whole)
+        self._refuse_too_large()
+        self.discard()
+        return whole
+
+    def push_to(self, sink: BodySink) -> None:
+        """Hand ``sink`` all that is here, and each further piece in the call that brings it."""
+        self._sink = sink
+        parts = b"".join(self._parts)
+        self.discard()
+        self._push(parts)
+
+    def _push(self, part: bytes) -> None:
+        self._taken += len(part)
+        deadlines, sink = self._connection.shared.body_deadlines, self._sink
+        assert sink is not None
+        try:
+            self._refuse_too_large()
+        except HTTPError as error:
+            return sink.failed(error)
+        if self.complete:
+            self.leave()
+        elif not self.expects_continue:
+            deadlines.start(self)
+        if part or self.complete:
+            sink.received(part, self.complete)
+
+    def invite(self) -> None:
+        """Tell a client that waits for it to send the body (RFC 9110, section 10.1.1)."""
+        self.expects_continue = False
+        self._connection.invite_body()
+        if self._sink is not None:
+            self._connection.shared.body_deadlines.start(self)
+
+    def pause(self) -> None:
+        """Read no more from the client, until ``resume``."""
+        self._connection.shared.body_deadlines.stop(self)
+        self._connection.pause_reading()
+
+    def resume(self) -> None:
+        """Read on; the client's time begins anew."""
+        self._connection.resume_reading()
+        if self._sink is not None:
+            self._connection.shared.body_deadlines.start(self)
+
+    def leave(self) -> None:
+        """Push no more."""
+        self._sink = None
+        self._connection.shared.body_deadlines.stop(self)
+
     def _refuse_too_large(self) -> None:
         if self.limit is not None and max(self._taken, self._declared) > self.limit:
             self.error = HTTPError(413, f"the request body is larger than {self.limit} bytes")
@@ -130,6 +202,8 @@ class RequestBody:
 
     def _add(self, part: bytes) -> None:
         self.expects_continue = False
+        if self._sink is not None:
+            return self._push(part)
         if part:
             self._parts.append(part)
             self._buffered += len(part)
@@ -146,8 +220,7 @@ class RequestBody:
             raise RuntimeError("a request body has one reader at a time")
         connection = self._connection
         if self.expects_continue:
-            self.expects_continue = False
-            connection.invite_body()
+            self.invite()
         self._waiter = connection.loop.create_future()
         connection.shared.body_deadlines.start(self)
         try:

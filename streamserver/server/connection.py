@@ -16,8 +16,8 @@ from streamserver.server.flow import Flow
 from streamserver.server.outcome import Outcome
 from streamserver.server.shared import Shared
 from streamserver.server.writer import HIGH_WATER
-from streamserver.wire.heads import RequestHead, read_request_head
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import RequestHead, read_request_head
 
 MOST_REFUSED = 128
 """Refused connections that may linger at once; beyond it they are cut without a word."""

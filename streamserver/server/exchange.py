@@ -10,6 +10,7 @@ handler or its generator where they stand, and their ``finally`` blocks run in t
 
 import asyncio
 import logging
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING, Literal
 
@@ -20,9 +21,11 @@ from streamserver.server.deadlines import Deadlines
 from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
 from streamserver.server.sending import attach, copy, pull
-from streamserver.server.writer import Writer
-from streamserver.wire.heads import RequestHead
+from streamserver.server.writer import Trailers, Writer
+from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import RequestHead
+from streamserver.wire.response_heads import response_head
 
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
@@ -34,8 +37,11 @@ class Exchange(Writer):
     """A request and its response.
 
     What an observer may read of one that ended: ``method``, ``target``, ``client``, ``status``
-    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, and ``started``,
+    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``notes``, and ``started``,
     ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
+
+    ``notes`` are what a handler wants told beside: names and values. ``on_end`` is called when
+    the exchange has ended, however it did; must not raise.
     """
 
     __slots__ = (
@@ -48,6 +54,8 @@ class Exchange(Writer):
         "ended",
         "error",
         "head",
+        "notes",
+        "on_end",
         "started",
         "status",
     )
@@ -60,6 +68,8 @@ class Exchange(Writer):
         self.started = monotonic()
         self.ended = 0.0
         self.error: BaseException | None = None
+        self.notes: tuple[tuple[str, float | str], ...] = ()
+        self.on_end: Callable[[], object] | None = None
         self._answer: Answer | None = None
         self._beats: Deadlines[Exchange] | None = None
         self._mark = 0
@@ -104,8 +114,7 @@ class Exchange(Writer):
             answer = await self.connection.shared.handler(self)
             if isinstance(answer.body, bytes):
                 self._prepare(answer)
-                self.write(answer.body)
-                self.end()
+                self.end(answer.body)
             elif is_push(answer.body):
                 attach(self, answer)
             else:
@@ -144,6 +153,12 @@ class Exchange(Writer):
                 self.connection.loop.call_soon(self.end_early, Outcome.DRAINED)
         return True
 
+    def inform(self, status: int, fields: Fields) -> None:
+        """Send an interim response (RFC 9110, section 15.2), save to a client of HTTP/1.0, which
+        knows none, or when the final head is out. ValueError as ``response_head`` has it."""
+        if self.head.minor and not self.status and self.outcome is None:
+            self._to_wire(response_head(status, fields))
+
     def beat(self) -> None:
         """Send a heartbeat if nothing was sent since the last call."""
         endless = self._answer.endless if self._answer is not None else None
@@ -172,12 +187,17 @@ class Exchange(Writer):
 
     # The ways it may end
 
-    def end(self) -> None:
-        """The body is whole: send what tells the client so."""
+    def end(self, piece: bytes = b"", trailers: Trailers = ()) -> None:
+        """The body is whole, with this last piece: send what tells the client so.
+
+        Trailer fields reach a client whose response is chunked; ValueError as
+        ``last_chunk`` has it.
+        """
         if self.outcome is None:
-            if self._framing == "length" and self._left:
-                return self.fail(ValueError(f"{self._left} bytes of Content-Length are missing"))
-            self._end_properly(Outcome.COMPLETE)
+            if self._framing == "length" and self._left > len(piece):
+                missing = self._left - len(piece)
+                return self.fail(ValueError(f"{missing} bytes of Content-Length are missing"))
+            self._end_properly(Outcome.COMPLETE, piece, trailers)
 
     def fail(self, error: BaseException) -> None:
         """The producer failed: an error answer while no head is out, else the stream is cut."""
@@ -203,8 +223,7 @@ class Exchange(Writer):
             log.exception("%r cannot be sent as a problem", error)
             answer = Problem(HTTPError(500, "the server failed to answer this request"))
             self._prepare(answer)
-        self.write(answer.body)
-        self._end_properly(outcome)
+        self._end_properly(outcome, answer.body)
 
     def cut(self, outcome: Outcome) -> None:
         """End without what would tell the client that the body is whole."""
@@ -223,7 +242,7 @@ class Exchange(Writer):
             return False
         self.write(answer.endless.farewell())
         self._keep_alive = False
-        self._write_end()
+        self._write_end(b"", ())
         self.abandon(outcome)
         self.connection.exchange_ended(self, False)
         return True
@@ -255,8 +274,8 @@ class Exchange(Writer):
             unwinding.add(task)
             task.add_done_callback(unwinding.discard)
 
-    def _end_properly(self, outcome: Outcome) -> None:
-        self._write_end()
+    def _end_properly(self, outcome: Outcome, piece: bytes = b"", trailers: Trailers = ()) -> None:
+        self._write_end(piece, trailers)
         self._finish(outcome)
         self.connection.exchange_ended(self, self._keep_alive)
 
@@ -269,5 +288,7 @@ class Exchange(Writer):
             self._beats.stop(self)
             self._beats = None
         self._answer = None
+        if self.on_end is not None:
+            self.on_end()
         if shared.observer is not None:
             shared.observer(self)

@@ -4,7 +4,9 @@ from typing import Literal, NamedTuple
 
 from streamserver.server.answer import Answer, FileRegion
 from streamserver.wire.fields import split_list
-from streamserver.wire.heads import Fields, RequestHead, is_bodiless, response_head
+from streamserver.wire.heads import Fields
+from streamserver.wire.request_heads import RequestHead
+from streamserver.wire.response_heads import is_bodiless, response_head
 
 Framing = Literal["none", "length", "chunked", "close"]
 """How a response's end is told (RFC 9112, section 6.3): there is no body, whatever the fields

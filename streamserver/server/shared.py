@@ -50,6 +50,8 @@ class Shared:
         # One for all: what is read is taken out before anything else is read. Without it
         # the loop allocates 256 KiB for each read, which the kernel maps and unmaps anew.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
+        # What handlers keep open for the listener's sake, such as a pool, is closed with it.
+        self.on_close: list[Callable[[], object]] = []
         self.emptied: asyncio.Future[None] | None = None
         self._room = settings.max_connections or _room_by_descriptors()
 
@@ -121,7 +123,9 @@ class Shared:
         return self._beats[seconds]
 
     def close(self) -> None:
-        """Forget every deadline."""
+        """Forget every deadline, and close what was kept open."""
+        for close in self.on_close:
+            close()
         for connections in (self.head_deadlines, self.idle_deadlines, self.linger_deadlines):
             connections.close()
         self.write_deadlines.close()

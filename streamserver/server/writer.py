@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 
 from streamserver.server.framing import Framing
 from streamserver.server.outcome import Outcome
-from streamserver.wire.chunked import LAST_CHUNK
+from streamserver.wire.chunked import LAST_CHUNK, last_chunk
 
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
+
+Trailers = tuple[tuple[str, str], ...]
 
 HIGH_WATER = 64 * 1024 + 1
 """Bytes that may wait for a slow client before its producer is asked to wait: the first
@@ -65,9 +67,12 @@ class Writer:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
         if isinstance(piece, str):
             piece = piece.encode()
+        if piece and self._framing != "none":
+            self._to_wire(self._framed(piece))
+
+    def _framed(self, piece: bytes) -> bytes:
+        """A piece as it goes to the wire, behind a head that still waits for it."""
         size = len(piece)
-        if not size or self._framing == "none":
-            return
         if self._framing == "chunked":
             data = b"%x\r\n%b\r\n" % (size, piece)
         else:
@@ -78,7 +83,7 @@ class Writer:
             data = self._unsent_head + data
             self._unsent_head = b""
         self.bytes_sent += size
-        self._to_wire(data)
+        return data
 
     def sent(self, size: int) -> None:
         """Count ``size`` bytes of a body with a length that went out another way."""
@@ -99,8 +104,12 @@ class Writer:
             self._to_wire(self._unsent_head)
             self._unsent_head = b""
 
-    def _write_end(self) -> None:
-        tail = LAST_CHUNK if self._framing == "chunked" else b""
-        if self._unsent_head or tail:
-            self._to_wire(self._unsent_head + tail)
-            self._unsent_head = b""
+    def _write_end(self, piece: bytes, trailers: Trailers) -> None:
+        """Send the last piece and what tells that it was the last, in one write."""
+        has_body = piece and self._framing != "none"
+        data = self._framed(piece) if has_body else self._unsent_head
+        self._unsent_head = b""
+        if self._framing == "chunked":
+            data += last_chunk(trailers) if trailers else LAST_CHUNK
+        if data:
+            self._to_wire(data)

@@ -128,6 +128,11 @@ class Decoder:
         self._budget = MAX_EXTENSIONS  # then MAX_TRAILERS
         self._trailers: list[tuple[str, str]] = []
 
+    @property
+    def done(self) -> bool:
+        """Whether the body has ended, or failed, so that nothing more can be fed."""
+        return self._read is None
+
     def feed(self, data: bytes) -> list[bytes | End]:
         """What ``data`` holds of the body, in order; an ``End`` comes last, and once.
 

@@ -2,8 +2,9 @@
 
 import pytest
 
+from streamserver.cli.engine_options import settings
 from streamserver.cli.options import Option
-from streamserver.cli.serve import TABLE, read, settings
+from streamserver.cli.serve import TABLE, read
 from streamserver.server.settings import Settings
 
 OPTIONS = [option for group in TABLE.values() for option in group]

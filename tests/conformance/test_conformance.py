@@ -24,8 +24,8 @@ from conformance.talking import (
     talk,
 )
 from streamserver.server.settings import Settings
-from streamserver.wire.heads import read_request_head
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import read_request_head
 from support.inprocess import Serve
 from support.requests import LAST
 

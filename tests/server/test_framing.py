@@ -9,7 +9,7 @@ from streamserver.kit.response import Body, HeadersInit, Response
 from streamserver.kit.stream import Stream
 from streamserver.server.answer import FileRegion
 from streamserver.server.framing import Framed, Framing, frame
-from streamserver.wire.heads import RequestHead
+from streamserver.wire.request_heads import RequestHead
 
 DATE = "Sun, 06 Nov 1994 08:49:37 GMT"
 FIELDS = (b"content-length", b"transfer-encoding", b"connection")

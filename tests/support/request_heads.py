@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from streamserver.wire.heads import RequestHead, read_request_head
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import RequestHead, read_request_head
 
 LIMIT = 1 << 16
 EMPTY_LINE = b"\r\n\r\n"

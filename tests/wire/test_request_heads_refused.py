@@ -2,10 +2,10 @@
 
 import pytest
 
-from streamserver.wire.heads import read_request_head
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import read_request_head
 from support.cutting import cuts
-from support.heads import LIMIT, read, read_pieces
+from support.request_heads import LIMIT, read, read_pieces
 from support.requests import request
 
 REFUSED: list[tuple[int, bytes]] = [

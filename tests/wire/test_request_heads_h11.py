@@ -6,10 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamserver.wire.heads import RequestHead, read_request_head
+from streamserver.wire.request_heads import RequestHead, read_request_head
 from support.cutting import cuts
-from support.h11_heads import ask_h11, compare, liberty, without_empty_lines
-from support.heads import EMPTY_LINE, LIMIT, A, read, read_pieces
+from support.h11_request_heads import ask_h11, compare, liberty, without_empty_lines
+from support.request_heads import EMPTY_LINE, LIMIT, A, read, read_pieces
 from support.requests import request
 
 LIBERTIES: list[tuple[str, bytes]] = [

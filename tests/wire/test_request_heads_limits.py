@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import pytest
 
-from streamserver.wire.heads import RequestHead, read_request_head
 from streamserver.wire.problem import HTTPError
-from support.heads import LIMIT, A, read
+from streamserver.wire.request_heads import RequestHead, read_request_head
+from support.request_heads import LIMIT, A, read
 from support.requests import request
 
 

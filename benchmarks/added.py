@@ -1,0 +1,69 @@
+"""The cells of the relays' tables: what each adds to asking the upstream directly, and its cost.
+
+Both are told against nginx as well. A ratio is taken within each round, like every ratio here.
+"""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import TypeVar
+
+from benchmarks.peer import Contender, Peer
+from benchmarks.peers import DIRECT, NGINX_RELAY
+from benchmarks.report import Row
+from benchmarks.turns import percentile, ratio
+
+Block = TypeVar("Block")
+Samples = Sequence[float]
+
+
+def group(blocks: Mapping[Contender, Block], loop: str) -> dict[Peer, Block]:
+    """Return what was measured of the relays in the group of one loop."""
+    return {
+        contender.peer: block
+        for contender, block in blocks.items()
+        if not contender.peer.has_a_choice_of_loops() or contender.loop == loop
+    }
+
+
+def added_cells(samples: Mapping[Peer, Sequence[Samples]]) -> dict[Peer, Row]:
+    """Return `median`, and with no relay's median of the same round taken off: `added...`.
+
+    The samples of a peer are those of each round. The quickest is first. Without those of no
+    relay there is nothing to take off, and there are no cells.
+    """
+    if (direct := samples.get(DIRECT)) is None:
+        return {}
+    added = {peer: _less(rounds, direct) for peer, rounds in samples.items()}
+    medians = {peer: list(map(statistics.median, rounds)) for peer, rounds in added.items()}
+    nothing: Row = {"added": None, "added_p99": None, "added_to_nginx": None}
+    cells: dict[Peer, Row] = {}
+    for peer in sorted(samples, key=lambda peer: percentile(chain(*samples[peer]), 50)):
+        cells[peer] = {"median": percentile(chain(*samples[peer]), 50), **nothing}
+        if peer is not DIRECT:
+            cells[peer] |= {
+                "added": percentile(chain(*added[peer]), 50),
+                "added_p99": percentile(chain(*added[peer]), 99),
+                "added_to_nginx": ratio(medians[peer], medians.get(NGINX_RELAY)),
+            }
+    return cells
+
+
+def cost_cells(key: str, costs: Mapping[Peer, Sequence[float]]) -> dict[Peer, Row]:
+    """Return the median of the rounds as `key`, and its ratio to nginx; the least is first.
+
+    What ran no process cost nothing that could be told.
+    """
+    medians = {peer: statistics.median(rounds) for peer, rounds in costs.items()}
+    nginx = costs.get(NGINX_RELAY)
+    return {
+        peer: {key: medians[peer] or None, f"{key}_to_nginx": ratio(costs[peer], nginx) or None}
+        for peer in sorted(medians, key=lambda peer: medians[peer])
+    }
+
+
+def _less(rounds: Sequence[Samples], direct: Sequence[Samples]) -> list[list[float]]:
+    return [
+        [sample - statistics.median(base) for sample in samples]
+        for samples, base in zip(rounds, direct, strict=True)
+    ]

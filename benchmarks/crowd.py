@@ -1,0 +1,52 @@
+"""A crowd: many streams open at once, and what comes out of all of them in a while.
+
+One thread that sleeps in epoll and reads into one buffer. It counts chunks by a byte that is in
+each of them once and in no head and no framing, so a relay may gather chunks as it likes.
+"""
+
+import select
+import socket
+from contextlib import ExitStack
+from time import perf_counter
+from typing import Self
+
+from benchmarks.client import Connection, WrongAnswer
+from benchmarks.servers.upstream import MARK
+
+RECEIVE_BUFFER = 64 * 1024
+"""Bytes of each stream that wait in the kernel for the client."""
+
+
+class Crowd:
+    """Endless streams, all requested on entering the `with` block, and closed at its end."""
+
+    def __init__(self, port: int, path: bytes, size: int) -> None:
+        self._port, self._path, self._size = port, path, size
+        self._sockets: dict[int, socket.socket] = {}
+        self._buffer = bytearray(256 * 1024)
+        self._closing = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._poll = self._closing.enter_context(select.epoll())
+        for serial in range(self._size):
+            connection = self._closing.enter_context(Connection(self._port, self._path))
+            connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            connection.send(serial)
+            self._poll.register(connection.socket, select.EPOLLIN)
+            self._sockets[connection.socket.fileno()] = connection.socket
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closing.close()
+
+    def count(self, seconds: float) -> tuple[int, float]:
+        """Read for about `seconds`; return how many chunks came, and in how many seconds."""
+        total = 0
+        started = now = perf_counter()
+        while (left := started + seconds - now) > 0:
+            for descriptor, _ in self._poll.poll(left):
+                if not (size := self._sockets[descriptor].recv_into(self._buffer)):
+                    raise WrongAnswer(f"closed an endless stream, after {total} chunks of all")
+                total += self._buffer.count(MARK, 0, size)
+            now = perf_counter()
+        return total, now - started

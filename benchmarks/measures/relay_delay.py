@@ -1,0 +1,60 @@
+"""What a relay adds to each chunk of one open stream, a chunk every 10 ms.
+
+The upstream writes into each chunk when it sent it, by the clock that the client reads as soon as
+`recv` has returned. What is added is this delay less the median of those without a relay in the
+same round.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from benchmarks import client, machine
+from benchmarks.added import added_cells, group
+from benchmarks.peer import Contender, Peer
+from benchmarks.plan import Plan
+from benchmarks.process import Server
+from benchmarks.relaying import relaying
+from benchmarks.report import Column, Result, Row
+from benchmarks.turns import in_turns
+
+COLUMNS = (
+    Column("server", "relay"),
+    Column("loop", "loop"),
+    Column("median", "delay µs"),
+    Column("added", "added µs"),
+    Column("added_p99", "added p99 µs"),
+    Column("added_to_nginx", "x nginx", 2),
+)
+DROPPED = 5
+"""Chunks at the beginning of a stream that are not counted."""
+
+Delays = Sequence[float]
+
+
+def measure(plan: Plan) -> Iterator[Result]:
+    """Yield a table for each loop."""
+    chunks = 15 if plan.quick else 60
+    with relaying(plan) as (lineup, _):
+        blocks = in_turns(lineup, plan.relay_rounds, partial(_block, chunks=chunks))
+    for loop in plan.loops:
+        yield Result(
+            f"relay_delay/{loop}",
+            f"Relays, one open stream, a chunk every 10 ms, {loop}",
+            COLUMNS,
+            _rows(group(blocks, loop), loop),
+            lineup.absent,
+        )
+
+
+def _block(_turn: Contender, server: Server, chunks: int) -> Delays:
+    core = machine.cores().client
+    with client.Connection(server.port, b"/stamped") as connection, machine.pinned(core):
+        delays = connection.delays(DROPPED + chunks)
+    return [delay / 1000 for delay in delays[DROPPED:]]
+
+
+def _rows(blocks: Mapping[Peer, Sequence[Delays]], loop: str) -> list[Row]:
+    return [
+        {"server": peer.name, "loop": peer.runs_on(loop), **added}
+        for peer, added in added_cells(blocks).items()
+    ]

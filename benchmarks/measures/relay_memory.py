@@ -1,0 +1,55 @@
+"""Resident memory of a relayed stream whose upstream has sent one event and is silent.
+
+One relay at a time, a fresh process each: the memory after all streams are open, less that before,
+by their number. So it is that of both sides, of the client's connection and of the upstream's.
+What one stream before has warmed up is not counted, nor are the kernel's buffers.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+
+from benchmarks import client, machine
+from benchmarks.added import cost_cells, group
+from benchmarks.measures.memory import SPARE, kib_per_stream
+from benchmarks.peer import Contender, Peer
+from benchmarks.plan import Plan
+from benchmarks.relaying import upstream_for_relays
+from benchmarks.report import Column, Result, Row
+from benchmarks.turns import in_turns, together
+
+COLUMNS = (
+    Column("server", "relay"),
+    Column("loop", "loop"),
+    Column("kib", "KiB/stream", 1),
+    Column("kib_to_nginx", "x nginx", 2),
+)
+STREAMS = 1_000
+
+
+def measure(plan: Plan) -> Iterator[Result]:
+    """Yield a table for each loop."""
+    streams = 200 if plan.quick else STREAMS
+    streams = min(streams, (machine.allow_descriptors(2 * streams + SPARE) - SPARE) // 2)
+    found: dict[Contender, list[float]] = {}
+    absent: dict[str, str] = {}
+    with upstream_for_relays() as upstream:
+        for contender in plan.relays_of(upstream.port):
+            with together([contender], client.prove) as lineup:
+                block = partial(kib_per_stream, streams=streams, path=b"/idle")
+                found |= in_turns(lineup, 1, block)
+            absent |= lineup.absent
+    for loop in plan.loops:
+        yield Result(
+            f"relay_memory/{loop}",
+            f"Relays, resident memory of an idle stream at {streams:,}, {loop}",
+            COLUMNS,
+            _rows(group(found, loop), loop),
+            absent,
+        )
+
+
+def _rows(found: Mapping[Peer, Sequence[float]], loop: str) -> list[Row]:
+    return [
+        {"server": peer.name, "loop": peer.runs_on(loop), **cells}
+        for peer, cells in cost_cells("kib", found).items()
+    ]

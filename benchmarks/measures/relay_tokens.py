@@ -1,0 +1,82 @@
+"""Tokens per second through a relay on one core: 100 streams, as fast as they can go.
+
+A token is an event of 58 bytes, a chunk of its own. 
+"""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from benchmarks import machine
+from benchmarks.added import cost_cells, group
+from benchmarks.crowd import Crowd
+from benchmarks.peer import Contender, Peer
+from benchmarks.plan import Plan
+from benchmarks.process import Server
+from benchmarks.relaying import await_silence, relaying
+from benchmarks.report import Column, Result, Row
+from benchmarks.servers.upstream import CROWD
+from benchmarks.turns import in_turns
+
+COLUMNS = (
+    Column("server", "relay"),
+    Column("loop", "loop"),
+    Column("rate", "tokens/s"),
+    Column("rate_to_nginx", "x nginx", 2),
+    Column("busy", "core busy %"),
+    Column("cpu", "CPU ns/token"),
+    Column("cpu_to_nginx", "x nginx", 2),
+)
+SETTLE = 0.2
+"""Seconds that all streams are open before their tokens are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one relay did in one round."""
+
+    rate: float
+    busy: float
+    cpu: float
+
+
+def measure(plan: Plan) -> Iterator[Result]:
+    """Yield a table for each loop."""
+    with relaying(plan) as (lineup, upstream):
+        block = partial(_block, upstream=upstream, seconds=0.2 if plan.quick else 0.4)
+        blocks = in_turns(lineup, plan.relay_rounds, block)
+    for loop in plan.loops:
+        yield Result(
+            f"relay_tokens/{loop}",
+            f"Relays, {CROWD} streams at full speed, {loop}",
+            COLUMNS,
+            _rows(group(blocks, loop), loop),
+            lineup.absent,
+        )
+
+
+def _block(_turn: Contender, server: Server, upstream: int, seconds: float) -> Block:
+    with machine.pinned(machine.cores().client):
+        with Crowd(server.port, b"/tokens", CROWD) as crowd:
+            crowd.count(SETTLE)
+            cpu = server.cpu_ns()
+            tokens, elapsed = crowd.count(seconds)
+            cpu = server.cpu_ns() - cpu
+        await_silence(upstream)
+    return Block(tokens / elapsed, cpu / 1e7 / elapsed, cpu / tokens)
+
+
+def _rows(blocks: Mapping[Peer, Sequence[Block]], loop: str) -> list[Row]:
+    cost = cost_cells("cpu", {peer: [b.cpu for b in own] for peer, own in blocks.items()})
+    rate = cost_cells("rate", {peer: [b.rate for b in own] for peer, own in blocks.items()})
+    return [
+        {
+            "server": peer.name,
+            "loop": peer.runs_on(loop),
+            **rate[peer],
+            "busy": statistics.median(block.busy for block in blocks[peer]),
+            **cells,
+        }
+        for peer, cells in cost.items()
+    ]

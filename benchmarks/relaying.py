@@ -1,0 +1,85 @@
+"""Relays in front of one upstream for all, and the same upstream asked directly beside them.
+
+Asking directly is one more contender: it takes its turns with the relays, and what a relay adds is
+told against it within each round. It runs no process of its own.
+
+A relay has a core to itself. The upstream has a third one; where there are only two, it shares the
+client's, for which all is measured with the upstream asleep or, in `/tokens`, its work made small.
+"""
+
+import http.client
+import statistics
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from benchmarks import client, machine
+from benchmarks.client import HOST, PATIENCE, WrongAnswer
+from benchmarks.peer import Contender
+from benchmarks.peers import DIRECT, UPSTREAM
+from benchmarks.plan import Plan
+from benchmarks.process import Server, running
+from benchmarks.servers.upstream import STAMPED_PERIOD
+from benchmarks.turns import Lineup, together
+
+PROOFS = 10
+"""Requests and chunks that a relay is looked at before it is timed."""
+
+
+@contextmanager
+def upstream_for_relays() -> Iterator[Server]:
+    """Keep the upstream running for the length of the block."""
+    contender = Contender(UPSTREAM, "asyncio", "upstream")
+    with running(contender, client.prove, core=machine.cores().upstream) as server:
+        yield server
+
+
+@contextmanager
+def relaying(plan: Plan) -> Iterator[tuple[Lineup, int]]:
+    """Keep the upstream and all relays running for the block; yield them and the upstream's port.
+
+    Relays on all loops take turns together: those with a loop of their own run once.
+    """
+    with upstream_for_relays() as upstream:
+        contenders = plan.relays_of(upstream.port)
+        with together(contenders, partial(prove, upstream=upstream.port)) as lineup:
+            lineup.servers[Contender(DIRECT, "", "")] = Server(upstream.port, [])
+            yield lineup, upstream.port
+
+
+def prove(port: int, upstream: int) -> None:
+    """Check that a relay changes no byte, holds none back, keeps connections and ends streams."""
+    accepted, _ = tally(upstream)
+    for _ in range(PROOFS):
+        client.prove(port)
+    # The upstream may have been told to close one of them, and the tally's own are two.
+    if (opened := tally(upstream)[0] - accepted) > 4:
+        raise WrongAnswer(f"{opened} connections to the upstream for {PROOFS} requests in a row")
+    with client.Connection(port, b"/stamped") as connection:
+        # On a busy machine one stream may be late; what is buffered is late every time.
+        late = min(statistics.median(connection.delays(PROOFS)) for _ in range(3)) / 1e9
+    if late > STAMPED_PERIOD:
+        raise WrongAnswer(f"chunks are held back for {late:.3f} s, past the next one")
+    with client.Connection(port, b"/events") as connection:
+        connection.send(0)
+        connection.socket.recv(1)
+    await_silence(upstream)
+
+
+def tally(upstream: int) -> tuple[int, int]:
+    """Ask the upstream how many connections it has accepted and how many streams are open."""
+    connection = http.client.HTTPConnection(HOST, upstream, timeout=PATIENCE)
+    connection.request("GET", "/tally?n=0")
+    accepted, streams = map(int, connection.getresponse().read().split())
+    connection.close()
+    return accepted, streams
+
+
+def await_silence(upstream: int) -> None:
+    """Wait until no stream is open, so that those of one turn do not run into the next."""
+    deadline = time.monotonic() + PATIENCE
+    while (streams := tally(upstream)[1]) > 0:
+        if time.monotonic() > deadline:
+            raise WrongAnswer(f"the client has gone, but {streams} streams of the upstream go on")
+        time.sleep(0.01)

@@ -1,0 +1,140 @@
+"""The upstream of every relay: a raw asyncio protocol, at the floor like `floor`.
+
+It takes whatever it reads for one request and looks at nothing but the path, so that no relay is
+kept waiting for it. One process serves all works, since the same relays are measured at each:
+
+- `/stream`: ten chunks, one each millisecond. So a relay meets each alone: from an upstream that
+  never waits, a slow relay would read several at once, and seem cheap.
+- `/stamped?n=COUNT`: a chunk every 10 ms, which says when it was sent (`time.monotonic_ns`).
+- `/events?n=SERIAL`: 20 chunks a second without end. A hundred streams with serials in a row are
+  evenly spread over time: each due time is a point on one grid, whenever the stream began.
+- `/tokens`: chunks without end, as fast as they are taken.
+- `/idle`: one chunk, then silence.
+- `/tally`: how many connections were accepted so far, and how many streams are under way.
+
+Due times are absolute, so that they do not drift. The next chunk is arranged for before this one
+is written: whoever it wakes finds the upstream asleep sooner.
+"""
+
+import asyncio
+import itertools
+import socket
+import time
+from collections.abc import Iterator
+from typing import ClassVar, cast
+
+from benchmarks.servers import loops
+from benchmarks.servers.floor import FRAMED, HEAD, TEN
+from benchmarks.servers.work import CHUNK, asked
+
+STREAM_PERIOD, STAMPED_PERIOD, EVENT_PERIOD = 0.001, 0.010, 0.050
+"""Seconds between the chunks of a stream."""
+
+CROWD = 100
+"""Streams that share the grid of `/events` evenly."""
+
+MARK = b"~"
+"""What stands once in each chunk of an endless stream, and in no head and no framing."""
+
+MARKED = FRAMED.replace(b"0", MARK, 1)
+BATCH = MARKED * 200
+SEND_BUFFER = 64 * 1024
+"""Bytes that the kernel takes of each of `/tokens`: with megabytes, no turn would be long enough
+to reach a steady state, nor to end before a slow relay has read all that was sent."""
+
+TALLY = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}"
+
+
+class Upstream(asyncio.Protocol):
+    """One connection, with one stream at a time."""
+
+    accepted: ClassVar[int] = 0
+    streaming: ClassVar[set["Upstream"]] = set()
+
+    def __init__(self) -> None:
+        self._timer: asyncio.Handle | None = None
+        self._paused = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        Upstream.accepted += 1
+        self._transport = cast(asyncio.Transport, transport)
+        self._loop = asyncio.get_running_loop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end()
+
+    def data_received(self, data: bytes) -> None:
+        path, _, query = data.split(b" ", 2)[1].decode().partition("?")
+        if path == "/tally":
+            self._tell()
+            return
+        self._end()
+        self.streaming.add(self)
+        now = self._loop.time()
+        match path:
+            case "/stream":
+                self._pace(iter(TEN), now, STREAM_PERIOD)
+            case "/stamped":
+                self._pace(_stamped(asked(query)), now, STAMPED_PERIOD)
+            case "/events":
+                phase = asked(query) % CROWD / CROWD * EVENT_PERIOD
+                first = now // EVENT_PERIOD * EVENT_PERIOD + phase
+                self._pace(_endless(), first, EVENT_PERIOD)
+            case "/tokens":
+                self._transport.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER
+                )
+                self._transport.write(HEAD)
+                self._pour()
+            case "/idle":
+                self._transport.write(TEN[0])
+
+    def _tell(self) -> None:
+        text = f"{Upstream.accepted} {len(self.streaming)}"
+        self._transport.write(TALLY.format(len(text), text).encode())
+
+    def _pace(self, parts: Iterator[bytes], due: float, period: float) -> None:
+        if (part := next(parts, None)) is None:
+            self._end()
+            return
+        due += period
+        self._timer = self._loop.call_at(due, self._pace, parts, due, period)
+        self._transport.write(part)
+
+    def _pour(self) -> None:
+        """Write some chunks, then let the loop turn, so that all streams get their share."""
+        if not self._paused and not self._transport.is_closing():
+            self._transport.write(BATCH)
+            self._loop.call_soon(self._pour)
+
+    def _end(self) -> None:
+        self.streaming.discard(self)
+        if self._timer:
+            self._timer.cancel()
+
+    def pause_writing(self) -> None:
+        self._paused = True
+
+    def resume_writing(self) -> None:
+        self._paused = False
+        self._pour()
+
+
+def _stamped(count: int) -> Iterator[bytes]:
+    yield HEAD
+    width = len(CHUNK) - len(b"data: \n\n")
+    for _ in range(count):
+        yield b"%x\r\ndata: %0*d\n\n\r\n" % (len(CHUNK), width, time.monotonic_ns())
+    yield TEN[-1]
+
+
+def _endless() -> Iterator[bytes]:
+    return itertools.chain([HEAD + MARKED], itertools.repeat(MARKED))
+
+
+async def start(port: int) -> asyncio.Server:
+    return await asyncio.get_running_loop().create_server(Upstream, "127.0.0.1", port)
+
+
+if __name__ == "__main__":
+    loops.run(start)

@@ -1,0 +1,85 @@
+"""What every command that serves can be told of the engine, and the settings it comes to.
+
+Whoever knows one command so knows the most of the other; what only one has, or has with
+another default, stands with that command.
+"""
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from streamserver.cli import logs
+from streamserver.cli.loops import NAMES
+from streamserver.cli.options import Option, Table, duration, parse
+from streamserver.cli.values import one_of, switch, text, whole
+from streamserver.observe.accesslog import FORMATS
+from streamserver.server.settings import Settings
+
+DEFAULTS = Settings()
+MOST_BYTES = 2**50
+
+
+def max_connections(auto: str) -> Option:
+    """How many clients a process has at once; `auto` says how many that are by default."""
+    return Option(
+        "max-connections",
+        DEFAULTS.max_connections,
+        whole(1, 10**9, auto=0),
+        "N",
+        f"open connections of a process; auto: {auto}",
+        shown="auto",
+    )
+
+
+def _deadline(key: str, help: str, *, zero: bool = False) -> Option:
+    return duration(key.replace("_", "-"), getattr(DEFAULTS, key), help, zero=zero)
+
+
+_LISTEN = (
+    Option("host", "127.0.0.1", text, "HOST", "a name or an address; :: is every address"),
+    Option("port", 8000, whole(0, 65535), "PORT", "0 picks a free one"),
+    Option("uds", None, text, "PATH", "a unix socket, instead of host and port", ""),
+    Option("tls-cert", None, text, "FILE", "speak TLS, with this PEM certificate chain", ""),
+    Option("tls-key", None, text, "FILE", "the key of the certificate, without a passphrase", ""),
+)
+_PROCESSES = (
+    Option("workers", 1, whole(1, 1024), "N", "processes that share the address"),
+    Option("loop", "auto", one_of(*NAMES), "NAME", "asyncio, uvloop, or auto: the best there is"),
+)
+_LOGS = (
+    Option("access-log", True, switch, "", "a line per exchange on standard output", "on"),
+    Option("log-format", "text", one_of(*FORMATS), "FORMAT", "text or json"),
+    Option("log-level", "info", one_of(*logs.LEVELS), "LEVEL", ", ".join(logs.LEVELS)),
+)
+_DEADLINES = (
+    _deadline("head_timeout", "from the first byte of a request to the end of its head"),
+    _deadline("body_timeout", "between two pieces of a request body"),
+    _deadline("write_timeout", "for a client that takes nothing of what is there for it"),
+    _deadline("keep_alive", "for an idle connection"),
+    _deadline("heartbeat", "of silence before an event stream sends a comment; 0: off", zero=True),
+    _deadline("max_stream", "for a whole response; 0: off", zero=True),
+    _deadline("grace", "for streams to end, from the first signal on", zero=True),
+)
+ENGINE: Table = {
+    "where to listen": _LISTEN,
+    "processes": _PROCESSES,
+    "logs": _LOGS,
+    "deadlines": _DEADLINES,
+}
+
+
+def read(
+    parser: ArgumentParser, table: Table, argv: Sequence[str], environment: Mapping[str, str]
+) -> Namespace:
+    """The values of a table that holds ENGINE, as `parse` has them, if they go together."""
+    options = parse(parser, table, argv, environment)
+    if (options.tls_cert is None) != (options.tls_key is None):
+        parser.error("--tls-cert and --tls-key go together")
+    return options
+
+
+def settings(options: Namespace) -> Settings:
+    """The engine's settings: its defaults, but for what the options say."""
+    given = vars(options)
+    named = [field.name for field in fields(Settings)]
+    return Settings(**{name: given[name] for name in named if given.get(name) is not None})

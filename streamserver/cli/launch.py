@@ -1,0 +1,67 @@
+"""From options to a server that runs until a signal comes, whichever command it is for."""
+
+import asyncio
+import os
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AbstractContextManager
+from socket import socket
+
+from streamserver.cli import logs
+from streamserver.cli.loops import loop_factory
+from streamserver.cli.running import Site, alone, announce, as_worker, supervise
+from streamserver.cli.tls import server_context
+from streamserver.kit.service import Handler, service
+from streamserver.observe.accesslog import AccessLog
+from streamserver.server.settings import Settings
+from streamserver.server.sockets import listen_tcp, listen_unix
+from streamserver.server.workers import VARIABLE, Supervisor, inherit
+
+
+def launch(options: Namespace, settings: Settings, make_handler: Callable[[], Handler]) -> int:
+    """Serve what `make_handler` makes, until a signal comes; the exit status.
+
+    Raises CannotServe or CannotListen.
+    """
+    # Taken out, or a program of the app's that serves too would take itself for a worker.
+    inherited = os.environ.pop(VARIABLE, None)
+    logs.configure(options.log_format, options.log_level)
+    site = _site(options, settings, make_handler())
+    make_loop = loop_factory(options.loop)
+    if inherited:
+        _run(make_loop, as_worker(site, *inherit(inherited)))
+        return 0
+    with _listen(options) as sockets:
+        if options.workers == 1:
+            _run(make_loop, alone(site, sockets[0]))
+        else:
+            _run(asyncio.new_event_loop, supervise(_supervisor(options, sockets)))
+    return 0
+
+
+def _site(options: Namespace, settings: Settings, handler: Handler) -> Site:
+    tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
+    # Python has no stdout where the descriptor is closed: its number may be a client's by then.
+    logged = options.access_log and sys.stdout is not None
+    observer = AccessLog(sys.stdout.fileno(), options.log_format) if logged else None
+    return Site(service(handler), settings, observer, tls)
+
+
+def _listen(options: Namespace) -> AbstractContextManager[list[socket]]:
+    if options.uds:
+        return listen_unix(options.uds, options.workers)
+    return listen_tcp(options.host, options.port, options.workers)
+
+
+def _supervisor(options: Namespace, sockets: Sequence[socket]) -> Supervisor:
+    # The same command line, with the interpreter's own options.
+    command = [sys.executable, *sys.orig_argv[1:]]
+    return Supervisor(command, os.environ, sockets, grace=options.grace, announce=announce)
+
+
+def _run(
+    make_loop: Callable[[], asyncio.AbstractEventLoop], life: Coroutine[None, None, None]
+) -> None:
+    with asyncio.Runner(loop_factory=make_loop) as runner:
+        runner.run(life)

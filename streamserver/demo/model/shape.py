@@ -1,0 +1,113 @@
+"""What an answer looks like on the wire, whole or in the events of a stream.
+
+Members and their order are those of OpenAI's service: what a client or a relay does with
+these bytes, it would do with the real ones. Nothing here knows of time.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from streamserver.demo.model.answers import FINGERPRINT
+from streamserver.wire.problem import HTTPError
+
+Json: TypeAlias = dict[str, Any]
+FinishReason: TypeAlias = Literal["stop", "length"]
+
+DONE = "[DONE]"
+"""The data of the last event, and no JSON: whoever has not seen it was cut off."""
+
+MODELS_CREATED = 1735689600  # 2025-01-01: clients expect a date, and nothing depends on it
+
+
+def _new_id() -> str:
+    return f"chatcmpl-{uuid.uuid4().hex}"
+
+
+def _now() -> int:
+    return int(time.time())
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """One answer: its tokens, why they end, and what each of its objects repeats."""
+
+    model: str
+    tokens: Sequence[str]
+    finish_reason: FinishReason
+    """"stop": the model had no more to say; "length": it was allowed no more."""
+    prompt_tokens: int
+    id: str = field(default_factory=_new_id)
+    created: int = field(default_factory=_now)
+    """Seconds since 1970."""
+
+    def whole(self) -> Json:
+        """The answer as one object, a ``chat.completion``."""
+        message = {"role": "assistant", "content": "".join(self.tokens), "refusal": None}
+        choice = {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": self.finish_reason,
+        }
+        return self._object("chat.completion", [choice]) | {"usage": self._usage()}
+
+    def events(self, include_usage: bool = False) -> Iterator[Json | str]:
+        """The data of each event of a stream: the role, the tokens one by one, the end.
+
+        With ``include_usage`` one more chunk counts the tokens, and all others say that they
+        do not (``stream_options`` of the interface).
+        """
+        no_usage: Json = {"usage": None} if include_usage else {}
+        yield self._chunk({"role": "assistant", "content": ""}) | no_usage
+        for token in self.tokens:
+            yield self._chunk({"content": token}) | no_usage
+        yield self._chunk({}, self.finish_reason) | no_usage
+        if include_usage:
+            yield self._object("chat.completion.chunk", []) | {"usage": self._usage()}
+        yield DONE
+
+    def _chunk(self, delta: Json, finish_reason: FinishReason | None = None) -> Json:
+        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        return self._object("chat.completion.chunk", [choice])
+
+    def _object(self, kind: str, choices: list[Json]) -> Json:
+        return {
+            "id": self.id,
+            "object": kind,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": FINGERPRINT,
+            "choices": choices,
+        }
+
+    def _usage(self) -> Json:
+        count = len(self.tokens)
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": count,
+            "total_tokens": self.prompt_tokens + count,
+        }
+
+
+def model(name: str) -> Json:
+    """A model that there is."""
+    return {"id": name, "object": "model", "created": MODELS_CREATED, "owned_by": "streamserver"}
+
+
+def model_list(names: Sequence[str]) -> Json:
+    """All of them."""
+    return {"object": "list", "data": [model(name) for name in names]}
+
+
+def refusal(error: HTTPError) -> Json:
+    """A refused request; ``param`` names the member that was wrong, if it was one."""
+    told = {
+        "message": error.detail,
+        "type": "invalid_request_error",
+        "param": error.members.get("parameter"),
+        "code": error.members.get("code"),
+    }
+    return {"error": told}

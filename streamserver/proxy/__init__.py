@@ -1,0 +1,1 @@
+"""The relay: an upstream's answer, passed on as it arrives."""

@@ -1,0 +1,86 @@
+"""Where an upstream is: a URL, and the way to a connection."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+FORMS = "http://HOST[:PORT][/BASE], https://HOST[:PORT][/BASE] or unix:/PATH[:/BASE]"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """An upstream's address, and what lies below ``base`` there."""
+
+    authority: str
+    """What the Host field says (RFC 9110, section 7.2)."""
+    base: str
+    """A path that every target is put behind, without a slash at its end."""
+    host: str = ""
+    port: int = 0
+    socket_path: str = ""
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+
+    async def connect(self, make_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
+        """Open a connection, TLS included. OSError, of which SSLError is one, if there is none."""
+        loop: Any = asyncio.get_running_loop()
+        if self.socket_path:
+            await loop.create_unix_connection(make_protocol, self.socket_path)
+        else:
+            # The name is also what the certificate must be for, and what SNI says.
+            await loop.create_connection(make_protocol, self.host, self.port, ssl=self.tls)
+
+
+def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:
+    """Read an upstream's URL; ValueError that says which forms there are.
+
+    ``tls`` is for an https URL: by default certificates are verified against the system's
+    authorities.
+    """
+    if url.startswith("unix:"):
+        path, _, base = url.removeprefix("unix:").partition(":")
+        if not path.startswith("/"):
+            raise _refusal(url, "a unix socket has an absolute path")
+        return Origin("localhost", _base(url, base), socket_path=path)
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise _refusal(url, str(error)) from error
+    if parts.scheme not in ("http", "https") or not host:
+        raise _refusal(url, "it names no scheme or no host")
+    _refuse_extras(url, parts)
+    authority = parts.netloc
+    secure = parts.scheme == "https"
+    context = (tls or client_context()) if secure else None
+    base = _base(url, parts.path)
+    return Origin(authority, base, host, port or (443 if secure else 80), tls=context)
+
+
+def client_context(authorities: str | None = None) -> ssl.SSLContext:
+    """TLS that verifies, against a PEM file of authorities or the system's; OSError without it."""
+    context = ssl.create_default_context(cafile=authorities)
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _refuse_extras(url: str, parts: SplitResult) -> None:
+    if "@" in parts.netloc:
+        # Not repeated: it may be a password.
+        raise ValueError(f"an upstream's URL has no user name; it is {FORMS}")
+    if parts.query or parts.fragment:
+        raise _refusal(url, "it has a query or a fragment")
+
+
+def _base(url: str, path: str) -> str:
+    if not path.isascii() or not path.isprintable() or " " in path:
+        raise _refusal(url, "its path is not percent-encoded")
+    if path and not path.startswith("/"):
+        raise _refusal(url, "its path does not begin with a slash")
+    return path.rstrip("/")
+
+
+def _refusal(url: str, why: str) -> ValueError:
+    return ValueError(f"{url!r} is no upstream: {why}; it is {FORMS}")

@@ -1,0 +1,199 @@
+"""The connections to one origin.
+
+The newest idle one is taken first: it is the likeliest to be alive, and those at the other
+end grow old and leave. While all that may be open are in use, requests queue for the next
+one that is let go, or for the place of the next that closes: in order, and not for ever.
+"""
+
+import asyncio
+import errno
+import resource
+import select
+import ssl
+from collections import deque
+
+from streamserver.proxy.origin import Origin
+from streamserver.proxy.settings import PoolLimits
+from streamserver.proxy.upstream import Upstream
+from streamserver.server.deadlines import Deadlines
+from streamserver.wire.problem import HTTPError
+
+READ_SIZE = 64 * 1024
+"""Bytes taken from an upstream at once, and so the longest piece that goes to a client."""
+
+
+class Pool:
+    """Connections to ``origin``: opened, taken, given back, and forgotten when they close.
+
+    ``connect_timeout`` is in seconds; 0 is none.
+    """
+
+    __slots__ = (
+        "_connect_timeout",
+        "_idle",
+        "_idle_deadlines",
+        "_limits",
+        "_loop",
+        "_origin",
+        "_room",
+        "_waiters",
+        "open",
+        "read_buffer",
+    )
+
+    def __init__(self, origin: Origin, limits: PoolLimits, connect_timeout: float) -> None:
+        self._origin = origin
+        self._limits = limits
+        self._connect_timeout = connect_timeout
+        self._loop = asyncio.get_running_loop()
+        self._room = limits.open or _room_by_descriptors()
+        self._idle: dict[Upstream, None] = {}  # the newest is last
+        self._idle_deadlines: Deadlines[Upstream] = Deadlines(
+            self._loop, limits.idle_timeout, Upstream.cut
+        )
+        self._waiters: deque[asyncio.Future[Upstream | None]] = deque()
+        self.open = 0  # connections, and places kept for those that are being opened
+        # One for all, since what is read is taken out before anything else is read.
+        self.read_buffer = memoryview(bytearray(READ_SIZE))
+
+    @property
+    def idle(self) -> int:
+        """How many connections lie idle."""
+        return len(self._idle)
+
+    def take(self, *, certain: bool) -> Upstream | None:
+        """The newest idle connection, if there is one.
+
+        Where ``certain``, for a request that may not be sent twice, the kernel is asked first
+        whether it has a farewell that the loop has not got round to.
+        """
+        while self._idle:
+            upstream, _ = self._idle.popitem()
+            self._idle_deadlines.stop(upstream)
+            if not upstream.transport.is_closing() and not (certain and _has_spoken(upstream)):
+                return upstream
+            upstream.cut()
+        return None
+
+    async def connect(self) -> Upstream:
+        """A new connection; when no more may be open, the next that is let go.
+
+        HTTPError: 502 if there is no connection to be had, 503 when all stay in use, 504 when
+        the upstream does not answer in time.
+        """
+        if self.open >= self._room and self._idle:
+            next(iter(self._idle)).cut()  # the oldest makes place
+        elif self.open >= self._room:
+            given = await self._turn()
+            if given is not None:
+                return given
+            self.open -= 1  # the place was kept for us
+        self.open += 1
+        return await self._connect()
+
+    def release(self, upstream: Upstream) -> None:
+        """Take back a connection whose response has ended properly."""
+        upstream.let_go()
+        if upstream.transport.is_closing():
+            return
+        if waiter := self._next_waiter():
+            waiter.set_result(upstream)
+        elif len(self._idle) < self._limits.idle:
+            self._idle[upstream] = None
+            self._idle_deadlines.start(upstream)
+        else:
+            upstream.cut()
+
+    def forget(self, upstream: Upstream) -> None:
+        """The connection is closed."""
+        self._idle.pop(upstream, None)
+        self._idle_deadlines.stop(upstream)
+        self._free()
+
+    def close(self) -> None:
+        """Close what is idle; what is in use is closed by whoever uses it."""
+        for upstream in list(self._idle):
+            upstream.cut()
+        self._idle_deadlines.close()
+
+    def _free(self) -> None:
+        """A place is free, and goes to whoever waits longest."""
+        if waiter := self._next_waiter():
+            waiter.set_result(None)
+        else:
+            self.open -= 1
+
+    def _next_waiter(self) -> asyncio.Future[Upstream | None] | None:
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                return waiter
+        return None
+
+    async def _turn(self) -> Upstream | None:
+        """Wait for a connection, or for a place to open one."""
+        if len(self._waiters) >= self._limits.waiting:
+            raise _busy("too many requests wait for the upstream")
+        waiter: asyncio.Future[Upstream | None] = self._loop.create_future()
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(self._limits.wait):
+                return await waiter
+        except BaseException as error:
+            if waiter.done() and not waiter.cancelled():  # given in the moment of leaving
+                self._pass_on(waiter.result())
+            if isinstance(error, TimeoutError):
+                raise _busy("all connections to the upstream are in use") from None
+            raise
+
+    def _pass_on(self, given: Upstream | None) -> None:
+        if given is None:
+            self._free()
+        else:
+            self.release(given)
+
+    async def _connect(self) -> Upstream:
+        upstream = Upstream(self)
+        try:
+            async with asyncio.timeout(self._connect_timeout or None):
+                await self._origin.connect(lambda: upstream)
+        except BaseException as error:
+            if upstream.connected:
+                upstream.cut()  # which frees its place
+            else:
+                self._free()
+            if isinstance(error, TimeoutError):
+                raise HTTPError(504, "the upstream did not accept a connection in time") from error
+            if isinstance(error, OSError):
+                raise _unreachable(error) from error
+            raise
+        return upstream
+
+
+def _busy(detail: str) -> HTTPError:
+    return HTTPError(503, detail, headers={"Retry-After": "1"})
+
+
+def _unreachable(error: OSError) -> HTTPError:
+    """What the client may know: what went wrong, but not at which address."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return _busy("this server has no descriptor left for a connection to the upstream")
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return HTTPError(502, f"the upstream's certificate is not valid: {error.verify_message}")
+    if isinstance(error, ssl.SSLError):
+        return HTTPError(502, "the upstream does not speak TLS as we do")
+    if isinstance(error, ConnectionRefusedError):
+        return HTTPError(502, "the upstream refused the connection")
+    return HTTPError(502, "the upstream cannot be reached")
+
+
+def _has_spoken(upstream: Upstream) -> bool:
+    poll = select.poll()
+    poll.register(upstream.transport.get_extra_info("socket").fileno(), select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _room_by_descriptors() -> int:
+    """Half of what the process may open: the other half is for the clients."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return 500_000 if soft == resource.RLIM_INFINITY else max(16, soft // 2)

@@ -1,0 +1,157 @@
+"""What a relay changes in a head, both ways (RFC 9110, section 7.6).
+
+As little as it must: fields that speak of one connection stop here, framing is made anew, and
+the upstream is told who asked. All else passes in its order, and as it came. Nothing is
+invented: a User-Agent or an Accept-Encoding of our own would not be the client's.
+
+A client may name any field in ``Connection``, to have it removed on the way; so whatever
+matters is put in after that.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+
+from streamserver.kit.request import Request
+from streamserver.proxy.forwarded import MODES, UNTRUSTED, Mode, append, who_asked
+from streamserver.proxy.origin import Origin
+from streamserver.wire.fields import HOP_BY_HOP, is_token, split_list
+from streamserver.wire.heads import CHUNKED, Fields
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.request_heads import request_head
+
+_MADE_ANEW = frozenset(("host", "content-length", "expect"))
+_LENGTH = frozenset(("content-length",))
+_SPECIAL = frozenset(("connection", "te", "upgrade"))
+_ANNOUNCED = frozenset(("POST", "PUT", "PATCH"))
+"""Methods that say so when they have no body (RFC 9110, section 8.6)."""
+
+# All the ways in which servers spell "..", each of which some other server does not see.
+_climbs = re.compile(r"(?i)(?:[/\\]|%2f|%5c)(?:\.|%2e){2}(?:[/\\;]|%2f|%5c|%3b|\Z)").search
+_is_value = re.compile(r"[!-~](?:[\t -~]*[!-~])?").fullmatch
+
+
+class Rewriting:
+    """From the requests of clients to those for one origin."""
+
+    __slots__ = ("_authority", "_base", "_dropped", "_forwarded", "_inject", "_keep_host", "_strip")
+
+    def __init__(
+        self,
+        origin: Origin,
+        strip: str = "",
+        inject: Mapping[str, str] | None = None,
+        drop: Iterable[str] = (),
+        keep_host: bool = False,
+        forwarded: Mode = "replace",
+    ) -> None:
+        """The arguments are those of ``Proxy``; ValueError for what cannot be."""
+        if strip and (not strip.startswith("/") or strip.endswith("/")):
+            raise ValueError(f"strip begins with a slash and ends without one, not {strip!r}")
+        if forwarded not in MODES:
+            raise ValueError(f"forwarded is one of {', '.join(MODES)}, not {forwarded!r}")
+        self._base = origin.base
+        self._strip = strip
+        self._authority = origin.authority
+        self._keep_host = keep_host
+        self._forwarded = forwarded
+        self._inject = [_injected(*pair) for pair in (inject or {}).items()]
+        ours = {name for name, _ in self._inject} | {name.lower() for name in drop}
+        self._dropped = HOP_BY_HOP | _MADE_ANEW | UNTRUSTED | ours
+
+    def target(self, target: str) -> str:
+        """What the upstream is asked for; HTTPError 404 outside ``strip``, 400 above the base."""
+        if target == "*":
+            return target
+        strip = self._strip
+        if strip:
+            rest = target[len(strip) :]
+            if not target.startswith(strip) or rest[:1] not in ("", "/", "?"):
+                raise HTTPError(404, "nothing is served at this path")
+            target = rest if rest.startswith("/") else "/" + rest
+        if self._base:
+            if _climbs(target.partition("?")[0]):
+                raise HTTPError(400, 'the path may not lead upwards with ".."')
+            target = self._base + target
+        return target
+
+    def head(self, request: Request, length: int | None) -> bytes:
+        """The request's head as it goes to the upstream.
+
+        ``length`` of its body in bytes, CHUNKED, or None if there is none. HTTPError 501 for
+        an upgrade, whose answer would be no response.
+        """
+        exchange, fields = request.exchange, request.headers.items()
+        dropped, ours, host = self._dropped, [*self._inject], None
+        for name, value in fields:
+            if name == "host":
+                host = value
+            elif name in _SPECIAL:
+                if name == "connection":
+                    dropped = dropped.union(split_list(value.lower()))
+                elif name == "upgrade":
+                    _refuse_upgrade(value)
+                elif exchange.head.minor and takes_trailers(value):
+                    ours += (("te", "trailers"), ("connection", "te"))
+        passed = [field for field in fields if field[0] not in dropped]
+        if self._forwarded != "off":
+            who = who_asked(exchange, host)
+            ours += who if self._forwarded == "replace" else append(who, fields)
+        if length is not None:
+            ours.append(_framing(length))
+            if exchange.body is not None and exchange.body.expects_continue:
+                ours.append(("expect", "100-continue"))
+        elif request.method in _ANNOUNCED:
+            ours.append(_framing(0))
+        ours.append(("via", f"1.{exchange.head.minor} streamserver"))
+        named_host = host if self._keep_host and host else self._authority
+        whole = [("host", named_host), *passed, *ours]
+        return request_head(request.method, self.target(request.target), whole)
+
+    def question(self, method: str, target: str, fields: Fields, body: bytes) -> bytes:
+        """A whole request of our own, with what is injected into each."""
+        own = [("host", self._authority), *fields, *self._inject, _framing(len(body))]
+        return request_head(method, self._base + target, own) + body
+
+
+def end_to_end(fields: Fields, trailers: bool = False) -> Fields:
+    """An upstream's fields as they go to the client, those of its own connection left out.
+
+    ``trailers``: whether the client may be told of trailer fields to come.
+    """
+    dropped = HOP_BY_HOP
+    for name, value in fields:
+        if name == "connection":
+            # Not the length: it is what tells the client that it has all.
+            dropped = dropped.union(split_list(value.lower())) - _LENGTH
+    if trailers:
+        dropped = dropped - {"trailer"}
+    passed = [field for field in fields if field[0] not in dropped]
+    passed.append(("via", "1.1 streamserver"))
+    return passed
+
+
+def takes_trailers(te: str) -> bool:
+    """Whether a TE field says that trailer fields are welcome (RFC 9110, section 10.1.4)."""
+    return any(item.partition(";")[0].strip() == "trailers" for item in split_list(te.lower()))
+
+
+def _framing(length: int) -> tuple[str, str]:
+    if length == CHUNKED:
+        return ("transfer-encoding", "chunked")
+    return ("content-length", str(length))
+
+
+def _refuse_upgrade(protocols: str) -> None:
+    # Many a client offers HTTP/2 by it (curl --http2, Java's) and is content without.
+    if {name.lower() for name in split_list(protocols)} - {"h2c"}:
+        raise HTTPError(501, "no upgrade to another protocol is relayed, only HTTP/1.1")
+
+
+def _injected(name: str, value: str) -> tuple[str, str]:
+    name = name.lower()
+    if not is_token(name) or name in HOP_BY_HOP | _MADE_ANEW:
+        raise ValueError(f"{name!r} cannot be injected: it is no field name, or it is the relay's")
+    if not _is_value(value):
+        # Not repeated: it may be a key.
+        raise ValueError(f"the value injected as {name} is not one line of printable ASCII")
+    return name, value

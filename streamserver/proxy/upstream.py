@@ -1,0 +1,128 @@
+"""One connection to an upstream.
+
+It reads a response and hands each part on in the very call that brought it. Between two
+requests it lies idle in its pool, where the only thing it may say is goodbye.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from streamserver.server.writer import HIGH_WATER
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.responses import ResponseReader
+
+if TYPE_CHECKING:
+    from streamserver.proxy.pool import Pool
+    from streamserver.proxy.relay import Relay
+
+MAX_HEAD = 64 * 1024
+"""Bytes of a response head: what an upstream sets in cookies is often more than a client may."""
+
+
+class Upstream(asyncio.BufferedProtocol):
+    """A connection that answers one request at a time."""
+
+    __slots__ = (
+        "_pool",
+        "_reader",
+        "_reading_paused",
+        "_relay",
+        "connected",
+        "heard",
+        "paused",
+        "reused",
+        "transport",
+    )
+
+    transport: asyncio.Transport
+
+    def __init__(self, pool: "Pool") -> None:
+        self._pool = pool
+        self._relay: Relay | None = None
+        self._reader: ResponseReader | None = None
+        self._reading_paused = False
+        self.connected = False
+        self.heard = False  # whether anything came back for this request
+        self.paused = False  # whether the upstream takes less than we have for it
+        self.reused = False
+
+    def ask(self, relay: "Relay", method: str) -> None:
+        """From now on this connection is at work for ``relay``, which writes the request."""
+        self._relay = relay
+        self._reader = ResponseReader(method, MAX_HEAD)
+        self.heard = False
+
+    def let_go(self) -> None:
+        """The response has ended, properly: whatever comes now, nobody asked for."""
+        self._relay = self._reader = None
+        self.reused = True
+        self.resume_reading()
+
+    def cut(self) -> None:
+        """Close at once: the connection, or what it brings, is of no use any more."""
+        self._relay = self._reader = None
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        """Let TCP hold the upstream back."""
+        if not self._reading_paused and not self.transport.is_closing():
+            self._reading_paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Read again."""
+        if self._reading_paused:
+            self._reading_paused = False
+            if not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # What the transport tells
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's transports are no subclass of asyncio's, though they do the same.
+        self.transport = cast(asyncio.Transport, transport)
+        self.connected = True
+        if transport.get_extra_info("sslcontext") is not None:
+            self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._pool.read_buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        relay, reader = self._relay, self._reader
+        if relay is None or reader is None:
+            return self.cut()
+        self.heard = True
+        try:
+            parts = reader.feed(bytes(self._pool.read_buffer[:nbytes]))
+        except HTTPError as error:
+            return self._break(error)
+        if parts:
+            relay.take(parts)
+
+    def eof_received(self) -> None:
+        relay, reader = self._relay, self._reader
+        if relay is not None and reader is not None:
+            try:
+                parts = reader.eof()
+            except HTTPError as error:
+                return self._break(error)
+            relay.take(parts)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._break(HTTPError(502, "the upstream closed the connection"))
+        self._pool.forget(self)
+
+    def _break(self, error: HTTPError) -> None:
+        relay = self._relay
+        self.cut()
+        if relay is not None:
+            relay.broken(error)
+
+    def pause_writing(self) -> None:
+        self.paused = True
+
+    def resume_writing(self) -> None:
+        self.paused = False
+        if self._relay is not None:
+            self._relay.upstream_drained()

@@ -1,0 +1,89 @@
+"""What the model says: the same for the same, worth a read, and more than ASCII."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamserver.demo.model.answers import ANSWERS, ECHO, Message, answer, echo, tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "pieces"),
+    [
+        ("", []),
+        ("one two", ["one", " two"]),
+        ("To be, or: not!", ["To", " be", ",", " or", ":", " not", "!"]),
+        ("流れ, 🦦.", ["流れ", ",", " 🦦."]),
+        ("a  b\n\nc", ["a", "  ", "b", "\n\n", "c"]),
+        ("Donaudampfschifffahrt", ["Donaudampfsc", "hifffahrt"]),
+    ],
+)
+def test_tokens(text: str, pieces: list[str]) -> None:
+    assert tokens(text) == pieces
+
+
+@given(st.text())
+def test_tokens_join_to_the_text(text: str) -> None:
+    pieces = tokens(text)
+    assert "".join(pieces) == text
+    assert all(1 <= len(piece) <= 13 for piece in pieces)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "echoed"),
+    [
+        ("Why?", "Why?"),
+        ("  two\r\n\tlines ", "two lines"),
+        ("x" * ECHO, "x" * ECHO),
+        ("x" * (ECHO + 1), "x" * ECHO + "…"),
+        ("x" * (ECHO - 1) + " y" * 10_000, "x" * (ECHO - 1) + "…"),
+        ("{0}{echo}%s\\", "{0}{echo}%s\\"),
+        ("\x1b[31mred\x07\0", "[31mred"),
+        ("\N{RIGHT-TO-LEFT OVERRIDE}evil\u2028", "evil"),
+        ("half \ud83e a pair", "half a pair"),
+        ("東京 é 🦦", "東京 é 🦦"),
+        ("", "…"),
+        (" \n", "…"),
+    ],
+)
+def test_what_is_repeated_of_a_prompt(prompt: str, echoed: str) -> None:
+    assert echo(prompt) == echoed
+    assert f"“{echoed}”" in answer([Message("user", prompt)])
+
+
+def test_the_prompt_is_what_the_user_said_last() -> None:
+    conversation = [
+        Message("system", "Be brief."),
+        Message("user", "First."),
+        Message("assistant", "Yes."),
+        Message("user", "Second."),
+        Message("tool", "42"),
+    ]
+    assert "“Second.”" in answer(conversation)
+    assert "“Be brief.”" in answer(conversation[:1])
+
+
+def test_each_answer_is_given_and_always_for_the_same_conversation() -> None:
+    prompts = [f"question {n}" for n in range(100)]
+    given = [answer([Message("user", prompt)]) for prompt in prompts]
+    assert [answer([Message("user", prompt)]) for prompt in prompts] == given
+    begun = {said.partition("“")[0] + said.partition("”")[2] for said in given}
+    assert len(begun) == len(ANSWERS)
+
+
+@pytest.mark.parametrize(
+    ("conversation", "number"),
+    [
+        ([Message("user", "Hello!")], 0),
+        ([Message("system", ""), Message("user", "Hello!")], 2),
+    ],
+)
+def test_no_seed_of_this_process_is_in_it(conversation: list[Message], number: int) -> None:
+    assert answer(conversation) == ANSWERS[number].format(echo="Hello!")
+
+
+@pytest.mark.parametrize("text", ANSWERS)
+def test_an_answer_is_a_lesson_in_utf_8(text: str) -> None:
+    assert text.count("{echo}") == 1
+    assert max(len(character.encode()) for character in text) >= 3
+    assert 40 <= len(tokens(text)) <= 120

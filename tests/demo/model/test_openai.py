@@ -1,0 +1,123 @@
+"""The official client: what it makes of the demo's model is what it makes of the real service."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from support import peers
+from support.inprocess import Served
+from support.leaks import no_leaks
+from support.model import FAST, MODEL, PROMPT, TEXT, TOKENS
+from support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+    from openai.types.chat import ChatCompletionUserMessageParam
+
+MESSAGES: "list[ChatCompletionUserMessageParam]" = [{"role": "user", "content": PROMPT}]
+AT_ONCE = {"tokens_per_second": FAST}
+
+
+def settings(server: Served, key: str = "any") -> dict[str, Any]:
+    return {"base_url": f"{server.url}/v1", "api_key": key, "max_retries": 0}
+
+
+@pytest.fixture
+async def client(server: Served) -> "AsyncIterator[AsyncOpenAI]":
+    openai = peers.module("openai")
+    http_client = openai.DefaultAsyncHttpxClient(trust_env=False)
+    async with (
+        no_leaks(),
+        openai.AsyncOpenAI(**settings(server), http_client=http_client) as client,
+    ):
+        yield client
+
+
+async def test_a_stream(client: "AsyncOpenAI") -> None:
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=MESSAGES, stream=True, extra_body=AT_ONCE
+    )
+    chunks = [chunk async for chunk in stream]
+    deltas = [chunk.choices[0].delta for chunk in chunks]
+    assert [delta.role for delta in deltas] == ["assistant"] + [None] * (len(deltas) - 1)
+    assert [delta.content for delta in deltas] == ["", *TOKENS, None]
+    assert [chunk.choices[0].finish_reason for chunk in chunks[-2:]] == [None, "stop"]
+    assert len({chunk.id for chunk in chunks}) == 1
+    assert {chunk.usage for chunk in chunks} == {None}
+
+
+async def test_a_stream_that_tells_its_usage(client: "AsyncOpenAI") -> None:
+    stream = await client.chat.completions.create(
+        model=MODEL,
+        messages=MESSAGES,
+        stream=True,
+        stream_options={"include_usage": True},
+        max_completion_tokens=5,
+        extra_body=AT_ONCE,
+    )
+    *chunks, last = [chunk async for chunk in stream]
+    assert {chunk.usage for chunk in chunks} == {None}
+    assert chunks[-1].choices[0].finish_reason == "length"
+    assert last.choices == []
+    assert last.usage is not None
+    counts = last.usage.prompt_tokens, last.usage.completion_tokens, last.usage.total_tokens
+    assert counts == (1, 5, 6)
+
+
+async def test_a_whole_answer(client: "AsyncOpenAI") -> None:
+    completion = await client.chat.completions.create(
+        model=MODEL, messages=MESSAGES, extra_body=AT_ONCE
+    )
+    assert completion.choices[0].message.content == TEXT
+    assert completion.choices[0].finish_reason == "stop"
+    assert completion.usage is not None
+    assert completion.usage.completion_tokens == len(TOKENS)
+
+
+async def test_the_client_without_a_loop(server: Served) -> None:
+    openai = peers.module("openai")
+
+    def ask() -> str:
+        http_client = openai.DefaultHttpxClient(trust_env=False)
+        with openai.OpenAI(**settings(server, key="other"), http_client=http_client) as client:
+            stream = client.chat.completions.create(
+                model=MODEL, messages=MESSAGES, stream=True, extra_body=AT_ONCE
+            )
+            return "".join([chunk.choices[0].delta.content or "" for chunk in stream])
+
+    assert await asyncio.to_thread(ask) == TEXT
+
+
+async def test_a_client_that_stops_listening(client: "AsyncOpenAI", server: Served) -> None:
+    """The whole answer would take a minute, longer than a test may."""
+    stream = await client.chat.completions.create(
+        model=MODEL, messages=MESSAGES, stream=True, extra_body={"tokens_per_second": 1}
+    )
+    async with stream:
+        assert (await anext(aiter(stream))).choices[0].delta.role == "assistant"
+    assert await wait_until(lambda: [one.outcome for one in server.ended]) == ["client_gone"]
+
+
+async def test_the_models(client: "AsyncOpenAI") -> None:
+    names = [model.id async for model in client.models.list()]
+    assert names == [MODEL, f"{MODEL}-fast"]
+    assert (await client.models.retrieve(MODEL)).owned_by == "streamserver"
+
+
+async def test_errors_are_the_exceptions_that_they_should_be(client: "AsyncOpenAI") -> None:
+    openai = peers.module("openai")
+    with pytest.raises(openai.BadRequestError, match="n must be 1") as bad:
+        await client.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
+    assert (bad.value.param, bad.value.type) == ("n", "invalid_request_error")
+    with pytest.raises(openai.NotFoundError, match="'gpt-4o' does not exist") as unknown:
+        await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+    assert (unknown.value.param, unknown.value.code) == ("model", "model_not_found")
+    with pytest.raises(openai.NotFoundError, match="'a/b' does not exist"):
+        await client.models.retrieve("a/b")
+    with pytest.raises(openai.APIStatusError, match="larger than 262144 bytes") as large:
+        await client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": "x" * 300_000}]
+        )
+    assert large.value.status_code == 413

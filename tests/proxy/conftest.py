@@ -1,0 +1,30 @@
+"""A relay between a raw client and a raw upstream, each of which says what it wants."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from streamserver.proxy.proxy import Proxy
+from support.inprocess import Serve, Served
+from support.rawserver import RawServer, raw_server
+from support.relaying import StartRelay
+
+
+@pytest.fixture
+async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
+    """An upstream whose every byte the test writes; closed before `serve` looks for leaks."""
+    async with raw_server() as server:
+        yield server
+
+
+@pytest.fixture
+def relay(upstream: RawServer, serve: Serve) -> StartRelay:
+    """Relays to `upstream`."""
+
+    async def start(
+        *, base: str = "", settings: dict[str, Any] | None = None, **options: Any
+    ) -> Served:
+        return await serve(Proxy(upstream.url + base, **options), **(settings or {}))
+
+    return start

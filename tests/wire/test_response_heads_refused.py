@@ -1,0 +1,175 @@
+"""Response heads that are refused, at the latest when they are whole, for every cut."""
+
+from contextlib import suppress
+
+import pytest
+
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.response_heads import ResponseHead, read_response_head
+from support.cutting import cuts
+from support.request_heads import LIMIT
+from support.response_heads import ok, read, read_pieces, response
+
+LINES = [
+    # another version, or another protocol
+    *(b"HTTP/2 200 OK", b"HTTP/2.0 200 OK", b"HTTP/1.2 200 OK", b"HTTP/0.9 200 OK"),
+    *(b"HTTP/5.6 200 OK", b"HTTP/1 200 OK", b"HTTP/01.1 200 OK", b"HTTP/11.1 200 OK"),
+    *(b"HTTP/1.01 200 OK", b"HTTP/1.10 200 OK", b"HTTP/1,1 200 OK", b"http/1.1 200 OK"),
+    *(b"ICY 200 OK", b"ICE/1.1 200 OK", b"RTSP/1.1 200 OK", b"HTP/1.1 200 OK", b"HTTPS/1.1 200"),
+    *(b"HTTPER/1.1 200 OK", b"SSH-2.0-OpenSSH_9.6", b"\x15\x03\x03\x00\x02\x02\x28", b"<html>"),
+    *(b"GET / HTTP/1.1", b"", b"200 OK", b" HTTP/1.1 200 OK", b"\xef\xbb\xbfHTTP/1.1 200 OK"),
+    # a status has three digits, from 100 on
+    *(b"HTTP/1.1 2 OK", b"HTTP/1.1 20 OK", b"HTTP/1.1 2000 OK", b"HTTP/1.1 099 OK"),
+    *(b"HTTP/1.1 000 OK", b"HTTP/1.1 -20 OK", b"HTTP/1.1 +20 OK", b"HTTP/1.1 2e2 OK"),
+    *(b"HTTP/1.1 \xb2\xb2\xb2 OK", b"HTTP/1.1 200OK", b"HTTP/1.1 200:OK", b"HTTP/1.1 OK"),
+    # one space, and no other whitespace
+    *(b"HTTP/1.1  200 OK", b"HTTP/1.1\t200 OK", b"HTTP/1.1 200\tOK", b"HTTP/1.1200 OK"),
+    *(b"HTTP/1.1", b"HTTP/1.1 ", b"HTTP/1.1 \r200 OK"),
+]
+FAULTS: list[tuple[bytes, str]] = [
+    *((response(line, b"Content-Length: 0"), "must begin with HTTP/1.1 or") for line in LINES[:-1]),
+    (response(LINES[-1]), "a CR that no LF follows"),
+    (b"\r\n" + ok(), "must begin with HTTP/1.1 or"),
+    (b"\r\n\r\n", "must begin with HTTP/1.1 or"),
+    # a protocol that nobody asked for
+    (response(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: h2c"), "protocols unasked"),
+    (response(b"HTTP/1.1 101"), "protocols unasked"),
+    (response(b"HTTP/1.0 101 \xe9"), "protocols unasked"),
+    # the ends of lines
+    (b"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "a line that ends in LF alone"),
+    (b"HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n\r\n", "a line that ends in LF alone"),
+    (b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", "a line that ends in LF alone"),
+    (b"HTTP/1.1 200 OK\r\nX: 1\rY: 2\r\n\r\n", "a CR that no LF follows"),
+    (b"HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n", "a CR that no LF follows"),
+    (b"HTTP/1.1 200 OK\r\r\n\r\n", "a CR that no LF follows"),
+    (ok(b"X: y\rHTTP/1.1 200 OK"), "a CR that no LF follows"),
+    # field lines
+    (ok(b"X: y", b" folded"), "a folded field line"),
+    (ok(b"\tHost: a"), "a folded field line"),
+    *((ok(b"X: a%bb" % c), "a control character") for c in (b"\x01", b"\x0b", b"\x1b[2J", b"\x7f")),
+    (response(b"HTTP/1.1 200 \x1b", b"X: y"), "a control character"),
+    (ok(b"X: \0"), "a NUL byte"),
+    (response(b"HTTP/1.1 200 \0"), "a NUL byte"),
+    *(
+        (ok(line, b"Content-Length: 0"), "illegal header line")
+        for line in (b"X", b": x", b"X : x", b"X\t: x", b"X Y: z", b"X(: y", b"\xe9: y", b'"X": y')
+    ),
+    (ok(b"Content-Length : 5"), "illegal header line"),
+    # framing that two readers may read in two ways (RFC 9112, section 6.3)
+    *(
+        (ok(b"Content-Length: " + value), "must be 1 to 16 decimal digits")
+        for value in (b"", b"a", b"+5", b"-5", b"5.0", b"0x5", b"5_0", b"5 5", b"1" * 17)
+    ),
+    (ok(b"Content-Length: \xb2"), "bad Content-Length"),
+    (ok(b"Content-Length: 5, 5", b"X: \xe9"), "a list in Content-Length"),
+    (ok(b"Content-Length: 5", b"content-length: 5", b"X: \xe9"), "Content-Length twice"),
+    (ok(b"Content-Length: 5, 5"), "must be 1 to 16|a list in Content-Length"),
+    (ok(b"Content-Length: 5, 6"), "must be 1 to 16|a list in Content-Length"),
+    (ok(b"Content-Length: 5", b"content-length: 5"), "given twice|Content-Length twice"),
+    (ok(b"Content-Length: 5", b"Content-Length: 6"), "given twice|Content-Length twice"),
+    (ok(b"Content-Length: 5", b"Transfer-Encoding: chunked"), "exclude each other"),
+    (ok(b"transfer-encoding: chunked", b"CONTENT-LENGTH: 0"), "exclude each other"),
+    *(
+        (ok(b"Transfer-Encoding: " + coding), "the only transfer coding understood")
+        for coding in (
+            *(b"", b"gzip", b"gzip, chunked", b"chunked, gzip", b"chunked, chunked", b"identity"),
+            *(b"chunkedchunked", b"xchunked", b"chunked;a=b", b'"chunked"'),
+        )
+    ),
+    (ok(b"Transfer-Encoding: gzip", b"X: \xe9"), "Only Transfer-Encoding: chunked"),
+    (ok(b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity"), "given twice"),
+    (response(b"HTTP/1.0 200 OK", b"Transfer-Encoding: chunked"), "does not exist in HTTP/1.0"),
+    # and where no body can be
+    (response(b"HTTP/1.1 304 ", b"Content-Length: a"), "must be 1 to 16 decimal digits"),
+    (response(b"HTTP/1.1 204 ", b"Transfer-Encoding: gzip"), "the only transfer coding"),
+    (
+        response(b"HTTP/1.1 103 ", b"Content-Length: 0", b"Transfer-Encoding: chunked"),
+        "exclude each other",
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "told"), FAULTS)
+def test_what_is_refused(data: bytes, told: str) -> None:
+    """At the latest when it is whole; until then it may be waited for, but is never a head."""
+    with pytest.raises(HTTPError, match=f"^502 Bad Gateway: the upstream's response .*(?:{told})"):
+        read_response_head(data, "GET", LIMIT)
+    for end in range(len(data)):
+        assert read(data[:end]) in (None, 502), data[:end]
+    for pieces in cuts(data):
+        assert read_pieces(pieces) == 502, pieces
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (
+            b"ICY",
+            "must begin with HTTP/1.1 or HTTP/1.0 and a status from 100 to 999, not with b'ICY'",
+        ),
+        (b"X", "not with b'X'"),
+        (b"HTTP/2", "not with b'HTTP/2'"),
+        (b"\r", "not with"),
+        (b"SSH-2.0-OpenSSH_9.6p1 Debian-3\r\n", "not with b'SSH-2.0-OpenSSH_9.6p'"),
+        (b"HTTP/1.1 200 OK\n", "a line that ends in LF alone"),
+        (b"HTTP/1.1 200 OK\rX", "a CR that no LF follows"),
+        (b"HTTP/1.1 200 OK\r\nX: \0", "a NUL byte"),
+        (b"HTTP/1.1 200 OK\r\nX: y\r\n z", "a folded field line"),
+    ],
+)
+def test_a_fault_is_refused_as_soon_as_it_arrives(data: bytes, told: str) -> None:
+    """And not only when the deadline for a head is over."""
+    with pytest.raises(HTTPError, match=told):
+        read_response_head(data, "GET", LIMIT)
+
+
+def sized(head: int) -> bytes:
+    """A head of so many bytes, its empty line not counted."""
+    start = b"HTTP/1.1 200 OK\r\nX: "
+    return start + b"x" * (head - len(start)) + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("data", "refused"),
+    [
+        (sized(200), False),
+        (sized(201), True),
+        (sized(1000), True),
+        (b"HTTP/1.1 200 " + b"x" * 300, True),
+        (b"HTTP/1.1 200 OK\r\n" + b"X: x\r\n" * 100, True),
+    ],
+)
+def test_a_head_that_is_too_long(data: bytes, refused: bool) -> None:
+    """502, which names the limit, and not one byte too early."""
+    meaning = read(data, max_head=200)
+    assert meaning == 502 if refused else isinstance(meaning, ResponseHead)
+    for end in range(len(data)):
+        expected = (None, 502) if end > 203 else (None,)
+        assert read(data[:end], max_head=200) in expected, end
+    if refused:
+        with pytest.raises(HTTPError, match="the head is longer than 200 bytes"):
+            read_response_head(data, "GET", 200)
+
+
+MANY = 300_000
+
+
+@pytest.mark.timeout(15)
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [b"X: " + b" \t" * MANY + b"\x01"],
+        [b"X: " + b" \t" * MANY + b"\xe9"],
+        [b"X" * MANY + b"\xe9: y"],
+        [*[b"X: y "] * (MANY // 20), b"X\xe9: y"],
+        [b"Connection: " + b'"\\' * MANY],
+        [b"Content-Length: " + b"1" * MANY],
+        [b"Content-Length: 1"] * (MANY // 20),
+    ],
+    ids=range(7),
+)
+def test_a_head_is_read_in_linear_time(fields: list[bytes]) -> None:
+    """Or this would never be done."""
+    for data in (ok(*fields), ok(*fields)[:-4], response(b"HTTP/1.1 200 " + b" " * MANY, *fields)):
+        with suppress(HTTPError):
+            read_response_head(data, "GET", 1 << 24)
