@@ -1,7 +1,8 @@
 """How fast the server is beside its peers, measured so that a reader can check each step.
 
-    python -m benchmarks            everything, about eight minutes
-    python -m benchmarks --quick    a first impression on asyncio, under a minute
+    python -m benchmarks            everything, about twelve minutes
+    python -m benchmarks relay      the relays only, about four
+    python -m benchmarks --quick    a first impression on asyncio, under two minutes
 
 What keeps the comparison fair:
 
@@ -24,7 +25,13 @@ What keeps the comparison fair:
 - **A floor.** A raw asyncio protocol that parses nothing and writes prepared bytes: what the loop
   and the kernel cost before any server has begun.
 
-Files: `peers` (who), `servers/` (their handlers), `measures/` (one measurement a file, each a
-function from `Plan` to `Result`s), `client` and `machine` (the instruments), `process` and
-`turns` (starting, stopping, taking turns), `report` and `chart` (the output).
+Relays are compared in the same way, in front of one upstream that is itself such a floor. Each
+figure is what a relay adds to asking that upstream directly, which takes its turns with them.
+Before it is timed, a relay has to show that it changes no byte, holds no chunk back, keeps its
+connections, and ends the upstream's stream when its client has gone.
+
+Files: `peers` (who; what one is: `peer`), `servers/` and `relays/` (their handlers), `measures/`
+(one measurement a file, each a function from `Plan` to `Result`s), `client`, `crowd` and `machine`
+(the instruments), `process`, `turns` and `relaying` (starting, stopping, taking turns), `added`,
+`report` and `chart` (the output).
 """

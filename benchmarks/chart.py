@@ -49,9 +49,10 @@ class Panel:
         """Yield the elements of this panel for a result, its upper left corner at `x`, `y`."""
         loop = result.name.rpartition("/")[2]
         yield f'<text class="title" x="{x}" y="{y + 24}">{escape(self.title)}, {loop}</text>'
-        longest = max(_figure(row, self.key) for row in result.rows)
+        rows = [row for row in result.rows if row[self.key] is not None]
+        longest = max(_figure(row, self.key) for row in rows)
         scale = (WIDTH - NAMES - VALUES) / longest
-        ranked = sorted(result.rows, key=lambda row: _figure(row, self.key), reverse=self.more)
+        ranked = sorted(rows, key=lambda row: _figure(row, self.key), reverse=self.more)
         for index, row in enumerate(ranked):
             figure = _figure(row, self.key)
             text = f"{figure:,.{0 if longest > 100 else 1}f}"
@@ -66,6 +67,12 @@ PANELS = (
     Panel("chunks/", "rate", "Chunks per second (more is better)", more=True),
     Panel("memory/", "kib", "Resident memory of an idle stream, KiB"),
     Panel("download/", "mib_per_second", "Download, MiB/s (more is better)", more=True),
+    Panel("relay_streams/", "added", "Relays: added to the first chunk, µs (p99)", "added_p99"),
+    Panel("relay_streams/", "cpu", "Relays: CPU, µs per stream of ten chunks"),
+    Panel("relay_delay/", "added", "Relays: added to each chunk, µs (p99)", "added_p99"),
+    Panel("relay_events/", "cpu", "Relays: CPU, µs per event"),
+    Panel("relay_tokens/", "cpu", "Relays: CPU, ns per token at full speed"),
+    Panel("relay_memory/", "kib", "Relays: resident memory of an idle stream, KiB"),
 )
 
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Self
 
-from benchmarks.client import Connection, WrongAnswer
+from benchmarks.client import PATIENCE, Connection, WrongAnswer
 from benchmarks.servers.upstream import MARK
 
 RECEIVE_BUFFER = 64 * 1024
@@ -39,14 +39,29 @@ class Crowd:
     def __exit__(self, *_: object) -> None:
         self._closing.close()
 
+    def settle(self) -> None:
+        """Read until every stream has begun."""
+        silent = set(self._sockets)
+        while silent:
+            if not (ready := self._poll.poll(PATIENCE)):
+                raise WrongAnswer(f"{len(silent)} streams have not begun, the others are silent")
+            for descriptor, _ in ready:
+                self._receive(descriptor)
+                silent.discard(descriptor)
+
     def count(self, seconds: float) -> tuple[int, float]:
         """Read for about `seconds`; return how many chunks came, and in how many seconds."""
         total = 0
         started = now = perf_counter()
         while (left := started + seconds - now) > 0:
             for descriptor, _ in self._poll.poll(left):
-                if not (size := self._sockets[descriptor].recv_into(self._buffer)):
-                    raise WrongAnswer(f"closed an endless stream, after {total} chunks of all")
-                total += self._buffer.count(MARK, 0, size)
+                total += self._buffer.count(MARK, 0, self._receive(descriptor))
             now = perf_counter()
+        if not total:
+            raise WrongAnswer(f"no chunk of any stream within {seconds} s")
         return total, now - started
+
+    def _receive(self, descriptor: int) -> int:
+        if not (size := self._sockets[descriptor].recv_into(self._buffer)):
+            raise WrongAnswer("an endless stream was closed")
+        return size

@@ -4,7 +4,7 @@ Asking directly is one more contender: it takes its turns with the relays, and w
 told against it within each round. It runs no process of its own.
 
 A relay has a core to itself. The upstream has a third one; where there are only two, it shares the
-client's, for which all is measured with the upstream asleep or, in `/tokens`, its work made small.
+client's: it sleeps while a relay works on its chunk, except at full speed (`relay_tokens`).
 """
 
 import http.client

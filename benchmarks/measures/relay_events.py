@@ -27,8 +27,6 @@ COLUMNS = (
     Column("cpu", "CPU µs/event", 1),
     Column("cpu_to_nginx", "x nginx", 2),
 )
-SETTLE = 0.1
-"""Seconds that all streams are open before their events are counted: two events of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +55,7 @@ def measure(plan: Plan) -> Iterator[Result]:
 def _block(_turn: Contender, server: Server, upstream: int, seconds: float) -> Block:
     with machine.pinned(machine.cores().client):
         with Crowd(server.port, b"/events", CROWD) as crowd:
-            crowd.count(SETTLE)
+            crowd.settle()
             cpu = server.cpu_ns()
             events, elapsed = crowd.count(seconds)
             cpu = server.cpu_ns() - cpu

@@ -8,7 +8,7 @@ kept waiting for it. One process serves all works, since the same relays are mea
 - `/stamped?n=COUNT`: a chunk every 10 ms, which says when it was sent (`time.monotonic_ns`).
 - `/events?n=SERIAL`: 20 chunks a second without end. A hundred streams with serials in a row are
   evenly spread over time: each due time is a point on one grid, whenever the stream began.
-- `/tokens`: chunks without end, as fast as they are taken.
+- `/tokens`: larger chunks without end, as fast as they are taken.
 - `/idle`: one chunk, then silence.
 - `/tally`: how many connections were accepted so far, and how many streams are under way.
 
@@ -36,9 +36,16 @@ CROWD = 100
 MARK = b"~"
 """What stands once in each chunk of an endless stream, and in no head and no framing."""
 
-MARKED = FRAMED.replace(b"0", MARK, 1)
-BATCH = MARKED * 200
-SEND_BUFFER = 64 * 1024
+EVENT = FRAMED.replace(b"0", MARK, 1)
+TOKEN = (
+    b'data: {"id":"chatcmpl-0123456789","object":"chat.completion.chunk","created":1700000000,'
+    b'"model":"small","choices":[{"index":0,"delta":{"content":" token~"},"logprobs":null,'
+    b'"finish_reason":null}]}\n\n'
+)
+"""An event as chat services send it for each token."""
+
+BATCH = b"%x\r\n%b\r\n" % (len(TOKEN), TOKEN) * 100
+SEND_BUFFER = 32 * 1024
 """Bytes that the kernel takes of each of `/tokens`: with megabytes, no turn would be long enough
 to reach a steady state, nor to end before a slow relay has read all that was sent."""
 
@@ -129,7 +136,7 @@ def _stamped(count: int) -> Iterator[bytes]:
 
 
 def _endless() -> Iterator[bytes]:
-    return itertools.chain([HEAD + MARKED], itertools.repeat(MARKED))
+    return itertools.chain([HEAD + EVENT], itertools.repeat(EVENT))
 
 
 async def start(port: int) -> asyncio.Server:

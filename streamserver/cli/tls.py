@@ -1,4 +1,4 @@
-"""TLS as a server should speak it today (RFC 9325, section 3.1)."""
+"""TLS as it should be spoken today (RFC 9325, section 3.1), by PEM files that a user names."""
 
 import ssl
 
@@ -29,8 +29,8 @@ def server_context(certificate: str, key: str) -> ssl.SSLContext:
     return context
 
 
-def client_context(authorities: str) -> ssl.SSLContext:
-    """A context that trusts the authorities in a PEM file, and nobody else.
+def trusting(authorities: str) -> ssl.SSLContext:
+    """A client's context that trusts the authorities in this file; the system's no longer.
 
     Raises CannotServe if they cannot be used.
     """

@@ -7,6 +7,7 @@ one that is let go, or for the place of the next that closes: in order, and not 
 
 import asyncio
 import errno
+import logging
 import resource
 import select
 import ssl
@@ -17,6 +18,8 @@ from streamserver.proxy.settings import PoolLimits
 from streamserver.proxy.upstream import Upstream
 from streamserver.server.deadlines import Deadlines
 from streamserver.wire.problem import HTTPError
+
+log = logging.getLogger("streamserver")
 
 READ_SIZE = 64 * 1024
 """Bytes taken from an upstream at once, and so the longest piece that goes to a client."""
@@ -61,16 +64,12 @@ class Pool:
         """How many connections lie idle."""
         return len(self._idle)
 
-    def take(self, *, certain: bool) -> Upstream | None:
-        """The newest idle connection, if there is one.
-
-        Where ``certain``, for a request that may not be sent twice, the kernel is asked first
-        whether it has a farewell that the loop has not got round to.
-        """
+    def take(self) -> Upstream | None:
+        """The newest idle connection, if there is one."""
         while self._idle:
             upstream, _ = self._idle.popitem()
             self._idle_deadlines.stop(upstream)
-            if not upstream.transport.is_closing() and not (certain and _has_spoken(upstream)):
+            if _is_silent(upstream):
                 return upstream
             upstream.cut()
         return None
@@ -85,9 +84,12 @@ class Pool:
             next(iter(self._idle)).cut()  # the oldest makes place
         elif self.open >= self._room:
             given = await self._turn()
-            if given is not None:
+            if given is None:
+                self.open -= 1  # the place was kept for us
+            elif _is_silent(given):
                 return given
-            self.open -= 1  # the place was kept for us
+            else:
+                given.cut()
         self.open += 1
         return await self._connect()
 
@@ -165,6 +167,7 @@ class Pool:
             if isinstance(error, TimeoutError):
                 raise HTTPError(504, "the upstream did not accept a connection in time") from error
             if isinstance(error, OSError):
+                log.warning("%s: %s", self._origin.authority, error)
                 raise _unreachable(error) from error
             raise
         return upstream
@@ -179,7 +182,7 @@ def _unreachable(error: OSError) -> HTTPError:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return _busy("this server has no descriptor left for a connection to the upstream")
     if isinstance(error, ssl.SSLCertVerificationError):
-        return HTTPError(502, f"the upstream's certificate is not valid: {error.verify_message}")
+        return HTTPError(502, "the upstream's certificate is not valid")
     if isinstance(error, ssl.SSLError):
         return HTTPError(502, "the upstream does not speak TLS as we do")
     if isinstance(error, ConnectionRefusedError):
@@ -187,10 +190,17 @@ def _unreachable(error: OSError) -> HTTPError:
     return HTTPError(502, "the upstream cannot be reached")
 
 
-def _has_spoken(upstream: Upstream) -> bool:
+def _is_silent(upstream: Upstream) -> bool:
+    """Whether an idle connection is open, and has nothing to say that nobody has asked for.
+
+    The loop may not have got round to it: so the kernel is asked, before a farewell meets a
+    request that may not be repeated, or a forged answer the next request of somebody else.
+    """
+    if upstream.transport.is_closing():
+        return False
     poll = select.poll()
     poll.register(upstream.transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return bool(poll.poll(0))
+    return not poll.poll(0)
 
 
 def _room_by_descriptors() -> int:

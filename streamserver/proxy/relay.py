@@ -14,6 +14,7 @@ from streamserver.proxy.rewriting import end_to_end
 from streamserver.proxy.shared import Shared
 from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import Upstream
+from streamserver.server import eager
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
@@ -82,13 +83,16 @@ class Relay:
         shared.total.start(self)
         repeatable = upload is None and self._method in REPEATABLE
         try:
-            upstream = shared.pool.take(certain=not repeatable) or await self._connect()
+            upstream = shared.pool.take() or await self._connect()
             try:
                 return await self._ask(upstream, upload)
             except StaleConnection:
                 if not repeatable:
-                    raise HTTPError(502, "the upstream closed the connection") from None
+                    raise
                 return await self._ask(await self._connect(), None)
+        except StaleConnection as error:
+            self.stop()
+            raise HTTPError(502, "the upstream closed the connection") from error
         except BaseException:
             self.stop()
             raise
@@ -106,6 +110,8 @@ class Relay:
         upstream.ask(self, self._method)
         if self._error is not None:
             raise self._error
+        if upstream.transport.is_closing():  # in the moment in which it was opened
+            raise HTTPError(502, "the upstream closed the connection")
         waiter: asyncio.Future[ResponseHead] = self._shared.loop.create_future()
         self._waiter = waiter
         upstream.transport.write(self._request)
@@ -179,7 +185,7 @@ class Relay:
         )
         self.exchange.notes = (connect, ("upstream_ms", self.answered))
         if waiter is not None and not waiter.done():
-            waiter.set_result(head)
+            eager.resolve(waiter, head, self._shared.loop)
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         exchange = self.exchange

@@ -107,7 +107,8 @@ class Upstream(asyncio.BufferedProtocol):
                 parts = reader.eof()
             except HTTPError as error:
                 return self._break(error)
-            relay.take(parts)
+            if parts:
+                relay.take(parts)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._break(HTTPError(502, "the upstream closed the connection"))

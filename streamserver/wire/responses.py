@@ -74,7 +74,8 @@ class ResponseReader:
 
     def _read_heads(self, data: bytes) -> Sequence[ResponseHead | bytes | End]:
         parts: list[ResponseHead | bytes | End] = []
-        seen, data = len(self._held), self._held + data
+        seen = len(self._held)
+        data, self._held = self._held + data, b""
         while self._body is None:
             head, data = read_response_head(data, self._method, self._max_head, seen)
             if head is None:
@@ -86,10 +87,9 @@ class ResponseReader:
                 self._body = _reader_of(head.length)
             else:
                 self._count_interim()
-        self._held = b""
         if self._body is _OVER:
             parts.append(End((), data))
-        elif data:
+        else:
             parts += self._body.feed(data)
         return parts
 

@@ -1,13 +1,17 @@
-"""A server of `hello.py` as a process, and curl."""
+"""A server of `hello.py` as a process, a command that ends by itself, and curl."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import pytest
 
-from support.process import RunServer, ServerProcess
+from support.certificates import Certificate, self_signed
+from support.process import ROOT, RunServer, ServerProcess
+from support.waiting import block_until
 
 HELLO = {"PYTHONPATH": str(Path(__file__).parent)}
 LIMIT = 50
@@ -26,11 +30,27 @@ class Curl(Protocol):
     def __call__(self, *args: str) -> str: ...
 
 
-class Certificate(NamedTuple):
-    """The paths of a certificate and of its key."""
+def run(*args: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
+    """A command that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "streamserver", *args],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **variables},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
 
-    cert: str
-    key: str
+
+def access_lines(server: ServerProcess, count: int) -> list[str]:
+    """What standard output says after the line that tells where the server listens."""
+
+    def lines() -> list[str] | None:
+        told = server.stdout.read_text().splitlines()[1:]
+        return told if len(told) >= count else None
+
+    return block_until(lines) or []
 
 
 @pytest.fixture
@@ -56,11 +76,6 @@ def curl(peer: Callable[[str], str]) -> Curl:
 
 
 @pytest.fixture
-def certificate(tmp_path: Path, peer: Callable[[str], str]) -> Certificate:
-    """A self-signed one for 127.0.0.1."""
-    made = Certificate(str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
-    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x"
-    files = f"-addext subjectAltName=IP:127.0.0.1 -keyout {made.key} -out {made.cert}"
-    command = [peer("openssl"), *make.split(), *files.split()]
-    subprocess.run(command, check=True, capture_output=True)
-    return made
+def certificate(tmp_path: Path) -> Certificate:
+    """A certificate of its own making, for 127.0.0.1."""
+    return self_signed(tmp_path)

@@ -18,6 +18,8 @@ async def app(request: Request) -> Response:
             return Response.json([name for name in os.environ if name.startswith("STREAMSERVER_")])
         case "/client":
             return Response(request.client)
+        case target if target.endswith("/seen"):
+            return Response.json({"target": request.target, "fields": [*request.headers.items()]})
         case "/error":
             raise RuntimeError("secret\n\x1b[31mred")
         case "/events":

@@ -1,13 +1,44 @@
-"""What can be told to `serve`, how it may be told, and what is refused."""
+"""What can be told to `serve` and to `proxy`, how it may be told, and what is refused."""
+
+from argparse import Namespace
+from itertools import chain
+from typing import NamedTuple
 
 import pytest
 
+from streamserver.cli import proxy, proxy_options, serve
 from streamserver.cli.engine_options import settings
 from streamserver.cli.options import Option
-from streamserver.cli.serve import TABLE, read
+from streamserver.cli.serve import read
+from streamserver.cli.values import switch
 from streamserver.server.settings import Settings
 
-OPTIONS = [option for group in TABLE.values() for option in group]
+
+class Case(NamedTuple):
+    """An option of a command."""
+
+    command: str
+    option: Option
+
+    def read(self, *argv: str, **variables: str) -> Namespace:
+        """The values that the command reads."""
+        if self.command == "serve":
+            return serve.read(argv, variables)
+        return proxy.read(["http://x", *argv], variables)[0]
+
+    @property
+    def needed(self) -> dict[str, str]:
+        """Variables without which the option is not allowed."""
+        return NEEDED.get(self.option.name, {})
+
+
+PAIR = {"STREAMSERVER_TLS_CERT": "cert.pem", "STREAMSERVER_TLS_KEY": "key.pem"}
+NEEDED = {"tls-cert": PAIR, "tls-key": PAIR, "api-key-env": {"SOME_KEY": "key"}}
+CASES = [
+    Case(command, option)
+    for command, table in (("serve", serve.TABLE), ("proxy", proxy_options.TABLE))
+    for option in chain.from_iterable(table.values())
+]
 
 # For each option a text that fits, and the value it stands for.
 EXAMPLES: dict[str, tuple[str, object]] = {
@@ -30,12 +61,29 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "heartbeat": ("0", 0.0),
     "max-stream": ("3600", 3600.0),
     "grace": ("0.0", 0.0),
+    "strip": ("/v1", "/v1"),
+    "header": ("X-One: 1: 2 ", [("x-one", "1: 2")]),
+    "api-key-env": ("SOME_KEY", "SOME_KEY"),
+    "forwarded": ("off", "off"),
+    "relay-heartbeat": ("15", 15.0),
+    "on-break": ("event", "event"),
+    "connect-timeout": ("0", 0.0),
+    "first-byte-timeout": ("0.5", 0.5),
+    "gap-timeout": ("0", 0.0),
+    "total-timeout": ("90", 90.0),
+    "pool-open": ("10", 10),
+    "pool-idle": ("0", 0),
+    "pool-idle-timeout": ("0", 0.0),
+    "pool-wait": ("0", 0.0),
 }
-VALUED = [option for option in OPTIONS if option.name != "access-log"]
+# One is no text but a file, which is opened at once: its place is where TLS is spoken.
+VALUED = [
+    case for case in CASES if case.option.read is not switch and case.option.name != "upstream-ca"
+]
 
 
-def by_name(option: Option) -> str:
-    return option.name
+def by_name(case: Case) -> str:
+    return f"{case.command} --{case.option.name}"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) -> str:
@@ -48,32 +96,45 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) ->
     return said.err.splitlines()[-1]
 
 
-def pair(option: Option) -> dict[str, str]:
-    """Certificate and key are only allowed together."""
-    both = {"STREAMSERVER_TLS_CERT": "cert.pem", "STREAMSERVER_TLS_KEY": "key.pem"}
-    return both if option.name.startswith("tls") else {}
-
-
-@pytest.mark.parametrize("option", VALUED, ids=by_name)
-def test_an_option_is_a_flag_and_a_variable(option: Option) -> None:
+@pytest.mark.parametrize("case", VALUED, ids=by_name)
+def test_an_option_is_a_flag_and_a_variable(case: Case) -> None:
+    option = case.option
     text, value = EXAMPLES[option.name]
     assert option.variable == "STREAMSERVER_" + option.name.upper().replace("-", "_")
-    flag, variables = [f"--{option.name}", text], pair(option) | {option.variable: text}
-    assert getattr(read(flag, pair(option)), option.key) == value
-    assert getattr(read([], variables), option.key) == value
-    assert getattr(read([], {}), option.key) == option.default
+    told = case.read(f"--{option.name}", text, **case.needed)
+    assert getattr(told, option.key) == value
+    told = case.read(**case.needed | {option.variable: text})
+    assert getattr(told, option.key) == value
+    assert getattr(case.read(), option.key) == option.default
 
 
-@pytest.mark.parametrize("option", VALUED, ids=by_name)
-def test_a_flag_goes_before_its_variable(option: Option) -> None:
+@pytest.mark.parametrize("case", VALUED, ids=by_name)
+def test_a_flag_goes_before_its_variable(case: Case) -> None:
+    option = case.option
     text, value = EXAMPLES[option.name]
-    variables = pair(option) | {option.variable: "\0 not even valid"}
-    assert getattr(read([f"--{option.name}", text], variables), option.key) == value
+    variables = case.needed | {option.variable: "\0 not even valid"}
+    assert getattr(case.read(f"--{option.name}", text, **variables), option.key) == value
 
 
-@pytest.mark.parametrize("option", OPTIONS, ids=by_name)
-def test_an_empty_variable_is_none(option: Option) -> None:
-    assert getattr(read([], {option.variable: ""}), option.key) == option.default
+@pytest.mark.parametrize("case", CASES, ids=by_name)
+def test_an_empty_variable_is_none(case: Case) -> None:
+    assert getattr(case.read(**{case.option.variable: ""}), case.option.key) == case.option.default
+
+
+@pytest.mark.parametrize("case", CASES, ids=by_name)
+def test_help_tells_every_option(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        case.read("--help")
+    assert end.value.code == 0
+    assert f"  --{case.option.name}" in capsys.readouterr().out
+
+
+def test_what_may_be_repeated_is_repeated() -> None:
+    one, two = ("x-one", "1"), ("x-two", "2")
+    told, _ = proxy.read(["http://x", "--header", "X-One:1", "--header=X-Two:  2"], {})
+    assert told.header == [one, two]
+    told, _ = proxy.read(["http://x"], {"STREAMSERVER_HEADER": "X-One: 1\n\nX-Two: 2\n"})
+    assert told.header == [one, two]
 
 
 @pytest.mark.parametrize(
@@ -165,12 +226,10 @@ def test_a_switch_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "STREAMSERVER_ACCESS_LOG: 'maybe' is not one of 1, true" in line
 
 
-def test_help_tells_every_option_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as end:
+def test_help_tells_defaults_and_variables(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
         read(["--help"], {})
-    assert end.value.code == 0
     told = " ".join(capsys.readouterr().out.split())
-    for option in OPTIONS:
-        assert f"--{option.name}" in told
     assert "(default: 75)" in told
     assert "STREAMSERVER_NAME" in told
+    assert "streamserver proxy URL" in told

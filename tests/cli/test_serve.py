@@ -10,34 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import HELLO, LIMIT, Certificate, Curl, Hello
+from cli.conftest import HELLO, LIMIT, Curl, Hello, access_lines, run
 from support import peers
-from support.process import ROOT, RunServer, ServerProcess
+from support.certificates import Certificate
+from support.process import ROOT, RunServer
 from support.waiting import block_until
-
-
-def run(*args: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedProcess[str]:
-    """A server that is expected to end by itself."""
-    return subprocess.run(
-        [sys.executable, "-m", "streamserver", *args],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **variables},
-        capture_output=True,
-        text=True,
-        timeout=LIMIT,
-        check=False,
-    )
-
-
-def access_lines(server: ServerProcess, count: int) -> list[str]:
-    """What standard output says after the line that tells where the server listens."""
-
-    def lines() -> list[str] | None:
-        told = server.stdout.read_text().splitlines()[1:]
-        return told if len(told) >= count else None
-
-    return block_until(lines) or []
-
 
 # What it prints, and its exit status
 

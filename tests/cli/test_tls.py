@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import Certificate
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.tls import server_context
+from support.certificates import Certificate
 
 
 def agreed(certificate: Certificate, client: ssl.SSLContext) -> ssl.SSLObject:

@@ -1,5 +1,6 @@
 """A relay between a raw client and a raw upstream, each of which says what it wants."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 
 from streamserver.proxy.proxy import Proxy
 from support.inprocess import Serve, Served
+from support.loops import Main, Run, runner
 from support.rawserver import RawServer, raw_server
 from support.relaying import StartRelay
 
@@ -28,3 +30,19 @@ def relay(upstream: RawServer, serve: Serve) -> StartRelay:
         return await serve(Proxy(upstream.url + base, **options), **(settings or {}))
 
     return start
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a test's coroutine in a loop of this kind, in debug mode."""
+    run_in_loop = runner(request.param)
+
+    def run(main: Main) -> None:
+        async def listened(loop: asyncio.AbstractEventLoop) -> None:
+            # With its first stream uvloop opens a descriptor that it keeps: it is no leak.
+            (await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)).close()
+            await main(loop)
+
+        run_in_loop(listened)
+
+    return run

@@ -1,12 +1,11 @@
 """What several tests of the engine start from."""
 
 import ssl
-import subprocess
 from typing import NamedTuple
 
 import pytest
 
-from support import peers
+from support.certificates import self_signed
 from support.loops import Run, runner
 
 
@@ -26,12 +25,7 @@ def run(request: pytest.FixtureRequest) -> Run:
 @pytest.fixture(scope="session")
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     """TLS on 127.0.0.1, for both sides; made once, as nothing changes them."""
-    folder = tmp_path_factory.mktemp("tls")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    make = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=x"
-    files = f"-addext subjectAltName=IP:127.0.0.1 -keyout {key} -out {cert}"
-    command = [peers.program("openssl"), *make.split(), *files.split()]
-    subprocess.run(command, check=True, capture_output=True)
+    made = self_signed(tmp_path_factory.mktemp("tls"))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(cert, key)
-    return Contexts(server, ssl.create_default_context(cafile=cert))
+    server.load_cert_chain(made.cert, made.key)
+    return Contexts(server, ssl.create_default_context(cafile=made.cert))

@@ -1,20 +1,22 @@
 """What became of a message on its way through a relay: each side's lines, to the byte."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from support.inprocess import Served
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
-from support.relaying import ok
+from support.rawsocket import connect
+from support.relaying import StartRelay, ok
 from support.requests import get
 
 DATE = b"Date: Thu, 01 Jan 1970 00:00:00 GMT"
 """With it in an answer, none is put in on the way."""
 
+CLOSE = b"Connection: close"
+"""With it in a request, the answer is over when the connection is."""
+
+LAST_GET = get(b"/", CLOSE)
 VIA = b"via: 1.1 streamserver"
-LAST_GET = get(b"/", b"Connection: close")
-"""A request whose answer is over when the connection is."""
 
 
 def lines(message: bytes) -> list[bytes]:
@@ -43,17 +45,20 @@ async def pass_on(
     sent: bytes,
     answer: bytes | None = None,
     *,
-    asked: bytes | Callable[[bytes], object] = b"\r\n\r\n",
+    body: bytes = b"",
+    rest: bytes = b"",
     closes: bool = False,
 ) -> Passed:
     """Send a request that is the connection's last through a relay, have it answered, and tell.
 
-    `asked`: what the upstream waits for before it answers; `closes`: whether it then leaves.
+    The upstream answers (200 if nothing else is given) once it has a head and `body` behind
+    it, and then leaves, if it `closes`. `rest` is sent once the upstream has the head.
     """
     async with connect(server.port) as client:
         await client.send(sent)
-        peer = await upstream.accept()
-        await peer.read_until(asked)
+        peer = await upstream.asked()
+        await client.send(rest)
+        await peer.read_until(lambda heard: heard.partition(b"\r\n\r\n")[2].endswith(body))
         await peer.send(ok() if answer is None else answer)
         if closes:
             peer.sock.close()
@@ -61,11 +66,9 @@ async def pass_on(
     return Passed(peer.received, received)
 
 
-async def is_cut(peer: RawClient) -> bool:
-    """Whether the relay leaves this connection, having sent nothing more; TimeoutError if not."""
-    before = peer.received
-    try:
-        await peer.read_until()
-    except ConnectionResetError:
-        pass
-    return peer.received == before
+async def fields_up(
+    relay: StartRelay, upstream: RawServer, *sent: bytes, **options: Any
+) -> list[bytes]:
+    """What becomes of these field lines of a GET; unless asked for, nothing tells who asked."""
+    server = await relay(**{"forwarded": "off", **options})
+    return (await pass_on(server, upstream, get(b"/", *sent, CLOSE))).fields

@@ -1,0 +1,163 @@
+"""What `proxy` refuses, and what it never repeats: what is in the wrong place may be a secret."""
+
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import run
+from streamserver.cli import proxy
+from streamserver.cli.problem import CannotServe
+from streamserver.proxy.origin import FORMS
+from streamserver.server.settings import Settings
+from support.certificates import Certificate
+
+URL = "http://127.0.0.1:9"
+SECRET = "sk-do-not-tell"
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) -> str:
+    """The last line that is told when this is wrong usage."""
+    with pytest.raises(SystemExit) as end:
+        proxy.read(argv, variables)
+    assert end.value.code == 2
+    said = capsys.readouterr()
+    assert not said.out
+    return said.err.splitlines()[-1]
+
+
+def test_wrong_usage_is_exit_status_2() -> None:
+    done = run("proxy")
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: streamserver proxy URL")
+    assert "the following arguments are required: URL" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "it names no scheme or no host"),
+        ("127.0.0.1:8000", "it names no scheme or no host"),
+        ("ftp://host", "it names no scheme or no host"),
+        ("http://", "it names no scheme or no host"),
+        ("http://host:http", "Port could not be cast"),
+        ("http://host/?q=1", "it has a query or a fragment"),
+        ("unix:socket", "a unix socket has an absolute path"),
+    ],
+)
+def test_a_url_that_is_none_of_an_upstream(
+    capsys: pytest.CaptureFixture[str], url: str, why: str
+) -> None:
+    line = refused(capsys, url)
+    assert f"{url!r} is no upstream: {why}" in line
+    assert FORMS in line
+
+
+@pytest.mark.parametrize(
+    ("argv", "named"),
+    [
+        (["--strip", "v1"], "'v1'"),
+        (["--strip", "/v1/"], "'/v1/'"),
+        (["--header", "Connection: close"], "'connection' cannot be injected"),
+        (["--header", "X-One: \x7f"], "the value injected as x-one"),
+        (["--header", "X-One: 1", "--header", "x-one: 2"], "may set x-one only once"),
+        (["--forwarded", "all"], "one of replace, append, off"),
+        (["--on-break", "hang"], "one of cut, event"),
+        (["--upstream-ca", "ca.pem"], "--upstream-ca is for an upstream that speaks TLS"),
+        (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
+        (["--max-body", "none"], "unlimited or a whole number from 0"),
+        (["--pool-open", "0"], "auto or a whole number from 1"),
+        (["--files", "/srv"], "--files"),
+        (["http://other"], "http://other"),
+    ],
+)
+def test_other_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], named: str) -> None:
+    assert named in refused(capsys, URL, *argv)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "allowed"),
+    [
+        ("api-key-env", SECRET, "not the NAME of a variable"),
+        ("header", f"Authorization Bearer {SECRET}", "NAME: VALUE"),
+        ("header", f"Authorization {SECRET}: 1", "NAME: VALUE"),
+        ("header", f"Authorization: {SECRET}\x7f", "the value injected as authorization"),
+        ("header", f"{SECRET}:", "NAME: VALUE"),
+    ],
+)
+def test_what_may_be_a_secret_is_not_repeated(
+    capsys: pytest.CaptureFixture[str], option: str, text: str, allowed: str
+) -> None:
+    for argv, variables in (
+        ([f"--{option}={text}"], {}),
+        ([], {"STREAMSERVER_" + option.upper().replace("-", "_"): text}),
+    ):
+        line = refused(capsys, URL, *argv, **variables)
+        assert allowed in line
+        assert SECRET not in line
+
+
+@pytest.mark.parametrize("before", ["http://user:", "https:user:", "ftp://"])
+@pytest.mark.parametrize("behind", ["@host", "@host:99999", "@", "@[::1", "@host/?q"])
+def test_a_password_in_the_url_is_not_repeated(
+    capsys: pytest.CaptureFixture[str], before: str, behind: str
+) -> None:
+    assert SECRET not in refused(capsys, f"{before}{SECRET}{behind}")
+
+
+def test_a_key_and_a_header_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:
+    argv = URL, "--api-key-env", "KEY", "--header", "Authorization: Basic eDp5"
+    assert "may set authorization only once" in refused(capsys, *argv, KEY=SECRET)
+
+
+def test_a_missing_key_is_exit_status_1() -> None:
+    done = run("proxy", URL, "--api-key-env", "NO_SUCH_KEY")
+    told = "--api-key-env: the environment variable NO_SUCH_KEY is not set, or empty"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"streamserver: {told}\n"
+
+
+@pytest.mark.parametrize(
+    ("key", "why"),
+    [
+        ("", "KEY is not set, or empty"),
+        (f"{SECRET}\n", "KEY holds something else than one word of ASCII"),
+        (f"{SECRET} x", "KEY holds something else than one word of ASCII"),
+        (f"{SECRET}\N{EURO SIGN}", "KEY holds something else than one word of ASCII"),
+    ],
+)
+def test_a_key_that_is_none(key: str, why: str) -> None:
+    with pytest.raises(CannotServe, match=f"{why}$"):
+        proxy.read([URL, "--api-key-env", "KEY"], {"KEY": key})
+
+
+def test_authorities_that_cannot_be_used(certificate: Certificate, tmp_path: Path) -> None:
+    absent = str(tmp_path / "absent.pem")
+    for path, why in ((absent, "No such file"), (certificate.key, "no certificate")):
+        with pytest.raises(CannotServe, match=f"cannot use the authorities in {path}: .*{why}"):
+            proxy.read(["HTTPS://host", "--upstream-ca", path], {})
+
+
+# How many clients it admits
+
+
+@pytest.fixture
+def descriptors() -> Iterator[int]:
+    """The number that this process may have for the time being."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, hard))
+    yield 1000
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_by_default_each_client_can_have_an_upstream(descriptors: int) -> None:
+    options, _ = proxy.read([URL], {})
+    admitted = proxy.settings(options).max_connections
+    assert descriptors / 3 < admitted < descriptors / 2
+    assert proxy.settings(options) == Settings(max_connections=admitted)
+
+
+def test_the_settings_hold_what_was_told() -> None:
+    options, _ = proxy.read([URL, "--max-connections", "9", "--keep-alive", "3"], {})
+    assert proxy.settings(options) == Settings(max_connections=9, keep_alive=3)

@@ -1,0 +1,156 @@
+"""Expect: 100-continue through a relay (RFC 9110, section 10.1.1): it is the upstream's to say."""
+
+import pytest
+
+from streamserver.proxy import upload
+from support.answers import statuses
+from support.hearing import hear_request, hear_response, is_over
+from support.rawserver import RawServer
+from support.rawsocket import RawClient, connect
+from support.relaying import LAST_CHUNK, StartRelay, chunk, ok
+from support.requests import GET, LAST, chunked, post
+
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+EXPECTING = post(b"", length=5, fields=[b"Expect: 100-continue"])
+EXPECTING_CHUNKS = chunked(end=b"", fields=[b"Expect: 100-continue"])
+BODIES = [(EXPECTING, b"hello"), (EXPECTING_CHUNKS, chunk(b"hello") + LAST_CHUNK)]
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So little patience that a test needs none."""
+    monkeypatch.setattr(upload, "PATIENCE", 0.02)
+
+
+async def go_on(client: RawClient, peer: RawClient, rest: bytes) -> None:
+    """Send the body, which the upstream answers; both connections are in step then."""
+    await client.send(rest)
+    assert (await hear_request(peer)).content == b"hello"
+    await peer.send(ok(b"thanks"))
+    await client.read_until(b"thanks")
+    await client.send(LAST)
+    await hear_request(peer)
+    await peer.send(ok(b"bye"))
+    await client.read_until()
+
+
+@pytest.mark.parametrize(("sent", "rest"), BODIES)
+async def test_the_upstreams_100_is_passed_on(
+    relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes
+) -> None:
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(sent)
+        peer = await upstream.asked()
+        assert b"\r\nexpect: 100-continue\r\n" in peer.received.lower()
+        with pytest.raises(TimeoutError):
+            await client.read_until(b"100", timeout=0.05)
+        await peer.send(CONTINUE)
+        assert await client.read_until(b"\r\n\r\n") == CONTINUE
+        await go_on(client, peer, rest)
+        assert statuses(client.received) == [100, 200, 200]
+
+
+@pytest.mark.parametrize("answer", [ok(b"no need"), b"HTTP/1.1 417 -\r\nContent-Length: 0\r\n\r\n"])
+@pytest.mark.parametrize("sent", [EXPECTING, EXPECTING_CHUNKS])
+async def test_a_final_answer_instead_of_it_is_relayed_and_closes(
+    relay: StartRelay, upstream: RawServer, sent: bytes, answer: bytes
+) -> None:
+    """Nobody can tell whether the body will come, on either side."""
+    server = await relay()
+    async with connect(server.port) as client, connect(server.port) as other:
+        await client.send(sent)
+        peer = await upstream.asked()
+        await peer.send(answer)
+        got = await hear_response(client, "POST")
+        assert (got.interim, got.status) == ([], int(answer[9:12]))
+        assert got.headers.get("connection") == "close"
+        assert await is_over(client) == b""
+        assert (await is_over(peer)) == b""
+        await other.send(GET)
+        await (await upstream.asked()).send(ok(b"fresh"))
+        assert (await hear_response(other)).content == b"fresh"
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(("sent", "rest"), BODIES)
+@pytest.mark.parametrize("late", [b"", CONTINUE])
+async def test_an_upstream_that_never_says_it_is_not_waited_for(
+    relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes, late: bytes
+) -> None:
+    """And when it does say it, late, the client has no use for it any more."""
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(sent)
+        peer = await upstream.asked()
+        assert await client.read_until(b"\r\n\r\n") == CONTINUE
+        await peer.send(late)
+        await go_on(client, peer, rest)
+        assert statuses(client.received) == [100, 200, 200]
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_client_that_was_answered_is_not_asked_for_its_body(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    server = await relay(settings={"linger": 0.2})
+    async with connect(server.port) as client:
+        await client.send(EXPECTING)
+        await (await upstream.asked()).send(ok(b"no need"))
+        assert statuses(await client.read_until()) == [200]
+
+
+@pytest.mark.parametrize(("sent", "rest"), BODIES)
+async def test_a_client_that_sends_at_once_is_not_asked(
+    relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes
+) -> None:
+    """And the upstream not for a 100: the request goes to it whole."""
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(sent + rest)
+        peer = await upstream.asked()
+        assert b"expect" not in peer.received.lower()
+        await go_on(client, peer, b"")
+        assert statuses(client.received) == [200, 200]
+
+
+@pytest.mark.parametrize(("sent", "rest"), BODIES)
+async def test_a_client_that_does_not_wait_long_enough_is_not_asked(
+    relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes
+) -> None:
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(sent)
+        peer = await upstream.asked()
+        await client.send(rest[:-1])
+        await peer.read_until(b"hell")
+        await peer.send(CONTINUE)
+        await go_on(client, peer, rest[-1:])
+        assert statuses(client.received) == [200, 200]
+
+
+@pytest.mark.parametrize("sent", [GET, post(b"", length=0), post(b"hello")])
+async def test_a_client_that_expects_nothing_hears_no_100(
+    relay: StartRelay, upstream: RawServer, sent: bytes
+) -> None:
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(sent)
+        peer = await upstream.asked()
+        await peer.send(CONTINUE)
+        await peer.send(CONTINUE + ok(b"thanks"))
+        assert statuses(await client.read_until(b"thanks")) == [200]
+
+
+async def test_an_http_1_0_client_expects_nothing(relay: StartRelay, upstream: RawServer) -> None:
+    """It could not know what a 100 is, whatever it asked for (RFC 9110, section 10.1.1)."""
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0"))
+        peer = await upstream.asked()
+        assert b"expect" not in peer.received.lower()
+        await peer.send(CONTINUE)
+        await client.send(b"hello")
+        assert (await hear_request(peer)).content == b"hello"
+        await peer.send(ok(b"thanks"))
+        assert statuses(await client.read_until()) == [200]

@@ -1,0 +1,104 @@
+"""What a relay answers by itself, so that the upstream never hears of it."""
+
+from typing import Any
+
+import pytest
+
+from support.answers import body, detail, statuses
+from support.rawserver import RawServer
+from support.rawsocket import connect, raw
+from support.relayed import CLOSE, LAST_GET, VIA, fields_up, pass_on
+from support.relaying import StartRelay
+from support.requests import get, post, request
+from support.upstreams import has_caller
+
+WEBSOCKET = (
+    b"Connection: Upgrade",
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    b"Sec-WebSocket-Version: 13",
+)
+UPGRADES = {
+    "a WebSocket": get(b"/", b"Upgrade: websocket", *WEBSOCKET),
+    "in another case": get(b"/", b"upgrade: WebSocket", *WEBSOCKET),
+    "among others": get(b"/", b"Upgrade: h2c, websocket", *WEBSOCKET),
+    "in a second line": get(b"/", b"Upgrade: h2c", b"Upgrade: websocket", *WEBSOCKET),
+    "HTTP/2 in a word that only begins so": get(b"/", b"Upgrade: h2c-14", b"Connection: Upgrade"),
+    "TLS": get(b"/", b"Upgrade: TLS/1.0", b"Connection: Upgrade"),
+    "with a body": post(b"hello", fields=[b"Upgrade: websocket", *WEBSOCKET]),
+}
+
+
+@pytest.mark.parametrize("sent", UPGRADES.values(), ids=UPGRADES)
+async def test_no_upgrade_is_relayed(sent: bytes, relay: StartRelay, upstream: RawServer) -> None:
+    """The client hears so at once; and the connection is in step, whatever it sends next."""
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(sent)
+        received = await client.read_until(b"}\n")
+        assert statuses(received) == [501]
+        assert "upgrade" in detail(received)
+        assert b"application/problem+json" in received
+        assert not has_caller(upstream)
+        await client.send(request(b"CONNECT a:80 HTTP/1.1", b"Host: a"))
+        assert statuses(await client.read_until()) == [501, 501]
+
+
+OFFERED = [b"Upgrade: h2c", b"Upgrade: H2C", b"Upgrade: h2c, h2c", b"Upgrade:", b"Upgrade: ,"]
+
+
+@pytest.mark.parametrize("line", OFFERED, ids=bytes.decode)
+async def test_an_offer_of_http_2_is_ignored(
+    line: bytes, relay: StartRelay, upstream: RawServer
+) -> None:
+    """Clients that make it, as curl and Java's do, are content without (RFC 9110, 7.8)."""
+    sent = (line, b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: AAMAAABk")
+    assert await fields_up(relay, upstream, *sent) == [VIA]
+
+
+UNSERVED: dict[str, tuple[bytes, dict[str, Any], tuple[int, ...]]] = {
+    "CONNECT": (request(b"CONNECT a:80 HTTP/1.1", b"Host: a:80"), {}, (501, 405)),
+    "CONNECT with a path": (request(b"CONNECT / HTTP/1.1", b"Host: a"), {}, (501, 405)),
+    "CONNECT of HTTP/1.0": (request(b"CONNECT a:80 HTTP/1.0"), {}, (501, 405)),
+    "TRACE": (request(b"TRACE / HTTP/1.1", b"Host: a", CLOSE), {}, (501, 405)),
+    "another scheme": (request(b"GET ftp://a/ HTTP/1.1", b"Host: a"), {}, (400,)),
+    "a host as target": (request(b"GET a:80 HTTP/1.1", b"Host: a"), {}, (400,)),
+    "a user in the target": (request(b"GET http://u@a/ HTTP/1.1", b"Host: a"), {}, (400,)),
+    "outside what is served": (get(b"/v2/one", CLOSE), {"strip": "/v1"}, (404,)),
+    "above the base": (get(b"/%2e%2e/one", CLOSE), {"base": "/base"}, (400,)),
+    "above the base from inside": (
+        get(b"/v1/one/..\\..", CLOSE),
+        {"base": "/base", "strip": "/v1"},
+        (400,),
+    ),
+    "a body larger than may be": (post(b"hello", fields=[CLOSE]), {"max_body": 4}, (413,)),
+    "a length larger than may be": (post(b"", length=5, fields=[CLOSE]), {"max_body": 4}, (413,)),
+    "an expectation that nobody knows": (
+        post(b"hello", fields=[b"Expect: a-miracle", CLOSE]),
+        {},
+        (417,),
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "options", "status"), UNSERVED.values(), ids=UNSERVED)
+async def test_what_is_not_relayed(
+    sent: bytes,
+    options: dict[str, Any],
+    status: tuple[int, ...],
+    relay: StartRelay,
+    upstream: RawServer,
+) -> None:
+    received = await raw((await relay(**options)).port, sent)
+    assert len(statuses(received)) == 1
+    assert statuses(received)[0] in status
+    assert body(received).startswith(b'{"title"')
+    assert detail(received)
+    assert not has_caller(upstream)
+
+
+async def test_a_refusal_says_that_it_is_ours(relay: StartRelay, upstream: RawServer) -> None:
+    """An answer that came from the upstream has a Via; one without it never came so far."""
+    server = await relay(strip="/v1")
+    assert b"\r\nvia:" not in await raw(server.port, LAST_GET)
+    passed = await pass_on(server, upstream, get(b"/v1", CLOSE))
+    assert b"\r\nvia:" in passed.down

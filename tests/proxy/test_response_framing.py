@@ -1,0 +1,139 @@
+"""How a response's body is framed on its way down: anew, for the client that is there.
+
+What must survive is what the framing says: that all of it is here (RFC 9112, section 8).
+"""
+
+import pytest
+
+from support.answers import body
+from support.rawserver import RawServer
+from support.rawsocket import connect
+from support.relayed import CLOSE, LAST_GET, VIA, lines, pass_on
+from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
+from support.requests import OLD, get, request
+
+CHUNKS = CHUNKED_HEAD + b"005;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX: y\r\n\r\n"
+UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\n\r\nhello!"
+COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: 006\r\n\r\nhello!"
+OLD_UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\n\r\nhello!"
+OLD_COUNTED = b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello!"
+OLD_KEPT = b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 6\r\n\r\nhello!"
+
+LENGTH = [b"content-length: 6"]
+CODING = [b"transfer-encoding: chunked"]
+CHUNKED = b"6\r\nhello!\r\n" + LAST_CHUNK
+
+CLIENTS = {"HTTP/1.1": LAST_GET, "HTTP/1.0": OLD}
+BODIES = {
+    "chunked": (CHUNKS, CODING, CHUNKED, []),
+    "until close": (UNTIL_CLOSE, CODING, CHUNKED, []),
+    "a length": (COUNTED, LENGTH, b"hello!", LENGTH),
+    "1.0 until close": (OLD_UNTIL_CLOSE, CODING, CHUNKED, []),
+    "1.0 with a length": (OLD_COUNTED, LENGTH, b"hello!", LENGTH),
+    "1.0 that would stay": (OLD_KEPT, LENGTH, b"hello!", LENGTH),
+}
+
+
+def framing(received: bytes) -> list[bytes]:
+    """The field lines that frame it."""
+    told = (b"content-length:", b"transfer-encoding:", b"connection:")
+    return [line for line in lines(received) if line.startswith(told)]
+
+
+@pytest.mark.parametrize(("answer", "fields", "sent", "_"), BODIES.values(), ids=BODIES)
+async def test_to_a_client_of_http_1_1(
+    answer: bytes, fields: list[bytes], sent: bytes, _: object, relay: StartRelay, upstream: RawServer
+) -> None:
+    """A length stays one; all else is chunked, in chunks of ours."""
+    passed = await pass_on(await relay(), upstream, LAST_GET, answer, closes=True)
+    assert framing(passed.down) == [*fields, CLOSE.lower()]
+    assert body(passed.down) == sent
+
+
+@pytest.mark.parametrize(("answer", "_", "__", "fields"), BODIES.values(), ids=BODIES)
+async def test_to_a_client_of_http_1_0(
+    answer: bytes, _: object, __: object, fields: list[bytes], relay: StartRelay, upstream: RawServer
+) -> None:
+    """It knows no chunks: what has no length ends when the connection does."""
+    passed = await pass_on(await relay(), upstream, OLD, answer, closes=True)
+    assert lines(passed.down)[0] == b"HTTP/1.1 200 OK"
+    assert framing(passed.down) == [*fields, CLOSE.lower()]
+    assert body(passed.down) == b"hello!"
+
+
+async def test_a_client_of_http_1_0_may_stay(relay: StartRelay, upstream: RawServer) -> None:
+    """If it asks to, and if a length tells it where the answer ends."""
+    server = await relay()
+    keep = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
+    async with connect(server.port) as client:
+        await client.send(keep)
+        peer = await upstream.asked()
+        await peer.send(ok(b"hello!"))
+        received = await client.read_until(b"hello!")
+        assert framing(received) == [*LENGTH, b"connection: keep-alive"]
+        await client.send(keep)
+        await peer.read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peer.send(CHUNKS)
+        assert (await client.read_until()).endswith(b"connection: close\r\n\r\nhello!")
+
+
+HEAD = request(b"HEAD / HTTP/1.1", b"Host: a", CLOSE)
+BODILESS = {
+    "HEAD with a length": (HEAD, b"HTTP/1.1 200 OK\r\nContent-Length: 006\r\n\r\n", LENGTH),
+    "HEAD with chunks": (HEAD, CHUNKED_HEAD, []),
+    "HEAD without either": (HEAD, b"HTTP/1.1 200 OK\r\n\r\n", []),
+    "HEAD of an error": (
+        HEAD,
+        b"HTTP/1.1 404 Not Found\r\nContent-Length: 6\r\n\r\n",
+        LENGTH,
+    ),
+    "204": (LAST_GET, b"HTTP/1.1 204 No Content\r\n\r\n", []),
+    "204 with a length": (LAST_GET, b"HTTP/1.1 204 No Content\r\nContent-Length: 0\r\n\r\n", []),
+    "304": (LAST_GET, b"HTTP/1.1 304 Not Modified\r\n\r\n", []),
+    "304 with a length": (
+        LAST_GET,
+        b"HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n",
+        LENGTH,
+    ),
+    "304 with chunks": (
+        LAST_GET,
+        b"HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize(("sent", "answer", "fields"), BODILESS.values(), ids=BODILESS)
+async def test_what_never_has_a_body(
+    sent: bytes, answer: bytes, fields: list[bytes], relay: StartRelay, upstream: RawServer
+) -> None:
+    """It is over with its head, whatever that says, and the upstream's connection is in step."""
+    server = await relay()
+    passed = await pass_on(server, upstream, sent, answer)
+    assert framing(passed.down) == [*fields, CLOSE.lower()]
+    assert lines(passed.down)[0] == lines(answer)[0]
+    assert body(passed.down) == b""
+
+
+async def test_a_connection_is_in_step_behind_what_has_no_body(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    """The same one serves the next request, with an answer of its own."""
+    async with connect((await relay()).port) as client:
+        await client.send(HEAD.replace(CLOSE, b"X: y"))
+        peer = await upstream.asked()
+        for number, (answer, told) in enumerate(
+            [
+                (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"200 OK"),
+                (b"HTTP/1.1 204 No Content\r\n\r\n", b"204 No Content"),
+                (b"HTTP/1.1 304 Not Modified\r\nContent-Length: 6\r\n\r\n", b"304 Not Modified"),
+            ],
+            start=2,
+        ):
+            await peer.send(answer)
+            await client.read_until(lambda got, told=told: told in got and got.endswith(b"\r\n\r\n"))
+            await client.send(get(b"/%d" % number))
+            await peer.read_until(b"GET /%d " % number)
+        await peer.send(CHUNKED_HEAD + chunk(b"hello!") + LAST_CHUNK)
+        assert (await client.read_until(LAST_CHUNK)).endswith(b"\r\n\r\n" + CHUNKED)
+        assert client.received.count(VIA) == 4

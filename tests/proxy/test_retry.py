@@ -1,0 +1,209 @@
+"""A pooled connection that was dead already: whose request is sent again, and whose is not.
+
+An upstream may close an idle connection while a request is on its way to it. A request that
+may be repeated (RFC 9110, section 9.2.2) then goes out once more, on a new connection, as long
+as nothing of an answer came back.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from streamserver.proxy.settings import PoolLimits
+from support.problems import problem
+from support.rawsocket import RawClient
+from support.relaying import chunk, ok
+from support.requests import chunked, get, request
+from support.stage import Stage, staged
+from support.upstreams import has_caller
+
+CLOSED = (502, "the upstream closed the connection")
+ONE = PoolLimits(open=1, wait=60, idle_timeout=60)
+BODY = b"a body"
+GOING: dict[str, Callable[[RawClient], object]] = {
+    "FIN": lambda peer: peer.sock.close(),
+    "RST": RawClient.reset,
+}
+going = pytest.mark.parametrize("go", GOING.values(), ids=GOING)
+
+
+def plain(method: bytes) -> bytes:
+    return request(method + b" /sent HTTP/1.1", b"Host: a")
+
+
+def with_body(method: bytes) -> bytes:
+    length = b"Content-Length: %d" % len(BODY)
+    return request(method + b" /sent HTTP/1.1", b"Host: a", length) + BODY
+
+
+REPEATABLE = [*map(plain, (b"GET", b"HEAD", b"OPTIONS", b"DELETE")), with_body(b"PUT")]
+NOT_REPEATABLE = [
+    *map(with_body, (b"POST", b"PATCH", b"QUERY")),
+    *(plain(b"POST"), plain(b"LOCK")),
+    # Of what is still on its way, nothing was kept.
+    chunked(BODY, end=b"", target=b"/sent").replace(b"POST", b"PUT"),
+]
+
+
+def method(sent: bytes) -> str:
+    return sent.partition(b" ")[0].decode()
+
+
+async def pooled(at: Stage) -> tuple[RawClient, RawClient]:
+    """A client that has had an answer, and the connection that lies in the pool since."""
+    client, peer = await at.ask(b"/first")
+    await peer.send(ok(b"first"))
+    await client.read_until(b"first")
+    await at.has_ended(1)
+    peer.received = client.received = b""
+    return client, peer
+
+
+async def dies(peer: RawClient, go: Callable[[RawClient], object], heard: bytes) -> None:
+    """The request is heard, all of it, and not answered."""
+    await peer.read_until(heard)
+    go(peer)
+
+
+def heard_of(sent: bytes) -> bytes:
+    """What a request ends in as the upstream hears it."""
+    body = sent.partition(b"\r\n\r\n")[2]
+    return body[-len(BODY) - 2 :] or b"\r\n\r\n"
+
+
+@going
+@pytest.mark.parametrize("sent", REPEATABLE, ids=method)
+async def test_what_may_be_repeated_is_sent_again(
+    sent: bytes, go: Callable[[RawClient], object]
+) -> None:
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        await client.send(sent)
+        await dies(peer, go, heard_of(sent))
+        again = await at.upstream.accept()
+        await again.read_until(heard_of(sent))
+        assert again.received == peer.received
+        await again.send(ok())
+        assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+        assert [exchange.status for exchange in at.server.ended] == [200, 200]
+
+
+@going
+@pytest.mark.parametrize("sent", NOT_REPEATABLE, ids=method)
+async def test_what_may_not_be_repeated_is_not(
+    sent: bytes, go: Callable[[RawClient], object]
+) -> None:
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        await client.send(sent)
+        await dies(peer, go, heard_of(sent))
+        assert await problem(client) == CLOSED
+        assert not has_caller(at.upstream)
+
+
+async def test_nothing_is_repeated_of_which_a_byte_came_back() -> None:
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        await client.send(plain(b"GET"))
+        await peer.read_until(b"\r\n\r\n")
+        await peer.send(b"H")
+        peer.sock.close()
+        assert (await problem(client))[0] == 502
+        assert not has_caller(at.upstream)
+
+
+@going
+async def test_nor_if_an_interim_answer_came(go: Callable[[RawClient], object]) -> None:
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        await client.send(plain(b"GET"))
+        await peer.read_until(b"\r\n\r\n")
+        await peer.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await client.read_until(b"\r\n\r\n")
+        client.received = b""
+        go(peer)
+        assert (await problem(client))[0] == 502
+        assert not has_caller(at.upstream)
+
+
+@going
+async def test_nothing_is_repeated_twice(go: Callable[[RawClient], object]) -> None:
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        await client.send(plain(b"GET"))
+        await dies(peer, go, b"\r\n\r\n")
+        await dies(await at.upstream.accept(), go, b"\r\n\r\n")
+        assert (await problem(client))[0] == 502
+        assert not has_caller(at.upstream)
+
+
+async def test_nor_when_the_second_connection_had_served_another_before() -> None:
+    """With one place only, whoever repeats a request may have to wait for it behind others."""
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        await client.send(plain(b"GET"))
+        await peer.read_until(b"\r\n\r\n")
+        other = await at.begin(get(b"/other"))
+        peer.sock.close()
+        peer = await at.upstream.asked()
+        await peer.send(ok(b"other"))
+        await other.read_until(b"other")
+        await dies(peer, RawClient.reset, b"/sent ")
+        assert (await problem(client))[0] == 502
+        assert not has_caller(at.upstream)
+
+
+@going
+async def test_a_new_connection_that_dies_is_no_stale_one(
+    go: Callable[[RawClient], object],
+) -> None:
+    async with staged(pool=ONE) as at:
+        client, peer = await at.ask()
+        go(peer)
+        assert (await problem(client))[0] == 502
+        assert not has_caller(at.upstream)
+
+
+# --- a farewell that is here already ------------------------------------------------------------
+
+
+@going
+@pytest.mark.parametrize("sent", [*REPEATABLE, *NOT_REPEATABLE], ids=method)
+async def test_a_connection_that_has_said_goodbye_is_not_used(
+    sent: bytes, go: Callable[[RawClient], object]
+) -> None:
+    """Not even if the loop has not heard of it yet, as it was told of the request first."""
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        client.sock.send(sent)
+        go(peer)
+        again = await at.upstream.accept()
+        await again.read_until(heard_of(sent))
+        await again.send(ok())
+        assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("sent", [*REPEATABLE, *NOT_REPEATABLE], ids=method)
+async def test_nor_is_it_given_to_one_who_waits(sent: bytes) -> None:
+    """An answer and, right behind it, the end of the connection."""
+    async with staged(pool=ONE) as at:
+        first, peer = await at.ask(b"/first")
+        client = await at.begin(sent)
+        peer.sock.send(ok(b"first"))
+        peer.end()
+        again = await at.upstream.accept()
+        await again.read_until(heard_of(sent))
+        await again.send(ok())
+        assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_the_upload_goes_on_over_the_new_connection() -> None:
+    """Nothing of a body that is still coming was lost with the old one."""
+    async with staged(pool=ONE) as at:
+        client, peer = await pooled(at)
+        client.sock.send(chunked(b"one", end=b""))
+        peer.sock.close()
+        again = await at.upstream.asked()
+        await client.send(chunk(b"two") + b"0\r\n\r\n")
+        heard = await again.read_until(b"0\r\n\r\n")
+        assert heard.endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")

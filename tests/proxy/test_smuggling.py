@@ -1,0 +1,154 @@
+"""Whatever a client sends, the upstream sees at most one request for it, with one framing.
+
+The clients are those of the conformance tests, and the upstream is strict. A refusal has a
+request behind it that must never run, and an answer one that must be understood, here and
+there: so each case also shows where both think that the message ended.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+
+import pytest
+
+from conformance.cases import BEHIND, Answered, Refused, Seen
+from conformance.talking import CUTS, read_answer, read_answers, talk
+from conformance.test_conformance import ANSWERED, REFUSED, behind
+from conformance.test_hostile import NOT_HTTP, mutant
+from streamserver.proxy.proxy import Proxy
+from support.inprocess import Serve, Served
+from support.rawsocket import raw
+from support.requests import LAST, chunked, get, post
+from support.strict import Heard, StrictUpstream, strict_upstream
+
+
+@pytest.fixture
+async def strict(serve: Serve) -> AsyncIterator[StrictUpstream]:
+    """An upstream that forgives nothing; without the debug mode's stack for every byte."""
+    asyncio.get_running_loop().set_debug(False)
+    async with strict_upstream() as upstream:
+        yield upstream
+
+
+@pytest.fixture
+async def server(serve: Serve, strict: StrictUpstream) -> Served:
+    """A relay to it."""
+    proxy = Proxy(f"http://127.0.0.1:{strict.port}", keep_host=True, max_body=1 << 20)
+    return await serve(proxy, head_timeout=0.3, body_timeout=0.3, keep_alive=0.3)
+
+
+def agrees(heard: Heard, seen: Seen) -> bool:
+    """Whether the upstream heard what was meant."""
+    return (
+        heard.is_whole
+        and (heard.method, heard.target, heard.body) == (seen.method, seen.target, seen.body)
+        and (seen.host is None or ("host", seen.host) in heard.fields)
+    )
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=str)
+async def test_what_is_refused(case: Refused, server: Served, strict: StrictUpstream) -> None:
+    """It reaches no upstream; a body that turns out to be broken never looks whole there."""
+    for cut in CUTS:
+        received = await talk(server.port, behind(case.sent, BEHIND, cut))
+        [answer] = read_answers(received, ["POST"])
+        assert answer.status in case.statuses
+        assert len(strict.heard) <= case.in_body, cut
+        assert not any(heard.is_whole for heard in strict.heard), cut
+        assert strict.faults == []
+        strict.heard.clear()
+
+
+@pytest.mark.parametrize("case", ANSWERED, ids=str)
+async def test_what_is_answered(case: Answered, server: Served, strict: StrictUpstream) -> None:
+    """The upstream is asked just that, and nothing else, in the order in which it was sent."""
+    expected = case.seen if case.closes else (*case.seen, Seen(target="/last"))
+    for cut in CUTS:
+        received = await talk(server.port, behind(case.sent, BEHIND if case.closes else LAST, cut))
+        answers = read_answers(received, [seen.method for seen in expected])
+        assert [answer.status for answer in answers] == [200] * len(expected), cut
+        assert strict.faults == []
+        assert len(strict.heard) == len(expected), cut
+        assert all(map(agrees, strict.heard, expected)), (cut, strict.heard)
+        strict.heard.clear()
+
+
+@pytest.mark.parametrize("data", NOT_HTTP.values(), ids=NOT_HTTP)
+async def test_what_is_not_http(data: bytes, server: Served, strict: StrictUpstream) -> None:
+    await raw(server.port, data)
+    assert (strict.heard, strict.faults) == ([], [])
+
+
+async def test_mutants(server: Served, strict: StrictUpstream) -> None:
+    """A few wrong bytes: each request that is relayed is answered once, and is sound."""
+    chance = random.Random(4)
+    sound = (
+        get(b"/one", b"X: y", b"Connection: X")
+        + post(b"hello", fields=[b"TE: trailers", b"Via: 1.1 a"])
+        + chunked(end=b"2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n")
+    )
+
+    async def answered(data: bytes) -> int:
+        received, relayed = await raw(server.port, data), 0
+        while received:
+            answer, received = read_answer(received, "GET")
+            assert answer.status in (200, 400, 408, 413, 417, 501, 505), f"{answer} to {data!r}"
+            relayed += answer.status == 200
+        return relayed
+
+    sent = [mutant(chance, sound) + LAST for _ in range(200)]
+    relayed = sum([sum(await asyncio.gather(*map(answered, sent[at : at + 20]))) for at in range(0, 200, 20)])
+    assert strict.faults == []
+    assert sum(heard.is_whole for heard in strict.heard) == relayed
+    assert relayed > 200
+
+
+HIDDEN = {
+    "in a length": post(BEHIND),
+    "in chunks": chunked(BEHIND, BEHIND[:20]),
+    "in an extension": chunked(end=b"5;a=\"GET /smuggled HTTP/1.1\"\r\nhello\r\n0\r\n\r\n"),
+    "in a trailer": chunked(end=b"0\r\nX: GET /smuggled HTTP/1.1\r\n\r\n"),
+    "in the body of a GET": get(b"/", b"Content-Length: %d" % len(BEHIND)) + BEHIND,
+    "in a target": get(b"/?%0d%0a%0d%0aGET%20/smuggled%20HTTP/1.1"),
+    "in a value": get(b"/", b"X: y HTTP/1.1  GET /smuggled HTTP/1.1"),
+    "in chunks that look like heads": chunked(b"\r\n\r\n", BEHIND, b"0\r\n\r\n", BEHIND),
+}
+
+
+@pytest.mark.parametrize("request_", HIDDEN.values(), ids=HIDDEN)
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_request_inside_another(
+    cut: str, request_: bytes, server: Served, strict: StrictUpstream
+) -> None:
+    """It stays there: what a length or chunks say is a body is one to everybody."""
+    received = await talk(server.port, behind(request_, LAST, cut))
+    assert [answer.status for answer in read_answers(received, ["GET", "GET"])] == [200, 200]
+    assert strict.faults == []
+    assert [heard.target for heard in strict.heard][1:] == ["/last"]
+    assert "/smuggled" != strict.heard[0].target
+
+
+CUT_SHORT = {
+    "a length": post(b"hel", length=5),
+    "a length of which nothing came": post(b"", length=5),
+    "chunks": chunked(b"hello", end=b""),
+    "inside a chunk": chunked(end=b"5\r\nhel"),
+    "before its CRLF": chunked(end=b"5\r\nhello"),
+    "inside the last-chunk": chunked(b"hello", end=b"0\r\n"),
+    "inside the trailers": chunked(b"hello", end=b"0\r\nX: y\r\n"),
+    "a chunk that is none": chunked(b"hello", end=b"x\r\n"),
+}
+
+
+@pytest.mark.parametrize("leaves", [True, False], ids=["the client leaves", "it falls silent"])
+@pytest.mark.parametrize("request_", CUT_SHORT.values(), ids=CUT_SHORT)
+async def test_a_body_that_is_cut_never_looks_whole(
+    request_: bytes, leaves: bool, server: Served, strict: StrictUpstream
+) -> None:
+    """And nothing else goes up on its connection: the next request has one of its own."""
+    await raw(server.port, request_, eof=leaves)
+    assert b" 200 " in await raw(server.port, LAST)
+    assert strict.faults == []
+    *cut, last = strict.heard
+    assert (last.target, last.is_whole) == ("/last", True)
+    assert [heard.is_whole for heard in cut] in ([], [False])

@@ -1,0 +1,80 @@
+"""A relay in a loop of its own that outlives many exchanges, for tests that try many."""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Coroutine, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.settings import PoolLimits
+from support import peers
+from support.inprocess import Served, running
+from support.rawserver import RawServer, raw_server
+
+T = TypeVar("T")
+SECONDS = 20.0
+"""How long an exchange may take."""
+
+
+@dataclass(slots=True)
+class Lane:
+    """A relay, its upstream, and the loop in which both of them run."""
+
+    loop: asyncio.AbstractEventLoop
+    upstream: RawServer
+    server: Served
+
+    def run(self, exchange: Coroutine[Any, Any, T]) -> T:
+        """Run it to its end, then close the connections that the upstream accepted."""
+
+        async def whole() -> T:
+            with self.upstream.accepted:
+                return await exchange
+
+        return _run(self.loop, whole())
+
+
+@contextlib.contextmanager
+def lane(kind: str) -> Iterator[Lane]:
+    """A lane in a loop of this kind, `asyncio` or `uvloop`; each exchange takes a new connection
+    to the upstream."""
+    with _loop(kind) as loop:
+        stack = contextlib.AsyncExitStack()
+
+        async def start() -> Lane:
+            # uvloop's first server opens a spare descriptor for good: it must not be ours.
+            (await loop.create_server(asyncio.Protocol, "127.0.0.1")).close()
+            upstream = await stack.enter_async_context(raw_server())
+            proxy = Proxy(upstream.url, pool=PoolLimits(idle=0))
+            return Lane(loop, upstream, await stack.enter_async_context(running(proxy)))
+
+        try:
+            yield _run(loop, start())
+        finally:
+            _run(loop, stack.aclose())
+
+
+@contextlib.contextmanager
+def _loop(kind: str) -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop that runs without a break, so that it opens nothing twice: in a thread."""
+    make = asyncio.new_event_loop if kind == "asyncio" else peers.module(kind).new_event_loop
+    loop: asyncio.AbstractEventLoop = make()
+    loop.set_debug(True)
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def _run(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> T:
+    async def bounded() -> T:
+        async with asyncio.timeout(SECONDS):
+            return await work
+
+    return asyncio.run_coroutine_threadsafe(bounded(), loop).result()
