@@ -50,15 +50,23 @@ class Crowd:
                 silent.discard(descriptor)
 
     def count(self, seconds: float) -> tuple[int, float]:
-        """Read for about `seconds`; return how many chunks came, and in how many seconds."""
+        """Read for about `seconds`; return how many chunks came, and in how many seconds.
+
+        Raises `WrongAnswer` when there is none.
+        """
+        total, elapsed = self.read_for(seconds)
+        if not total:
+            raise WrongAnswer(f"no chunk of any stream within {seconds} s")
+        return total, elapsed
+
+    def read_for(self, seconds: float) -> tuple[int, float]:
+        """Do the same, but without a chunk too."""
         total = 0
         started = now = perf_counter()
         while (left := started + seconds - now) > 0:
             for descriptor, _ in self._poll.poll(left):
                 total += self._buffer.count(MARK, 0, self._receive(descriptor))
             now = perf_counter()
-        if not total:
-            raise WrongAnswer(f"no chunk of any stream within {seconds} s")
         return total, now - started
 
     def _receive(self, descriptor: int) -> int:

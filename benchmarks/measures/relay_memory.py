@@ -8,14 +8,14 @@ What one stream before has warmed up is not counted, nor are the kernel's buffer
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
-from benchmarks import client, machine
+from benchmarks import machine
 from benchmarks.added import cost_cells, group
 from benchmarks.measures.memory import SPARE, kib_per_stream
-from benchmarks.peer import Contender, Peer
+from benchmarks.peer import Peer
+from benchmarks.peers import DIRECT
 from benchmarks.plan import Plan
-from benchmarks.relaying import upstream_for_relays
+from benchmarks.relaying import in_fresh_turns
 from benchmarks.report import Column, Result, Row
-from benchmarks.turns import in_turns, together
 
 COLUMNS = (
     Column("server", "relay"),
@@ -30,14 +30,8 @@ def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
     streams = 200 if plan.quick else STREAMS
     streams = min(streams, (machine.allow_descriptors(2 * streams + SPARE) - SPARE) // 2)
-    found: dict[Contender, list[float]] = {}
-    absent: dict[str, str] = {}
-    with upstream_for_relays() as upstream:
-        for contender in plan.relays_of(upstream.port):
-            with together([contender], client.prove) as lineup:
-                block = partial(kib_per_stream, streams=streams, path=b"/idle")
-                found |= in_turns(lineup, 1, block)
-            absent |= lineup.absent
+    block = partial(kib_per_stream, streams=streams, path=b"/idle")
+    found, absent = in_fresh_turns(plan, 1, block)
     for loop in plan.loops:
         yield Result(
             f"relay_memory/{loop}",
@@ -52,4 +46,5 @@ def _rows(found: Mapping[Peer, Sequence[float]], loop: str) -> list[Row]:
     return [
         {"server": peer.name, "loop": peer.runs_on(loop), **cells}
         for peer, cells in cost_cells("kib", found).items()
+        if peer is not DIRECT
     ]

@@ -49,7 +49,7 @@ class Block:
 
 def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
-    timed, warm_up = (12, 20) if plan.quick else (50, 100)
+    timed, warm_up = (12, 20) if plan.quick else (40, 60)
     with relaying(plan) as (lineup, _):
         in_turns(lineup, 1, partial(_block, timed=warm_up))
         blocks = in_turns(lineup, plan.relay_rounds, partial(_block, timed=timed))

@@ -8,6 +8,9 @@ counts one byte in large reads. Both share a core where there are only two; `no 
 they can do, and `core busy` whether the relay was the limit. Where it is far from 100, the rate is
 the least that the relay can do, and the CPU time per token is the figure to compare: the tokens
 per second of its CPU time are one by that. It is also the steadier one beside busy neighbours.
+
+Each turn has a fresh process: with all streams full, a slow relay would go on for many seconds
+after its clients have gone.
 """
 
 import statistics
@@ -21,10 +24,9 @@ from benchmarks.crowd import Crowd
 from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
-from benchmarks.relaying import await_silence, relaying
+from benchmarks.relaying import in_fresh_turns
 from benchmarks.report import Column, Result, Row
 from benchmarks.servers.upstream import CROWD
-from benchmarks.turns import in_turns
 
 COLUMNS = (
     Column("server", "relay"),
@@ -35,8 +37,8 @@ COLUMNS = (
     Column("cpu", "CPU ns/token"),
     Column("cpu_to_nginx", "x nginx", 2),
 )
-ROUNDS = 2
-"""Few: the slowest relay needs seconds to come to rest after each."""
+SETTLE = 0.5
+"""Seconds for a relay to come to full speed. The slowest has not begun all streams by then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,27 +52,25 @@ class Block:
 
 def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
-    with relaying(plan) as (lineup, upstream):
-        block = partial(_block, upstream=upstream, seconds=0.8 if plan.quick else 1.5)
-        blocks = in_turns(lineup, ROUNDS, block)
+    rounds, seconds = (1, 0.8) if plan.quick else (2, 1.5)
+    blocks, absent = in_fresh_turns(plan, rounds, partial(_block, seconds=seconds))
     for loop in plan.loops:
         yield Result(
             f"relay_tokens/{loop}",
             f"Relays, {CROWD} streams at full speed, {loop}",
             COLUMNS,
             _rows(group(blocks, loop), loop),
-            lineup.absent,
+            absent,
         )
 
 
-def _block(_turn: Contender, server: Server, upstream: int, seconds: float) -> Block:
-    with machine.pinned(machine.cores().client):
-        with Crowd(server.port, b"/tokens", CROWD) as crowd:
-            crowd.settle()
-            cpu = server.cpu_ns()
-            tokens, elapsed = crowd.count(seconds)
-            cpu = server.cpu_ns() - cpu
-        await_silence(upstream)
+def _block(_turn: Contender, server: Server, seconds: float) -> Block:
+    core = machine.cores().client
+    with machine.pinned(core), Crowd(server.port, b"/tokens", CROWD) as crowd:
+        crowd.read_for(SETTLE)
+        cpu = server.cpu_ns()
+        tokens, elapsed = crowd.count(seconds)
+        cpu = server.cpu_ns() - cpu
     return Block(tokens / elapsed, cpu / 1e7 / elapsed, cpu / tokens)
 
 

@@ -9,7 +9,6 @@ import asyncio
 import errno
 import logging
 import resource
-import select
 import ssl
 from collections import deque
 
@@ -69,7 +68,7 @@ class Pool:
         while self._idle:
             upstream, _ = self._idle.popitem()
             self._idle_deadlines.stop(upstream)
-            if _is_silent(upstream):
+            if upstream.is_silent():
                 return upstream
             upstream.cut()
         return None
@@ -86,7 +85,7 @@ class Pool:
             given = await self._turn()
             if given is None:
                 self.open -= 1  # the place was kept for us
-            elif _is_silent(given):
+            elif given.is_silent():
                 return given
             else:
                 given.cut()
@@ -188,19 +187,6 @@ def _unreachable(error: OSError) -> HTTPError:
     if isinstance(error, ConnectionRefusedError):
         return HTTPError(502, "the upstream refused the connection")
     return HTTPError(502, "the upstream cannot be reached")
-
-
-def _is_silent(upstream: Upstream) -> bool:
-    """Whether an idle connection is open, and has nothing to say that nobody has asked for.
-
-    The loop may not have got round to it: so the kernel is asked, before a farewell meets a
-    request that may not be repeated, or a forged answer the next request of somebody else.
-    """
-    if upstream.transport.is_closing():
-        return False
-    poll = select.poll()
-    poll.register(upstream.transport.get_extra_info("socket").fileno(), select.POLLIN)
-    return not poll.poll(0)
 
 
 def _room_by_descriptors() -> int:

@@ -1,142 +1,35 @@
-"""One request on its way to an upstream, and the answer on its way back.
+"""The answer of an upstream on its way back.
 
-A piece of the answer goes from the upstream's socket to the client's in one call: no task
-waits for it and no queue holds it. While the client is slow, the upstream is not read; TCP does
-the rest. Whatever ends the exchange ends the upstream's work too, in every phase: a
-connection that is still at work when its client has gone is cut, there and then.
+A piece of it goes from the upstream's socket to the client's in one call: no task waits for it
+and no queue holds it. While the client is slow, the upstream is not read; TCP does the rest.
 """
 
-import asyncio
 from collections.abc import Sequence
-from time import monotonic
 
+from streamserver.proxy.asking import Asking, StaleConnection
 from streamserver.proxy.rewriting import end_to_end
 from streamserver.proxy.shared import Shared
-from streamserver.proxy.upload import Upload
-from streamserver.proxy.upstream import Upstream
-from streamserver.server import eager
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 
-REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
-"""Methods that may be sent twice without doing more than once (RFC 9110, section 9.2.2)."""
 
-
-class StaleConnection(Exception):
-    """A connection from the pool died before anything came back."""
-
-
-class Relay:
+class Relay(Asking):
     """The relay of one exchange, and the body of its response.
 
-    ``connected``: how many ms it took to connect, None for a pooled connection.
-    ``answered``: ms from the request to the head of the upstream's answer.
     ``trailers``: whether the client takes trailer fields.
     """
 
-    __slots__ = (
-        "_attached",
-        "_end",
-        "_error",
-        "_held",
-        "_keep_alive",
-        "_method",
-        "_request",
-        "_shared",
-        "_upload",
-        "_upstream",
-        "_waiter",
-        "answered",
-        "connected",
-        "exchange",
-        "trailers",
-    )
+    __slots__ = ("_attached", "_end", "_held", "_keep_alive", "trailers")
 
     def __init__(self, shared: Shared, exchange: Exchange, method: str, request: bytes) -> None:
-        """``request``: what is sent, with all of its body that is here already."""
-        self._shared = shared
-        self.exchange = exchange
-        self._method = method
-        self._request = request
-        self._upstream: Upstream | None = None
-        self._upload: Upload | None = None
-        self._waiter: asyncio.Future[ResponseHead] | None = None
+        super().__init__(shared, exchange, method, request)
         self._keep_alive = False
         self._attached = False
         self._held = b""
         self._end: End | None = None
-        self._error: HTTPError | None = None
-        self.connected: float | None = None
-        self.answered = 0.0
         self.trailers = False
-        exchange.on_end = self.stop
-
-    async def head(self, upload: Upload | None = None) -> ResponseHead:
-        """Send the request, and wait for the head of its answer; ``upload``: the rest of it.
-
-        HTTPError: 502 when the upstream fails, 503 when it is busy, 504 when it is late, and
-        what the client's own body is refused with.
-        """
-        shared = self._shared
-        shared.total.start(self)
-        repeatable = upload is None and self._method in REPEATABLE
-        try:
-            upstream = shared.pool.take() or await self._connect()
-            try:
-                return await self._ask(upstream, upload)
-            except StaleConnection:
-                if not repeatable:
-                    raise
-                return await self._ask(await self._connect(), None)
-        except StaleConnection as error:
-            self.stop()
-            raise HTTPError(502, "the upstream closed the connection") from error
-        except BaseException:
-            self.stop()
-            raise
-
-    async def _connect(self) -> Upstream:
-        began = monotonic()
-        upstream = await self._shared.pool.connect()
-        if not upstream.reused:
-            self.connected = _ms_since(began)
-            self.exchange.notes = (("connect_ms", self.connected),)
-        return upstream
-
-    async def _ask(self, upstream: Upstream, upload: Upload | None) -> ResponseHead:
-        self._upstream = upstream
-        upstream.ask(self, self._method)
-        if self._error is not None:
-            raise self._error
-        if upstream.transport.is_closing():  # in the moment in which it was opened
-            raise HTTPError(502, "the upstream closed the connection")
-        waiter: asyncio.Future[ResponseHead] = self._shared.loop.create_future()
-        self._waiter = waiter
-        upstream.transport.write(self._request)
-        if upload is None:
-            self._shared.first_byte.start(self)
-        else:
-            self._upload = upload
-            upload.start(self, upstream, self._shared.loop)
-        return await waiter
-
-    def server_timing(self) -> str:
-        """How long it took the upstream, as the client may hear it (W3C Server-Timing)."""
-        connect = "reused" if self.connected is None else f"connect;dur={self.connected}"
-        return f"{connect}, upstream;dur={self.answered}"
-
-    # What the upload tells
-
-    def sent(self) -> None:
-        """The upstream has all of the request, or as much as it takes: its time begins."""
-        if self._waiter is not None:
-            self._shared.first_byte.start(self)
-
-    def awaits_client(self) -> None:
-        """It is for the client to go on with its body: the upstream cannot be late."""
-        self._shared.first_byte.stop(self)
 
     # What the upstream tells
 
@@ -161,10 +54,9 @@ class Relay:
             self._release(end)
         if head is not None:
             self._answer(head)
-            if self.exchange.outcome is not None:
-                return
-        if pieces or end is not None:
+        if self.exchange.outcome is None and (pieces or end is not None):
             self._forward(b"".join(pieces), end)
+        self.exchange.flush_head()
 
     def _inform(self, head: ResponseHead) -> None:
         """An interim answer: the client hears it as it is (RFC 9110, section 15.2)."""
@@ -173,19 +65,8 @@ class Relay:
             if self._upload is not None:
                 self._upload.invite()
         else:
-            self.exchange.inform(head.status, end_to_end(head.fields))
-
-    def _answer(self, head: ResponseHead) -> None:
-        waiter, self._waiter = self._waiter, None
-        self._shared.first_byte.stop(self)
-        self._request = b""
-        self.answered = _ms_since(self.exchange.started)
-        connect = (
-            ("connect", "reused") if self.connected is None else ("connect_ms", self.connected)
-        )
-        self.exchange.notes = (connect, ("upstream_ms", self.answered))
-        if waiter is not None and not waiter.done():
-            eager.resolve(waiter, head, self._shared.loop)
+            fields = [f for f in end_to_end(head.fields) if f[0] != "content-length"]
+            self.exchange.connection.inform(head.status, fields)
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         exchange = self.exchange
@@ -247,15 +128,6 @@ class Relay:
         """The client has part of the answer: let it know that there is no more."""
         self.exchange.fail(error)
 
-    def expire(self, error: HTTPError) -> None:
-        """A deadline has passed."""
-        self.fail(error)
-
-    def upstream_drained(self) -> None:
-        """The upstream takes more of the request again."""
-        if self._upload is not None:
-            self._upload.resume()
-
     # What the engine calls
 
     def attach(self, exchange: Exchange, encode: object) -> None:
@@ -277,26 +149,3 @@ class Relay:
 
     def cancelled(self, exchange: Exchange) -> None:
         """Nobody reads any more; ``on_end`` tells the same."""
-
-    def stop(self) -> None:
-        """Let go of everything: the upstream's connection is cut if it is still at work."""
-        self._waiter = None
-        upstream = self._detach()
-        if upstream is not None:
-            upstream.cut()
-
-    def _detach(self) -> Upstream | None:
-        """No deadline and no upload concerns the upstream's connection any more."""
-        shared = self._shared
-        shared.first_byte.stop(self)
-        shared.gap.stop(self)
-        shared.total.stop(self)
-        if self._upload is not None:
-            self._upload.stop()
-            self._upload = None
-        upstream, self._upstream = self._upstream, None
-        return upstream
-
-
-def _ms_since(moment: float) -> float:
-    return round((monotonic() - moment) * 1000, 2)

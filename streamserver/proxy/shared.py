@@ -10,8 +10,8 @@ from streamserver.server.deadlines import Deadlines
 from streamserver.wire.problem import HTTPError
 
 if TYPE_CHECKING:
+    from streamserver.proxy.asking import Asking
     from streamserver.proxy.events import EventRelay
-    from streamserver.proxy.relay import Relay
 
 
 class Shared:
@@ -31,9 +31,9 @@ class Shared:
             self.loop, heartbeat, lambda relay: relay.beat()
         )
 
-    def _deadlines(self, seconds: float, what: str) -> "Deadlines[Relay]":
+    def _deadlines(self, seconds: float, what: str) -> "Deadlines[Asking]":
         detail = f"the upstream {what}"
-        return Deadlines(self.loop, seconds, lambda relay: relay.expire(HTTPError(504, detail)))
+        return Deadlines(self.loop, seconds, lambda relay: relay.fail(HTTPError(504, detail)))
 
     def close(self) -> None:
         """Close the idle connections, and forget every deadline."""

@@ -15,7 +15,7 @@ from streamserver.wire.heads import CHUNKED
 if TYPE_CHECKING:
     import asyncio
 
-    from streamserver.proxy.relay import Relay
+    from streamserver.proxy.asking import Asking
     from streamserver.proxy.upstream import Upstream
 
 PATIENCE = 1.0
@@ -39,7 +39,7 @@ class Upload:
         self.done = False
 
     def start(
-        self, relay: "Relay", upstream: "Upstream", loop: "asyncio.AbstractEventLoop"
+        self, relay: "Asking", upstream: "Upstream", loop: "asyncio.AbstractEventLoop"
     ) -> None:
         """Begin, once the request's head is on its way to ``upstream``."""
         self._relay, self._upstream = relay, upstream

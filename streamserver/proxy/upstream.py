@@ -5,6 +5,7 @@ requests it lies idle in its pool, where the only thing it may say is goodbye.
 """
 
 import asyncio
+import select
 from typing import TYPE_CHECKING, cast
 
 from streamserver.server.writer import HIGH_WATER
@@ -12,8 +13,8 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.responses import ResponseReader
 
 if TYPE_CHECKING:
+    from streamserver.proxy.asking import Asking
     from streamserver.proxy.pool import Pool
-    from streamserver.proxy.relay import Relay
 
 MAX_HEAD = 64 * 1024
 """Bytes of a response head: what an upstream sets in cookies is often more than a client may."""
@@ -23,6 +24,7 @@ class Upstream(asyncio.BufferedProtocol):
     """A connection that answers one request at a time."""
 
     __slots__ = (
+        "_poll",
         "_pool",
         "_reader",
         "_reading_paused",
@@ -38,7 +40,7 @@ class Upstream(asyncio.BufferedProtocol):
 
     def __init__(self, pool: "Pool") -> None:
         self._pool = pool
-        self._relay: Relay | None = None
+        self._relay: Asking | None = None
         self._reader: ResponseReader | None = None
         self._reading_paused = False
         self.connected = False
@@ -46,7 +48,7 @@ class Upstream(asyncio.BufferedProtocol):
         self.paused = False  # whether the upstream takes less than we have for it
         self.reused = False
 
-    def ask(self, relay: "Relay", method: str) -> None:
+    def ask(self, relay: "Asking", method: str) -> None:
         """From now on this connection is at work for ``relay``, which writes the request."""
         self._relay = relay
         self._reader = ResponseReader(method, MAX_HEAD)
@@ -57,6 +59,14 @@ class Upstream(asyncio.BufferedProtocol):
         self._relay = self._reader = None
         self.reused = True
         self.resume_reading()
+
+    def is_silent(self) -> bool:
+        """Whether an idle connection is open, and has nothing to say that nobody has asked for.
+
+        The loop may not have got round to it: so the kernel is asked, before a farewell meets a
+        request that may not be repeated, or a forged answer the next request of somebody else.
+        """
+        return not self.transport.is_closing() and not self._poll.poll(0)
 
     def cut(self) -> None:
         """Close at once: the connection, or what it brings, is of no use any more."""
@@ -82,6 +92,8 @@ class Upstream(asyncio.BufferedProtocol):
         # uvloop's transports are no subclass of asyncio's, though they do the same.
         self.transport = cast(asyncio.Transport, transport)
         self.connected = True
+        self._poll = select.poll()
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
         if transport.get_extra_info("sslcontext") is not None:
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
 

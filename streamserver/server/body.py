@@ -175,7 +175,7 @@ class RequestBody:
     def invite(self) -> None:
         """Tell a client that waits for it to send the body (RFC 9110, section 10.1.1)."""
         self.expects_continue = False
-        self._connection.invite_body()
+        self._connection.inform(100, [])
         if self._sink is not None:
             self._connection.shared.body_deadlines.start(self)
 

@@ -16,13 +16,13 @@ from streamserver.server.flow import Flow
 from streamserver.server.outcome import Outcome
 from streamserver.server.shared import Shared
 from streamserver.server.writer import HIGH_WATER
+from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead, read_request_head
+from streamserver.wire.response_heads import response_head
 
 MOST_REFUSED = 128
 """Refused connections that may linger at once; beyond it they are cut without a word."""
-
-_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(Flow):
@@ -203,10 +203,12 @@ class Connection(Flow):
         self.exchange = Exchange(self, RequestHead(method, "-", 1, []))
         self.exchange.reject(error)
 
-    def invite_body(self) -> None:
-        """Tell a client that expects it to go on (RFC 9110, section 15.2.1)."""
-        if self.exchange is not None and not self.exchange.status:
-            self.transport.write(_CONTINUE)
+    def inform(self, status: int, fields: Fields) -> None:
+        """Send an interim response while the final one has no head (RFC 9110, section 15.2); not
+        to a client of HTTP/1.0, which knows none. ValueError as ``response_head`` has it."""
+        exchange = self.exchange
+        if exchange is not None and not exchange.status and exchange.head.minor:
+            self.transport.write(response_head(status, fields))
 
     def head_is_late(self) -> None:
         """The rest of a request head did not come."""

@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from streamserver.server import eager
 from streamserver.server.answer import Answer, Problem, is_push
@@ -22,14 +22,13 @@ from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
 from streamserver.server.sending import attach, copy, pull
 from streamserver.server.writer import Trailers, Writer
-from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
-from streamserver.wire.response_heads import response_head
 
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
 
+T = TypeVar("T")
 log = logging.getLogger("streamserver")
 
 
@@ -47,7 +46,7 @@ class Exchange(Writer):
     __slots__ = (
         "_answer",
         "_beats",
-        "_in_first_step",
+        "_in_step",
         "_mark",
         "_task",
         "body",
@@ -73,7 +72,7 @@ class Exchange(Writer):
         self._answer: Answer | None = None
         self._beats: Deadlines[Exchange] | None = None
         self._mark = 0
-        self._in_first_step = False
+        self._in_step = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -99,15 +98,24 @@ class Exchange(Writer):
 
     def start(self) -> None:
         """Run the handler; when it waits, a task goes on with it."""
-        self._in_first_step = True
+        self._in_step = True  # so that whoever takes the step sends the head, if nothing else did
         task = eager.start(self._run(), self.connection.loop)
-        self._in_first_step = False
+        self._in_step = False
         if self.outcome is None:
             self._task = task
             self.flush_head()
             self.connection.shared.stream_deadlines.start(self)
         else:  # it ended within its first step: by its own doing
             self._cancel(task)
+
+    def go_on(self, waiter: "asyncio.Future[T]", result: T) -> None:
+        """Give the handler what it waits for, and let it go on at once.
+
+        The head of its answer waits for a piece, or for ``flush_head``.
+        """
+        self._in_step = True
+        eager.resolve(waiter, result, self.connection.loop)
+        self._in_step = False
 
     async def _run(self) -> None:
         try:
@@ -137,7 +145,7 @@ class Exchange(Writer):
         framed = frame(self.head, answer, shared.date(), may_keep)
         self._unsent_head, self._framing, self._left, self._keep_alive = framed
         self.status = answer.status
-        if not self._in_first_step:
+        if not self._in_step:
             self.connection.loop.call_soon(self.flush_head)
         return self._framing != "none"
 
@@ -152,12 +160,6 @@ class Exchange(Writer):
             if self.connection.shared.draining:
                 self.connection.loop.call_soon(self.end_early, Outcome.DRAINED)
         return True
-
-    def inform(self, status: int, fields: Fields) -> None:
-        """Send an interim response (RFC 9110, section 15.2), save to a client of HTTP/1.0, which
-        knows none, or when the final head is out. ValueError as ``response_head`` has it."""
-        if self.head.minor and not self.status and self.outcome is None:
-            self._to_wire(response_head(status, fields))
 
     def beat(self) -> None:
         """Send a heartbeat if nothing was sent since the last call."""

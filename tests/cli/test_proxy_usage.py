@@ -98,12 +98,8 @@ def test_what_may_be_a_secret_is_not_repeated(
         assert SECRET not in line
 
 
-@pytest.mark.parametrize("before", ["http://user:", "https:user:", "ftp://"])
-@pytest.mark.parametrize("behind", ["@host", "@host:99999", "@", "@[::1", "@host/?q"])
-def test_a_password_in_the_url_is_not_repeated(
-    capsys: pytest.CaptureFixture[str], before: str, behind: str
-) -> None:
-    assert SECRET not in refused(capsys, f"{before}{SECRET}{behind}")
+def test_a_password_in_the_url_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    assert SECRET not in refused(capsys, f"http://user:{SECRET}@host")
 
 
 def test_a_key_and_a_header_exclude_each_other(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,9 +1,8 @@
 """Who asked, as the upstream hears it: set afresh, put behind what others said, or left out."""
 
 import asyncio
-import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from streamserver.proxy.proxy import Proxy
 from streamserver.server.listener import Listener
 from support.rawserver import RawServer, raw_server
 from support.rawsocket import RawClient
-from support.relayed import VIA, fields_up, lines
+from support.relayed import VIA, fields_up, lines, pass_on
 from support.relaying import StartRelay, ok
 from support.requests import LAST, get
 
@@ -100,20 +99,9 @@ async def test_a_host_that_is_no_token_is_quoted(
 ) -> None:
     """RFC 7239, section 4; also where the target names it, which then counts."""
     server = await relay()
-    target = b"http://%b/" % host
-    sent = get(target, b"Connection: close")
-    async with asyncio.timeout(5), _client(server.port) as client:
-        await client.send(sent)
-        heard = lines((await upstream.asked()).received)
-    assert b"x-forwarded-host: " + host in heard
-    assert b"forwarded: for=127.0.0.1;proto=http;host=" + told in heard
-
-
-@contextlib.asynccontextmanager
-async def _client(port: int) -> AsyncIterator[RawClient]:
-    with socket.create_connection(("127.0.0.1", port)) as sock:
-        sock.setblocking(False)
-        yield RawClient(sock)
+    passed = await pass_on(server, upstream, get(b"http://%b/" % host, b"Connection: close"))
+    assert b"x-forwarded-host: " + host in passed.fields
+    assert b"forwarded: for=127.0.0.1;proto=http;host=" + told in passed.fields
 
 
 async def told_of(listening: socket.socket) -> list[bytes]:

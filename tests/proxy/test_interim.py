@@ -1,5 +1,7 @@
 """Interim answers: passed on as they come, to clients that know them (RFC 9110, section 15.2)."""
 
+import contextlib
+
 import pytest
 
 from support.answers import body, detail, statuses
@@ -104,6 +106,22 @@ async def test_what_is_wrong_is_a_502(
 async def test_sixteen_are_no_flood(relay: StartRelay, upstream: RawServer) -> None:
     passed = await pass_on(await relay(), upstream, LAST_GET, PROCESSING * 16 + ok())
     assert statuses(passed.down) == [102] * 16 + [200]
+
+
+async def test_a_client_may_leave_upon_a_hint(relay: StartRelay, upstream: RawServer) -> None:
+    """Those that come later reach nobody, and hurt nobody."""
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(GET)
+        peer = await upstream.asked()
+        await peer.send(HINTS)
+        await client.read_until(b"103 Early Hints")
+    with contextlib.suppress(ConnectionError):
+        await peer.send(HINTS + PROCESSING + ok())
+    await until_end(peer)
+    assert [exchange.outcome for exchange in server.ended] == ["client_gone"]
+    passed = await pass_on(server, upstream, LAST_GET)
+    assert statuses(passed.down) == [200]
 
 
 # 100: for a client that waits for it

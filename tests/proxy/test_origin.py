@@ -1,5 +1,6 @@
 """Where an upstream may be, as a URL says it."""
 
+import re
 import ssl
 import traceback
 
@@ -60,9 +61,8 @@ REFUSED = {
 @pytest.mark.parametrize("url", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_upstream(url: str) -> None:
     """Each refusal says which forms there are."""
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=re.escape(FORMS)):
         parse_origin(url)
-    assert FORMS in str(refusal.value)
 
 
 WITH_PASSWORDS = {
@@ -87,9 +87,8 @@ WITH_PASSWORDS = {
 @pytest.mark.parametrize("url", WITH_PASSWORDS.values(), ids=WITH_PASSWORDS)
 def test_a_password_is_never_repeated(url: str) -> None:
     """Whatever else is wrong; and neither in what caused the error, which a traceback shows."""
-    with pytest.raises(ValueError) as refusal:
+    with pytest.raises(ValueError, match=re.escape(FORMS)) as refusal:
         parse_origin(url)
-    assert FORMS in str(refusal.value)
     assert "s3cret" not in "".join(traceback.format_exception(refusal.value))
 
 

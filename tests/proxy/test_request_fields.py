@@ -7,10 +7,15 @@ from collections.abc import Sequence
 
 import pytest
 
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.proxy.proxy import Proxy
+from streamserver.wire.fields import Headers
+from support.inprocess import Serve
 from support.rawserver import RawServer
 from support.relayed import LAST_GET, VIA, fields_up, lines, pass_on
 from support.relaying import StartRelay
-from support.requests import OLD, post
+from support.requests import OLD, get, post
 
 
 async def test_nothing_is_invented(relay: StartRelay, upstream: RawServer) -> None:
@@ -181,3 +186,25 @@ async def test_a_client_of_http_1_0_takes_no_trailers(
     server = await relay(forwarded="off")
     passed = await pass_on(server, upstream, b"GET / HTTP/1.0\r\nTE: trailers\r\n\r\n")
     assert passed.fields == [b"via: 1.0 streamserver"]
+
+
+async def test_whoever_hands_a_request_over_finds_it_unchanged(
+    upstream: RawServer, serve: Serve
+) -> None:
+    """What is changed goes up, and nowhere else: a log may still tell what the client asked."""
+    proxy = Proxy(upstream.url + "/base", strip="/v1", drop=["X"], inject={"Y": "ours"})
+    told: list[tuple[str, Headers]] = []
+
+    async def handler(asked: Request) -> Response:
+        before = asked.headers.copy()
+        answer = await proxy(asked)
+        assert asked.headers == before
+        told.append((asked.target, before))
+        return answer
+
+    server = await serve(handler)
+    sent = get(b"/v1/one", b"X: y", b"Y: theirs", b"Connection: close, Z", b"Z: hop")
+    assert lines((await pass_on(server, upstream, sent)).up)[0] == b"GET /base/one HTTP/1.1"
+    fields = [("host", "a"), ("x", "y"), ("y", "theirs"), ("connection", "close, Z"), ("z", "hop")]
+    assert told == [("/v1/one", Headers(fields))]
+    assert server.ended[0].target == "/v1/one"

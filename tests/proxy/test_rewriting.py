@@ -31,7 +31,10 @@ def test_what_is_stripped(target: str, asked: str) -> None:
     assert rewriting(strip="/v1").target(target) == asked
 
 
-OUTSIDE = ["/", "/one", "/v", "/v12", "/v1;x", "/v1%2Fone", "/V1/one", "/%761/one", "//v1/one", "/?/v1"]
+OUTSIDE = [
+    *("/", "/one", "/v", "/v12", "/v1;x", "/v1%2Fone", "/V1/one"),
+    *("/%761/one", "//v1/one", "/?/v1"),
+]
 
 
 @pytest.mark.parametrize("target", OUTSIDE)

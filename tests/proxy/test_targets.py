@@ -30,20 +30,26 @@ async def test_byte_for_byte(target: bytes, relay: StartRelay, upstream: RawServ
     assert lines(passed.up)[0] == b"GET %b HTTP/1.1" % target
 
 
-@pytest.mark.parametrize("target", [b"/v1/..;x%2F//one?q=%zz;", b"/v1?", b"/v1/?/v1"])
-async def test_with_a_base_stripped_and_another_in_front(
-    target: bytes, relay: StartRelay, upstream: RawServer
+MOVED = {
+    b"/v1/.;x%2F//one?q=%zz;": b"/base%2F/.;x%2F//one?q=%zz;",
+    b"/v1//%2f": b"/base%2F//%2f",
+    b"/v1?": b"/base%2F/?",
+    b"/v1/?/v1": b"/base%2F/?/v1",
+}
+
+
+@pytest.mark.parametrize(("target", "asked"), MOVED.items(), ids=map(bytes.decode, MOVED))
+async def test_with_one_path_taken_off_and_another_put_in_front(
+    target: bytes, asked: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
     """The rest is as it was."""
     server = await relay(base="/base%2F", strip="/v1")
-    sent = request(b"GET %b HTTP/1.1" % target.replace(b"..;", b".;"), b"Host: a", CLOSE)
-    asked = lines((await pass_on(server, upstream, sent)).up)[0]
-    rest = target.replace(b"..;", b".;").removeprefix(b"/v1")
-    slash = b"" if rest.startswith(b"/") else b"/"
-    assert asked == b"GET /base%2F" + slash + rest + b" HTTP/1.1"
+    sent = request(b"GET %b HTTP/1.1" % target, b"Host: a", CLOSE)
+    passed = await pass_on(server, upstream, sent)
+    assert lines(passed.up)[0] == b"GET %b HTTP/1.1" % asked
 
 
-METHODS = [b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"PROPFIND", b"get", b"M-SEARCH", b"X!"]
+METHODS = [b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"PROPFIND", b"get", b"M-X", b"X!"]
 
 
 @pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
@@ -54,9 +60,7 @@ async def test_a_method_is_any_word(method: bytes, relay: StartRelay, upstream: 
     assert lines(passed.up)[0] == method + b" /one HTTP/1.1"
 
 
-async def test_an_upstream_is_spoken_to_in_http_1_1(
-    relay: StartRelay, upstream: RawServer
-) -> None:
+async def test_an_upstream_is_spoken_to_in_http_1_1(relay: StartRelay, upstream: RawServer) -> None:
     """Whatever the client speaks: a version is that of one hop (RFC 9110, section 6.2)."""
     passed = await pass_on(await relay(), upstream, request(b"GET /one HTTP/1.0"))
     assert lines(passed.up)[0] == b"GET /one HTTP/1.1"

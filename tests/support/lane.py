@@ -37,9 +37,11 @@ class Lane:
 
 
 @contextlib.contextmanager
-def lane(kind: str) -> Iterator[Lane]:
-    """A lane in a loop of this kind, `asyncio` or `uvloop`; each exchange takes a new connection
-    to the upstream."""
+def lane(kind: str, url: str = "") -> Iterator[Lane]:
+    """A lane in a loop of this kind, `asyncio` or `uvloop`, to this URL.
+
+    Without one it leads to its own upstream, to which each exchange takes a new connection.
+    """
     with _loop(kind) as loop:
         stack = contextlib.AsyncExitStack()
 
@@ -47,7 +49,7 @@ def lane(kind: str) -> Iterator[Lane]:
             # uvloop's first server opens a spare descriptor for good: it must not be ours.
             (await loop.create_server(asyncio.Protocol, "127.0.0.1")).close()
             upstream = await stack.enter_async_context(raw_server())
-            proxy = Proxy(upstream.url, pool=PoolLimits(idle=0))
+            proxy = Proxy(url) if url else Proxy(upstream.url, pool=PoolLimits(idle=0))
             return Lane(loop, upstream, await stack.enter_async_context(running(proxy)))
 
         try:

@@ -62,8 +62,7 @@ async def staged(
             begun.append(request.exchange)
             return await proxy(request)
 
-        async with running(handler) as server:
-            # Whatever the test holds is closed before the server looks for what is left.
-            async with contextlib.AsyncExitStack() as clients:
-                clients.enter_context(upstream.accepted)
-                yield Stage(upstream, server, begun, clients)
+        # Whatever the test holds is closed before the server looks for what is left.
+        async with running(handler) as server, contextlib.AsyncExitStack() as clients:
+            clients.enter_context(upstream.accepted)
+            yield Stage(upstream, server, begun, clients)

@@ -17,7 +17,7 @@ _TOKEN = rb"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
 _head = re.compile(
     rb"(?!HTTP)%b [!-\"$-~]+ HTTP/1\.1\r\n(?:%b: (?:[!-~\x80-\xff](?:[\t -~\x80-\xff]*"
     rb"[!-~\x80-\xff])?)?\r\n)+\r\n" % (_TOKEN, _TOKEN)
-).match
+).fullmatch
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"expect", b"te", b"connection")
 _FRAMING = (b"content-length", b"transfer-encoding")
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -73,8 +73,7 @@ class _Strict(asyncio.Protocol):
 
     def _check_head(self, data: bytes) -> None:
         head = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
-        match = _head(head)
-        assert match and match.end() == len(head), "not a head as it should be written"
+        assert _head(head), "not a head as it should be written"
         names = [line.partition(b":")[0].lower() for line in head.split(b"\r\n")[1:-2]]
         assert names[0] == b"host", "Host is not the first field"
         assert all(names.count(name) <= 1 for name in _ONCE), "a field twice"

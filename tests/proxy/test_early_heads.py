@@ -1,0 +1,283 @@
+"""A head that comes before the upstream's: for who wants events, and must not wait in silence."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from streamserver.proxy.settings import PoolLimits, Timeouts
+from support.answers import body, chunks, content, statuses
+from support.beating import ASK, BEAT, BEATEN, INTERVAL, beaten, early, events, pass_time
+from support.hearing import hear_response
+from support.rawserver import RawServer
+from support.rawsocket import RawClient, connect
+from support.relayed import lines
+from support.relaying import EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk, ok
+from support.requests import GET, chunked, get, request
+from support.stage import Stage, staged
+from support.upstreams import full_backlog, until_end, within
+from support.waiting import wait_until
+
+EVENT = b"id: 1\ndata: a\n\n"
+LIMITED = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy"
+LATE = Timeouts(gap=INTERVAL * 2)
+"""A gap between two pieces of an answer is soon too long, but there is no piece yet."""
+
+
+# Who gets one
+
+
+@pytest.mark.parametrize("accept", [b"text/event-stream", b"*/*, TEXT/Event-Stream;q=0.9"])
+async def test_who_wants_events_hears_that_they_are_waited_for(
+    relay: StartRelay, upstream: RawServer, accept: bytes
+) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        await early(server, upstream, client, get(b"/", b"Accept: " + accept))
+        received = await client.read_until(beaten(3))
+    assert lines(received)[0] == b"HTTP/1.1 200 OK"
+    told = {line.partition(b":")[0]: line.partition(b": ")[2] for line in lines(received)[1:]}
+    assert told.keys() - {b"date"} == {
+        *(b"content-type", b"cache-control", b"x-accel-buffering"),
+        *(b"transfer-encoding", b"via"),
+    }
+    assert told[b"content-type"] == b"text/event-stream"
+    assert set(chunks(received)) == {BEAT}
+
+
+OTHERS = {
+    "no Accept": GET,
+    "anything": get(b"/", b"Accept: */*"),
+    "something else": get(b"/", b"Accept: application/json, text/*"),
+    "something similar": get(b"/", b"Accept: text/event-streams, x/text/event-stream"),
+    "HEAD": request(b"HEAD / HTTP/1.1", b"Host: a", b"Accept: text/event-stream"),
+}
+
+
+@pytest.mark.parametrize("asked", OTHERS.values(), ids=OTHERS)
+async def test_anybody_else_hears_nothing_but_the_answer(
+    relay: StartRelay, upstream: RawServer, asked: bytes
+) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        await client.send(asked)
+        peer = await upstream.asked()
+        await pass_time(server, upstream)
+        await peer.send(LIMITED[: None if asked[:1] == b"G" else -4])
+        answer = await hear_response(client, asked.split()[0].decode())
+    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+
+
+ANSWERS = {
+    "429": (LIMITED, 429, b"busy"),
+    "JSON": (ok(b"{}", b"Content-Type: application/json"), 200, b"{}"),
+    "nothing": (b"HTTP/1.1 204 No Content\r\n\r\n", 204, b""),
+    "events": (EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK, 200, EVENT),
+    "events with a length": (ok(EVENT, b"Content-Type: text/event-stream"), 200, EVENT),
+}
+
+
+@pytest.mark.parametrize("slowly", [False, True])
+@pytest.mark.parametrize(("answer", "status", "told"), ANSWERS.values(), ids=ANSWERS)
+async def test_an_answer_that_is_in_time_is_the_upstreams(
+    relay: StartRelay, upstream: RawServer, answer: bytes, status: int, told: bytes, slowly: bool
+) -> None:
+    server = await relay(heartbeat=5.0)
+    async with connect(server.port) as client:
+        await client.send(ASK)
+        peer = await upstream.asked()
+        for piece in [answer[n : n + 1] for n in range(len(answer))] if slowly else [answer]:
+            await peer.send(piece)
+            await asyncio.sleep(0)
+        heard = await hear_response(client, timeout=5.0)
+        await wait_until(lambda: server.ended)
+    assert (heard.status, heard.content) == (status, told)
+    assert "x-accel-buffering" not in heard.headers
+
+
+FAILURES: dict[str, tuple[Callable[[RawClient], object], int]] = {
+    "FIN": (RawClient.end, 502),
+    "RST": (RawClient.reset, 502),
+    "nonsense": (lambda peer: peer.sock.send(b"nonsense\r\n\r\n"), 502),
+    "silence": (lambda peer: None, 504),
+}
+
+
+@pytest.mark.parametrize(("fail", "status"), FAILURES.values(), ids=FAILURES)
+async def test_a_failure_that_is_in_time_is_told_by_the_status(
+    relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object], status: int
+) -> None:
+    server = await relay(heartbeat=5.0, timeouts=Timeouts(first_byte=0.1))
+    async with connect(server.port) as client:
+        await client.send(ASK)
+        fail(await upstream.asked())
+        heard = await hear_response(client, timeout=5.0)
+    assert heard.status == status
+    assert heard.headers["content-type"] == "application/problem+json"
+
+
+# What comes behind it
+
+
+@pytest.mark.parametrize("head", [EVENTS_HEAD, EVENTS_HEAD.replace(b"Transfer-Encoding", b"X")])
+async def test_the_upstreams_events_follow(
+    relay: StartRelay, upstream: RawServer, head: bytes
+) -> None:
+    """Each of its bytes, and between them what fills a silence."""
+    server = await relay(heartbeat=INTERVAL)
+    wrapped = chunk if head is EVENTS_HEAD else bytes
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await peer.send(head + wrapped(EVENT[:5]))
+        await client.read_until(EVENT[:5])
+        await peer.send(wrapped(EVENT[5:]))
+        await client.read_until(lambda got: content(got).endswith(EVENT + BEAT))
+        await peer.send(wrapped(b"data: b\n\n"))
+        await peer.send(LAST_CHUNK if head is EVENTS_HEAD else b"")
+        peer.end()
+        received = await client.read_until(LAST_CHUNK)
+        assert statuses(received) == [200]
+        assert content(received).lstrip(b":\n").replace(BEAT, b"") == EVENT + b"data: b\n\n"
+        await wait_until(lambda: server.ended)
+    assert [exchange.outcome for exchange in server.ended] == ["complete"]
+
+
+async def test_events_that_come_at_once_follow(relay: StartRelay, upstream: RawServer) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await peer.send(EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK)
+        assert content(await client.read_until(LAST_CHUNK)).lstrip(b":\n") == EVENT
+        await client.send(GET)
+        await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)  # it is used again
+        await peer.send(ok(b"next"))
+        await client.read_until(b"next")
+
+
+async def test_events_with_a_length_are_events_too(relay: StartRelay, upstream: RawServer) -> None:
+    """Nothing needs to be put into them, and the head that is out told no length."""
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await peer.send(ok(EVENT, b"Content-Type: text/event-stream"))
+        assert content(await client.read_until(LAST_CHUNK)).lstrip(b":\n") == EVENT
+
+
+async def test_a_byte_order_mark_does_not_spoil_the_first_field(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    """It is one at the very beginning only, and that is past."""
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await peer.send(EVENTS_HEAD + chunk("\ufeffdata: a\n\n".encode()) + LAST_CHUNK)
+        assert [event.data for event in events(await client.read_until(LAST_CHUNK))] == ["a"]
+
+
+async def test_no_time_is_too_long_before_the_upstreams_head_but_its_own(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    """The gap between two pieces of an answer begins with the answer."""
+    server = await relay(heartbeat=INTERVAL, timeouts=LATE)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await client.read_until(beaten(8))
+        await peer.send(EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK)
+        assert content(await client.read_until(LAST_CHUNK)).lstrip(b":\n") == EVENT
+
+
+async def test_no_interim_answer_comes_behind_a_final_one(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n")
+        await peer.send(EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK)
+        assert statuses(await client.read_until(LAST_CHUNK)) == [200]
+
+
+async def test_a_body_goes_up_behind_an_early_head(relay: StartRelay, upstream: RawServer) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    asked = chunked(b"first", end=b"", fields=[b"Accept: text/event-stream"])
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client, asked)
+        await client.send(chunk(b"second") + LAST_CHUNK)
+        heard = await peer.read_until(LAST_CHUNK)
+        assert content(heard) == b"firstsecond"
+        await peer.send(EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK)
+        assert content(await client.read_until(LAST_CHUNK)).lstrip(b":\n") == EVENT
+
+
+async def test_a_client_of_http_1_0_gets_one_too(relay: StartRelay, upstream: RawServer) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        await client.send(request(b"GET / HTTP/1.0", b"Accept: text/event-stream"))
+        peer = await upstream.asked()
+        await client.read_until(BEAT + BEAT)
+        await peer.send(EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK)
+        assert body(await client.read_until()).lstrip(b":\n") == EVENT
+
+
+# Whatever the relay waits for
+
+
+async def connecting(at: Stage, client: RawClient) -> None:
+    """Nobody accepts the connection."""
+    await client.send(ASK)
+
+
+async def queueing(at: Stage, client: RawClient) -> None:
+    """The only connection that may be open is in use."""
+    await at.ask()
+    await client.send(ASK)
+
+
+async def waiting_for_the_head(at: Stage, client: RawClient) -> None:
+    await client.send(ASK)
+    await at.upstream.asked()
+
+
+Phase = Callable[[Stage, RawClient], Awaitable[None]]
+PHASES: list[Phase] = [connecting, queueing, waiting_for_the_head]
+phases = pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.__name__)
+
+
+@phases
+@pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset], ids=["FIN", "RST"])
+async def test_a_client_that_leaves_is_missed_nowhere(
+    phase: Phase, leave: Callable[[RawClient], object]
+) -> None:
+    """What was begun for it is given up, or would be found at the stage's end."""
+    with full_backlog() as port:
+        place = port if phase is connecting else 0
+        async with staged(port=place, heartbeat=INTERVAL, pool=PoolLimits(open=1)) as at:
+            client = await at.client()
+            await phase(at, client)
+            assert set(chunks(await client.read_until(beaten(3)))) == {BEAT}
+            tasks = asyncio.all_tasks()
+            leave(client)
+            await within(0.2, at.has_ended(1))
+            assert [exchange.outcome for exchange in at.server.ended] == ["client_gone"]
+            await wait_until(lambda: len(asyncio.all_tasks() & tasks) < len(tasks))
+
+
+async def test_the_upstream_sees_that_the_client_has_left(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        client.reset()
+        await within(0.2, until_end(peer))
+
+
+async def test_a_stop_cuts_it(relay: StartRelay, upstream: RawServer) -> None:
+    """A proper end would say that there were no events."""
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await server.stop(grace=0)
+        await until_end(peer)
+        received = await client.read_until()
+    assert received.endswith(BEATEN)
