@@ -1,12 +1,14 @@
 """Where an upstream is: a URL, and the way to a connection."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+_is_authority = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%\[\]:-]+").fullmatch
 FORMS = "http://HOST[:PORT][/BASE], https://HOST[:PORT][/BASE] or unix:/PATH[:/BASE]"
 
 
@@ -48,10 +50,13 @@ def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise _refusal(url, str(error)) from error
+        raise _refusal(url, str(error)) from None
     if parts.scheme not in ("http", "https") or not host:
         raise _refusal(url, "it names no scheme or no host")
-    _refuse_extras(url, parts)
+    if not _is_authority(parts.netloc):
+        raise _refusal(url, "its host is not a name or an address in ASCII")
+    if parts.query or parts.fragment:
+        raise _refusal(url, "it has a query or a fragment")
     authority = parts.netloc
     secure = parts.scheme == "https"
     context = (tls or client_context()) if secure else None
@@ -66,21 +71,17 @@ def client_context(authorities: str | None = None) -> ssl.SSLContext:
     return context
 
 
-def _refuse_extras(url: str, parts: SplitResult) -> None:
-    if "@" in parts.netloc:
-        # Not repeated: it may be a password.
-        raise ValueError(f"an upstream's URL has no user name; it is {FORMS}")
-    if parts.query or parts.fragment:
-        raise _refusal(url, "it has a query or a fragment")
-
-
 def _base(url: str, path: str) -> str:
     if not path.isascii() or not path.isprintable() or " " in path:
         raise _refusal(url, "its path is not percent-encoded")
+    if "?" in path or "#" in path:
+        raise _refusal(url, "it has a query or a fragment")
     if path and not path.startswith("/"):
         raise _refusal(url, "its path does not begin with a slash")
     return path.rstrip("/")
 
 
 def _refusal(url: str, why: str) -> ValueError:
+    if "@" in url:  # Neither it nor what is wrong with it is repeated: it may hold a password.
+        return ValueError(f"this is no upstream's URL, which has no user name; it is {FORMS}")
     return ValueError(f"{url!r} is no upstream: {why}; it is {FORMS}")

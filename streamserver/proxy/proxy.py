@@ -116,8 +116,8 @@ class Proxy:
         relay = self._make_relay(request, method, sent)
         head = await relay.head(upload)
         te = request.headers.get("te")
-        relay.trailers = te is not None and takes_trailers(te)
-        fields = end_to_end(head.fields, relay.trailers)
+        relay.trailers = bool(request.exchange.head.minor and te and takes_trailers(te))
+        fields = end_to_end(head, relay.trailers)
         if self._server_timing:
             fields.append(("server-timing", relay.server_timing()))
         response = Response(relay, head.status)

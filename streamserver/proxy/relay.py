@@ -65,7 +65,7 @@ class Relay(Asking):
             if self._upload is not None:
                 self._upload.invite()
         else:
-            fields = [f for f in end_to_end(head.fields) if f[0] != "content-length"]
+            fields = [f for f in end_to_end(head) if f[0] != "content-length"]
             self.exchange.connection.inform(head.status, fields)
 
     def _forward(self, piece: bytes, end: End | None) -> None:

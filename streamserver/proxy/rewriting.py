@@ -18,6 +18,7 @@ from streamserver.wire.fields import HOP_BY_HOP, is_token, split_list
 from streamserver.wire.heads import CHUNKED, Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import request_head
+from streamserver.wire.response_heads import ResponseHead
 
 _MADE_ANEW = frozenset(("host", "content-length", "expect"))
 _LENGTH = frozenset(("content-length",))
@@ -33,7 +34,16 @@ _is_value = re.compile(r"[!-~](?:[\t -~]*[!-~])?").fullmatch
 class Rewriting:
     """From the requests of clients to those for one origin."""
 
-    __slots__ = ("_authority", "_base", "_dropped", "_forwarded", "_inject", "_keep_host", "_strip")
+    __slots__ = (
+        "_authority",
+        "_base",
+        "_dropped",
+        "_forwarded",
+        "_inject",
+        "_injected",
+        "_keep_host",
+        "_strip",
+    )
 
     def __init__(
         self,
@@ -55,8 +65,8 @@ class Rewriting:
         self._keep_host = keep_host
         self._forwarded = forwarded
         self._inject = [_injected(*pair) for pair in (inject or {}).items()]
-        ours = {name for name, _ in self._inject} | {name.lower() for name in drop}
-        self._dropped = HOP_BY_HOP | _MADE_ANEW | UNTRUSTED | ours
+        self._injected = frozenset(name for name, _ in self._inject)
+        self._dropped = HOP_BY_HOP | _MADE_ANEW | UNTRUSTED | self._injected | _names(drop)
 
     def target(self, target: str) -> str:
         """What the upstream is asked for; HTTPError 404 outside ``strip``, 400 above the base."""
@@ -81,7 +91,7 @@ class Rewriting:
         an upgrade, whose answer would be no response.
         """
         exchange, fields = request.exchange, request.headers.items()
-        dropped, ours, host = self._dropped, [*self._inject], None
+        dropped, ours, host, te = self._dropped, [*self._inject], None, False
         for name, value in fields:
             if name == "host":
                 host = value
@@ -90,12 +100,18 @@ class Rewriting:
                     dropped = dropped.union(split_list(value.lower()))
                 elif name == "upgrade":
                     _refuse_upgrade(value)
-                elif exchange.head.minor and takes_trailers(value):
-                    ours += (("te", "trailers"), ("connection", "te"))
+                else:
+                    te = te or (bool(exchange.head.minor) and takes_trailers(value))
+            elif "_" in name and name.replace("_", "-") in self._dropped:
+                # The same name to whatever hands fields on as variables (RFC 3875, section 4.1.18).
+                dropped = dropped.union((name,))
         passed = [field for field in fields if field[0] not in dropped]
         if self._forwarded != "off":
             who = who_asked(exchange, host)
-            ours += who if self._forwarded == "replace" else append(who, fields)
+            told = who if self._forwarded == "replace" else append(who, fields)
+            ours += [field for field in told if field[0] not in self._injected]
+        if te:
+            ours += (("te", "trailers"), ("connection", "te"))
         if length is not None:
             ours.append(_framing(length))
             if exchange.body is not None and exchange.body.expects_continue:
@@ -113,20 +129,20 @@ class Rewriting:
         return request_head(method, self._base + target, own) + body
 
 
-def end_to_end(fields: Fields, trailers: bool = False) -> Fields:
+def end_to_end(head: ResponseHead, trailers: bool = False) -> Fields:
     """An upstream's fields as they go to the client, those of its own connection left out.
 
     ``trailers``: whether the client may be told of trailer fields to come.
     """
     dropped = HOP_BY_HOP
-    for name, value in fields:
+    for name, value in head.fields:
         if name == "connection":
             # Not the length: it is what tells the client that it has all.
             dropped = dropped.union(split_list(value.lower())) - _LENGTH
     if trailers:
         dropped = dropped - {"trailer"}
-    passed = [field for field in fields if field[0] not in dropped]
-    passed.append(("via", "1.1 streamserver"))
+    passed = [field for field in head.fields if field[0] not in dropped]
+    passed.append(("via", f"1.{head.minor} streamserver"))
     return passed
 
 
@@ -145,6 +161,14 @@ def _refuse_upgrade(protocols: str) -> None:
     # Many a client offers HTTP/2 by it (curl --http2, Java's) and is content without.
     if {name.lower() for name in split_list(protocols)} - {"h2c"}:
         raise HTTPError(501, "no upgrade to another protocol is relayed, only HTTP/1.1")
+
+
+def _names(names: Iterable[str]) -> frozenset[str]:
+    listed = (names,) if isinstance(names, str) else tuple(names)
+    for name in listed:
+        if not is_token(name):
+            raise ValueError(f"{name!r} cannot be dropped: it is no field name")
+    return frozenset(name.lower() for name in listed)
 
 
 def _injected(name: str, value: str) -> tuple[str, str]:

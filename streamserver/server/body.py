@@ -142,6 +142,9 @@ class RequestBody:
 
     def take_whole(self) -> bytes | None:
         """All of the body if it is here, else None; HTTPError 413 as for iteration."""
+        if self.error is not None:
+            raise self.error
+        self._refuse_too_large()
         if not self.complete:
             return None
         whole = b"".join(self._parts)
@@ -152,6 +155,8 @@ class RequestBody:
 
     def push_to(self, sink: BodySink) -> None:
         """Hand ``sink`` all that is here, and each further piece in the call that brings it."""
+        if self.error is not None:
+            return sink.failed(self.error)
         self._sink = sink
         parts = b"".join(self._parts)
         self.discard()

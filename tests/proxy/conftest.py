@@ -11,6 +11,7 @@ from support.inprocess import Serve, Served
 from support.loops import Main, Run, runner
 from support.rawserver import RawServer, raw_server
 from support.relaying import StartRelay
+from support.spares import open_spares
 
 
 @pytest.fixture
@@ -38,11 +39,10 @@ def run(request: pytest.FixtureRequest) -> Run:
     run_in_loop = runner(request.param)
 
     def run(main: Main) -> None:
-        async def listened(loop: asyncio.AbstractEventLoop) -> None:
-            # With its first stream uvloop opens a descriptor that it keeps: it is no leak.
-            (await loop.create_server(asyncio.Protocol, "127.0.0.1", 0)).close()
+        async def with_spares(loop: asyncio.AbstractEventLoop) -> None:
+            await open_spares()
             await main(loop)
 
-        run_in_loop(listened)
+        run_in_loop(with_spares)
 
     return run

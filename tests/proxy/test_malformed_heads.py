@@ -1,7 +1,7 @@
 """Answers whose heads two readers may read in two ways: none of them reaches a client.
 
-A 502 says so, and what was wrong; nothing behind it can be trusted, so the connection is never
-used again (RFC 9112, section 11.1 of whose advice on response splitting this is one half).
+A 502 says so, and what was wrong. Nothing behind it can be trusted, so the connection is never
+used again: that is how a split response stays where it was made (RFC 9112, section 11.1).
 """
 
 import pytest

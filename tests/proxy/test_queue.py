@@ -3,8 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
@@ -16,6 +15,7 @@ from support.relaying import ok
 from support.requests import get, post
 from support.stage import Stage, staged
 from support.upstreams import has_caller, until_end
+from support.waiting import wait_until
 
 ONE = PoolLimits(open=1, wait=60, idle_timeout=60)
 """A single connection, for which a request waits as long as a test may take."""
@@ -100,6 +100,21 @@ async def test_no_more_wait_than_the_limit_says(waiting: int) -> None:
             await served(client, peer, name)
 
 
+async def test_a_connection_that_ends_with_its_answer_makes_one_place() -> None:
+    async with staged(pool=ONE) as at:
+        _, peer = await at.ask(b"/1")
+        clients = [await at.begin(get(name)) for name in (b"/2", b"/3")]
+        peer.sock.send(ok(b"1"))
+        peer.end()
+        await at.has_ended(1)
+        again = await at.upstream.asked()
+        await until_end(peer)
+        await again.send(ok(b"/2"))
+        await clients[0].read_until(b"/2")
+        await served(clients[1], again, b"/3")
+        assert not has_caller(at.upstream)
+
+
 LEAVING: dict[str, Callable[[RawClient], object]] = {"FIN": RawClient.end, "RST": RawClient.reset}
 leaving = pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
 
@@ -152,7 +167,7 @@ def test_a_place_is_not_lost_with_one_who_leaves_the_moment_it_is_his(
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with staged(pool=ONE) as at:
-            first, peer = await at.ask(b"/1")
+            _, peer = await at.ask(b"/1")
             second = await at.begin(post(b"", target=b"/2"))
             if answers_first:
                 answer(peer)
@@ -168,19 +183,40 @@ def test_a_place_is_not_lost_with_one_who_leaves_the_moment_it_is_his(
 async def works(at: Stage, peer: RawClient) -> None:
     """The one place is there: a request is served, be it by the old connection or by a new one."""
     client = await at.begin(get(b"/next"))
-    answering = [asyncio.create_task(answer(connection)) for connection in (at_once(peer), at.upstream.asked())]
+    answering = [asyncio.create_task(answer(peer)), asyncio.create_task(answer_new(at))]
     await client.read_until(b"\r\n\r\nanswer")
     for task in answering:
         task.cancel()
     await asyncio.wait(answering)
 
 
-async def at_once(peer: RawClient) -> RawClient:
-    return peer
-
-
-async def answer(connecting: Coroutine[Any, Any, RawClient]) -> None:
-    peer = await connecting
+async def answer(peer: RawClient) -> None:
     with contextlib.suppress(EOFError, ConnectionError):
         await peer.read_until(b"/next ")
         await peer.send(ok(b"answer"))
+
+
+async def answer_new(at: Stage) -> None:
+    while True:
+        await answer(await at.upstream.accept())
+
+
+@leaving
+@pytest.mark.parametrize("turns", range(8))
+def test_no_place_is_lost_with_one_who_leaves_while_he_is_connected(
+    run: Run, turns: int, leave: Callable[[RawClient], object]
+) -> None:
+    """So many turns of the loop after his request: before, while and after it is done."""
+
+    async def main(loop: asyncio.AbstractEventLoop) -> None:
+        async with staged(pool=ONE) as at:
+            for _ in range(3):
+                client = await at.client()
+                client.sock.send(get(b"/gone"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                leave(client)
+                await wait_until(lambda: not at.server.listener.connections)
+            await works(at, await at.client())
+
+    run(main)

@@ -187,7 +187,7 @@ async def test_a_connection_that_has_said_goodbye_is_not_used(
 async def test_nor_is_it_given_to_one_who_waits(sent: bytes) -> None:
     """An answer and, right behind it, the end of the connection."""
     async with staged(pool=ONE) as at:
-        first, peer = await at.ask(b"/first")
+        _, peer = await at.ask(b"/first")
         client = await at.begin(sent)
         peer.sock.send(ok(b"first"))
         peer.end()

@@ -127,7 +127,9 @@ async def test_every_framing_for_every_client(
     assert [exchange.outcome for exchange in server.ended] == ["complete"]
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 -\r\n\r\n", MOVED])
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 -\r\n\r\n", MOVED]
+)
 async def test_an_answer_without_a_body_leaves_both_connections_in_step(
     relay: StartRelay, upstream: RawServer, answer: bytes
 ) -> None:

@@ -75,9 +75,7 @@ async def test_what_is_there_whole_goes_with_its_head(
         pytest.param(post(LARGE).replace(b"HTTP/1.1", b"HTTP/1.0", 1), id="HTTP/1.0"),
     ],
 )
-async def test_a_large_upload_is_whole(
-    relay: StartRelay, upstream: RawServer, sent: bytes
-) -> None:
+async def test_a_large_upload_is_whole(relay: StartRelay, upstream: RawServer, sent: bytes) -> None:
     """Without a limit, unless one is asked for: to have one is for the upstream to say."""
     server = await relay()
     async with connect(server.port) as client:

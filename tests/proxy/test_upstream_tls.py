@@ -5,7 +5,6 @@ import contextlib
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import pytest
 
@@ -20,8 +19,8 @@ from support.inprocess import Serve, Served
 from support.problems import INJECTED, SECRET, refused
 from support.rawserver import RawServer
 from support.rawsocket import RawClient, connect, raw
-from support.relaying import LAST_CHUNK, ok
-from support.requests import GET, LAST, get, post
+from support.relaying import LAST_CHUNK
+from support.requests import GET, LAST, post
 
 INVALID = (502, "the upstream's certificate is not valid")
 

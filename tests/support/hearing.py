@@ -82,7 +82,7 @@ async def read_on(connection: RawClient) -> None:
 
 
 async def is_over(connection: RawClient, timeout: float = 5.0) -> bytes:
-    """What still comes before the connection ends, by FIN or by RST; TimeoutError if it does not."""
+    """What still comes before the connection ends, by FIN or RST; TimeoutError if it does not."""
     before = len(connection.received)
     with contextlib.suppress(ConnectionResetError):
         await connection.read_until(timeout=timeout)

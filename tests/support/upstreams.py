@@ -76,7 +76,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, object]) -> None:
     task = asyncio.create_task(work)
     for _ in range(round(seconds / TICK)):
         if (await asyncio.wait([task], timeout=TICK))[0]:
-            return task.result() and None
+            task.result()
+            return
     task.cancel()
     raise AssertionError(f"not done within {seconds} s")
 
