@@ -37,6 +37,7 @@ class Asking(ABC):
     __slots__ = (
         "_error",
         "_method",
+        "_patience",
         "_request",
         "_shared",
         "_upload",
@@ -57,6 +58,7 @@ class Asking(ABC):
         self._upload: Upload | None = None
         self._waiter: asyncio.Future[ResponseHead] | None = None
         self._error: HTTPError | None = None
+        self._patience: asyncio.Timeout | None = None
         self.connected: float | None = None
         self.answered = 0.0
         exchange.on_end = self.stop
@@ -87,7 +89,14 @@ class Asking(ABC):
 
     async def _connect(self) -> Upstream:
         began = monotonic()
-        upstream = await self._shared.pool.connect()
+        try:
+            async with asyncio.timeout(None) as self._patience:
+                upstream = await self._shared.pool.connect()
+        except TimeoutError:
+            assert self._error is not None
+            raise self._error from None
+        finally:
+            self._patience = None
         if not upstream.reused:
             self.connected = _ms_since(began)
             self.exchange.notes = (("connect_ms", self.connected),)

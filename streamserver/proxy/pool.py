@@ -10,7 +10,6 @@ import errno
 import logging
 import resource
 import ssl
-from collections import deque
 
 from streamserver.proxy.origin import Origin
 from streamserver.proxy.settings import PoolLimits
@@ -53,7 +52,7 @@ class Pool:
         self._idle_deadlines: Deadlines[Upstream] = Deadlines(
             self._loop, limits.idle_timeout, Upstream.cut
         )
-        self._waiters: deque[asyncio.Future[Upstream | None]] = deque()
+        self._waiters: dict[asyncio.Future[Upstream | None], None] = {}
         self.open = 0  # connections, and places kept for those that are being opened
         # One for all, since what is read is taken out before anything else is read.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
@@ -81,15 +80,16 @@ class Pool:
         """
         if self.open >= self._room and self._idle:
             next(iter(self._idle)).cut()  # the oldest makes place
+            self.open += 1
         elif self.open >= self._room:
             given = await self._turn()
-            if given is None:
-                self.open -= 1  # the place was kept for us
-            elif given.is_silent():
-                return given
-            else:
+            if given is not None:
+                if given.is_silent():
+                    return given
+                given.has_place = False  # it is ours now
                 given.cut()
-        self.open += 1
+        else:
+            self.open += 1
         return await self._connect()
 
     def release(self, upstream: Upstream) -> None:
@@ -109,7 +109,9 @@ class Pool:
         """The connection is closed."""
         self._idle.pop(upstream, None)
         self._idle_deadlines.stop(upstream)
-        self._free()
+        if upstream.has_place:
+            upstream.has_place = False
+            self._free()
 
     def close(self) -> None:
         """Close what is idle; what is in use is closed by whoever uses it."""
@@ -126,7 +128,8 @@ class Pool:
 
     def _next_waiter(self) -> asyncio.Future[Upstream | None] | None:
         while self._waiters:
-            waiter = self._waiters.popleft()
+            waiter = next(iter(self._waiters))
+            del self._waiters[waiter]
             if not waiter.done():
                 return waiter
         return None
@@ -136,11 +139,12 @@ class Pool:
         if len(self._waiters) >= self._limits.waiting:
             raise _busy("too many requests wait for the upstream")
         waiter: asyncio.Future[Upstream | None] = self._loop.create_future()
-        self._waiters.append(waiter)
+        self._waiters[waiter] = None
         try:
             async with asyncio.timeout(self._limits.wait):
                 return await waiter
         except BaseException as error:
+            self._waiters.pop(waiter, None)
             if waiter.done() and not waiter.cancelled():  # given in the moment of leaving
                 self._pass_on(waiter.result())
             if isinstance(error, TimeoutError):
@@ -160,12 +164,11 @@ class Pool:
                 await self._origin.connect(lambda: upstream)
         except BaseException as error:
             if upstream.connected:
-                upstream.cut()  # which frees its place
-            else:
-                self._free()
+                upstream.cut()
+            self.forget(upstream)  # uvloop may not tell that it is closed
             if isinstance(error, TimeoutError):
                 raise HTTPError(504, "the upstream did not accept a connection in time") from error
-            if isinstance(error, OSError):
+            if isinstance(error, OSError | UnicodeError):
                 log.warning("%s: %s", self._origin.authority, error)
                 raise _unreachable(error) from error
             raise
@@ -176,9 +179,9 @@ def _busy(detail: str) -> HTTPError:
     return HTTPError(503, detail, headers={"Retry-After": "1"})
 
 
-def _unreachable(error: OSError) -> HTTPError:
+def _unreachable(error: OSError | UnicodeError) -> HTTPError:
     """What the client may know: what went wrong, but not at which address."""
-    if error.errno in (errno.EMFILE, errno.ENFILE):
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
         return _busy("this server has no descriptor left for a connection to the upstream")
     if isinstance(error, ssl.SSLCertVerificationError):
         return HTTPError(502, "the upstream's certificate is not valid")

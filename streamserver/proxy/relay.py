@@ -60,7 +60,8 @@ class Relay(Asking):
 
     def _inform(self, head: ResponseHead) -> None:
         """An interim answer: the client hears it as it is (RFC 9110, section 15.2)."""
-        self._shared.first_byte.start(self)
+        if self._shared.first_byte.stop(self):  # else it is the client's turn
+            self._shared.first_byte.start(self)
         if head.status == 100:
             if self._upload is not None:
                 self._upload.invite()
@@ -123,6 +124,8 @@ class Relay(Asking):
             self._end_with(error)
         elif isinstance(error, HTTPError):
             self._error = error
+            if self._patience is not None:
+                self._patience.reschedule(0)
 
     def _end_with(self, error: Exception) -> None:
         """The client has part of the answer: let it know that there is no more."""

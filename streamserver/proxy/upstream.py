@@ -6,6 +6,7 @@ requests it lies idle in its pool, where the only thing it may say is goodbye.
 
 import asyncio
 import select
+import ssl
 from typing import TYPE_CHECKING, cast
 
 from streamserver.server.writer import HIGH_WATER
@@ -30,6 +31,7 @@ class Upstream(asyncio.BufferedProtocol):
         "_reading_paused",
         "_relay",
         "connected",
+        "has_place",
         "heard",
         "paused",
         "reused",
@@ -44,6 +46,7 @@ class Upstream(asyncio.BufferedProtocol):
         self._reader: ResponseReader | None = None
         self._reading_paused = False
         self.connected = False
+        self.has_place = True
         self.heard = False  # whether anything came back for this request
         self.paused = False  # whether the upstream takes less than we have for it
         self.reused = False
@@ -115,12 +118,25 @@ class Upstream(asyncio.BufferedProtocol):
     def eof_received(self) -> None:
         relay, reader = self._relay, self._reader
         if relay is not None and reader is not None:
+            if not self._has_said_goodbye():
+                return self._break(HTTPError(502, "the upstream closed the connection"))
             try:
                 parts = reader.eof()
             except HTTPError as error:
                 return self._break(error)
             if parts:
                 relay.take(parts)
+
+    def _has_said_goodbye(self) -> bool:
+        """Whether the end is the upstream's own word: over TLS, anyone on the way can send a FIN,
+        but not a close_notify (RFC 9112, section 9.8)."""
+        secure = self.transport.get_extra_info("ssl_object")
+        if secure is None:
+            return True
+        try:
+            return not secure.read(1)
+        except ssl.SSLError:
+            return False
 
     def connection_lost(self, error: Exception | None) -> None:
         self._break(HTTPError(502, "the upstream closed the connection"))

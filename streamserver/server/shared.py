@@ -124,8 +124,8 @@ class Shared:
 
     def close(self) -> None:
         """Forget every deadline, and close what was kept open."""
-        for close in self.on_close:
-            close()
+        while self.on_close:
+            self.on_close.pop()()
         for connections in (self.head_deadlines, self.idle_deadlines, self.linger_deadlines):
             connections.close()
         self.write_deadlines.close()

@@ -22,6 +22,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "PATIENCE", 0.02)
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So much that it is never the relay's own invitation that a client hears."""
+    monkeypatch.setattr(upload, "PATIENCE", 60.0)
+
+
 async def go_on(client: RawClient, peer: RawClient, rest: bytes) -> None:
     """Send the body, which the upstream answers; both connections are in step then."""
     await client.send(rest)
@@ -34,6 +40,7 @@ async def go_on(client: RawClient, peer: RawClient, rest: bytes) -> None:
     await client.read_until()
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize(("sent", "rest"), BODIES)
 async def test_the_upstreams_100_is_passed_on(
     relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes

@@ -1,0 +1,248 @@
+"""The chat with a service of others: what that is told, and what comes back from it."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+
+import pytest
+
+from streamserver.demo.chat import Chat
+from support.answers import content
+from support.chatting import KEY, MODEL, chat_with, make_app, prompting
+from support.hearing import hear_request, hear_response
+from support.inprocess import Serve, Served
+from support.rawserver import RawServer, raw_server
+from support.rawsocket import RawClient, connect
+from support.relayed import VIA, lines
+from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, chunk, ok
+from support.upstreams import until_end, within
+from support.waiting import wait_until
+
+THEIRS = "Bearer theirs"
+BROWSER = (
+    b"Cookie: session=1",
+    b"Authorization: " + THEIRS.encode(),
+    b"X-Forwarded-For: 192.0.2.1",
+    b"Forwarded: for=192.0.2.1",
+    b"User-Agent: a browser",
+    b"Accept: text/html",
+    b"Accept-Encoding: gzip",
+    b"Origin: http://a",
+    b"Referer: http://a/secret",
+    b"OpenAI-Organization: theirs",
+    b"X-Api-Key: theirs",
+    b"TE: trailers",
+    b"Connection: TE",
+)
+"""What a browser may send, or somebody who would like to reach the service."""
+
+
+@pytest.fixture
+async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
+    """Closed before `serve` looks for leaks."""
+    async with raw_server() as server:
+        yield server
+
+
+@pytest.fixture
+async def server(serve: Serve, upstream: RawServer) -> Served:
+    return await serve(make_app(Chat(upstream.url + "/v1", KEY, MODEL)))
+
+
+@pytest.fixture
+async def client(server: Served) -> AsyncIterator[RawClient]:
+    async with connect(server.port) as client:
+        yield client
+
+
+# What the service is told
+
+
+@pytest.mark.parametrize("fields", [(), BROWSER])
+async def test_the_request_is_made_afresh(
+    client: RawClient, upstream: RawServer, fields: tuple[bytes, ...]
+) -> None:
+    """Nothing but the prompt is the client's."""
+    await client.send(prompting("Grüße", *fields))
+    peer = await upstream.asked()
+    body = (await hear_request(peer)).content
+    assert lines(peer.received or b"") == [b""]  # there is no other request behind it
+    asked = {"model": MODEL, "messages": [{"role": "user", "content": "Grüße"}], "stream": True}
+    assert json.loads(body) == asked
+
+
+@pytest.mark.parametrize("fields", [(), BROWSER])
+async def test_its_head_to_the_byte(
+    client: RawClient, upstream: RawServer, fields: tuple[bytes, ...]
+) -> None:
+    await client.send(prompting("hello", *fields))
+    head, _, body = (await (await upstream.asked()).read_until(b"}")).partition(b"\r\n\r\n")
+    assert head.split(b"\r\n") == [
+        b"POST /v1/chat/completions HTTP/1.1",
+        b"host: 127.0.0.1:%d" % upstream.port,
+        b"content-type: application/json",
+        b"accept: text/event-stream",
+        b"authorization: Bearer " + KEY.encode(),
+        b"content-length: %d" % len(body),
+    ]
+
+
+async def test_what_the_client_may_choose(client: RawClient, upstream: RawServer) -> None:
+    """And nothing else: each costs whoever pays for the key."""
+    await client.send(prompting("hello", model="other", system="Be brief.", max_tokens=9, n=9))
+    heard = await hear_request(await upstream.asked())
+    system, user = [("system", "Be brief."), ("user", "hello")]
+    messages = [{"role": role, "content": text} for role, text in (system, user)]
+    assert json.loads(heard.content) == {"model": "other", "messages": messages, "stream": True}
+
+
+@pytest.mark.parametrize(
+    ("key", "passes_key", "fields", "told"),
+    [
+        (KEY, False, BROWSER, f"Bearer {KEY}"),
+        (KEY, True, BROWSER, THEIRS),
+        (KEY, True, (), f"Bearer {KEY}"),
+        ("", False, BROWSER, None),
+        ("", True, BROWSER, THEIRS),
+        ("", True, (), None),
+    ],
+)
+async def test_whose_key_it_is(
+    serve: Serve,
+    upstream: RawServer,
+    key: str,
+    passes_key: bool,
+    fields: tuple[bytes, ...],
+    told: str | None,
+) -> None:
+    server = await serve(make_app(Chat(upstream.url, key, passes_key=passes_key)))
+    async with connect(server.port) as client:
+        await client.send(prompting("hello", *fields))
+        heard = await hear_request(await upstream.asked())
+        assert heard.headers.get_all("authorization") == ([told] if told else [])
+
+
+# What comes back
+
+PASSED = {
+    "content-type": "text/event-stream",
+    "retry-after": "7",
+    "x-request-id": "req_1",
+    "x-ratelimit-limit-requests": "60",
+    "x-ratelimit-remaining-tokens": "149",
+}
+KEPT = {
+    "set-cookie": "__cf_bm=1",
+    "openai-organization": "ours",
+    "openai-processing-ms": "5",
+    "openai-version": "2020-10-01",
+    "server": "theirs",
+    "cf-ray": "1",
+    "alt-svc": "h3",
+    "location": "/x",
+    "cache-control": "max-age=60",
+    "strict-transport-security": "max-age=1",
+    "access-control-allow-origin": "*",
+    "www-authenticate": "Bearer",
+    "x-anything": "else",
+}
+
+
+async def test_only_what_concerns_the_reader_comes_back(
+    client: RawClient, upstream: RawServer
+) -> None:
+    await client.send(prompting())
+    peer = await upstream.asked()
+    fields = "".join([f"{name}: {value}\r\n" for name, value in (PASSED | KEPT).items()])
+    await peer.send(CHUNKED_HEAD[:-2] + fields.encode() + b"\r\n" + chunk(b"data: a\n\n"))
+    received = await client.read_until(b"data: a\n\n")
+    told = dict(line.decode().split(": ", 1) for line in lines(received)[1:])
+    assert told.keys() - {"date"} == PASSED.keys() | {
+        *("via", "transfer-encoding", "cache-control", "x-accel-buffering")
+    }
+    assert PASSED.items() <= told.items()
+    assert told["cache-control"] == "no-cache, no-transform"
+    assert told["via"] == VIA.decode().partition(": ")[2]
+
+
+async def test_nor_do_other_fields_come_before_or_behind_it(
+    client: RawClient, upstream: RawServer
+) -> None:
+    """In an interim answer, or as trailer fields for who takes them."""
+    await client.send(prompting("hello", *BROWSER))
+    peer = await upstream.asked()
+    await peer.send(b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: early=1\r\n\r\n")
+    await peer.send(
+        EVENTS_HEAD + chunk(b"data: a\n\n") + b"0\r\nOpenAI-Organization: late=1\r\n\r\n"
+    )
+    received = await client.read_until(lambda got: got.endswith(b"\r\n\r\n") and b"\r\n0\r" in got)
+    assert b"data: a\n\n" in received
+    assert b"early=1" not in received
+    assert b"late=1" not in received
+
+
+async def test_its_bytes_are_the_services(client: RawClient, upstream: RawServer) -> None:
+    """Neither the end is ours, nor what is between."""
+    await client.send(prompting())
+    peer = await upstream.asked()
+    await peer.send(EVENTS_HEAD)
+    pieces = [b'data: {"a":', b"1}\r\n\r\n: ping\n", b"\ndata: [DO", b"NE]\n\n"]
+    for piece in pieces:
+        await peer.send(chunk(piece))
+        await client.read_until(piece)
+    await peer.send(LAST_CHUNK)
+    assert content(await client.read_until(LAST_CHUNK)) == b"".join(pieces)
+
+
+LIMIT = b'{"error": {"message": "Rate limit reached", "type": "requests"}}'
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 502, 503, 529])
+async def test_its_errors_are_its_own(client: RawClient, upstream: RawServer, status: int) -> None:
+    fields = (b"Content-Type: application/json", b"Retry-After: 20", b"x-ratelimit-reset: 1s")
+    await client.send(prompting())
+    answer = ok(LIMIT, *fields).replace(b"200 OK", b"%d -" % status)
+    await (await upstream.asked()).send(answer)
+    heard = await hear_response(client)
+    assert (heard.status, heard.content) == (status, LIMIT)
+    assert heard.headers["content-type"] == "application/json"
+    assert heard.headers["retry-after"] == "20"
+    assert heard.headers["x-ratelimit-reset"] == "1s"
+
+
+async def test_a_break_is_never_made_an_end(client: RawClient, upstream: RawServer) -> None:
+    await client.send(prompting())
+    peer = await upstream.asked()
+    await peer.send(EVENTS_HEAD + chunk(b"data: a\n\n"))
+    await client.read_until(b"data: a\n\n")
+    peer.reset()
+    received = await client.read_until()
+    assert b"[DONE]" not in received
+    assert not received.endswith(LAST_CHUNK)
+
+
+async def test_a_bad_question_never_gets_there(server: Served, upstream: RawServer) -> None:
+    assert (await chat_with(server, {"prompt": ""})).status == 400
+    with pytest.raises(TimeoutError):
+        await upstream.accept(timeout=0.05)
+
+
+# Whoever stops the answer stops what it costs
+
+
+@pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset], ids=["FIN", "RST"])
+@pytest.mark.parametrize("answer", [b"", EVENTS_HEAD, EVENTS_HEAD + chunk(b"data: a\n\n")])
+async def test_a_client_that_leaves_stops_the_service(
+    server: Served,
+    client: RawClient,
+    upstream: RawServer,
+    answer: bytes,
+    leave: Callable[[RawClient], object],
+) -> None:
+    await client.send(prompting())
+    peer = await upstream.asked()
+    if answer:
+        await peer.send(answer)
+        await client.read_until(answer.partition(b"\r\n\r\n")[2] or b"\r\n\r\n")
+    leave(client)
+    await within(0.2, until_end(peer))
+    assert await wait_until(lambda: [one.outcome for one in server.ended]) == ["client_gone"]

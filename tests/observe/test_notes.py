@@ -1,0 +1,59 @@
+"""What a handler wants told beside: at the end of its exchange's line, as names and values."""
+
+import json
+from typing import Any
+
+import pytest
+
+from streamserver import Request, Response
+from streamserver.observe.accesslog import FORMATS, json_line, text_line
+from streamserver.server.exchange import Exchange
+from support.inprocess import Serve
+from support.rawsocket import raw
+from support.requests import LAST
+from support.waiting import wait_until
+
+NOW = "2026-11-22T16:51:05.123Z"
+NOTES = [
+    ((), "", {}),
+    ((("connect", "reused"),), " connect=reused", {"connect": "reused"}),
+    (
+        (("connect_ms", 0.25), ("upstream_ms", 12.0)),
+        " connect_ms=0.25 upstream_ms=12.0",
+        {"connect_ms": 0.25, "upstream_ms": 12.0},
+    ),
+    # A value may be anybody's: it stays one column of one line, and text in its quotes.
+    ((("a", 'x y="z"\r\n\x1b'),), r" a=x\x20y=\x22z\x22\r\n\x1b", {"a": 'x y="z"\r\n\x1b'}),
+]
+
+
+async def noted(serve: Serve, notes: tuple[tuple[str, float | str], ...]) -> Exchange:
+    """An exchange that has ended, whose handler left these notes."""
+
+    async def handler(request: Request) -> Response:
+        request.exchange.notes = notes
+        return Response("hello")
+
+    server = await serve(handler)
+    await raw(server.port, LAST)
+    return (await wait_until(lambda: server.ended))[0]
+
+
+@pytest.mark.parametrize(("notes", "text", "members"), NOTES)
+async def test_notes_follow_what_is_always_told(
+    serve: Serve, notes: tuple[tuple[str, float | str], ...], text: str, members: dict[str, Any]
+) -> None:
+    exchange = await noted(serve, notes)
+    assert text_line(NOW, exchange).endswith(f" complete{text}\n")
+    told = json.loads(json_line(NOW, exchange))
+    assert {name: told[name] for name in list(told)[9:]} == members
+    for line in (text_line(NOW, exchange), json_line(NOW, exchange)):
+        assert line[:-1].isascii()
+        assert line[:-1].isprintable()
+
+
+@pytest.mark.parametrize("form", FORMATS)
+async def test_a_line_with_notes_is_one_atomic_write_still(serve: Serve, form: str) -> None:
+    exchange = await noted(serve, (("connect_ms", 12345678.91), ("upstream_ms", 12345678.91)))
+    exchange.head = exchange.head._replace(method="\xff" * 9000, target="\xff" * 9000)
+    assert len(FORMATS[form](NOW, exchange)) <= 4096

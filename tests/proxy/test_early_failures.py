@@ -1,0 +1,172 @@
+"""A failure behind an early head, whose status says 200: an event tells of it, and then a cut."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+import pytest
+
+from streamserver.proxy.settings import PoolLimits, Timeouts
+from support.answers import body
+from support.beating import ASK, BEAT, INTERVAL, early, events, last_words
+from support.hearing import drip, is_over
+from support.rawserver import RawServer
+from support.rawsocket import RawClient, connect
+from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk, ok
+from support.requests import request
+from support.stage import staged
+from support.upstreams import full_backlog
+
+EVENT = b"id: 1\ndata: a\n\n"
+NOT_EVENTS = "the upstream answered {}, not with events"
+
+# What the upstream answers, and what the event tells.
+OTHERS = {
+    "429": (b"HTTP/1.1 429 -\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy", 429),
+    "a head": (b"HTTP/1.1 500 -\r\nContent-Length: 4\r\n\r\n", 500),
+    "JSON": (ok(b"{}", b"Content-Type: application/json"), 200),
+    "chunks": (CHUNKED_HEAD + chunk(EVENT), 200),
+    "nothing": (b"HTTP/1.1 204 -\r\n\r\n", 204),
+    "moved": (b"HTTP/1.1 302 -\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 302),
+    "an error": (EVENTS_HEAD.replace(b"200", b"503") + chunk(EVENT) + LAST_CHUNK, 503),
+    "compressed": (EVENTS_HEAD[:-2] + b"Content-Encoding: br\r\n\r\n" + chunk(EVENT), 200),
+}
+
+
+@pytest.mark.parametrize("slowly", [False, True])
+@pytest.mark.parametrize("break_", ["cut", "event"])
+@pytest.mark.parametrize(("answer", "status"), OTHERS.values(), ids=OTHERS)
+async def test_an_answer_without_events_is_told_in_one(
+    relay: StartRelay, upstream: RawServer, answer: bytes, status: int, break_: str, slowly: bool
+) -> None:
+    """Also where a break is a mere cut: here there is no other way to tell anything."""
+    server = await relay(heartbeat=INTERVAL, on_break=break_)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        head, _, rest = answer.partition(b"\r\n\r\n")
+        await drip(peer, filter(None, [head + b"\r\n\r\n", rest] if slowly else [answer]))
+        received = await client.read_until()
+    told = {"status": 502, "title": "Bad Gateway", "detail": NOT_EVENTS.format(status)}
+    assert last_words(received) == told
+    assert len(events(received)) == 1
+    assert [exchange.outcome for exchange in server.ended] == ["truncated"]
+
+
+FAILURES: dict[str, tuple[Callable[[RawClient], object], int]] = {
+    "FIN": (RawClient.end, 502),
+    "RST": (RawClient.reset, 502),
+    "nonsense": (lambda peer: peer.sock.send(b"nonsense\r\n\r\n"), 502),
+    "a bad chunk": (lambda peer: peer.sock.send(EVENTS_HEAD + b"zz\r\n"), 502),
+    "silence": (lambda peer: None, 504),
+}
+failures = pytest.mark.parametrize(("fail", "status"), FAILURES.values(), ids=FAILURES)
+LATE = Timeouts(first_byte=6 * INTERVAL)
+
+
+@failures
+async def test_a_failure_is_told_in_an_event(
+    relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object], status: int
+) -> None:
+    server = await relay(heartbeat=INTERVAL, timeouts=LATE)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        fail(peer)
+        received = await client.read_until()
+        if peer.sock.fileno() >= 0:
+            assert await is_over(peer) == b""
+    told = last_words(received)
+    assert told["status"] == status
+    assert "upstream" in told["detail"]
+    assert [exchange.outcome for exchange in server.ended] == ["truncated"]
+
+
+@failures
+async def test_a_client_of_http_1_0_is_told_before_it_is_reset(
+    relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object], status: int
+) -> None:
+    server = await relay(heartbeat=INTERVAL, timeouts=LATE)
+    async with connect(server.port) as client:
+        await client.send(request(b"GET / HTTP/1.0", b"Accept: text/event-stream"))
+        peer = await upstream.asked()
+        await client.read_until(BEAT)
+        fail(peer)
+        with pytest.raises(ConnectionResetError):
+            await client.read_until()
+    assert b'event: error\ndata: {"status":%d,' % status in body(client.received)
+
+
+async def test_a_connection_that_is_not_made_in_time() -> None:
+    with full_backlog() as port:
+        timeouts = Timeouts(connect=6 * INTERVAL)
+        async with staged(port=port, heartbeat=INTERVAL, timeouts=timeouts) as at:
+            client = await at.begin(ASK)
+            assert last_words(await client.read_until())["status"] == 504
+
+
+async def test_a_connection_that_is_refused_at_last() -> None:
+    """The only one that may be open was in use until the upstream closed its port."""
+    async with staged(heartbeat=INTERVAL, pool=PoolLimits(open=1)) as at:
+        _, first = await at.ask()
+        client = await at.begin(ASK)
+        await client.read_until(BEAT)
+        at.upstream.sock.close()
+        first.reset()
+        told = last_words(await client.read_until())
+        assert (told["status"], told["detail"]) == (502, "the upstream refused the connection")
+
+
+async def test_a_connection_that_none_is_left_for() -> None:
+    limits = PoolLimits(open=1, wait=6 * INTERVAL)
+    async with staged(heartbeat=INTERVAL, pool=limits) as at:
+        await at.ask()
+        client = await at.begin(ASK)
+        assert last_words(await client.read_until())["status"] == 503
+
+
+async def test_all_in_all_it_takes_too_long() -> None:
+    """Whatever the relay is waiting for by then."""
+    timeouts = Timeouts(total=6 * INTERVAL)
+    with full_backlog() as port:
+        for place in (0, port):
+            async with staged(port=place, heartbeat=INTERVAL, timeouts=timeouts) as at:
+                client = await at.begin(ASK)
+                assert last_words(await client.read_until())["status"] == 504
+
+
+@pytest.mark.parametrize("fail", [fail for fail, status in FAILURES.values() if status == 502])
+async def test_a_break_behind_the_upstreams_own_head_is_a_cut(
+    relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object]
+) -> None:
+    """Unless more is asked for: from there on every byte is the upstream's."""
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as client:
+        peer = await early(server, upstream, client)
+        await peer.send(EVENTS_HEAD + chunk(EVENT))
+        await client.read_until(EVENT)
+        fail(peer)
+        received = await client.read_until()
+    assert [event.event for event in events(received)] == [None]
+    assert not received.endswith(LAST_CHUNK)
+
+
+async def test_its_connections_serve_nobody_else_unless_they_are_in_step(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    """A whole answer leaves its connection in step, half of one does not."""
+    server = await relay(heartbeat=INTERVAL)
+    whole = ok(b"{}")
+    for answer, reused in ((whole, True), (whole[:-1], False)):
+        async with connect(server.port) as client, connect(server.port) as other:
+            peer = await early(server, upstream, client)
+            await peer.send(answer)
+            last_words(await client.read_until())
+            await other.send(ASK)
+            asked_again = partial(peer.read_until, lambda got: got.count(b"\r\n\r\n") == 2)
+            again = asyncio.create_task(asked_again())
+            if reused:
+                await again
+                peer.reset()
+            else:
+                with pytest.raises((EOFError, ConnectionResetError)):
+                    await again
+                (await upstream.asked()).reset()
