@@ -38,16 +38,20 @@ def load_app(name: str) -> Handler:
     return cast(Handler, app)
 
 
-def load_demo(files: str | None) -> Handler:
-    """The lesson, with the files of a directory, or of one that it makes.
+def load_demo(files: str | None, upstream: str = "", key: str = "", model: str = "") -> Handler:
+    """The lesson, with the files of a directory, or of one that it makes, and a chat with a model
+    at ``upstream``, or its own.
 
-    Raises CannotServe if there is no such directory.
+    Raises CannotServe if there is no such directory, or cannot be such an upstream.
     """
     # Here, since whoever serves something else has no use for it.
     from streamserver.demo.app import make_app
+    from streamserver.demo.chat import Chat
 
     try:
-        return make_app(Path(files) if files else None)
+        return make_app(Path(files) if files else None, Chat(upstream, key, model))
+    except ValueError as error:
+        raise CannotServe(f"--upstream: {error}") from error
     except NotADirectoryError as error:
         raise CannotServe(f"cannot serve files: {error}") from error
 

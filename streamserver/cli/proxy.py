@@ -1,16 +1,15 @@
 """The command `proxy`: a whole reverse proxy, in front of one upstream."""
 
 import os
-import re
 import resource
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from streamserver.cli import engine_options
+from streamserver.cli.keys import key_of
 from streamserver.cli.launch import launch
 from streamserver.cli.options import make_parser
-from streamserver.cli.problem import CannotServe
 from streamserver.cli.proxy_options import TABLE
 from streamserver.cli.running import stoppable
 from streamserver.cli.tls import trusting
@@ -87,21 +86,12 @@ def _injected(options: Namespace, environment: Mapping[str, str]) -> dict[str, s
     """ValueError where a field is set twice, since only one of the two could be meant."""
     fields = list(options.header)
     if options.api_key_env:
-        fields.append(("authorization", f"Bearer {_key(options.api_key_env, environment)}"))
+        fields.append(("authorization", f"Bearer {key_of(options.api_key_env, environment)}"))
     names = [name for name, _ in fields]
     for name in names:
         if names.count(name) > 1:
             raise ValueError(f"--header and --api-key-env may set {name} only once")
     return dict(fields)
-
-
-def _key(name: str, environment: Mapping[str, str]) -> str:
-    key = environment.get(name)
-    if not key:
-        raise CannotServe(f"--api-key-env: the environment variable {name} is not set, or empty")
-    if not re.fullmatch(r"[!-~]+", key):
-        raise CannotServe(f"--api-key-env: {name} holds something else than one word of ASCII")
-    return key
 
 
 _RESERVE = 256

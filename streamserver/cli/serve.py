@@ -7,15 +7,19 @@ from collections.abc import Mapping, Sequence
 from streamserver.cli import engine_options
 from streamserver.cli.apps import is_app_name, load_app, load_demo
 from streamserver.cli.engine_options import DEFAULTS, ENGINE, MOST_BYTES, settings
+from streamserver.cli.keys import key_of
 from streamserver.cli.launch import launch
 from streamserver.cli.options import Option, Table, make_parser
 from streamserver.cli.running import stoppable
-from streamserver.cli.values import text, whole
+from streamserver.cli.values import text, variable, whole
 from streamserver.kit.service import Handler
 
 USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver proxy URL [options]"""
 ABOUT = "Serve a handler: APP of MODULE, which may lie in the working directory."
+
+KEY = "OPENAI_API_KEY"
+MODEL = "gpt-4o-mini"
 
 _MAX_BODY = Option(
     "max-body",
@@ -24,7 +28,19 @@ _MAX_BODY = Option(
     "BYTES",
     "of a request, where its route does not say else",
 )
-_DEMO = (Option("files", None, text, "DIR", "what it offers for download", "some it makes"),)
+_DEMO = (
+    Option("files", None, text, "DIR", "what it offers for download", "some it makes"),
+    Option("upstream", None, text, "URL", "of the chat's model, as https://HOST/v1", "its own"),
+    Option(
+        "api-key-env",
+        None,
+        variable,
+        "NAME",
+        "the variable that holds the upstream's key",
+        f"{KEY} if it is set",
+    ),
+    Option("chat-model", None, text, "NAME", "asked where a prompt names none", MODEL),
+)
 TABLE: Table = {
     **ENGINE,
     "limits": (
@@ -52,12 +68,26 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
         "app", nargs="?", default=None, metavar="MODULE:APP", help="(default: the demo)"
     )
     options = engine_options.read(parser, TABLE, argv, environment)
-    if options.app and options.files:
-        parser.error("--files is for the demo: give either a directory or MODULE:APP")
+    for option in _DEMO if options.app else ():
+        if getattr(options, option.key):
+            parser.error(f"--{option.name} is for the demo: give either that or MODULE:APP")
     if options.app is not None and not is_app_name(options.app):
         parser.error(f"{options.app!r} is not MODULE:APP, as in hello:app for app in hello.py")
     return options
 
 
 def _handler(options: Namespace) -> Handler:
-    return load_app(options.app) if options.app else load_demo(options.files)
+    if options.app:
+        return load_app(options.app)
+    upstream = options.upstream or ""
+    key = _key(options) if upstream else ""
+    return load_demo(
+        options.files, upstream, key, options.chat_model or (MODEL if upstream else "")
+    )
+
+
+def _key(options: Namespace) -> str:
+    """A key that is named must be there; a model of one's own may need none."""
+    if options.api_key_env or os.environ.get(KEY):
+        return key_of(options.api_key_env or KEY, os.environ)
+    return ""

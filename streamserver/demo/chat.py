@@ -30,6 +30,7 @@ SYSTEM = text("system", 1, 20_000)
 MODEL = text("model", 1, 200)
 
 ASKED = [("content-type", "application/json"), ("accept", "text/event-stream")]
+OWN_MODEL = "streamserver-demo"
 PASSED = frozenset(
     ("content-type", "content-length", "content-encoding", "retry-after", "x-request-id", "via")
 )
@@ -40,9 +41,9 @@ class Chat:
     """The handler of ``POST /api/chat``.
 
     ``upstream``: the base URL of a service, with its ``/v1``; "" for the demo's own model.
-    ``key``: what it is paid with. ``model``: which is asked where the prompt names none.
-    ``passes_key``: whether a client may bring an Authorization of its own, used instead of
-    ours. ValueError as ``Proxy`` has it.
+    ``key``: what it is paid with. ``model``: which is asked where the prompt names none; "" is
+    the demo's own. ``passes_key``: whether a client may bring an Authorization of its own,
+    used instead of ours. ValueError as ``Proxy`` has it.
     """
 
     __slots__ = ("_authorization", "_model", "_own", "_passes_key", "_upstream")
@@ -51,7 +52,7 @@ class Chat:
         self,
         upstream: str = "",
         key: str = "",
-        model: str = "streamserver-demo",
+        model: str = "",
         passes_key: bool = False,
     ) -> None:
         if not key.isascii() or not key.isprintable():
@@ -59,16 +60,17 @@ class Chat:
         self._upstream = Proxy(upstream) if upstream else None
         self._authorization = f"Bearer {key}" if key else None
         self._passes_key = passes_key
-        self._model = model
+        self._model = model or OWN_MODEL
         self._own: dict[Shared, asyncio.Task[Proxy]] = {}
 
     async def __call__(self, request: Request) -> Response:
         """``{"prompt": "...", "model"?: "...", "system"?: "..."}``: the answer's events."""
         parameters = await json_object(request)
         messages = [{"role": "user", "content": PROMPT.of(parameters)}]
-        if "system" in parameters:
+        if parameters.get("system") is not None:
             messages.insert(0, {"role": "system", "content": SYSTEM.of(parameters)})
-        model = MODEL.of(parameters) if "model" in parameters else self._model
+        named = parameters.get("model") is not None
+        model = MODEL.of(parameters) if named else self._model
         question = {"model": model, "messages": messages, "stream": True}
         body = json.dumps(question, ensure_ascii=False).encode()
         proxy = self._upstream or await self._own_model(request.exchange.connection.shared)
@@ -85,7 +87,7 @@ class Chat:
     async def _own_model(self, listening: Shared) -> Proxy:
         """A relay to the demo's own model, which is started when somebody first asks for it."""
         starting = self._own.get(listening)
-        if starting is None:
+        if starting is None or (starting.done() and starting.exception() is not None):
             starting = self._own[listening] = asyncio.create_task(_start_model(listening))
             listening.on_close.append(lambda: self._own.pop(listening, None))
         return await asyncio.shield(starting)
@@ -100,5 +102,5 @@ async def _start_model(listening: Shared) -> Proxy:
     add_model(app)
     listener = Listener(service(app))
     await listener.start(sock=socket.create_server(("127.0.0.1", 0)))
-    listening.on_close.append(listener.abort)
+    listening.on_close.append(listener.close)
     return Proxy(f"{listener.url}/v1")

@@ -15,11 +15,11 @@ LONGEST_ID = 4096
 class Boundaries:
     """Follows an event stream (WHATWG HTML, section 9.2.6) and keeps next to nothing of it."""
 
-    __slots__ = ("_after_cr", "_id", "_inside", "_last_id", "_line")
+    __slots__ = ("_after_cr", "_begun", "_id", "_inside", "_last_id", "_line")
 
     def __init__(self) -> None:
         self._line = b""  # the unfinished one, or its beginning
-        self._after_cr = False
+        self._after_cr = self._begun = False
         self._inside = False
         self._id = self._last_id = b""  # of this event so far, and of the last whole one
 
@@ -43,6 +43,9 @@ class Boundaries:
             self._line = (self._line + rest)[:LONGEST_ID]
 
     def _end(self, line: bytes) -> None:
+        if not self._begun:
+            self._begun = True
+            line = line.removeprefix(b"\xef\xbb\xbf")
         if not line:
             self._inside = False
             self._last_id = self._id

@@ -21,6 +21,7 @@ from streamserver.wire.problem import HTTPError, reason_phrase
 from streamserver.wire.response_heads import ResponseHead
 from streamserver.wire.sse import Event, encode
 
+BOM = b"\xef\xbb\xbf"
 BEAT = b":\n\n"
 TYPE = "text/event-stream"
 EARLY_HEAD = ResponseHead(
@@ -39,12 +40,20 @@ class EventRelay(Relay):
     then no longer be told, and if it is not that of an event stream, an ``error`` event tells so.
     """
 
-    __slots__ = ("_asking", "_boundaries", "_early", "_first", "may_be_early", "says_why")
+    __slots__ = (
+        "_asking",
+        "_boundaries",
+        "_early",
+        "_first",
+        "_spoke_first",
+        "may_be_early",
+        "says_why",
+    )
 
     def __init__(self, shared: Shared, exchange: Exchange, method: str, request: bytes) -> None:
         super().__init__(shared, exchange, method, request)
         self.may_be_early = self.says_why = False
-        self._early = False
+        self._early = self._spoke_first = False
         self._boundaries: Boundaries | None = None
         self._first: asyncio.Future[ResponseHead] | None = None
         self._asking: asyncio.Task[ResponseHead] | None = None
@@ -66,7 +75,7 @@ class EventRelay(Relay):
             return
         error = asking.exception()
         if first.done():
-            if isinstance(error, HTTPError):
+            if isinstance(error, Exception):
                 self.fail(error)
         elif error is not None:
             first.set_exception(error)
@@ -91,15 +100,20 @@ class EventRelay(Relay):
 
     def _answer(self, head: ResponseHead) -> None:
         super()._answer(head)
-        if is_event_stream(head):
+        if is_event_stream(head) and (self._early or head.length < 0):
             self._boundaries = Boundaries()
+            if self._attached:
+                self._shared.gap.start(self)
         elif self._early:
             self.fail(HTTPError(502, f"the upstream answered {head.status}, not with events"))
         else:
             self._shared.beats.stop(self)
 
     def _forward(self, piece: bytes, end: End | None) -> None:
-        if self._boundaries is not None:
+        if self._boundaries is not None and self._attached:
+            if self._spoke_first:
+                self._spoke_first = False
+                piece = piece.removeprefix(BOM)
             self._boundaries.feed(piece)
             if end is None:
                 self._shared.beats.start(self)
@@ -117,14 +131,14 @@ class EventRelay(Relay):
     def _say(self, words: bytes) -> None:
         exchange = self.exchange
         if exchange.outcome is None and not exchange.connection.paused:
+            self._spoke_first |= not exchange.bytes_sent
             exchange.write(words)
 
     def _detach(self) -> Upstream | None:
         self._shared.beats.stop(self)
-        asking, self._asking = self._asking, None
-        # It stops us itself when it fails.
-        if asking is not None and asking is not asyncio.current_task():
-            asking.cancel()
+        # As long as somebody waits for it, it must come to its end, and tell which.
+        if self._asking is not None and self.exchange.outcome is not None:
+            self._asking.cancel()
         return super()._detach()
 
 
@@ -134,8 +148,8 @@ def accepts_events(accept: str) -> bool:
 
 
 def is_event_stream(head: ResponseHead) -> bool:
-    """Whether the body is one of events, into which one may be put: not compressed, no length."""
+    """Whether the body is one of events, and not compressed."""
     fields = dict(head.fields)
     kind = fields.get("content-type", "").partition(";")[0].strip().lower()
     coded = fields.get("content-encoding", "identity").strip().lower() != "identity"
-    return kind == TYPE and not coded and head.length < 0 and head.status == 200
+    return kind == TYPE and not coded and head.status == 200

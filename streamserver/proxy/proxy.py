@@ -6,7 +6,7 @@ from typing import Literal
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.proxy.events import EventRelay, accepts_events
+from streamserver.proxy.events import EARLY_HEAD, EventRelay, accepts_events
 from streamserver.proxy.forwarded import Mode
 from streamserver.proxy.origin import parse_origin
 from streamserver.proxy.relay import Relay
@@ -98,27 +98,29 @@ class Proxy:
             upload = Upload(body, length) if whole is None else None
             length = length if whole is None else len(whole)
         sent = self._rewriting.head(request, None if body is None else length)
-        return await self._relay(request, request.method, sent + whole if whole else sent, upload)
+        relay = self._make_relay(request, request.method, sent + whole if whole else sent)
+        te = request.headers.get("te")
+        relay.trailers = bool(exchange.head.minor and te and takes_trailers(te))
+        return await self._answer(relay, upload)
 
     async def ask(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes
     ) -> Response:
         """The upstream's answer to a question of the handler's own, in this request's place.
 
-        Nothing that the client sent goes to the upstream. ValueError for what is no field.
+        Nothing that the client sent goes to the upstream, and of the answer nothing but what the
+        handler sees comes back: no interim answer and no trailer field. ValueError for what is
+        no field.
         """
         sent = self._rewriting.question(method, target, fields, body)
-        return await self._relay(request, method, sent, None)
-
-    async def _relay(
-        self, request: Request, method: str, sent: bytes, upload: Upload | None
-    ) -> Response:
         relay = self._make_relay(request, method, sent)
+        relay.tells_all = False
+        return await self._answer(relay, None)
+
+    async def _answer(self, relay: Relay, upload: Upload | None) -> Response:
         head = await relay.head(upload)
-        te = request.headers.get("te")
-        relay.trailers = bool(request.exchange.head.minor and te and takes_trailers(te))
         fields = end_to_end(head, relay.trailers)
-        if self._server_timing:
+        if self._server_timing and head is not EARLY_HEAD:
             fields.append(("server-timing", relay.server_timing()))
         response = Response(relay, head.status)
         response.headers = Headers.of_lower(fields)

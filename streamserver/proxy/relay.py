@@ -18,10 +18,11 @@ from streamserver.wire.response_heads import ResponseHead
 class Relay(Asking):
     """The relay of one exchange, and the body of its response.
 
-    ``trailers``: whether the client takes trailer fields.
+    ``trailers``: whether the client takes trailer fields. ``tells_all``: whether it also gets
+    interim answers.
     """
 
-    __slots__ = ("_attached", "_end", "_held", "_keep_alive", "trailers")
+    __slots__ = ("_attached", "_end", "_held", "_keep_alive", "tells_all", "trailers")
 
     def __init__(self, shared: Shared, exchange: Exchange, method: str, request: bytes) -> None:
         super().__init__(shared, exchange, method, request)
@@ -30,6 +31,7 @@ class Relay(Asking):
         self._held = b""
         self._end: End | None = None
         self.trailers = False
+        self.tells_all = True
 
     # What the upstream tells
 
@@ -65,7 +67,7 @@ class Relay(Asking):
         if head.status == 100:
             if self._upload is not None:
                 self._upload.invite()
-        else:
+        elif self.tells_all:
             fields = [f for f in end_to_end(head) if f[0] != "content-length"]
             self.exchange.connection.inform(head.status, fields)
 
@@ -148,7 +150,8 @@ class Relay(Asking):
         """The client has room again."""
         if self._upstream is not None:
             self._upstream.resume_reading()
-            self._shared.gap.start(self)
+            if self._waiter is None:
+                self._shared.gap.start(self)
 
     def cancelled(self, exchange: Exchange) -> None:
         """Nobody reads any more; ``on_end`` tells the same."""

@@ -70,6 +70,11 @@ class Listener:
             await asyncio.wait(shared.unwinding, timeout=1.0)
         shared.close()
 
+    def close(self) -> None:
+        """Cut every connection now, and let go of everything."""
+        self.abort()
+        self._shared.close()
+
     def abort(self) -> None:
         """Cut every connection now."""
         if self._server is not None:
