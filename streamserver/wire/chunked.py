@@ -122,7 +122,7 @@ class Decoder:
     __slots__ = ("_budget", "_held", "_left", "_read", "_trailers")
 
     def __init__(self) -> None:
-        self._read: _Reader | None = Decoder._read_size
+        self._read: _Reader | None = _READ_SIZE
         self._held = b""  # an unfinished line, or the CR of a chunk's CRLF
         self._left = 0  # data bytes of the current chunk still to come
         self._budget = MAX_EXTENSIONS  # then MAX_TRAILERS
@@ -144,6 +144,13 @@ class Decoder:
             raise RuntimeError("this body has ended or failed: take a new Decoder for the next")
         if self._held:
             data, self._held = self._held + data, b""
+        elif self._read is _READ_SIZE:
+            # A chunk in a packet of its own is what most streams are made of, and one that is
+            # framed exactly as ``encode`` does it needs no more than to be recognised.
+            at = data.find(b"\r\n", 0, MAX_SIZE_DIGITS + 2)
+            size = len(data) - at - 4
+            if size > 0 and data[:at] == b"%x" % size and data.endswith(b"\r\n"):
+                return [data[at + 2 : -2]]
         parts: list[bytes | End] = []
         at = 0
         while at < len(data) and self._read is not None:
@@ -239,3 +246,4 @@ class Decoder:
 
 
 _Reader = Callable[[Decoder, bytes, int, list[bytes | End]], int]
+_READ_SIZE: _Reader = Decoder._read_size
