@@ -56,7 +56,6 @@ _DEADLINES = (
     _deadline("body_timeout", "between two pieces of a request body"),
     _deadline("write_timeout", "for a client that takes nothing of what is there for it"),
     _deadline("keep_alive", "for an idle connection"),
-    _deadline("heartbeat", "of silence before an event stream of ours beats; 0: off", zero=True),
     _deadline("max_stream", "for a whole response; 0: off", zero=True),
     _deadline("grace", "for streams to end, from the first signal on", zero=True),
 )

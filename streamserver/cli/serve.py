@@ -9,7 +9,7 @@ from streamserver.cli.apps import is_app_name, load_app, load_demo
 from streamserver.cli.engine_options import DEFAULTS, ENGINE, MOST_BYTES, settings
 from streamserver.cli.keys import key_of
 from streamserver.cli.launch import launch
-from streamserver.cli.options import Option, Table, make_parser
+from streamserver.cli.options import Option, Table, duration, make_parser
 from streamserver.cli.running import stoppable
 from streamserver.cli.values import text, variable, whole
 from streamserver.kit.service import Handler
@@ -39,7 +39,15 @@ _DEMO = (
         "the variable that holds the upstream's key",
         f"{KEY} if it is set",
     ),
-    Option("chat-model", None, text, "NAME", "asked where a prompt names none", MODEL),
+    Option(
+        "chat-model", None, text, "NAME", "asked where a prompt names none", f"{MODEL}, or its own"
+    ),
+)
+_HEARTBEAT = duration(
+    "heartbeat",
+    DEFAULTS.heartbeat,
+    "of silence before an event stream sends a comment; 0: off",
+    zero=True,
 )
 TABLE: Table = {
     **ENGINE,
@@ -47,6 +55,7 @@ TABLE: Table = {
         engine_options.max_connections("as many as it may have descriptors for"),
         _MAX_BODY,
     ),
+    "event streams": (_HEARTBEAT,),
     "the demo": _DEMO,
 }
 

@@ -5,6 +5,7 @@ and no queue holds it. While the client is slow, the upstream is not read; TCP d
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 from streamserver.proxy.asking import Asking, StaleConnection
 from streamserver.proxy.rewriting import end_to_end
@@ -37,9 +38,9 @@ class Relay(Asking):
 
     def take(self, parts: Sequence[ResponseHead | bytes | End]) -> None:
         """Pass on what one read of the upstream has brought, in one write."""
-        first = parts[0]
-        if len(parts) == 1 and type(first) is bytes:
-            return self._forward(first, None)
+        if type(parts[0]) is bytes and type(parts[-1]) is bytes:
+            # Heads come first and the end comes last: these are pieces alone.
+            return self._forward(b"".join(cast("Sequence[bytes]", parts)), None)
         pieces, head, end = [], None, None
         for part in parts:
             if isinstance(part, bytes):

@@ -72,7 +72,10 @@ class Headers:
     __slots__ = ("_pairs",)
 
     def __init__(self, fields: Mapping[str, str] | Pairs | None = None) -> None:
-        pairs = fields.items() if isinstance(fields, Mapping) else fields or ()
+        if not fields:
+            self._pairs: list[tuple[str, str]] = []
+            return
+        pairs = fields.items() if isinstance(fields, Mapping) else fields
         self._pairs = [(name.lower(), value) for name, value in pairs]
 
     @classmethod
