@@ -61,7 +61,8 @@ class Asking(ABC):
         self._patience: asyncio.Timeout | None = None
         self.connected: float | None = None
         self.answered = 0.0
-        exchange.on_end = self.stop
+        # One of several, where a handler asks a second upstream because the first has failed.
+        exchange.on_end.append(self.stop)
 
     async def head(self, upload: Upload | None = None) -> ResponseHead:
         """Send the request, and wait for the head of its answer; ``upload``: the rest of it.
@@ -127,6 +128,8 @@ class Asking(ABC):
     def _answer(self, head: ResponseHead) -> None:
         waiter, self._waiter = self._waiter, None
         self._shared.first_byte.stop(self)
+        if self._upload is not None:
+            self._upload.forgo()
         self._request = b""
         self.answered = _ms_since(self.exchange.started)
         connect = (

@@ -67,7 +67,12 @@ class EventRelay(Relay):
         self._first = self._shared.loop.create_future()
         self._asking = self._shared.loop.create_task(super().head(upload))
         self._asking.add_done_callback(self._asked)
-        return await self._first
+        try:
+            return await self._first
+        except BaseException:  # as for Relay: a handler that waits no longer lets go of it all
+            self._asking.cancel()
+            self.stop()
+            raise
 
     def _asked(self, asking: "asyncio.Task[ResponseHead]") -> None:
         first = self._first

@@ -111,6 +111,8 @@ class Relay(Asking):
         waiter = self._waiter
         if waiter is not None and upstream is not None and upstream.reused and not upstream.heard:
             self._waiter = None
+            if self._upload is not None:
+                self._upload.stop()  # at once: uvloop raises when a closed transport is written to
             if not waiter.done():
                 waiter.set_exception(StaleConnection())
         else:

@@ -54,6 +54,11 @@ class Upload:
             self._relay.awaits_client()
             self._body.invite()
 
+    def forgo(self) -> None:
+        """The answer has come: a client that waits to be told to go on need not."""
+        if self._timer is not None:
+            self._timer.cancel()
+
     def resume(self) -> None:
         """The upstream takes more again."""
         if not self.done:

@@ -5,8 +5,10 @@ requests it lies idle in its pool, where the only thing it may say is goodbye.
 """
 
 import asyncio
+import os
 import select
 import ssl
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from streamserver.server.writer import HIGH_WATER
@@ -139,8 +141,25 @@ class Upstream(asyncio.BufferedProtocol):
             return False
 
     def connection_lost(self, error: Exception | None) -> None:
+        if error is not None and self.transport.get_extra_info("sslcontext") is None:
+            self._hear_out()
         self._break(HTTPError(502, "the upstream closed the connection"))
         self._pool.forget(self)
+
+    def _hear_out(self) -> None:
+        """Read what is here already of an answer, though the connection is reset.
+
+        An upstream that refuses a body and closes, with most of it unread, resets the connection
+        (RFC 9112, section 9.6). If we learn of that as we write, its answer still lies unread.
+        """
+        descriptor = self.transport.get_extra_info("socket").fileno()
+        buffer = self._pool.read_buffer
+        with suppress(OSError):  # there is nothing more, or only the reset itself
+            while self._relay is not None and not self._reading_paused:
+                size = os.readv(descriptor, [buffer])
+                if not size:
+                    return
+                self.buffer_updated(size)
 
     def _break(self, error: HTTPError) -> None:
         relay = self._relay

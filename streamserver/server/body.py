@@ -144,6 +144,8 @@ class RequestBody:
         """All of the body if it is here, else None; HTTPError 413 as for iteration."""
         if self.error is not None:
             raise self.error
+        if self._taken:  # else what is left would go as if it were all
+            raise RuntimeError("a part of the request body was taken before")
         self._refuse_too_large()
         if not self.complete:
             return None

@@ -158,7 +158,9 @@ class Connection(Flow):
     def _take_turn(self) -> None:
         if self._incoming:
             self._has_turn = True
-            self.loop.call_soon(self._go_on)
+            # What handlers put into their context is not the next request's, least of all that of
+            # the one for which a relay's pooled connection was opened, in which this may run.
+            self.loop.call_soon(self._go_on, context=self.shared.context)
         else:
             self.shared.idle_deadlines.start(self)
 

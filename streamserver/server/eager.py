@@ -12,6 +12,7 @@ waits for: a relay's answer leaves in the call that brought the upstream's.
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
@@ -19,11 +20,19 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 Work = Coroutine[Any, Any, None]
 
-_held: list[tuple[Context, Callable[..., object], tuple[Any, ...]]] = []
+
+class _Held(threading.local):
+    """What was asked of a held ``call_soon``: of this thread's loop, for others have their own."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Context, Callable[..., object], tuple[Any, ...]]] = []
+
+
+_held = _Held()
 
 
 def _hold(call: Callable[..., object], *args: Any, context: Context) -> None:
-    _held.append((context, call, args))
+    _held.calls.append((context, call, args))
 
 
 def resolve(waiter: "asyncio.Future[T]", result: T, loop: asyncio.AbstractEventLoop) -> None:
@@ -36,8 +45,7 @@ def resolve(waiter: "asyncio.Future[T]", result: T, loop: asyncio.AbstractEventL
         waiter.set_result(result)
     finally:
         del attributes["call_soon"]
-    calls = _held.copy()
-    _held.clear()
+    calls, _held.calls = _held.calls, []
     for context, call, args in calls:
         context.run(call, *args)
 
@@ -59,7 +67,7 @@ else:
             task = asyncio.Task(work, loop=loop)
         finally:
             del attributes["call_soon"]
-        context, step, _ = _held.pop()
+        context, step, _ = _held.calls.pop()
         outer = asyncio.current_task(loop)
         if outer is None:
             context.run(step)

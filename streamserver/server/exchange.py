@@ -39,8 +39,8 @@ class Exchange(Writer):
     (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``notes``, and ``started``,
     ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
 
-    ``notes`` are what a handler wants told beside: names and values. ``on_end`` is called when
-    the exchange has ended, however it did; must not raise.
+    ``notes`` are what a handler wants told beside: names and values. What is in ``on_end`` is
+    called when the exchange has ended, however it did; must not raise.
     """
 
     __slots__ = (
@@ -68,7 +68,7 @@ class Exchange(Writer):
         self.ended = 0.0
         self.error: BaseException | None = None
         self.notes: tuple[tuple[str, float | str], ...] = ()
-        self.on_end: Callable[[], object] | None = None
+        self.on_end: list[Callable[[], object]] = []
         self._answer: Answer | None = None
         self._beats: Deadlines[Exchange] | None = None
         self._mark = 0
@@ -290,7 +290,7 @@ class Exchange(Writer):
             self._beats.stop(self)
             self._beats = None
         self._answer = None
-        if self.on_end is not None:
-            self.on_end()
+        while self.on_end:
+            self.on_end.pop()()
         if shared.observer is not None:
             shared.observer(self)

@@ -4,6 +4,7 @@ import asyncio
 import resource
 import time
 from collections.abc import Awaitable, Callable
+from contextvars import copy_context
 from typing import TYPE_CHECKING
 
 from streamserver.server.answer import Answer
@@ -43,6 +44,7 @@ class Shared:
         self.settings = settings
         self.observer = observer
         self.loop = loop
+        self.context = copy_context()  # in which requests begin
         self.draining = False
         self.connections: set[Connection] = set()
         self.refused: set[Connection] = set()  # those that only hear why
