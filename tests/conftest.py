@@ -1,7 +1,9 @@
 """Fixtures for every room: a server in the test's loop, a server as a process, real peers."""
 
 import contextlib
+import gc
 import ssl
+import traceback
 from asyncio import constants
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
@@ -12,25 +14,34 @@ import pytest
 
 from streamserver.kit.service import Handler
 from support import inprocess, peers, process
+from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
 from support.process import RunServer
+from support.rawserver import RawServer, raw_server
 
 # How long one example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("unhurried")
 
+STACK_DEPTH = 2
+
 
 @pytest.fixture(scope="session", autouse=True)
 def thrifty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What costs much and tells little: deep stacks for each callback, code compiled again.
+    """What costs much and tells little: deep stacks for each callback and each future, searches
+    for garbage among the modules and the tests themselves, code compiled again.
 
     A process that a test starts would else compile the standard library anew wherever Python
     may not, or did not, keep its bytecode.
     """
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(constants, "DEBUG_STACK_DEPTH", 2)
+        patch.setattr(constants, "DEBUG_STACK_DEPTH", STACK_DEPTH)
+        # Futures written in C know nothing of that constant: they ask for the whole stack.
+        patch.setattr(traceback.extract_stack, "__defaults__", (None, STACK_DEPTH))
         patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+        gc.collect()
+        gc.freeze()
         yield
 
 
@@ -46,6 +57,19 @@ async def serve() -> AsyncIterator[Serve]:
             return await stack.enter_async_context(server)
 
         yield start
+
+
+@pytest.fixture
+async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
+    """An upstream whose every byte the test writes; closed before `serve` looks for leaks."""
+    async with raw_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate of its own making, for 127.0.0.1."""
+    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from typing import Protocol
 
 import pytest
 
-from support.certificates import Certificate, self_signed
 from support.process import ROOT, RunServer, ServerProcess
 from support.waiting import block_until
 
@@ -73,9 +72,3 @@ def curl(peer: Callable[[str], str]) -> Curl:
         return done.stdout.decode()
 
     return run
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Certificate:
-    """A certificate of its own making, for 127.0.0.1."""
-    return self_signed(tmp_path)

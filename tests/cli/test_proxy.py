@@ -13,11 +13,11 @@ from cli.conftest import LIMIT, Curl, Hello, access_lines, run
 from support.certificates import Certificate
 from support.process import RunServer, ServerProcess
 from support.rawsocket import connect
+from support.relaying import LAST_CHUNK
 from support.requests import get
 
 SECRET = "sk-do-not-tell"
 BODY = bytes(range(256)) * 8192  # 2 MiB: more than the engine takes unless it is told to
-LAST_CHUNK = b"0\r\n\r\n"
 EVENTS = get(b"/events")
 
 

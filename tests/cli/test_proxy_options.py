@@ -1,16 +1,15 @@
 """What each option of `proxy` does to what is relayed, seen from both sides of the wire."""
 
 import contextlib
-from collections.abc import AsyncIterator
 from typing import Protocol
 
 import pytest
 
 from streamserver.cli import proxy
 from support.inprocess import Serve, Served
-from support.rawserver import RawServer, raw_server
+from support.passing import pass_on
+from support.rawserver import RawServer
 from support.rawsocket import connect
-from support.relayed import pass_on
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, chunk, ok
 from support.requests import GET, get
 
@@ -22,13 +21,6 @@ class Start(Protocol):
     """Start a relay to `upstream` with these options; https if it is `secure`."""
 
     async def __call__(self, *argv: str, secure: bool = False) -> Served: ...
-
-
-@pytest.fixture
-async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
-    """An upstream whose every byte the test writes; closed before `serve` looks for leaks."""
-    async with raw_server() as server:
-        yield server
 
 
 @pytest.fixture

@@ -16,11 +16,11 @@ import pytest
 from cli.conftest import LIMIT, Curl, Hello
 from support.process import ServerProcess, alive, start_server
 from support.rawsocket import RawClient, connect
+from support.relaying import LAST_CHUNK
 from support.waiting import block_until, wait_until
 
 STREAMS = 1000
 PART = 65536
-LAST_CHUNK = b"0\r\n\r\n"
 SIGNALS = [(signal.SIGTERM, "1"), (signal.SIGINT, "1"), (signal.SIGTERM, "2")]
 
 

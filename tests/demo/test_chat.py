@@ -9,10 +9,9 @@ from streamserver.demo.chat import Chat
 from streamserver.demo.model.answers import Message, answer, tokens
 from support.answers import chunks
 from support.chatting import FAST, TARGET, chat_with, make_app, prompting, spoken
-from support.hearing import is_over
 from support.inprocess import Serve, Served
 from support.model import PROMPT, TEXT, TOKENS, ask_model, question
-from support.rawsocket import connect
+from support.rawsocket import connect, until_end
 from support.requests import get
 from support.waiting import wait_until
 
@@ -87,7 +86,7 @@ async def test_a_stop_cuts_the_answer_and_ends_the_model(serve: Serve) -> None:
         await client.send(prompting(PROMPT))
         await client.read_until(b'"role"')
         await server.stop(grace=0)
-        await is_over(client)
+        await until_end(client)
         assert DONE not in client.received
         assert not client.received.endswith(b"0\r\n\r\n")
 

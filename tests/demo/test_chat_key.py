@@ -9,10 +9,9 @@ from streamserver.demo.chat import Chat
 from streamserver.observe.accesslog import FORMATS
 from streamserver.server.exchange import Exchange
 from support.chatting import KEY, make_app, prompting
-from support.hearing import is_over
 from support.inprocess import Serve
 from support.rawserver import raw_server
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, chunk, ok
 from support.upstreams import nobody
 from support.waiting import wait_until
@@ -63,7 +62,7 @@ async def test_however_it_ends(
             peer = await upstream.asked()
             assert f"Bearer {KEY}".encode() in peer.received
             end(peer)
-            received = await is_over(client)
+            received = await until_end(client)
             assert received
             (exchange,) = await wait_until(lambda: server.ended)
     check_secret(received, caplog, exchange)
@@ -75,7 +74,7 @@ async def test_where_nobody_listens(serve: Serve, caplog: pytest.LogCaptureFixtu
         server = await serve(make_app(Chat(f"http://127.0.0.1:{port}/v1", KEY)))
         async with connect(server.port) as client:
             await client.send(prompting("hello", END))
-            received = await is_over(client)
+            received = await until_end(client)
             (exchange,) = await wait_until(lambda: server.ended)
     assert received.startswith(b"HTTP/1.1 502 ")
     check_secret(received, caplog, exchange)

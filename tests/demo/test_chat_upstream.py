@@ -10,12 +10,11 @@ from support.answers import content
 from support.chatting import KEY, MODEL, chat_with, make_app, prompting
 from support.hearing import hear_request, hear_response
 from support.inprocess import Serve, Served
-from support.rawserver import RawServer, raw_server
-from support.rawsocket import RawClient, connect
-from support.relayed import VIA, lines
+from support.passing import VIA, lines
+from support.rawserver import RawServer
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, chunk, ok
-from support.upstreams import until_end, within
-from support.waiting import wait_until
+from support.waiting import wait_until, within
 
 THEIRS = "Bearer theirs"
 BROWSER = (
@@ -34,13 +33,6 @@ BROWSER = (
     b"Connection: TE",
 )
 """What a browser may send, or somebody who would like to reach the service."""
-
-
-@pytest.fixture
-async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
-    """Closed before `serve` looks for leaks."""
-    async with raw_server() as server:
-        yield server
 
 
 @pytest.fixture

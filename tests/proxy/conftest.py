@@ -1,24 +1,17 @@
 """A relay between a raw client and a raw upstream, each of which says what it wants."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from streamserver.proxy.proxy import Proxy
 from support.inprocess import Serve, Served
-from support.loops import Main, Run, runner
-from support.rawserver import RawServer, raw_server
+from support.lane import Lane, lane
+from support.loops import Main, Run, open_spares, runner
+from support.rawserver import RawServer
 from support.relaying import StartRelay
-from support.spares import open_spares
-
-
-@pytest.fixture
-async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
-    """An upstream whose every byte the test writes; closed before `serve` looks for leaks."""
-    async with raw_server() as server:
-        yield server
 
 
 @pytest.fixture
@@ -46,3 +39,10 @@ def run(request: pytest.FixtureRequest) -> Run:
         run_in_loop(with_spares)
 
     return run
+
+
+@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
+def road(request: pytest.FixtureRequest) -> Iterator[Lane]:
+    """A relay for all exchanges of a module, in a loop of this kind."""
+    with lane(request.param) as each:
+        yield each

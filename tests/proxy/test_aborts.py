@@ -12,12 +12,11 @@ from streamserver.kit.response import Response
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.outcome import Outcome
-from support import peers
 from support.inprocess import Served, running
+from support.loops import factory, open_spares
 from support.rawsocket import connect
 from support.requests import chunked, get, post
 from support.scripted import Company, company
-from support.spares import open_spares
 from support.upstreams import full_backlog
 from support.waiting import wait_until
 
@@ -102,9 +101,7 @@ async def main() -> None:
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_nothing_is_left_after_a_thousand_aborts(loop: str) -> None:
-    factory = None if loop == "asyncio" else peers.module(loop).new_event_loop
-
     # Not in debug mode, in which the records of who called what would take most of the time.
-    with asyncio.Runner(debug=False, loop_factory=factory) as runner:
+    with asyncio.Runner(debug=False, loop_factory=factory(loop)) as runner:
         runner.run(open_spares())
         runner.run(main())

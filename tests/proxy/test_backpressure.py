@@ -3,16 +3,15 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
 import pytest
 
 from streamserver.wire.chunked import Decoder, End
-from support.hearing import is_over
 from support.kernel import in_kernel
-from support.lane import Lane, lane
-from support.rawsocket import PART, RawClient, connect
+from support.lane import Lane
+from support.rawsocket import PART, RawClient, connect, until_end
 from support.requests import GET, chunked, post
 from support.waiting import wait_until
 
@@ -25,12 +24,6 @@ COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % ENDLESS
 ONE_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % ENDLESS
 
 
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def road(request: pytest.FixtureRequest) -> Iterator[Lane]:
-    with lane(request.param) as each:
-        yield each
-
-
 async def stuff(connection: RawClient, sent: int = 0) -> int:
     """Go on with the pattern until nothing more is taken for a while; how much was, in all.
 
@@ -38,7 +31,7 @@ async def stuff(connection: RawClient, sent: int = 0) -> int:
     """
     connection.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 128 * 1024)
     refused = 0
-    while refused < 60:
+    while refused < 50:
         at = sent % 251
         try:
             sent += connection.sock.send(PATTERN[at : at + 64 * 1024])
@@ -46,16 +39,16 @@ async def stuff(connection: RawClient, sent: int = 0) -> int:
         except BlockingIOError:
             refused += 1
         assert sent < 128 * MIB, "nobody waits"
-        await asyncio.sleep(0 if refused < 40 else 0.01)
+        await asyncio.sleep(0 if refused < 40 else 0.005)
     return sent
 
 
 async def held_by_the_relay(lane: Lane, under_way: int) -> int:
     """How many of the bytes under way are in no socket of the kernel."""
     held = []
-    for _ in range(10):  # what is not acknowledged yet counts twice, for a moment
+    for _ in range(5):  # what is not acknowledged yet counts twice, for a moment
         held.append(under_way - in_kernel(lane.server.port, lane.upstream.port))
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.005)
     return max(held)
 
 
@@ -138,7 +131,7 @@ def test_an_endless_body_for_a_frozen_reader_takes_less_than_a_mebibyte(
             await writer.send(PATTERN[at : at + 1000])
             await reader.take(sent + 1000)
             writer.reset()
-            await is_over(reader.connection)
+            await until_end(reader.connection)
 
     road.run(exchange())
 
@@ -177,7 +170,7 @@ def test_a_frozen_client_that_leaves_takes_the_upstream_with_it(
         async with down(COUNTED)(road) as (peer, frozen):
             await stuff(peer)
             leave(frozen.connection)
-            await is_over(peer)
+            await until_end(peer)
             await wait_until(lambda: len(road.server.ended) > ended)
         assert road.server.ended[-1].outcome == "client_gone"
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from support.answers import body, content, detail, statuses
-from support.hearing import drip, hear_response, is_over
+from support.hearing import drip, hear_response
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET, OLD, chunked
 from support.waiting import wait_until
@@ -102,9 +102,9 @@ async def test_nothing_of_a_broken_connection_is_used_again(
     async with connect(server.port) as client, connect(server.port) as other:
         await client.send(GET)
         peer = await break_off(upstream, client, head, piece, last, how)
-        await is_over(client)
+        await until_end(client)
         if how is not resets:
-            assert await is_over(peer) == b""
+            assert await until_end(peer) == b""
         await other.send(GET)
         await (await upstream.asked()).send(ok(b"fresh"))
         assert (await hear_response(other)).content == b"fresh"
@@ -130,7 +130,7 @@ async def test_what_is_broken_when_it_comes_is_a_502(
         received = await client.read_until(b"}")
         assert statuses(received) == [502]
         assert "upstream" in detail(received)
-        assert await is_over(peer) == b""
+        assert await until_end(peer) == b""
         await client.send(GET)
         await (await upstream.asked()).send(ok(b"fresh"))
         await client.read_until(b"fresh")
@@ -146,7 +146,7 @@ async def test_a_request_body_whose_answer_breaks_is_read_no_further(
         await peer.send(CHUNKED_HEAD + chunk(b"piece"))
         await client.read_until(b"piece\r\n")
         peer.reset()
-        assert await is_over(client) == b""
+        assert await until_end(client) == b""
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
@@ -172,7 +172,7 @@ async def test_bytes_behind_an_answer_answer_nobody(
         peer = await upstream.asked()
         await peer.send(answer + extra)
         await hear_response(client, asked[:4].decode().strip())
-        assert await is_over(peer) == b""
+        assert await until_end(peer) == b""
         await client.send(GET)
         await (await upstream.asked(2.0)).send(ok(b"honest"))
         assert (await hear_response(client)).content == b"honest"
@@ -191,7 +191,7 @@ async def test_bytes_that_come_later_answer_nobody(
         await hear_response(client, asked[:4].decode().strip())
         await wait_until(lambda: server.ended)
         await peer.send(SMUGGLED)
-        assert await is_over(peer) == b""
+        assert await until_end(peer) == b""
         await client.send(GET)
         await (await upstream.asked(2.0)).send(ok(b"honest"))
         assert (await hear_response(client)).content == b"honest"

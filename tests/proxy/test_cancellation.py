@@ -9,13 +9,14 @@ import pytest
 
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.outcome import Outcome
+from support.kernel import unread
 from support.loops import Run
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, chunk, ok
 from support.requests import GET, chunked, get, post
 from support.stage import Stage, staged
-from support.upstreams import TURNS, full_backlog, send_until_blocked, unread, until_end, within
-from support.waiting import wait_until
+from support.upstreams import TURNS, full_backlog, send_until_blocked
+from support.waiting import wait_until, within
 
 WITHIN = 0.2
 PATIENT = Timeouts(connect=0, first_byte=0, gap=0)

@@ -1,15 +1,13 @@
 """However the network cuts a body on either side of the relay, the same bytes come out of it."""
 
 import asyncio
-from collections.abc import Iterator
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from support.cutting import cut
 from support.hearing import Message, drip, hear_request, hear_response
-from support.lane import Lane, lane
+from support.lane import Lane
 from support.rawsocket import connect
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok
 from support.requests import GET, OLD, chunked, post
@@ -26,12 +24,6 @@ events = st.lists(
 
 places = st.sets(st.integers(0, 400), max_size=12)
 """Where the network cuts what is sent."""
-
-
-@pytest.fixture(scope="module", params=["asyncio", "uvloop"])
-def road(request: pytest.FixtureRequest) -> Iterator[Lane]:
-    with lane(request.param) as each:
-        yield each
 
 
 def cut_up(data: bytes, at: set[int]) -> list[bytes]:

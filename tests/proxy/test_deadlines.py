@@ -1,7 +1,7 @@
 """The deadlines of a relay: each for a wait of its own, and none for another's.
 
-What passes in time is waited for; what must not pass is outwaited by several times the
-deadline, in which it would have.
+What passes in time is waited for; what must not pass is outwaited by more than the deadline,
+in which it would have.
 """
 
 import asyncio
@@ -13,19 +13,18 @@ import pytest
 
 from streamserver.proxy.settings import Timeouts
 from streamserver.server.outcome import Outcome
-from streamserver.wire.chunked import LAST_CHUNK
 from support.problems import problem
-from support.rawsocket import RawClient
-from support.relaying import CHUNKED_HEAD, chunk, ok
+from support.rawsocket import RawClient, until_end
+from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok
 from support.requests import GET, chunked, get, post
 from support.stage import Stage, staged
-from support.upstreams import full_backlog, send_until_blocked, until_end
+from support.upstreams import full_backlog, send_until_blocked
 
 SOON = 0.05
 """A deadline that is to pass."""
 PROMPT = 0.25
 """A deadline that is to be met, also on a machine that is busy with other things."""
-LONG = 2 * PROMPT
+LONG = 1.2 * PROMPT
 """So long that either would have passed."""
 LATE_CONNECT = (504, "the upstream did not accept a connection in time")
 LATE_HEAD = (504, "the upstream did not answer in time")

@@ -9,9 +9,9 @@ import pytest
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from support.answers import body
 from support.beating import ASK, BEAT, INTERVAL, early, events, last_words
-from support.hearing import drip, is_over
+from support.hearing import drip
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import request
 from support.stage import staged
@@ -73,7 +73,7 @@ async def test_a_failure_is_told_in_an_event(
         fail(peer)
         received = await client.read_until()
         if peer.sock.fileno() >= 0:
-            assert await is_over(peer) == b""
+            assert await until_end(peer) == b""
     told = last_words(received)
     assert told["status"] == status
     assert "upstream" in told["detail"]

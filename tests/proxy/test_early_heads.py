@@ -8,15 +8,15 @@ import pytest
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from support.answers import body, chunks, content, statuses
 from support.beating import ASK, BEAT, INTERVAL, beaten, early, events, pass_time
-from support.hearing import hear_response, is_over
+from support.hearing import hear_response
+from support.passing import lines
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
-from support.relayed import lines
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET, chunked, get, request
 from support.stage import Stage, staged
-from support.upstreams import full_backlog, until_end, within
-from support.waiting import wait_until
+from support.upstreams import full_backlog
+from support.waiting import wait_until, within
 
 EVENT = b"id: 1\ndata: a\n\n"
 LIMITED = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy"
@@ -195,7 +195,7 @@ async def test_the_gap_begins_with_the_upstreams_head(
         peer = await early(server, upstream, client)
         await peer.send(EVENTS_HEAD)
         await until_end(peer)
-        assert not (await is_over(client)).endswith(LAST_CHUNK)
+        assert not (await until_end(client)).endswith(LAST_CHUNK)
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
@@ -292,4 +292,4 @@ async def test_a_stop_cuts_it(relay: StartRelay, upstream: RawServer) -> None:
         peer = await early(server, upstream, client)
         await server.stop(grace=0)
         await until_end(peer)
-        assert not (await is_over(client)).endswith(LAST_CHUNK)
+        assert not (await until_end(client)).endswith(LAST_CHUNK)

@@ -4,9 +4,9 @@ import pytest
 
 from streamserver.proxy import upload
 from support.answers import statuses
-from support.hearing import hear_request, hear_response, is_over
+from support.hearing import hear_request, hear_response
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET, LAST, chunked, post
 
@@ -72,8 +72,8 @@ async def test_a_final_answer_instead_of_it_is_relayed_and_closes(
         got = await hear_response(client, "POST")
         assert (got.interim, got.status) == ([], int(answer[9:12]))
         assert got.headers.get("connection") == "close"
-        assert await is_over(client) == b""
-        assert (await is_over(peer)) == b""
+        assert await until_end(client) == b""
+        assert (await until_end(peer)) == b""
         await other.send(GET)
         await (await upstream.asked()).send(ok(b"fresh"))
         assert (await hear_response(other)).content == b"fresh"

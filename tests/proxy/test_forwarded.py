@@ -11,9 +11,9 @@ from streamserver.kit.service import service
 from streamserver.proxy.forwarded import UNTRUSTED
 from streamserver.proxy.proxy import Proxy
 from streamserver.server.listener import Listener
+from support.passing import VIA, fields_up, lines, pass_on
 from support.rawserver import RawServer, raw_server
 from support.rawsocket import RawClient
-from support.relayed import VIA, fields_up, lines, pass_on
 from support.relaying import StartRelay, ok
 from support.requests import LAST, get
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from support.answers import detail
+from support.passing import CLOSE, VIA, fields_up, pass_on
 from support.rawserver import RawServer
 from support.rawsocket import raw
-from support.relayed import CLOSE, VIA, fields_up, pass_on
 from support.relaying import StartRelay
 from support.requests import get
 

@@ -5,12 +5,11 @@ import contextlib
 import pytest
 
 from support.answers import body, detail, statuses
+from support.passing import LAST_GET, VIA, lines, pass_on
 from support.rawserver import RawServer
-from support.rawsocket import connect
-from support.relayed import LAST_GET, VIA, lines, pass_on
+from support.rawsocket import connect, until_end
 from support.relaying import StartRelay, ok
 from support.requests import GET, OLD, post
-from support.upstreams import until_end
 
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nLink: </b.js>\r\n\r\n"
 PROCESSING = b"HTTP/1.1 102 Processing\r\n\r\n"

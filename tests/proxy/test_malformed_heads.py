@@ -7,12 +7,11 @@ used again: that is how a split response stays where it was made (RFC 9112, sect
 import pytest
 
 from support.answers import detail, statuses
+from support.passing import LAST_GET
 from support.rawserver import RawServer
-from support.rawsocket import connect
-from support.relayed import LAST_GET
+from support.rawsocket import connect, until_end
 from support.relaying import StartRelay, ok
 from support.requests import GET, request
-from support.upstreams import until_end
 
 OK = b"HTTP/1.1 200 OK\r\n"
 END = b"\r\nX: y\r\n\r\n"

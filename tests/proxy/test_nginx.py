@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.lane import Lane, lane
-from support.nginx import free_port, nginx
+from support.nginx import nginx, reserved_port
 from support.rawsocket import connect
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, chunk
 from support.requests import GET, OLD
@@ -27,13 +27,13 @@ CONFIGURATION = """
     gzip_http_version 1.0;
     gzip_proxied any;
     server {{
-        listen 127.0.0.1:{origin};
+        listen 127.0.0.1:{origin} reuseport;
         root {root}/files;
         dav_methods PUT;
         gzip on;
     }}
     server {{
-        listen 127.0.0.1:{front};
+        listen 127.0.0.1:{front} reuseport;
         location / {{ proxy_pass http://files; proxy_http_version 1.1; }}
         location /old/ {{ proxy_pass http://files/; proxy_http_version 1.0; }}
         location /events {{ proxy_pass http://events; proxy_http_version 1.1; }}
@@ -66,8 +66,12 @@ def chain(
     (root / "files").mkdir()
     (root / "files" / "large").write_bytes(LARGE)
     (root / "files" / "text").write_bytes(TEXT)
-    origin, front = free_port(), free_port()
-    with lane(request.param, f"http://127.0.0.1:{origin}") as files, lane(request.param) as events:
+    with (
+        reserved_port() as origin,
+        reserved_port() as front,
+        lane(request.param, f"http://127.0.0.1:{origin}") as files,
+        lane(request.param) as events,
+    ):
         ports = {"files": files.server.port, "events": events.server.port}
         http = CONFIGURATION.format(root=root, origin=origin, front=front, **ports)
         with nginx(root, http, front):

@@ -11,10 +11,9 @@ from streamserver.proxy.settings import Timeouts
 from streamserver.wire.sse import Parser
 from support.answers import body, content, detail
 from support.beating import ASK, events, last_words
-from support.hearing import is_over
 from support.inprocess import Served
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk
 from support.requests import GET, OLD
 from support.stage import staged
@@ -207,7 +206,7 @@ async def check_cut(
         if not chunked:  # where there are no chunks, none is bad
             fail = RawClient.reset
         fail(peer)
-        assert await is_over(client) == b""
+        assert await until_end(client) == b""
         assert body(before) == (chunk(WHOLE) if chunked else WHOLE)
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
@@ -216,14 +215,14 @@ async def test_a_client_that_leaves_is_told_nothing(server: Served, upstream: Ra
     async with connect(server.port) as client:
         peer = await passed(client, upstream, EVENTS_HEAD, WHOLE)
         client.reset()
-        assert await is_over(peer) == b""
+        assert await until_end(peer) == b""
     assert [exchange.outcome for exchange in server.ended] == ["client_gone"]
 
 
 async def test_a_frozen_client_is_cut() -> None:
     """It has no room for an event, and what it gets still is the upstream's."""
     async with (
-        staged(on_break="event", timeouts=Timeouts(total=1.0)) as at,
+        staged(on_break="event", timeouts=Timeouts(total=0.4)) as at,
         connect(at.server.port, receive_buffer=65536) as client,
     ):
         peer = await passed(client, at.upstream, EVENTS_HEAD, WHOLE)
@@ -231,6 +230,6 @@ async def test_a_frozen_client_is_cut() -> None:
         await wait_until(lambda: at.begun[0].connection.paused)
         await at.has_ended(1)
         await asyncio.wait([sending])
-        received = await is_over(client)
+        received = await until_end(client)
     assert b"event: error" not in received
     assert not received.endswith(LAST_CHUNK)

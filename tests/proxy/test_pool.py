@@ -3,11 +3,11 @@
 import pytest
 
 from streamserver.proxy.settings import PoolLimits, Timeouts
-from support.rawsocket import RawClient
+from support.rawsocket import RawClient, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok
 from support.requests import GET, chunked, get, post, request
 from support.stage import Stage, staged
-from support.upstreams import has_caller, until_end
+from support.upstreams import has_caller
 
 HELD = PoolLimits(idle_timeout=60)
 """Nothing leaves the pool by itself while a test runs."""

@@ -10,11 +10,11 @@ import pytest
 from streamserver.proxy.settings import PoolLimits
 from support.loops import Run
 from support.problems import problem
-from support.rawsocket import RawClient
+from support.rawsocket import RawClient, until_end
 from support.relaying import ok
 from support.requests import get, post
 from support.stage import Stage, staged
-from support.upstreams import has_caller, until_end
+from support.upstreams import has_caller
 from support.waiting import wait_until
 
 ONE = PoolLimits(open=1, wait=60, idle_timeout=60)

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from support.answers import body, detail, statuses
+from support.passing import CLOSE, LAST_GET, VIA, fields_up, pass_on
 from support.rawserver import RawServer
 from support.rawsocket import connect, raw
-from support.relayed import CLOSE, LAST_GET, VIA, fields_up, pass_on
 from support.relaying import StartRelay
 from support.requests import get, post, request
 from support.upstreams import has_caller

@@ -15,10 +15,9 @@ from streamserver.server.exchange import Exchange
 from streamserver.wire.sse import Parser
 from support.answers import body, chunks, content, statuses
 from support.beating import ASK, BEAT, BEATEN, INTERVAL, beaten, events, pass_time
-from support.hearing import is_over
 from support.inprocess import Served
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk
 from support.requests import GET, OLD
 from support.stage import staged
@@ -101,10 +100,10 @@ async def test_no_heartbeat_stands_inside_an_event(
 async def test_a_stream_that_speaks_needs_no_heartbeat(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    server = await relay(heartbeat=0.5)
+    server = await relay(heartbeat=0.25)
     async with connect(server.port) as client:
         peer = await answered(client, upstream, EVENTS_HEAD)
-        end = time.monotonic() + 0.8
+        end = time.monotonic() + 0.4
         while time.monotonic() < end:
             await peer.send(chunk(EVENT))
             await asyncio.sleep(0.02)
@@ -120,7 +119,7 @@ async def test_heartbeats_are_not_the_upstreams(relay: StartRelay, upstream: Raw
         received = await client.read_until()
         assert BEATEN in received
         assert LAST_CHUNK not in received.removesuffix(BEATEN)
-        assert await is_over(peer) == b""
+        assert await until_end(peer) == b""
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 

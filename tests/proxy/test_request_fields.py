@@ -12,8 +12,8 @@ from streamserver.kit.response import Response
 from streamserver.proxy.proxy import Proxy
 from streamserver.wire.fields import Headers
 from support.inprocess import Serve
+from support.passing import LAST_GET, VIA, fields_up, lines, pass_on
 from support.rawserver import RawServer
-from support.relayed import LAST_GET, VIA, fields_up, lines, pass_on
 from support.relaying import StartRelay
 from support.requests import OLD, get, post
 

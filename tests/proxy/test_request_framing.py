@@ -2,8 +2,8 @@
 
 import pytest
 
+from support.passing import CLOSE, pass_on
 from support.rawserver import RawServer
-from support.relayed import CLOSE, pass_on
 from support.relaying import StartRelay
 from support.requests import chunked, get, post, request
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from support.answers import body
+from support.passing import DATE, LAST_GET, VIA, lines, pass_on
 from support.rawserver import RawServer
 from support.rawsocket import connect
-from support.relayed import DATE, LAST_GET, VIA, lines, pass_on
 from support.relaying import StartRelay, ok
 from support.requests import GET
 

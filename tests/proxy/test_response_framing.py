@@ -6,9 +6,9 @@ What must survive is what the framing says: that all of it is here (RFC 9112, se
 import pytest
 
 from support.answers import body
+from support.passing import CLOSE, LAST_GET, VIA, lines, pass_on
 from support.rawserver import RawServer
 from support.rawsocket import connect
-from support.relayed import CLOSE, LAST_GET, VIA, lines, pass_on
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import OLD, get, request
 

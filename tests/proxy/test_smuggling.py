@@ -150,9 +150,10 @@ CUT_SHORT = {
 @pytest.mark.parametrize("leaves", [True, False], ids=["the client leaves", "it falls silent"])
 @pytest.mark.parametrize("request_", CUT_SHORT.values(), ids=CUT_SHORT)
 async def test_a_body_that_is_cut_never_looks_whole(
-    request_: bytes, leaves: bool, server: Served, strict: StrictUpstream
+    request_: bytes, leaves: bool, serve: Serve, strict: StrictUpstream
 ) -> None:
     """And nothing else goes up on its connection: the next request has one of its own."""
+    server = await serve(Proxy(f"http://127.0.0.1:{strict.port}"), body_timeout=0.05)
     await raw(server.port, request_, eof=leaves)
     assert b" 200 " in await raw(server.port, LAST)
     assert strict.faults == []

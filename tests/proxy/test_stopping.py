@@ -7,10 +7,10 @@ import pytest
 from streamserver.proxy.proxy import Proxy
 from support.inprocess import Serve, Served
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET
-from support.upstreams import has_caller, until_end
+from support.upstreams import has_caller
 
 
 async def pooled(server: Served, upstream: RawServer) -> RawClient:

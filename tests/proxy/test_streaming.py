@@ -7,7 +7,8 @@ import pytest
 
 from support.answers import body, chunks, content, statuses
 from support.cutting import in_pieces
-from support.hearing import drip, hear_request, hear_response, read_on, segments
+from support.hearing import drip, hear_request, hear_response, read_on
+from support.kernel import segments
 from support.rawserver import RawServer
 from support.rawsocket import connect
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok

@@ -6,8 +6,8 @@ what it means (RFC 9110, section 7.7).
 
 import pytest
 
+from support.passing import CLOSE, VIA, lines, pass_on
 from support.rawserver import RawServer, raw_server
-from support.relayed import CLOSE, VIA, lines, pass_on
 from support.relaying import StartRelay
 from support.requests import request
 

@@ -6,12 +6,11 @@ import socket
 import pytest
 
 from support.answers import body
+from support.passing import CLOSE, DATE, lines, pass_on
 from support.rawserver import RawServer
-from support.rawsocket import connect
-from support.relayed import CLOSE, DATE, lines, pass_on
+from support.rawsocket import connect, until_end
 from support.relaying import CHUNKED_HEAD, StartRelay, chunk
 from support.requests import GET, get
-from support.upstreams import until_end
 
 TE = b"TE: trailers"
 HEAD = CHUNKED_HEAD.replace(b"\r\n\r\n", b"\r\nTrailer: X-Sum\r\n" + DATE + b"\r\n\r\n")

@@ -9,9 +9,10 @@ import pytest
 from streamserver.proxy.settings import Timeouts
 from support.answers import detail, statuses
 from support.cutting import in_pieces
-from support.hearing import drip, hear_request, hear_response, is_over, segments
+from support.hearing import drip, hear_request, hear_response
+from support.kernel import segments
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET, LAST, chunked, post
 
@@ -125,7 +126,7 @@ async def test_an_answer_that_ends_first_ends_the_upload(
         peer = await upstream.asked()
         await peer.send(ok(b"enough"))
         assert (await hear_response(client)).content == b"enough"
-        assert not (await is_over(peer)).endswith(LAST_CHUNK)
+        assert not (await until_end(peer)).endswith(LAST_CHUNK)
         await client.send(frame(b"twothree") + end + LAST)
         await (await upstream.asked()).send(ok(b"second"))
         assert (await hear_response(client)).content == b"second"
@@ -140,7 +141,7 @@ async def test_an_answer_to_a_body_of_which_much_is_to_come_closes(
         await (await upstream.asked()).send(b"HTTP/1.1 413 -\r\nContent-Length: 0\r\n\r\n")
         answer = await hear_response(client)
         assert (answer.status, answer.headers.get("connection")) == (413, "close")
-        assert await is_over(client) == b""
+        assert await until_end(client) == b""
 
 
 async def test_an_upstream_that_leaves_amid_the_body_is_a_502(
@@ -161,7 +162,7 @@ async def test_while_it_is_the_clients_turn_the_upstream_is_not_late(
     relay: StartRelay, upstream: RawServer, status: bytes
 ) -> None:
     """Whatever it says in between."""
-    server = await relay(timeouts=Timeouts(first_byte=0.1))
+    server = await relay(timeouts=Timeouts(first_byte=0.25))
     async with connect(server.port) as client:
         await client.send(COUNTED + b"one")
         peer = await upstream.asked()
@@ -266,6 +267,6 @@ async def test_a_body_that_fails_when_the_answer_has_begun_cuts_it(
         await peer.send(CHUNKED_HEAD + chunk(b"early"))
         await client.read_until(b"early\r\n")
         await client.send(b"zz\r\n")
-        assert await is_over(client) == b""
-        assert LAST_CHUNK not in await is_over(peer)
+        assert await until_end(client) == b""
+        assert LAST_CHUNK not in await until_end(peer)
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]

@@ -14,7 +14,7 @@ from streamserver.proxy.origin import client_context
 from streamserver.proxy.proxy import Proxy
 from streamserver.server.outcome import Outcome
 from support.answers import content
-from support.certificates import Certificate, self_signed
+from support.certificates import Certificate
 from support.inprocess import Serve, Served
 from support.problems import INJECTED, SECRET, refused
 from support.rawserver import RawServer
@@ -23,12 +23,6 @@ from support.relaying import LAST_CHUNK
 from support.requests import GET, LAST, post
 
 INVALID = (502, "the upstream's certificate is not valid")
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
-    """For 127.0.0.1."""
-    return self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @dataclass(slots=True)

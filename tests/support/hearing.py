@@ -1,9 +1,7 @@
 """Messages as h11 hears them, which had no part in the relay: whole, or not at all."""
 
 import asyncio
-import contextlib
 import socket
-import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -79,17 +77,3 @@ async def read_on(connection: RawClient) -> None:
     """Read what comes next, however much it is; TimeoutError if nothing does."""
     least = len(connection.received) + 1
     await connection.read_until(lambda received: len(received) >= least)
-
-
-async def is_over(connection: RawClient, timeout: float = 5.0) -> bytes:
-    """What still comes before the connection ends, by FIN or RST; TimeoutError if it does not."""
-    before = len(connection.received)
-    with contextlib.suppress(ConnectionResetError):
-        await connection.read_until(timeout=timeout)
-    return connection.received[before:]
-
-
-def segments(connection: RawClient) -> int:
-    """How many segments with data have come over it: one for each write that was small enough."""
-    told = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
-    return int.from_bytes(told[152:156], sys.byteorder)  # tcpi_data_segs_in, linux/tcp.h

@@ -1,8 +1,14 @@
-"""What the kernel holds of connections on this machine, by /proc/net/tcp: Linux only."""
+"""What the kernel tells of connections on this machine: Linux only."""
 
+import fcntl
+import socket
+import sys
+import termios
 from pathlib import Path
 
 import pytest
+
+from support.rawsocket import RawClient
 
 _TABLE = Path("/proc/net/tcp")
 
@@ -13,8 +19,8 @@ def in_kernel(*ports: int) -> int:
     if not _TABLE.exists():
         pytest.skip("this system does not tell what its sockets hold")
     held = 0
-    for line in _TABLE.read_text("ascii").splitlines()[1:]:
-        _, local, remote, state, queues = line.split()[:5]
+    for line in _TABLE.read_text("ascii").splitlines():
+        _, local, remote, state, queues, *_ = line.split()
         if state == "01" and {_port(local), _port(remote)} & set(ports):
             held += sum(int(queue, 16) for queue in queues.split(":"))
     return held
@@ -22,3 +28,15 @@ def in_kernel(*ports: int) -> int:
 
 def _port(address: str) -> int:
     return int(address.partition(":")[2], 16)
+
+
+def unread(descriptor: int) -> int:
+    """Bytes that have arrived on a socket, and that nobody has read."""
+    answer = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4)
+    return int.from_bytes(answer, sys.byteorder)
+
+
+def segments(connection: RawClient) -> int:
+    """How many segments with data have come over it: one for each write that was small enough."""
+    told = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
+    return int.from_bytes(told[152:156], sys.byteorder)  # tcpi_data_segs_in, linux/tcp.h

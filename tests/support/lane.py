@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits
-from support import peers
 from support.inprocess import Served, running
+from support.loops import factory, open_spares
 from support.rawserver import RawServer, raw_server
 
 T = TypeVar("T")
@@ -46,8 +46,7 @@ def lane(kind: str, url: str = "") -> Iterator[Lane]:
         stack = contextlib.AsyncExitStack()
 
         async def start() -> Lane:
-            # uvloop's first server opens a spare descriptor for good: it must not be ours.
-            (await loop.create_server(asyncio.Protocol, "127.0.0.1")).close()
+            await open_spares()
             upstream = await stack.enter_async_context(raw_server())
             proxy = Proxy(url) if url else Proxy(upstream.url, pool=PoolLimits(idle=0))
             return Lane(loop, upstream, await stack.enter_async_context(running(proxy)))
@@ -61,8 +60,7 @@ def lane(kind: str, url: str = "") -> Iterator[Lane]:
 @contextlib.contextmanager
 def _loop(kind: str) -> Iterator[asyncio.AbstractEventLoop]:
     """A loop that runs without a break, so that it opens nothing twice: in a thread."""
-    make = asyncio.new_event_loop if kind == "asyncio" else peers.module(kind).new_event_loop
-    loop: asyncio.AbstractEventLoop = make()
+    loop = factory(kind)()
     loop.set_debug(True)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

@@ -30,11 +30,16 @@ http {{
 """
 
 
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, for a program that cannot choose by itself."""
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-        return port
+@contextlib.contextmanager
+def reserved_port() -> Iterator[int]:
+    """A port of 127.0.0.1 for a program that cannot choose by itself, and listens with `reuseport`.
+
+    It is bound here all the while, so nobody else is given it; who does not listen gets nothing.
+    """
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("127.0.0.1", 0))
+        yield sock.getsockname()[1]
 
 
 @contextlib.contextmanager

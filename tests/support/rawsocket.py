@@ -70,6 +70,17 @@ async def connect(port: int, *, receive_buffer: int = 0) -> AsyncIterator[RawCli
         yield RawClient(sock)
 
 
+async def until_end(connection: RawClient, timeout: float = 5.0) -> bytes:
+    """What still comes before the connection ends, by FIN or RST; TimeoutError if it does not."""
+    loop, rest = asyncio.get_running_loop(), bytearray()
+    async with asyncio.timeout(timeout):
+        with contextlib.suppress(ConnectionResetError):
+            while part := await loop.sock_recv(connection.sock, PART):
+                rest += part
+    connection.received += rest
+    return bytes(rest)
+
+
 async def raw(
     port: int,
     data: bytes,

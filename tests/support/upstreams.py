@@ -1,22 +1,17 @@
-"""What befalls an upstream: nobody reaches it, nobody calls it, or its caller has gone."""
+"""What befalls an upstream: nobody reaches it, nobody calls it, or nobody takes what it sends."""
 
 import asyncio
 import contextlib
-import fcntl
 import select
 import socket
-import sys
-import termios
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from support.rawserver import RawServer
 from support.rawsocket import RawClient
 
 TURNS = 20
 """Turns of the loop in which nothing happens, after which nothing will."""
-TICK = 0.01
 
 
 @contextlib.contextmanager
@@ -55,37 +50,6 @@ def unix_server(path: Path) -> Iterator[RawServer]:
 def has_caller(server: RawServer) -> bool:
     """Whether a connection waits to be accepted."""
     return bool(select.select([server.sock], [], [], 0)[0])
-
-
-async def until_end(connection: RawClient, timeout: float = 5.0) -> None:
-    """Read away what comes until the connection ends, by FIN or by RST; TimeoutError if it
-    does not."""
-    loop = asyncio.get_running_loop()
-    async with asyncio.timeout(timeout):
-        with contextlib.suppress(ConnectionResetError):
-            while await loop.sock_recv(connection.sock, 1 << 20):
-                pass
-
-
-async def within(seconds: float, work: Coroutine[Any, Any, object]) -> None:
-    """Await the work; AssertionError unless it is done in so many seconds of this loop's time.
-
-    They are counted in short waits, so that the time in which a busy machine lets neither
-    side run, which both are in this loop, does not count.
-    """
-    task = asyncio.create_task(work)
-    for _ in range(round(seconds / TICK)):
-        if (await asyncio.wait([task], timeout=TICK))[0]:
-            task.result()
-            return
-    task.cancel()
-    raise AssertionError(f"not done within {seconds} s")
-
-
-def unread(descriptor: int) -> int:
-    """Bytes that have arrived on a socket, and that nobody has read."""
-    answer = fcntl.ioctl(descriptor, termios.FIONREAD, b"\0" * 4)
-    return int.from_bytes(answer, sys.byteorder)
 
 
 async def send_until_blocked(sender: RawClient) -> None:

@@ -3,10 +3,11 @@
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
 POLL = 0.005
+TICK = 0.01
 T = TypeVar("T")
 
 
@@ -32,3 +33,18 @@ def block_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
         assert time.monotonic() < end, f"still {value!r} after {timeout} s"
         time.sleep(next(pause))
     return value
+
+
+async def within(seconds: float, work: Coroutine[Any, Any, object]) -> None:
+    """Await the work; AssertionError unless it is done in so many seconds of this loop's time.
+
+    They are counted in short waits, so that the time in which a busy machine lets neither
+    side run, which both are in this loop, does not count.
+    """
+    task = asyncio.create_task(work)
+    for _ in range(round(seconds / TICK)):
+        if (await asyncio.wait([task], timeout=TICK))[0]:
+            task.result()
+            return
+    task.cancel()
+    raise AssertionError(f"not done within {seconds} s")

@@ -1,0 +1,36 @@
+"""A client that waits for a 100 is answered instead: nobody waits for its body any more."""
+
+import pytest
+
+from streamserver.proxy import upload
+from support.answers import content, statuses
+from support.rawserver import RawServer
+from support.rawsocket import connect
+from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk
+from support.requests import chunked, post
+
+EXPECT = b"Expect: 100-continue"
+SENT = {
+    "a length": post(b"", length=5, fields=[EXPECT]),
+    "chunks": chunked(end=b"", fields=[EXPECT]),
+}
+
+
+@pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
+async def test_an_answer_goes_on_for_as_long_as_it_takes(
+    relay: StartRelay, upstream: RawServer, monkeypatch: pytest.MonkeyPatch, sent: bytes
+) -> None:
+    """Another client, asked for its body and late with it, shows when that time is over."""
+    monkeypatch.setattr(upload, "PATIENCE", 0.02)
+    server = await relay(settings={"body_timeout": 0.1})
+    async with connect(server.port) as client, connect(server.port) as late:
+        await client.send(sent)
+        peer = await upstream.asked()
+        await peer.send(CHUNKED_HEAD + chunk(b"first"))
+        await client.read_until(b"first")
+        await late.send(sent)
+        assert statuses(await late.read_until(b" 408 ")) == [100, 408]
+        await peer.send(chunk(b"last") + LAST_CHUNK)
+        received = await client.read_until(LAST_CHUNK)
+    assert statuses(received) == [200]
+    assert content(received) == b"firstlast"

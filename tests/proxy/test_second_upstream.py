@@ -1,0 +1,85 @@
+"""A handler that asks a second upstream because the first has failed: both are let go."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.proxy.asking import Asking
+from streamserver.proxy.pool import Pool
+from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.settings import PoolLimits
+from streamserver.server.exchange import Exchange
+from support.hearing import hear_response
+from support.inprocess import Serve
+from support.rawserver import RawServer, raw_server
+from support.rawsocket import connect, until_end
+from support.relaying import chunk, ok
+from support.requests import GET
+from support.waiting import wait_until
+
+UNAVAILABLE = b"HTTP/1.1 503 -\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"unfinished")
+TIMES = 3
+ONE = PoolLimits(open=1, idle=0, wait=0.1)
+"""What is not let go has no place for the next request."""
+
+
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """Nothing is freed but by the last reference to it."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+def those(*kinds: type) -> list[object]:
+    """What there is of these kinds."""
+    return [each for each in gc.get_objects() if isinstance(each, kinds)]
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_nothing_is_left_of_either(serve: Serve, upstream: RawServer) -> None:
+    before, pools = len(those(Exchange, Asking)), len(those(Pool))
+    async with raw_server() as second:
+        proxies = Proxy(upstream.url, pool=ONE), Proxy(second.url, pool=ONE)
+
+        async def handler(request: Request) -> Response:
+            response = await proxies[0](request)
+            return await proxies[1](request) if response.status == 503 else response
+
+        server = await serve(handler)
+        async with connect(server.port) as client:
+            for _ in range(TIMES):
+                await client.send(GET)
+                first = await upstream.asked()
+                await first.send(UNAVAILABLE)
+                await (await second.asked()).send(ok(b"second"))
+                assert (await hear_response(client)).content == b"second"
+                assert await until_end(first) == b""
+        both = those(Pool)[pools:]
+        assert [pool.open for pool in both if isinstance(pool, Pool)] == [0, 0]
+        await wait_until(lambda: len(server.ended) == TIMES)
+        server.ended.clear()
+        await wait_until(lambda: len(those(Exchange, Asking)) == before)
+
+
+@pytest.mark.usefixtures("uncollected")
+async def test_both_are_let_go_when_the_client_leaves(serve: Serve, upstream: RawServer) -> None:
+    async with raw_server() as second:
+        proxies = Proxy(upstream.url), Proxy(second.url)
+
+        async def handler(request: Request) -> Response:
+            await proxies[0](request)
+            return await proxies[1](request)
+
+        server = await serve(handler)
+        async with connect(server.port) as client:
+            await client.send(GET)
+            first = await upstream.asked()
+            await first.send(UNAVAILABLE)
+            other = await second.asked()
+        for peer in (first, other):
+            assert await until_end(peer) == b""
