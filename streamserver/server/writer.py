@@ -56,9 +56,9 @@ class Writer:
         """Bytes the client has room for; zero or less asks the producer to wait."""
         return HIGH_WATER - self.connection.transport.get_write_buffer_size()
 
-    def write(self, piece: bytes | str) -> None:
+    def write(self, piece: bytes | str, tail: bytes = b"") -> None:
         """Send a piece of the body, text as UTF-8; an empty one is nothing, for it would end
-        a chunked body.
+        a chunked body. ``tail``: framing that goes behind it in the same write.
 
         TypeError when it is neither, ValueError when it goes beyond the announced
         Content-Length, ConnectionResetError when the exchange has ended.
@@ -67,12 +67,9 @@ class Writer:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
         if isinstance(piece, str):
             piece = piece.encode()
-        if piece and self._framing != "none":
-            self._to_wire(self._framed(piece))
-
-    def _framed(self, piece: bytes) -> bytes:
-        """A piece as it goes to the wire, behind a head that still waits for it."""
         size = len(piece)
+        if not size or self._framing == "none":
+            return
         if self._framing == "chunked":
             data = b"%x\r\n%b\r\n" % (size, piece)
         else:
@@ -83,7 +80,7 @@ class Writer:
             data = self._unsent_head + data
             self._unsent_head = b""
         self.bytes_sent += size
-        return data
+        self._to_wire(data + tail if tail else data)
 
     def sent(self, size: int) -> None:
         """Count ``size`` bytes of a body with a length that went out another way."""
@@ -106,10 +103,11 @@ class Writer:
 
     def _write_end(self, piece: bytes, trailers: Trailers) -> None:
         """Send the last piece and what tells that it was the last, in one write."""
-        has_body = piece and self._framing != "none"
-        data = self._framed(piece) if has_body else self._unsent_head
-        self._unsent_head = b""
+        tail = b""
         if self._framing == "chunked":
-            data += last_chunk(trailers) if trailers else LAST_CHUNK
-        if data:
-            self._to_wire(data)
+            tail = last_chunk(trailers) if trailers else LAST_CHUNK
+        if piece and self._framing != "none":
+            self.write(piece, tail)
+        elif self._unsent_head or tail:
+            self._to_wire(self._unsent_head + tail)
+            self._unsent_head = b""
