@@ -1,6 +1,6 @@
 """How fast the server is beside its peers, measured so that a reader can check each step.
 
-    python -m benchmarks            everything, about twelve minutes
+    python -m benchmarks            everything, about ten minutes
     python -m benchmarks relay      the relays only, about four
     python -m benchmarks --quick    a first impression on asyncio, under two minutes
 
