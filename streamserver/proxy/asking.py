@@ -19,8 +19,9 @@ from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 
-REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"))
-"""Methods that may be sent twice without doing more than once (RFC 9110, section 9.2.2)."""
+REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""Methods that may be sent twice without doing more than once (RFC 9110, section 9.2.2); TRACE,
+which is another, is answered by no server of ours."""
 
 
 class StaleConnection(Exception):

@@ -57,11 +57,6 @@ class Pool:
         # One for all, since what is read is taken out before anything else is read.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
 
-    @property
-    def idle(self) -> int:
-        """How many connections lie idle."""
-        return len(self._idle)
-
     def take(self) -> Upstream | None:
         """The newest idle connection, if there is one."""
         while self._idle:

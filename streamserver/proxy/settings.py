@@ -41,13 +41,13 @@ class PoolLimits:
 
     idle_timeout: float = 30.0
     """Seconds that one is kept: an upstream may close it at any moment, and the longer it
-    lies, the likelier it is that the next request meets just that moment."""
+    lies, the likelier it is that the next request meets just that moment. 0: for ever."""
 
     waiting: int = 1000
     """Requests that may wait for a connection while all are in use, else 503 at once."""
 
     wait: float = 5.0
-    """Seconds that each of them waits, else 503."""
+    """Seconds that each of them waits, else 503; 0: not at all."""
 
     def __post_init__(self) -> None:
         _refuse_negative(self)
