@@ -4,6 +4,7 @@ Everything a handler needs is exported here; ``streamserver.wire`` and ``streams
 are the parts to read to learn how streaming works.
 """
 
+from streamserver.feed import Feed
 from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
 from streamserver.kit.files import FileResponse
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Event",
     "EventStream",
+    "Feed",
     "FileResponse",
     "HTTPError",
     "PoolLimits",

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterable
 from typing import Any
 
 from streamserver.kit.response import HeadersInit, Response
-from streamserver.kit.stream import Stream
-from streamserver.server.answer import Endless
+from streamserver.server.answer import Endless, PushBody
 from streamserver.wire.sse import Event, encode
 
 HEARTBEAT = encode(Event(comment=""))
@@ -33,7 +32,7 @@ class EventStream(Response):
 
     def __init__(
         self,
-        events: AsyncIterable[Any] | Stream,
+        events: AsyncIterable[Any] | PushBody,
         *,
         retry: int | None = None,
         heartbeat: float | None = None,

@@ -82,6 +82,25 @@ class Writer:
         self.bytes_sent += size
         self._to_wire(data + tail if tail else data)
 
+    @property
+    def is_chunked(self) -> bool:
+        """Whether the body travels in chunks, so that ``write_chunks`` may be used."""
+        return self._framing == "chunked"
+
+    def write_chunks(self, chunks: bytes, size: int) -> None:
+        """Send chunks that were framed beforehand, once for many: ``size`` bytes of data, not 0.
+
+        Only for a body that ``is_chunked``. ConnectionResetError when the exchange has ended.
+        """
+        if self.outcome is not None:
+            raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
+        if not self.bytes_sent:
+            self.first_byte = monotonic()
+            chunks = self._unsent_head + chunks
+            self._unsent_head = b""
+        self.bytes_sent += size
+        self._to_wire(chunks)
+
     def sent(self, size: int) -> None:
         """Count ``size`` bytes of a body with a length that went out another way."""
         if not self.bytes_sent:

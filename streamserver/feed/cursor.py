@@ -1,0 +1,95 @@
+"""Whoever reads a topic: a position in its log that moves on."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from streamserver.feed.log import Entry
+from streamserver.wire.sse import Event
+
+if TYPE_CHECKING:
+    from streamserver.feed.topic import Topic
+
+BATCH = 64 * 1024
+"""Bytes that a cursor takes from the log at once: what has piled up goes out in one write."""
+
+
+class Start(Enum):
+    """Where a subscriber without a position of its own begins."""
+
+    NEW = "new"
+    BEGINNING = "beginning"
+
+
+class Cursor(ABC):
+    """A position in the log of ``topic``.
+
+    ``position``: the id of the last event that was taken, or where to start. ``next``: the number
+    of the next, 0 as long as the cursor has not found its place.
+    """
+
+    __slots__ = ("__weakref__", "next", "position", "topic")
+
+    def __init__(self, topic: "Topic", position: str | Start) -> None:
+        self.topic = topic
+        self.position = position
+        self.next = 0
+
+    def go_on(self) -> None:
+        """Take what there is. The one loop for events that were missed and for those that are new;
+        a cursor that is far behind lets others have their turn after each batch."""
+        log = self.topic.log
+        while self.next != log.end and self.is_ready():
+            if self.next < log.first:
+                if not self.topic.seek(self):
+                    return
+                continue
+            entries = log.read(self.next, BATCH)
+            self.next += len(entries)
+            self.take(entries)
+            if self.next != log.end:
+                return self.topic.go_on_soon(self)
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether more can be taken now."""
+
+    @abstractmethod
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Take these events; the last of them is the new ``position``."""
+
+    @abstractmethod
+    def starts(self, id: str) -> None:
+        """The position that a client without one has now."""
+
+    @abstractmethod
+    def misses(self, after: str, before: str, first: str | None) -> None:
+        """Events behind ``after`` are lost; ``before`` is the last of them, and ``first`` the first
+        that is still there."""
+
+
+class Watcher(Cursor):
+    """Calls a function for each new event, in this process; it must not raise."""
+
+    __slots__ = ("_hear",)
+
+    def __init__(self, topic: "Topic", hear: Callable[[Event], object]) -> None:
+        super().__init__(topic, Start.NEW)
+        self._hear = hear
+
+    def is_ready(self) -> bool:
+        """It always is."""
+        return True
+
+    def take(self, entries: Sequence[Entry]) -> None:
+        """Tell each of them."""
+        for entry in entries:
+            self.position = entry.id
+            self._hear(entry.event())
+
+    def starts(self, id: str) -> None:
+        """Nobody has to be told."""
+
+    def misses(self, after: str, before: str, first: str | None) -> None:
+        """What is lost cannot be told."""

@@ -1,0 +1,122 @@
+"""A topic: a log, and those who read it."""
+
+import asyncio
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streamserver.feed.cursor import Cursor, Start
+from streamserver.feed.log import Entry, Log
+
+log = logging.getLogger("streamserver")
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much a log holds, and how long it outlives its last event."""
+
+    events: int
+    bytes: int
+    ttl: float
+    """Seconds; 0 is for ever. Where the log is this process's own, it goes with its last feed."""
+
+
+class Observer:
+    """Is told what befalls the readers of feeds; must not raise. This one does nothing."""
+
+    def reader_joined(self) -> None:
+        """A reader follows a topic."""
+
+    def reader_left(self) -> None:
+        """It does no longer."""
+
+    def gap(self) -> None:
+        """A reader missed events, since the log has moved past it."""
+
+    def lagged(self, events: int) -> None:
+        """A reader that was slow goes on, so many events behind."""
+
+
+NOBODY = Observer()
+
+
+class Topic(ABC):
+    """What the feeds of one name share in a backend."""
+
+    def __init__(self, name: str, bounds: Bounds, last_id: str | None) -> None:
+        self.name = name
+        self.bounds = bounds
+        self.log = Log(bounds.events, bounds.bytes, last_id)
+        self.observer = NOBODY
+        self.cursors: dict[Cursor, None] = {}
+
+    @abstractmethod
+    async def publish(self, event: bytes, is_last: bool) -> str:
+        """Add an event, encoded without an id, to the log for all who read it; its id."""
+
+    @abstractmethod
+    async def newest(self) -> Entry | None:
+        """The newest entry, if any is left."""
+
+    def join(self, cursor: Cursor) -> None:
+        """From now on it is told of what is new."""
+        self.cursors[cursor] = None
+        cursor.go_on()
+
+    def leave(self, cursor: Cursor) -> bool:
+        """It is not any more; whether it was."""
+        if cursor not in self.cursors:
+            return False
+        del self.cursors[cursor]
+        return True
+
+    def deliver(self, entries: Iterable[Entry]) -> None:
+        """Add entries to the log, and write them to everybody who is there: one loop."""
+        self.log.extend(entries)
+        for cursor in tuple(self.cursors):
+            try:
+                cursor.go_on()
+            except Exception:  # what goes wrong with one of them is nothing to the others
+                log.exception("a reader of the feed %r failed", self.name)
+
+    def go_on_soon(self, cursor: Cursor) -> None:
+        """Let it go on when others have had their turn."""
+        asyncio.get_running_loop().call_soon(cursor.go_on)
+
+    def seek(self, cursor: Cursor) -> bool:
+        """Find the place in the log of a cursor that has none, or has fallen off; whether it has
+        one now."""
+        if not self.find(cursor):
+            self.skip(cursor)
+        return True
+
+    def find(self, cursor: Cursor) -> bool:
+        """Do so if its position is in the log."""
+        position, number = cursor.position, self.number_of(cursor)
+        if number is None:
+            return False
+        cursor.next = number
+        if isinstance(position, Start):
+            cursor.position = self.log.id_before(number)
+            cursor.starts(cursor.position)
+        return True
+
+    def number_of(self, cursor: Cursor) -> int | None:
+        """The number of the entry that a cursor is to take next; None if that is not here."""
+        match cursor.position:
+            case Start.NEW:
+                return self.log.end
+            case Start.BEGINNING:
+                return self.log.first
+            case position:
+                return self.log.number_behind(position)
+
+    def skip(self, cursor: Cursor) -> None:
+        """Have a cursor go on with the first entry that is still here, and tell it of the gap."""
+        number = self.log.first
+        before = self.log.id_before(number)
+        newest = self.log.newest
+        first = None if newest is None else self.log.read(number, 1)[0].id
+        cursor.misses(str(cursor.position), before, first)
+        cursor.next, cursor.position = number, before
