@@ -5,7 +5,7 @@ import gc
 import ssl
 import traceback
 from asyncio import constants
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import hypothesis
 import pytest
 
 from streamserver.kit.service import Handler
+from streamserver.server.observer import Observer
 from support import inprocess, peers, process
 from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
@@ -51,9 +52,13 @@ async def serve() -> AsyncIterator[Serve]:
     async with contextlib.AsyncExitStack() as stack:
 
         async def start(
-            handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+            handler: Handler,
+            *,
+            tls: ssl.SSLContext | None = None,
+            observers: Sequence[Observer] = (),
+            **settings: Any,
         ) -> inprocess.Served:
-            server = inprocess.running(handler, tls=tls, **settings)
+            server = inprocess.running(handler, tls=tls, observers=observers, **settings)
             return await stack.enter_async_context(server)
 
         yield start

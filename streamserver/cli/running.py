@@ -18,8 +18,9 @@ from ssl import SSLContext
 from types import FrameType
 
 from streamserver.server.listener import Listener
+from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
-from streamserver.server.shared import Handler, Observer
+from streamserver.server.shared import Handler
 from streamserver.server.workers import Supervisor, obey
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

@@ -46,6 +46,8 @@ class Router:
 
     Paths are those of ``kit.pattern``. Where several match, the one that is more particular
     at the first segment in which they differ goes first: text, int, float, uuid, str, path.
+    The pattern that matched is the exchange's ``route``, for those who count; below a mount
+    of another handler than a router it ends in "/*".
     HEAD is answered by the handler of GET, OPTIONS with what is allowed, unless they have
     handlers of their own. Raises HTTPError 404 for an unknown path and 405 for a method
     that none of the paths that match knows (RFC 9110, sections 15.5.5 and 15.5.6).
@@ -136,7 +138,11 @@ class Router:
         path = canonical(request.target.partition("?")[0])
         resource = self._static.get(path)
         handler = None if resource is None else resource.handlers.get(request.method)
-        return await (handler or self._find(request, path))(request)
+        if resource is None or handler is None:
+            handler = self._find(request, path)
+        else:
+            _tell_route(request, resource)
+        return await handler(request)
 
     def _find(self, request: Request, path: str) -> Handler:
         others = []
@@ -147,11 +153,14 @@ class Router:
                 continue
             handler = resource.handler(request.method)
             if handler is not None:
+                _tell_route(request, resource)
                 request.params = params
                 return handler
             others.append(resource)
         if not others and path != "*":
             return self._mounted(request, path)
+        if others:
+            _tell_route(request, others[0])
         allow = _allow(others or self._resources.values())
         if request.method != "OPTIONS":
             raise HTTPError(405, f"this path knows the methods {allow}", headers={"Allow": allow})
@@ -163,8 +172,18 @@ class Router:
                 # As many segments less, but the rest as it came: a relay passes it on.
                 count = below.count("/")
                 request.target = "/" + request.target.split("/", count)[count]
+                request.exchange.route = _above(request) + below + "*"
                 return handler
         raise HTTPError(404, "nothing is served at this path")
+
+
+def _tell_route(request: Request, resource: _Resource) -> None:
+    request.exchange.route = _above(request) + resource.pattern.text
+
+
+def _above(request: Request) -> str:
+    """Where this router is mounted itself; "" for one that stands alone."""
+    return request.exchange.route.removesuffix("/*")
 
 
 def _methods(methods: Iterable[str]) -> tuple[str, ...]:

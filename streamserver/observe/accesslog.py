@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable
 
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import Observer
 
 logger = logging.getLogger("streamserver")
 
@@ -76,8 +77,8 @@ def json_line(stamp: str, exchange: Exchange) -> str:
 FORMATS: dict[str, Callable[[str, Exchange], str]] = {"text": text_line, "json": json_line}
 
 
-class AccessLog:
-    """An observer for the engine, which writes its lines to a descriptor."""
+class AccessLog(Observer):
+    """Writes a line for each exchange to a descriptor."""
 
     __slots__ = ("_clock", "_line", "_lines")
 
@@ -87,7 +88,7 @@ class AccessLog:
         self._line = FORMATS[form]
         self._clock = Clock()
 
-    def __call__(self, exchange: Exchange) -> None:
+    def ended(self, exchange: Exchange) -> None:
         """Tell how this exchange, which has just ended, went."""
         self._lines.write(self._line(self._clock.stamp(time.time()), exchange))
 

@@ -10,14 +10,18 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from time import monotonic
+from typing import TypeVar
 
 from streamserver.proxy.shared import Shared
 from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import Upstream
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import UpstreamEvent
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
+
+E = TypeVar("E", bound=BaseException)
 
 REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """Methods that may be sent twice without doing more than once (RFC 9110, section 9.2.2); TRACE,
@@ -37,6 +41,7 @@ class Asking(ABC):
 
     __slots__ = (
         "_error",
+        "_has_failed",
         "_method",
         "_patience",
         "_request",
@@ -59,6 +64,7 @@ class Asking(ABC):
         self._upload: Upload | None = None
         self._waiter: asyncio.Future[ResponseHead] | None = None
         self._error: HTTPError | None = None
+        self._has_failed = False
         self._patience: asyncio.Timeout | None = None
         self.connected: float | None = None
         self.answered = 0.0
@@ -81,12 +87,14 @@ class Asking(ABC):
             except StaleConnection:
                 if not repeatable:
                     raise
+                self._tell("retry")
                 return await self._ask(await self._connect(), None)
         except StaleConnection as error:
             self.stop()
-            raise HTTPError(502, "the upstream closed the connection") from error
-        except BaseException:
+            raise self._blamed(HTTPError(502, "the upstream closed the connection")) from error
+        except BaseException as error:
             self.stop()
+            self._blamed(error)
             raise
 
     async def _connect(self) -> Upstream:
@@ -106,6 +114,7 @@ class Asking(ABC):
 
     async def _ask(self, upstream: Upstream, upload: Upload | None) -> ResponseHead:
         self._upstream = upstream
+        self._tell("reuse" if upstream.reused else "connect")
         upstream.ask(self, self._method)
         if self._error is not None:
             raise self._error
@@ -120,6 +129,16 @@ class Asking(ABC):
             self._upload = upload
             upload.start(self, upstream, self._shared.loop)
         return await waiter
+
+    def _tell(self, event: UpstreamEvent) -> None:
+        self.exchange.connection.shared.observer.upstream(event)
+
+    def _blamed(self, error: E) -> E:
+        """The same error; the observer is told, once, if it is not the client's doing."""
+        if isinstance(error, HTTPError) and error.status >= 500 and not self._has_failed:
+            self._has_failed = True
+            self._tell("failure")
+        return error
 
     def server_timing(self) -> str:
         """How long it took the upstream, as the client may hear it (W3C Server-Timing)."""

@@ -122,6 +122,7 @@ class Relay(Asking):
         """End with an error, from whichever side."""
         waiter = self._waiter
         self.stop()
+        self._blamed(error)
         if waiter is not None:
             if not waiter.done():
                 waiter.set_exception(error)

@@ -127,7 +127,7 @@ class Connection(Flow):
                 shared.head_deadlines.start(self)
             return
         shared.head_deadlines.stop(self)
-        self.exchange = exchange = Exchange(self, head)
+        self.exchange = exchange = shared.exchange(self, head)
         if rest and exchange.body is not None:
             rest = exchange.body.feed(rest)
         self._queue(rest)
@@ -202,7 +202,7 @@ class Connection(Flow):
         """Answer a request whose head could not be read, and close."""
         self._incoming = b""
         method = "HEAD" if data.startswith(b"HEAD ") else "-"
-        self.exchange = Exchange(self, RequestHead(method, "-", 1, []))
+        self.exchange = self.shared.exchange(self, RequestHead(method, "-", 1, []))
         self.exchange.reject(error)
 
     def inform(self, status: int, fields: Fields) -> None:

@@ -36,11 +36,12 @@ class Exchange(Writer):
     """A request and its response.
 
     What an observer may read of one that ended: ``method``, ``target``, ``client``, ``status``
-    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``notes``, and ``started``,
-    ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
+    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``route``, ``notes``, and
+    ``started``, ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
 
-    ``notes`` are what a handler wants told beside: names and values. What is in ``on_end`` is
-    called when the exchange has ended, however it did; must not raise.
+    ``route`` is the pattern that a router found the target to be, "" where there is none; ``notes``
+    are what a handler wants told beside: names and values. What is in ``on_end`` is called when
+    the exchange has ended, however it did; must not raise.
     """
 
     __slots__ = (
@@ -55,6 +56,7 @@ class Exchange(Writer):
         "head",
         "notes",
         "on_end",
+        "route",
         "started",
         "status",
     )
@@ -64,6 +66,7 @@ class Exchange(Writer):
         self.head = head
         self.body = RequestBody(connection, head) if head.length else None
         self.status = 0
+        self.route = ""
         self.started = monotonic()
         self.ended = 0.0
         self.error: BaseException | None = None
@@ -292,5 +295,4 @@ class Exchange(Writer):
         self._answer = None
         while self.on_end:
             self.on_end.pop()()
-        if shared.observer is not None:
-            shared.observer(self)
+        shared.observer.ended(self)

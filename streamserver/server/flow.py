@@ -46,6 +46,7 @@ class Flow(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.paused = True
+        self.shared.observer.write_stalled()
         self.await_progress()
 
     def resume_writing(self) -> None:

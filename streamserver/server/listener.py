@@ -12,14 +12,15 @@ import sys
 from typing import Any
 
 from streamserver.server.connection import Connection
+from streamserver.server.observer import Observer
 from streamserver.server.outcome import Outcome
 from streamserver.server.settings import Settings
-from streamserver.server.shared import Handler, Observer, Shared
+from streamserver.server.shared import Handler, Shared
 from streamserver.server.sockets import BACKLOG
 
 
 class Listener:
-    """A server on one socket: ``handler`` answers, ``observer`` is told of each exchange.
+    """A server on one socket: ``handler`` answers, ``observer`` is told what happens.
 
     Create it inside a running event loop.
     """
@@ -29,7 +30,7 @@ class Listener:
     ) -> None:
         self.settings = settings or Settings()
         loop = asyncio.get_running_loop()
-        self._shared = Shared(handler, self.settings, observer, loop)
+        self._shared = Shared(handler, self.settings, observer or Observer(), loop)
         self._server: asyncio.AbstractServer | None = None
         self.url = ""
 

@@ -62,6 +62,7 @@ async def _writable(exchange: "Exchange", out: int) -> None:
     connection = exchange.connection
     waiter = connection.loop.create_future()
     connection.loop.add_writer(out, _wake, waiter)
+    connection.shared.observer.write_stalled()
     connection.await_progress()
     try:
         await waiter

@@ -12,7 +12,9 @@ from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.exchange import Exchange
 from streamserver.server.hangups import Hangups
+from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
+from streamserver.server.watched import Watched
 from streamserver.wire.fields import http_date
 from streamserver.wire.problem import HTTPError
 
@@ -26,9 +28,6 @@ READ_SIZE = 64 * 1024
 Handler = Callable[[Exchange], Awaitable[Answer]]
 """What the engine is given: called once for each request, its answer sent to the client."""
 
-Observer = Callable[[Exchange], None]
-"""Told of each exchange once, when it has ended; must not raise or block."""
-
 
 class Shared:
     """One of it per listener. A queue of deadlines for each kind of wait."""
@@ -37,12 +36,13 @@ class Shared:
         self,
         handler: Handler,
         settings: Settings,
-        observer: Observer | None,
+        observer: Observer,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         self.handler = handler
         self.settings = settings
         self.observer = observer
+        self.exchange: type[Exchange] = Watched if observer.sees_streams else Exchange
         self.loop = loop
         self.context = copy_context()  # in which requests begin
         self.draining = False
@@ -90,6 +90,7 @@ class Shared:
         if len(self.connections) - len(self.refused) <= self._room:
             return True
         self.refused.add(connection)
+        self.observer.refused()
         return False
 
     def forget(self, connection: "Connection") -> None:
@@ -135,6 +136,7 @@ class Shared:
         self.body_deadlines.close()
         for exchanges in (self.stream_deadlines, *self._beats.values()):
             exchanges.close()
+        self.observer.closed()
 
 
 _RESERVE = 256

@@ -143,7 +143,7 @@ async def test_a_line_can_be_read_at_once(
     exchange: Exchange, pipe: tuple[int, int], form: str
 ) -> None:
     reader, writer = pipe
-    AccessLog(writer, form)(exchange)
+    AccessLog(writer, form).ended(exchange)
     line = os.read(reader, PIPE_BUF).decode()
     assert line.endswith("\n")
     assert "/path?q=1" in line

@@ -9,11 +9,10 @@ import pytest
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import service
-from streamserver.server.exchange import Exchange
 from streamserver.server.listener import Listener
 from streamserver.server.outcome import Outcome
 from streamserver.server.settings import Settings
-from support.inprocess import Serve
+from support.inprocess import Ended, Serve
 from support.loops import Run
 from support.rawsocket import connect, raw
 from support.waiting import wait_until
@@ -71,8 +70,7 @@ async def test_its_url_names_the_path_of_a_unix_socket(tmp_path: Path) -> None:
 
 
 async def test_a_client_of_a_unix_socket_has_no_address(tmp_path: Path) -> None:
-    clients: list[str] = []
-    listener = Listener(service(hello), observer=lambda exchange: clients.append(exchange.client))
+    listener = Listener(service(hello), observer=(ended := Ended()))
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(path := str(tmp_path / "s"))
     await listener.start(sock=sock)
@@ -81,28 +79,23 @@ async def test_a_client_of_a_unix_socket_has_no_address(tmp_path: Path) -> None:
     await reader.readuntil(b"hello")
     writer.close()
     await listener.stop()
-    assert clients == ["unix"]
+    assert [exchange.client for exchange in ended.exchanges] == ["unix"]
 
 
 def test_what_it_accepts_sends_each_chunk_at_once(run: Run) -> None:
     """On every socket: asyncio by itself sees to those only that name their protocol."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
-        told: list[int] = []
-
-        def observe(exchange: Exchange) -> None:
-            accepted = exchange.connection.transport.get_extra_info("socket")
-            told.append(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY))
-
         sock = socket.create_server(("127.0.0.1", 0))
         assert sock.proto == 0
-        listener = Listener(service(hello), observer=observe)
+        listener = Listener(service(hello), observer=(ended := Ended()))
         await listener.start(sock=sock)
         async with connect(sock.getsockname()[1]) as client:
             await client.send(GET)
-            await wait_until(lambda: told)
+            (exchange,) = await wait_until(lambda: ended.exchanges)
+            accepted = exchange.connection.transport.get_extra_info("socket")
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         await listener.stop()
-        assert told[0]
 
     run(main)
 

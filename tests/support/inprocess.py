@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streamserver.kit.service import Handler, service
 from streamserver.server.exchange import Exchange
 from streamserver.server.listener import Listener
+from streamserver.server.observer import Observer, Several
 from streamserver.server.settings import Settings
 from support.leaks import no_leaks
 
@@ -36,26 +37,47 @@ class Served:
         await asyncio.wait_for(self.listener.stop(grace), grace + STOP_WITHIN)
 
 
+class Ended(Observer):
+    """Keeps the exchanges that have ended, in their order."""
+
+    def __init__(self) -> None:
+        self.exchanges: list[Exchange] = []
+
+    def ended(self, exchange: Exchange) -> None:
+        """Keep this one."""
+        self.exchanges.append(exchange)
+
+
 class Serve(Protocol):
     """Start a server for a handler, with settings by name."""
 
     async def __call__(
-        self, handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+        self,
+        handler: Handler,
+        *,
+        tls: ssl.SSLContext | None = None,
+        observers: Sequence[Observer] = (),
+        **settings: Any,
     ) -> Served: ...
 
 
 @contextlib.asynccontextmanager
 async def running(
-    handler: Handler, *, tls: ssl.SSLContext | None = None, **settings: Any
+    handler: Handler,
+    *,
+    tls: ssl.SSLContext | None = None,
+    observers: Sequence[Observer] = (),
+    **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve the handler on 127.0.0.1 while inside, then stop; what is left behind is a failure."""
     async with no_leaks():
-        ended: list[Exchange] = []
-        listener = Listener(service(handler), Settings(**settings), ended.append)
+        ended = Ended()
+        observer = Several([*observers, ended]) if observers else ended
+        listener = Listener(service(handler), Settings(**settings), observer)
         sock = socket.create_server(("127.0.0.1", 0))
         host, port = sock.getsockname()
         await listener.start(sock=sock, ssl=tls)
-        served = Served(listener, host, port, ended)
+        served = Served(listener, host, port, ended.exchanges)
         try:
             yield served
         finally:

@@ -1,0 +1,56 @@
+"""An exchange under observation: every piece of its body is told as it is written.
+
+It is a class of its own, which a listener takes for all its exchanges or for none, so that
+a piece that nobody counts costs nothing.
+"""
+
+from time import monotonic
+from typing import TYPE_CHECKING
+
+from streamserver.server.answer import Answer
+from streamserver.server.exchange import Exchange
+from streamserver.wire.request_heads import RequestHead
+
+if TYPE_CHECKING:
+    from streamserver.server.connection import Connection
+
+
+class Watched(Exchange):
+    """Tells the observer when its stream begins, and of each piece with the gap before it.
+
+    ``is_stream``: whether a stream has begun.
+    """
+
+    __slots__ = ("_last", "is_stream")
+
+    def __init__(self, connection: "Connection", head: RequestHead) -> None:
+        super().__init__(connection, head)
+        self.is_stream = False
+        self._last = 0.0
+
+    def begin(self, answer: Answer) -> bool:
+        """As ``Exchange.begin``."""
+        self.is_stream = super().begin(answer)
+        if self.is_stream:
+            self.connection.shared.observer.began(self)
+        return self.is_stream
+
+    def write(self, piece: bytes | str, tail: bytes = b"") -> None:
+        """As ``Writer.write``."""
+        before = self.bytes_sent
+        super().write(piece, tail)
+        self._tell(before)
+
+    def sent(self, size: int) -> None:
+        """As ``Writer.sent``."""
+        before = self.bytes_sent
+        super().sent(size)
+        self._tell(before)
+
+    def _tell(self, before: int) -> None:
+        size = self.bytes_sent - before
+        if size:
+            now = monotonic()
+            gap = now - self._last if before else -1.0
+            self._last = now
+            self.connection.shared.observer.wrote(self, size, gap)
