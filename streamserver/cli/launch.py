@@ -4,16 +4,18 @@ import asyncio
 import os
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from socket import socket
 
-from streamserver.cli import logs
+from streamserver.cli import figures, logs
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.running import Site, alone, announce, as_worker, supervise
 from streamserver.cli.tls import server_context
 from streamserver.kit.service import Handler, service
 from streamserver.observe.accesslog import AccessLog
+from streamserver.observe.probes import with_probes
+from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
 from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.server.workers import VARIABLE, Supervisor, inherit
@@ -36,7 +38,9 @@ def launch(options: Namespace, settings: Settings, make_handler: Callable[[], Ha
         if options.workers == 1:
             _run(make_loop, alone(site, sockets[0]))
         else:
-            _run(asyncio.new_event_loop, supervise(_supervisor(options, sockets)))
+            with figures.together(options.metrics) as (environment, bury):
+                supervisor = _supervisor(options, environment, sockets, bury)
+                _run(asyncio.new_event_loop, supervise(supervisor))
     return 0
 
 
@@ -44,8 +48,13 @@ def _site(options: Namespace, settings: Settings, handler: Handler) -> Site:
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     # Python has no stdout where the descriptor is closed: its number may be a client's by then.
     logged = options.access_log and sys.stdout is not None
-    observer = AccessLog(sys.stdout.fileno(), options.log_format) if logged else None
-    return Site(service(handler), settings, observer, tls)
+    log = AccessLog(sys.stdout.fileno(), options.log_format) if logged else None
+    metrics = figures.metrics(options.metrics)
+    observers = [observer for observer in (log, metrics) if observer is not None]
+    served = service(handler)
+    if options.metrics is not False:
+        served = with_probes(served, metrics)
+    return Site(served, settings, observers[0] if len(observers) == 1 else Several(observers), tls)
 
 
 def _listen(options: Namespace) -> AbstractContextManager[list[socket]]:
@@ -54,10 +63,17 @@ def _listen(options: Namespace) -> AbstractContextManager[list[socket]]:
     return listen_tcp(options.host, options.port, options.workers)
 
 
-def _supervisor(options: Namespace, sockets: Sequence[socket]) -> Supervisor:
+def _supervisor(
+    options: Namespace,
+    environment: Mapping[str, str],
+    sockets: Sequence[socket],
+    bury: Callable[[int], object],
+) -> Supervisor:
     # The same command line, with the interpreter's own options.
     command = [sys.executable, *sys.orig_argv[1:]]
-    return Supervisor(command, os.environ, sockets, grace=options.grace, announce=announce)
+    return Supervisor(
+        command, environment, sockets, grace=options.grace, announce=announce, bury=bury
+    )
 
 
 def _run(

@@ -2,7 +2,7 @@
 
 from typing import get_args
 
-from streamserver.cli import engine_options
+from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, MOST_BYTES
 from streamserver.cli.options import Option, Table, duration
 from streamserver.cli.values import field, one_of, switch, text, variable, whole
@@ -95,4 +95,5 @@ TABLE: Table = {
         engine_options.max_connections("as many as it may have two descriptors for"),
         _MAX_BODY,
     ),
+    "figures": (figures.option(False, "off"),),
 }

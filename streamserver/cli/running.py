@@ -43,7 +43,7 @@ class Site:
 
     handler: Handler
     settings: Settings
-    observer: Observer | None
+    observer: Observer
     tls: SSLContext | None
 
     def listener(self) -> Listener:

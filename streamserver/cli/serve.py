@@ -4,7 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 
-from streamserver.cli import engine_options
+from streamserver.cli import engine_options, figures
 from streamserver.cli.apps import is_app_name, load_app, load_demo
 from streamserver.cli.engine_options import DEFAULTS, ENGINE, MOST_BYTES, settings
 from streamserver.cli.keys import key_of
@@ -56,6 +56,7 @@ TABLE: Table = {
         _MAX_BODY,
     ),
     "event streams": (_HEARTBEAT,),
+    "figures": (figures.option(None, "on for the demo, if prometheus-client is there"),),
     "the demo": _DEMO,
 }
 
@@ -77,6 +78,8 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
         "app", nargs="?", default=None, metavar="MODULE:APP", help="(default: the demo)"
     )
     options = engine_options.read(parser, TABLE, argv, environment)
+    if options.app and options.metrics is None:
+        options.metrics = False
     for option in _DEMO if options.app else ():
         if getattr(options, option.key):
             parser.error(f"--{option.name} is for the demo: give either that or MODULE:APP")

@@ -51,6 +51,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "upstream": ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
     "chat-model": ("small", "small"),
     "workers": ("4", 4),
+    "metrics": ("on", True),
     "loop": ("asyncio", "asyncio"),
     "log-format": ("json", "json"),
     "log-level": ("debug", "debug"),

@@ -1,0 +1,62 @@
+"""What machines ask a server: is it alive, will it take more, and what are its figures.
+
+They stand in front of the app, whatever that is: a relay has no routes.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from streamserver.observe.metrics import Metrics
+from streamserver.server.answer import Answer, Endless
+from streamserver.server.exchange import Exchange
+from streamserver.server.shared import Handler
+from streamserver.wire.fields import Headers
+from streamserver.wire.problem import HTTPError
+
+MISSING = "metrics need prometheus-client, of the extra streamserver[metrics]"
+METRICS, HEALTH, READY = PATHS = ("/metrics", "/health", "/ready")
+
+
+@dataclass(slots=True)
+class _Told:
+    """A short answer."""
+
+    headers: Headers
+    body: bytes
+    status: int = 200
+    encode: Callable[[object], bytes] | None = None
+    endless: Endless | None = None
+
+
+def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
+    """The handler, behind ``GET /metrics``, ``/health`` and ``/ready``.
+
+    Without ``metrics`` the first says what is missing. The third fails while the server drains;
+    new connections are not accepted by then, so only open ones can hear of it.
+    """
+
+    async def answer(exchange: Exchange) -> Answer:
+        if exchange.method not in ("GET", "HEAD"):
+            allow = "GET, HEAD"
+            raise HTTPError(405, f"this path knows the methods {allow}", headers={"Allow": allow})
+        if exchange.route == METRICS:
+            if metrics is None:
+                raise HTTPError(501, MISSING)
+            accept = Headers.of_lower(exchange.head.fields).get("accept", "")
+            return _told(*metrics.scrape(accept or ""))
+        if exchange.route == READY and exchange.connection.shared.draining:
+            raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
+        return _told(b"ok\n", "text/plain; charset=utf-8")
+
+    def serve(exchange: Exchange) -> Awaitable[Answer]:
+        path = exchange.target.partition("?")[0]
+        if path not in PATHS:
+            return handler(exchange)
+        exchange.route = path
+        return answer(exchange)
+
+    return serve
+
+
+def _told(body: bytes, content_type: str) -> Answer:
+    return _Told(Headers({"content-type": content_type, "cache-control": "no-store"}), body)
