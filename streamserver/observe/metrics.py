@@ -13,15 +13,12 @@ begins. What a worker counted in the last quarter of a second is lost if it is k
 
 import asyncio
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, RouteTally, Tally
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer, UpstreamEvent
 from streamserver.server.watched import Watched
-
-if TYPE_CHECKING:
-    from prometheus_client import CollectorRegistry
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
 """The environment variable that names the directory in which several processes count."""
@@ -39,7 +36,7 @@ class Metrics(Observer):
     """Counts what it is told, and tells it to Prometheus.
 
     ``directory``: where several processes count, as `DIRECTORY` has named it to this one.
-    ``registry``: for one alone; by default the library's own, where an app may have others.
+    ``registry``: a CollectorRegistry, for one alone; by default the library's own, where an app may have others.
     ImportError without prometheus-client, OSError if nothing can be kept in the directory.
     """
 
@@ -60,9 +57,7 @@ class Metrics(Observer):
 
     sees_streams = True
 
-    def __init__(
-        self, directory: str | None = None, registry: "CollectorRegistry | None" = None
-    ) -> None:
+    def __init__(self, directory: str | None = None, registry: Any = None) -> None:
         from prometheus_client import REGISTRY
 
         self._directory = directory
@@ -214,7 +209,7 @@ class Metrics(Observer):
 class _Maker:
     """Makes metrics with our name before theirs."""
 
-    def __init__(self, registry: "CollectorRegistry | None") -> None:
+    def __init__(self, registry: Any) -> None:
         self._registry = registry
 
     def counter(self, name: str, help: str, *labels: str) -> Any:
