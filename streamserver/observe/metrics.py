@@ -36,7 +36,8 @@ class Metrics(Observer):
     """Counts what it is told, and tells it to Prometheus.
 
     ``directory``: where several processes count, as `DIRECTORY` has named it to this one.
-    ``registry``: a CollectorRegistry, for one alone; by default the library's own, where an app may have others.
+    ``registry``: a CollectorRegistry, for one alone; by default the library's own, where an app
+    may have others.
     ImportError without prometheus-client, OSError if nothing can be kept in the directory.
     """
 
