@@ -41,6 +41,12 @@ class Watched(Exchange):
         super().write(piece, tail)
         self._tell(before)
 
+    def write_chunks(self, chunks: bytes, size: int) -> None:
+        """As ``Writer.write_chunks``."""
+        before = self.bytes_sent
+        super().write_chunks(chunks, size)
+        self._tell(before)
+
     def sent(self, size: int) -> None:
         """As ``Writer.sent``."""
         before = self.bytes_sent
