@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import cast
 
 from streamserver.cli.problem import CannotServe
+from streamserver.feed.feed import Backend
 from streamserver.kit.service import Handler
 
 logger = logging.getLogger("streamserver")
@@ -38,22 +39,35 @@ def load_app(name: str) -> Handler:
     return cast(Handler, app)
 
 
-def load_demo(files: str | None, upstream: str = "", key: str = "", model: str = "") -> Handler:
-    """The lesson, with the files of a directory, or of one that it makes, and a chat with a model
-    at ``upstream``, or its own.
+def load_demo(
+    files: str | None, upstream: str = "", key: str = "", model: str = "", redis: str = ""
+) -> Handler:
+    """The lesson, with the files of a directory, or of one that it makes, a chat with a model at
+    ``upstream``, or its own, and its feeds in a Redis, or in memory.
 
-    Raises CannotServe if there is no such directory, or cannot be such an upstream.
+    Raises CannotServe if there is no such directory, or cannot be such an upstream or Redis.
     """
     # Here, since whoever serves something else has no use for it.
     from streamserver.demo.app import make_app
     from streamserver.demo.chat import Chat
 
     try:
-        return make_app(Path(files) if files else None, Chat(upstream, key, model))
+        chat = Chat(upstream, key, model)
     except ValueError as error:
         raise CannotServe(f"--upstream: {error}") from error
+    try:
+        return make_app(Path(files) if files else None, chat, _redis(redis) if redis else None)
     except NotADirectoryError as error:
         raise CannotServe(f"cannot serve files: {error}") from error
+
+
+def _redis(url: str) -> Backend:
+    from streamserver.feed.redis import Redis
+
+    try:
+        return Redis(url)
+    except (ValueError, RuntimeError) as error:
+        raise CannotServe(f"--redis: {error}") from error
 
 
 def _import(name: str, module: str) -> ModuleType:

@@ -1,18 +1,20 @@
 """From options to a server that runs until a signal comes, whichever command it is for."""
 
 import asyncio
+import logging
 import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from socket import socket
 
 from streamserver.cli import figures, logs
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.running import Site, alone, announce, as_worker, supervise
 from streamserver.cli.tls import server_context
-from streamserver.kit.service import Handler, service
+from streamserver.kit.service import Handler, close, service
 from streamserver.observe.accesslog import AccessLog
 from streamserver.observe.probes import with_probes
 from streamserver.server.observer import Several
@@ -20,10 +22,18 @@ from streamserver.server.settings import Settings
 from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.server.workers import VARIABLE, Supervisor, inherit
 
+logger = logging.getLogger("streamserver")
 
-def launch(options: Namespace, settings: Settings, make_handler: Callable[[], Handler]) -> int:
+
+def launch(
+    options: Namespace,
+    settings: Settings,
+    make_handler: Callable[[], Handler],
+    each_alone: str = "",
+) -> int:
     """Serve what `make_handler` makes, until a signal comes; the exit status.
 
+    `each_alone` is told where there are several workers: what each of them has for itself.
     Raises CannotServe or CannotListen.
     """
     # Taken out, or a program of the app's that serves too would take itself for a worker.
@@ -38,6 +48,8 @@ def launch(options: Namespace, settings: Settings, make_handler: Callable[[], Ha
         if options.workers == 1:
             _run(make_loop, alone(site, sockets[0]))
         else:
+            if each_alone:
+                logger.warning(each_alone)
             with figures.together(options.metrics) as (environment, bury):
                 supervisor = _supervisor(options, environment, sockets, bury)
                 _run(asyncio.new_event_loop, supervise(supervisor))
@@ -54,7 +66,8 @@ def _site(options: Namespace, settings: Settings, handler: Handler) -> Site:
     served = service(handler)
     if options.metrics is not False:
         served = with_probes(served, metrics)
-    return Site(served, settings, observers[0] if len(observers) == 1 else Several(observers), tls)
+    observer = observers[0] if len(observers) == 1 else Several(observers)
+    return Site(served, settings, observer, tls, partial(close, handler))
 
 
 def _listen(options: Namespace) -> AbstractContextManager[list[socket]]:

@@ -12,7 +12,7 @@ so a worker hears everything twice.
 import asyncio
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ssl import SSLContext
 from types import FrameType
@@ -45,10 +45,17 @@ class Site:
     settings: Settings
     observer: Observer
     tls: SSLContext | None
+    close: Callable[[], Awaitable[object]]
+    """Closes what the handler keeps open."""
 
     def listener(self) -> Listener:
         """One that is still to be started."""
         return Listener(self.handler, self.settings, self.observer)
+
+    async def stop(self, listener: Listener) -> None:
+        """Drain it, and close what its handler keeps open."""
+        await listener.stop(self.settings.grace)
+        await self.close()
 
 
 def announce(url: str) -> None:
@@ -70,7 +77,7 @@ async def alone(site: Site, sock: socket.socket) -> None:
     await listener.start(sock=sock, ssl=site.tls)
     announce(listener.url)
     await stopping.wait()
-    await listener.stop(site.settings.grace)
+    await site.stop(listener)
 
 
 async def as_worker(site: Site, sock: socket.socket, lifeline: socket.socket) -> None:
@@ -84,7 +91,7 @@ async def as_worker(site: Site, sock: socket.socket, lifeline: socket.socket) ->
             obey(lifeline, listener.url, drain=stopping.set, abort=listener.abort)
         )
         await stopping.wait()
-        await listener.stop(site.settings.grace)
+        await site.stop(listener)
         orders.cancel()
         await asyncio.wait([orders])
 

@@ -18,6 +18,9 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver proxy URL [options]"""
 ABOUT = "Serve a handler: APP of MODULE, which may lie in the working directory."
 
+EACH_ALONE = (
+    "without --redis each worker has its own feed: what one publishes, readers of others do not see"
+)
 KEY = "OPENAI_API_KEY"
 MODEL = "gpt-4o-mini"
 
@@ -31,6 +34,7 @@ _MAX_BODY = Option(
 _DEMO = (
     Option("files", None, text, "DIR", "what it offers for download", "some it makes"),
     Option("upstream", None, text, "URL", "of the chat's model, as https://HOST/v1", "its own"),
+    Option("redis", None, text, "URL", "that holds its feeds, for all workers", "memory"),
     Option(
         "api-key-env",
         None,
@@ -68,7 +72,8 @@ def main(argv: Sequence[str]) -> int:
     """
     stoppable()
     options = read(argv, os.environ)
-    return launch(options, settings(options), lambda: _handler(options))
+    each_alone = "" if options.app or options.redis else EACH_ALONE
+    return launch(options, settings(options), lambda: _handler(options), each_alone)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
@@ -93,9 +98,8 @@ def _handler(options: Namespace) -> Handler:
         return load_app(options.app)
     upstream = options.upstream or ""
     key = _key(options) if upstream else ""
-    return load_demo(
-        options.files, upstream, key, options.chat_model or (MODEL if upstream else "")
-    )
+    model = options.chat_model or (MODEL if upstream else "")
+    return load_demo(options.files, upstream, key, model, options.redis or "")
 
 
 def _key(options: Namespace) -> str:

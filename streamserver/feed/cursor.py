@@ -1,5 +1,6 @@
 """Whoever reads a topic: a position in its log that moves on."""
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -70,13 +71,17 @@ class Cursor(ABC):
 
 
 class Watcher(Cursor):
-    """Calls a function for each new event, in this process; it must not raise."""
+    """Calls a function for each new event, in this process; it must not raise.
 
-    __slots__ = ("_hear",)
+    ``begun`` is done when the watcher has its place in the log.
+    """
+
+    __slots__ = ("_hear", "begun")
 
     def __init__(self, topic: "Topic", hear: Callable[[Event], object]) -> None:
         super().__init__(topic, Start.NEW)
         self._hear = hear
+        self.begun = asyncio.get_running_loop().create_future()
 
     def is_ready(self) -> bool:
         """It always is."""
@@ -89,7 +94,9 @@ class Watcher(Cursor):
             self._hear(entry.event())
 
     def starts(self, id: str) -> None:
-        """Nobody has to be told."""
+        """Tell whoever waits for it."""
+        if not self.begun.done():
+            self.begun.set_result(None)
 
     def misses(self, after: str, before: str, first: str | None) -> None:
         """What is lost cannot be told."""

@@ -15,6 +15,7 @@ An EventSource that loses its connection sends the last id it saw and gets what 
 long as the log still holds what it missed; and else one event of the type ``gap`` says so.
 """
 
+import asyncio
 import re
 from collections.abc import Callable
 from typing import Any, Literal, Protocol
@@ -23,7 +24,7 @@ from streamserver.feed.cursor import Start, Watcher
 from streamserver.feed.log import Entry
 from streamserver.feed.memory import Memory
 from streamserver.feed.reader import Lagging, Reader
-from streamserver.feed.topic import Bounds, Topic
+from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -32,6 +33,9 @@ from streamserver.wire.sse import Event, encode
 
 PARAMETER = "last-event-id"
 """The query's name for a position, for clients that cannot send the field Last-Event-ID."""
+
+PATIENCE = 5.0
+"""Seconds that a backend may take until it is said to be out of reach."""
 
 _is_position = re.compile(r"[0-9]{1,20}-[0-9]{1,20}").fullmatch
 
@@ -114,11 +118,21 @@ class Feed:
         reader = Reader(self._topic, begin, self._retry, self._lagging)
         return EventStream(reader, heartbeat=self._heartbeat)
 
-    def watch(self, hear: Callable[[Event], object]) -> Callable[[], object]:
-        """Have ``hear`` called for each event from now on, in this process, until the function
-        that is returned is called. ``hear`` must neither raise nor block; ``data`` is text."""
+    async def watch(self, hear: Callable[[Event], object]) -> Callable[[], object]:
+        """Have ``hear`` called for each event that is published after this has returned.
+
+        It is called in this process, until the function that is returned is called, and must
+        neither raise nor block; ``data`` is text. HTTPError 503 when the backend is out of reach.
+        """
         watcher = Watcher(self._topic, hear)
         self._topic.join(watcher)
+        try:
+            await asyncio.wait_for(watcher.begun, PATIENCE)
+        except BaseException as error:
+            self._topic.leave(watcher)
+            if isinstance(error, TimeoutError):
+                raise unreachable() from error
+            raise
         return lambda: self._topic.leave(watcher)
 
     async def newest(self) -> Event | None:

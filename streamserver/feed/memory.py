@@ -5,7 +5,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from streamserver.feed.log import Entry, make_entry
-from streamserver.feed.topic import NOBODY, Bounds, Observer, Topic
+from streamserver.feed.topic import Bounds, Topic
 
 
 class Ids:
@@ -55,8 +55,7 @@ class Memory:
     """A backend in the memory of this process. A topic lives as long as somebody has a feed of it,
     or reads it."""
 
-    def __init__(self, observer: Observer = NOBODY, clock: Callable[[], float] = time.time) -> None:
-        self._observer = observer
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._ids = Ids(clock)
         self._topics: WeakValueDictionary[str, MemoryTopic] = WeakValueDictionary()
 
@@ -65,7 +64,6 @@ class Memory:
         topic = self._topics.get(name)
         if topic is None:
             topic = self._topics[name] = MemoryTopic(name, bounds, self._ids)
-            topic.observer = self._observer
         return topic
 
     async def close(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from streamserver.feed.cursor import Cursor, Start
 from streamserver.feed.log import Entry
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import FeedEvent
 from streamserver.server.outcome import Outcome
 from streamserver.wire.sse import Event, encode
 
@@ -54,6 +55,7 @@ class Reader(Cursor):
             chunks = b"".join([entry.chunk for entry in entries])
             exchange.write_chunks(chunks, sum([entry.size for entry in entries]))
         if newest.is_last:
+            self.cancelled(exchange)  # the engine tells only of ends that are not our own
             exchange.end()
 
     def starts(self, id: str) -> None:
@@ -64,7 +66,7 @@ class Reader(Cursor):
 
     def misses(self, after: str, before: str, first: str | None) -> None:
         """Send the ``gap`` event; its id is the position from which it goes on."""
-        self.topic.observer.gap()
+        self._tell("gap")
         if self.next and self._lagging == "cut":
             return self.exchange.cut(Outcome.STALLED)
         gap = Event({"after": after, "first": first}, event="gap", id=before)
@@ -77,16 +79,19 @@ class Reader(Cursor):
         self.exchange = exchange
         if self._retry is not None and isinstance(self.position, str):
             exchange.write(encode(Event(retry=self._retry)))
+        self._tell("joined")
         self.topic.join(self)
-        self.topic.observer.reader_joined()
 
     def drained(self) -> None:
         """The client has room again (for the engine)."""
         if self.next:
-            self.topic.observer.lagged(self.topic.log.end - self.next)
+            self._tell("lagged", self.topic.log.end - self.next)
         self.go_on()
 
     def cancelled(self, exchange: Exchange) -> None:
         """Nobody reads any more (for the engine)."""
         if self.topic.leave(self):
-            self.topic.observer.reader_left()
+            self._tell("left")
+
+    def _tell(self, event: FeedEvent, behind: int = 0) -> None:
+        self.exchange.connection.shared.observer.feed(event, behind)

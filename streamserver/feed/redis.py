@@ -15,9 +15,8 @@ from weakref import WeakValueDictionary
 from streamserver.feed.cursor import Cursor
 from streamserver.feed.following import Following
 from streamserver.feed.log import ORIGIN, Entry, make_entry
-from streamserver.feed.topic import NOBODY, Bounds, Observer, Topic
+from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.feed.trailing import Trailing
-from streamserver.wire.problem import HTTPError
 
 log = logging.getLogger("streamserver")
 
@@ -51,12 +50,9 @@ class Redis:
     such URL, RuntimeError without redis-py (extra: redis).
     """
 
-    def __init__(
-        self, url: str, *, prefix: str = "{streamserver}:feed:", observer: Observer = NOBODY
-    ) -> None:
+    def __init__(self, url: str, *, prefix: str = "{streamserver}:feed:") -> None:
         self._url = url
         self._prefix = prefix
-        self._observer = observer
         self._topics: WeakValueDictionary[str, RedisTopic] = WeakValueDictionary()
         self._client: Any = None
         self._publish: Any = None
@@ -68,7 +64,6 @@ class Redis:
         topic = self._topics.get(name)
         if topic is None:
             topic = self._topics[name] = RedisTopic(self, name, self._prefix + name, bounds)
-            topic.observer = self._observer
         return topic
 
     @property
@@ -122,9 +117,7 @@ def reached() -> Iterator[None]:
         yield
     except (RedisError, OSError, TimeoutError) as error:
         log.error("the feeds' Redis: %s", error)
-        raise HTTPError(
-            503, "the feed's store is out of reach: try again", headers={"Retry-After": "1"}
-        ) from error
+        raise unreachable() from error
 
 
 def entries_of(found: Any) -> list[Entry]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from streamserver.feed.cursor import Cursor, Start
 from streamserver.feed.log import Entry, Log
+from streamserver.wire.problem import HTTPError
 
 log = logging.getLogger("streamserver")
 
@@ -22,23 +23,10 @@ class Bounds:
     """Seconds; 0 is for ever. Where the log is this process's own, it goes with its last feed."""
 
 
-class Observer:
-    """Is told what befalls the readers of feeds; must not raise. This one does nothing."""
-
-    def reader_joined(self) -> None:
-        """A reader follows a topic."""
-
-    def reader_left(self) -> None:
-        """It does no longer."""
-
-    def gap(self) -> None:
-        """A reader missed events, since the log has moved past it."""
-
-    def lagged(self, events: int) -> None:
-        """A reader that was slow goes on, so many events behind."""
-
-
-NOBODY = Observer()
+def unreachable() -> HTTPError:
+    """What is raised when the store of a feed does not answer."""
+    detail = "the feed's store is out of reach: try again"
+    return HTTPError(503, detail, headers={"Retry-After": "1"})
 
 
 class Topic(ABC):
@@ -48,7 +36,6 @@ class Topic(ABC):
         self.name = name
         self.bounds = bounds
         self.log = Log(bounds.events, bounds.bytes, last_id)
-        self.observer = NOBODY
         self.cursors: dict[Cursor, None] = {}
 
     @abstractmethod

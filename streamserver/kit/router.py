@@ -7,14 +7,14 @@ when a request happens to come by.
 """
 
 from bisect import insort
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
 from streamserver.kit.pattern import Pattern, Shape, canonical
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.service import Handler
+from streamserver.kit.service import Handler, close
 from streamserver.wire.fields import is_token
 from streamserver.wire.problem import HTTPError
 
@@ -53,13 +53,22 @@ class Router:
     that none of the paths that match knows (RFC 9110, sections 15.5.5 and 15.5.6).
     """
 
-    __slots__ = ("_dynamic", "_mounts", "_resources", "_static")
+    __slots__ = ("_dynamic", "_mounts", "_resources", "_static", "on_stop")
 
     def __init__(self) -> None:
         self._resources: dict[Shape, _Resource] = {}
         self._static: dict[str, _Resource] = {}
         self._dynamic: list[_Resource] = []
         self._mounts: list[tuple[str, Handler]] = []
+        self.on_stop: list[Callable[[], Awaitable[object]]] = []
+        """What is awaited, the last first, when whoever serves this router has stopped."""
+
+    async def aclose(self) -> None:
+        """Await what is in ``on_stop``, and the ``aclose`` of what is mounted here."""
+        while self.on_stop:
+            await self.on_stop.pop()()
+        for _, handler in self._mounts:
+            await close(handler)
 
     # Definition
 

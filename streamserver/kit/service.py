@@ -11,6 +11,12 @@ from streamserver.server.shared import Handler as EngineHandler
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
+async def close(handler: object) -> None:
+    """Let a handler close what it keeps open beyond its requests, if it has an ``aclose``."""
+    if (aclose := getattr(handler, "aclose", None)) is not None:
+        await aclose()
+
+
 def service(handler: Handler) -> EngineHandler:
     """What a ``Listener`` takes, made of what people write."""
 

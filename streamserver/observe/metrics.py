@@ -17,7 +17,7 @@ from typing import Any
 
 from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, RouteTally, Tally
 from streamserver.server.exchange import Exchange
-from streamserver.server.observer import Observer, UpstreamEvent
+from streamserver.server.observer import FeedEvent, Observer, UpstreamEvent
 from streamserver.server.watched import Watched
 
 DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
@@ -145,23 +145,18 @@ class Metrics(Observer):
             self._timer.cancel()
             self._flush()
 
-    # What a feed tells
-
-    def reader_joined(self) -> None:
-        """A feed has a reader more."""
-        self._feed[0].inc()
-
-    def reader_left(self) -> None:
-        """A feed has a reader less."""
-        self._feed[0].dec()
-
-    def gap(self) -> None:
-        """A reader was told that events are missing."""
-        self._feed[1].inc()
-
-    def lagged(self, events: int) -> None:
-        """A slow reader goes on, so many events behind."""
-        self._feed[2].observe(events)
+    def feed(self, event: FeedEvent, behind: int = 0) -> None:
+        """Each kind of event is a figure of its own."""
+        readers, gaps, lag = self._feed
+        match event:
+            case "joined":
+                readers.inc()
+            case "left":
+                readers.dec()
+            case "gap":
+                gaps.inc()
+            case "lagged":
+                lag.observe(behind)
 
     # What Prometheus asks
 

@@ -15,6 +15,11 @@ UpstreamEvent = Literal["connect", "reuse", "retry", "failure"]
 again; an upstream did not answer as it should."""
 
 
+FeedEvent = Literal["joined", "left", "gap", "lagged"]
+"""A reader follows a feed, or does no longer; it was told that events are missing; it goes on after
+its client was slow."""
+
+
 class Observer:
     """Told of what happens in a listener. None of it may raise or block."""
 
@@ -41,6 +46,9 @@ class Observer:
 
     def upstream(self, event: UpstreamEvent) -> None:
         """Something happened between a relay and its upstream."""
+
+    def feed(self, event: FeedEvent, behind: int = 0) -> None:
+        """Something happened to a reader of a feed; ``behind``: how many events it has lagged."""
 
     def closed(self) -> None:
         """The listener has closed: there is nothing more to tell."""
@@ -85,6 +93,11 @@ class Several(Observer):
         """For all."""
         for observer in self._observers:
             observer.upstream(event)
+
+    def feed(self, event: FeedEvent, behind: int = 0) -> None:
+        """For all."""
+        for observer in self._observers:
+            observer.feed(event, behind)
 
     def closed(self) -> None:
         """For all."""

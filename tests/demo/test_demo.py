@@ -142,4 +142,4 @@ async def test_the_commands_of_the_page_work(
 
 async def test_the_default_app_is_the_lesson(serve: Serve) -> None:
     answer = await ask(await serve(demo_app.app), "*", "OPTIONS")
-    assert answer.headers["allow"] == "GET, HEAD, OPTIONS, POST, PUT"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST, PUT"

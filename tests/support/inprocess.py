@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from streamserver.kit.service import Handler, service
+from streamserver.kit.service import Handler, close, service
 from streamserver.server.exchange import Exchange
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer, Several
@@ -82,3 +82,4 @@ async def running(
             yield served
         finally:
             await served.stop()
+            await close(handler)

@@ -1,0 +1,62 @@
+"""Orders for whichever worker holds what they are about.
+
+A stream and a job live in one process, but a request about them may reach any. So an order that
+nobody here can carry out goes to all workers, over a feed of its own.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable
+
+from streamserver.feed.feed import Backend, Feed
+from streamserver.wire.sse import Event
+
+CarryOut = Callable[[str], bool]
+"""Carries out an order about a name; whether it is here."""
+
+
+class Orders:
+    """The orders of all workers with this backend."""
+
+    __slots__ = ("_beginning", "_feed", "_kinds")
+
+    def __init__(self, backend: Backend) -> None:
+        self._feed = Feed("demo:orders", backend, max_events=1000, ttl=60.0)
+        self._kinds: dict[str, CarryOut] = {}
+        self._beginning: asyncio.Task[Callable[[], object]] | None = None
+
+    def define(self, kind: str, carry_out: CarryOut) -> None:
+        """What orders of this kind mean here."""
+        self._kinds[kind] = carry_out
+
+    def begin(self) -> "asyncio.Task[Callable[[], object]]":
+        """Hear orders from when the task is done, which others wait for too; HTTPError 503 as
+        ``Feed.watch`` has it."""
+        if self._beginning is None or (self._beginning.done() and self._beginning.exception()):
+            self._beginning = asyncio.create_task(self._feed.watch(self._hear))
+            self._beginning.add_done_callback(_look_at)  # nobody may be waiting for it
+        return self._beginning
+
+    async def give(self, kind: str, name: str) -> None:
+        """Have an order carried out, wherever that is. HTTPError 503 as ``publish`` has it."""
+        if not self._kinds[kind](name):
+            await self._feed.publish({"kind": kind, "name": name})
+
+    def _hear(self, event: Event) -> None:
+        order = json.loads(event.data)
+        if (carry_out := self._kinds.get(order["kind"])) is not None:
+            carry_out(order["name"])
+
+    async def close(self) -> None:
+        """Hear no more of them."""
+        beginning, self._beginning = self._beginning, None
+        if beginning is not None:
+            await asyncio.wait([beginning])
+            if beginning.exception() is None:
+                beginning.result()()
+
+
+def _look_at(task: "asyncio.Task[Callable[[], object]]") -> None:
+    """Else the loop would say that nobody did."""
+    if not task.cancelled():
+        task.exception()
