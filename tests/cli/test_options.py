@@ -48,6 +48,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "tls-cert": ("cert.pem", "cert.pem"),
     "tls-key": ("key.pem", "key.pem"),
     "files": ("/srv", "/srv"),
+    "redis": ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
     "upstream": ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
     "chat-model": ("small", "small"),
     "workers": ("4", 4),
