@@ -1,6 +1,7 @@
 """Whoever reads a topic: a position in its log that moves on."""
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -11,6 +12,8 @@ from streamserver.wire.sse import Event
 
 if TYPE_CHECKING:
     from streamserver.feed.topic import Topic
+
+log = logging.getLogger("streamserver")
 
 BATCH = 64 * 1024
 """Bytes that a cursor takes from the log at once: what has piled up goes out in one write."""
@@ -40,16 +43,18 @@ class Cursor(ABC):
     def go_on(self) -> None:
         """Take what there is. The one loop for events that were missed and for those that are new;
         a cursor that is far behind lets others have their turn after each batch."""
-        log = self.topic.log
-        while self.next != log.end and self.is_ready():
-            if self.next < log.first:
+        entries = self.topic.log
+        while self.next != entries.end and self.is_ready():
+            if self.next < entries.first:
                 if not self.topic.seek(self):
                     return
                 continue
-            entries = log.read(self.next, BATCH)
-            self.next += len(entries)
-            self.take(entries)
-            if self.next != log.end:
+            batch = entries.read(self.next, BATCH)
+            self.next += len(batch)
+            self.take(batch)
+            if batch[-1].is_last:
+                self.ends()
+            elif self.next != entries.end:
                 return self.topic.go_on_soon(self)
 
     @abstractmethod
@@ -59,6 +64,14 @@ class Cursor(ABC):
     @abstractmethod
     def take(self, entries: Sequence[Entry]) -> None:
         """Take these events; the last of them is the new ``position``."""
+
+    @abstractmethod
+    def ends(self) -> None:
+        """The topic has ended: there will be no more."""
+
+    @abstractmethod
+    def fails(self, error: Exception) -> None:
+        """Something went wrong with this cursor alone."""
 
     @abstractmethod
     def starts(self, id: str) -> None:
@@ -92,6 +105,13 @@ class Watcher(Cursor):
         for entry in entries:
             self.position = entry.id
             self._hear(entry.event())
+
+    def ends(self) -> None:
+        """It hears nothing any more."""
+
+    def fails(self, error: Exception) -> None:
+        """What it was told raised."""
+        log.error("a watcher of the feed %r failed", self.topic.name, exc_info=error)
 
     def starts(self, id: str) -> None:
         """Tell whoever waits for it."""

@@ -92,7 +92,8 @@ class Feed:
     async def publish(self, event: Any, *, last: bool = False) -> str:
         """Add an event, or what becomes the ``data`` of one, for everybody; its id.
 
-        ``last``: the feed ends with it, and so do the streams of its readers. ValueError for an
+        ``last``: the feed ends with it, and so do the streams of its readers; an EventSource that
+        then comes back is best answered with 204, see ``newest``. ValueError for an
         event that brings an id, since the feed gives it, for one that is larger than the log may
         be, and as ``encode`` has it. HTTPError 503 when the backend is out of reach: then nobody
         knows whether the event was added.

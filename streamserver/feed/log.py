@@ -142,6 +142,6 @@ class Log:
             entry = self._entries[each]
             entries.append(entry)
             size -= entry.size
-            if size <= 0:
+            if size <= 0 or entry.is_last:
                 break
         return entries

@@ -54,9 +54,15 @@ class Reader(Cursor):
         else:
             chunks = b"".join([entry.chunk for entry in entries])
             exchange.write_chunks(chunks, sum([entry.size for entry in entries]))
-        if newest.is_last:
-            self.cancelled(exchange)  # the engine tells only of ends that are not our own
-            exchange.end()
+
+    def ends(self) -> None:
+        """The stream is whole."""
+        self.cancelled(self.exchange)  # the engine tells only of ends that are not our own
+        self.exchange.end()
+
+    def fails(self, error: Exception) -> None:
+        """Let the client know that there is no more."""
+        self.exchange.fail(error)
 
     def starts(self, id: str) -> None:
         """Tell the client where it is, or one that is cut before its first event would come back

@@ -1,7 +1,6 @@
 """A topic: a log, and those who read it."""
 
 import asyncio
-import logging
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,8 +8,6 @@ from dataclasses import dataclass
 from streamserver.feed.cursor import Cursor, Start
 from streamserver.feed.log import Entry, Log
 from streamserver.wire.problem import HTTPError
-
-log = logging.getLogger("streamserver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +61,8 @@ class Topic(ABC):
         for cursor in tuple(self.cursors):
             try:
                 cursor.go_on()
-            except Exception:  # what goes wrong with one of them is nothing to the others
-                log.exception("a reader of the feed %r failed", self.name)
+            except Exception as error:  # what goes wrong with one is nothing to the others
+                cursor.fails(error)
 
     def go_on_soon(self, cursor: Cursor) -> None:
         """Let it go on when others have had their turn."""
@@ -87,6 +84,9 @@ class Topic(ABC):
         if isinstance(position, Start):
             cursor.position = self.log.id_before(number)
             cursor.starts(cursor.position)
+        newest = self.log.newest
+        if number == self.log.end and newest is not None and newest.is_last:
+            cursor.ends()
         return True
 
     def number_of(self, cursor: Cursor) -> int | None:

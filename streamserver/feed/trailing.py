@@ -82,3 +82,5 @@ class Trailing:
             cursor.misses(after, before, entries[0].id)
         if cursor.is_ready():
             cursor.take(entries)
+            if entries[-1].is_last:
+                cursor.ends()
