@@ -25,18 +25,20 @@ def option(default: bool | None, shown: str) -> Option:
     return Option("metrics", default, switch, "", about, shown)
 
 
-def metrics(wanted: bool | None) -> Metrics | None:
-    """An observer that counts, if that is wanted and possible; CannotServe if it is not."""
+def metrics(wanted: bool | None, serves: bool) -> Metrics | None:
+    """An observer that counts, if that is wanted and possible, in a process that serves.
+
+    CannotServe if it is wanted and not possible, in a supervisor too.
+    """
     if wanted is False or (wanted is None and not _is_installed()):
         return None
-    directory = os.environ.get(DIRECTORY)
-    try:
-        return Metrics(directory)
-    except ImportError as error:
+    if not _is_installed():
         what = "--metrics needs prometheus-client: pip install 'streamserver[metrics]'"
-        raise CannotServe(what) from error
-    except OSError as error:
-        raise CannotServe(f"cannot count in {directory}, named by {DIRECTORY}: {error}") from error
+        raise CannotServe(what)
+    directory = os.environ.get(DIRECTORY)
+    if directory and not (os.path.isdir(directory) and os.access(directory, os.W_OK)):
+        raise CannotServe(f"{DIRECTORY} names no directory to write in: {directory}")
+    return Metrics(directory) if serves else None
 
 
 @contextmanager

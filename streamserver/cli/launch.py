@@ -39,7 +39,8 @@ def launch(
     # Taken out, or a program of the app's that serves too would take itself for a worker.
     inherited = os.environ.pop(VARIABLE, None)
     logs.configure(options.log_format, options.log_level)
-    site = _site(options, settings, make_handler())
+    serves = bool(inherited) or options.workers == 1
+    site = _site(options, settings, make_handler(), serves)
     make_loop = loop_factory(options.loop)
     if inherited:
         _run(make_loop, as_worker(site, *inherit(inherited)))
@@ -56,12 +57,12 @@ def launch(
     return 0
 
 
-def _site(options: Namespace, settings: Settings, handler: Handler) -> Site:
+def _site(options: Namespace, settings: Settings, handler: Handler, serves: bool) -> Site:
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     # Python has no stdout where the descriptor is closed: its number may be a client's by then.
     logged = options.access_log and sys.stdout is not None
     log = AccessLog(sys.stdout.fileno(), options.log_format) if logged else None
-    metrics = figures.metrics(options.metrics)
+    metrics = figures.metrics(options.metrics, serves)
     observers = [observer for observer in (log, metrics) if observer is not None]
     served = service(handler)
     if options.metrics is not False:

@@ -43,7 +43,7 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
             if metrics is None:
                 raise HTTPError(501, MISSING)
             accept = Headers.of_lower(exchange.head.fields).get("accept", "")
-            return _told(*metrics.scrape(accept or ""))
+            return _told(*await metrics.scrape(accept or ""))
         if exchange.route == READY and exchange.connection.shared.draining:
             raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
         return _told(b"ok\n", "text/plain; charset=utf-8")

@@ -1,7 +1,7 @@
 """A relay on a stage: its upstream's end and its client's are both in the test's hands."""
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.proxy import Proxy
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import Observer
 from support.inprocess import Served, running
 from support.rawserver import RawServer, raw_server
 from support.rawsocket import RawClient, connect
@@ -48,7 +49,11 @@ class Stage:
 
 @contextlib.asynccontextmanager
 async def staged(
-    scheme: str = "http", host: str = "127.0.0.1", port: int = 0, **options: Any
+    scheme: str = "http",
+    host: str = "127.0.0.1",
+    port: int = 0,
+    observers: Sequence[Observer] = (),
+    **options: Any,
 ) -> AsyncIterator[Stage]:
     """A relay while inside, with options of `Proxy`; what is left behind is a failure.
 
@@ -63,6 +68,7 @@ async def staged(
             return await proxy(request)
 
         # Whatever the test holds is closed before the server looks for what is left.
-        async with running(handler) as server, contextlib.AsyncExitStack() as clients:
+        serving = running(handler, observers=observers)
+        async with serving as server, contextlib.AsyncExitStack() as clients:
             clients.enter_context(upstream.accepted)
             yield Stage(upstream, server, begun, clients)

@@ -1,0 +1,170 @@
+"""`--metrics`: who offers figures by default, and that those of several workers are one sum."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import HELLO, LIMIT, Hello, run
+from support.figures import figure
+from support.process import RunServer, ServerProcess, alive
+from support.rawsocket import RawClient, connect, raw
+from support.requests import get
+
+CLOSE = b"Connection: close"
+MISSING = "import sys\nsys.modules['prometheus_client'] = None\n"
+EACH = 5
+"""Requests to each worker."""
+
+
+async def body(server: ServerProcess, path: bytes) -> str:
+    """The body of the answer, over a connection of its own."""
+    answer = await raw(server.port, get(path, CLOSE), timeout=LIMIT)
+    return answer.partition(b"\r\n\r\n")[2].decode()
+
+
+async def told(server: ServerProcess, expected: float, name: str, **labels: str) -> None:
+    """Return once a figure is as expected, whichever worker tells it; TimeoutError if never."""
+    async with asyncio.timeout(LIMIT):
+        while figure(await body(server, b"/metrics"), name, **labels) != expected:
+            await asyncio.sleep(0.01)
+
+
+async def ask_each(server: ServerProcess) -> dict[int, int]:
+    """Ask until both workers were asked often enough: how often each was, by its pid."""
+    counts: dict[int, int] = {}
+    while len(counts) < 2 or min(counts.values()) < EACH:
+        pid = int(await body(server, b"/pid"))
+        counts[pid] = counts.get(pid, 0) + 1
+    return counts
+
+
+async def stream(client: RawClient) -> int:
+    """Begin a stream over this connection: the pid of the worker that sends it."""
+    await client.send(get(b"/pid"))
+    answer = await client.read_until(re.compile(rb"\r\n\r\n\d").search, timeout=LIMIT)
+    await client.send(get(b"/stubborn"))
+    await client.read_until(b"begun", timeout=LIMIT)
+    return int(answer.rpartition(b"\n")[2])
+
+
+async def test_workers_are_counted_together_and_the_dead_are_not_open(
+    hello: Hello, tmp_path: Path
+) -> None:
+    (directory := tmp_path / "temporary").mkdir()
+    server = hello("--metrics", "--workers", "2", TMPDIR=str(directory))
+    served = {"route": "-", "status": "200", "outcome": "complete"}
+    counts = await ask_each(server)
+    await told(server, sum(counts.values()), "exchanges_total", **served)
+    async with connect(server.port) as one, connect(server.port) as other:
+        pids = [await stream(one), await stream(other)]
+        before = sum(counts.values()) + 2
+        await told(server, 2, "open_streams", route="-")
+        await told(server, before, "exchanges_total", **served)
+        os.kill(pids[0], signal.SIGKILL)
+        await told(server, int(pids[0] != pids[1]), "open_streams", route="-")
+        await told(server, before, "exchanges_total", **served)
+        again = await ask_each(server)
+        assert pids[0] not in again, "another has taken its place"
+        await told(server, before + sum(again.values()), "exchanges_total", **served)
+        await told(server, before + sum(again.values()) + 2, "first_byte_seconds_count", route="-")
+        assert list(directory.iterdir())
+    assert await asyncio.to_thread(server.stop) == 0
+    assert not any(map(alive, again))
+    assert not list(directory.iterdir())
+
+
+async def test_a_directory_that_is_given_is_used_and_kept(hello: Hello, tmp_path: Path) -> None:
+    (directory := tmp_path / "given").mkdir()
+    server = hello("--metrics", "--workers", "2", PROMETHEUS_MULTIPROC_DIR=str(directory))
+    assert await body(server, b"/") == "hello"
+    await told(server, 1, "exchanges_total", route="-")
+    assert await asyncio.to_thread(server.stop) == 0
+    assert list(directory.glob("counter_*.db"))
+    assert not list(directory.glob("gauge_livesum_*.db"))
+
+
+async def test_the_demo_offers_figures(run_server: RunServer) -> None:
+    server = run_server()
+    assert "data:" in await body(server, b"/api/counter?count=2&interval=0")
+    figures = await body(server, b"/metrics")
+    assert figure(figures, "exchanges_total", route="/api/counter", status="200") == 1
+    assert figure(figures, "gap_seconds_count", route="/api/counter") == 1
+    assert await body(server, b"/health") == await body(server, b"/ready") == "ok\n"
+    # What an app counts by the same library, and the library itself of the process, come along.
+    assert "process_open_fds" in figures
+
+
+async def test_the_demo_without_figures(run_server: RunServer) -> None:
+    server = run_server("--no-metrics")
+    for path in (b"/metrics", b"/health", b"/ready"):
+        assert json.loads(await body(server, path))["status"] == 404
+
+
+async def test_an_app_has_them_where_they_are_asked_for(hello: Hello) -> None:
+    server = hello()
+    assert await body(server, b"/metrics") == await body(server, b"/ready") == "hello"
+    server = hello(STREAMSERVER_METRICS="1")
+    assert await body(server, b"/") == "hello"
+    assert figure(await body(server, b"/metrics"), "exchanges_total", route="-") == 1
+    assert await body(server, b"/ready") == "ok\n"
+
+
+async def test_a_relay_has_its_own_where_they_are_asked_for(
+    hello: Hello, run_server: RunServer
+) -> None:
+    upstream = hello("--metrics")
+    plain = run_server("proxy", upstream.url)
+    counting = run_server("proxy", upstream.url, "--metrics")
+    for _ in range(2):
+        assert await body(counting, b"/") == "hello"
+    figures = await body(counting, b"/metrics")
+    assert figure(figures, "upstream_connects_total") == 1
+    assert figure(figures, "upstream_reuses_total") == 1
+    figures = await body(plain, b"/metrics")
+    assert figure(figures, "exchanges_total", route="-") == 2, "those of the upstream"
+    assert figure(figures, "upstream_connects_total") == 0
+
+
+@pytest.fixture
+def without_library(tmp_path: Path) -> str:
+    """A PYTHONPATH with which it is as if the library were not installed."""
+    (tmp_path / "sitecustomize.py").write_text(MISSING)
+    return os.pathsep.join((str(tmp_path), HELLO["PYTHONPATH"]))
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_the_demo_without_the_library_says_what_is_missing(
+    run_server: RunServer, without_library: str, workers: str
+) -> None:
+    server = run_server("--workers", workers, env={"PYTHONPATH": without_library})
+    problem = json.loads(await body(server, b"/metrics"))
+    assert problem["status"] == 501
+    assert "streamserver[metrics]" in problem["detail"]
+    assert await body(server, b"/ready") == "ok\n"
+    assert "data:" in await body(server, b"/api/counter?count=1")
+
+
+@pytest.mark.parametrize("command", [("hello:app",), ("proxy", "http://127.0.0.1:9"), ()])
+def test_figures_that_are_asked_for_need_the_library(
+    without_library: str, command: tuple[str, ...]
+) -> None:
+    done = run(*command, "--metrics", PYTHONPATH=without_library)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "streamserver: --metrics needs prometheus-client: pip install 'streamserver[metrics]'\n"
+    )
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_directory_that_is_not_there(tmp_path: Path, workers: str) -> None:
+    missing = str(tmp_path / "none")
+    done = run("--metrics", "--workers", workers, PROMETHEUS_MULTIPROC_DIR=missing)
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"streamserver: PROMETHEUS_MULTIPROC_DIR names no directory to write in: {missing}\n"
+    )

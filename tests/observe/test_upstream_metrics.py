@@ -1,0 +1,171 @@
+"""What is counted between a relay and its upstream."""
+
+import pytest
+
+from streamserver.observe.metrics import Metrics
+from streamserver.proxy.settings import PoolLimits, Timeouts
+from support.figures import Figures
+from support.problems import problem
+from support.rawsocket import RawClient
+from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, chunk, ok
+from support.requests import get, post, request
+from support.stage import Stage, staged
+from support.upstreams import full_backlog, nobody
+
+EVENTS = get(b"/", b"Accept: text/event-stream")
+
+
+def told(figures: Figures) -> tuple[float, ...]:
+    """Connects, reuses, retries and failures."""
+    names = ("connects", "reuses", "retries", "failures")
+    return tuple(figures(f"upstream_{name}_total") for name in names)
+
+
+async def pooled(at: Stage) -> tuple[RawClient, RawClient]:
+    """A client that has had an answer, and the connection that lies in the pool since."""
+    client, peer = await at.ask(b"/first")
+    await peer.send(ok(b"first"))
+    await client.read_until(b"first")
+    await at.has_ended(1)
+    peer.received = client.received = b""
+    return client, peer
+
+
+async def test_a_new_connection_and_one_that_was_kept(metrics: Metrics, figures: Figures) -> None:
+    async with staged(observers=[metrics]) as at:
+        client, peer = await pooled(at)
+        assert told(figures) == (1, 0, 0, 0)
+        await client.send(get(b"/second"))
+        await peer.read_until(b"\r\n\r\n")
+        await peer.send(ok(b"second"))
+        await client.read_until(b"second")
+        assert told(figures) == (1, 1, 0, 0)
+
+
+async def test_a_request_that_is_sent_again(metrics: Metrics, figures: Figures) -> None:
+    async with staged(observers=[metrics]) as at:
+        client, peer = await pooled(at)
+        await client.send(get(b"/second"))
+        await peer.read_until(b"\r\n\r\n")
+        peer.sock.close()
+        again = await at.upstream.asked()
+        await again.send(ok(b"second"))
+        await client.read_until(b"second")
+        assert told(figures) == (2, 1, 1, 0)
+
+
+async def test_a_request_that_may_not_be_sent_again(metrics: Metrics, figures: Figures) -> None:
+    async with staged(observers=[metrics]) as at:
+        client, peer = await pooled(at)
+        await client.send(post(b"once"))
+        await peer.read_until(b"once")
+        peer.sock.close()
+        assert (await problem(client))[0] == 502
+        assert told(figures) == (1, 1, 0, 1)
+
+
+async def test_nobody_is_there(metrics: Metrics, figures: Figures) -> None:
+    with nobody() as port:
+        async with staged(port=port, observers=[metrics]) as at:
+            client = await at.begin(get(b"/"))
+            assert (await problem(client))[0] == 502
+            assert told(figures) == (0, 0, 0, 1)
+
+
+LATE = Timeouts(connect=0.05, first_byte=0.05, gap=0.05)
+
+
+async def test_nobody_accepts_in_time(metrics: Metrics, figures: Figures) -> None:
+    with full_backlog() as port:
+        async with staged(port=port, timeouts=LATE, observers=[metrics]) as at:
+            client = await at.begin(get(b"/"))
+            assert (await problem(client))[0] == 504
+            assert told(figures) == (0, 0, 0, 1)
+
+
+async def test_nobody_has_a_place_in_time(metrics: Metrics, figures: Figures) -> None:
+    async with staged(pool=PoolLimits(open=1, wait=0.05), observers=[metrics]) as at:
+        await at.ask()
+        client = await at.begin(get(b"/"))
+        assert (await problem(client))[0] == 503
+        assert told(figures) == (1, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(b"", 504), (b"no answer\r\n\r\n", 502)], ids=["none", "malformed"]
+)
+async def test_an_answer_that_is_none(
+    metrics: Metrics, figures: Figures, answer: bytes, status: int
+) -> None:
+    async with staged(timeouts=LATE, observers=[metrics]) as at:
+        client, peer = await at.ask()
+        await peer.send(answer)
+        assert (await problem(client))[0] == status
+        assert told(figures) == (1, 0, 0, 1)
+        assert figures("exchanges_total", outcome="complete", status=str(status)) == 1
+
+
+@pytest.mark.parametrize("breaks", ["closed", "silent", "malformed"])
+@pytest.mark.parametrize("on_break", ["cut", "event"])
+async def test_a_stream_that_breaks(
+    metrics: Metrics, figures: Figures, on_break: str, breaks: str
+) -> None:
+    timeouts = LATE if breaks == "silent" else None
+    async with staged(timeouts=timeouts, on_break=on_break, observers=[metrics]) as at:
+        client, peer = await at.ask()
+        await peer.send(EVENTS_HEAD + chunk(b"data: 1\n\n"))
+        await client.read_until(b"data: 1")
+        assert figures("first_byte_seconds_count") == figures("open_streams") == 1
+        if breaks == "closed":
+            peer.sock.close()
+        elif breaks == "malformed":
+            await peer.send(b"no chunk\r\n")
+        await at.has_ended(1)
+        assert told(figures) == (1, 0, 0, 1)
+        assert figures("exchanges_total", outcome="truncated", status="200") == 1
+
+
+async def test_a_failure_behind_an_early_head_is_one(metrics: Metrics, figures: Figures) -> None:
+    async with staged(heartbeat=0.05, observers=[metrics]) as at:
+        client = await at.begin(EVENTS)
+        peer = await at.upstream.asked()
+        await client.read_until(b":\n\n")
+        peer.sock.close()
+        await at.has_ended(1)
+        assert told(figures) == (1, 0, 0, 1)
+
+
+async def test_a_client_that_leaves_is_no_failure(metrics: Metrics, figures: Figures) -> None:
+    async with staged(observers=[metrics]) as at:
+        client, peer = await at.ask()
+        await peer.send(CHUNKED_HEAD + chunk(b"some"))
+        await client.read_until(b"some")
+        client.reset()
+        await at.has_ended(1)
+        early, _ = await at.ask()
+        early.reset()
+        await at.has_ended(2)
+        assert told(figures) == (2, 0, 0, 0)
+
+
+async def test_a_body_that_is_none_is_the_clients_failure(
+    metrics: Metrics, figures: Figures
+) -> None:
+    sent = request(b"POST / HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked")
+    async with staged(observers=[metrics]) as at:
+        client = await at.begin(sent)
+        await at.upstream.asked()
+        await client.send(b"no chunk\r\n")
+        assert (await problem(client))[0] == 400
+        assert told(figures) == (1, 0, 0, 0)
+
+
+async def test_gaps_and_bytes_of_what_is_relayed(metrics: Metrics, figures: Figures) -> None:
+    async with staged(observers=[metrics]) as at:
+        client, peer = await at.ask()
+        await peer.send(CHUNKED_HEAD)
+        for count, piece in enumerate((b"one", b"two", b"three")):
+            await peer.send(chunk(piece))
+            await client.read_until(piece)
+            assert figures("gap_seconds_count") == count
+        assert figures("sent_bytes_total") == len(b"onetwothree")
