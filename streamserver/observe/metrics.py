@@ -155,7 +155,7 @@ class Metrics(Observer):
                 readers.dec()
             case "gap":
                 gaps.inc()
-            case "lagged":
+            case "lagged" if behind:  # else its client was slow, but nothing came meanwhile
                 lag.observe(behind)
 
     # What Prometheus asks
