@@ -37,7 +37,9 @@ PARAMETER = "last-event-id"
 PATIENCE = 5.0
 """Seconds that a backend may take until it is said to be out of reach."""
 
-_is_position = re.compile(r"[0-9]{1,20}-[0-9]{1,20}").fullmatch
+# Nineteen digits hold any time and any number that will ever be given, and fit 64 bits: Redis
+# refuses what does not.
+_is_position = re.compile(r"[0-9]{1,19}-[0-9]{1,19}").fullmatch
 
 
 class Backend(Protocol):

@@ -41,7 +41,7 @@ class Entry:
 
     def event(self) -> Event:
         """The event as it was published, with its id; ``data`` is text."""
-        return Parser().feed(self.data)[0]
+        return Parser(self.size).feed(self.data)[0]
 
 
 def make_entry(id: str, previous: str, event: bytes, is_last: bool = False) -> Entry:
@@ -51,7 +51,8 @@ def make_entry(id: str, previous: str, event: bytes, is_last: bool = False) -> E
 
 
 class Log:
-    """The newest entries: ``max_events`` at most, whose chunks have ``max_bytes`` at most.
+    """The newest entries: ``max_events`` at most, whose chunks have ``max_bytes`` at most. The
+    newest of all is always there, however large: who is there has to get it.
 
     ``last_id``: the id that the first entry must name as its predecessor; None where that is not
     known yet. Numbers are given from 1 on; so 0 stands below any log.
@@ -85,6 +86,7 @@ class Log:
         """Begin, or begin again, behind an event that is not in the log: all others fall off."""
         self._entries.clear()
         self._numbers = {last_id: self.end + 1}
+        self._newest = ()
         self._bytes = 0
         # One number is skipped, so that whoever stood at the end before has fallen off too.
         self.first = self.end = self.end + 1
@@ -107,8 +109,11 @@ class Log:
             self.end += 1
             self._numbers[entry.id] = self.end
             self.last_id = entry.id
-            while self._bytes > self._max_bytes or len(self._entries) > self._max_events:
+            while self.first < self.end - 1 and self._is_full():
                 self._drop_first()
+
+    def _is_full(self) -> bool:
+        return self._bytes > self._max_bytes or self.end - self.first > self._max_events
 
     def _drop_first(self) -> None:
         entry = self._entries.pop(self.first)

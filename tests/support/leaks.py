@@ -29,7 +29,12 @@ async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
 
     def leaked() -> set[object]:
         others = asyncio.all_tasks() - tasks - {asyncio.current_task()}
-        return {*others, *(descriptors() - files)}
+        now = descriptors()
+        new, gone = now - files, files - now
+        # Each time that uvloop is run it opens a pair of sockets anew, in place of the last one.
+        if len(new) <= len(gone) and type(asyncio.get_running_loop()).__module__ == "uvloop":
+            new = set()
+        return {*others, *new}
 
     try:
         await wait_until(lambda: not leaked(), timeout)
