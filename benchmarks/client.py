@@ -31,11 +31,15 @@ class WrongAnswer(Exception):
 
 
 class Connection:
-    """One connection to a server, to be used in a `with` block. All requests are for `path`."""
+    """One connection to a server, to be used in a `with` block. All requests are for `path`.
 
-    def __init__(self, port: int, path: bytes = b"/stream") -> None:
+    It comes from the address `source`, if that is given.
+    """
+
+    def __init__(self, port: int, path: bytes = b"/stream", source: str = "") -> None:
         self._path = path
-        self.socket = socket.create_connection((HOST, port), PATIENCE)
+        own = (source, 0) if source else None
+        self.socket = socket.create_connection((HOST, port), PATIENCE, own)
         self.socket.settimeout(None)
         # The deadline as an option of the socket: Python's own would poll before every recv.
         deadline = struct.pack("ll", int(PATIENCE), 0)

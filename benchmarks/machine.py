@@ -78,11 +78,11 @@ def pinned(core: int | None) -> Iterator[None]:
 def allow_descriptors(wanted: int) -> int:
     """Raise the soft limit of open files towards `wanted`; return how many may be open then."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return wanted
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < limit:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        return limit
-    return wanted
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    return limit
 
 
 def describe() -> dict[str, str]:

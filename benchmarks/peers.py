@@ -11,7 +11,11 @@ from benchmarks.peer import STREAMS, Peer
 
 UVICORN = "{python} -m uvicorn --port {port} --loop {loop} --no-access-log --log-level error "
 
-FLOOR = Peer("floor", "{python} -m benchmarks.servers.floor --port {port} --loop {loop}")
+FLOOR = Peer(
+    "floor",
+    "{python} -m benchmarks.servers.floor --port {port} --loop {loop}",
+    works=STREAMS | {"fanout"},
+)
 
 STREAMSERVER = Peer(
     "streamserver",
@@ -53,7 +57,7 @@ PEERS: Sequence[Peer] = (
         "sse-starlette on uvicorn",
         UVICORN + "--http httptools benchmarks.servers.sse:app",
         modules=("uvicorn", "httptools", "starlette", "sse_starlette"),
-        works=frozenset({"idle-events"}),
+        works=frozenset({"idle-events", "fanout"}),
     ),
     Peer(
         "uvicorn with h11",
@@ -78,6 +82,12 @@ PEERS: Sequence[Peer] = (
         "{python} -m benchmarks.servers.aiohttp_server --port {port} --loop {loop}",
         modules=("aiohttp",),
         works=STREAMS | {"file"},
+    ),
+    Peer(
+        "aiohttp-sse",
+        "{python} -m benchmarks.servers.aiohttp_sse --port {port} --loop {loop}",
+        modules=("aiohttp", "aiohttp_sse"),
+        works=frozenset({"fanout"}),
     ),
     Peer("node", "{program} {here}/servers/node.js {port}", program="node"),
     NGINX,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from benchmarks.measures import (
     chunks,
     download,
+    fanout,
     first_chunk,
     memory,
     relay_delay,
@@ -21,6 +22,7 @@ MEASURES: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "chunks": chunks.measure,
     "memory": memory.measure,
     "download": download.measure,
+    "fanout": fanout.measure,
     "relay_streams": relay_streams.measure,
     "relay_delay": relay_delay.measure,
     "relay_events": relay_events.measure,

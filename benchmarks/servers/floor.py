@@ -9,7 +9,7 @@ stream, so a ratio to it says how much a server adds.
 import asyncio
 import itertools
 from collections.abc import Iterator
-from typing import cast
+from typing import ClassVar, cast
 
 from benchmarks.servers import loops
 from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, WORK, asked
@@ -20,11 +20,15 @@ HEAD = (
 ).encode()
 FRAMED = b"%x\r\n%b\r\n" % (len(CHUNK), CHUNK)
 LAST = b"0\r\n\r\n"
+PUBLISHED = b"HTTP/1.1 204 No Content\r\n\r\n"
 TEN = [HEAD + FRAMED, *[FRAMED] * (CHUNKS - 1), LAST]
 
 
 class Floor(asyncio.Protocol):
-    """One connection. Only `long` reads its request, once a stream, to learn how many chunks."""
+    """One connection. Only `long` reads its request, once a stream, to learn how many chunks; and
+    `fanout`, to learn whether it is one to read or one to publish."""
+
+    readers: ClassVar[list[asyncio.Transport]] = []
 
     def __init__(self) -> None:
         self._writes: Iterator[bytes] = iter(())
@@ -46,8 +50,19 @@ class Floor(asyncio.Protocol):
                 count = asked(data.split(b" ")[1].decode().partition("?")[2])
                 self._writes = itertools.chain([HEAD], itertools.repeat(FRAMED, count), [LAST])
                 self.resume_writing()
+            case "fanout" if data.startswith(b"POST"):
+                self._publish(b"data: %b\n\n" % data.rpartition(b"\r\n\r\n")[2])
+            case "fanout":
+                self._transport.write(HEAD)
+                self.readers.append(self._transport)
             case _:
                 self._transport.write(TEN[0])
+
+    def _publish(self, event: bytes) -> None:
+        framed = b"%x\r\n%b\r\n" % (len(event), event)
+        for transport in self.readers:
+            transport.write(framed)
+        self._transport.write(PUBLISHED)
 
     def _write_one(self) -> None:
         if (part := next(self._writes, None)) is not None:

@@ -10,6 +10,9 @@ which parses nothing, can take part.
 - `long`: as many chunks as the query `n=` asks for, as fast as the client takes them.
 - `idle`: one chunk, then silence. `idle-push` and `idle-events` are the same through a push
   stream, and through an event stream that sends heartbeats.
+- `fanout`: `GET /stream` is a reader, to whom the head is sent at once and from then on an event
+  for each `POST /publish`, with its body as data. There are no heartbeats: with thousands of
+  readers they would fall into what is timed, of the servers that wait for their turn as well.
 - `file`: a download of `BENCH_FILE`.
 
 `BENCH_DIRECTORY` is a place for files of the process's own. It lasts no longer than the process.

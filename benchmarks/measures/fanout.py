@@ -1,0 +1,128 @@
+"""One event to thousands of readers of one process: how long until everyone has it.
+
+Each server has its own readers, in a client process of its own, and all stay open while servers
+take turns. The time runs from the request that publishes, so reading that is part of it, until the
+last reader's kernel has the event. The floor is a bare loop that writes prepared bytes to raw
+transports. `readers` says how the client keeps out of the way; what it takes alone, for an event
+that everyone has long had, is in the title: less than the server, on another core.
+
+Memory is what the process has grown by when all readers are there and nothing was published yet.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from benchmarks import machine
+from benchmarks.measures.memory import SPARE
+from benchmarks.peer import Contender
+from benchmarks.peers import FLOOR
+from benchmarks.plan import Plan
+from benchmarks.process import Server
+from benchmarks.readers import SETTLE, ReaderProcess, Readers
+from benchmarks.report import Column, Result, Row
+from benchmarks.turns import in_turns, percentile, ratio, together
+
+READERS = 19_000
+COLUMNS = (
+    Column("server", "server"),
+    Column("loop", "loop"),
+    Column("everyone", "everyone, ms", 1),
+    Column("to_floor", "x floor", 2),
+    Column("median", "median, ms", 1),
+    Column("p99", "p99, ms", 1),
+    Column("cpu", "CPU µs/reader", 2),
+    Column("cpu_to_floor", "x floor", 2),
+    Column("kib", "KiB/reader", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one server did with one event: milliseconds to each reader, CPU microseconds each."""
+
+    delays: Sequence[float]
+    cpu: float
+
+    @property
+    def everyone(self) -> float:
+        """Milliseconds until the last reader had it."""
+        return self.delays[-1]
+
+
+def measure(plan: Plan) -> Iterator[Result]:
+    """Yield a table for each loop."""
+    readers = 2_000 if plan.quick else READERS
+    readers = min(readers, machine.allow_descriptors(readers + SPARE) - SPARE)
+    for loop in plan.loops:
+        yield _measure(plan, loop, readers)
+
+
+def _measure(plan: Plan, loop: str, readers: int) -> Result:
+    crowds: dict[Contender, ReaderProcess] = {}
+    with ExitStack() as stack:
+        lineup = stack.enter_context(together(plan.contenders(loop, "fanout"), _prove))
+
+        def fill(contender: Contender, server: Server) -> float:
+            """Give a server its readers; return the resident KiB of each."""
+            crowd = ReaderProcess(server.port, core=machine.cores().client)
+            crowds[contender] = stack.enter_context(crowd)
+            before = server.resident_kib()
+            crowd.open(readers).result()
+            time.sleep(SETTLE)
+            return (server.resident_kib() - before) / readers
+
+        def publish(contender: Contender, server: Server) -> Block:
+            cpu = server.cpu_ns()
+            delays = crowds[contender].deliver().result()
+            return Block([ns / 1e6 for ns in delays], (server.cpu_ns() - cpu) / 1000 / readers)
+
+        def alone(contender: Contender, _turn: Server) -> float:
+            return crowds[contender].alone().result() / 1e6
+
+        memory = {contender: kib for contender, [kib] in in_turns(lineup, 1, fill).items()}
+        in_turns(lineup, 1, publish)  # The first event warms up.
+        blocks = in_turns(lineup, plan.rounds, publish)
+        by_itself = in_turns(lineup, 1, alone).get(Contender(FLOOR, loop, "fanout"), [0.0])[0]
+    return Result(
+        f"fanout/{loop}",
+        f"One event to {readers:,} readers, {loop} (the client alone takes {by_itself:.1f} ms)",
+        COLUMNS,
+        _rows(blocks, memory, loop),
+        lineup.absent,
+    )
+
+
+def _prove(port: int) -> None:
+    """Check that two readers get two events, each of them once and whole."""
+    with Readers(port) as readers:
+        readers.open(2)
+        readers.deliver(publishes=True)
+        readers.deliver(publishes=True)
+
+
+def _rows(
+    blocks: Mapping[Contender, Sequence[Block]], memory: Mapping[Contender, float], loop: str
+) -> list[Row]:
+    everyone = {contender: [b.everyone for b in own] for contender, own in blocks.items()}
+    cpu = {contender: [b.cpu for b in own] for contender, own in blocks.items()}
+    floor = Contender(FLOOR, loop, "fanout")
+    rows: list[Row] = []
+    for contender in sorted(blocks, key=lambda each: statistics.median(everyone[each])):
+        delays = [delay for block in blocks[contender] for delay in block.delays]
+        rows.append(
+            {
+                "server": contender.peer.name,
+                "loop": contender.peer.runs_on(loop),
+                "everyone": statistics.median(everyone[contender]),
+                "to_floor": ratio(everyone[contender], everyone.get(floor)),
+                "median": percentile(delays, 50),
+                "p99": percentile(delays, 99),
+                "cpu": statistics.median(cpu[contender]),
+                "cpu_to_floor": ratio(cpu[contender], cpu.get(floor)),
+                "kib": memory[contender],
+            }
+        )
+    return rows

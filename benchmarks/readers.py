@@ -1,0 +1,217 @@
+"""Readers of one feed: a process that holds thousands of open streams and stamps what arrives.
+
+What is timed must be the server, so this client does next to nothing while events arrive. It
+reads no byte: epoll alone tells whose event is there, once for each reader (EPOLLONESHOT), and one
+stamp is taken for all that it tells of at once. With a core of its own it never sleeps, so that no
+server spends time on waking it. Only when everybody has the event is it read and looked at.
+
+The event carries the time at which it was published. CLOCK_MONOTONIC is one for all processes, so
+readers in other processes than the one that published need to be told nothing.
+"""
+
+import os
+import re
+import select
+import socket
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import ExitStack
+from multiprocessing import get_context
+from time import monotonic, monotonic_ns, sleep
+from typing import Self
+
+from benchmarks.client import PATIENCE, Connection, WrongAnswer
+from benchmarks.servers.work import DATA
+
+OPENED_AT_ONCE = 50
+"""Connections that wait to be accepted: fewer than the shortest queue of all servers (100)."""
+
+TOLD_AT_ONCE = 256
+"""Readers that share a stamp at most."""
+
+QUIET = 0.01
+"""Seconds without a byte after which all that was sent before has arrived."""
+
+SETTLE = 0.5
+"""Seconds in which every server has written one event to all, when nobody hurries it."""
+
+RESET = b"\x01\x00\x00\x00" * 2
+"""SO_LINGER with no time: closing leaves no port behind that must wait."""
+
+EVENT = re.compile(rb"data: (\d{%d})\r?\n\r?\n" % len(DATA))
+_PUBLISH = (
+    b"POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
+    b"Content-Length: %d\r\n\r\n%0*d"
+)
+
+
+class Readers:
+    """Open streams of a feed at `port`, which come from the address `source` if that is given.
+
+    To be used in a `with` block, at whose end they are closed.
+    """
+
+    def __init__(self, port: int, source: str = "", *, spin: bool = False) -> None:
+        self._port, self._source = port, source
+        self._wait = 0 if spin else PATIENCE
+        self._sockets: dict[int, socket.socket] = {}
+        self._poll = select.epoll()
+        self._buffer = memoryview(bytearray(64 * 1024))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._poll.close()
+        for reader in self._sockets.values():
+            reader.close()
+
+    def open(self, count: int) -> None:
+        """Open so many streams more, and wait until each has begun."""
+        for begun in range(0, count, OPENED_AT_ONCE):
+            some = range(begun, min(begun + OPENED_AT_ONCE, count))
+            opened = [Connection(self._port, source=self._source) for _ in some]
+            for serial, connection in zip(some, opened, strict=True):
+                connection.send(serial)
+            for connection in opened:
+                _await_head(connection.socket)
+                connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                self._sockets[connection.socket.fileno()] = connection.socket
+                self._poll.register(connection.socket, select.EPOLLIN | select.EPOLLONESHOT)
+        self._await_silence()
+
+    def deliver(self, publishes: bool) -> list[int]:
+        """Wait until every reader has one event, which this process publishes if it is told to.
+
+        Return after how many nanoseconds it was there at each, in that order.
+        """
+        self._await_silence()
+        with ExitStack() as stack:
+            if publishes:
+                publisher = stack.enter_context(Connection(self._port))
+                _publish(publisher)
+            arrived = self._watch()
+            published = self._read()
+            if publishes:
+                _await_answer(publisher)
+        return [stamp - published for stamp, count in arrived for _ in range(count)]
+
+    def alone(self) -> int:
+        """Return the nanoseconds this client takes for an event that has long been there."""
+        self._await_silence()
+        with Connection(self._port) as publisher:
+            _publish(publisher)
+            _await_answer(publisher)
+        sleep(SETTLE)
+        started = monotonic_ns()
+        arrived = self._watch()
+        self._read()
+        return arrived[-1][0] - started
+
+    def _watch(self) -> list[tuple[int, int]]:
+        """Return when events arrived, and at how many readers each time."""
+        arrived = []
+        left = len(self._sockets)
+        deadline = monotonic() + PATIENCE
+        while left > 0:
+            if ready := self._poll.poll(self._wait, TOLD_AT_ONCE):
+                arrived.append((monotonic_ns(), len(ready)))
+                left -= len(ready)
+            elif monotonic() > deadline:
+                raise WrongAnswer(f"{left} of {len(self._sockets)} readers got no event")
+        return arrived
+
+    def _read(self) -> int:
+        """Read the event of every reader; return when it was published."""
+        stamps: set[bytes] = set()
+        for descriptor, reader in self._sockets.items():
+            received = reader.recv(4096)
+            while not (events := EVENT.findall(received)):
+                if not (more := reader.recv(4096)):
+                    raise WrongAnswer(f"closed inside an event, after {received!r}")
+                received += more
+            stamps.update(events)
+            if len(events) != 1 or len(stamps) != 1:
+                raise WrongAnswer(f"one event was published, a reader got {received!r}")
+            self._arm(descriptor)
+        return int(stamps.pop())
+
+    def _await_silence(self) -> None:
+        """Read what came before an event or behind it."""
+        while ready := self._poll.poll(QUIET):
+            for descriptor, _ in ready:
+                if not self._sockets[descriptor].recv_into(self._buffer):
+                    raise WrongAnswer("a stream was closed")
+                self._arm(descriptor)
+
+    def _arm(self, descriptor: int) -> None:
+        self._poll.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
+
+
+def _await_head(reader: socket.socket) -> None:
+    head = b""
+    while b"\r\n\r\n" not in head:
+        if not (more := reader.recv(4096)):
+            raise WrongAnswer(f"closed inside the head, after {head!r}")
+        head += more
+    if not head.startswith(b"HTTP/1.1 200 ") or b"text/event-stream" not in head:
+        raise WrongAnswer(f"an event stream was asked for, this came: {head!r}")
+
+
+def _publish(publisher: Connection) -> None:
+    width = len(DATA)
+    publisher.socket.sendall(_PUBLISH % (width, width, monotonic_ns()))
+
+
+def _await_answer(publisher: Connection) -> None:
+    answer = publisher.socket.recv(4096)
+    if not answer.startswith(b"HTTP/1.1 2"):
+        raise WrongAnswer(f"publishing was answered with {answer!r}")
+
+
+class ReaderProcess:
+    """Readers in a process of their own, on `core` if it is given. Use it in a `with` block."""
+
+    def __init__(self, port: int, source: str = "", *, core: int | None = None) -> None:
+        # Spawned, not forked: it holds no descriptor but its own.
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin, (port, source, core))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+    def open(self, count: int) -> Future[None]:
+        """Have it do what `Readers.open` does."""
+        return self._pool.submit(_open, count)
+
+    def deliver(self, publishes: bool = True) -> Future[list[int]]:
+        """Have it do what `Readers.deliver` does."""
+        return self._pool.submit(_deliver, publishes)
+
+    def alone(self) -> Future[int]:
+        """Have it do what `Readers.alone` does."""
+        return self._pool.submit(_alone)
+
+
+_here: Readers
+"""Those of this process, if it is one of readers."""
+
+
+def _begin(port: int, source: str, core: int | None) -> None:
+    global _here
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    _here = Readers(port, source, spin=core is not None)
+
+
+def _open(count: int) -> None:
+    _here.open(count)
+
+
+def _deliver(publishes: bool) -> list[int]:
+    return _here.deliver(publishes)
+
+
+def _alone() -> int:
+    return _here.alone()
