@@ -22,7 +22,7 @@ STREAMSERVER = Peer(
     "{python} -m streamserver benchmarks.servers.ours:app --port {port} --loop {loop} "
     "--no-access-log",
     modules=("streamserver", "h11"),
-    works=STREAMS | {"idle-push", "idle-events", "file"},
+    works=STREAMS | {"idle-push", "idle-events", "fanout", "file"},
 )
 
 UVICORN_HTTPTOOLS = Peer(

@@ -13,6 +13,7 @@ import os
 import re
 import select
 import socket
+import struct
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
 from multiprocessing import get_context
@@ -34,8 +35,8 @@ QUIET = 0.01
 SETTLE = 0.5
 """Seconds in which every server has written one event to all, when nobody hurries it."""
 
-RESET = b"\x01\x00\x00\x00" * 2
-"""SO_LINGER with no time: closing leaves no port behind that must wait."""
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER with no time: closing resets, and leaves no port behind that must wait (TIME_WAIT)."""
 
 EVENT = re.compile(rb"data: (\d{%d})\r?\n\r?\n" % len(DATA))
 _PUBLISH = (

@@ -3,11 +3,23 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, DATA, FILE, SILENCE, WORK, asked
+from benchmarks.servers.work import (
+    CHUNK,
+    CHUNKS,
+    CONTENT_TYPE,
+    DATA,
+    FILE,
+    REDIS,
+    SILENCE,
+    WORK,
+    asked,
+)
 from streamserver import Event, EventStream, FileResponse, Request, Response, Router, Stream
+from streamserver.feed import Feed, Redis
 
 HEADERS = {"content-type": CONTENT_TYPE, "cache-control": "no-cache"}
 _open: list[Stream] = []
+feed = Feed("benchmark", Redis(REDIS) if REDIS else None, heartbeat=0)
 
 
 async def alone() -> AsyncIterator[bytes]:
@@ -63,19 +75,32 @@ async def serve_idle_events(request: Request) -> Response:
     return EventStream(idle_events(), heartbeat=15.0)
 
 
+async def serve_publish(request: Request) -> Response:
+    await feed.publish(await request.text())
+    return Response(status=204)
+
+
 async def serve_file(request: Request) -> Response:
     return FileResponse(FILE)
 
 
-app = {
+async def subscribe(request: Request) -> Response:
+    return feed.subscribe(request)
+
+
+handler = {
     "alone": serve_alone,
     "burst": serve_burst,
     "long": serve_long,
     "idle": serve_idle,
     "idle-push": serve_idle_push,
     "idle-events": serve_idle_events,
+    "fanout": subscribe,
     "file": serve_file,
 }[WORK]
 
 routed = Router()
-routed.get("/stream")(app)
+routed.get("/stream")(handler)
+routed.post("/publish")(serve_publish)
+
+app = routed if WORK == "fanout" else handler

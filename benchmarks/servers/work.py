@@ -15,6 +15,8 @@ which parses nothing, can take part.
   readers they would fall into what is timed, of the servers that wait for their turn as well.
 - `file`: a download of `BENCH_FILE`.
 
+`BENCH_REDIS` is the URL through which the workers of a server share their feed.
+
 `BENCH_DIRECTORY` is a place for files of the process's own. It lasts no longer than the process.
 """
 
@@ -29,6 +31,7 @@ SILENCE = 3600.0
 
 WORK = os.environ.get("BENCH_WORK", "alone")
 FILE = os.environ.get("BENCH_FILE", "")
+REDIS = os.environ.get("BENCH_REDIS", "")
 DIRECTORY = os.environ.get("BENCH_DIRECTORY", "")
 
 
