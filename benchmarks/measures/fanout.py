@@ -67,7 +67,7 @@ def _measure(plan: Plan, loop: str, readers: int) -> Result:
 
         def fill(contender: Contender, server: Server) -> float:
             """Give a server its readers; return the resident KiB of each."""
-            crowd = ReaderProcess(server.port, core=machine.cores().client)
+            crowd = ReaderProcess(server.port, len(crowds), core=machine.cores().client)
             crowds[contender] = stack.enter_context(crowd)
             before = server.resident_kib()
             crowd.open(readers).result()

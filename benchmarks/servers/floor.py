@@ -28,7 +28,7 @@ class Floor(asyncio.Protocol):
     """One connection. Only `long` reads its request, once a stream, to learn how many chunks; and
     `fanout`, to learn whether it is one to read or one to publish."""
 
-    readers: ClassVar[list[asyncio.Transport]] = []
+    readers: ClassVar[dict[asyncio.Transport, None]] = {}
 
     def __init__(self) -> None:
         self._writes: Iterator[bytes] = iter(())
@@ -37,6 +37,9 @@ class Floor(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it.
         self._loop = asyncio.get_running_loop()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.readers.pop(self._transport, None)
 
     def data_received(self, data: bytes) -> None:
         match WORK:
@@ -54,7 +57,7 @@ class Floor(asyncio.Protocol):
                 self._publish(b"data: %b\n\n" % data.rpartition(b"\r\n\r\n")[2])
             case "fanout":
                 self._transport.write(HEAD)
-                self.readers.append(self._transport)
+                self.readers[self._transport] = None
             case _:
                 self._transport.write(TEN[0])
 
