@@ -1,6 +1,7 @@
 """How fast the server is beside its peers, measured so that a reader can check each step.
 
-    python -m benchmarks            everything, about ten minutes
+    python -m benchmarks            everything, about fifteen minutes
+    python -m benchmarks fanout     one event to many readers only, about four
     python -m benchmarks relay      the relays only, about four
     python -m benchmarks --quick    a first impression on asyncio, under two minutes
 
@@ -30,8 +31,14 @@ figure is what a relay adds to asking that upstream directly, which takes its tu
 Before it is timed, a relay has to show that it changes no byte, holds no chunk back, keeps its
 connections, and ends the upstream's stream when its client has gone.
 
+A feed is measured by one event to 19,000 readers: how long until everyone has it, beside a bare
+loop of writes to as many raw transports. All servers keep their readers for the whole of the run
+and take turns; each has a client process to itself, which reads nothing while the event arrives
+(`readers`). Then several workers share a feed through a redis-server that is started for it, with
+as many readers as the limit of descriptors allows: there everything shares the cores.
+
 Files: `peers` (who; what one is: `peer`), `servers/` and `relays/` (their handlers), `measures/`
-(one measurement a file, each a function from `Plan` to `Result`s), `client`, `crowd` and `machine`
-(the instruments), `process`, `turns` and `relaying` (starting, stopping, taking turns), `added`,
-`report` and `chart` (the output).
+(one measurement a file, each a function from `Plan` to `Result`s), `client`, `crowd`, `readers` and
+`machine` (the instruments), `process`, `turns` and `relaying` (starting, stopping, taking turns),
+`added`, `report` and `chart` (the output).
 """

@@ -49,6 +49,12 @@ def resident_kib(pids: list[int]) -> int:
     return sum(int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_KIB for pid in pids)
 
 
+def available_kib() -> int:
+    """Return how much memory processes may take now without any being swapped out, in KiB."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
+
+
 class Cores(NamedTuple):
     """The core that each is kept on; None is any."""
 

@@ -25,6 +25,15 @@ STREAMSERVER = Peer(
     works=STREAMS | {"idle-push", "idle-events", "fanout", "file"},
 )
 
+WORKERS = 4
+
+REDIS = Peer(
+    "redis",
+    "{python} -m benchmarks.servers.redis {program} --port {port}",
+    program="redis-server",
+)
+"""Through which the workers of a server share their feed."""
+
 UVICORN_HTTPTOOLS = Peer(
     "uvicorn with httptools",
     UVICORN + "--http httptools benchmarks.servers.asgi:app",
@@ -46,6 +55,12 @@ PEERS: Sequence[Peer] = (
         STREAMSERVER.command.replace(":app", ":routed"),
         modules=STREAMSERVER.modules,
         works=frozenset({"alone", "burst"}),
+    ),
+    Peer(
+        f"streamserver, {WORKERS} workers",
+        f"{STREAMSERVER.command} --workers {WORKERS}",
+        modules=(*STREAMSERVER.modules, "redis"),
+        works=frozenset({"fanout-workers"}),
     ),
     UVICORN_HTTPTOOLS,
     Peer(

@@ -17,8 +17,8 @@ class Plan:
     quick: bool
 
     @property
-    def relay_rounds(self) -> int:
-        """How many rounds relays are measured: fewer, since a crowd takes long to be opened."""
+    def few_rounds(self) -> int:
+        """How many rounds of what takes long, as a crowd of streams does to be opened."""
         return max(2, self.rounds // 2)
 
     def contenders(self, loop: str, *works: str) -> Iterator[Contender]:

@@ -47,8 +47,14 @@ def together(
     contenders: Iterable[Contender],
     prove: Callable[[int], object],
     environment: Mapping[str, str] | None = None,
+    *,
+    spread: bool = False,
 ) -> Iterator[Lineup]:
-    """Keep every contender that can take part running for the length of the block."""
+    """Keep every contender that can take part running for the length of the block.
+
+    They are on the servers' core, or with `spread` on all that there are.
+    """
+    core = None if spread else machine.cores().server
     lineup = Lineup()
     with ExitStack() as stack:
         for contender in contenders:
@@ -58,7 +64,6 @@ def together(
                 continue
             try:
                 with _limited():
-                    core = machine.cores().server
                     served = running(contender, prove, environment, core=core)
                     server = stack.enter_context(served)
             except (DidNotStart, WrongAnswer, HTTPException, OSError) as reason:

@@ -63,7 +63,7 @@ def measure(plan: Plan) -> Iterator[Result]:
 def _measure(plan: Plan, loop: str, readers: int) -> Result:
     crowds: dict[Contender, ReaderProcess] = {}
     with ExitStack() as stack:
-        lineup = stack.enter_context(together(plan.contenders(loop, "fanout"), _prove))
+        lineup = stack.enter_context(together(plan.contenders(loop, "fanout"), prove))
 
         def fill(contender: Contender, server: Server) -> float:
             """Give a server its readers; return the resident KiB of each."""
@@ -95,12 +95,12 @@ def _measure(plan: Plan, loop: str, readers: int) -> Result:
     )
 
 
-def _prove(port: int) -> None:
-    """Check that two readers get two events, each of them once and whole."""
-    with Readers(port) as readers:
-        readers.open(2)
-        readers.deliver(publishes=True)
-        readers.deliver(publishes=True)
+def prove(port: int, readers: int = 2) -> None:
+    """Check that all readers get two events, each of them once and whole."""
+    with Readers(port) as crowd:
+        crowd.open(readers)
+        crowd.deliver(publishes=True)
+        crowd.deliver(publishes=True)
 
 
 def _rows(

@@ -35,7 +35,7 @@ def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
     chunks = 15 if plan.quick else 50
     with relaying(plan) as (lineup, _):
-        blocks = in_turns(lineup, plan.relay_rounds, partial(_block, chunks=chunks))
+        blocks = in_turns(lineup, plan.few_rounds, partial(_block, chunks=chunks))
     for loop in plan.loops:
         yield Result(
             f"relay_delay/{loop}",

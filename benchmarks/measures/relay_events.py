@@ -41,7 +41,7 @@ def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
     with relaying(plan) as (lineup, upstream):
         block = partial(_block, upstream=upstream, seconds=0.2 if plan.quick else 0.5)
-        blocks = in_turns(lineup, plan.relay_rounds, block)
+        blocks = in_turns(lineup, plan.few_rounds, block)
     for loop in plan.loops:
         yield Result(
             f"relay_events/{loop}",

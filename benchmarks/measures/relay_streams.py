@@ -52,7 +52,7 @@ def measure(plan: Plan) -> Iterator[Result]:
     timed, warm_up = (12, 20) if plan.quick else (40, 60)
     with relaying(plan) as (lineup, _):
         in_turns(lineup, 1, partial(_block, timed=warm_up))
-        blocks = in_turns(lineup, plan.relay_rounds, partial(_block, timed=timed))
+        blocks = in_turns(lineup, plan.few_rounds, partial(_block, timed=timed))
     for loop in plan.loops:
         yield Result(
             f"relay_streams/{loop}",

@@ -96,6 +96,7 @@ handler = {
     "idle-push": serve_idle_push,
     "idle-events": serve_idle_events,
     "fanout": subscribe,
+    "fanout-workers": subscribe,
     "file": serve_file,
 }[WORK]
 
@@ -103,4 +104,4 @@ routed = Router()
 routed.get("/stream")(handler)
 routed.post("/publish")(serve_publish)
 
-app = routed if WORK == "fanout" else handler
+app = routed if WORK.startswith("fanout") else handler

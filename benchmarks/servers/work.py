@@ -13,9 +13,8 @@ which parses nothing, can take part.
 - `fanout`: `GET /stream` is a reader, to whom the head is sent at once and from then on an event
   for each `POST /publish`, with its body as data. There are no heartbeats: with thousands of
   readers they would fall into what is timed, of the servers that wait for their turn as well.
+  `fanout-workers` is the same of several workers, who share the feed through `BENCH_REDIS`, a URL.
 - `file`: a download of `BENCH_FILE`.
-
-`BENCH_REDIS` is the URL through which the workers of a server share their feed.
 
 `BENCH_DIRECTORY` is a place for files of the process's own. It lasts no longer than the process.
 """

@@ -1,0 +1,138 @@
+"""One event to all readers that several workers can hold, through Redis.
+
+A process may have only so many descriptors. So the readers are as many as all workers can hold
+together, and come from as many client processes, each with addresses of its own: an address has
+no more than 28,000 ports. One of the clients publishes, at whichever worker it meets; the event
+goes to Redis and comes back to every worker.
+
+Here everything shares the cores, the clients too, as they do not in `fanout`. So this tells that it
+holds and how late the last one is on this machine, not what the server alone could do.
+"""
+
+import socket
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from itertools import chain
+
+from benchmarks import client, machine
+from benchmarks.client import WrongAnswer
+from benchmarks.measures.fanout import prove
+from benchmarks.peer import Contender
+from benchmarks.peers import REDIS, WORKERS
+from benchmarks.plan import Plan
+from benchmarks.process import Server
+from benchmarks.readers import SETTLE, ReaderProcess
+from benchmarks.report import Column, Result, Row
+from benchmarks.turns import in_turns, percentile, together
+
+READERS = 19_000
+"""Readers of each worker, and of each client process."""
+
+SPARE = 1_000
+"""Descriptors that a worker may need beyond that: the kernel deals connections out at random."""
+
+KIB_PER_READER = 32
+"""Memory that a reader may take of the machine, in all processes and in the kernel."""
+
+PROOFS = 50
+"""Readers of whom every worker gets some, so that none is still starting when they are served."""
+
+READY = 0.3
+"""Seconds in which the clients that do not publish have begun to wait."""
+
+COLUMNS = (
+    Column("server", "server"),
+    Column("loop", "loop"),
+    Column("median", "median, ms", 1),
+    Column("p99", "p99, ms", 1),
+    Column("everyone", "everyone, ms", 1),
+    Column("longest", "longest, ms", 1),
+    Column("cpu", "CPU µs/reader", 2),
+    Column("kib", "KiB/reader", 1),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What all workers did with one event: milliseconds to each reader, CPU microseconds each."""
+
+    delays: Sequence[float]
+    cpu: float
+
+
+def measure(plan: Plan) -> Iterator[Result]:
+    """Yield a table for each loop."""
+    wanted = 1_000 if plan.quick else READERS
+    allowed = machine.allow_descriptors(wanted + SPARE) - SPARE
+    bearable = machine.available_kib() // KIB_PER_READER // WORKERS
+    readers = min(wanted, allowed, bearable)
+    for loop in plan.loops:
+        redis = Contender(REDIS, loop, "redis")
+        with together([redis], _ping, spread=True) as store:
+            rows: list[Row] = []
+            absent = store.absent
+            if redis in store.servers:
+                url = f"redis://{client.HOST}:{store.servers[redis].port}"
+                rows, absent = _measure(plan, loop, readers, url)
+        title = f"One event to {readers * WORKERS:,} readers of {WORKERS} workers, through Redis"
+        yield Result(f"fanout_workers/{loop}", f"{title}, {loop}", COLUMNS, rows, absent)
+
+
+def _ping(port: int) -> None:
+    with socket.create_connection((client.HOST, port), client.PATIENCE) as connection:
+        connection.sendall(b"PING\r\n")
+        if (answer := connection.recv(100)) != b"+PONG\r\n":
+            raise WrongAnswer(f"Redis said {answer!r} to a PING")
+
+
+def _measure(plan: Plan, loop: str, readers: int, url: str) -> tuple[list[Row], dict[str, str]]:
+    contenders = plan.contenders(loop, "fanout-workers")
+    prove_all = partial(prove, readers=PROOFS)
+    with ExitStack() as stack:
+        served = together(contenders, prove_all, {"BENCH_REDIS": url}, spread=True)
+        lineup = stack.enter_context(served)
+        crowds = []
+
+        def fill(_turn: Contender, server: Server) -> float:
+            before = server.resident_kib()
+            for net in range(WORKERS):
+                crowd = ReaderProcess(server.port, net, core=None)
+                crowds.append(stack.enter_context(crowd))
+            for opened in [crowd.open(readers) for crowd in crowds]:
+                opened.result()
+            time.sleep(SETTLE)
+            return (server.resident_kib() - before) / readers / WORKERS
+
+        def publish(_turn: Contender, server: Server) -> Block:
+            cpu = server.cpu_ns()
+            publisher, *others = crowds
+            waiting = [crowd.deliver(publishes=False) for crowd in others]
+            time.sleep(READY)
+            waiting.append(publisher.deliver())
+            delays = sorted(chain.from_iterable(each.result() for each in waiting))
+            cpu = server.cpu_ns() - cpu
+            return Block([ns / 1e6 for ns in delays], cpu / 1000 / len(delays))
+
+        memory = in_turns(lineup, 1, fill)
+        in_turns(lineup, 1, publish)  # The first event warms up.
+        blocks = in_turns(lineup, plan.few_rounds, publish)
+    rows = [_row(each, loop, own, memory[each][0]) for each, own in blocks.items()]
+    return rows, lineup.absent
+
+
+def _row(contender: Contender, loop: str, blocks: Sequence[Block], kib: float) -> Row:
+    delays = [delay for block in blocks for delay in block.delays]
+    return {
+        "server": contender.peer.name,
+        "loop": contender.peer.runs_on(loop),
+        "median": percentile(delays, 50),
+        "p99": percentile(delays, 99),
+        "everyone": statistics.median(block.delays[-1] for block in blocks),
+        "longest": max(delays),
+        "cpu": statistics.median(block.cpu for block in blocks),
+        "kib": kib,
+    }
