@@ -8,7 +8,7 @@ to be kept anywhere.
 import asyncio
 import json
 import uuid
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from typing import Any
 
 from streamserver.demo.orders import Orders
@@ -21,10 +21,10 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
 MOST = 200
-"""Jobs that one process runs at once."""
+"""Jobs that one process runs at once; and those that it keeps after their end."""
 
 KEPT = 600.0
-"""Seconds for which a job can still be looked at after its end."""
+"""Seconds for which a job can still be looked at after its end, unless too many ended after it."""
 
 RETRY = 1.0
 """Seconds until the end of a job is told again, where the feed's store was out of reach."""
@@ -40,11 +40,12 @@ FAIL_AT = whole("fail_at", 1, 1000)
 class Jobs:
     """The handlers of the jobs, whose feeds are in ``backend``."""
 
-    __slots__ = ("_backend", "_kept", "_orders", "_running", "_tasks")
+    __slots__ = ("_backend", "_kept", "_orders", "_running", "_starting", "_tasks")
 
     def __init__(self, backend: Backend, orders: Orders) -> None:
         self._backend = backend
         self._orders = orders
+        self._starting = 0
         self._running: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()  # those that tell their end included
         self._kept: dict[Feed, asyncio.TimerHandle] = {}
@@ -58,13 +59,17 @@ class Jobs:
         parameters = await json_object(request)
         steps, interval = STEPS.of(parameters), INTERVAL.of(parameters)
         fail_at = FAIL_AT.of(parameters) if parameters.get("fail_at") is not None else 0
-        if len(self._running) >= MOST:
+        if len(self._running) + self._starting >= MOST:
             raise HTTPError(503, f"{MOST} jobs are running", headers={"Retry-After": "5"})
-        await asyncio.shield(self._orders.begin())
         id = str(uuid.uuid4())
         feed = self._feed(id)
         state = {"id": id, "state": "running", "step": 0, "steps": steps}
-        await feed.publish(state)
+        self._starting += 1
+        try:
+            await asyncio.shield(self._orders.begin())
+            await feed.publish(state)
+        finally:
+            self._starting -= 1
         task = asyncio.create_task(self._run(feed, state, interval, fail_at))
         self._running[id] = task
         self._tasks.add(task)
@@ -100,12 +105,12 @@ class Jobs:
         for task in self._running.values():
             task.cancel()
         if self._tasks:
-            await asyncio.wait(self._tasks, timeout=FAREWELL)
-        for task in self._tasks:
-            task.cancel()
-        for timer in self._kept.values():
-            timer.cancel()
-        self._kept.clear()
+            _, late = await asyncio.wait(self._tasks, timeout=FAREWELL)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        while self._kept:
+            self._forget(next(iter(self._kept)))
 
     def _feed(self, id: object) -> Feed:
         return Feed(f"job:{id}", self._backend, max_events=2000, ttl=KEPT)
@@ -123,11 +128,12 @@ class Jobs:
     async def _run(self, feed: Feed, state: dict[str, Any], interval: float, fail_at: int) -> None:
         ended: Ended = "cancelled"
         try:
-            async for step in work(state["steps"], interval, fail_at):
-                state["step"] = step
-                with suppress(HTTPError):  # the next step is told all the same
-                    if step < state["steps"]:
-                        await feed.publish(state)
+            async with aclosing(work(state["steps"], interval, fail_at)) as steps:
+                async for step in steps:
+                    state["step"] = step
+                    with suppress(HTTPError):  # the next step is told all the same
+                        if step < state["steps"]:
+                            await feed.publish(state)
             ended = "done"
         except asyncio.CancelledError:
             pass
@@ -141,12 +147,16 @@ class Jobs:
     async def _end(self, feed: Feed, state: dict[str, Any]) -> None:
         del self._running[state["id"]]  # from now on nothing can be cancelled
         # Where the feed is in memory, it lives as long as it is held.
-        timer = asyncio.get_running_loop().call_later(KEPT, self._kept.pop, feed)
-        self._kept[feed] = timer
+        self._kept[feed] = asyncio.get_running_loop().call_later(KEPT, self._forget, feed)
+        if len(self._kept) > MOST:
+            self._forget(next(iter(self._kept)))
         with suppress(TimeoutError):
             async with asyncio.timeout(KEPT):
                 while not await _published(feed, state):
                     await asyncio.sleep(RETRY)
+
+    def _forget(self, feed: Feed) -> None:
+        self._kept.pop(feed).cancel()
 
 
 async def _published(feed: Feed, state: dict[str, Any]) -> bool:

@@ -51,8 +51,9 @@ class Orders:
         """Hear no more of them."""
         beginning, self._beginning = self._beginning, None
         if beginning is not None:
+            beginning.cancel()  # the store may be out of reach
             await asyncio.wait([beginning])
-            if beginning.exception() is None:
+            if not beginning.cancelled() and beginning.exception() is None:
                 beginning.result()()
 
 

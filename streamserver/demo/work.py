@@ -1,6 +1,6 @@
 """The work that a job of the demo does: it takes its time, and may fail."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Literal, TypeAlias
 
 from streamserver.demo.pace import Pace
@@ -9,7 +9,7 @@ Ended: TypeAlias = Literal["done", "cancelled", "failed"]
 """How a job may end."""
 
 
-async def work(steps: int, interval: float, fail_at: int) -> AsyncIterator[int]:
+async def work(steps: int, interval: float, fail_at: int) -> AsyncGenerator[int, None]:
     """So many steps, so many seconds apart; RuntimeError at the step ``fail_at``, if any."""
     pace = Pace(interval)
     for step in range(1, steps + 1):

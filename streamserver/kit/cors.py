@@ -20,7 +20,7 @@ from typing import Any, TypeGuard
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.service import Handler
+from streamserver.kit.service import Handler, close
 from streamserver.wire.fields import Headers, is_token, split_list
 from streamserver.wire.problem import HTTPError
 
@@ -120,6 +120,10 @@ class _Cors:
     def __init__(self, handler: Handler, policy: _Policy) -> None:
         self._handler = handler
         self._policy = policy
+
+    async def aclose(self) -> None:
+        """Have the handler close what it keeps open."""
+        await close(self._handler)
 
     async def __call__(self, request: Request) -> Response:
         policy, origin = self._policy, request.headers.get("origin")

@@ -8,6 +8,7 @@ when a request happens to come by.
 
 from bisect import insort
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
@@ -64,11 +65,14 @@ class Router:
         """What is awaited, the last first, when whoever serves this router has stopped."""
 
     async def aclose(self) -> None:
-        """Await what is in ``on_stop``, and the ``aclose`` of what is mounted here."""
-        while self.on_stop:
-            await self.on_stop.pop()()
-        for _, handler in self._mounts:
-            await close(handler)
+        """Await what is in ``on_stop``, then the ``aclose`` of what is mounted here; what one of
+        them raises comes when all had their turn."""
+        async with AsyncExitStack() as stack:
+            for _, handler in self._mounts:
+                stack.push_async_callback(close, handler)
+            for stopped in self.on_stop:
+                stack.push_async_callback(stopped)
+            self.on_stop.clear()
 
     # Definition
 

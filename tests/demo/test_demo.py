@@ -12,8 +12,9 @@ import pytest
 
 from streamserver.demo import app as demo_app
 from streamserver.demo import pages
-from support.asking import Answered, ask
+from support.asking import ask
 from support.inprocess import Serve, Served
+from support.problems import check_refusal
 
 # What is refused
 
@@ -61,13 +62,6 @@ async def test_a_bad_last_event_id(server: Served, last: str) -> None:
 async def test_a_bad_body(server: Served, body: object, name: str, allowed: str) -> None:
     answer = await ask(server, "/api/type", "POST", body=json.dumps(body).encode())
     check_refusal(answer, name, allowed)
-
-
-def check_refusal(answer: Answered, name: str, allowed: str) -> None:
-    told = json.loads(answer.body)
-    assert (answer.status, told["parameter"], told["allowed"]) == (400, name, allowed)
-    assert told["detail"].startswith(name)
-    assert allowed in told["detail"]
 
 
 # The page

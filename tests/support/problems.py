@@ -3,6 +3,7 @@
 import json
 import re
 
+from support.asking import Answered
 from support.rawsocket import RawClient
 from support.requests import GET
 
@@ -34,3 +35,11 @@ async def problem(client: RawClient) -> tuple[int, str]:
     document = json.loads(body)
     assert head.startswith(f"HTTP/1.1 {document['status']} ")
     return document["status"], document["detail"]
+
+
+def check_refusal(answer: Answered, name: str, allowed: str) -> None:
+    """AssertionError unless it refuses a parameter of this name, and says what is allowed."""
+    told = json.loads(answer.body)
+    assert (answer.status, told["parameter"], told["allowed"]) == (400, name, allowed)
+    assert told["detail"].startswith(name)
+    assert allowed in told["detail"]
