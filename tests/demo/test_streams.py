@@ -43,6 +43,7 @@ async def test_ten_events_half_a_second_apart(server: Served) -> None:
 
 async def test_a_late_deadline_delays_no_other() -> None:
     """Who is late for five deadlines meets them at once; a pace that drifts would take 0.5 s."""
+    began = time.monotonic()
     pace = Pace(0.1)
     time.sleep(0.5)
     begin = time.monotonic()
@@ -50,7 +51,7 @@ async def test_a_late_deadline_delays_no_other() -> None:
         await pace.until(number)
     assert time.monotonic() - begin < 0.4
     await pace.until(7)
-    assert time.monotonic() - begin >= 0.19
+    assert time.monotonic() - began >= 0.69
 
 
 @pytest.mark.parametrize(
