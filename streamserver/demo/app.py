@@ -15,9 +15,11 @@ from streamserver.demo.jobs import Jobs
 from streamserver.demo.model import add_model
 from streamserver.demo.notifications import MAX_BODY, Notifications
 from streamserver.demo.orders import Orders
-from streamserver.demo.pages import index, style
+from streamserver.demo.pages import index, part
+from streamserver.demo.pitfalls import unclosed, unhandled, unlabelled
 from streamserver.demo.text import type_text
 from streamserver.demo.upload import upload
+from streamserver.demo.wiretap import Tapped, Wiretap
 from streamserver.feed.feed import Backend
 from streamserver.feed.memory import Memory
 from streamserver.kit.router import Router
@@ -32,33 +34,43 @@ def make_app(
     NotADirectoryError if there is no such directory.
     """
     app = Router()
+    backend = backend or Memory()
+    orders = Orders(backend)
+    wiretap = Wiretap(backend, orders)
+    tapped = wiretap.tapped
     app.get("/")(index)
-    app.get("/style.css")(style)
-    app.get("/api/counter")(counter)
-    app.post("/api/type")(type_text)
-    app.post("/api/chat")(chat or Chat())
-    app.get("/api/export")(export)
-    app.put("/api/upload", max_body=None)(upload)
+    app.get("/page/{name:path}")(part)
+    app.get("/api/wire/{token}")(wiretap.read)
+    app.get("/api/counter")(tapped(counter))
+    app.post("/api/type")(tapped(type_text))
+    app.post("/api/chat")(tapped(chat or Chat()))
+    app.get("/api/export")(tapped(export))
+    app.put("/api/upload", max_body=None)(tapped(upload))
     served = Files(files)
     app.get("/files/")(served.list)
-    app.get("/files/{name}")(served.download)
+    app.get("/files/{name}")(tapped(served.download))
+    app.get("/pitfalls/unlabelled")(tapped(unlabelled))
+    app.get("/pitfalls/unclosed")(tapped(unclosed))
+    app.get("/pitfalls/unhandled")(tapped(unhandled))
     add_model(app)
-    _add_feeds(app, backend or Memory())
+    jobs = Jobs(backend, orders)
+    _add_notifications(app, Notifications(backend, orders), tapped)
+    _add_jobs(app, jobs, tapped)
+    app.on_stop += [backend.close, orders.close, jobs.close, wiretap.close]
     return app
 
 
-def _add_feeds(app: Router, backend: Backend) -> None:
-    orders = Orders(backend)
-    notifications = Notifications(backend, orders)
-    app.get("/api/notifications")(notifications.follow)
+def _add_notifications(app: Router, notifications: Notifications, tapped: Tapped) -> None:
+    app.get("/api/notifications")(tapped(notifications.follow))
     app.post("/api/notifications", max_body=MAX_BODY)(notifications.publish)
     app.post("/api/notifications/cut", max_body=MAX_BODY)(notifications.cut)
-    jobs = Jobs(backend, orders)
+
+
+def _add_jobs(app: Router, jobs: Jobs, tapped: Tapped) -> None:
     app.post("/api/jobs", max_body=MAX_BODY)(jobs.start)
     app.get("/api/jobs/{id:uuid}")(jobs.state)
     app.delete("/api/jobs/{id:uuid}")(jobs.cancel)
-    app.get("/api/jobs/{id:uuid}/events")(jobs.events)
-    app.on_stop += [backend.close, orders.close, jobs.close]
+    app.get("/api/jobs/{id:uuid}/events")(tapped(jobs.events))
 
 
 app = make_app()

@@ -1,35 +1,74 @@
-"""The page that tells what there is to try: plain HTML and a style sheet, no script."""
+"""The page: plain HTML, style sheets and modules of script, with nothing built and nothing
+fetched from elsewhere. Only the commands and the code shown in it are filled in here.
+"""
 
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
 from html import escape
 from pathlib import Path
+from typing import Any
 
+from streamserver.demo import counter, export, pitfalls, text, upload
+from streamserver.demo.chat import Chat
+from streamserver.demo.files import Files
+from streamserver.demo.source import shown
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 
 PAGE = Path(__file__).with_name("page")
-_INDEX = (PAGE / "index.html").read_text("utf-8")
 
-# Nothing but our own style sheet, and no frame around us (W3C Content Security Policy Level 3).
+# Nothing but what is ours, no script or style in the markup, and no frame around us
+# (W3C Content Security Policy Level 3).
 _POLICY = (
-    "default-src 'none'; style-src 'self'; img-src data:;"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-_HEADERS = {
-    "Content-Type": "text/html; charset=utf-8",
-    "Cache-Control": "no-cache",
+_SAFE = {
     "Content-Security-Policy": _POLICY,
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+_PAGE_HEADERS = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache", **_SAFE}
+
+BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
+    "counter": (counter.counter, counter._ticks),
+    "typing": (text.type_text, text._typed),
+    "chat": (Chat.__call__,),
+    "download": (Files.download,),
+    "export": (export.pieces,),
+    "upload": (upload.upload,),
+    "unlabelled": (pitfalls.unlabelled, pitfalls._events),
+    "unclosed": (pitfalls._forgotten, pitfalls._failing),
+}
+"""The functions that are shown beside each panel."""
+
+_placeholder = re.compile(r"\{(host|source [a-z]+)\}")
 
 
 async def index(request: Request) -> Response:
-    """``GET /``: every endpoint, with a command that works for whoever reads it."""
+    """``GET /``: the page, with commands that work for whoever reads it."""
     host = escape(request.headers.get("host") or "127.0.0.1:8000")
-    return Response(_INDEX.replace("{host}", host), headers=_HEADERS)
+    filled = {"host": host, **_sources()}
+    page = _placeholder.sub(lambda found: filled[found[1]], _template())
+    return Response(page, headers=_PAGE_HEADERS)
 
 
-async def style(request: Request) -> Response:
-    """``GET /style.css``."""
-    return FileResponse(PAGE / "style.css", headers={"Cache-Control": "no-cache"})
+async def part(request: Request) -> Response:
+    """``GET /page/{name}``: a style sheet, a module or a picture of the page."""
+    headers = {"Cache-Control": "no-cache", **_SAFE}
+    return FileResponse(request.params["name"], root=PAGE, headers=headers)
+
+
+# Once, and not before somebody asks: what is shown is what this process runs.
+
+
+@cache
+def _template() -> str:
+    return (PAGE / "index.html").read_text("utf-8")
+
+
+@cache
+def _sources() -> dict[str, str]:
+    return {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}

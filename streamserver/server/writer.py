@@ -4,6 +4,7 @@ Every piece is written the moment it is handed over, framed by hand. Only the he
 wait, for the first piece, so that both share one write and one packet.
 """
 
+from collections.abc import Callable
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -42,7 +43,7 @@ class Writer:
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
-        self._to_wire = connection.transport.write
+        self._to_wire: Callable[[bytes], None] = connection.transport.write
         self.bytes_sent = 0
         self.first_byte = 0.0
         self.outcome: Outcome | None = None
@@ -55,6 +56,19 @@ class Writer:
     def desired_size(self) -> int:
         """Bytes the client has room for; zero or less asks the producer to wait."""
         return HIGH_WATER - self.connection.transport.get_write_buffer_size()
+
+    def tap(self, hear: Callable[[bytes], object]) -> None:
+        """Let ``hear`` have each write before it is made, framing and all; must not raise.
+
+        What ``sendfile`` sends passes through no write of ours, and is only counted.
+        """
+        to_wire = self._to_wire
+
+        def write(data: bytes) -> None:
+            hear(data)
+            to_wire(data)
+
+        self._to_wire = write
 
     def write(self, piece: bytes | str, tail: bytes = b"") -> None:
         """Send a piece of the body, text as UTF-8; an empty one is nothing, for it would end

@@ -1,0 +1,34 @@
+// Reading with an EventSource: GET only, and it reconnects by itself.
+
+import { Cut, Refused } from "./ends.js";
+
+// Read until `take` returns true, or the server says that there is no more. `take` is given each
+// message, `others` those of other types by their names; `again` is called whenever the connection is
+// lost and the EventSource comes back, `over` whether that it gave up is all right.
+export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {} }) {
+  return new Promise((resolve, reject) => {
+    run.wire.sent();
+    const source = new EventSource(run.tapped(url));
+    const settle = (how, value) => {
+      source.close();
+      how(value);
+    };
+    run.signal.addEventListener("abort", () => settle(reject, run.signal.reason));
+    source.onopen = () => {
+      run.wire.head(200);
+      opened();
+    };
+    source.onmessage = (event) => {
+      run.wire.chunk(event.data);
+      if (take(event)) settle(resolve);
+    };
+    // An EventSource never says what is wrong, only whether it will try again.
+    source.onerror = () => {
+      if (source.readyState !== EventSource.CLOSED) return again();
+      if (over()) return settle(resolve);
+      const Kind = run.wire.headAt === null ? Refused : Cut;
+      settle(reject, new Kind("the EventSource gave up, and does not say why"));
+    };
+    for (const [type, hear] of Object.entries(others)) source.addEventListener(type, hear);
+  });
+}

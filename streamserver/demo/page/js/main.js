@@ -1,0 +1,9 @@
+// The page: a module for each panel. What they stand on is in reading.js and events.js.
+
+import "./panels/counter.js";
+import "./panels/typing.js";
+import "./panels/chat.js";
+import "./panels/download.js";
+import "./panels/export.js";
+import "./panels/upload.js";
+import "./panels/pitfalls.js";

@@ -1,0 +1,78 @@
+// What all panels have in common: a form that starts something, a button that stops it, a line
+// that says how it stands, and the wire below.
+
+import { Cut, Late, Refused, Stopped } from "./ends.js";
+import { bytes, plural, time } from "./format.js";
+import { Run } from "./run.js";
+import { WireView } from "./wire.js";
+
+export class Panel {
+  #run = null;
+  #wire;
+  #status;
+  #stop;
+
+  // `work(run, form, submitter)` does it all; what it returns is said at the end.
+  constructor(id, work) {
+    this.section = document.getElementById(id);
+    this.output = this.section.querySelector("[data-output]");
+    this.#status = this.section.querySelector(".status");
+    this.#stop = this.section.querySelector("[data-stop]");
+    this.#wire = new WireView(this.section.querySelector(".wire"));
+    this.form = this.section.querySelector("form");
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!this.#run) this.start(work, event.submitter);
+    });
+    this.#stop.addEventListener("click", () => this.#run?.stop());
+    this.#show("idle", "Ready.");
+  }
+
+  async start(work, submitter = null) {
+    const run = (this.#run = new Run());
+    this.#wire.show(run);
+    this.#show("busy", "Waiting for the first byte …");
+    run.say = (text) => this.#show("busy", text);
+    try {
+      const said = await work(run, this.form, submitter);
+      run.wire.end();
+      this.#show("done", said ?? summary(run));
+    } catch (error) {
+      run.wire.end();
+      this.#failed(error, run);
+    } finally {
+      run.abort(new Stopped("over")); // whatever still runs for it
+      this.#run = null;
+    }
+  }
+
+  #failed(error, run) {
+    const word = KINDS.find(([kind]) => error instanceof kind)?.[1];
+    if (!word) {
+      this.#show("failed", `A fault of this page: ${error.message}`);
+      throw error;
+    }
+    const came = run.wire.count ? `, after ${plural(run.wire.count, "piece")}` : "";
+    const text = word === "Stopped" ? `Stopped by you${came}.` : `${word}: ${error.message}.`;
+    this.#show(word === "Stopped" ? "done" : "failed", text);
+  }
+
+  // A button that cannot be used stays where it is, so that the keyboard's focus does.
+  #show(state, text) {
+    this.section.dataset.state = state;
+    if (this.#status.textContent !== text) this.#status.textContent = text;
+    const busy = state === "busy";
+    this.#stop.setAttribute("aria-disabled", String(!busy));
+    for (const button of this.form.querySelectorAll("[type=submit]")) {
+      button.setAttribute("aria-disabled", String(busy));
+      button.dataset.label ??= button.textContent;
+      button.textContent = state === "failed" && !button.value ? "Try again" : button.dataset.label;
+    }
+  }
+}
+
+const KINDS = [[Refused, "Refused"], [Cut, "Cut"], [Late, "Late"], [Stopped, "Stopped"]];
+
+export function summary({ wire }) {
+  return `Done: ${plural(wire.count, "piece")}, ${bytes(wire.size)}, in ${time(wire.duration)}.`;
+}

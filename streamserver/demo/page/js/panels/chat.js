@@ -1,0 +1,32 @@
+// The chat: a POST whose answer is an event stream, so the events are parsed here.
+
+import { Cut } from "../ends.js";
+import { plural, time } from "../format.js";
+import { Panel } from "../panel.js";
+import { ask, chunks } from "../reading.js";
+import { EventParser } from "../sse.js";
+
+const panel = new Panel("chat", async (run, form) => {
+  panel.output.textContent = "";
+  const json = { prompt: form.elements.prompt.value };
+  const response = await ask("/api/chat", { method: "POST", json }, run);
+  run.say("The model is speaking …");
+  let tokens = 0;
+  for await (const data of events(response, run)) {
+    if (data === "[DONE]") return `Done: ${plural(tokens, "token")} in ${time(run.wire.now)}.`;
+    const token = JSON.parse(data).choices?.[0]?.delta?.content;
+    if (!token) continue; // the first event tells only who speaks
+    tokens += 1;
+    panel.output.append(token);
+  }
+  // A model that was done would have said so.
+  throw new Cut(`the answer ended without [DONE], after ${plural(tokens, "token")}`);
+});
+
+async function* events(response, run) {
+  const decoder = new TextDecoder();
+  const parser = new EventParser();
+  for await (const chunk of chunks(response, run)) {
+    yield* parser.feed(decoder.decode(chunk, { stream: true }));
+  }
+}

@@ -1,0 +1,49 @@
+// An upload with progress. fetch cannot tell how much has left, XMLHttpRequest can.
+
+import { Cut, Refused } from "../ends.js";
+import { bytes, time } from "../format.js";
+import { Panel } from "../panel.js";
+
+const MADE_UP = 32 * 2 ** 20;
+
+const panel = new Panel("upload", async (run, form) => {
+  const bar = panel.section.querySelector("progress");
+  const body = form.elements.file.files[0] ?? new Blob([new Uint8Array(MADE_UP)]);
+  bar.max = body.size || 1;
+  bar.value = 0;
+  panel.output.textContent = "Nothing yet.";
+  run.say("Uploading …");
+  const answer = await put("/api/upload", body, run, (sent) => {
+    bar.value = sent;
+    panel.output.textContent = `${bytes(sent)} of ${bytes(body.size)} have left`;
+  });
+  bar.value = bar.max;
+  panel.output.textContent = `${bytes(answer.size)} arrived, with SHA-256 ${answer.sha256}`;
+  return `Done: ${bytes(answer.size)} in ${time(run.wire.now)}.`;
+});
+
+function put(url, body, run, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("PUT", run.tapped(url));
+    request.upload.onprogress = ({ loaded }) => {
+      onProgress(loaded);
+    };
+    request.onreadystatechange = () => {
+      if (request.readyState === XMLHttpRequest.HEADERS_RECEIVED) run.wire.head(request.status);
+    };
+    request.onload = () => {
+      run.wire.chunk(request.responseText);
+      const answer = JSON.parse(request.responseText);
+      if (request.status === 200) resolve(answer);
+      else reject(new Refused(`${request.status} ${answer.detail}`));
+    };
+    request.onerror = () => reject(new Cut("the connection broke before the server had it all"));
+    run.signal.addEventListener("abort", () => {
+      request.abort();
+      reject(run.signal.reason);
+    });
+    run.wire.sent();
+    request.send(body);
+  });
+}

@@ -1,0 +1,83 @@
+// The bytes on demand: what the server really wrote, fetched from the recording it made.
+
+import { element } from "./dom.js";
+import { bytes, plural, time } from "./format.js";
+import { Framing, visible } from "./rawbytes.js";
+
+const SHOWN = 2048; // bytes of one write: the rest of a long one tells nothing new
+
+export class RawView {
+  #token = "";
+
+  constructor() {
+    this.button = element("button", { type: "button", class: "quiet", "aria-expanded": "false" }, "Raw bytes");
+    this.again = element("button", { type: "button", class: "quiet", hidden: "" }, "Read again");
+    this.box = element("div", { class: "raw", hidden: "", tabindex: "0", role: "group", "aria-label": "Raw bytes" });
+    this.node = element("div", { class: "rawview" }, this.button, this.again, this.box);
+    this.button.addEventListener("click", () => this.#toggle());
+    this.again.addEventListener("click", () => this.#load());
+  }
+
+  reset(token) {
+    this.#token = token;
+    this.#open(false);
+  }
+
+  #toggle() {
+    const open = this.box.hidden;
+    this.#open(open);
+    if (open) this.#load();
+  }
+
+  #open(open) {
+    this.box.hidden = this.again.hidden = !open;
+    this.button.setAttribute("aria-expanded", String(open));
+  }
+
+  async #load() {
+    this.box.replaceChildren(...(await this.#nodes()));
+  }
+
+  async #nodes() {
+    try {
+      const response = await fetch(`/api/wire/${this.#token}`);
+      if (response.status === 404) return [note(ELSEWHERE)];
+      if (!response.ok) return [note(`The server answered ${response.status}.`)];
+      const { exchanges, unkept } = await response.json();
+      const nodes = exchanges.flatMap(exchangeNodes);
+      if (unkept) nodes.push(note(`${plural(unkept, "more write")} not kept, or not whole.`));
+      return nodes;
+    } catch {
+      return [note("No connection: the recording could not be read.")];
+    }
+  }
+}
+
+const ELSEWHERE =
+  "This process of the server has no such recording: nothing was answered, it is too long ago, or" +
+  " another worker holds it (with --redis, workers share them).";
+
+const note = (text) => element("p", { class: "hint" }, text);
+
+function exchangeNodes({ request, outcome, body, writes }) {
+  const heading = element("p", { class: "request" }, `${request.replace(/[?&]wire=\w+/, "")}`);
+  const framing = new Framing();
+  const nodes = writes.map((write) => writeNode(write, framing));
+  const written = writes.reduce((sum, { size }) => sum + size, 0);
+  if (body > written) nodes.push(note(`${bytes(body)} of the body went from a file to the socket, by sendfile.`));
+  const how = outcome ? `Outcome: ${outcome}` : "Still open";
+  return [heading, ...nodes, element("p", { class: "outcome" }, how)];
+}
+
+function writeNode({ ms, size, bytes: encoded }, framing) {
+  const all = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+  const shown = element("pre");
+  let left = SHOWN;
+  for (const [kind, part] of framing.parts(all)) {
+    const some = part.subarray(0, left);
+    left -= some.length;
+    if (some.length) shown.append(element("span", { class: kind }, ...visible(some)));
+  }
+  if (size > SHOWN || size > all.length) shown.append(element("span", { class: "eol" }, "…"));
+  return element("div", { class: "write" }, element("p", { class: "at" }, `+${time(ms)} · ${bytes(size)}`), shown);
+}

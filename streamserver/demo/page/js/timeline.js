@@ -1,0 +1,70 @@
+// What happened when, in one exchange: sent, head, first byte, chunks, end.
+//
+// A stream has no bound, a page must have one. So the moments of chunks are thinned out when they
+// become too many for a picture to show apart, and of the chunks themselves the last are kept.
+
+const MOMENTS = 600;
+const KEPT = 100;
+
+export class Timeline {
+  #started = 0;
+  #every = 1;
+  headAt = null;
+  status = null;
+  firstAt = null;
+  endAt = null;
+  count = 0;
+  size = 0;
+  moments = [];
+  latest = []; // { at, size, bytes | text }
+  onchange = () => {};
+
+  get now() {
+    return performance.now() - this.#started;
+  }
+
+  get duration() {
+    return this.endAt ?? this.now;
+  }
+
+  get isOpen() {
+    return this.#started > 0 && this.endAt === null;
+  }
+
+  sent() {
+    this.#started ||= performance.now();
+    this.onchange();
+  }
+
+  head(status) {
+    this.headAt ??= this.now;
+    this.status = status;
+    this.onchange();
+  }
+
+  // A chunk as fetch hands it over, or the text of an event, whose frame nobody gets to see.
+  chunk(piece) {
+    const at = this.now;
+    const size = typeof piece === "string" ? new Blob([piece]).size : piece.length;
+    this.firstAt ??= at;
+    this.size += size;
+    if (this.count++ % this.#every === 0) this.moments.push(at);
+    if (this.moments.length > MOMENTS) {
+      this.moments = this.moments.filter((_, index) => index % 2 === 0);
+      this.#every *= 2;
+    }
+    this.latest.push({ at, size, piece: start(piece) });
+    if (this.latest.length > 2 * KEPT) this.latest.splice(0, this.latest.length - KEPT);
+    this.onchange();
+  }
+
+  end() {
+    this.endAt ??= this.now;
+    this.onchange();
+  }
+}
+
+// The page shows the beginning of a chunk; to keep 64 KiB for it would be a waste.
+function start(piece) {
+  return piece.slice(0, 120);
+}

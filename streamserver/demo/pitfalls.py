@@ -1,0 +1,58 @@
+"""What the lesson warns of, there to be tried: each of these is wrong on purpose.
+
+A fourth endpoint is not needed: an EventSource that should POST fails at any that knows no GET.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from streamserver.demo.pace import Pace
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response, TextStream
+from streamserver.wire.problem import HTTPError
+
+HELD = 30.0
+"""Seconds after which even a stream that nobody closes is taken away."""
+WORDS = ("This ", "text ", "should ", "have ")
+
+
+async def unlabelled(request: Request) -> Response:
+    """``GET /pitfalls/unlabelled``: events, but nothing in the head says that they are."""
+    return Response(_events())  # instead of EventStream(_events())
+
+
+async def unclosed(request: Request) -> Response:
+    """``GET /pitfalls/unclosed``: a text whose producer forgets to say that it is done."""
+    return TextStream(_forgotten())
+
+
+async def unhandled(request: Request) -> Response:
+    """``GET /pitfalls/unhandled``: a text whose producer fails in mid-sentence."""
+    return TextStream(_failing())
+
+
+async def _events() -> AsyncIterator[bytes]:
+    pace = Pace(0.25)
+    for n in range(4):
+        await pace.until(n)
+        yield b"data: %d\n\n" % n
+
+
+async def _words() -> AsyncIterator[str]:
+    pace = Pace(0.1)
+    for n, word in enumerate(WORDS):
+        await pace.until(n)
+        yield word
+
+
+async def _forgotten() -> AsyncIterator[str]:
+    async for word in _words():
+        yield word
+    await asyncio.sleep(HELD)
+    raise HTTPError(500, "nobody has closed this stream")
+
+
+async def _failing() -> AsyncIterator[str]:
+    async for word in _words():
+        yield word
+    raise HTTPError(500, "the database has gone")
