@@ -12,6 +12,8 @@ from typing import Any
 from streamserver.demo import counter, export, pitfalls, text, upload
 from streamserver.demo.chat import Chat
 from streamserver.demo.files import Files
+from streamserver.demo.jobs import Jobs
+from streamserver.demo.notifications import Notifications
 from streamserver.demo.source import shown
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
@@ -36,6 +38,8 @@ BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "counter": (counter.counter, counter._ticks),
     "typing": (text.type_text, text._typed),
     "chat": (Chat.__call__,),
+    "notifications": (Notifications.publish, Notifications.follow, Notifications._cut),
+    "job": (Jobs.start, Jobs.events),
     "download": (Files.download,),
     "export": (export.pieces,),
     "upload": (upload.upload,),

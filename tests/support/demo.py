@@ -4,12 +4,14 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from support.process import ServerProcess
 
 NAME = "download.bin"
 CONTENT = bytes(range(256)) * 12289  # over 3 MiB, and no multiple of any buffer
 UPLOADED = {"size": len(CONTENT), "sha256": hashlib.sha256(CONTENT).hexdigest()}
+_TOKEN = re.compile(r"[?&]wire=[0-9a-f]+$")
 TEXT = "Grüße, 世界 \N{WAVING HAND SIGN}!"
 
 
@@ -26,9 +28,17 @@ class Demo:
 
     def outcomes(self, target: str) -> list[str]:
         """How the exchanges with this target ended that the access log tells of so far."""
+        return [line["outcome"] for line in self._lines() if line["target"] == f"/{target}"]
+
+    def ended(self, target: str) -> list[str]:
+        """The same for a target that the page asked for, without the token that it puts there."""
+        lines = self._lines()
+        return [line["outcome"] for line in lines if _TOKEN.sub("", line["target"]) == target]
+
+    def _lines(self) -> list[dict[str, Any]]:
         lines = self.server.output().splitlines()
-        ended = [json.loads(line) for line in lines if line.startswith("{")]
-        return [line["outcome"] for line in ended if line.get("target") == f"/{target}"]
+        told = [json.loads(line) for line in lines if line.startswith("{")]
+        return [line for line in told if "target" in line]
 
 
 def counts(events: bytes) -> list[int]:

@@ -15,6 +15,11 @@ export class Late extends Error {
   name = "Late";
 }
 
+export class Failed extends Error {
+  // All is well with the stream; what it tells of is not.
+  name = "Failed";
+}
+
 export class Stopped extends Error {
   // Whoever reads has had enough.
   name = "Stopped";

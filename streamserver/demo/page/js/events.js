@@ -16,6 +16,7 @@ export function listen(url, run, { take, opened = () => {}, again = () => {}, ov
     run.signal.addEventListener("abort", () => settle(reject, run.signal.reason));
     source.onopen = () => {
       run.wire.head(200);
+      run.wire.back();
       opened();
     };
     source.onmessage = (event) => {
@@ -24,6 +25,7 @@ export function listen(url, run, { take, opened = () => {}, again = () => {}, ov
     };
     // An EventSource never says what is wrong, only whether it will try again.
     source.onerror = () => {
+      run.wire.lost();
       if (source.readyState !== EventSource.CLOSED) return again();
       if (over()) return settle(resolve);
       const Kind = run.wire.headAt === null ? Refused : Cut;

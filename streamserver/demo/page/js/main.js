@@ -3,6 +3,8 @@
 import "./panels/counter.js";
 import "./panels/typing.js";
 import "./panels/chat.js";
+import "./panels/notifications.js";
+import "./panels/job.js";
 import "./panels/download.js";
 import "./panels/export.js";
 import "./panels/upload.js";

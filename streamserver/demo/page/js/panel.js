@@ -1,7 +1,7 @@
 // What all panels have in common: a form that starts something, a button that stops it, a line
 // that says how it stands, and the wire below.
 
-import { Cut, Late, Refused, Stopped } from "./ends.js";
+import { Cut, Failed, Late, Refused, Stopped } from "./ends.js";
 import { bytes, plural, time } from "./format.js";
 import { Run } from "./run.js";
 import { WireView } from "./wire.js";
@@ -12,8 +12,9 @@ export class Panel {
   #status;
   #stop;
 
-  // `work(run, form, submitter)` does it all; what it returns is said at the end.
-  constructor(id, work) {
+  // `work(run, form, submitter)` does it all; what it returns is said at the end. `stop` is what
+  // the other button does.
+  constructor(id, work, stop = (run) => run.stop()) {
     this.section = document.getElementById(id);
     this.output = this.section.querySelector("[data-output]");
     this.#status = this.section.querySelector(".status");
@@ -24,7 +25,7 @@ export class Panel {
       event.preventDefault();
       if (!this.#run) this.start(work, event.submitter);
     });
-    this.#stop.addEventListener("click", () => this.#run?.stop());
+    this.#stop.addEventListener("click", () => this.#run && stop(this.#run));
     this.#show("idle", "Ready.");
   }
 
@@ -47,14 +48,13 @@ export class Panel {
   }
 
   #failed(error, run) {
-    const word = KINDS.find(([kind]) => error instanceof kind)?.[1];
-    if (!word) {
+    if (!KINDS.some((kind) => error instanceof kind)) {
       this.#show("failed", `A fault of this page: ${error.message}`);
       throw error;
     }
     const came = run.wire.count ? `, after ${plural(run.wire.count, "piece")}` : "";
-    const text = word === "Stopped" ? `Stopped by you${came}.` : `${word}: ${error.message}.`;
-    this.#show(word === "Stopped" ? "done" : "failed", text);
+    if (error instanceof Stopped) this.#show("done", `Stopped by you${came}.`);
+    else this.#show("failed", `${error.name}: ${error.message}.`);
   }
 
   // A button that cannot be used stays where it is, so that the keyboard's focus does.
@@ -71,7 +71,7 @@ export class Panel {
   }
 }
 
-const KINDS = [[Refused, "Refused"], [Cut, "Cut"], [Late, "Late"], [Stopped, "Stopped"]];
+const KINDS = [Refused, Cut, Late, Failed, Stopped];
 
 export function summary({ wire }) {
   return `Done: ${plural(wire.count, "piece")}, ${bytes(wire.size)}, in ${time(wire.duration)}.`;

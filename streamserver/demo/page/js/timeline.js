@@ -5,6 +5,7 @@
 
 const MOMENTS = 600;
 const KEPT = 100;
+const HOLES = 50;
 
 export class Timeline {
   #started = 0;
@@ -16,6 +17,7 @@ export class Timeline {
   count = 0;
   size = 0;
   moments = [];
+  holes = []; // [from, to] in which a connection that came back was away
   latest = []; // { at, size, bytes | text }
   onchange = () => {};
 
@@ -56,6 +58,20 @@ export class Timeline {
     this.latest.push({ at, size, piece: start(piece) });
     if (this.latest.length > 2 * KEPT) this.latest.splice(0, this.latest.length - KEPT);
     this.onchange();
+  }
+
+  lost() {
+    if (this.holes.length < HOLES && !this.isAway) this.holes.push([this.now, null]);
+    this.onchange();
+  }
+
+  back() {
+    if (this.isAway) this.holes.at(-1)[1] = this.now;
+    this.onchange();
+  }
+
+  get isAway() {
+    return this.holes.at(-1)?.[1] === null;
   }
 
   end() {

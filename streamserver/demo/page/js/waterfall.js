@@ -15,10 +15,11 @@ export class Waterfall {
     }
     const [top, height] = LANES.body;
     this.ticks = svgElement("path", { class: "ticks", "vector-effect": "non-scaling-stroke" });
+    this.holes = svgElement("path", { class: "holes" });
     this.tick = (x) => `M${x.toFixed(1)} ${top}v${height}`;
     this.end = svgElement("path", { class: "end", "vector-effect": "non-scaling-stroke" });
     const box = { viewBox: `0 0 ${WIDTH} 64`, preserveAspectRatio: "none", role: "img" };
-    this.svg = svgElement("svg", box, ...Object.values(this.bars), this.ticks, this.end);
+    this.svg = svgElement("svg", box, ...Object.values(this.bars), this.holes, this.ticks, this.end);
     this.legend = element("p", { class: "legend" });
     this.node = element("div", { class: "waterfall" }, this.svg, this.legend);
     this.#say("Nothing sent yet");
@@ -33,11 +34,15 @@ export class Waterfall {
     this.#bar("head", x(head), x(first));
     this.#bar("body", x(first), wire.firstAt === null ? x(first) : WIDTH);
     this.ticks.setAttribute("d", wire.moments.map((at) => this.tick(x(at))).join(""));
+    const [top, height] = LANES.body;
+    const hole = ([from, to]) => `M${x(from)} ${top}H${x(to ?? whole)}v${height}H${x(from)}z`;
+    this.holes.setAttribute("d", wire.holes.map(hole).join(""));
     this.end.setAttribute("d", wire.endAt === null ? "" : `M${WIDTH - 1} 0V64`);
     const steps = [
       wire.headAt !== null && `head ${time(wire.headAt)}`,
       wire.firstAt !== null && `first byte ${time(wire.firstAt)}`,
       wire.count > 0 && `${plural(wire.count, "chunk")}, ${bytes(wire.size)}`,
+      wire.holes.length > 0 && `away ${plural(wire.holes.length, "time")}`,
       wire.endAt !== null && `end ${time(wire.endAt)}`,
     ];
     this.#say(["sent 0", ...steps.filter(Boolean)].join(" · "));

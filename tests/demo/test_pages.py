@@ -1,0 +1,167 @@
+"""The page as it is sent: its headers, its parts, the commands and the code that it shows."""
+
+import asyncio
+import html
+import inspect
+import re
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from streamserver.demo import pages
+from streamserver.demo.source import marked
+from support.asking import ask
+from support.inprocess import Served
+
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "connect-src 'self'",
+    "img-src 'self' data:",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+}
+PARTS = sorted(path for path in pages.PAGE.rglob("*.*") if path.name != "index.html")
+
+
+class Links(HTMLParser):
+    """What a page points to, what is inline in it though it may not be, and its ids."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.targets: set[str] = set()
+        self.inline: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        fields = dict(attrs)
+        self.targets |= {value or "" for name, value in attrs if name in ("href", "src")}
+        self.inline += [name for name in fields if name.startswith("on") or name == "style"]
+        self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in fields) else []
+        self.ids += [fields["id"] or ""] if "id" in fields else []
+
+
+async def shown(server: Served, **fields: str) -> str:
+    answer = await ask(server, "/", fields=fields)
+    assert answer.status == 200
+    return answer.body.decode()
+
+
+async def test_the_page_points_to_what_is_there_and_has_nothing_inline(server: Served) -> None:
+    links = Links()
+    links.feed(await shown(server))
+    assert links.inline == []
+    assert len(links.ids) == len(set(links.ids))
+    for target in links.targets:
+        if target.startswith("#"):
+            assert target[1:] in links.ids
+        else:
+            assert (await ask(server, target)).status == 200, target
+            assert target.startswith("/"), "no other host"
+
+
+@pytest.mark.parametrize("target", ["/", "/page/js/main.js", "/page/css/base.css"])
+async def test_nothing_else_may_run_and_no_cache_may_keep_it(server: Served, target: str) -> None:
+    headers = (await ask(server, target)).headers
+    assert set(headers["content-security-policy"].split("; ")) == POLICY
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["cache-control"] == "no-cache"
+
+
+TYPES = {".js": "javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+async def test_a_part_of_the_page(server: Served, path: Path) -> None:
+    target = f"/page/{path.relative_to(pages.PAGE)}"
+    answer = await ask(server, target)
+    assert answer.body == path.read_bytes()
+    assert TYPES[path.suffix] in answer.headers["content-type"]
+    fields = {"If-None-Match": answer.headers["etag"]}
+    assert (await ask(server, target, fields=fields)).status == 304
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "../pages.py", "%2e%2e/pages.py", "js"])
+async def test_nothing_but_the_page_is_served(server: Served, name: str) -> None:
+    assert (await ask(server, f"/page/{name}")).status == 404
+
+
+@pytest.mark.parametrize("path", PARTS, ids=lambda path: path.name)
+def test_parts_are_short_and_make_no_markup_of_data(path: Path) -> None:
+    text = path.read_text("utf-8")
+    assert len(text.splitlines()) < 300
+    assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", text)
+    assert not re.search(r"https?://(?!www\.w3\.org/)", text), "another host"
+
+
+def test_every_part_is_installed() -> None:
+    setup = (pages.PAGE.parents[2] / "setup.cfg").read_text("utf-8")
+    patterns = re.findall(r"^    (page/\S*)$", setup, re.M)
+    found = {path for pattern in patterns for path in pages.PAGE.parent.glob(pattern)}
+    assert {*PARTS, pages.PAGE / "index.html"} <= found
+
+
+async def test_the_page_repeats_no_markup_of_the_client(server: Served) -> None:
+    """Host may hold an ampersand and an apostrophe (RFC 3986, section 3.2.2), and no more."""
+    page = await shown(server, Host="a'b&lt;c")
+    assert "a'b" not in page
+    assert "a&#x27;b&amp;lt;c/api/type" in page
+
+
+# The commands
+
+
+async def test_the_commands_of_the_page_work(
+    server: Served, peer: Callable[[str], str], tmp_path: Path
+) -> None:
+    page = await shown(server, Host=f"{server.host}:{server.port}")
+    commands = [html.unescape(one) for one in re.findall(r"<code>(curl [^<]*)</code>", page)]
+    assert len(commands) == 10
+    endless = [one for one in commands if "/api/notifications?" in one]
+    (tmp_path / "sample.bin").write_bytes(b"sample")
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "sample.bin").write_bytes(b"sam")
+    environment = {"PATH": str(Path(peer("curl")).parent), "LANG": "C.UTF-8"}
+    for command in commands:
+        quick = command.replace("interval=0.5", "interval=0").replace("1000000", "1000")
+        process = await asyncio.create_subprocess_shell(
+            f"{quick} -sS --fail --noproxy '*' {'--max-time 0.5' if command in endless else ''}",
+            cwd=tmp_path / "here",
+            env=environment,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        assert await process.wait() == (28 if command in endless else 0), quick
+    assert (tmp_path / "here" / "sample.bin").read_bytes() == b"sample"
+
+
+# The code
+
+
+async def test_the_code_beside_a_panel_is_what_runs(server: Served) -> None:
+    page = await shown(server)
+    text = html.unescape(re.sub(r"</?(span|code|p|pre)\b[^>]*>", "", page))
+    for name, functions in pages.BEHIND.items():
+        assert f"{{source {name}}}" not in page
+        for function in functions:
+            assert inspect.cleandoc("x\n" + inspect.getsource(function))[2:] in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        'def f(a):\n    """Text, <b>."""\n    return f"{a!r:>{8}} {{}}" + b"\\n"  # why & how\n',
+        "x = '''two\nlines'''\n\n\nclass é(str): pass",
+    ],
+)
+def test_marked_code_is_the_same_code(source: str) -> None:
+    assert html.unescape(re.sub(r"</?span[^>]*>", "", marked(source))) == source
+
+
+def test_marked_code_tells_tokens_apart() -> None:
+    told = re.findall(r'<span class="(\w+)">([^<]*)</span>', marked("return 'a'  # b"))
+    assert told == [("keyword", "return"), ("string", "&#x27;a&#x27;"), ("comment", "# b")]

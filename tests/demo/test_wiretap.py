@@ -1,0 +1,175 @@
+"""The recording of what was written: to the byte, bounded, and found from another worker."""
+
+import asyncio
+import base64
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamserver.demo import wiretap
+from streamserver.demo.app import make_app
+from streamserver.demo.orders import Orders
+from streamserver.demo.wiretap import Wiretap
+from streamserver.feed.memory import Memory
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.kit.router import Router
+from support.asking import ask
+from support.inprocess import Serve, Served
+from support.rawsocket import connect, raw
+from support.requests import get
+
+TOKEN = "0123456789abcdef"
+
+
+async def recorded(server: Served, token: str = TOKEN) -> dict[str, Any]:
+    answer = await ask(server, f"/api/wire/{token}")
+    assert answer.status == 200, answer
+    assert answer.headers["cache-control"] == "no-store"
+    told: dict[str, Any] = json.loads(answer.body)
+    return told
+
+
+def written(exchange: dict[str, Any]) -> bytes:
+    return b"".join([base64.b64decode(write["bytes"]) for write in exchange["writes"]])
+
+
+CLOSE = b"Connection: close"
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/api/counter?count=3&interval=0&wire=", "/api/export?rows=9&wire=", "/api/export?rows=0&wire="],
+)
+async def test_what_was_written_is_told_to_the_byte(server: Served, target: str) -> None:
+    received = await raw(server.port, get(f"{target}{TOKEN}".encode(), CLOSE))
+    told = await recorded(server)
+    assert [written(one) for one in told["exchanges"]] == [received]
+    assert told["unkept"] == 0
+    (exchange,) = told["exchanges"]
+    assert exchange["request"] == f"GET {target}{TOKEN}"
+    assert exchange["outcome"] == "complete"
+    assert all(len(base64.b64decode(w["bytes"])) == w["size"] for w in exchange["writes"])
+    times = [write["ms"] for write in exchange["writes"]]
+    assert times == sorted(times)
+    assert times[0] >= 0
+
+
+async def test_a_file_is_only_counted(server: Served) -> None:
+    await ask(server, f"/files/b.txt?wire={TOKEN}")
+    (exchange,) = (await recorded(server))["exchanges"]
+    assert exchange["body"] == 10
+    assert written(exchange).endswith(b"\r\n\r\n")
+
+
+async def test_a_stream_is_told_of_while_it_runs(server: Served) -> None:
+    target = f"/api/counter?count=2&interval=60&wire={TOKEN}"
+    async with connect(server.port) as client:
+        await client.send(get(target.encode()))
+        received = await client.read_until(b"id: 0\n")
+        (exchange,) = (await recorded(server))["exchanges"]
+        assert exchange["outcome"] is None
+        assert written(exchange).startswith(received[:100])
+
+
+async def test_every_exchange_of_a_token_is_told(server: Served) -> None:
+    """As often as an EventSource comes back."""
+    for _ in range(wiretap.EXCHANGES + 1):
+        await ask(server, f"/api/counter?count=1&wire={TOKEN}")
+    assert len((await recorded(server))["exchanges"]) == wiretap.EXCHANGES
+
+
+@pytest.mark.parametrize("token", ["", "short", "x" * 65, "a/b" * 10, "%F0" * 10])
+async def test_what_is_no_token_records_nothing(server: Served, token: str) -> None:
+    assert (await ask(server, f"/api/counter?count=1&interval=0&wire={token}")).status == 200
+    assert (await ask(server, f"/api/wire/{token}")).status == 404
+
+
+async def test_who_was_never_here_is_not_found(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiretap, "PATIENCE", 0.01)
+    assert (await ask(server, f"/api/wire/{TOKEN}")).status == 404
+
+
+# Bounds
+
+
+async def _pieces() -> AsyncIterator[bytes]:
+    for _ in range(2 * wiretap.WRITES):
+        yield b"x"
+
+
+async def _large() -> AsyncIterator[bytes]:
+    for _ in range(3):
+        yield bytes(wiretap.BYTES // 2)
+
+
+@pytest.fixture
+async def small(serve: Serve) -> Served:
+    async def pieces(request: Request) -> Response:
+        return Response(_pieces())
+
+    async def large(request: Request) -> Response:
+        return Response(_large())
+
+    app = Router()
+    backend = Memory()
+    orders = Orders(backend)
+    tap = Wiretap(backend, orders)
+    app.get("/pieces")(tap.tapped(pieces))
+    app.get("/large")(tap.tapped(large))
+    app.get("/api/wire/{token}")(tap.read)
+    app.on_stop += [backend.close, orders.close, tap.close]
+    return await serve(app)
+
+
+async def test_many_writes_are_not_all_kept(small: Served) -> None:
+    await ask(small, f"/pieces?wire={TOKEN}")
+    told = await recorded(small)
+    assert len(told["exchanges"][0]["writes"]) == wiretap.WRITES
+    assert told["unkept"] == wiretap.WRITES + 1  # the last-chunk too
+
+
+async def test_large_writes_are_not_kept_whole(small: Served) -> None:
+    await ask(small, f"/large?wire={TOKEN}")
+    told = await recorded(small)
+    assert len(written(told["exchanges"][0])) == wiretap.BYTES
+    assert sum(write["size"] for write in told["exchanges"][0]["writes"]) > 3 * wiretap.BYTES // 2
+    assert told["unkept"] == 3
+
+
+async def test_many_recordings_are_not_all_kept(
+    small: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiretap, "PATIENCE", 0.01)
+    tokens = [f"{TOKEN}-{n}" for n in range(wiretap.RECORDINGS + 1)]
+    for token in tokens:
+        await ask(small, f"/large?wire={token}")
+    assert (await ask(small, f"/api/wire/{tokens[0]}")).status == 404
+    assert (await ask(small, f"/api/wire/{tokens[1]}")).status == 200
+
+
+async def test_an_old_recording_is_forgotten(
+    small: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiretap, "PATIENCE", 0.01)
+    await ask(small, f"/pieces?wire={TOKEN}")
+    monkeypatch.setattr(wiretap, "SECONDS", 0.0)
+    assert (await ask(small, f"/api/wire/{TOKEN}")).status == 404
+
+
+# Several workers
+
+
+async def test_another_worker_is_asked(serve: Serve, tmp_path: Path) -> None:
+    """Two servers that share a backend, as two workers share a Redis."""
+    backend = Memory()
+    one = await serve(make_app(tmp_path, backend=backend))
+    other = await serve(make_app(tmp_path, backend=backend))
+    received = await raw(one.port, get(f"/api/counter?count=1&wire={TOKEN}".encode(), CLOSE))
+    told = await asyncio.gather(recorded(other), recorded(other), recorded(one))
+    assert [written(one["exchanges"][0]) for one in told] == [received] * 3

@@ -1,0 +1,57 @@
+"""The page in headless Chromium: one browser and one server for all tests here.
+
+Playwright's synchronous side keeps an event loop running in this thread for as long as the
+browser is open. So the browser goes when these tests are done, and none of them is asynchronous.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from support import peers
+from support.browsing import Browsing, visiting
+from support.demo import CONTENT, Demo
+from support.process import start_server
+
+# Timers and painting go on in windows that nobody sees.
+ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Any]:
+    """Chromium."""
+    playwright = peers.module("playwright.sync_api")
+    path = peers.program("chromium")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=path, args=ARGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The model that the chat asks: a server of its own, whose log tells how its answers ended."""
+    server = start_server(tmp_path_factory.mktemp("model"), "--log-format", "json")
+    yield Demo(server, server.url)
+    assert server.stop() == 0, server.output()
+
+
+@pytest.fixture(scope="package")
+def demo(model: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo, with a file to download; it must stop without complaint."""
+    files = tmp_path_factory.mktemp("files")
+    (files / "sample.bin").write_bytes(CONTENT)
+    args = ["--files", str(files), "--log-format", "json", "--upstream", f"{model.url}/v1"]
+    args += ["--chat-model", "streamserver-demo"]
+    server = start_server(tmp_path_factory.mktemp("server"), *args)
+    yield Demo(server, server.url)
+    assert server.stop() == 0, server.output()
+    assert "Traceback" not in server.output()
+
+
+@pytest.fixture
+def visit(browser: Any, demo: Demo) -> Iterator[Browsing]:
+    """The demo's page, in a window of its own; what its console complains of is a failure."""
+    with visiting(browser, demo.url) as browsing:
+        yield browsing

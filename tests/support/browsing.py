@@ -1,0 +1,105 @@
+"""A window with the page in it."""
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+PATIENCE = 10_000
+"""Milliseconds until what should be on the page has to be there."""
+
+
+@dataclass(slots=True)
+class Browsing:
+    """The page in a window, and what went wrong there by the browser's account."""
+
+    page: Any
+    complaints: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
+
+    def panel(self, name: str) -> "Panel":
+        """One of the panels."""
+        return Panel(self.page.locator(f"#{name}"))
+
+    def expect_complaint(self, part: str) -> None:
+        """The console may, and must, complain with these words."""
+        self.expected.append(part)
+
+    def check(self) -> None:
+        """AssertionError unless the console had just the complaints that were expected."""
+        for part in self.expected:
+            assert any(part in told for told in self.complaints), (part, self.complaints)
+        unexpected = [
+            told for told in self.complaints if not any(part in told for part in self.expected)
+        ]
+        assert not unexpected, unexpected
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """A panel of the page."""
+
+    section: Any
+
+    def fill(self, **values: object) -> None:
+        """Put these values into the fields of those names."""
+        for name, value in values.items():
+            control = self.find(f"[name={name}]")
+            if control.evaluate("control => control.tagName") == "SELECT":
+                control.select_option(str(value))
+            else:
+                control.fill(str(value))
+
+    def find(self, selector: str) -> Any:
+        """What a selector finds in it."""
+        return self.section.locator(selector)
+
+    def start(self) -> None:
+        """Press its main button."""
+        self.find("[type=submit]").first.click()
+
+    def stop(self) -> None:
+        """Press the other one."""
+        self.find("[data-stop]").click()
+
+    def says(self, text: Any) -> None:
+        """Wait until its status is this text, or has this pattern in it."""
+        from playwright.sync_api import expect
+
+        expect(self.find(".status")).to_have_text(text)
+
+    def shows(self, text: Any) -> None:
+        """Wait until its output is this text, or has this pattern in it."""
+        from playwright.sync_api import expect
+
+        expect(self.find("[data-output]")).to_have_text(text)
+
+    def raw(self) -> str:
+        """Ask for the raw bytes; what is told of them."""
+        self.find(".rawview button").first.click()
+        self.find(".raw p").first.wait_for()
+        return str(self.find(".raw").inner_text())
+
+
+@contextlib.contextmanager
+def visiting(browser: Any, url: str, **options: Any) -> Iterator[Browsing]:
+    """A window that shows the page while inside; afterwards its console is checked."""
+    from playwright.sync_api import expect
+
+    expect.set_options(timeout=PATIENCE)
+    context = browser.new_context(reduced_motion="reduce", **options)
+    context.set_default_timeout(PATIENCE)
+    browsing = Browsing(context.new_page())
+
+    def hear(message: Any) -> None:
+        if message.type in ("error", "warning"):
+            browsing.complaints.append(f"{message.type}: {message.text}")
+
+    browsing.page.on("console", hear)
+    browsing.page.on("pageerror", lambda error: browsing.complaints.append(f"thrown: {error}"))
+    try:
+        browsing.page.goto(url)
+        yield browsing
+    finally:
+        context.close()
+    browsing.check()
