@@ -42,7 +42,11 @@ CLOSE = b"Connection: close"
 
 @pytest.mark.parametrize(
     "target",
-    ["/api/counter?count=3&interval=0&wire=", "/api/export?rows=9&wire=", "/api/export?rows=0&wire="],
+    [
+        "/api/counter?count=3&interval=0&wire=",
+        "/api/export?rows=10&wire=",
+        "/api/export?rows=0&wire=",
+    ],
 )
 async def test_what_was_written_is_told_to_the_byte(server: Served, target: str) -> None:
     received = await raw(server.port, get(f"{target}{TOKEN}".encode(), CLOSE))
