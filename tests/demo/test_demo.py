@@ -57,8 +57,6 @@ async def test_a_bad_body(server: Served, body: object, name: str, allowed: str)
     check_refusal(answer, name, allowed)
 
 
-
-
 # As it is served by default
 
 
