@@ -19,6 +19,7 @@ from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
 from support.process import RunServer
 from support.rawserver import RawServer, raw_server
+from support.redis import RedisServer, redis_server
 
 # How long one example takes says more about the machine than about the code.
 hypothesis.settings.register_profile("unhurried", hypothesis.settings(), deadline=None)
@@ -75,6 +76,13 @@ async def upstream(serve: Serve) -> AsyncIterator[RawServer]:
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """A certificate of its own making, for 127.0.0.1."""
     return self_signed(tmp_path_factory.mktemp("tls"))
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """A Redis that all may use who do it no harm, each below names of its own."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -66,8 +66,9 @@ class Jobs:
         state = {"id": id, "state": "running", "step": 0, "steps": steps}
         self._starting += 1
         try:
-            await asyncio.shield(self._orders.begin())
+            hearing = self._orders.begin()
             await feed.publish(state)
+            await asyncio.shield(hearing)
         finally:
             self._starting -= 1
         task = asyncio.create_task(self._run(feed, state, interval, fail_at))

@@ -7,8 +7,10 @@ nobody here can carry out goes to all workers, over a feed of its own.
 import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 from streamserver.feed.feed import Backend, Feed
+from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
 CarryOut = Callable[[str], bool]
@@ -30,17 +32,20 @@ class Orders:
         self._kinds[kind] = carry_out
 
     def begin(self) -> "asyncio.Task[Callable[[], object]]":
-        """Hear orders from when the task is done, which others wait for too; HTTPError 503 as
-        ``Feed.watch`` has it."""
-        if self._beginning is None or (self._beginning.done() and self._beginning.exception()):
-            self._beginning = asyncio.create_task(self._feed.watch(self._hear))
-            self._beginning.add_done_callback(_look_at)  # nobody may be waiting for it
+        """Hear orders, from when the task is done; others wait for it too."""
+        if self._beginning is None:
+            self._beginning = asyncio.create_task(self._watch())
         return self._beginning
 
     async def give(self, kind: str, name: str) -> None:
         """Have an order carried out, wherever that is. HTTPError 503 as ``publish`` has it."""
         if not self._kinds[kind](name):
             await self._feed.publish({"kind": kind, "name": name})
+
+    async def _watch(self) -> Callable[[], object]:
+        while True:
+            with suppress(HTTPError):  # the store is out of reach; an attempt takes its time
+                return await self._feed.watch(self._hear)
 
     def _hear(self, event: Event) -> None:
         order = json.loads(event.data)
@@ -53,11 +58,5 @@ class Orders:
         if beginning is not None:
             beginning.cancel()  # the store may be out of reach
             await asyncio.wait([beginning])
-            if not beginning.cancelled() and beginning.exception() is None:
+            if not beginning.cancelled():
                 beginning.result()()
-
-
-def _look_at(task: "asyncio.Task[Callable[[], object]]") -> None:
-    """Else the loop would say that nobody did."""
-    if not task.cancelled():
-        task.exception()

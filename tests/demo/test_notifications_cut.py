@@ -4,21 +4,14 @@ import pytest
 
 from streamserver.server.outcome import Outcome
 from support.asking import ask
-from support.feeds import CUT, NOTIFICATIONS, cut, named, notify, outcomes, post, texts
-from support.following import Follower, following
+from support.feeds import CUT, NOTIFICATIONS, cut, named, notify, outcomes, post, read_cut, texts
+from support.following import following
 from support.inprocess import Served
 from support.problems import check_refusal
 from support.rawsocket import connect
 from support.waiting import wait_until
 
 NAME = "a text of 1 to 64 characters"
-
-
-async def read_cut(follower: Follower) -> None:
-    """Read to the end of the connection, which has to be no end of the stream."""
-    with pytest.raises((EOFError, ConnectionResetError)):
-        await follower.read_end()
-    assert not follower.ended
 
 
 async def test_a_client_is_cut_and_misses_nothing(server: Served) -> None:

@@ -1,7 +1,7 @@
 """Feeds in memory and in a real Redis, on both event loops: one set of tests for all of them."""
 
 import itertools
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -12,7 +12,7 @@ from streamserver.feed.redis import Redis
 from support.following import MakeFeed
 from support.inprocess import Serve
 from support.loops import factory, open_spares
-from support.redis import RedisServer, redis_server
+from support.redis import RedisServer
 
 _names = itertools.count()
 
@@ -21,13 +21,6 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> Mapping[str, Any]:
     """Tests that are marked `both_loops` run on either loop, others on asyncio's own."""
     kinds = ["asyncio", "uvloop"] if item.get_closest_marker("both_loops") else ["asyncio"]
     return {kind: factory(kind) for kind in kinds}
-
-
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """A Redis that all may use who do it no harm, each below names of its own."""
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
 
 
 @pytest.fixture(params=["memory", "redis"])

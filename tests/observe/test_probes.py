@@ -34,7 +34,7 @@ async def serving(metrics: Metrics | None) -> AsyncIterator[Served]:
         sock = socket.create_server(("127.0.0.1", 0))
         host, port = sock.getsockname()
         await listener.start(sock=sock)
-        served = Served(listener, host, port, [])
+        served = Served(app, listener, host, port, [])
         try:
             yield served
         finally:

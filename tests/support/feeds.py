@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from streamserver.server.outcome import Outcome
 from support.asking import Answered, ask
 from support.following import Follower, following
@@ -42,6 +44,13 @@ async def cut(server: Served, client: str) -> None:
     """Have the connection of a client cut."""
     answer = await post(server, CUT, {"client": client})
     assert (answer.status, answer.body) == (202, b"")
+
+
+async def read_cut(follower: Follower) -> None:
+    """Read to the end of the connection, which has to be no end of the stream."""
+    with pytest.raises((EOFError, ConnectionResetError)):
+        await follower.read_end()
+    assert not follower.ended
 
 
 async def begin(server: Served, **members: object) -> str:

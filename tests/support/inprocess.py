@@ -22,6 +22,7 @@ STOP_WITHIN = 10.0
 class Served:
     """A running server: where it listens, and the exchanges that have ended, in that order."""
 
+    handler: Handler
     listener: Listener
     host: str
     port: int
@@ -33,8 +34,10 @@ class Served:
         return self.listener.url
 
     async def stop(self, grace: float = 1.0) -> None:
-        """Drain the server; TimeoutError when that takes long after `grace` seconds are over."""
+        """Drain the server, and close what its handler keeps open; TimeoutError when either takes
+        long, the one after `grace` seconds are over."""
         await asyncio.wait_for(self.listener.stop(grace), grace + STOP_WITHIN)
+        await asyncio.wait_for(close(self.handler), STOP_WITHIN)
 
 
 class Ended(Observer):
@@ -77,9 +80,8 @@ async def running(
         sock = socket.create_server(("127.0.0.1", 0))
         host, port = sock.getsockname()
         await listener.start(sock=sock, ssl=tls)
-        served = Served(listener, host, port, ended.exchanges)
+        served = Served(handler, listener, host, port, ended.exchanges)
         try:
             yield served
         finally:
             await served.stop()
-            await close(handler)

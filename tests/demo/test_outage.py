@@ -1,0 +1,167 @@
+"""The feeds' Redis is gone for a while: what fails, what goes on, and what is told afterwards."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from streamserver.demo import jobs
+from streamserver.demo.app import make_app
+from streamserver.feed import feed
+from streamserver.feed.redis import Redis
+from support.asking import Answered, ask
+from support.feeds import (
+    CUT,
+    JOBS,
+    LONG,
+    NOTIFICATIONS,
+    begin,
+    cut,
+    named,
+    notify,
+    post,
+    read_cut,
+    state,
+    steps,
+    texts,
+)
+from support.following import Follower, following
+from support.inprocess import Serve, Served
+from support.redis import RedisServer, redis_server
+
+FEED = NOTIFICATIONS
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """One that keeps what it was told."""
+    with redis_server(tmp_path, keeps=True) as server:
+        yield server
+
+
+@pytest.fixture
+async def server(serve: Serve, redis: RedisServer) -> AsyncIterator[Served]:
+    """The demo, whose streams are never silent for long."""
+    server = await serve(make_app(backend=Redis(redis.url)), heartbeat=0.02)
+    yield server
+    await server.stop()  # before `serve` looks for leaks
+
+
+def check_unreachable(answer: Answered) -> None:
+    told = json.loads(answer.body)
+    assert answer.status == 503
+    assert told["detail"] == "the feed's store is out of reach: try again"
+    assert answer.headers["retry-after"] == "1"
+
+
+async def heartbeats(follower: Follower, more: int) -> None:
+    """Read until so many more have come."""
+    most = len(follower.chunks) + more
+    await follower.read_until(lambda self: len(self.chunks) >= most)
+
+
+async def until_published(server: Served, text: str) -> None:
+    """Publish it as soon as the store is back."""
+    async with asyncio.timeout(10):
+        while (await post(server, FEED, {"text": text})).status == 503:
+            await asyncio.sleep(0.01)
+
+
+async def test_publishing_fails_and_readers_stay(server: Served, redis: RedisServer) -> None:
+    async with following(server, target=named("me")) as follower:
+        await follower.placed()
+        await notify(server, "before")
+        await follower.read(1)
+        redis.kill()
+        check_unreachable(await post(server, FEED, {"text": "lost"}))
+        check_unreachable(await post(server, CUT, {"client": "another"}))
+        await heartbeats(follower, 3)
+        redis.start()
+        await until_published(server, "after")
+        await follower.read(2, timeout=10)
+        assert texts(follower) == ["before", "after"]
+        assert [event.event for event in follower.events] == [None, None]  # no gap
+        await cut(server, "me")
+        await read_cut(follower)
+
+
+async def test_a_reader_that_comes_while_it_is_gone(server: Served, redis: RedisServer) -> None:
+    async with following(server, target=FEED) as before:
+        await before.placed()
+        await notify(server, "heard")
+        await before.read(1)
+        last = str(before.id)
+    await notify(server, "missed")
+    redis.kill()
+    async with following(server, last, named("me")) as follower:
+        await heartbeats(follower, 3)
+        redis.start()
+        await follower.read(1, timeout=10)
+        await until_published(server, "after")
+        await follower.read(2)
+        assert texts(follower) == ["missed", "after"]
+
+
+async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
+    server: Served, serve: Serve, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feed, "PATIENCE", 0.02)
+    redis.kill()
+    async with following(server, target=named("me")) as follower:
+        await heartbeats(follower, 5)  # several times its patience
+        redis.start()
+        await follower.placed()
+        other = await serve(make_app(backend=Redis(redis.url)))
+        ended = asyncio.create_task(read_cut(follower))
+        while not ended.done():
+            await cut(other, "me")
+            await asyncio.sleep(0.01)
+        await ended
+        await other.stop()
+
+
+async def test_no_job_begins_and_none_is_found(server: Served, redis: RedisServer) -> None:
+    job = await begin(server, **LONG)
+    redis.kill()
+    check_unreachable(await post(server, JOBS, LONG))
+    for method, target in (("GET", job), ("GET", f"{job}/events"), ("DELETE", job)):
+        check_unreachable(await ask(server, target, method))
+    redis.start()
+    assert (await state(server, job))["state"] == "running"
+
+
+async def test_a_job_tells_its_end_when_it_can(
+    server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The steps in between are not told any more: the last one says all that they said."""
+    monkeypatch.setattr(jobs, "RETRY", 0.02)
+    job = await begin(server, steps=10, interval=0.01)
+    async with following(server, target=f"{job}/events") as follower:
+        await follower.read(1)
+        redis.kill()
+        await heartbeats(follower, 10)  # longer than the job takes
+        redis.start()
+        await follower.read_end(timeout=10)
+        told = steps(follower)
+        assert told[0] == (0, "running")
+        assert told[-1] == (10, "done")
+        assert told == sorted(set(told))
+    assert (await state(server, job))["state"] == "done"
+
+
+@pytest.mark.parametrize("how", ["gone", "frozen"])
+async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
+    server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(jobs, "FAREWELL", 0.05)
+    job = await begin(server, **LONG)
+    async with following(server, target=f"{job}/events") as follower:
+        await follower.read(1)
+        if how == "gone":
+            redis.kill()
+        else:
+            redis.freeze()
+        async with asyncio.timeout(5):
+            await asyncio.gather(server.stop(), follower.read_end())

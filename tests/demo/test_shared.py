@@ -1,0 +1,164 @@
+"""The demo's feeds in Redis: whichever worker is asked, it is the same."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streamserver.demo import jobs
+from streamserver.demo.app import make_app
+from streamserver.feed.redis import Redis
+from streamserver.server.outcome import Outcome
+from support.asking import ask
+from support.feeds import (
+    JOBS,
+    LONG,
+    NOTIFICATIONS,
+    begin,
+    cancel,
+    cut,
+    named,
+    notify,
+    outcomes,
+    post,
+    read_cut,
+    state,
+    steps,
+    texts,
+)
+from support.following import following
+from support.inprocess import Serve, Served
+from support.redis import RedisServer
+
+FEED = NOTIFICATIONS
+
+
+@pytest.fixture
+async def workers(serve: Serve, shared_redis: RedisServer) -> AsyncIterator[tuple[Served, Served]]:
+    """Two servers with one store; what they keep open is closed before `serve` looks for leaks."""
+    prefix = f"{uuid.uuid4()}:"
+    apps = [make_app(backend=Redis(shared_redis.url, prefix=prefix)) for _ in range(2)]
+    one, other = [await serve(app) for app in apps]
+    yield one, other
+    await one.stop()
+    await other.stop()
+
+
+Workers = tuple[Served, Served]
+
+# Notifications
+
+
+async def test_what_any_publishes_reaches_the_readers_of_all(workers: Workers) -> None:
+    one, other = workers
+    async with following(one, target=FEED) as here, following(other, target=FEED) as there:
+        await here.placed()
+        await there.placed()
+        ids = [await notify(workers[n % 2], str(n)) for n in range(10)]
+        for follower in (here, there):
+            assert [event.id for event in await follower.read(10)] == ids
+            assert texts(follower) == [str(n) for n in range(10)]
+
+
+async def test_a_client_moves_from_one_to_the_other(workers: Workers) -> None:
+    """Back and forth, after each event; one is published while it is away."""
+    one, other = workers
+    told: list[str] = []
+    async with following(one, target=FEED) as follower:
+        last = await follower.placed()
+    for n in range(0, 10, 2):
+        await notify(one, str(n))
+        async with following(workers[n // 2 % 2], last, FEED) as follower:
+            await follower.read(1)
+            await notify(other, str(n + 1))
+            await follower.read(2)
+            told += texts(follower)
+            last = str(follower.id)
+    assert told == [str(n) for n in range(10)]
+
+
+async def test_a_client_is_cut_through_the_other(workers: Workers) -> None:
+    one, other = workers
+    async with following(one, target=named("me")) as before:
+        last = await before.placed()
+        await cut(other, "me")
+        await read_cut(before)
+    assert outcomes(one, named("me")) == [Outcome.TRUNCATED]
+    await notify(one, "missed")
+    async with following(other, last, named("me")) as after:
+        await after.read(1)
+        assert texts(after) == ["missed"]
+        await cut(other, "me")  # it has gone from the one, and is here now
+        await read_cut(after)
+
+
+# Jobs
+
+
+async def test_a_job_is_seen_and_followed_through_the_other(workers: Workers) -> None:
+    one, other = workers
+    job = await begin(one, steps=10, interval=0.01)
+    async with (
+        following(one, target=f"{job}/events") as here,
+        following(other, target=f"{job}/events") as there,
+    ):
+        assert (await state(other, job))["steps"] == 10
+        await asyncio.gather(here.read_end(), there.read_end())
+        assert here.events == there.events
+        assert steps(here) == [(n, "running") for n in range(10)] + [(10, "done")]
+        last = here.id
+    for server in workers:
+        assert (await state(server, job))["state"] == "done"
+        assert await cancel(server, job) == 409
+        answer = await ask(server, f"{job}/events", fields={"Last-Event-ID": str(last)})
+        assert answer.status == 204
+
+
+async def test_progress_is_resumed_at_the_other(workers: Workers) -> None:
+    job = await begin(workers[0], steps=10, interval=0.005)
+    told: list[tuple[int, str]] = []
+    last: str | None = None
+    turn = 0
+    while (10, "done") not in told:
+        async with following(workers[turn % 2], last, f"{job}/events") as follower:
+            await follower.read(1)
+            told += steps(follower)
+            last = follower.id
+        turn += 1
+    assert told == [(n, "running") for n in range(10)] + [(10, "done")]
+
+
+async def test_a_job_is_cancelled_through_the_other(workers: Workers) -> None:
+    one, other = workers
+    job, kept = await begin(one, **LONG), await begin(one, **LONG)
+    async with following(other, target=f"{job}/events") as follower:
+        await follower.read(1)
+        assert await cancel(other, job) == 202
+        await follower.read_end()
+        assert steps(follower) == [(0, "running"), (0, "cancelled")]
+    assert (await state(one, job))["state"] == "cancelled"
+    assert (await state(one, kept))["state"] == "running"
+
+
+async def test_jobs_that_are_begun_at_once_keep_to_the_bound(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the store takes its time to answer."""
+    monkeypatch.setattr(jobs, "MOST", 2)
+    answers = await asyncio.gather(*(post(workers[0], JOBS, LONG) for _ in range(5)))
+    assert sorted(answer.status for answer in answers) == [202] * 2 + [503] * 3
+    await begin(workers[1], **LONG)  # each worker has a bound of its own
+
+
+async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
+    workers: Workers,
+) -> None:
+    one, other = workers
+    job = await begin(one, **LONG)
+    async with following(other, target=f"{job}/events") as follower:
+        await follower.read(1)
+        await one.stop()
+        await follower.read_end()
+        assert steps(follower) == [(0, "running"), (0, "cancelled")]
+    assert (await state(other, job))["state"] == "cancelled"
