@@ -97,14 +97,15 @@ class Watcher(Cursor):
         self.begun = asyncio.get_running_loop().create_future()
 
     def is_ready(self) -> bool:
-        """It always is."""
-        return True
+        """It always is, until it has left."""
+        return self in self.topic.cursors
 
     def take(self, entries: Sequence[Entry]) -> None:
         """Tell each of them."""
         for entry in entries:
             self.position = entry.id
-            self._hear(entry.event())
+            if self.is_ready():
+                self._hear(entry.event())
 
     def ends(self) -> None:
         """It hears nothing any more."""

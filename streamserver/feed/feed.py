@@ -28,6 +28,7 @@ from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from streamserver.kit.stream import Stream
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
@@ -81,6 +82,8 @@ class Feed:
             raise ValueError(f"ttl is seconds, 0 or more, not {ttl!r}")
         if lagging not in ("gap", "cut"):
             raise ValueError(f"lagging is gap or cut, not {lagging!r}")
+        # What cannot be is said here, and not to the first who subscribes.
+        EventStream(Stream(), retry=retry, heartbeat=heartbeat)
         self._topic = (backend or Memory()).topic(topic, Bounds(max_events, max_bytes, ttl))
         self._retry = retry
         self._heartbeat = heartbeat
@@ -95,14 +98,16 @@ class Feed:
         """Add an event, or what becomes the ``data`` of one, for everybody; its id.
 
         ``last``: the feed ends with it, and so do the streams of its readers; an EventSource that
-        then comes back is best answered with 204, see ``newest``. ValueError for an
-        event that brings an id, since the feed gives it, for one that is larger than the log may
-        be, and as ``encode`` has it. HTTPError 503 when the backend is out of reach: then nobody
-        knows whether the event was added.
+        then comes back is best answered with 204, see ``newest``. ValueError for an event that
+        brings an id, since the feed gives it, for one without data, which no client would hear
+        of, for one that is larger than the log may be, and as ``encode`` has it. HTTPError 503
+        when the backend is out of reach: then nobody knows whether the event was added.
         """
         event = event if isinstance(event, Event) else Event(event)
         if event.id is not None:
             raise ValueError(f"the feed gives an event its id: leave out {event.id!r}")
+        if event.data is None:
+            raise ValueError("an event without data reaches nobody: give it some, such as ''")
         data, most = encode(event), self._topic.bounds.bytes
         if len(data) > most:
             raise ValueError(f"an event of {len(data)} bytes, where the whole log holds {most}")

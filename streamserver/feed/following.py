@@ -7,9 +7,10 @@ until it came back is read then.
 """
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from streamserver.server.workers import Backoff
@@ -28,8 +29,8 @@ class Followed(Protocol):
     """A topic, as far as it is followed."""
 
     @property
-    def log(self) -> Any:
-        """Its log."""
+    def position(self) -> str | None:
+        """The id up to which its stream was read; None if it was not, or is to be read anew."""
 
     async def load(self, client: Any) -> None:
         """Read the newest part of the stream."""
@@ -37,16 +38,20 @@ class Followed(Protocol):
     def take(self, found: Any) -> None:
         """Deliver what is new in the stream."""
 
+    def reload(self) -> None:
+        """Have the stream read anew."""
+
 
 class Following:
     """The topics of this process that somebody reads, by their keys."""
 
-    __slots__ = ("_changed", "_connect", "_task", "_topics")
+    __slots__ = ("_changed", "_connect", "_refused", "_task", "_topics")
 
     def __init__(self, connect: Callable[[float], Any]) -> None:
         """``connect(timeout)`` makes a client whose answers may take so many seconds."""
         self._connect = connect
         self._topics: dict[str, Followed] = {}
+        self._refused: set[str] = set()  # keys of what is no stream; told once
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -68,16 +73,18 @@ class Following:
     async def close(self) -> None:
         """Follow nothing any more."""
         self._topics.clear()
-        self._changed.set()
-        if self._task is not None:
-            await self._task
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
 
     async def _run(self) -> None:
         client = self._connect(2 * BLOCK)
         try:
             await self._follow(client)
         finally:
-            self._task = None
+            if self._task is asyncio.current_task():
+                self._task = None
             await client.aclose()
 
     async def _follow(self, client: Any) -> None:
@@ -99,18 +106,45 @@ class Following:
                 await asyncio.sleep(backoff.delay(time.monotonic() - began))
 
     async def _read(self, client: Any) -> None:
+        from redis.exceptions import ResponseError
+
         self._changed.clear()
-        for topic in list(self._topics.values()):
-            if topic.log.last_id is None:
-                await topic.load(client)
-        streams = {
-            key: topic.log.last_id
-            for key, topic in self._topics.items()
-            if topic.log.last_id is not None
-        }
+        streams = await self._streams(client)
         if not streams:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), BLOCK)
             return
-        waiting = asyncio.ensure_future(client.xread(streams, COUNT, int(BLOCK * 1000)))
+        try:
+            found = await self._wait(client.xread(streams, COUNT, int(BLOCK * 1000)))
+        except ResponseError:  # about one of them, and it does not say which
+            for topic in self._topics.values():
+                topic.reload()
+            raise
+        for key, entries in found or ():
+            if (followed := self._topics.get(key.decode())) is not None:
+                followed.take(entries)
+
+    async def _streams(self, client: Any) -> dict[str, str]:
+        """What is to be read: the keys of the streams, each with where it was read up to."""
+        from redis.exceptions import ResponseError
+
+        streams = {}
+        for key, topic in list(self._topics.items()):
+            if topic.position is None:
+                try:
+                    await topic.load(client)
+                    self._refused.discard(key)
+                except ResponseError as error:  # what is wrong with one is nothing to the others
+                    if key not in self._refused:
+                        log.error("the feed at %r cannot be read: %s", key, error)
+                        self._refused.add(key)
+            if topic.position is not None:
+                streams[key] = topic.position
+        return streams
+
+    async def _wait(self, reading: Coroutine[Any, Any, Any]) -> Any:
+        """What is read; None when other topics are to be read meanwhile."""
+        waiting = asyncio.ensure_future(reading)
         changed = asyncio.ensure_future(self._changed.wait())
         try:
             await asyncio.wait((waiting, changed), return_when=asyncio.FIRST_COMPLETED)
@@ -119,8 +153,4 @@ class Following:
             if not waiting.done():
                 waiting.cancel()
                 await asyncio.wait([waiting])
-        if waiting.cancelled():
-            return
-        for key, found in waiting.result():
-            if (followed := self._topics.get(key.decode())) is not None:
-                followed.take(found)
+        return None if waiting.cancelled() else waiting.result()

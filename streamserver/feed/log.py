@@ -50,6 +50,17 @@ def make_entry(id: str, previous: str, event: bytes, is_last: bool = False) -> E
     return Entry(id, previous, chunked.encode(data), len(data), is_last)
 
 
+def batch(entries: Iterable[Entry], size: int) -> list[Entry]:
+    """The first of them, of about ``size`` bytes, one at least, and none behind a last one."""
+    taken = []
+    for entry in entries:
+        taken.append(entry)
+        size -= entry.size
+        if size <= 0 or entry.is_last:
+            break
+    return taken
+
+
 class Log:
     """The newest entries: ``max_events`` at most, whose chunks have ``max_bytes`` at most. The
     newest of all is always there, however large: who is there has to get it.
@@ -142,11 +153,4 @@ class Log:
         """The entries from a number on, of about ``size`` bytes; one at least, if there is one."""
         if number == self.end - 1:
             return self._newest
-        entries = []
-        for each in range(number, self.end):
-            entry = self._entries[each]
-            entries.append(entry)
-            size -= entry.size
-            if size <= 0 or entry.is_last:
-                break
-        return entries
+        return batch((self._entries[each] for each in range(number, self.end)), size)

@@ -92,7 +92,7 @@ class Reader(Cursor):
         """The client has room again (for the engine)."""
         if self.next:
             self._tell("lagged", self.topic.log.end - self.next)
-        self.go_on()
+        self.topic.go_on(self)
 
     def cancelled(self, exchange: Exchange) -> None:
         """Nobody reads any more (for the engine)."""

@@ -6,10 +6,12 @@ who is further behind than that has older entries fetched. An event comes back t
 published it in the same way as to any other, so that there is one order for all.
 """
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from streamserver.feed.cursor import Cursor
@@ -26,16 +28,27 @@ TIMEOUT = 5.0
 LOADED = 1000
 """Entries that a process has in memory when it begins to follow a topic."""
 
-# An entry names the one before it, which only Redis can know. MAXLEN bounds a stream by count
-# alone; so what it uses is looked at too, which for a stream is a matter of a few samples.
+FETCHES = 8
+"""Readers for whom older entries are fetched at a time: each takes a connection."""
+
+# An entry names the one before it, which only Redis can know. And it says how many bytes of events
+# there have been up to it: MAXLEN bounds a stream by count alone, and MEMORY USAGE only guesses.
 PUBLISH = """
+local function get(entry, name)
+  for i = 1, #entry[2], 2 do
+    if entry[2][i] == name then return entry[2][i + 1] end
+  end
+  return ''
+end
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*',
-    'event', ARGV[1], 'previous', newest and newest[1] or '0-0', 'last', ARGV[2])
-local used, most = redis.call('MEMORY', 'USAGE', KEYS[1]), tonumber(ARGV[4])
-if used > most then
-  local length = redis.call('XLEN', KEYS[1])
-  redis.call('XTRIM', KEYS[1], 'MAXLEN', math.max(1, math.floor(length * most / used)))
+local bytes = (newest and tonumber(get(newest, 'bytes')) or 0) + #ARGV[1]
+local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'event', ARGV[1],
+    'previous', newest and newest[1] or '0-0', 'last', ARGV[2], 'bytes', bytes)
+while true do
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  local before = (tonumber(get(oldest, 'bytes')) or 0) - #get(oldest, 'event')
+  if oldest[1] == id or bytes - before <= tonumber(ARGV[4]) then break end
+  redis.call('XDEL', KEYS[1], oldest[1])
 end
 if tonumber(ARGV[5]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
 return id
@@ -46,18 +59,34 @@ class Redis:
     """A backend in the Redis at ``url``: redis://HOST:PORT/DB, rediss:// with TLS, or unix://PATH.
 
     ``prefix`` goes before each topic in the name of its key; what it has in braces keeps all keys
-    on one node of a cluster. Use it in one event loop, until ``close``. ValueError for what is no
-    such URL, RuntimeError without redis-py (extra: redis).
+    on one node of a cluster. Redis has ``timeout`` seconds to connect, and to answer. Use it in one
+    event loop, until ``close``. ValueError for what is no such URL, RuntimeError without redis-py
+    (extra: redis).
     """
 
-    def __init__(self, url: str, *, prefix: str = "{streamserver}:feed:") -> None:
+    def __init__(
+        self, url: str, *, prefix: str = "{streamserver}:feed:", timeout: float = TIMEOUT
+    ) -> None:
         self._url = url
         self._prefix = prefix
+        self._timeout = timeout
         self._topics: WeakValueDictionary[str, RedisTopic] = WeakValueDictionary()
         self._client: Any = None
         self._publish: Any = None
         self.following = Following(self._connect)
-        self._connect(TIMEOUT)  # reads the URL, and connects nothing
+        self.fetching = asyncio.Semaphore(FETCHES)
+        self._check()
+
+    def _check(self) -> None:
+        """Read the URL, and connect nothing."""
+        where = urlsplit(self._url)
+        database = where.path.strip("/")
+        if where.scheme in ("redis", "rediss") and database and not database.isdecimal():
+            raise ValueError(f"the path of a Redis URL is the number of a database: {database!r}")
+        try:
+            self._connect(self._timeout).connection_pool.make_connection()
+        except TypeError as error:
+            raise ValueError(f"a Redis URL has no such parameter: {error}") from error
 
     def topic(self, name: str, bounds: Bounds) -> Topic:
         """The topic of a name; its bounds are those that it was first asked for with."""
@@ -70,7 +99,7 @@ class Redis:
     def client(self) -> Any:
         """The connections for short questions."""
         if self._client is None:
-            self._client = self._connect(TIMEOUT)
+            self._client = self._connect(self._timeout)
             self._publish = self._client.register_script(PUBLISH)
         return self._client
 
@@ -89,6 +118,7 @@ class Redis:
             from redis.backoff import NoBackoff
         except ImportError as error:
             raise RuntimeError("feeds in Redis need streamserver[redis]") from error
+        over_tcp = {"socket_keepalive": True} if urlsplit(self._url).scheme != "unix" else {}
         # Never twice by itself: an event that was added, though the answer was lost, would come
         # again. And RESP2, in which all versions of redis-py answer alike.
         return Client.from_url(
@@ -96,8 +126,8 @@ class Redis:
             protocol=2,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=timeout,
-            socket_connect_timeout=TIMEOUT,
-            socket_keepalive=True,
+            socket_connect_timeout=self._timeout,
+            **over_tcp,
         )
 
     async def close(self) -> None:
@@ -120,13 +150,22 @@ def reached() -> Iterator[None]:
         raise unreachable() from error
 
 
-def entries_of(found: Any) -> list[Entry]:
-    """What a stream holds, as entries; what others may have put there is left out."""
-    return [
-        make_entry(id.decode(), fields[b"previous"].decode(), fields[b"event"], is_last(fields))
-        for id, fields in found
-        if fields and b"event" in fields and b"previous" in fields
-    ]
+def entries_of(found: Any, at: str = "", last: str = "") -> list[Entry]:
+    """What a stream holds, as entries; what others may have put there is left out.
+
+    ``at``: the id that was read before it, ``last``: that of the entry before it; they differ
+    where others have put something in between, over which the next entry is joined to the last.
+    """
+    entries = []
+    for id, fields in found:
+        if fields and b"event" in fields and b"previous" in fields:
+            previous = fields[b"previous"].decode(errors="replace")
+            if previous == at:
+                previous = last
+            last = id.decode()
+            entries.append(make_entry(last, previous, fields[b"event"], is_last(fields)))
+        at = id.decode()
+    return entries
 
 
 def is_last(fields: dict[bytes, bytes]) -> bool:
@@ -142,6 +181,8 @@ class RedisTopic(Topic):
         self._backend = backend
         self._key = key
         self._trailing = Trailing(self)
+        self.position: str | None = None
+        """The id up to which the stream was read; None as long as it is not followed."""
 
     async def publish(self, event: bytes, is_last: bool) -> str:
         """Add an event to the stream, from where it reaches everybody, here and elsewhere."""
@@ -157,27 +198,37 @@ class RedisTopic(Topic):
 
     def join(self, cursor: Cursor) -> None:
         """From now on it is told of what is new; the first has the stream followed."""
-        super().join(cursor)
         self._backend.following.add(self._key, self)
+        super().join(cursor)
 
     def leave(self, cursor: Cursor) -> bool:
         """It is not any more; with the last one the log is forgotten."""
         was_here = super().leave(cursor)
         self._trailing.stop(cursor)
         if not self.cursors and self._backend.following.remove(self._key):
+            self.position = None
             self.log.forget()
         return was_here
 
     async def load(self, client: Any) -> None:
         """Read the newest part of the stream."""
-        entries = entries_of(await client.xrevrange(self._key, count=LOADED))[::-1]
+        found = (await client.xrevrange(self._key, count=LOADED))[::-1]
         if self.cursors:
+            entries = entries_of(found)
             self.log.begin(entries[0].previous if entries else ORIGIN)
+            self.position = found[-1][0].decode() if found else ORIGIN
             self.deliver(entries)
 
     def take(self, found: Any) -> None:
         """Deliver what is new in the stream."""
-        self.deliver(entries_of(found))
+        if self.position is not None and self.log.last_id is not None:
+            entries = entries_of(found, self.position, self.log.last_id)
+            self.position = found[-1][0].decode()
+            self.deliver(entries)
+
+    def reload(self) -> None:
+        """Read the newest part of the stream again, before anything else."""
+        self.position = None
 
     # Those who are far behind
 
@@ -191,10 +242,17 @@ class RedisTopic(Topic):
         self._trailing.start(cursor)
         return False
 
-    async def older(self, after: str | None, count: int) -> tuple[list[Entry], Entry | None]:
-        """So many entries behind an id, or from the first on; and the newest."""
-        pipeline = self._backend.client.pipeline(transaction=True)
-        pipeline.xrange(self._key, min="-" if after is None else f"({after}", count=count)
-        pipeline.xrevrange(self._key, count=1)
-        found, newest = await pipeline.execute()
-        return entries_of(found), next(iter(entries_of(newest)), None)
+    async def older(self, after: str | None, count: int) -> tuple[list[Entry], bool]:
+        """About so many entries behind an id, or from the first on; and whether there is anything
+        that ends with this id."""
+        async with self._backend.fetching:
+            at, last = after, after or ""
+            while True:
+                pipeline = self._backend.client.pipeline(transaction=True)
+                pipeline.xrange(self._key, min="-" if at is None else f"({at}", count=count)
+                pipeline.xrange(self._key, min=at or "-", max=at or "-", count=1)
+                found, itself = await pipeline.execute()
+                entries = entries_of(found, at or "", last)
+                if entries or len(found) < count:
+                    return entries, bool(itself)
+                at = found[-1][0].decode()  # there was nothing but what others have put there

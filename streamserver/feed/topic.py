@@ -59,14 +59,18 @@ class Topic(ABC):
         """Add entries to the log, and write them to everybody who is there: one loop."""
         self.log.extend(entries)
         for cursor in tuple(self.cursors):
-            try:
-                cursor.go_on()
-            except Exception as error:  # what goes wrong with one is nothing to the others
-                cursor.fails(error)
+            self.go_on(cursor)
+
+    def go_on(self, cursor: Cursor) -> None:
+        """Let a cursor go on; what goes wrong with one is nothing to the others."""
+        try:
+            cursor.go_on()
+        except Exception as error:
+            cursor.fails(error)
 
     def go_on_soon(self, cursor: Cursor) -> None:
         """Let it go on when others have had their turn."""
-        asyncio.get_running_loop().call_soon(cursor.go_on)
+        asyncio.get_running_loop().call_soon(self.go_on, cursor)
 
     def seek(self, cursor: Cursor) -> bool:
         """Find the place in the log of a cursor that has none, or has fallen off; whether it has

@@ -7,14 +7,17 @@ one that is in memory; from there on a cursor reads like any other.
 import asyncio
 from typing import TYPE_CHECKING
 
-from streamserver.feed.cursor import Cursor, Start
-from streamserver.feed.log import ORIGIN, Entry
+from streamserver.feed.cursor import BATCH, Cursor, Start
+from streamserver.feed.log import ORIGIN, Entry, batch
 
 if TYPE_CHECKING:
     from streamserver.feed.redis import RedisTopic
 
-COUNT = 200
-"""Entries that are fetched at once."""
+FIRST = 20
+"""Entries that are fetched at first."""
+
+COUNT = 500
+"""Entries that are fetched at once, at most: as many as a cursor takes at once."""
 
 RETRY = 1.0
 """Seconds until it is tried again, when Redis did not answer."""
@@ -48,30 +51,37 @@ class Trailing:
     async def _close_up(self, cursor: Cursor) -> None:
         from redis.exceptions import RedisError
 
-        loop = asyncio.get_running_loop()
+        count = FIRST
         try:
-            while cursor.is_ready() and await self._step(cursor):
-                pass
+            while count and cursor.is_ready():
+                count = await self._step(cursor, count)
         except (RedisError, OSError, TimeoutError):
-            loop.call_later(RETRY, cursor.go_on)
+            asyncio.get_running_loop().call_later(RETRY, self._topic.go_on, cursor)
+        except Exception as error:
+            cursor.fails(error)
         finally:
             self._tasks.pop(cursor, None)
         if self._topic.number_of(cursor) is not None:
-            cursor.go_on()
+            self._topic.go_on(cursor)
 
-    async def _step(self, cursor: Cursor) -> bool:
-        """Take a piece of what lies between; whether there may be more of it."""
+    async def _step(self, cursor: Cursor, count: int) -> int:
+        """Take a piece of what lies between; how many entries the next one may have, 0 when there
+        is none."""
         topic = self._topic
-        position = cursor.position
-        after = position if isinstance(position, str) else None
-        entries, newest = await topic.older(after, COUNT)
+        after = cursor.position if isinstance(cursor.position, str) else None
+        entries, is_known = await topic.older(after, count)
+        if not entries and not is_known:  # of another stream, or of the future
+            entries, _ = await topic.older(None, count)
         if not cursor.is_ready():
-            return False
+            return 0
         if entries:
             self._take(cursor, after, entries)
-        elif newest is None or newest.id != after:
+        elif not is_known and not topic.find(cursor):
             topic.skip(cursor)
-        return bool(entries) and topic.number_of(cursor) is None
+        if not entries or topic.number_of(cursor) is not None:
+            return 0
+        size = sum(entry.size for entry in entries)
+        return min(max(1, len(entries) * BATCH // size), COUNT)
 
     @staticmethod
     def _take(cursor: Cursor, after: str | None, entries: list[Entry]) -> None:
@@ -80,7 +90,10 @@ class Trailing:
             cursor.starts(before)
         elif after != before:
             cursor.misses(after, before, entries[0].id)
-        if cursor.is_ready():
-            cursor.take(entries)
-            if entries[-1].is_last:
+        rest = entries
+        while rest and cursor.is_ready():
+            part = batch(rest, BATCH)
+            rest = rest[len(part) :]
+            cursor.take(part)
+            if part[-1].is_last:
                 cursor.ends()

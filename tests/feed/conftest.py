@@ -23,10 +23,15 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> Mapping[str, Any]:
     return {kind: factory(kind) for kind in kinds}
 
 
+@pytest.fixture(autouse=True)
+async def spares() -> None:
+    """What a loop opens for good is no leak."""
+    await open_spares()
+
+
 @pytest.fixture(params=["memory", "redis"])
 async def backend(request: pytest.FixtureRequest, serve: Serve) -> AsyncIterator[Backend]:
     """Either backend; closed before `serve` looks for leaks."""
-    await open_spares()
     if request.param == "memory":
         yield Memory()
         return

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 
@@ -9,6 +11,7 @@ from streamserver.feed.feed import Feed
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
+from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import Decoder, End
 from streamserver.wire.sse import Event, Parser
 from support.inprocess import Served
@@ -19,10 +22,15 @@ MakeFeed = Callable[..., Feed]
 PART = 65536
 
 
-def app(feed: Feed) -> Handler:
-    """Serves the feed; /all from its beginning, whatever else is asked only what is new."""
+def app(feed: Feed, exchanges: list[Exchange] | None = None) -> Handler:
+    """Serves the feed; /all from its beginning, whatever else is asked only what is new.
+
+    The exchanges are added to the list, if there is one.
+    """
 
     async def handler(request: Request) -> Response:
+        if exchanges is not None:
+            exchanges.append(request.exchange)
         return feed.subscribe(request, start="beginning" if request.path == "/all" else "new")
 
     return handler
@@ -45,6 +53,11 @@ class Follower:
     def id(self) -> str | None:
         """What an EventSource would send as Last-Event-ID."""
         return self.parser.last_event_id
+
+    @property
+    def gaps(self) -> list[dict[str, str | None]]:
+        """What each gap event told."""
+        return [json.loads(event.data) for event in self.events if event.event == "gap"]
 
     @property
     def told(self) -> list[str]:
@@ -75,6 +88,10 @@ class Follower:
     async def read_end(self, timeout: float = 5) -> None:
         """Read until the last-chunk."""
         await self.read_until(lambda self: self.ended, timeout)
+
+    def hurry(self) -> None:
+        """From now on, take much at once."""
+        self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
 
     def _take(self, part: bytes) -> None:
         if not self.decoder.done and b"\r\n\r\n" not in self.head:
@@ -108,3 +125,13 @@ async def following(
         await follower.read_until(lambda self: b"\r\n\r\n" in self.head)
         assert follower.head.startswith(b"HTTP/1.1 200 "), follower.head
         yield follower
+
+
+@contextlib.asynccontextmanager
+async def crowd(server: Served, count: int) -> AsyncIterator[list[Follower]]:
+    """So many readers, each in its place."""
+    async with contextlib.AsyncExitStack() as stack:
+        readers = [await stack.enter_async_context(following(server)) for _ in range(count)]
+        for reader in readers:
+            await reader.placed()
+        yield readers

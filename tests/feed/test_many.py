@@ -1,0 +1,67 @@
+"""Many readers: no task for each, and nothing kept for those that have left."""
+
+import asyncio
+import gc
+import weakref
+
+import pytest
+
+from streamserver.feed.feed import Feed
+from streamserver.feed.memory import Memory
+from support.following import MakeFeed, app, crowd
+from support.inprocess import Serve
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.both_loops
+MANY = 50
+
+
+async def test_a_reader_is_no_task(serve: Serve, make_feed: MakeFeed) -> None:
+    feed = make_feed()
+    server = await serve(app(feed))
+    async with crowd(server, 1):
+        least = len(asyncio.all_tasks()) + MANY / 2  # Redis has a few of its own
+        async with crowd(server, MANY) as readers:
+            assert len(asyncio.all_tasks()) < least
+            await feed.publish("to all")
+            assert len(asyncio.all_tasks()) < least
+            for reader in readers:
+                await reader.read(1)
+            assert len(asyncio.all_tasks()) < least
+
+
+async def test_readers_that_left_are_forgotten(serve: Serve, make_feed: MakeFeed) -> None:
+    feed = make_feed()
+    server = await serve(app(feed))
+    async with crowd(server, MANY):
+        cursors = [weakref.ref(cursor) for cursor in feed._topic.cursors]
+        assert len(cursors) == MANY
+    await wait_until(lambda: not feed._topic.cursors)
+    server.ended.clear()
+    gc.collect()
+    assert [cursor() for cursor in cursors] == [None] * MANY
+
+
+async def test_a_topic_that_nobody_holds_is_freed(serve: Serve, make_feed: MakeFeed) -> None:
+    """A reader holds it, though the feed is gone; then nobody does."""
+    feed = make_feed()
+    topic = weakref.ref(feed._topic)
+    server = await serve(lambda request: app(make_feed())(request))
+    async with crowd(server, 1) as [reader]:
+        del feed
+        gc.collect()
+        assert topic() is not None
+        await make_feed().publish("still here")
+        await reader.read(1)
+    await wait_until(lambda: gc.collect() or topic() is None)
+
+
+async def test_a_topic_in_memory_is_freed_at_once() -> None:
+    """There may be one for each job: none waits for the collector."""
+    backend = Memory()
+    feed = Feed("job", backend)
+    await feed.publish("x" * 1000)
+    topic = weakref.ref(feed._topic)
+    del feed
+    assert topic() is None
+    assert await Feed("job", backend).newest() is None
