@@ -12,6 +12,7 @@ begins. What a worker counted in the last quarter of a second is lost if it is k
 """
 
 import asyncio
+from bisect import bisect_left
 from collections import defaultdict
 from typing import Any
 
@@ -110,7 +111,9 @@ class Metrics(Observer):
         if gap < 0:
             route.first_bytes.add(exchange.first_byte - exchange.started)
         else:
-            route.gaps.add(gap)
+            gaps = route.gaps  # as Tally.add has it
+            gaps.counts[bisect_left(GAP, gap)] += 1
+            gaps.total += gap
         if self._is_idle:
             self._wake()
 

@@ -21,12 +21,13 @@ class Watched(Exchange):
     ``is_stream``: whether a stream has begun.
     """
 
-    __slots__ = ("_last", "is_stream")
+    __slots__ = ("_last", "_wrote", "is_stream")
 
     def __init__(self, connection: "Connection", head: RequestHead) -> None:
         super().__init__(connection, head)
         self.is_stream = False
         self._last = 0.0
+        self._wrote = connection.shared.observer.wrote
 
     def begin(self, answer: Answer) -> bool:
         """As ``Exchange.begin``."""
@@ -38,8 +39,9 @@ class Watched(Exchange):
     def write(self, piece: bytes | str, tail: bytes = b"") -> None:
         """As ``Writer.write``."""
         before = self.bytes_sent
-        super().write(piece, tail)
-        self._tell(before)
+        Exchange.write(self, piece, tail)  # super() would be looked up for each piece
+        if self.bytes_sent != before:
+            self._tell(before)
 
     def write_chunks(self, chunks: bytes, size: int) -> None:
         """As ``Writer.write_chunks``."""
@@ -54,9 +56,6 @@ class Watched(Exchange):
         self._tell(before)
 
     def _tell(self, before: int) -> None:
-        size = self.bytes_sent - before
-        if size:
-            now = monotonic()
-            gap = now - self._last if before else -1.0
-            self._last = now
-            self.connection.shared.observer.wrote(self, size, gap)
+        now = monotonic()
+        last, self._last = self._last, now
+        self._wrote(self, self.bytes_sent - before, now - last if before else -1.0)
