@@ -153,4 +153,6 @@ class Following:
             if not waiting.done():
                 waiting.cancel()
                 await asyncio.wait([waiting])
+            if not waiting.cancelled():
+                waiting.exception()  # else nobody looks at it where we are cancelled
         return None if waiting.cancelled() else waiting.result()

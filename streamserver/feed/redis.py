@@ -79,13 +79,16 @@ class Redis:
 
     def _check(self) -> None:
         """Read the URL, and connect nothing."""
+        self._connect(self._timeout)  # says so where there is no redis-py
+        from redis.exceptions import RedisError
+
         where = urlsplit(self._url)
         database = where.path.strip("/")
         if where.scheme in ("redis", "rediss") and database and not database.isdecimal():
             raise ValueError(f"the path of a Redis URL is the number of a database: {database!r}")
         try:
             self._connect(self._timeout).connection_pool.make_connection()
-        except TypeError as error:
+        except (RedisError, TypeError) as error:
             raise ValueError(f"a Redis URL has no such parameter: {error}") from error
 
     def topic(self, name: str, bounds: Bounds) -> Topic:

@@ -218,6 +218,7 @@ def test_a_value_that_does_not_fit_is_refused_and_named(
         (["--tls-key", "k"], "--tls-cert and --tls-key go together"),
         (["--port"], "--port"),
         (["hello:app", "--files", "/srv"], "--files is for the demo"),
+        (["hello:app", "--redis", "redis://127.0.0.1"], "--redis is for the demo"),
         ([""], "MODULE:APP"),
     ],
 )

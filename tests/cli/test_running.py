@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LIMIT, Curl, Hello
-from support.process import ServerProcess, alive, start_server
+from support.process import ServerProcess, alive, start_server, workers_of
 from support.rawsocket import RawClient, connect
 from support.relaying import LAST_CHUNK
 from support.waiting import block_until, wait_until
@@ -33,13 +33,6 @@ async def get(client: RawClient, path: str, until: bytes) -> None:
 async def until_ended(server: ServerProcess) -> int:
     """Its exit status, without stopping this loop."""
     return await asyncio.to_thread(server.wait)
-
-
-def workers_of(server: ServerProcess) -> list[int]:
-    """The pids of its child processes."""
-    pid = server.process.pid
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return list(map(int, children.read().split()))
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from support.feeds import (
     NOTIFICATIONS,
     begin,
     cut,
+    heartbeats,
     named,
     notify,
     post,
@@ -27,7 +28,7 @@ from support.feeds import (
     steps,
     texts,
 )
-from support.following import Follower, following
+from support.following import following
 from support.inprocess import Serve, Served
 from support.redis import RedisServer, redis_server
 
@@ -54,12 +55,6 @@ def check_unreachable(answer: Answered) -> None:
     assert answer.status == 503
     assert told["detail"] == "the feed's store is out of reach: try again"
     assert answer.headers["retry-after"] == "1"
-
-
-async def heartbeats(follower: Follower, more: int) -> None:
-    """Read until so many more have come."""
-    most = len(follower.chunks) + more
-    await follower.read_until(lambda self: len(self.chunks) >= most)
 
 
 async def until_published(server: Served, text: str) -> None:

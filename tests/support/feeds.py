@@ -46,6 +46,12 @@ async def cut(server: Served, client: str) -> None:
     assert (answer.status, answer.body) == (202, b"")
 
 
+async def heartbeats(follower: Follower, more: int) -> None:
+    """Read until so many more have come."""
+    most = len(follower.chunks) + more
+    await follower.read_until(lambda self: len(self.chunks) >= most, timeout=20)
+
+
 async def read_cut(follower: Follower) -> None:
     """Read to the end of the connection, which has to be no end of the stream."""
     with pytest.raises((EOFError, ConnectionResetError)):

@@ -66,6 +66,13 @@ class ServerProcess:
         return told[1] if told else ""
 
 
+def workers_of(server: ServerProcess) -> list[int]:
+    """The pids of its child processes."""
+    pid = server.process.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return list(map(int, children.read().split()))
+
+
 def alive(pid: int) -> bool:
     """Whether there is such a process."""
     try:

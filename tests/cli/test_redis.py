@@ -1,0 +1,98 @@
+"""`--redis URL`: several workers with one feed, and what is said where each has its own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import HELLO, Hello, run
+from streamserver.cli.apps import load_demo
+from streamserver.cli.problem import CannotServe
+from support.process import RunServer
+from support.redis import RedisServer
+
+WARNING = (
+    "without --redis each worker has its own feed: what one publishes, readers of others do not see"
+)
+MISSING = "import sys\nsys.modules['redis'] = None\n"
+
+
+# What is said where each worker has its own feed
+
+
+def test_workers_without_it_say_so_once(run_server: RunServer) -> None:
+    server = run_server("--workers", "2")
+    assert server.stop() == 0
+    assert server.stderr.read_text().count(WARNING) == 1
+    assert WARNING not in server.stdout.read_text()
+
+
+def test_one_worker_has_nothing_to_say(run_server: RunServer) -> None:
+    server = run_server("--workers", "1")
+    assert server.stop() == 0
+    assert WARNING not in server.output()
+
+
+def test_nor_have_workers_with_it(run_server: RunServer, shared_redis: RedisServer) -> None:
+    server = run_server("--workers", "2", env={"STREAMSERVER_REDIS": shared_redis.url})
+    assert server.stop() == 0
+    assert WARNING not in server.output()
+
+
+def test_nor_has_an_app(hello: Hello) -> None:
+    server = hello("--workers", "2")
+    assert server.stop() == 0
+    assert WARNING not in server.output()
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "127.0.0.1:6379",
+        "http://127.0.0.1:6379",
+        "redis://127.0.0.1:port",
+        "redis://127.0.0.1:65536",
+        "redis://[::1",
+        "redis://127.0.0.1/first",
+        "redis://127.0.0.1/-1",
+        "redis://127.0.0.1?socket_timeout=soon",
+        "redis://127.0.0.1?colour=red",
+        "redis://127.0.0.1?protocol=9",
+        "rediss://127.0.0.1?ssl_cert_reqs=perhaps",
+    ],
+)
+def test_a_url_that_is_none(url: str) -> None:
+    with pytest.raises(CannotServe, match=r"^--redis: \S"):
+        load_demo(None, redis=url)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_it_is_exit_status_1_and_one_line(workers: str) -> None:
+    done = run("--port", "0", "--workers", workers, "--redis", "http://127.0.0.1")
+    assert done.returncode == 1
+    assert not done.stdout
+    assert done.stderr.startswith("streamserver: --redis: Redis URL must specify")
+    assert done.stderr.count("\n") == 1
+
+
+def test_it_is_for_the_demo_alone() -> None:
+    done = run("hello:app", "--redis", "redis://127.0.0.1", PYTHONPATH=HELLO["PYTHONPATH"])
+    assert done.returncode == 2
+    assert "--redis is for the demo" in done.stderr
+
+
+def test_without_the_library(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MISSING)
+    path = os.pathsep.join((str(tmp_path), HELLO["PYTHONPATH"]))
+    done = run("--redis", "redis://127.0.0.1", PYTHONPATH=path)
+    assert done.returncode == 1
+    assert done.stderr == "streamserver: --redis: feeds in Redis need streamserver[redis]\n"
+
+
+def test_the_library_is_not_needed_without_it(run_server: RunServer, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(MISSING)
+    server = run_server(env={"PYTHONPATH": str(tmp_path)})
+    assert server.stop() == 0
