@@ -1,6 +1,7 @@
 """`--metrics`: who offers figures by default, and that those of several workers are one sum."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -45,13 +46,19 @@ async def ask_each(server: ServerProcess) -> dict[int, int]:
     return counts
 
 
-async def stream(client: RawClient) -> int:
-    """Begin a stream over this connection: the pid of the worker that sends it."""
+async def pid_of(client: RawClient) -> int:
+    """The worker that has this connection."""
     await client.send(get(b"/pid"))
     answer = await client.read_until(re.compile(rb"\r\n\r\n\d").search, timeout=LIMIT)
+    return int(answer.rpartition(b"\n")[2])
+
+
+async def stream(client: RawClient) -> int:
+    """Begin a stream over this connection: the pid of the worker that sends it."""
+    pid = await pid_of(client)
     await client.send(get(b"/stubborn"))
     await client.read_until(b"begun", timeout=LIMIT)
-    return int(answer.rpartition(b"\n")[2])
+    return pid
 
 
 async def test_workers_are_counted_together_and_the_dead_are_not_open(
@@ -66,6 +73,7 @@ async def test_workers_are_counted_together_and_the_dead_are_not_open(
         pids = [await stream(one), await stream(other)]
         before = sum(counts.values()) + 2
         await told(server, 2, "open_streams", route="-")
+        assert "pid=" not in await body(server, b"/metrics")
         await told(server, before, "exchanges_total", **served)
         os.kill(pids[0], signal.SIGKILL)
         await told(server, int(pids[0] != pids[1]), "open_streams", route="-")
@@ -78,6 +86,32 @@ async def test_workers_are_counted_together_and_the_dead_are_not_open(
     assert await asyncio.to_thread(server.stop) == 0
     assert not any(map(alive, again))
     assert not list(directory.iterdir())
+
+
+async def test_a_worker_that_is_never_asked_tells_its_figures_too(hello: Hello) -> None:
+    server = hello("--metrics", "--workers", "2")
+    async with contextlib.AsyncExitStack() as clients:
+        pids: dict[int, RawClient] = {}
+        count = 0
+        while len(pids) < 2:
+            client = await clients.enter_async_context(connect(server.port))
+            pids[await pid_of(client)] = client
+            count += 1
+        asked = next(iter(pids.values()))
+        async with asyncio.timeout(LIMIT):
+            seen = 0.0
+            while seen != count:
+                asked.received = b""
+                await asked.send(get(b"/metrics"))
+                scraped = (await asked.read_until(scrape_is_whole)).partition(b"\r\n\r\n")[2]
+                seen = figure(scraped.decode(), "exchanges_total", route="-")
+
+
+def scrape_is_whole(received: bytes) -> bool:
+    """Whether all of the answer has come, by its length."""
+    head, _, content = received.partition(b"\r\n\r\n")
+    length = re.search(rb"content-length: (\d+)", head)
+    return length is not None and len(content) == int(length[1])
 
 
 async def test_a_directory_that_is_given_keeps_all_that_was_counted(

@@ -39,6 +39,7 @@ async def test_a_stream_tells_its_figures_while_it_is_open(
         assert figures("first_byte_seconds_count", **route) == 0
         for count, piece in enumerate((b"one", b"three"), 1):
             stream.enqueue(piece)
+            stream.enqueue(b"")  # is nothing, and so no piece
             assert figures("first_byte_seconds_count", **route) == 1
             assert figures("gap_seconds_count", **route) == count - 1
         assert figures("sent_bytes_total", **route) == 8

@@ -3,7 +3,7 @@
 
 import { element } from "./dom.js";
 
-const decoder = new TextDecoder("utf-8", { fatal: true });
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 // The nodes that show some bytes, or a text. `lines`: whether a line ends where one does.
 export function visible(piece, { lines = true } = {}) {
@@ -21,16 +21,27 @@ export function visible(piece, { lines = true } = {}) {
 }
 
 function text(piece) {
-  if (typeof piece === "string") return piece;
-  try {
-    return decoder.decode(piece);
-  } catch {
-    // Bytes that no text explains, or half a character: ASCII where it is, else \x..
-    return Array.from(piece, (byte) => (isPlain(byte) ? String.fromCharCode(byte) : hex(byte))).join("");
-  }
+  const read = typeof piece === "string" ? piece : decoded(piece);
+  return read.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, (sign) => hex(sign.charCodeAt(0)));
 }
 
-const isPlain = (byte) => (byte >= 0x20 && byte < 0x7f) || byte === 10 || byte === 13;
+// A cut may leave half a character at either end; the rest is still to be read.
+function decoded(bytes) {
+  let read = "";
+  for (let at = 0, length; at < bytes.length; at += length) {
+    length = sequenceLength(bytes[at]);
+    try {
+      read += decoder.decode(bytes.subarray(at, at + length));
+    } catch {
+      read += hex(bytes[at]);
+      length = 1;
+    }
+  }
+  return read;
+}
+
+// How many bytes a character has that begins with this one (RFC 3629, section 3).
+const sequenceLength = (first) => 1 + (first >= 0xc0) + (first >= 0xe0) + (first >= 0xf0);
 const hex = (byte) => `\\x${byte.toString(16).padStart(2, "0")}`;
 
 // Cut what was written into its head, its frames (chunk sizes, and the CRLF behind each chunk)

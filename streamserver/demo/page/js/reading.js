@@ -22,7 +22,7 @@ export async function ask(url, { json, ...options } = {}, run) {
     if (!response.ok) throw new Refused(await complaint(response));
     return response;
   } catch (error) {
-    throw reason(error, run, () => new Refused("no connection: is the server running?"));
+    throw reason(error, run, () => new Refused("nobody answers there"));
   } finally {
     patience.end();
   }

@@ -21,7 +21,7 @@ async function begin(run, form) {
   const headers = { "Content-Type": "application/json" };
   const options = { method: "POST", headers, body: JSON.stringify(job), signal: run.signal };
   const response = await fetch("/api/jobs", options).catch(() => {
-    throw new Refused("no connection: is the server running?");
+    throw new Refused("nobody answers there");
   });
   if (!response.ok) throw new Refused(await complaint(response));
   const location = response.headers.get("location");

@@ -1,0 +1,123 @@
+"""The wire under a panel: chunks as they arrived, the raw bytes, the waterfall; and its bounds."""
+
+import json
+import re
+
+from playwright.sync_api import expect
+
+from support.browsing import Browsing
+
+
+def test_each_chunk_is_listed_as_it_arrived(visit: Browsing) -> None:
+    counter = visit.panel("counter")
+    counter.fill(count=3, interval=0.02)
+    counter.start()
+    rows = counter.find(".arrivals li")
+    expect(rows).to_have_count(3)
+    for n, row in enumerate(rows.all()):
+        pattern = rf'^\+[\d.]+ (ms|s)\d+ B\{{"count":{n},"time":\d+\}}$'
+        assert re.match(pattern, row.text_content()), row.text_content()
+
+
+def test_chunks_are_listed_while_the_stream_runs(visit: Browsing) -> None:
+    counter = visit.panel("counter")
+    counter.fill(count=2, interval=60)
+    counter.start()
+    expect(counter.find(".arrivals li")).to_have_count(1)
+    expect(counter.find(".figure")).to_have_text(re.compile(r"^[\d.]+ m?s$"))
+
+
+def test_the_time_to_the_first_byte_and_the_waterfall(visit: Browsing) -> None:
+    typing = visit.panel("typing")
+    expect(typing.find("svg")).to_have_attribute("aria-label", "Waterfall: Nothing sent yet")
+    typing.fill(text="abcdef", cps=100)
+    typing.start()
+    typing.says(re.compile("^Done"))
+    moment = r"[\d.]+ m?s"
+    steps = rf"sent 0 · head {moment} · first byte ({moment}) · (\d) chunks?, 6 B · end {moment}"
+    legend = typing.find(".legend")
+    expect(legend).to_have_text(re.compile(f"^{steps}$"))
+    told = re.match(steps, legend.inner_text())
+    assert told
+    expect(typing.find(".figure")).to_have_text(told[1])
+    expect(typing.find("svg")).to_have_attribute("aria-label", f"Waterfall: {told[0]}")
+    assert typing.find(".ticks").get_attribute("d").count("M") == int(told[2])
+    assert typing.find(".end").get_attribute("d")
+    parts = [typing.find(f"rect.{name}").get_attribute("width") for name in ("wait", "body")]
+    assert all(float(width) > 0 for width in parts)
+
+
+def test_raw_bytes_show_the_framing(visit: Browsing) -> None:
+    typing = visit.panel("typing")
+    typing.fill(text="a\n東", cps=500)
+    typing.start()
+    typing.says(re.compile("^Done"))
+    raw = typing.raw()
+    assert raw.startswith("POST /api/type\n")
+    assert "HTTP/1.1 200 OK␍␊" in raw
+    assert "transfer-encoding: chunked␍␊" in raw
+    frames = [one.text_content() for one in typing.find(".raw .frame").all()]
+    body = [one.text_content() for one in typing.find(".raw .body").all()]
+    assert frames == ["1␍␊\n", "␍␊\n", "1␍␊\n", "␍␊\n", "3␍␊\n", "␍␊\n", "0␍␊\n", "␍␊\n"]
+    assert body == ["a", "␊\n", "東"]
+    assert raw.rstrip().endswith("Outcome: complete")
+
+
+def test_raw_bytes_can_be_read_again_and_hidden(visit: Browsing) -> None:
+    counter = visit.panel("counter")
+    counter.fill(count=2, interval=60)
+    counter.start()
+    expect(counter.find(".arrivals li")).to_have_count(1)
+    assert "Still open" in counter.raw()
+    counter.stop()
+    counter.says(re.compile("^Stopped by you"))
+    again = counter.section.get_by_role("button", name="Read again")
+    expect(counter.find(".raw .outcome")).to_have_text("Still open")
+    again.click()
+    expect(counter.find(".raw .outcome")).to_have_text("Outcome: client_gone")
+    button = counter.section.get_by_role("button", name="Raw bytes")
+    expect(button).to_have_attribute("aria-expanded", "true")
+    button.click()
+    expect(button).to_have_attribute("aria-expanded", "false")
+    expect(counter.find(".raw")).to_be_hidden()
+
+
+def test_a_file_is_told_to_have_gone_past_us(visit: Browsing) -> None:
+    download = visit.panel("download")
+    download.fill(rate=0)
+    download.start()
+    download.says(re.compile("^Done"))
+    assert "3.0 MiB of the body went from a file to the socket, by sendfile." in download.raw()
+
+
+def test_bytes_that_are_no_text_are_shown_in_hexadecimal(visit: Browsing) -> None:
+    download = visit.panel("download")
+    download.fill(rate=0)
+    download.start()
+    download.says(re.compile("^Done"))
+    expect(download.find(".arrivals code").last).to_contain_text(re.compile(r"\\x[0-9a-f]{2}"))
+
+
+def test_a_recording_that_is_not_here_is_told(visit: Browsing) -> None:
+    """As where another worker holds it, and nothing is shared."""
+    visit.page.route("**/api/type*", lambda route: route.abort())
+    typing = visit.panel("typing")
+    typing.start()
+    typing.says("Refused: nobody answers there.")
+    assert "another worker holds it" in typing.raw()
+    visit.expect_complaint("ERR_FAILED")
+    visit.expect_complaint("404 (Not Found)")
+
+
+def test_thousands_of_chunks_do_not_kill_the_page(visit: Browsing) -> None:
+    counter = visit.panel("counter")
+    counter.fill(count=5_000, interval=0)
+    counter.start()
+    counter.says(re.compile("^Done: 5,000 pieces"))
+    expect(counter.find(".arrivals li")).to_have_count(100)
+    expect(counter.find(".wirebody > .hint")).to_have_text("The last 100 of 5,000 chunks:")
+    expect(counter.find(".arrivals li").last).to_contain_text('{"count":4999,')
+    assert counter.find(".ticks").get_attribute("d").count("M") <= 600
+    raw = counter.raw()
+    assert re.search(r"\d more writes not kept, or not whole", raw)
+    assert len(json.dumps(raw)) < 1_000_000
