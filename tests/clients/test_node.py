@@ -1,35 +1,9 @@
 """node: fetch as browsers have it, and the EventSource that npm has for it."""
 
-import json
-import os
-import subprocess
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
-import pytest
-
+from clients.conftest import Node
 from support import peers
 from support.demo import CONTENT, UPLOADED, Demo, counts
 from support.waiting import block_until
-
-Node = Callable[..., Any]
-
-
-@pytest.fixture
-def node(peer: Callable[[str], str]) -> Node:
-    """Run one of the scripts beside this file, and return what it tells as JSON."""
-
-    def run(script: str, *args: object, send: bytes = b"", **variables: object) -> Any:
-        command = [peer("node"), str(Path(__file__).with_name(script)), *map(str, args)]
-        env = {**os.environ, **{name: str(value) for name, value in variables.items()}}
-        done = subprocess.run(
-            command, input=send, env=env, capture_output=True, timeout=30, check=False
-        )
-        assert done.returncode == 0, done.stderr.decode()
-        return json.loads(done.stdout)
-
-    return run
 
 
 def test_fetch_reads_a_stream_to_its_end(node: Node, demo: Demo) -> None:
