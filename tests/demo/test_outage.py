@@ -160,3 +160,13 @@ async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
             redis.freeze()
         async with asyncio.timeout(5):
             await asyncio.gather(server.stop(), follower.read_end())
+
+
+async def test_the_server_stops_though_it_could_not_begin_to_hear_orders(
+    server: Served, redis: RedisServer
+) -> None:
+    redis.kill()
+    async with following(server, target=named("me")) as follower:
+        await heartbeats(follower, 1)
+        async with asyncio.timeout(5):
+            await asyncio.gather(server.stop(), follower.read_end())

@@ -89,7 +89,7 @@ async def test_a_client_is_cut_through_the_other(workers: Workers) -> None:
     async with following(other, last, named("me")) as after:
         await after.read(1)
         assert texts(after) == ["missed"]
-        await cut(other, "me")  # it has gone from the one, and is here now
+        await cut(one, "me")  # from where it has gone: it is at the other now
         await read_cut(after)
 
 
@@ -152,8 +152,10 @@ async def test_jobs_that_are_begun_at_once_keep_to_the_bound(
 
 
 async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
-    workers: Workers,
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """At once: the time that they have to tell their end is not waited for."""
+    monkeypatch.setattr(jobs, "FAREWELL", 60)
     one, other = workers
     job = await begin(one, **LONG)
     async with following(other, target=f"{job}/events") as follower:
