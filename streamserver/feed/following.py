@@ -21,6 +21,9 @@ BLOCK = 5.0
 """Seconds that Redis holds an XREAD without news; a connection that is silent for twice as long is
 dead."""
 
+AGAIN = 0.02
+"""Seconds until the waiting is broken off again, where it went on."""
+
 COUNT = 500
 """Entries of a stream that are read at once."""
 
@@ -150,9 +153,9 @@ class Following:
             await asyncio.wait((waiting, changed), return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
-            if not waiting.done():
+            while not waiting.done():  # redis-py may miss a cancellation that comes as it begins
                 waiting.cancel()
-                await asyncio.wait([waiting])
+                await asyncio.wait([waiting], timeout=AGAIN)
             if not waiting.cancelled():
                 waiting.exception()  # else nobody looks at it where we are cancelled
         return None if waiting.cancelled() else waiting.result()

@@ -28,8 +28,11 @@ TIMEOUT = 5.0
 LOADED = 1000
 """Entries that a process has in memory when it begins to follow a topic."""
 
+CONNECTIONS = 32
+"""Questions that are put to Redis at a time; others wait, or fail when the timeout is over."""
+
 FETCHES = 8
-"""Readers for whom older entries are fetched at a time: each takes a connection."""
+"""Readers for whom older entries are fetched at a time; the rest is for those who publish."""
 
 # An entry names the one before it, which only Redis can know. And it says how many bytes of events
 # there have been up to it: MAXLEN bounds a stream by count alone, and MEMORY USAGE only guesses.
@@ -116,6 +119,7 @@ class Redis:
 
     def _connect(self, timeout: float) -> Any:
         try:
+            from redis.asyncio import BlockingConnectionPool as Pool
             from redis.asyncio import Redis as Client
             from redis.asyncio.retry import Retry
             from redis.backoff import NoBackoff
@@ -124,14 +128,17 @@ class Redis:
         over_tcp = {"socket_keepalive": True} if urlsplit(self._url).scheme != "unix" else {}
         # Never twice by itself: an event that was added, though the answer was lost, would come
         # again. And RESP2, in which all versions of redis-py answer alike.
-        return Client.from_url(
+        pool = Pool.from_url(
             self._url,
+            max_connections=CONNECTIONS,
+            timeout=self._timeout,
             protocol=2,
             retry=Retry(NoBackoff(), 0),
             socket_timeout=timeout,
             socket_connect_timeout=self._timeout,
             **over_tcp,
         )
+        return Client.from_pool(pool)
 
     async def close(self) -> None:
         """Close every connection."""

@@ -1,7 +1,9 @@
 """Feeds in memory and in a real Redis, on both event loops: one set of tests for all of them."""
 
+import contextlib
 import itertools
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from streamserver.feed.redis import Redis
 from support.following import MakeFeed
 from support.inprocess import Serve
 from support.loops import factory, open_spares
-from support.redis import RedisServer
+from support.redis import MakeRedis, RedisServer, redis_server
 
 _names = itertools.count()
 
@@ -29,16 +31,34 @@ async def spares() -> None:
     await open_spares()
 
 
+@pytest.fixture
+async def make_redis(serve: Serve) -> AsyncIterator[MakeRedis]:
+    """Makes backends in a Redis, below a name that no other test has; closed before `serve` looks
+    for leaks."""
+    prefix = f"{next(_names)}:"
+    async with contextlib.AsyncExitStack() as stack:
+
+        def make(server: RedisServer, **options: Any) -> Redis:
+            redis = Redis(server.url, **{"prefix": prefix, **options})
+            stack.push_async_callback(redis.close)
+            return redis
+
+        yield make
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that the test may do harm to; what it has survives its end."""
+    with redis_server(tmp_path, keeps=True) as server:
+        yield server
+
+
 @pytest.fixture(params=["memory", "redis"])
-async def backend(request: pytest.FixtureRequest, serve: Serve) -> AsyncIterator[Backend]:
-    """Either backend; closed before `serve` looks for leaks."""
+def backend(request: pytest.FixtureRequest, make_redis: MakeRedis) -> Backend:
+    """Either backend."""
     if request.param == "memory":
-        yield Memory()
-        return
-    server: RedisServer = request.getfixturevalue("shared_redis")
-    redis = Redis(server.url, prefix=f"{next(_names)}:")
-    yield redis
-    await redis.close()
+        return Memory()
+    return make_redis(request.getfixturevalue("shared_redis"))
 
 
 @pytest.fixture

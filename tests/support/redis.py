@@ -4,13 +4,15 @@ import contextlib
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamserver.feed.redis import Redis
 from support import peers
 from support.waiting import block_until
 
+MakeRedis = Callable[..., Redis]
 ATTEMPTS = 3
 """A port that was free a moment ago may be taken by the time that Redis asks for it."""
 

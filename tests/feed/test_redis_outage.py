@@ -1,0 +1,253 @@
+"""Redis killed, frozen, emptied, and back again: who publishes is told, who reads loses nothing."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streamserver.feed import feed as feeds
+from streamserver.feed.feed import Feed
+from streamserver.feed.redis import Redis
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.wire.problem import HTTPError
+from support.answers import detail, statuses
+from support.following import Follower, app, following
+from support.inprocess import Serve, Served
+from support.rawsocket import raw
+from support.redis import MakeRedis, RedisServer, redis_server
+from support.requests import post
+from support.waiting import wait_until
+
+BEAT = b": \n\n"
+TIMEOUT = 0.3
+
+
+@pytest.fixture
+def backend(own_redis: RedisServer, make_redis: MakeRedis) -> Redis:
+    return make_redis(own_redis, timeout=TIMEOUT)
+
+
+@pytest.fixture
+def feed(backend: Redis) -> Feed:
+    return Feed("news", backend, heartbeat=0.04)
+
+
+@pytest.fixture
+async def server(serve: Serve, feed: Feed) -> Served:
+    """The feed; POST publishes the body."""
+    follow = app(feed)
+
+    async def handler(request: Request) -> Response:
+        if request.method == "POST":
+            return Response.json({"id": await feed.publish((await request.body()).decode())}, 201)
+        return await follow(request)
+
+    return await serve(handler)
+
+
+async def beats(reader: Follower, count: int) -> None:
+    """Read until so many more heartbeats have come."""
+    least = reader.chunks.count(BEAT) + count
+    await reader.read_until(lambda reader: reader.chunks.count(BEAT) >= least)
+
+
+async def refused(server: Served) -> None:
+    """Publishing fails within the time, and says why and when to try again."""
+    asked = post(b"lost?", fields=[b"Connection: close"])
+    async with asyncio.timeout(4 * TIMEOUT):
+        received = await raw(server.port, asked)
+    assert statuses(received) == [503]
+    assert detail(received) == "the feed's store is out of reach: try again"
+    assert b"\r\nretry-after: 1\r\n" in received.lower()
+
+
+@contextlib.asynccontextmanager
+async def readers(server: Served, feed: Feed) -> AsyncIterator[list[Follower]]:
+    """Two that are live, and have had one event."""
+    async with following(server) as one, following(server, target="/all") as two:
+        await one.placed()
+        await two.placed()
+        await feed.publish("before")
+        for reader in (one, two):
+            await reader.read(1)
+        yield [one, two]
+
+
+async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server: Served) -> None:
+    """Who was there, who comes meanwhile, and who comes back: each gets all of it, once."""
+    async with readers(server, feed) as there:
+        own_redis.kill()
+        await refused(server)
+        with pytest.raises(HTTPError):
+            await feed.newest()
+        for reader in there:
+            await beats(reader, 2)
+        async with (
+            following(server, target="/all") as new,
+            following(server, there[0].id) as back,
+        ):
+            await beats(new, 2)
+            own_redis.start()
+            ids = [await feed.publish(f"after {n}") for n in range(3)]
+            told = ["before", "after 0", "after 1", "after 2"]
+            for reader in (*there, new):
+                await reader.read(4)
+                assert reader.told == told
+            await back.read(3)
+            assert back.told == told[1:]
+    assert ids == [event.id for event in back.events]
+
+
+async def test_what_others_published_before_it_was_reached_again(
+    own_redis: RedisServer, make_redis: MakeRedis, feed: Feed, server: Served
+) -> None:
+    """It is there as soon as Redis is, and is read by everybody when they find it."""
+    async with readers(server, feed) as there:
+        own_redis.kill()
+        await refused(server)
+        own_redis.start()
+        other = Feed("news", make_redis(own_redis))
+        for n in range(5):
+            await other.publish(n)
+        for reader in there:
+            await reader.read(6)
+            assert reader.told == ["before", *map(str, range(5))]
+
+
+async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served) -> None:
+    """While it is published, and each event that was taken arrives once, in order."""
+    async with readers(server, feed) as there:
+        taken = ["before"]
+        for n in range(3):
+            own_redis.kill()
+            with pytest.raises(HTTPError):
+                await feed.publish(f"lost {n}")
+            own_redis.start()
+            for m in range(3):
+                await feed.publish(f"{n} {m}")
+                taken.append(f"{n} {m}")
+        for reader in there:
+            await reader.read(len(taken))
+            assert reader.told == taken
+
+
+async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> None:
+    """It answers nothing, though its connections are open: that is known within the timeout.
+
+    What it had not answered it may do when it goes on: whether it did nobody could know.
+    """
+    async with readers(server, feed) as there:
+        await wait_until(lambda: len(own_redis.clients()) == 2)
+        own_redis.freeze()
+        await refused(server)
+        await refused(server)
+        for reader in there:
+            await beats(reader, 2)
+        own_redis.resume()
+        await feed.publish("after")
+        for reader in there:
+            await reader.read_until(lambda reader: "after" in reader.told)
+            assert [told for told in reader.told if told != "lost?"] == ["before", "after"]
+        assert there[0].told == there[1].told
+
+
+async def test_frozen_while_many_publish(own_redis: RedisServer, feed: Feed) -> None:
+    """More than there are connections: those that wait for one fail in time as well."""
+    await feed.publish("before")
+    own_redis.freeze()
+    async with asyncio.timeout(10 * TIMEOUT):
+        failed = await asyncio.gather(
+            *(feed.publish(n) for n in range(200)), return_exceptions=True
+        )
+    assert {(type(each), str(each)[:3]) for each in failed} == {(HTTPError, "503")}
+    own_redis.resume()
+    await feed.publish("after")
+
+
+async def test_many_at_once_are_all_taken(own_redis: RedisServer, make_redis: MakeRedis) -> None:
+    """More than there are connections: they wait for one."""
+    feed = Feed("news", make_redis(own_redis))
+    ids = await asyncio.gather(*(feed.publish(n) for n in range(500)))
+    assert len(set(ids)) == 500
+
+
+async def test_frozen_while_a_reader_is_far_behind(
+    own_redis: RedisServer, feed: Feed, server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it misses is asked for until it comes."""
+    monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.05)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
+    ids = [await feed.publish(n) for n in range(100)]
+    async with following(server) as steady:
+        await steady.placed()
+        own_redis.freeze()
+        async with following(server, ids[0]) as behind:
+            await beats(behind, 10)
+            assert behind.events == []
+            own_redis.resume()
+            await behind.read(99)
+            assert [event.id for event in behind.events] == ids[1:]
+
+
+async def test_a_watcher_that_cannot_begin(
+    own_redis: RedisServer, feed: Feed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeds, "PATIENCE", TIMEOUT)
+    own_redis.kill()
+    with pytest.raises(HTTPError) as raised:
+        await feed.watch(print)
+    assert raised.value.status == 503
+    assert not feed._topic.cursors
+
+
+async def test_back_without_what_it_had(
+    serve: Serve,
+    make_redis: MakeRedis,
+    tmp_path_factory: pytest.TempPathFactory,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Readers are told that they may have missed something, and go on."""
+    caplog.set_level("ERROR")
+    with redis_server(tmp_path_factory.mktemp("forgetful")) as forgetful:
+        redis = make_redis(forgetful)
+        feed = Feed("news", redis)
+        server = await serve(app(feed))
+        async with readers(server, feed) as there:
+            forgetful.kill()
+            await wait_until(lambda: "Redis is lost" in caplog.text)
+            forgetful.start()
+            ids = [await feed.publish("after"), await feed.publish("and on")]
+            for reader in there:
+                await reader.read(4)
+                assert reader.told[2:] == ["after", "and on"]
+                assert reader.gaps == [{"after": reader.events[0].id, "first": ids[0]}]
+        await redis.close()
+
+
+async def test_it_is_told_once_that_it_is_gone_and_once_that_it_is_back(
+    own_redis: RedisServer, feed: Feed, server: Served, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with readers(server, feed) as there:
+        own_redis.kill()
+        await beats(there[0], 5)
+        assert caplog.text.count("the feeds' Redis is lost") == 1
+        assert "Redis is back" not in caplog.text
+        own_redis.start()
+        await feed.publish("after")
+        await there[0].read(2)
+        await wait_until(lambda: "the feeds' Redis is back" in caplog.text)
+    assert caplog.text.count("the feeds' Redis is lost") == 1
+
+
+async def test_a_server_that_stops_while_it_is_gone(
+    own_redis: RedisServer, feed: Feed, server: Served
+) -> None:
+    async with readers(server, feed) as there:
+        own_redis.kill()
+        stopping = asyncio.create_task(server.stop(grace=5))
+        for reader in there:
+            await reader.read_end()
+        await stopping
+    assert not feed._topic.cursors
