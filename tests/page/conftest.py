@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from support import peers
-from support.browsing import Browsing, visiting
+from support.browsing import Browsing, profile, visiting
 from support.demo import CONTENT, Demo
 from support.process import start_server
 
@@ -50,8 +50,15 @@ def demo(model: Demo, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo
     assert "Traceback" not in server.output()
 
 
+@pytest.fixture(scope="package")
+def context(browser: Any) -> Iterator[Any]:
+    """One profile for all, so that the page's parts need not be fetched anew for each test."""
+    with profile(browser) as context:
+        yield context
+
+
 @pytest.fixture
-def visit(browser: Any, demo: Demo) -> Iterator[Browsing]:
+def visit(context: Any, demo: Demo) -> Iterator[Browsing]:
     """The demo's page, in a window of its own; what its console complains of is a failure."""
-    with visiting(browser, demo.url) as browsing:
+    with visiting(context, demo.url) as browsing:
         yield browsing

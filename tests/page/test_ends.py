@@ -1,19 +1,16 @@
 """How streams end other than well, each told as what happened; and the pitfalls."""
 
-import contextlib
 import re
-import socket
-import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import expect
 
-from support.browsing import Browsing, visiting
-from support.process import start_server
-from support.upstreams import nobody
+from support.browsing import Browsing, profile, visiting
+from support.demo import Demo
+from support.process import RunServer
+from support.relaying import chunk
+from support.upstreams import answering, nobody
 
 CUT = "ERR_INCOMPLETE_CHUNKED_ENCODING"
 
@@ -35,9 +32,9 @@ def test_a_refusal_is_told_in_the_servers_words_and_can_be_tried_again(visit: Br
 PANELS = ["counter", "typing", "chat", "notifications", "job", "download", "export", "upload"]
 
 
-def test_where_no_server_answers_every_panel_says_so(browser: Any, tmp_path: Path) -> None:
-    server = start_server(tmp_path)
-    with visiting(browser, server.url) as visit:
+def test_where_no_server_answers_every_panel_says_so(context: Any, run_server: RunServer) -> None:
+    server = run_server()
+    with visiting(context, server.url) as visit:
         assert server.stop() == 0
         for name in PANELS:
             visit.panel(name).start()
@@ -51,17 +48,19 @@ def test_where_no_server_answers_every_panel_says_so(browser: Any, tmp_path: Pat
         visit.expect_complaint("ERR_CONNECTION_REFUSED")
 
 
-def test_silence_is_late(visit: Browsing) -> None:
-    visit.page.clock.install(time=0)
-    visit.page.clock.pause_at(1000)
-    unclosed = visit.panel("unclosed")
-    unclosed.section.get_by_role("button", name="Never closed").click()
-    unclosed.shows("This text should have ")
-    visit.page.clock.fast_forward(3900)
-    unclosed.says("Waiting for the first byte …")
-    visit.page.clock.fast_forward(200)
-    unclosed.says("Late: nothing came for 4 seconds.")
-    expect(unclosed.find("[data-why]")).to_have_text(re.compile("no last-chunk came"))
+def test_silence_is_late(browser: Any, demo: Demo) -> None:
+    # A clock belongs to a profile, and this one stands still.
+    with profile(browser) as own, visiting(own, demo.url) as visit:
+        visit.page.clock.install(time=0)
+        visit.page.clock.pause_at(1000)
+        unclosed = visit.panel("unclosed")
+        unclosed.section.get_by_role("button", name="Never closed").click()
+        unclosed.shows("This text should have ")
+        visit.page.clock.fast_forward(3900)
+        unclosed.says("Reading …")
+        visit.page.clock.fast_forward(200)
+        unclosed.says("Late: nothing came for 4 seconds.")
+        expect(unclosed.find("[data-why]")).to_have_text(re.compile("no last-chunk came"))
 
 
 def test_a_stream_that_breaks_is_cut(visit: Browsing) -> None:
@@ -80,7 +79,7 @@ def test_events_without_their_headers_reach_no_event_source(visit: Browsing) -> 
     unlabelled.says("Refused: the EventSource gave up, and does not say why.")
     unlabelled.shows(re.compile("has no Content-Type"))
     raw = unlabelled.raw()
-    assert "data: 0␊" in raw
+    assert "data: 0LF" in raw
     assert "content-type" not in raw
     visit.expect_complaint('that is not "text/event-stream"')
 
@@ -93,60 +92,42 @@ def test_an_event_source_cannot_post(visit: Browsing) -> None:
     visit.expect_complaint("405 (Method Not Allowed)")
 
 
-# The model behind the chat
+# The model behind the chat breaks
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 TOKEN = b'data: {"choices":[{"delta":{"content":"half"}}]}\n\n'
-SAID = HEAD + b"%x\r\n%b\r\n" % (len(TOKEN), TOKEN)
-ENDS = {
-    "cut": (SAID, f"Cut: the connection broke after {len(TOKEN)} bytes."),
-    "no [DONE]": (SAID + b"0\r\n\r\n", "Cut: the answer ended without [DONE], after 1 token."),
-}
 
 
-@contextlib.contextmanager
-def speaking(said: bytes) -> Iterator[str]:
-    """A model that says this, whatever it is asked, and hangs up; its base URL."""
-
-    def speak() -> None:
-        connection, _ = server.accept()
-        with connection:
-            while not connection.recv(65536).endswith(b"}"):
-                pass
-            connection.sendall(said)
-
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(10)
-        thread = threading.Thread(target=speak)
-        thread.start()
-        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1"
-        thread.join()
-
-
-@pytest.mark.parametrize(("said", "told"), ENDS.values(), ids=ENDS)
-def test_an_answer_that_is_not_whole_is_cut(
-    browser: Any, tmp_path: Path, said: bytes, told: str
+@pytest.mark.parametrize(
+    ("end", "said", "complaint"),
+    [
+        (b"", f"Cut: the connection broke after {len(TOKEN)} bytes.", CUT),
+        (b"0\r\n\r\n", "Cut: the answer ended without [DONE], after 1 token.", ""),
+    ],
+    ids=["cut", "no-done"],
+)
+def test_half_an_answer_is_told_from_a_whole_one(
+    context: Any, run_server: RunServer, end: bytes, said: str, complaint: str
 ) -> None:
-    with speaking(said) as model:
-        server = start_server(tmp_path, "--upstream", model)
-        with visiting(browser, server.url) as visit:
+    with answering(HEAD + chunk(TOKEN)) as (upstream, hang_up):
+        server = run_server("--upstream", f"{upstream}/v1")
+        with visiting(context, server.url) as visit:
             chat = visit.panel("chat")
             chat.start()
-            chat.says(told)
             chat.shows("half")
-            if said is SAID:
-                visit.expect_complaint(CUT)
-        assert server.stop() == 0
+            hang_up(end)
+            chat.says(said)
+            if complaint:
+                visit.expect_complaint(complaint)
 
 
-def test_a_model_that_is_not_there_is_told(browser: Any, tmp_path: Path) -> None:
+def test_a_model_that_is_away_is_told(context: Any, run_server: RunServer) -> None:
     with nobody() as port:
-        server = start_server(tmp_path, "--upstream", f"http://127.0.0.1:{port}/v1")
-        with visiting(browser, server.url) as visit:
-            chat = visit.panel("chat")
-            chat.start()
-            chat.says(re.compile(r"^Refused: 502 "))
-            expect(chat.section.get_by_role("button", name="Try again")).to_be_visible()
+        server = run_server("--upstream", f"http://127.0.0.1:{port}/v1")
+        with visiting(context, server.url) as visit:
+            visit.panel("chat").start()
+            visit.panel("chat").says(re.compile("^Refused: 502 "))
+            again = visit.panel("chat").section.get_by_role("button", name="Try again")
+            expect(again).to_be_visible()
             visit.expect_complaint("502 (Bad Gateway)")
-        assert server.stop() == 0

@@ -82,13 +82,20 @@ class Panel:
 
 
 @contextlib.contextmanager
-def visiting(browser: Any, url: str, **options: Any) -> Iterator[Browsing]:
-    """A window that shows the page while inside; afterwards its console is checked."""
+def profile(browser: Any, **options: Any) -> Iterator[Any]:
+    """A profile of the browser, with a cache of its own, while inside."""
     from playwright.sync_api import expect
 
     expect.set_options(timeout=PATIENCE)
     context = browser.new_context(reduced_motion="reduce", **options)
     context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@contextlib.contextmanager
+def visiting(context: Any, url: str) -> Iterator[Browsing]:
+    """A window that shows the page while inside; afterwards its console is checked."""
     browsing = Browsing(context.new_page())
 
     def hear(message: Any) -> None:
@@ -101,5 +108,5 @@ def visiting(browser: Any, url: str, **options: Any) -> Iterator[Browsing]:
         browsing.page.goto(url)
         yield browsing
     finally:
-        context.close()
+        browsing.page.close()
     browsing.check()

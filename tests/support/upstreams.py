@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import queue
 import select
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from support.rawserver import RawServer
@@ -45,6 +47,30 @@ def unix_server(path: Path) -> Iterator[RawServer]:
         sock.listen()
         sock.setblocking(False)
         yield RawServer(sock, accepted)
+
+
+@contextlib.contextmanager
+def answering(answer: bytes) -> Iterator[tuple[str, Callable[[bytes], None]]]:
+    """The URL of a server that has one answer for its first request, and what to call with its last
+    words, after which it hangs up; for tests that have no event loop."""
+    last_words: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        sock.settimeout(20.0)
+
+        def serve() -> None:
+            connection, _ = sock.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+                connection.sendall(last_words.get())
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{sock.getsockname()[1]}", last_words.put
+        finally:
+            last_words.put(b"")
+            thread.join()
 
 
 def has_caller(server: RawServer) -> bool:

@@ -7,6 +7,7 @@ import { Cut, Refused } from "./ends.js";
 // lost and the EventSource comes back, `over` whether that it gave up is all right.
 export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {} }) {
   return new Promise((resolve, reject) => {
+    run.wire.unit = "event"; // its frame, and heartbeats, are for the EventSource alone
     run.wire.sent();
     const source = new EventSource(run.tapped(url));
     const settle = (how, value) => {
@@ -27,7 +28,10 @@ export function listen(url, run, { take, opened = () => {}, again = () => {}, ov
     source.onerror = () => {
       run.wire.lost();
       if (source.readyState !== EventSource.CLOSED) return again();
-      if (over()) return settle(resolve);
+      if (over()) {
+        run.wire.holes.pop(); // it was no hole, but the end
+        return settle(resolve);
+      }
       const Kind = run.wire.headAt === null ? Refused : Cut;
       settle(reject, new Kind("the EventSource gave up, and does not say why"));
     };

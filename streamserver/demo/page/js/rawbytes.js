@@ -13,7 +13,7 @@ export function visible(piece, { lines = true } = {}) {
       nodes.push(part);
       continue;
     }
-    const sign = part.replace("\r", "␍").replace("\n", "␊");
+    const sign = part.replace("\r", "CR").replace("\n", "LF"); // ␍ and ␊ are in few fonts
     nodes.push(element("span", { class: "eol" }, sign));
     if (lines) nodes.push("\n");
   }

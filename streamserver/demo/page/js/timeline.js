@@ -12,6 +12,7 @@ export class Timeline {
   #every = 1;
   headAt = null;
   status = null;
+  unit = "byte"; // the least that can be seen of a body
   firstAt = null;
   endAt = null;
   count = 0;

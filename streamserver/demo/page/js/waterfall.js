@@ -34,13 +34,12 @@ export class Waterfall {
     this.#bar("head", x(head), x(first));
     this.#bar("body", x(first), wire.firstAt === null ? x(first) : WIDTH);
     this.ticks.setAttribute("d", wire.moments.map((at) => this.tick(x(at))).join(""));
-    const [top, height] = LANES.body;
-    const hole = ([from, to]) => `M${x(from)} ${top}H${x(to ?? whole)}v${height}H${x(from)}z`;
+    const hole = ([from, to]) => `M${x(from)} 0H${x(to ?? whole)}V64H${x(from)}z`;
     this.holes.setAttribute("d", wire.holes.map(hole).join(""));
     this.end.setAttribute("d", wire.endAt === null ? "" : `M${WIDTH - 1} 0V64`);
     const steps = [
       wire.headAt !== null && `head ${time(wire.headAt)}`,
-      wire.firstAt !== null && `first byte ${time(wire.firstAt)}`,
+      wire.firstAt !== null && `first ${wire.unit} ${time(wire.firstAt)}`,
       wire.count > 0 && `${plural(wire.count, "chunk")}, ${bytes(wire.size)}`,
       wire.holes.length > 0 && `away ${plural(wire.holes.length, "time")}`,
       wire.endAt !== null && `end ${time(wire.endAt)}`,

@@ -22,7 +22,8 @@ export class WireView {
     this.scroll = element("div", scroll, this.rows);
     this.earlier = element("p", { class: "hint" });
     this.raw = new RawView();
-    const first = element("p", { class: "first" }, this.firstByte, element("span", {}, "to the first byte"));
+    this.unit = element("span", {}, "to the first byte");
+    const first = element("p", { class: "first" }, this.firstByte, this.unit);
     this.body = element("div", { class: "wirebody", hidden: "" }, this.earlier, this.scroll, this.raw.node);
     box.append(element("div", { class: "glance" }, first, this.waterfall.node), this.body);
   }
@@ -48,6 +49,7 @@ export class WireView {
 
   #draw(wire) {
     this.firstByte.textContent = wire.firstAt === null ? "…" : time(wire.firstAt);
+    this.unit.textContent = `to the first ${wire.unit}`;
     this.waterfall.draw(wire);
     if (this.#drawn === wire.count) return;
     const follow = this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 40;

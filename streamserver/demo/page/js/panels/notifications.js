@@ -35,7 +35,8 @@ function add(level, text, replayed) {
   if (replayed) item.append(element("span", { class: "replayed" }, "replayed"));
   panel.output.append(item);
   while (panel.output.children.length > SHOWN) panel.output.firstChild.remove();
-  panel.output.scrollTop = panel.output.scrollHeight;
+  const log = panel.output.parentElement;
+  log.scrollTop = log.scrollHeight;
 }
 
 async function post(path, json) {

@@ -29,6 +29,7 @@ const unclosed = new Panel("unclosed", async (run, form, submitter) => {
   const decoder = new TextDecoder();
   try {
     const response = await ask(`/pitfalls/${submitter?.value || "unclosed"}`, {}, run);
+    run.say("Reading …");
     for await (const chunk of chunks(response, run, PATIENCE)) {
       unclosed.output.append(decoder.decode(chunk, { stream: true }));
     }
