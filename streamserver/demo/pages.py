@@ -38,7 +38,7 @@ BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "counter": (counter.counter, counter._ticks),
     "typing": (text.type_text, text._typed),
     "chat": (Chat.__call__,),
-    "notifications": (Notifications.publish, Notifications.follow, Notifications._cut),
+    "notifications": (Notifications.follow, Notifications._cut),
     "job": (Jobs.start, Jobs.events),
     "download": (Files.download,),
     "export": (export.pieces,),

@@ -55,4 +55,5 @@ async def _forgotten() -> AsyncIterator[str]:
 async def _failing() -> AsyncIterator[str]:
     async for word in _words():
         yield word
+    await asyncio.sleep(0.25)  # or the browser may lose the last word with the connection
     raise HTTPError(500, "the database has gone")

@@ -18,18 +18,22 @@ def shown(*functions: Callable[..., Any]) -> str:
     sources = [dedent(inspect.getsource(function)).rstrip() for function in functions]
     path = Path(inspect.getsourcefile(functions[0]) or "").relative_to(PACKAGE.parent)
     line = inspect.getsourcelines(functions[0])[1]
-    code = "\n\n".join([marked(source) for source in sources])
+    code = "\n".join([marked(source) for source in sources])  # lines end by themselves
     where = f'<p class="where">{escape(str(path))}, from line {line}</p>\n'
     label = f'role="group" tabindex="0" aria-label="Server code: {escape(path.name)}"'
     return f"{where}<pre {label}><code>{code}</code></pre>"
 
 
 def marked(source: str) -> str:
-    """Python as HTML, with what a reader looks for in colour."""
-    return "".join(
-        [f'<span class="{kind}">{escape(text)}</span>' if kind else escape(text)
-         for kind, text in _pieces(source)]
-    )  # fmt: skip
+    """Python as HTML, with what a reader looks for in colour; each line an element of its own, so
+    that one which is too long may go on further in."""
+    lines = [""]
+    for kind, text in _pieces(source):
+        for part in text.splitlines(keepends=True):
+            lines[-1] += f'<span class="{kind}">{escape(part)}</span>' if kind else escape(part)
+            if part.endswith("\n"):
+                lines.append("")
+    return "".join([f'<span class="line">{line}</span>' for line in lines if line])
 
 
 def _pieces(source: str) -> Iterator[tuple[str, str]]:

@@ -4,8 +4,9 @@ Neither fetch nor EventSource shows how a body was framed. So the page sends a r
 a request, what its answer writes is kept here for a while, and whoever has the token may read it.
 Everything is bounded: the recordings, each one's writes, and the bytes that are kept of them.
 
-The question may reach another worker than the one that recorded. So where nobody here knows the
-token, all workers are asked, and the one that has it publishes the recording to a feed of its own.
+The question may reach another worker than the one that recorded, and a stream that was cut may
+have come back to a third. So all workers are asked, those that know the token publish what they
+have to a feed of its own, and whoever was asked puts it together.
 """
 
 import asyncio
@@ -16,11 +17,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from time import monotonic
+from time import monotonic, time
 from typing import Any, TypeAlias
 
 from streamserver.demo.orders import Orders
 from streamserver.feed.feed import Backend, Feed
+from streamserver.feed.memory import Memory
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
@@ -37,7 +39,10 @@ EXCHANGES = 20
 """As often as an EventSource may come back with the same token."""
 
 PATIENCE = 1.0
-"""Seconds in which another worker may say that it has a recording."""
+"""Seconds in which some worker may say that it has a recording."""
+
+GATHER = 0.2
+"""Seconds after the first answer in which others may say that they have a part of it."""
 
 Tapped: TypeAlias = Callable[[Handler], Handler]
 """Makes a handler one whose answers may be recorded."""
@@ -51,10 +56,14 @@ class Recorded:
 
     request: str
     started: float
+    at: float
+    """When it began, by a clock that all workers share."""
     writes: list[dict[str, object]] = field(default_factory=list)
     outcome: str | None = None
     body: int = 0
     """Bytes of the body, those included that went from a file to the socket past us."""
+    unkept: int = 0
+    """Writes that were not kept, or not whole."""
 
 
 @dataclass(slots=True)
@@ -64,8 +73,6 @@ class Recording:
     exchanges: list[Recorded] = field(default_factory=list)
     writes_left: int = WRITES
     bytes_left: int = BYTES
-    unkept: int = 0
-    """Writes that were not kept, or not whole."""
     last: float = 0.0
 
 
@@ -98,42 +105,51 @@ class Wiretap:
         self._forget()
         token = request.params["token"]
         recording = self._recordings.get(token)
-        told = _told(recording) if recording is not None else await self._ask(token)
-        if told is None:
+        told = [] if recording is None else _told(recording)
+        if recording is None or not isinstance(self._backend, Memory):
+            with suppress(HTTPError):  # the store is out of reach: then what is here is told
+                told += await self._ask(token)
+        if not told:
             raise HTTPError(404, "no recording of that token is to be found")
-        return Response.json(told, headers={"Cache-Control": "no-store"})
+        exchanges = {(one["at"], one["request"]): one for one in told}
+        in_order = [exchanges[key] for key in sorted(exchanges)]
+        return Response.json({"exchanges": in_order}, headers={"Cache-Control": "no-store"})
 
-    async def _ask(self, token: str) -> Any:
-        """What another worker tells, None if none does."""
+    async def _ask(self, token: str) -> list[Any]:
+        """What all workers tell, this one included."""
+        told: list[Any] = []
         if not _is_token(token):
-            return None
-        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+            return told
+        first = asyncio.Event()
 
         def hear(event: Event) -> None:
-            if not answer.done():
-                answer.set_result(json.loads(event.data))
+            told.extend(json.loads(event.data))
+            first.set()
 
         leave = await self._feed(token).watch(hear)
         try:
             await self._orders.give("tell", token)
-            return await asyncio.wait_for(answer, PATIENCE)
+            async with asyncio.timeout(PATIENCE):
+                await first.wait()
+            await asyncio.sleep(GATHER)
         except TimeoutError:
-            return None
+            pass
         finally:
             leave()
+        return told
 
     def _tell(self, token: str) -> bool:
-        """An order from another worker, which waits at the token's feed."""
+        """Tell what is here to whoever waits at the token's feed. Others may have more of it, so
+        the order is never carried out by one alone."""
         recording = self._recordings.get(token)
-        if recording is None:
-            return False
-        task = asyncio.create_task(_publish(self._feed(token), _told(recording)))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
-        return True
+        if recording is not None:
+            task = asyncio.create_task(_publish(self._feed(token), _told(recording)))
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
+        return False
 
     def _feed(self, token: str) -> Feed:
-        return Feed(f"demo:wire:{token}", self._backend, max_events=1, ttl=60.0)
+        return Feed(f"demo:wire:{token}", self._backend, max_events=16, ttl=60.0)
 
     async def close(self) -> None:
         """Tell nobody any more."""
@@ -147,7 +163,7 @@ class Wiretap:
         self._recordings.move_to_end(token)
         self._forget()
         if len(recording.exchanges) < EXCHANGES:
-            one = Recorded(f"{exchange.method} {exchange.target}", exchange.started)
+            one = Recorded(f"{exchange.method} {exchange.target}", exchange.started, time())
             recording.exchanges.append(one)
             exchange.tap(_hearing(recording, one))
             exchange.on_end.append(lambda: _ended(one, exchange))
@@ -160,15 +176,12 @@ class Wiretap:
             self._recordings.pop(token, None)
 
 
-def _told(recording: Recording) -> dict[str, object]:
-    exchanges = [
-        {"request": one.request, "outcome": one.outcome, "body": one.body, "writes": one.writes}
-        for one in recording.exchanges
-    ]
-    return {"exchanges": exchanges, "unkept": recording.unkept}
+def _told(recording: Recording) -> list[dict[str, Any]]:
+    names = ("request", "at", "outcome", "body", "unkept", "writes")
+    return [{name: getattr(one, name) for name in names} for one in recording.exchanges]
 
 
-async def _publish(feed: Feed, told: dict[str, object]) -> None:
+async def _publish(feed: Feed, told: list[dict[str, Any]]) -> None:
     with suppress(HTTPError):  # whoever asked will hear nothing, and says so
         await feed.publish(told)
 
@@ -177,12 +190,12 @@ def _hearing(recording: Recording, one: Recorded) -> Callable[[bytes], None]:
     def hear(data: bytes) -> None:
         recording.last = monotonic()
         if not recording.writes_left:
-            recording.unkept += 1
+            one.unkept += 1
             return
         kept = data[: recording.bytes_left]
         recording.writes_left -= 1
         recording.bytes_left -= len(kept)
-        recording.unkept += len(kept) < len(data)
+        one.unkept += len(kept) < len(data)
         ms = round((recording.last - one.started) * 1000, 2)
         text = base64.b64encode(kept).decode()
         one.writes.append({"ms": ms, "size": len(data), "bytes": text})

@@ -1,6 +1,7 @@
 """The demo's feeds in Redis: whichever worker is asked, it is the same."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import AsyncIterator
 
@@ -164,3 +165,20 @@ async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
         await follower.read_end()
         assert steps(follower) == [(0, "running"), (0, "cancelled")]
     assert (await state(other, job))["state"] == "cancelled"
+
+
+# Recordings
+
+
+async def test_a_recording_is_put_together_from_all_workers(workers: Workers) -> None:
+    """As where a stream was cut, and its client came back to another worker."""
+    token = uuid.uuid4().hex
+    target = f"/api/counter?count=1&wire={token}"
+    for server in (workers[0], workers[1], workers[0]):
+        await ask(server, target)
+    for server in workers:
+        told = json.loads((await ask(server, f"/api/wire/{token}")).body)
+        times = [exchange["at"] for exchange in told["exchanges"]]
+        assert len(times) == 3
+        assert times == sorted(times)
+        assert [exchange["outcome"] for exchange in told["exchanges"]] == ["complete"] * 3

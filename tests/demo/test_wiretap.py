@@ -52,8 +52,8 @@ async def test_what_was_written_is_told_to_the_byte(server: Served, target: str)
     received = await raw(server.port, get(f"{target}{TOKEN}".encode(), CLOSE))
     told = await recorded(server)
     assert [written(one) for one in told["exchanges"]] == [received]
-    assert told["unkept"] == 0
     (exchange,) = told["exchanges"]
+    assert exchange["unkept"] == 0
     assert exchange["request"] == f"GET {target}{TOKEN}"
     assert exchange["outcome"] == "complete"
     assert all(len(base64.b64decode(w["bytes"])) == w["size"] for w in exchange["writes"])
@@ -133,17 +133,17 @@ async def small(serve: Serve) -> Served:
 
 async def test_many_writes_are_not_all_kept(small: Served) -> None:
     await ask(small, f"/pieces?wire={TOKEN}")
-    told = await recorded(small)
-    assert len(told["exchanges"][0]["writes"]) == wiretap.WRITES
-    assert told["unkept"] == wiretap.WRITES + 1  # the last-chunk too
+    (exchange,) = (await recorded(small))["exchanges"]
+    assert len(exchange["writes"]) == wiretap.WRITES
+    assert exchange["unkept"] == wiretap.WRITES + 1  # the last-chunk too
 
 
 async def test_large_writes_are_not_kept_whole(small: Served) -> None:
     await ask(small, f"/large?wire={TOKEN}")
-    told = await recorded(small)
-    assert len(written(told["exchanges"][0])) == wiretap.BYTES
-    assert sum(write["size"] for write in told["exchanges"][0]["writes"]) > 3 * wiretap.BYTES // 2
-    assert told["unkept"] == 3
+    (exchange,) = (await recorded(small))["exchanges"]
+    assert len(written(exchange)) == wiretap.BYTES
+    assert sum(write["size"] for write in exchange["writes"]) > 3 * wiretap.BYTES // 2
+    assert exchange["unkept"] == 3
 
 
 async def test_many_recordings_are_not_all_kept(

@@ -3,6 +3,8 @@
 import hashlib
 import re
 
+from playwright.sync_api import expect
+
 from support.browsing import Browsing
 from support.demo import CONTENT, Demo
 from support.waiting import block_until
@@ -52,6 +54,7 @@ def test_the_chat_answers_token_by_token(visit: Browsing) -> None:
     chat.says("The model is speaking …")
     chat.shows(re.compile("the page"))
     chat.says(re.compile(r"^Done: \d\d+ tokens in "))
+    expect(chat.find(".arrivals strong").first).to_have_text(re.compile('^".+"'))
 
 
 def test_the_stop_button_frees_the_upstream(visit: Browsing, demo: Demo, model: Demo) -> None:

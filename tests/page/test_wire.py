@@ -122,3 +122,13 @@ def test_thousands_of_chunks_do_not_kill_the_page(visit: Browsing) -> None:
     raw = counter.raw()
     assert re.search(r"\d more writes not kept, or not whole", raw)
     assert len(json.dumps(raw)) < 1_000_000
+
+
+def test_a_recording_that_is_not_all_here_is_told(visit: Browsing) -> None:
+    """As where a connection reached another worker, and nothing is shared."""
+    counter = visit.panel("counter")
+    counter.fill(count=1)
+    counter.start()
+    counter.says(re.compile("^Done"))
+    visit.page.route("**/api/wire/*", lambda route: route.fulfill(json={"exchanges": []}))
+    assert "reached another worker" in counter.raw()

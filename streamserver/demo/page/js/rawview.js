@@ -8,6 +8,7 @@ const SHOWN = 2048; // bytes of one write: the rest of a long one tells nothing 
 
 export class RawView {
   #token = "";
+  #wire = null;
 
   constructor() {
     this.button = element("button", { type: "button", class: "quiet", "aria-expanded": "false" }, "Raw bytes");
@@ -18,8 +19,9 @@ export class RawView {
     this.again.addEventListener("click", () => this.#load());
   }
 
-  reset(token) {
+  reset({ token, wire }) {
     this.#token = token;
+    this.#wire = wire;
     this.#open(false);
   }
 
@@ -35,21 +37,23 @@ export class RawView {
   }
 
   async #load() {
-    this.box.replaceChildren(...(await this.#nodes()));
+    const token = this.#token;
+    const nodes = await recording(token, this.#wire.connections);
+    if (token === this.#token) this.box.replaceChildren(...nodes); // else another run has begun
   }
+}
 
-  async #nodes() {
-    try {
-      const response = await fetch(`/api/wire/${this.#token}`);
-      if (response.status === 404) return [note(ELSEWHERE)];
-      if (!response.ok) return [note(`The server answered ${response.status}.`)];
-      const { exchanges, unkept } = await response.json();
-      const nodes = exchanges.flatMap(exchangeNodes);
-      if (unkept) nodes.push(note(`${plural(unkept, "more write")} not kept, or not whole.`));
-      return nodes;
-    } catch {
-      return [note("No connection: the recording could not be read.")];
-    }
+async function recording(token, connections) {
+  try {
+    const response = await fetch(`/api/wire/${token}`);
+    if (response.status === 404) return [note(ELSEWHERE)];
+    if (!response.ok) return [note(`The server answered ${response.status}.`)];
+    const { exchanges } = await response.json();
+    const nodes = exchanges.flatMap(exchangeNodes);
+    if (exchanges.length < connections) nodes.unshift(note(PARTLY));
+    return nodes;
+  } catch {
+    return [note("No connection: the recording could not be read.")];
   }
 }
 
@@ -57,14 +61,19 @@ const ELSEWHERE =
   "This process of the server has no such recording: nothing was answered, it is too long ago, or" +
   " another worker holds it (with --redis, workers share them).";
 
+const PARTLY =
+  "This is not all of it: some of the connections reached another worker, whose recording is not" +
+  " shared (with --redis it is).";
+
 const note = (text) => element("p", { class: "hint" }, text);
 
-function exchangeNodes({ request, outcome, body, writes }) {
+function exchangeNodes({ request, outcome, body, unkept, writes }) {
   const heading = element("p", { class: "request" }, `${request.replace(/[?&]wire=\w+/, "")}`);
   const framing = new Framing();
   const nodes = writes.map((write) => writeNode(write, framing));
   const written = writes.reduce((sum, { size }) => sum + size, 0);
   if (body > written) nodes.push(note(`${bytes(body)} of the body went from a file to the socket, by sendfile.`));
+  if (unkept) nodes.push(note(`${plural(unkept, "more write")} not kept, or not whole.`));
   const how = outcome ? `Outcome: ${outcome}` : "Still open";
   return [heading, ...nodes, element("p", { class: "outcome" }, how)];
 }

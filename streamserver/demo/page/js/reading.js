@@ -53,7 +53,7 @@ export async function* chunks(response, run, patienceMs = PATIENCE) {
 }
 
 // A deadline for silence, not for the whole: a stream may take all day if it keeps talking.
-function watch(run, ms = PATIENCE) {
+export function watch(run, ms = PATIENCE) {
   let timer;
   const late = () => run.abort(new Late(`nothing came for ${ms / 1000} seconds`));
   const patience = {

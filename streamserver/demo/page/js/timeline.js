@@ -19,7 +19,8 @@ export class Timeline {
   size = 0;
   moments = [];
   holes = []; // [from, to] in which a connection that came back was away
-  latest = []; // { at, size, bytes | text }
+  latest = []; // { at, size, gist, piece: bytes or text }
+  gist = () => ""; // what a chunk says, where its beginning does not tell
   onchange = () => {};
 
   get now() {
@@ -56,7 +57,7 @@ export class Timeline {
       this.moments = this.moments.filter((_, index) => index % 2 === 0);
       this.#every *= 2;
     }
-    this.latest.push({ at, size, piece: start(piece) });
+    this.latest.push({ at, size, gist: this.gist(piece), piece: start(piece) });
     if (this.latest.length > 2 * KEPT) this.latest.splice(0, this.latest.length - KEPT);
     this.onchange();
   }
@@ -69,6 +70,15 @@ export class Timeline {
   back() {
     if (this.isAway) this.holes.at(-1)[1] = this.now;
     this.onchange();
+  }
+
+  get comebacks() {
+    return this.holes.length - (this.isAway ? 1 : 0);
+  }
+
+  // Each opened an exchange of its own.
+  get connections() {
+    return (this.headAt === null ? 0 : 1) + this.comebacks;
   }
 
   get isAway() {

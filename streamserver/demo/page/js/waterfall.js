@@ -41,7 +41,7 @@ export class Waterfall {
       wire.headAt !== null && `head ${time(wire.headAt)}`,
       wire.firstAt !== null && `first ${wire.unit} ${time(wire.firstAt)}`,
       wire.count > 0 && `${plural(wire.count, "chunk")}, ${bytes(wire.size)}`,
-      wire.holes.length > 0 && `away ${plural(wire.holes.length, "time")}`,
+      wire.comebacks > 0 && `away ${plural(wire.comebacks, "time")}`,
       wire.endAt !== null && `end ${time(wire.endAt)}`,
     ];
     this.#say(["sent 0", ...steps.filter(Boolean)].join(" · "));

@@ -33,7 +33,7 @@ export class WireView {
     this.#drawn = 0;
     this.rows.replaceChildren();
     this.body.hidden = false;
-    this.raw.reset(run.token);
+    this.raw.reset(run);
     run.wire.onchange = () => this.#soon();
     this.#soon();
   }
@@ -48,7 +48,8 @@ export class WireView {
   }
 
   #draw(wire) {
-    this.firstByte.textContent = wire.firstAt === null ? "…" : time(wire.firstAt);
+    const none = wire.isOpen ? "…" : "–";
+    this.firstByte.textContent = wire.firstAt === null ? none : time(wire.firstAt);
     this.unit.textContent = `to the first ${wire.unit}`;
     this.waterfall.draw(wire);
     if (this.#drawn === wire.count) return;
@@ -64,8 +65,9 @@ export class WireView {
   }
 }
 
-function row({ at, size, piece }) {
-  const text = element("code", {}, ...visible(piece, { lines: false }));
+function row({ at, size, gist, piece }) {
+  const said = gist ? [element("strong", {}, gist), " "] : [];
+  const text = element("code", {}, ...said, ...visible(piece, { lines: false }));
   const when = element("span", { class: "at" }, `+${time(at)}`);
   return element("li", {}, when, element("span", { class: "size" }, bytes(size)), text);
 }

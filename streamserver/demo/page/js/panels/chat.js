@@ -8,6 +8,7 @@ import { EventParser } from "../sse.js";
 
 const panel = new Panel("chat", async (run, form) => {
   panel.output.textContent = "";
+  run.wire.gist = tokensIn;
   const json = { prompt: form.elements.prompt.value };
   const response = await ask("/api/chat", { method: "POST", json }, run);
   run.say("The model is speaking …");
@@ -22,6 +23,12 @@ const panel = new Panel("chat", async (run, form) => {
   // A model that was done would have said so.
   throw new Cut(`the answer ended without [DONE], after ${plural(tokens, "token")}`);
 });
+
+// The tokens of a chunk, for the list of chunks; each begins with the same names of the model.
+function tokensIn(chunk) {
+  const text = new TextDecoder().decode(chunk);
+  return Array.from(text.matchAll(/"content":("(?:[^"\\]|\\.)+")/g), ([_, token]) => token).join(" ");
+}
 
 async function* events(response, run) {
   const decoder = new TextDecoder();

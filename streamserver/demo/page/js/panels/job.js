@@ -10,8 +10,12 @@ import { complaint } from "../reading.js";
 const KEY = "streamserver.job";
 let current = null;
 
-const panel = new Panel("job", begin, async () => {
-  if (current) await fetch(current, { method: "DELETE" }); // the job's own stream tells its end
+const panel = new Panel("job", begin, async (run) => {
+  try {
+    if (current) await fetch(current, { method: "DELETE" }); // the job's own stream tells its end
+  } catch {
+    run.say("Not cancelled: nobody answers there.");
+  }
 });
 
 async function begin(run, form) {

@@ -57,7 +57,8 @@ const posting = new Panel("posting", async (run) => {
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // What the EventSource keeps to itself, fetch tells.
-    const response = await fetch("/api/chat");
+    const response = await fetch("/api/chat").catch(() => null);
+    if (!response) throw error;
     const allow = response.headers.get("allow");
     posting.output.textContent =
       `It sent GET, and was answered ${await complaint(response)} (Allow: ${allow}); all that it` +

@@ -3,6 +3,7 @@
 import { Cut, Refused } from "../ends.js";
 import { bytes, time } from "../format.js";
 import { Panel } from "../panel.js";
+import { watch } from "../reading.js";
 
 const MADE_UP = 32 * 2 ** 20;
 
@@ -13,10 +14,13 @@ const panel = new Panel("upload", async (run, form) => {
   bar.value = 0;
   panel.output.textContent = "Nothing yet.";
   run.say("Uploading …");
+  const patience = watch(run);
   const answer = await put("/api/upload", body, run, (sent) => {
+    patience.end();
+    patience.begin();
     bar.value = sent;
     panel.output.textContent = `${bytes(sent)} of ${bytes(body.size)} have left`;
-  });
+  }).finally(patience.end);
   bar.value = bar.max;
   panel.output.textContent = `${bytes(answer.size)} arrived, with SHA-256 ${answer.sha256}`;
   return `Done: ${bytes(answer.size)} in ${time(run.wire.now)}.`;
@@ -34,9 +38,9 @@ function put(url, body, run, onProgress) {
     };
     request.onload = () => {
       run.wire.chunk(request.responseText);
-      const answer = JSON.parse(request.responseText);
-      if (request.status === 200) resolve(answer);
-      else reject(new Refused(`${request.status} ${answer.detail}`));
+      const answer = parsed(request.responseText);
+      if (request.status === 200 && answer) resolve(answer);
+      else reject(new Refused(`${request.status} ${answer?.detail ?? request.statusText}`.trim()));
     };
     request.onerror = () => reject(new Cut("the connection broke before the server had it all"));
     run.signal.addEventListener("abort", () => {
@@ -46,4 +50,13 @@ function put(url, body, run, onProgress) {
     run.wire.sent();
     request.send(body);
   });
+}
+
+// A proxy on the way may answer with anything.
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
