@@ -37,6 +37,23 @@ def test_text_is_typed_character_by_character(visit: Browsing) -> None:
     typing.shows(text)
 
 
+def test_half_a_character_waits_for_its_other_half(visit: Browsing) -> None:
+    """Our server sends whole characters, but a network cuts where it likes."""
+    visit.page.evaluate("""() => {
+      const bytes = new TextEncoder().encode("a東🚄b");
+      window.fetch = async () => new Response(new ReadableStream({
+        start(controller) {
+          for (const byte of bytes) controller.enqueue(Uint8Array.of(byte));
+          controller.close();
+        },
+      }));
+    }""")
+    typing = visit.panel("typing")
+    typing.start()
+    typing.says(re.compile("^Done: 9 pieces, 9 B"))
+    typing.shows("a東🚄b")
+
+
 def test_typing_shows_a_text_before_it_is_whole(visit: Browsing) -> None:
     typing = visit.panel("typing")
     typing.fill(text="abc" * 1000, cps=50)

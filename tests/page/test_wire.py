@@ -132,3 +132,32 @@ def test_a_recording_that_is_not_all_here_is_told(visit: Browsing) -> None:
     counter.says(re.compile("^Done"))
     visit.page.route("**/api/wire/*", lambda route: route.fulfill(json={"exchanges": []}))
     assert "reached another worker" in counter.raw()
+
+
+def test_a_long_stream_keeps_its_last_rows(visit: Browsing) -> None:
+    counter = visit.panel("counter")
+    counter.fill(count=250, interval=0.003)
+    counter.start()
+    counter.says(re.compile("^Done: 250 pieces"))
+    expect(counter.find(".arrivals li").last).to_contain_text('{"count":249,')
+    expect(counter.find(".arrivals li")).to_have_count(100)
+
+
+def test_frames_are_told_apart_wherever_the_writes_were_cut(visit: Browsing) -> None:
+    """Ours hold whole chunks; what a relay passes on need not."""
+    told = visit.page.evaluate("""async () => {
+      const { Framing } = await import("/page/js/rawbytes.js");
+      const framing = new Framing();
+      const parts = [];
+      for (const write of ["HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n5\\r\\nab",
+                           "cde\\r\\n1\\r\\nf\\r\\n"]) {
+        for (const [kind, bytes] of framing.parts(new TextEncoder().encode(write))) {
+          if (kind !== "head" && bytes.length) parts.push([kind, new TextDecoder().decode(bytes)]);
+        }
+      }
+      return parts;
+    }""")
+    body = [text for kind, text in told if kind == "body"]
+    frames = "".join([text for kind, text in told if kind == "frame"])
+    assert body == ["ab", "cde", "f"]
+    assert frames == "5\r\n\r\n1\r\n\r\n"
