@@ -14,9 +14,10 @@ import re
 import select
 import socket
 import struct
+import threading
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import ExitStack
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from time import monotonic, monotonic_ns, sleep
 from typing import Self
 
@@ -206,9 +207,18 @@ _here: Readers
 
 def _begin(port: int, net: int, core: int | None) -> None:
     global _here
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if core is not None:
         os.sched_setaffinity(0, {core})
     _here = Readers(port, net, spin=core is not None)
+
+
+def _end_with_parent() -> None:
+    """A process of the pool would wait for work for ever if its parent is killed."""
+    parent = parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _open(count: int) -> None:

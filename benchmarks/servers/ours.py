@@ -19,7 +19,7 @@ from streamserver.feed import Feed, Redis
 
 HEADERS = {"content-type": CONTENT_TYPE, "cache-control": "no-cache"}
 _open: list[Stream] = []
-feed = Feed("benchmark", Redis(REDIS) if REDIS else None, heartbeat=0)
+feed = Feed("benchmark", Redis(REDIS) if REDIS else None, heartbeat=SILENCE)
 
 
 async def alone() -> AsyncIterator[bytes]:

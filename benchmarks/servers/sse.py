@@ -39,7 +39,7 @@ async def follow(queue: Queue) -> AsyncIterator[ServerSentEvent]:
 async def subscribe(request: Request) -> EventSourceResponse:
     queue = Queue(maxsize=100)
     _queues.append(queue)
-    return EventSourceResponse(follow(queue), ping=0)
+    return EventSourceResponse(follow(queue), ping=SILENCE)
 
 
 async def publish(request: Request) -> Response:

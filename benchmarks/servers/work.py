@@ -11,8 +11,8 @@ which parses nothing, can take part.
 - `idle`: one chunk, then silence. `idle-push` and `idle-events` are the same through a push
   stream, and through an event stream that sends heartbeats.
 - `fanout`: `GET /stream` is a reader, to whom the head is sent at once and from then on an event
-  for each `POST /publish`, with its body as data. There are no heartbeats: with thousands of
-  readers they would fall into what is timed, of the servers that wait for their turn as well.
+  for each `POST /publish`, with its body as data. Heartbeats are on, but as rare as `SILENCE`: with
+  thousands of readers they would fall into what is timed, of servers that wait for their turn too.
   `fanout-workers` is the same of several workers, who share the feed through `BENCH_REDIS`, a URL.
 - `file`: a download of `BENCH_FILE`.
 
