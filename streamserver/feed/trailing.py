@@ -57,6 +57,7 @@ class Trailing:
                 count = await self._step(cursor, count)
         except (RedisError, OSError, TimeoutError):
             asyncio.get_running_loop().call_later(RETRY, self._topic.go_on, cursor)
+            return
         except Exception as error:
             cursor.fails(error)
         finally:

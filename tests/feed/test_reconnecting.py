@@ -55,7 +55,7 @@ class Traveller:
             reader.client.reset()
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 async def test_all_of_it_once_and_in_order(serve: Serve, make_feed: MakeFeed, seed: int) -> None:
     """Also what is published while they come back, and while they are away."""
     feed = make_feed()

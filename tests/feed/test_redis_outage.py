@@ -191,6 +191,34 @@ async def test_frozen_while_a_reader_is_far_behind(
             assert [event.id for event in behind.events] == ids[1:]
 
 
+@pytest.mark.parametrize("target", ["/", "/all"])
+async def test_killed_while_a_reader_is_far_behind(
+    own_redis: RedisServer, feed: Feed, server: Served, target: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It asks again, but not all the time."""
+    monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.1)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
+    ids = [await feed.publish(n) for n in range(40)]
+    async with following(server) as steady:
+        await steady.placed()
+        own_redis.kill()
+        asked = list[int]()
+
+        def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            asked.append(1)
+            writer.transport.abort()
+
+        position = ids[0] if target == "/" else None
+        async with following(server, position, target) as behind:
+            in_its_place = await asyncio.start_server(answer, "127.0.0.1", own_redis.port)
+            await beats(behind, 15)
+            in_its_place.close()
+            own_redis.start()
+            await behind.read_until(lambda reader: reader.id == ids[-1])
+            assert [event.id for event in behind.events] == ids[position is not None :]
+    assert 1 <= len(asked) <= 40
+
+
 async def test_a_watcher_that_cannot_begin(
     own_redis: RedisServer, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
