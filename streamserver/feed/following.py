@@ -153,7 +153,8 @@ class Following:
             await asyncio.wait((waiting, changed), return_when=asyncio.FIRST_COMPLETED)
         finally:
             changed.cancel()
-            while not waiting.done():  # redis-py may miss a cancellation that comes as it begins
+            # Before Python 3.12, wait_for may miss a cancellation, and redis-py sends within one.
+            while not waiting.done():
                 waiting.cancel()
                 await asyncio.wait([waiting], timeout=AGAIN)
             if not waiting.cancelled():

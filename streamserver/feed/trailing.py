@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streamserver.feed.redis import RedisTopic
 
 FIRST = 20
-"""Entries that are fetched at first."""
+"""Entries that are fetched as long as nobody knows how large they are."""
 
 COUNT = 500
 """Entries that are fetched at once, at most: as many as a cursor takes at once."""
@@ -26,11 +26,12 @@ RETRY = 1.0
 class Trailing:
     """The cursors of a topic for which something is being fetched."""
 
-    __slots__ = ("_tasks", "_topic")
+    __slots__ = ("_count", "_tasks", "_topic")
 
     def __init__(self, topic: "RedisTopic") -> None:
         self._topic = topic
         self._tasks: dict[Cursor, asyncio.Task[None]] = {}
+        self._count = FIRST  # entries to fetch, by the size of those that were fetched last
 
     def reaches(self, cursor: Cursor) -> bool:
         """Whether the log in memory reaches back to where a cursor begins."""
@@ -51,10 +52,9 @@ class Trailing:
     async def _close_up(self, cursor: Cursor) -> None:
         from redis.exceptions import RedisError
 
-        count = FIRST
         try:
-            while count and cursor.is_ready():
-                count = await self._step(cursor, count)
+            while cursor.is_ready() and await self._step(cursor):
+                pass
         except (RedisError, OSError, TimeoutError):
             asyncio.get_running_loop().call_later(RETRY, self._topic.go_on, cursor)
             return
@@ -65,24 +65,20 @@ class Trailing:
         if self._topic.number_of(cursor) is not None:
             self._topic.go_on(cursor)
 
-    async def _step(self, cursor: Cursor, count: int) -> int:
-        """Take a piece of what lies between; how many entries the next one may have, 0 when there
-        is none."""
+    async def _step(self, cursor: Cursor) -> bool:
+        """Take a piece of what lies between; whether there may be more of it."""
         topic = self._topic
         after = cursor.position if isinstance(cursor.position, str) else None
-        entries, is_known = await topic.older(after, count)
+        entries, is_known = await topic.older(after, self._count)
         if not entries and not is_known:  # of another stream, or of the future
-            entries, _ = await topic.older(None, count)
-        if not cursor.is_ready():
-            return 0
+            entries, _ = await topic.older(None, self._count)
         if entries:
+            size = sum(entry.size for entry in entries)
+            self._count = min(max(1, len(entries) * BATCH // size), COUNT)
             self._take(cursor, after, entries)
         elif not is_known and not topic.find(cursor):
             topic.skip(cursor)
-        if not entries or topic.number_of(cursor) is not None:
-            return 0
-        size = sum(entry.size for entry in entries)
-        return min(max(1, len(entries) * BATCH // size), COUNT)
+        return bool(entries) and topic.number_of(cursor) is None
 
     @staticmethod
     def _take(cursor: Cursor, after: str | None, entries: list[Entry]) -> None:

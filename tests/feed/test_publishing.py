@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from streamserver.feed.feed import Feed
+from streamserver.feed.log import Entry, make_entry
 from streamserver.wire.chunked import LAST_CHUNK
 from streamserver.wire.sse import Event
 from support.following import MakeFeed, app, following
@@ -189,6 +190,23 @@ async def test_a_watcher_may_stop_in_the_midst_of_what_it_hears(make_feed: MakeF
     await wait_until(lambda: len(others) == 3)
     assert heard == ["0"]
     stop_others()
+
+
+async def test_a_watcher_that_stops_hears_nothing_of_what_came_with_it() -> None:
+    """Redis gives what is new by the hundred."""
+    feed, heard = Feed("news"), list[str]()
+
+    def hear(event: Event) -> None:
+        heard.append(str(event.data))
+        stop()
+
+    stop = await feed.watch(hear)
+    before, entries = feed._topic.log.last_id or "", list[Entry]()
+    for n in range(3):
+        entries.append(make_entry(f"9-{n}", before, b"data: %d\n\n" % n))
+        before = entries[-1].id
+    feed._topic.deliver(entries)
+    assert heard == ["0"]
 
 
 async def test_a_watcher_that_raises_hurts_nobody(

@@ -95,20 +95,27 @@ async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backe
         await steady.read(20)
 
 
-async def test_nothing_is_left_when_it_is_closed(serve: Serve, own_redis: RedisServer) -> None:
-    """Also while readers are there, and Redis does not answer."""
+@pytest.mark.parametrize("loaded", [True, False])
+async def test_nothing_is_left_when_it_is_closed(
+    serve: Serve, own_redis: RedisServer, loaded: bool
+) -> None:
+    """Also while readers are there, and Redis does not answer: neither with what there is, nor with
+    what is new."""
     async with no_leaks():
         redis = Redis(own_redis.url)
-        feed = Feed("news", redis)
-        one, other = app(feed), app(Feed("other", redis))
-        server = await serve(lambda request: (other if "other" in request.path else one)(request))
-        await feed.publish("x")
-        async with following(server) as reader:
-            await reader.placed()
-            await wait_until(lambda: waiting(own_redis))
+        server = await serve(app(Feed("news", redis)))
+        await Feed("news", redis).publish("x")
+        if not loaded:
             own_redis.freeze()
-            async with following(server, target="/other"), asyncio.timeout(2):
+        async with following(server) as reader:
+            if loaded:
+                await reader.placed()
+                await wait_until(lambda: waiting(own_redis))
+                own_redis.freeze()
+            else:
+                await asyncio.sleep(0.05)  # it has asked by now
+            async with asyncio.timeout(2):
                 await redis.close()
-            own_redis.resume()
-            await wait_until(lambda: not own_redis.clients())
+        own_redis.resume()
+        await wait_until(lambda: not own_redis.clients())
         await server.stop()

@@ -1,5 +1,6 @@
 """What a topic is in Redis, where it may be, and what others may do to it."""
 
+import asyncio
 import json
 import sys
 
@@ -93,6 +94,7 @@ async def test_over_a_unix_socket(
         await reader.read(2)
         assert reader.told == ["over TCP", "over the socket"]
     await redis.close()
+    assert not [task for task in asyncio.all_tasks() if "xread" in repr(task.get_coro())]
 
 
 @pytest.mark.parametrize(
@@ -216,9 +218,10 @@ async def test_what_is_no_stream(
         await waiting.read(1)
         assert waiting.told == ["first"]
         shared_redis.ask("SET", KEY, "text")  # while it is followed
-        await other.publish("still here")
-        await reader.read(5)
-    assert reader.told[3:] == ["wake", "still here"]
+        for n in range(3):
+            await other.publish(f"still here {n}")
+            await reader.read(5 + n)
+    assert reader.told[3:] == ["wake", *(f"still here {n}" for n in range(3))]
 
 
 async def test_a_stream_that_is_deleted(

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from streamserver.feed.feed import Feed
-from streamserver.feed.redis import Redis
+from streamserver.feed.redis import TIMEOUT, Redis
 from streamserver.server.exchange import Exchange
 from support.following import app, following
 from support.inprocess import Serve
@@ -74,22 +74,85 @@ async def go_on(feed: Feed, begin: int, text: str) -> None:
 
 
 async def test_large_ones_are_not_fetched_all_at_once(
-    serve: Serve, backend: Redis
+    serve: Serve, shared_redis: RedisServer, backend: Redis
 ) -> None:
-    """A reader that takes nothing costs a batch or two of them, however many there are."""
-    exchanges = list[Exchange]()
-    feed = Feed("news", backend, max_bytes=64 * 1024 * 1024)
-    for n in range(200):
-        await feed.publish(f"{n} {'x' * 100_000}")
+    """A slow reader costs a batch or two of them, however many there are."""
+    exchanges, size, many = list[Exchange](), 300_000, 40
+    feed = Feed("news", backend)
+    for n in range(many):
+        await feed.publish(f"{n} {'x' * size}")
+    for n in range(many, many + 2 * LOADED):
+        await feed.publish(n)
     server = await serve(app(feed, exchanges))
-    small = Feed("news", backend)  # the same topic
-    for n in range(2 * LOADED):
-        await small.publish(f"{200 + n}")
+    before = sent_by(shared_redis)
     async with following(server, target="/all", receive_buffer=4096) as slow:
         await slow.placed()
         connection = exchanges[0].connection
         await wait_until(lambda: connection.paused)
-        assert connection.transport.get_write_buffer_size() <= 64 * 1024 + 2 * 110_000
+        most = 0
         slow.hurry()
-        await slow.read(200 + 2 * LOADED)
-    assert [int(told.split()[0]) for told in slow.told] == list(range(200 + 2 * LOADED))
+        while len(slow.events) < many + 2 * LOADED:
+            most = max(most, connection.transport.get_write_buffer_size())
+            await slow.read(len(slow.events) + 1)
+    assert [int(told.split()[0]) for told in slow.told] == list(range(many + 2 * LOADED))
+    assert size < most <= 64 * 1024 + 2 * (size + 100)
+    assert many * size < sent_by(shared_redis) - before < 4 * many * size
+
+
+def sent_by(server: RedisServer) -> int:
+    """The bytes that Redis has sent to anybody."""
+    lines = server.ask("INFO", "stats").decode().splitlines()
+    [line] = [line for line in lines if line.startswith("total_net_output_bytes:")]
+    return int(line.partition(":")[2])
+
+
+async def test_a_position_that_is_not_known_begins_with_what_redis_has(
+    serve: Serve, backend: Redis
+) -> None:
+    """Not with what this process has in memory, of which no other knows."""
+    feed = Feed("news", backend)
+    ids = [await feed.publish(n) for n in range(3 * LOADED)]
+    server = await serve(app(feed))
+    async with following(server) as steady, following(server, "99999999999999-0") as reader:
+        await steady.placed()
+        await reader.read(1 + len(ids))
+    assert reader.gaps == [{"after": "99999999999999-0", "first": ids[0]}]
+    assert [event.id for event in reader.events[1:]] == ids
+
+
+async def test_the_end_of_a_feed_that_went_on(serve: Serve, backend: Redis) -> None:
+    """It is the same for a reader that is far behind."""
+    feed = Feed("news", backend)
+    first, last = await feed.publish("first"), await feed.publish("over", last=True)
+    for n in range(3 * LOADED):
+        await feed.publish(n)
+    server = await serve(app(feed))
+    async with following(server, first) as reader:
+        await reader.read_end()
+        assert reader.told == ["over"]
+    async with following(server, last) as reader:
+        await reader.read(3 * LOADED)
+
+
+async def test_one_that_leaves_is_not_fetched_for_any_more(
+    serve: Serve, own_redis: RedisServer, make_redis: MakeRedis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a Redis that hangs would keep what is left of it."""
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", LOADED)
+    feed = Feed("news", make_redis(own_redis), heartbeat=0.04)
+    ids = [await feed.publish(n) for n in range(2 * LOADED)]
+    server = await serve(app(feed))
+
+    def fetching() -> list[object]:
+        return [task for task in asyncio.all_tasks() if "_close_up" in repr(task.get_coro())]
+
+    async with following(server) as steady:
+        await steady.placed()
+        own_redis.freeze()
+        async with following(server, ids[0]):
+            await wait_until(fetching)
+            # Once it has been asked: before Python 3.12 a task that is sending may stay.
+            beats = len(steady.chunks) + 2
+            await steady.read_until(lambda steady: len(steady.chunks) >= beats)
+        await wait_until(lambda: not fetching(), timeout=TIMEOUT / 2)
+        own_redis.resume()
