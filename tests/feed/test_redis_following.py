@@ -1,10 +1,12 @@
 """How topics in Redis are followed: over one connection, for as long as somebody reads them."""
 
 import asyncio
+import contextlib
 
 import pytest
 
 from streamserver.feed.feed import Feed
+from streamserver.feed.following import Following
 from streamserver.feed.redis import Redis
 from support.following import app, crowd, following
 from support.inprocess import Serve
@@ -93,6 +95,22 @@ async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backe
                 position = str(reader.id)
             await other.publish(n)
         await steady.read(20)
+
+
+async def test_a_cancellation_that_is_missed_is_repeated() -> None:
+    """As it may be by what sends with a timeout, before Python 3.12."""
+
+    async def read() -> None:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    follower = Following(lambda timeout: None)
+    waiting = asyncio.create_task(follower._wait(read()))
+    await asyncio.sleep(0)
+    follower._changed.set()
+    async with asyncio.timeout(5):
+        assert await waiting is None
 
 
 @pytest.mark.parametrize("loaded", [True, False])
