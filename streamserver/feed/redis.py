@@ -247,6 +247,8 @@ class RedisTopic(Topic):
         between as soon as Redis gives it."""
         if self.log.last_id is None:
             return False
+        if self._trailing.has(cursor):  # it goes on from where that ends, or would hear it twice
+            return False
         if self._trailing.reaches(cursor) and self.find(cursor):
             return True
         self._trailing.start(cursor)

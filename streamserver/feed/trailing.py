@@ -38,6 +38,10 @@ class Trailing:
         log = self._topic.log
         return cursor.position is not Start.BEGINNING or log.id_before(log.first) == ORIGIN
 
+    def has(self, cursor: Cursor) -> bool:
+        """Whether something is being fetched for it."""
+        return cursor in self._tasks
+
     def start(self, cursor: Cursor) -> None:
         """Fetch what lies between a cursor and the log, if that is not being done."""
         if cursor not in self._tasks:

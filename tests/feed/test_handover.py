@@ -1,0 +1,91 @@
+"""A client that comes to a server which has not read as far as the client has."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from streamserver.feed.feed import Feed
+from streamserver.feed.redis import Redis
+from support.following import app, following
+from support.inprocess import Serve
+from support.redis import MakeRedis, RedisServer
+from support.waiting import wait_until
+
+PART = 65536
+
+
+class Forwarder:
+    """Stands before Redis, and holds its answers to a command for as long as it is told to."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._held: dict[bytes, asyncio.Event] = {}
+        self.asked: list[bytes] = []
+
+    def hold(self, command: bytes) -> None:
+        """Keep back what is answered to it from now on."""
+        self._held[command] = asyncio.Event()
+
+    def release(self, command: bytes) -> None:
+        """Pass it on."""
+        self._held.pop(command).set()
+
+    async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """One connection, in both directions, until either side ends it."""
+        upstream, to_upstream = await asyncio.open_connection("127.0.0.1", self._port)
+        last = b""
+
+        async def ask() -> None:
+            nonlocal last
+            while part := await reader.read(PART):
+                last = part
+                self.asked.append(part)
+                to_upstream.write(part)
+            to_upstream.close()
+
+        async def answer() -> None:
+            while part := await upstream.read(PART):
+                for command in [each for each in self._held if each in last]:
+                    await self._held[command].wait()
+                writer.write(part)
+            writer.close()
+
+        await asyncio.gather(ask(), answer(), return_exceptions=True)
+        for each in (writer, to_upstream):
+            each.close()
+
+
+@contextlib.asynccontextmanager
+async def forwarding(redis: RedisServer) -> AsyncIterator[tuple[Forwarder, str]]:
+    """A forwarder, and its URL."""
+    forwarder = Forwarder(redis.port)
+    server = await asyncio.start_server(forwarder.pass_on, "127.0.0.1", 0)
+    async with server:
+        yield forwarder, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def test_what_is_fetched_and_what_is_new_are_not_told_twice(
+    serve: Serve, make_redis: MakeRedis, shared_redis: RedisServer
+) -> None:
+    """What lies behind the position is fetched; before it is there, all of it comes as new."""
+    async with forwarding(shared_redis) as (forwarder, url):
+        elsewhere = make_redis(shared_redis)
+        feed = Feed("news", elsewhere)
+        here = Redis(url, prefix=elsewhere._prefix)
+        server = await serve(app(Feed("news", here)))
+        async with following(server) as live:
+            await live.placed()
+            await wait_until(lambda: b"XREAD" in forwarder.asked[-1])
+            forwarder.hold(b"XREAD")
+            position = await feed.publish("one")
+            await feed.publish("two")
+            forwarder.hold(b"XRANGE")
+            async with following(server, position) as moved:
+                await wait_until(lambda: any(b"XRANGE" in part for part in forwarder.asked))
+                forwarder.release(b"XREAD")
+                await live.read(2)
+                forwarder.release(b"XRANGE")
+                await feed.publish("three")
+                await moved.read_until(lambda each: "three" in each.told)
+                assert moved.told == ["two", "three"]
+        await here.close()
