@@ -173,7 +173,10 @@ class Wiretap:
         now = monotonic()
         old = [t for t, one in self._recordings.items() if now - one.last > SECONDS]
         for token in [*old, *list(self._recordings)[:-RECORDINGS]]:
-            self._recordings.pop(token, None)
+            # What is still open would go on recording for nobody.
+            if (forgotten := self._recordings.pop(token, None)) is not None:
+                forgotten.writes_left = 0
+                forgotten.exchanges.clear()
 
 
 def _told(recording: Recording) -> list[dict[str, Any]]:

@@ -102,7 +102,9 @@ class Following:
                     if lost:
                         log.warning("the feeds' Redis is back")
                         lost = False
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # whatever it is: nobody else would follow these topics
+                if not isinstance(error, RedisError | OSError | TimeoutError):
+                    log.exception("the feeds cannot be followed")
                 if not lost:
                     log.error("the feeds' Redis is lost, and asked until it is back: %s", error)
                 lost = True

@@ -181,7 +181,7 @@ class Metrics(Observer):
         if registry is None:
             registry = CollectorRegistry()
             MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = choose_encoder(_known(accept))
         return encode(registry), content_type
 
     def _wake(self) -> None:
@@ -210,6 +210,11 @@ class Metrics(Observer):
             for spread, tally in zip(spreads, tallies, strict=True):
                 if tally.is_filled:
                     _pour(tally, spread.labels(name))
+
+
+def _known(accept: str) -> str:
+    """One of our own, since the library stumbles over versions that it does not know."""
+    return "application/openmetrics-text" if "openmetrics" in accept else "text/plain"
 
 
 class _Maker:
