@@ -4,7 +4,7 @@
 
     @app.post("/news")
     async def tell(request: Request) -> Response:
-        return Response.json({"id": await news.publish(await request.json())}, 201)
+        return Response.json({"id": await news.publish(await request.text())}, 201)
 
     @app.get("/news")
     async def follow(request: Request) -> Response:
