@@ -12,17 +12,20 @@ from support.relaying import LAST_CHUNK
 from support.requests import get
 
 APP = """
-import asyncio
+import asyncio, os
 from streamserver import EventStream, Router
 
 app = Router()
 
+def tell(line):  # in one write, since workers share the file
+    os.write(1, line + b"\\n")
+
 async def closed():
     await asyncio.sleep(0)
-    print("closed", flush=True)
+    tell(b"closed")
 
 async def failed():
-    print("failing", flush=True)
+    tell(b"failing")
     raise OSError("it is stuck")
 
 app.on_stop.append(closed)
@@ -35,7 +38,7 @@ async def events(request):
                 yield "tick"
                 await asyncio.sleep(0.01)
         finally:
-            print("stream ended", flush=True)
+            tell(b"stream ended")
     return EventStream(ticks())
 """
 
