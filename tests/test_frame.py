@@ -45,7 +45,7 @@ BELOW = {
     "lab": {"wire", "server", "kit", "feed", "proxy"},
     "observe": {"wire", "server"},
     "": {"wire", "server", "kit", "feed", "proxy"},
-    "demo": {"", "wire", "server", "kit", "feed", "proxy", "observe"},
+    "demo": {"", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
 }
 
 LINES_OF_A_FILE = 300

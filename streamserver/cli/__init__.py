@@ -7,13 +7,18 @@ one line that says why: 2 means that the command was wrong, 1 that the world was
 import sys
 from collections.abc import Callable, Sequence
 
-from streamserver.cli import proxy, serve
+from streamserver.cli import bench, proxy, serve, target
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.running import Stopped, leave
 from streamserver.server.sockets import CannotListen
 
 DEFAULT = "serve"
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {"serve": serve.main, "proxy": proxy.main}
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "serve": serve.main,
+    "proxy": proxy.main,
+    "target": target.main,
+    "bench": bench.main,
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

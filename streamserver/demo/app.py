@@ -12,7 +12,6 @@ from streamserver.demo.counter import counter
 from streamserver.demo.export import export
 from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
-from streamserver.demo.model import add_model
 from streamserver.demo.notifications import MAX_BODY, Notifications
 from streamserver.demo.orders import Orders
 from streamserver.demo.pages import index, part
@@ -23,6 +22,7 @@ from streamserver.demo.wiretap import Tapped, Wiretap
 from streamserver.feed.feed import Backend
 from streamserver.feed.memory import Memory
 from streamserver.kit.router import Router
+from streamserver.lab.model import add_model
 
 
 def make_app(

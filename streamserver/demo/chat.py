@@ -13,12 +13,12 @@ import asyncio
 import json
 import socket
 
-from streamserver.demo.model import add_model
 from streamserver.kit.params import json_object, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import service
+from streamserver.lab.model import add_model
 from streamserver.proxy.proxy import Proxy
 from streamserver.server.listener import Listener
 from streamserver.server.shared import Shared

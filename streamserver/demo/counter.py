@@ -8,8 +8,8 @@ back for (WHATWG HTML, section 9.2.3); one that lost its connection gets the res
 import time
 from collections.abc import AsyncIterator
 
-from streamserver.demo.pace import Pace
 from streamserver.kit.events import EventStream
+from streamserver.kit.pace import Pace
 from streamserver.kit.params import number, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response

@@ -6,7 +6,7 @@ A fourth endpoint is not needed: an EventSource that should POST fails at any th
 import asyncio
 from collections.abc import AsyncIterator
 
-from streamserver.demo.pace import Pace
+from streamserver.kit.pace import Pace
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
 from streamserver.wire.problem import HTTPError

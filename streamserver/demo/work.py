@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from typing import Literal, TypeAlias
 
-from streamserver.demo.pace import Pace
+from streamserver.kit.pace import Pace
 
 Ended: TypeAlias = Literal["done", "cancelled", "failed"]
 """How a job may end."""

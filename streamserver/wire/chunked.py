@@ -119,9 +119,11 @@ class Decoder:
     At most one line is held between feeds, of at most ``MAX_EXTENSIONS`` or ``MAX_TRAILERS``.
     """
 
-    __slots__ = ("_budget", "_held", "_left", "_read", "_trailers")
+    __slots__ = ("_budget", "_held", "_left", "_read", "_trailers", "chunks")
 
     def __init__(self) -> None:
+        self.chunks = 0
+        """Chunks that have begun so far, without the last-chunk."""
         self._read: _Reader | None = _READ_SIZE
         self._held = b""  # an unfinished line, or the CR of a chunk's CRLF
         self._left = 0  # data bytes of the current chunk still to come
@@ -145,7 +147,10 @@ class Decoder:
         if self._held:
             data, self._held = self._held + data, b""
         parts: list[bytes | End] = []
-        at = _take_plain_chunks(data, parts) if self._read is _READ_SIZE else 0
+        at = 0
+        if self._read is _READ_SIZE:
+            at = _take_plain_chunks(data, parts)
+            self.chunks += len(parts)
         while at < len(data) and self._read is not None:
             at = self._read(self, data, at, parts)
         return parts
@@ -165,6 +170,7 @@ class Decoder:
             self._read = Decoder._read_trailer
             return start
         end = start + size
+        self.chunks += 1
         if data.startswith(b"\r\n", end):  # the usual case: the whole chunk is here
             parts.append(data[start:end])
             return end + 2

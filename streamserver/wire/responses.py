@@ -58,6 +58,11 @@ class ResponseReader:
                 raise
             raise upstream_fault(error.detail) from error
 
+    @property
+    def chunks(self) -> int:
+        """Chunks of the body that have begun so far; 0 for one that is not chunked."""
+        return self._body.chunks if isinstance(self._body, Decoder) else 0
+
     def eof(self) -> list[End]:
         """The connection has ended: an ``End`` if that is how the body ends, if it hasn't yet.
 

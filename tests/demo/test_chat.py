@@ -6,7 +6,7 @@ import json
 import pytest
 
 from streamserver.demo.chat import Chat
-from streamserver.demo.model.answers import Message, answer, tokens
+from streamserver.lab.model.answers import Message, answer, tokens
 from support.answers import chunks
 from support.chatting import FAST, TARGET, chat_with, make_app, prompting, spoken
 from support.inprocess import Serve, Served

@@ -3,9 +3,9 @@
 import json
 from typing import Any
 
-from streamserver.demo.model import add_model
-from streamserver.demo.model.answers import Message, answer, tokens
 from streamserver.kit.router import Router
+from streamserver.lab.model import add_model
+from streamserver.lab.model.answers import Message, answer, tokens
 from support.asking import Answered, ask
 from support.inprocess import Served
 

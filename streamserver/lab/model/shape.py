@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from streamserver.demo.model.answers import FINGERPRINT
+from streamserver.lab.model.answers import FINGERPRINT
 from streamserver.wire.problem import HTTPError
 
 Json: TypeAlias = dict[str, Any]

@@ -7,6 +7,6 @@ when each token is due (``routes``) are kept apart: whoever measures a relay wan
 shape at another pace.
 """
 
-from streamserver.demo.model.routes import add_model
+from streamserver.lab.model.routes import add_model
 
 __all__ = ["add_model"]

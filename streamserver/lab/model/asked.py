@@ -8,8 +8,8 @@ client that sends it wants to be answered, and this model does not think.
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from streamserver.demo.model.answers import Message
 from streamserver.kit.params import Parameter, number, text, whole
+from streamserver.lab.model.answers import Message
 from streamserver.wire.problem import HTTPError
 
 MOST_MESSAGES = 500

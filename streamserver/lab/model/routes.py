@@ -7,17 +7,17 @@ not: who takes the answer whole waits until the last token would have come.
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
-from streamserver.demo.model import asked, shape
-from streamserver.demo.model.answers import answer, tokens
-from streamserver.demo.model.asked import PACES, Asked
-from streamserver.demo.model.shape import Completion
-from streamserver.demo.pace import Pace
 from streamserver.kit.events import EventStream
+from streamserver.kit.pace import Pace
 from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
+from streamserver.lab.model import asked, shape
+from streamserver.lab.model.answers import answer, tokens
+from streamserver.lab.model.asked import PACES, Asked
+from streamserver.lab.model.shape import Completion
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 256 * 1024

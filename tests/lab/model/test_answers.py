@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.demo.model.answers import ANSWERS, ECHO, Message, answer, echo, tokens
+from streamserver.lab.model.answers import ANSWERS, ECHO, Message, answer, echo, tokens
 
 
 @pytest.mark.parametrize(

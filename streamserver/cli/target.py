@@ -1,0 +1,36 @@
+"""The command `target`: endpoints that stream on command."""
+
+import os
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+
+from streamserver.cli import engine_options, figures
+from streamserver.cli.engine_options import ENGINE, settings
+from streamserver.cli.launch import launch
+from streamserver.cli.options import Table, make_parser
+from streamserver.cli.running import stoppable
+from streamserver.lab.target.app import make_target
+
+USAGE = "streamserver target [options]"
+ABOUT = "Serve streams as each request commands them, to be measured against."
+TABLE: Table = {
+    **ENGINE,
+    "limits": (engine_options.max_connections("as many as it may have descriptors for"),),
+    "figures": (figures.option(None, "on, if prometheus-client is there"),),
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Serve until a signal comes; the exit status.
+
+    Raises CannotServe or CannotListen, and SystemExit for wrong usage.
+    """
+    stoppable()
+    options = read(argv, os.environ)
+    return launch(options, settings(options), make_target)
+
+
+def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
+    """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
+    parser = make_parser(USAGE, ABOUT, TABLE)
+    return engine_options.read(parser, TABLE, argv, environment)

@@ -1,0 +1,1 @@
+"""The lab: a target that streams on command, a client that measures, and the proof of both."""

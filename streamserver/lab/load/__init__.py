@@ -1,0 +1,1 @@
+"""Many requests: how many at once, and when each is sent."""

@@ -1,0 +1,1 @@
+"""What many requests come to, and how that is told."""
