@@ -5,23 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.evidence import Evidence
+from streamserver.lab.report.histograms import new_histogram
+from streamserver.lab.report.histograms import record as count
 
-LONGEST = 3600 * 1_000_000_000
-"""Nanoseconds that a histogram holds; longer ones count as that."""
 MILESTONES = ("connect", "head", "first_byte", "first_event", "first_token", "gap", "last_byte")
-
-
-def new_histogram() -> Any:
-    """An HDR histogram of nanoseconds: every value is kept to three digits.
-
-    RuntimeError that says what to install where the library is not there.
-    """
-    try:
-        from hdrh.histogram import HdrHistogram
-    except ImportError as error:
-        needed = "percentiles need hdrhistogram: pip install 'streamserver[lab]'"
-        raise RuntimeError(needed) from error
-    return HdrHistogram(1, LONGEST, 3)
 
 
 @dataclass(slots=True)
@@ -37,6 +25,13 @@ class Summary:
     chunks: int = 0
     events: int = 0
     size: int = 0
+    evidence: Evidence = field(default_factory=Evidence)
+
+    @property
+    def errors(self) -> float | None:
+        """The share of exchanges that did not end well, from 0 to 1; None without any."""
+        ended = self.ends.total()
+        return (ended - self.ends["complete"]) / ended if ended else None
 
     def add(self, record: Record) -> None:
         """Count one exchange."""
@@ -46,6 +41,7 @@ class Summary:
         self.chunks += record.chunks
         self.events += record.events
         self.size += record.size
+        self.evidence.add(record)
         begin = record.planned
         self._time("connect", record.began, record.connected)
         for name in ("head", "first_byte", "first_event", "first_token", "last_byte"):
@@ -56,4 +52,4 @@ class Summary:
 
     def _time(self, name: str, begin: int, end: int) -> None:
         if end:
-            self.histograms[name].record_value(min(max(end - begin, 1), LONGEST))
+            count(self.histograms[name], end - begin)

@@ -1,0 +1,77 @@
+"""Objectives: what may be asked, and how it is judged."""
+
+import pytest
+
+from streamserver.lab.client.record import Record
+from streamserver.lab.report.slo import judge, parse
+from streamserver.lab.report.summary import Summary
+
+MS = 1_000_000
+
+
+def summary_of(*first_bytes: int, failed: int = 0) -> Summary:
+    """Exchanges whose first byte took so many ms, and some that failed."""
+    summary = Summary()
+    for ms in first_bytes:
+        summary.add(Record(planned=1, first_byte=1 + ms * MS, end="complete"))
+    for _ in range(failed):
+        summary.add(Record(planned=1, end="reset"))
+    return summary
+
+
+@pytest.mark.parametrize(
+    ("text", "limit"),
+    [
+        ("first_byte_p99=50ms", 50 * MS),
+        ("first_token_p99.9=1.5s", 1500 * MS),
+        ("gap_max=200us", MS / 5),
+        ("last_byte_mean=7ns", 7),
+        ("head_p100=1ms", MS),
+        ("errors=0.1%", 0.001),
+    ],
+)
+def test_an_objective_is_a_figure_and_its_limit(text: str, limit: float) -> None:
+    [objective] = parse(text)
+    assert (objective.text, objective.limit) == (text, pytest.approx(limit))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "first_byte_p99",
+        "first_byte_p99=",
+        "first_byte_p99=50",
+        "first_byte_p99=-1ms",
+        "first_byte_p101=1ms",
+        "first_byte=1ms",
+        "p99=1ms",
+        "ttfb_p99=1ms",
+        "errors=1",
+        "errors=101%",
+        "errors=1ms",
+        "gap_p99=1ms,",
+        "gap_p99=nanms",
+    ],
+)
+def test_what_is_none_is_refused_by_name(text: str) -> None:
+    wrong = text.split(",")[-1]
+    with pytest.raises(ValueError, match="is no objective: it is NAME_STATISTIC=LIMIT") as refused:
+        parse(text)
+    assert str(refused.value).startswith(repr(wrong))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_met", "told"),
+    [
+        ("first_byte_max=4ms", True, "first_byte_max=4ms: met, 3.0"),
+        ("first_byte_p50=1ms", False, "first_byte_p50=1ms: missed, 2.0"),
+        ("errors=20%", True, "errors=20%: met, 20.000%"),
+        ("errors=19.9%", False, "errors=19.9%: missed, 20.000%"),
+        ("first_token_p50=1s", False, "first_token_p50=1s: nothing of the kind was measured"),
+    ],
+)
+def test_what_was_measured_is_told_beside_the_limit(text: str, is_met: bool, told: str) -> None:
+    [judgement] = judge(parse(text), summary_of(1, 2, 2, 3, failed=1))
+    assert judgement.is_met == is_met
+    assert str(judgement).startswith(told)
