@@ -32,7 +32,8 @@ def summary_of(*first_bytes: int, failed: int = 0) -> Summary:
 )
 def test_an_objective_is_a_figure_and_its_limit(text: str, limit: float) -> None:
     [objective] = parse(text)
-    assert (objective.text, objective.limit) == (text, pytest.approx(limit))
+    assert objective.text == text
+    assert objective.limit == pytest.approx(limit)
 
 
 @pytest.mark.parametrize(
