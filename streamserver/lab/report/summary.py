@@ -2,12 +2,15 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from time import monotonic_ns
 from typing import Any
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.evidence import Evidence
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.histograms import record as count
+from streamserver.lab.report.slowest import Slowest
+from streamserver.lab.report.timeline import Timeline
 
 MILESTONES = ("connect", "head", "first_byte", "first_event", "first_token", "gap", "last_byte")
 
@@ -25,7 +28,15 @@ class Summary:
     chunks: int = 0
     events: int = 0
     size: int = 0
+    unsent: int = 0
+    """Exchanges that an open loop had planned, but could not begin."""
+    start_late: Any = field(default_factory=new_histogram)
+    """How late the client began exchanges, in ns."""
+    loop_lag: Any = field(default_factory=new_histogram)
+    """How late the client's event loop came round, in ns."""
     evidence: Evidence = field(default_factory=Evidence)
+    timeline: Timeline = field(default_factory=Timeline)
+    slowest: Slowest = field(default_factory=Slowest)
 
     @property
     def errors(self) -> float | None:
@@ -42,6 +53,8 @@ class Summary:
         self.events += record.events
         self.size += record.size
         self.evidence.add(record)
+        self.timeline.add(record, record.last_byte or monotonic_ns())
+        self.slowest.add(record)
         begin = record.planned
         self._time("connect", record.began, record.connected)
         for name in ("head", "first_byte", "first_event", "first_token", "last_byte"):

@@ -1,0 +1,38 @@
+"""Seconds of a run, of one process and of several."""
+
+from array import array
+
+from streamserver.lab.client.record import Record
+from streamserver.lab.report.slowest import KEPT, Slowest
+from streamserver.lab.report.timeline import SECOND, Second, Timeline
+
+ONE = Record(planned=SECOND, first_byte=SECOND + 7, end="complete")
+ONE.arrivals = array("q", [SECOND + 7, SECOND + 8, 2 * SECOND])
+CUT = Record(planned=SECOND, end="truncated")
+
+
+def test_an_exchange_counts_when_it_ended_and_an_event_when_it_came() -> None:
+    timeline = Timeline()
+    timeline.add(ONE, 2 * SECOND + 5)
+    timeline.add(CUT, 2 * SECOND + 6)
+    assert timeline.seconds == {
+        1: Second(events=2),
+        2: Second(ended=2, errors=1, events=1, first_byte=7, measured=1, slowest=7),
+    }
+
+
+def test_two_processes_are_one() -> None:
+    both, one, other = Timeline(), Timeline(), Timeline()
+    for timeline, record in ((one, ONE), (other, CUT)):
+        timeline.add(record, 3 * SECOND)
+        both.add(record, 3 * SECOND)
+    one.merge(Timeline.from_json(other.to_json()))
+    assert one == both
+
+
+def test_the_slowest_are_kept() -> None:
+    slowest = Slowest()
+    for took in [*range(1, 30), 100, *range(1, 5)]:
+        slowest.add(Record(planned=1, first_byte=1 + took))
+    kept = [record.first_byte - record.planned for record in slowest.records()]
+    assert kept == [100, *range(29, 29 - KEPT + 1, -1)]

@@ -1,0 +1,101 @@
+"""Verdicts, each from exchanges that were as they say, and none from those that were not."""
+
+from array import array
+from collections.abc import Sequence
+
+import pytest
+
+from streamserver.lab.client.record import Record
+from streamserver.lab.report.histograms import record as count
+from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.verdicts import CLIENT_LATE, TARGET_LATE, verdicts
+from streamserver.lab.stamps import Stamp
+
+MS = 1_000_000
+APART = [n * 50 * MS for n in range(1, 21)]
+"""When twenty events are due, 50 ms apart."""
+
+
+def exchange(arrivals: Sequence[int], late: int = 0) -> Record:
+    """One whose events were sent 50 ms apart, so many ns late, and arrived at these moments."""
+    stamps = [Stamp(n, due, due + late, 0, 0) for n, due in enumerate(APART)]
+    return Record(planned=1, end="complete", arrivals=array("q", arrivals), stamps=stamps)
+
+
+def gathered(size: int) -> list[int]:
+    """Arrivals where a hop holds events back until it has so many."""
+    return [APART[n // size * size + size - 1] + n for n in range(len(APART))]
+
+
+def names(summary: Summary) -> list[str]:
+    return [verdict.name for verdict in verdicts(summary)]
+
+
+@pytest.mark.parametrize(
+    ("arrivals", "found"),
+    [
+        ([sent + MS for sent in APART], []),
+        # A network that is slow, or unsteady, is not one that gathers.
+        ([sent + 700 * MS for sent in APART], []),
+        ([sent + n % 3 * 10 * MS for n, sent in enumerate(APART)], []),
+        (gathered(2), ["this hop buffers"]),
+        (gathered(10), ["this hop buffers"]),
+        (gathered(20), ["this hop buffers"]),
+    ],
+)
+def test_a_hop_that_gathers_what_was_sent_apart_buffers(
+    arrivals: list[int], found: list[str]
+) -> None:
+    summary = Summary()
+    summary.add(exchange(arrivals))
+    assert names(summary) == found
+
+
+def test_the_evidence_tells_how_many_came_at_once_and_how_long_it_took() -> None:
+    summary = Summary()
+    summary.add(exchange(gathered(10)))
+    [verdict] = verdicts(summary)
+    assert "of 19 events that were sent apart 18 came together" in verdict.evidence
+    assert "up to 10 at once" in verdict.evidence
+    assert not verdict.spoils
+
+
+def test_what_was_sent_together_may_come_together() -> None:
+    summary = Summary()
+    stamps = [Stamp(n, 1, 1, 0, 0) for n in range(20)]
+    arrivals = array("q", [5 * MS] * 20)
+    summary.add(Record(planned=1, end="complete", arrivals=arrivals, stamps=stamps))
+    assert names(summary) == []
+
+
+def test_a_target_that_was_late_spoils_the_measurement() -> None:
+    summary = Summary()
+    late = 2 * TARGET_LATE
+    summary.add(exchange([sent + late for sent in APART], late))
+    [verdict] = verdicts(summary)
+    assert (verdict.name, verdict.spoils) == ("the target was late", True)
+    assert "20 ms after they were due" in verdict.evidence
+
+
+@pytest.mark.parametrize("figure", ["start_late", "loop_lag"])
+def test_a_client_that_was_late_was_the_limit(figure: str) -> None:
+    summary = Summary()
+    for _ in range(99):
+        count(getattr(summary, figure), MS)
+    assert names(summary) == []
+    for _ in range(2):
+        count(getattr(summary, figure), 2 * CLIENT_LATE)
+    [verdict] = verdicts(summary)
+    assert (verdict.name, verdict.spoils) == ("the client was the limit", True)
+
+
+def test_so_was_one_that_could_not_begin_what_was_planned() -> None:
+    summary = Summary(unsent=3)
+    [verdict] = verdicts(summary)
+    assert str(verdict).startswith("the client was the limit: 3 exchanges were not begun")
+
+
+def test_what_spoils_the_measurement_is_told_first() -> None:
+    summary = Summary(unsent=1)
+    summary.add(exchange(gathered(10)))
+    assert names(summary) == ["the client was the limit", "this hop buffers"]
