@@ -4,11 +4,13 @@ import asyncio
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from time import monotonic_ns
 
 from streamserver.cli.options import Option, Table, make_parser, parse
 from streamserver.cli.values import whole
 from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.load.closed import closed_loop
+from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.table import table
 
@@ -25,10 +27,11 @@ TABLE: Table = {
 def main(argv: Sequence[str]) -> int:
     """Measure; the exit status. SystemExit for wrong usage."""
     options = read(argv, os.environ)
-    summary = Summary()
+    summary, began = Summary(), monotonic_ns()
     asyncio.run(_measure(options, summary))
-    print(table(summary), end="")
-    return 0
+    report = Report(options.url, summary, (monotonic_ns() - began) / 1e9)
+    print(table(report), end="")
+    return report.status
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -1,24 +1,47 @@
-"""The figures as a table of text."""
+"""A report as text: for a terminal, and for whoever pipes it on."""
 
 from collections.abc import Iterator
 
-from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.report import MS, Report
 
-PERCENTILES = (50, 90, 99, 99.9)
-_ROW = "{:<12}{:>9}" + "{:>11}" * (len(PERCENTILES) + 1)
-
-
-def table(summary: Summary) -> str:
-    """One line for each milestone, in milliseconds."""
-    return "\n".join(_lines(summary)) + "\n"
+SHOWN = (50.0, 90.0, 99.0, 99.9)
+_ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
 
-def _lines(summary: Summary) -> Iterator[str]:
-    yield _ROW.format("ms", "count", *[f"p{p:g}" for p in PERCENTILES], "max")
-    for name, histogram in summary.histograms.items():
+def table(report: Report) -> str:
+    """A line for each milestone, in milliseconds; then how exchanges ended, and what it means."""
+    return "\n".join([*_milestones(report), "", *_counts(report), *_meaning(report)]) + "\n"
+
+
+def _milestones(report: Report) -> Iterator[str]:
+    yield _ROW.format("ms", "count", *[f"p{p:g}" for p in SHOWN], "max")
+    for name, histogram in report.summary.histograms.items():
         count = histogram.get_total_count()
         if count:
-            values = [histogram.get_value_at_percentile(p) for p in (*PERCENTILES, 100)]
-            yield _ROW.format(name, count, *[f"{value / 1e6:.3f}" for value in values])
-    yield "ended: " + ", ".join(f"{end} {n}" for end, n in summary.ends.most_common())
-    yield f"reads {summary.reads}, chunks {summary.chunks}, events {summary.events}"
+            values = [histogram.get_value_at_percentile(p) for p in SHOWN]
+            shown = [f"{value / MS:.3f}" for value in (*values, histogram.get_max_value())]
+            yield _ROW.format(name.replace("_", " "), count, *shown)
+
+
+def _counts(report: Report) -> Iterator[str]:
+    summary, seconds = report.summary, report.seconds
+    ended = ", ".join(f"{end} {count}" for end, count in summary.ends.most_common())
+    yield f"exchanges   {ended or 'none'}"
+    if errors := [f"{status} x {n}" for status, n in summary.statuses.items() if status >= 400]:
+        yield f"statuses    {', '.join(errors)}"
+    if summary.unsent:
+        yield f"not sent    {summary.unsent}"
+    yield f"received    {summary.reads} reads, {summary.chunks} chunks, {summary.events} events"
+    if seconds > 0:
+        rates = (summary.ends.total() / seconds, summary.events / seconds, summary.size / seconds)
+        told = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
+        yield f"per second  {told}, over {seconds:.2f} s"
+
+
+def _meaning(report: Report) -> Iterator[str]:
+    for verdict in report.verdicts:
+        yield f"verdict     {verdict}"
+    for judgement in report.judgements:
+        yield f"objective   {judgement}"
+    for reason in report.not_valid if report.judgements else report.problems:
+        yield f"not valid   {reason}"
