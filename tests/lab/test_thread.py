@@ -28,4 +28,4 @@ async def test_each_event_is_counted_and_none_is_faster_than_it_was_sent(serve: 
         assert [stamp.seq for stamp in record.stamps] == [*range(5)]
         for stamp, arrival in zip(record.stamps, record.arrivals, strict=True):
             assert stamp.due <= stamp.sent <= arrival
-    assert "first_event" in table(Report("", summary, 1.0))
+    assert "first event" in table(Report("", summary, 1.0))

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import TextIO
 
 from streamserver.lab.client.record import Record
@@ -63,6 +64,5 @@ def _moments(record: Record) -> Iterator[str]:
 
 
 def _longest_gap(record: Record) -> str:
-    arrivals = record.arrivals
-    gaps = [after - before for before, after in zip(arrivals, arrivals[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(record.arrivals)]
     return f"{max(gaps) / 1e6:.6f}" if gaps else ""

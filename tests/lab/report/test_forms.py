@@ -1,0 +1,130 @@
+"""The forms of a report: the table, the JSON, the page, a line for each exchange."""
+
+import csv
+import io
+import json
+import re
+from array import array
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import pytest
+
+from streamserver.lab.client.record import Record
+from streamserver.lab.report.page import page
+from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET, Report
+from streamserver.lab.report.slo import judge, parse
+from streamserver.lab.report.streams_csv import COLUMNS, StreamsCsv
+from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.table import table
+
+MS = 1_000_000
+WHOLE = Record(
+    planned=MS, began=2 * MS, connected=3 * MS, sent=3 * MS, head=5 * MS, reads=2, chunks=3
+)
+WHOLE.first_byte, WHOLE.first_event, WHOLE.last_byte = 6 * MS, 6 * MS, 31 * MS
+WHOLE.status, WHOLE.end, WHOLE.events, WHOLE.size = 200, "complete", 3, 99
+WHOLE.arrivals = array("q", [6 * MS, 11 * MS, 31 * MS])
+CUT = Record(
+    planned=MS, began=MS, sent=MS, head=2 * MS, status=200, end="truncated", detail="it ended"
+)
+REFUSED = Record(
+    planned=MS, began=MS, sent=MS, head=2 * MS, last_byte=3 * MS, status=503, end="refused"
+)
+
+
+def report(*records: Record, slo: str = "", problems: tuple[str, ...] = ()) -> Report:
+    """What these exchanges come to, in two seconds."""
+    summary = Summary()
+    for record in records:
+        summary.add(record)
+    judgements = judge(parse(slo), summary) if slo else []
+    return Report("<b>&amp;", summary, 2.0, judgements, [*problems])
+
+
+def test_the_table_has_a_line_for_each_milestone_that_was_reached() -> None:
+    lines = table(report(WHOLE, CUT, REFUSED)).splitlines()
+    assert re.fullmatch(r"ms +count +p50 +p90 +p99 +p99.9 +max", lines[0])
+    assert [line[:12].strip() for line in lines[1:7]] == [
+        "connect", "head", "first byte", "first event", "gap", "last byte",
+    ]  # fmt: skip
+    assert re.fullmatch(r"gap +2 +5\.\d+ +(20\.\d+ *){4}", lines[5])
+    assert "exchanges   complete 1, truncated 1, refused 1" in lines
+    assert "statuses    503 x 1" in lines
+    assert "received    2 reads, 3 chunks, 3 events" in lines
+    assert "per second  1.5 exchanges, 1.5 events, 50 bytes, over 2.00 s" in lines
+
+
+def test_the_json_has_milliseconds_and_can_be_read_back() -> None:
+    told = json.loads(json.dumps(report(WHOLE, CUT, slo="gap_p50=6ms").to_json(), allow_nan=False))
+    assert told["exchanges"]["ended"] == {"complete": 1, "truncated": 1}
+    assert told["exchanges"]["errors"] == 0.5
+    assert told["milestones"]["gap"]["p50"] == pytest.approx(5, rel=0.001)
+    assert told["milestones"]["first_token"] is None
+    assert told["objectives"] == [
+        {"objective": "gap_p50=6ms", "measured": pytest.approx(5 * MS, rel=0.001), "met": True}
+    ]
+    assert told["valid"] is True
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_page_needs_nothing_from_outside_and_its_drawings_are_xml() -> None:
+    text = page(report(WHOLE, CUT, REFUSED, slo="errors=1%"))
+    parser = _Tags()
+    parser.feed(text)
+    assert not {"script", "link", "img", "b"} & {tag for tag, _ in parser.tags}
+    assert not [attributes for _, attributes in parser.tags if {"src", "href"} & attributes.keys()]
+    drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    # Two distributions, percentiles, time line, waterfall: each says in words what it is.
+    assert len([ElementTree.fromstring(one).attrib["aria-label"] for one in drawings]) == 5
+    assert "<h1>&lt;b&gt;&amp;amp;</h1>" in text
+    assert "truncated" in drawings[-1]
+
+
+def test_a_page_of_nothing_is_a_page() -> None:
+    assert "exchanges   none" in page(report())
+
+
+def test_each_exchange_is_a_line_of_csv() -> None:
+    file = io.StringIO()
+    lines = StreamsCsv(file)
+    lines.add(WHOLE)
+    lines.add(CUT)
+    header, whole, cut = csv.reader(io.StringIO(file.getvalue()))
+    assert tuple(header) == COLUMNS
+    of_whole, of_cut = (dict(zip(header, line, strict=True)) for line in (whole, cut))
+    assert (of_whole["head_ms"], of_whole["longest_gap_ms"]) == ("4.000000", "20.000000")
+    assert (of_cut["first_byte_ms"], of_cut["end"], of_cut["detail"]) == (
+        "",
+        "truncated",
+        "it ended",
+    )
+
+
+@pytest.mark.parametrize(
+    ("records", "slo", "problems", "status"),
+    [
+        ([WHOLE], "", (), VALID_AND_MET),
+        ([WHOLE, CUT], "", (), VALID_AND_MET),
+        ([], "", (), NOT_VALID),
+        ([WHOLE], "", ("a process died",), NOT_VALID),
+        ([WHOLE], "gap_p50=6ms,errors=0%", (), VALID_AND_MET),
+        ([WHOLE, CUT], "gap_p50=6ms,errors=0%", (), MISSED),
+        ([WHOLE], "gap_p50=1ms", (), MISSED),
+        ([WHOLE], "gap_p50=1ms", ("it was stopped",), NOT_VALID),
+        ([WHOLE], "first_token_p50=1s", (), NOT_VALID),
+        ([CUT], "errors=100%", (), NOT_VALID),
+    ],
+)
+def test_the_exit_status_tells_missed_from_not_valid(
+    records: list[Record], slo: str, problems: tuple[str, ...], status: int
+) -> None:
+    assert report(*records, slo=slo, problems=problems).status == status
