@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from time import monotonic_ns
 
 from streamserver.cli.options import Option, Table, make_parser, parse
+from streamserver.cli.report_options import REPORTS, tell
 from streamserver.cli.values import whole
 from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.load.closed import closed_loop
 from streamserver.lab.report.report import Report
+from streamserver.lab.report.slo import judge
 from streamserver.lab.report.summary import Summary
-from streamserver.lab.report.table import table
 
 USAGE = "streamserver bench URL [options]"
 ABOUT = "Ask for URL over and over, and tell when the head, the first byte and each event came."
@@ -21,6 +22,7 @@ TABLE: Table = {
         Option("concurrency", 1, whole(1, 100_000), "N", "exchanges at once"),
         Option("count", 10, whole(1, 10**9), "N", "exchanges in all"),
     ),
+    "reports": REPORTS,
 }
 
 
@@ -29,9 +31,10 @@ def main(argv: Sequence[str]) -> int:
     options = read(argv, os.environ)
     summary, began = Summary(), monotonic_ns()
     asyncio.run(_measure(options, summary))
-    report = Report(options.url, summary, (monotonic_ns() - began) / 1e9)
-    print(table(report), end="")
-    return report.status
+    report = Report(
+        options.url, summary, (monotonic_ns() - began) / 1e9, judge(options.slo, summary)
+    )
+    return tell(options, report)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
