@@ -61,7 +61,7 @@ class Client:
                 connection = self._kept() or await self._connect(record)
                 await connection.ask(self.ask.message(), Reading(self.ask.method, record))
         except TimeoutError:
-            record.end, record.detail = "timeout", f"it took more than {self.timeout:g} s"
+            record.end, record.detail = "total_timeout", f"it took more than {self.timeout:g} s"
         except OSError as error:
             record.end, record.detail = "unconnected", str(error)
         else:
@@ -69,6 +69,7 @@ class Client:
                 self._idle.append(connection)
             else:
                 connection.transport.abort()
+        record.ended = monotonic_ns()
         return record
 
     def close(self) -> None:
@@ -84,7 +85,7 @@ class Client:
         return None
 
     async def _connect(self, record: Record) -> Connection:
-        connection = Connection()
+        connection, record.dialed = Connection(), monotonic_ns()
         await self.ask.origin().connect(lambda: connection)
         record.connected = monotonic_ns()
         return connection

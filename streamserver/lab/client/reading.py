@@ -74,6 +74,8 @@ class Reading:
         record = self.record
         if not record.events:
             record.first_event = moment
+        else:
+            record.longest_gap = max(record.longest_gap, moment - record.arrivals[-1])
         record.events += 1
         record.arrivals.append(moment)
         if not record.first_token and has_token(data):

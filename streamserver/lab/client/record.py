@@ -2,16 +2,43 @@
 
 from array import array
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from streamserver.lab.stamps import Stamp
 
 End = Literal[
-    "complete", "refused", "unconnected", "truncated", "reset", "timeout", "malformed", "stopped"
+    "complete",
+    "unfinished",
+    "refused",
+    "unconnected",
+    "untrusted",
+    "unanswered",
+    "truncated",
+    "reset",
+    "malformed",
+    "connect_timeout",
+    "first_byte_timeout",
+    "gap_timeout",
+    "total_timeout",
+    "stopped",
 ]
-"""How an exchange ended: all of it came; it came with a status of 400 or more; there was no
-connection; the connection was closed, or reset, before the end; it took too long; what came is no
-HTTP, or no event stream; we were stopped."""
+"""How an exchange ended:
+
+- complete: all of it came, by its framing, and by what it is.
+- unfinished: all of it came by its framing, but a model's answer lacks the event that ends it.
+- refused: all of it came, with a status of 400 or more.
+- unconnected: there was no connection.
+- untrusted: there was one, but TLS did not come about.
+- unanswered: the connection ended before a byte of the answer came.
+- truncated: the connection was closed within the answer.
+- reset: the connection was reset within the answer.
+- malformed: what came is no HTTP, or no event stream.
+- connect_timeout, first_byte_timeout, gap_timeout, total_timeout: that took too long.
+- stopped: we had to end before it did; it is no error, and no success.
+"""
+NO_ERROR = ("complete", "stopped")
+KEPT = 1000
+"""Events of an exchange whose moments are kept; further ones are only counted."""
 
 
 @dataclass(slots=True)
@@ -22,20 +49,33 @@ class Record:
     """When it was to begin. With an open loop all durations count from here, so that a client or
     server that falls behind cannot hide it (coordinated omission)."""
     began: int = 0
+    """When it did: how late says how much of a limit the client was."""
+    dialed: int = 0
+    """When a connection was asked for; 0 on a kept connection, as the next two are."""
     connected: int = 0
-    """0 on a kept connection, as ``secured`` is without TLS."""
     secured: int = 0
+    """When TLS stood; 0 without it."""
     sent: int = 0
+    """When the request was handed to the kernel."""
     head: int = 0
+    """When the final response head was whole."""
     first_byte: int = 0
     """Of the body."""
     first_event: int = 0
+    first_reasoning: int = 0
+    """The first text that a model thinks, but does not say."""
     first_token: int = 0
+    """The first that it says."""
     last_byte: int = 0
+    """The end of a body that ended as it should."""
+    ended: int = 0
+    """When it was over, however it ended."""
     status: int = 0
     end: End = "stopped"
     detail: str = ""
     """What went wrong."""
+    retries: int = 0
+    """1 if a kept connection turned out to be closed, and the request went out again."""
     reads: int = 0
     """How often the kernel gave us something; chunks and events are counted apart, since each
     hop on the way may regroup them."""
@@ -43,7 +83,27 @@ class Record:
     events: int = 0
     size: int = 0
     """Bytes of the body, without framing."""
+    longest_gap: int = 0
+    """The longest time between two events, in ns."""
     arrivals: "array[int]" = field(default_factory=lambda: array("q"))
-    """When each event was there."""
+    """When each of the first ``KEPT`` events was there."""
     stamps: list[Stamp] = field(default_factory=list)
-    """What the target said of its events, if it did: the n-th is of the n-th arrival."""
+    """What the target said of them, if it did: the n-th is of the n-th arrival."""
+    counted: bool = False
+    """Whether its events went into the figures as they came."""
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it ended otherwise than well, and not by our own doing."""
+        return self.end not in NO_ERROR
+
+    def to_json(self) -> dict[str, Any]:
+        """All of it, for ``from_json``."""
+        told = {name: getattr(self, name) for name in self.__slots__}
+        return told | {"arrivals": self.arrivals.tolist(), "stamps": list(map(list, self.stamps))}
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> "Record":
+        """What ``to_json`` told."""
+        arrivals, stamps = array("q", told["arrivals"]), [Stamp(*one) for one in told["stamps"]]
+        return cls(**told | {"arrivals": arrivals, "stamps": stamps})

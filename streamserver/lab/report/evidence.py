@@ -6,16 +6,25 @@ way from one that was sent.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from streamserver.lab.client.record import Record
-from streamserver.lab.report.histograms import new_histogram, record
+from streamserver.lab.report.histograms import add, new_histogram, record
+from streamserver.lab.stamps import Stamp
 
 APART = 2_000_000
 """Nanoseconds between two sendings from which on they are two: less, and a read may join them
 though nothing on the way held them back."""
 TOGETHER = 10
 """Events that come within this fraction of the time between their sendings came together."""
+
+
+class Track(NamedTuple):
+    """What of one event is to be known when the next one comes."""
+
+    sent: int
+    arrival: int
+    burst: int
+    """Events up to this one that were sent apart and came together."""
 
 
 @dataclass(slots=True)
@@ -33,21 +42,30 @@ class Evidence:
     target_late: Any = field(default_factory=new_histogram)
     """From the time an event was due to its sending."""
 
-    def add(self, one: Record) -> None:
-        """Look at the stamped events of one exchange."""
-        if not one.stamps or len(one.stamps) != len(one.arrivals):
-            return
-        burst, before, arrived = 1, one.stamps[0], one.arrivals[0]
-        for stamp, arrival in zip(one.stamps, one.arrivals, strict=True):
-            record(self.delay, arrival - stamp.sent)
-            record(self.target_late, stamp.late)
-            sent_apart = stamp.sent - before.sent
-            if sent_apart >= APART:
-                self.apart += 1
-                if (arrival - arrived) * TOGETHER < sent_apart:
-                    self.together += 1
-                    burst += 1
-                else:
-                    burst = 1
-                self.longest_burst = max(self.longest_burst, burst)
-            before, arrived = stamp, arrival
+    def came(self, before: Track | None, stamp: Stamp, arrival: int) -> Track:
+        """Look at a stamped event, and at the one before it in its exchange; what to tell of
+        with the next."""
+        record(self.delay, arrival - stamp.sent)
+        record(self.target_late, stamp.late)
+        if before is None:
+            return Track(stamp.sent, arrival, 1)
+        burst = before.burst
+        sent_apart = stamp.sent - before.sent
+        if sent_apart >= APART:
+            self.apart += 1
+            if (arrival - before.arrival) * TOGETHER < sent_apart:
+                self.together += 1
+                burst += 1
+            else:
+                burst = 1
+            if burst > self.longest_burst:
+                self.longest_burst = burst
+        return Track(stamp.sent, arrival, burst)
+
+    def merge(self, other: "Evidence") -> None:
+        """Take in another process's."""
+        self.apart += other.apart
+        self.together += other.together
+        self.longest_burst = max(self.longest_burst, other.longest_burst)
+        add(self.delay, other.delay)
+        add(self.target_late, other.target_late)

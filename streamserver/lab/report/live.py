@@ -22,7 +22,9 @@ class Progress:
     open: int
     """Exchanges that have begun and not ended."""
     summary: Summary
-    """Of those that have ended."""
+    """Of those that have ended, but with the events of all that count. It has no slowest ones yet,
+    and nothing of the warm-up."""
+    warming_up: bool = False
 
 
 class Rates:

@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import dataclass, field
 from itertools import count
+from typing import Any
 
 from streamserver.lab.client.record import Record
 
@@ -19,7 +20,7 @@ class Slowest:
 
     def add(self, record: Record) -> None:
         """Keep it if it is one of them."""
-        moment = record.first_token or record.first_byte or record.last_byte or record.sent
+        moment = record.first_token or record.first_byte or record.ended
         entry = (moment - record.planned, -next(self._serial), record)
         if len(self._heap) < KEPT:
             heapq.heappush(self._heap, entry)
@@ -29,3 +30,20 @@ class Slowest:
     def records(self) -> list[Record]:
         """Them, the slowest first."""
         return [record for _, _, record in sorted(self._heap, key=lambda entry: -entry[0])]
+
+    def merge(self, other: "Slowest") -> None:
+        """Take in another process's."""
+        for record in other.records():
+            self.add(record)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The records, for ``from_json``."""
+        return [record.to_json() for record in self.records()]
+
+    @classmethod
+    def from_json(cls, told: list[dict[str, Any]]) -> "Slowest":
+        """What ``to_json`` told."""
+        slowest = cls()
+        for record in told:
+            slowest.add(Record.from_json(record))
+        return slowest

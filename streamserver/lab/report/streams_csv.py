@@ -2,7 +2,6 @@
 
 import csv
 from collections.abc import Iterator
-from itertools import pairwise
 from typing import TextIO
 
 from streamserver.lab.client.record import Record
@@ -45,7 +44,7 @@ class StreamsCsv:
             [
                 record.planned,
                 *_moments(record),
-                _longest_gap(record),
+                f"{record.longest_gap / 1e6:.6f}" if record.events > 1 else "",
                 record.status or "",
                 record.end,
                 record.detail,
@@ -61,8 +60,3 @@ def _moments(record: Record) -> Iterator[str]:
     for name in MOMENTS:
         moment = getattr(record, name)
         yield f"{(moment - record.planned) / 1e6:.6f}" if moment else ""
-
-
-def _longest_gap(record: Record) -> str:
-    gaps = [after - before for before, after in pairwise(record.arrivals)]
-    return f"{max(gaps) / 1e6:.6f}" if gaps else ""

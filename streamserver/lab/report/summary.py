@@ -1,18 +1,34 @@
 """What many records come to: a histogram for each milestone, and how the exchanges ended."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from time import monotonic_ns
 from typing import Any
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.evidence import Evidence
+from streamserver.lab.report.evidence import Evidence, Track
+from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.slowest import Slowest
 from streamserver.lab.report.timeline import Timeline
+from streamserver.lab.stamps import Stamp
 
-MILESTONES = ("connect", "head", "first_byte", "first_event", "first_token", "gap", "last_byte")
+MILESTONES = (
+    "connect",
+    "tls",
+    "head",
+    "first_byte",
+    "first_event",
+    "first_reasoning",
+    "first_token",
+    "gap",
+    "last_byte",
+)
+"""``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, and all
+else from when the exchange was to begin."""
+_STEPS = ("connect", "tls", "gap")
+_FROM_THE_PLAN = tuple(name for name in MILESTONES if name not in _STEPS)
 
 
 @dataclass(slots=True)
@@ -21,15 +37,28 @@ class Summary:
 
     ends: "Counter[str]" = field(default_factory=Counter)
     statuses: "Counter[int]" = field(default_factory=Counter)
+    """0 counts the exchanges that got none."""
     histograms: dict[str, Any] = field(
         default_factory=lambda: {name: new_histogram() for name in MILESTONES}
     )
+    """Of answers with a status below 400 alone, but for ``connect`` and ``tls``: an error is soon
+    told, and would make a server look fast that only fails."""
     reads: int = 0
     chunks: int = 0
     events: int = 0
     size: int = 0
+    retries: int = 0
+    """Exchanges that a kept connection did not take, since it had been closed."""
     unsent: int = 0
     """Exchanges that an open loop had planned, but could not begin."""
+    warmed: int = 0
+    """Exchanges of the warm-up, which count nowhere else."""
+    resolving: int = 0
+    """How long it took to resolve the name, once and before all else, in ns."""
+    began: int = 0
+    """When the first exchange that counts was to begin, by ``time.monotonic_ns``."""
+    ended: int = 0
+    """When the last of them ended."""
     start_late: Any = field(default_factory=new_histogram)
     """How late the client began exchanges, in ns."""
     loop_lag: Any = field(default_factory=new_histogram)
@@ -40,29 +69,92 @@ class Summary:
 
     @property
     def errors(self) -> float | None:
-        """The share of exchanges that did not end well, from 0 to 1; None without any."""
-        ended = self.ends.total()
+        """The share of exchanges that did not end well, from 0 to 1; None without any.
+
+        Those that we had to stop count neither as well nor as ended.
+        """
+        ended = self.ends.total() - self.ends["stopped"]
         return (ended - self.ends["complete"]) / ended if ended else None
 
+    def flow(self, record: Record) -> "Flow":
+        """What is to be told of the events of an exchange, read by read, before ``add``."""
+        record.counted = True
+        return Flow(self)
+
     def add(self, record: Record) -> None:
-        """Count one exchange."""
+        """Count one exchange, which has ended."""
+        ended = record.ended or record.last_byte or record.head or record.planned
+        if not record.counted:
+            self._replay(record)
         self.ends[record.end] += 1
         self.statuses[record.status] += 1
         self.reads += record.reads
         self.chunks += record.chunks
-        self.events += record.events
         self.size += record.size
-        self.evidence.add(record)
-        self.timeline.add(record, record.last_byte or monotonic_ns())
+        self.retries += record.retries
+        self.began = min(self.began or record.planned, record.planned)
+        self.ended = max(self.ended, ended)
+        self.timeline.add(record, ended)
         self.slowest.add(record)
-        begin = record.planned
-        self._time("connect", record.began, record.connected)
-        for name in ("head", "first_byte", "first_event", "first_token", "last_byte"):
-            self._time(name, begin, getattr(record, name))
-        arrivals = record.arrivals
-        for n in range(1, len(arrivals)):
-            self._time("gap", arrivals[n - 1], arrivals[n])
+        self._time("connect", record.dialed or record.began, record.connected)
+        self._time("tls", record.connected, record.secured)
+        if record.status < 400:
+            for name in _FROM_THE_PLAN:
+                self._time(name, record.planned, getattr(record, name))
+
+    def merge(self, other: "Summary") -> None:
+        """Take in another process's, as if its exchanges had been this one's."""
+        self.ends.update(other.ends)
+        self.statuses.update(other.statuses)
+        for name, histogram in self.histograms.items():
+            add_histogram(histogram, other.histograms[name])
+        for name in ("reads", "chunks", "events", "size", "retries", "unsent", "warmed"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.resolving = max(self.resolving, other.resolving)
+        self.began = min(filter(None, (self.began, other.began)), default=0)
+        self.ended = max(self.ended, other.ended)
+        add_histogram(self.start_late, other.start_late)
+        add_histogram(self.loop_lag, other.loop_lag)
+        self.evidence.merge(other.evidence)
+        self.timeline.merge(other.timeline)
+        self.slowest.merge(other.slowest)
+
+    def _replay(self, record: Record) -> None:
+        """Count the events of one that was not watched as it ran."""
+        flow = Flow(self)
+        stamps = record.stamps if len(record.stamps) == len(record.arrivals) else []
+        for n, arrival in enumerate(record.arrivals):
+            flow.came(arrival, 1, stamps[n : n + 1])
+        self.events += record.events - len(record.arrivals)
 
     def _time(self, name: str, begin: int, end: int) -> None:
         if end:
             count(self.histograms[name], end - begin)
+
+
+class Flow:
+    """Counts the events of one exchange as they come.
+
+    An exchange may last for hours, and is looked at while it runs; so its events are not kept
+    until its end, but go into the figures read by read.
+    """
+
+    __slots__ = ("_gaps", "_last", "_summary", "_track")
+
+    def __init__(self, summary: Summary) -> None:
+        self._summary = summary
+        self._gaps = summary.histograms["gap"]
+        self._last = 0
+        self._track: Track | None = None
+
+    def came(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
+        """A read brought so many events; ``stamps``: those that have one."""
+        self._summary.events += events
+        self._summary.timeline.came(moment, events)
+        if self._last:
+            count(self._gaps, moment - self._last)
+        if events > 1:
+            count(self._gaps, 0, events - 1)
+        self._last = moment
+        for stamp in stamps:
+            self._track = self._summary.evidence.came(self._track, stamp, moment)

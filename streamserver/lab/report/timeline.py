@@ -40,14 +40,16 @@ class Timeline:
         """Count one exchange, which ended at a moment of ``time.monotonic_ns``."""
         one = self._at(ended)
         one.ended += 1
-        one.errors += record.end != "complete"
+        one.errors += record.is_error
         if record.first_byte:
             took = record.first_byte - record.planned
             one.first_byte += took
             one.measured += 1
             one.slowest = max(one.slowest, took)
-        for moment in record.arrivals:
-            self._at(moment).events += 1
+
+    def came(self, moment: int, events: int) -> None:
+        """Count events that came at a moment."""
+        self._at(moment).events += events
 
     def merge(self, other: "Timeline") -> None:
         """Take in another process's."""
@@ -64,4 +66,8 @@ class Timeline:
         return cls({int(number): Second(*figures) for number, figures in told.items()})
 
     def _at(self, moment: int) -> Second:
-        return self.seconds.setdefault(moment // SECOND, Second())
+        number = moment // SECOND
+        second = self.seconds.get(number)
+        if second is None:
+            second = self.seconds[number] = Second()
+        return second

@@ -24,6 +24,7 @@ WHOLE = Record(
 )
 WHOLE.first_byte, WHOLE.first_event, WHOLE.last_byte = 6 * MS, 6 * MS, 31 * MS
 WHOLE.status, WHOLE.end, WHOLE.events, WHOLE.size = 200, "complete", 3, 99
+WHOLE.longest_gap = 20 * MS
 WHOLE.arrivals = array("q", [6 * MS, 11 * MS, 31 * MS])
 CUT = Record(
     planned=MS, began=MS, sent=MS, head=2 * MS, status=200, end="truncated", detail="it ended"

@@ -1,13 +1,10 @@
 """Seconds of a run, of one process and of several."""
 
-from array import array
-
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.slowest import KEPT, Slowest
 from streamserver.lab.report.timeline import SECOND, Second, Timeline
 
 ONE = Record(planned=SECOND, first_byte=SECOND + 7, end="complete")
-ONE.arrivals = array("q", [SECOND + 7, SECOND + 8, 2 * SECOND])
 CUT = Record(planned=SECOND, end="truncated")
 
 
@@ -15,6 +12,8 @@ def test_an_exchange_counts_when_it_ended_and_an_event_when_it_came() -> None:
     timeline = Timeline()
     timeline.add(ONE, 2 * SECOND + 5)
     timeline.add(CUT, 2 * SECOND + 6)
+    timeline.came(SECOND + 7, 2)
+    timeline.came(2 * SECOND, 1)
     assert timeline.seconds == {
         1: Second(events=2),
         2: Second(ended=2, errors=1, events=1, first_byte=7, measured=1, slowest=7),
@@ -26,6 +25,8 @@ def test_two_processes_are_one() -> None:
     for timeline, record in ((one, ONE), (other, CUT)):
         timeline.add(record, 3 * SECOND)
         both.add(record, 3 * SECOND)
+        timeline.came(SECOND, 2)
+        both.came(SECOND, 2)
     one.merge(Timeline.from_json(other.to_json()))
     assert one == both
 

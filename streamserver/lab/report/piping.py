@@ -1,0 +1,59 @@
+"""A summary as JSON takes it, for a pipe from one process to another, and back.
+
+Figures of every kind travel in the form in which they are merged; so what the parent shows of
+several processes is as exact as what it would show of one.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+from streamserver.lab.report.histograms import add_text, to_text
+from streamserver.lab.report.slowest import Slowest
+from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.timeline import Timeline
+
+_NUMBERS = (
+    *("reads", "chunks", "events", "size", "retries", "unsent", "warmed"),
+    *("resolving", "began", "ended"),
+)
+_EVIDENCE = ("apart", "together", "longest_burst")
+
+
+def write_summary(summary: Summary, slowest: bool = True) -> dict[str, Any]:
+    """All of it; without the records of the slowest, which are large, if so wished."""
+    return {
+        "numbers": [getattr(summary, name) for name in _NUMBERS],
+        "ends": dict(summary.ends),
+        "statuses": {str(status): count for status, count in summary.statuses.items()},
+        "evidence": [getattr(summary.evidence, name) for name in _EVIDENCE],
+        "timeline": summary.timeline.to_json(),
+        "slowest": summary.slowest.to_json() if slowest else [],
+        "histograms": {name: to_text(one) for name, one in histograms(summary)},
+    }
+
+
+def read_summary(told: dict[str, Any]) -> Summary:
+    """What ``write_summary`` told."""
+    summary = Summary(
+        Counter(told["ends"]),
+        Counter({int(status): count for status, count in told["statuses"].items()}),
+        timeline=Timeline.from_json(told["timeline"]),
+        slowest=Slowest.from_json(told["slowest"]),
+    )
+    for name, number in zip(_NUMBERS, told["numbers"], strict=True):
+        setattr(summary, name, number)
+    for name, number in zip(_EVIDENCE, told["evidence"], strict=True):
+        setattr(summary.evidence, name, number)
+    for name, one in histograms(summary):
+        add_text(one, told["histograms"][name])
+    return summary
+
+
+def histograms(summary: Summary) -> Iterator[tuple[str, Any]]:
+    """Every histogram of a summary, under a name that no other has."""
+    yield from summary.histograms.items()
+    yield "start_late", summary.start_late
+    yield "loop_lag", summary.loop_lag
+    yield "delay", summary.evidence.delay
+    yield "target_late", summary.evidence.target_late

@@ -1,0 +1,169 @@
+"""Figures of many exchanges: what counts, and that several processes come to the same as one."""
+
+import json
+from array import array
+from dataclasses import replace
+from random import Random
+
+import pytest
+
+from streamserver.lab.client.record import End, Record
+from streamserver.lab.report.histograms import record as count
+from streamserver.lab.report.piping import histograms, read_summary, write_summary
+from streamserver.lab.report.summary import MILESTONES, Summary
+from streamserver.lab.stamps import Stamp
+
+MS = 1_000_000
+SECOND = 1000 * MS
+
+
+def exchange(number: int) -> Record:
+    """One of many that differ; every fourth was stamped by the target."""
+    chance = Random(number)
+    begin = SECOND + number * 10 * MS
+    moments = [begin + n * 20 * MS + chance.randrange(MS) for n in range(1, 15)]
+    stamps = [Stamp(n, at - 9 * MS, at - 2 * MS, 0, 0) for n, at in enumerate(moments)]
+    return Record(
+        begin,
+        begin + chance.randrange(MS),
+        dialed=begin + 1 * MS,
+        connected=begin + 2 * MS,
+        secured=begin + 4 * MS if number % 2 else 0,
+        head=moments[0],
+        first_byte=moments[0],
+        first_event=moments[0],
+        first_token=moments[2],
+        last_byte=moments[-1],
+        ended=moments[-1],
+        status=200,
+        end="truncated" if number % 5 == 3 else "complete",
+        reads=14,
+        chunks=13,
+        events=len(moments),
+        size=number,
+        retries=number % 2,
+        arrivals=array("q", moments),
+        stamps=stamps if number % 4 == 0 else [],
+    )
+
+
+def summary_of(numbers: range) -> Summary:
+    summary = Summary(unsent=len(numbers), warmed=1, resolving=numbers.start * MS)
+    for number in numbers:
+        summary.add(exchange(number))
+        count(summary.start_late, number * 1000)
+        count(summary.loop_lag, number * 77)
+    return summary
+
+
+def told(summary: Summary) -> object:
+    """All there is in it, so that two can be compared."""
+    counts = {
+        name: (one.get_total_count(), list(one.counts)) for name, one in histograms(summary)
+    }
+    slowest = [record.to_json() for record in summary.slowest.records()]
+    return counts, write_summary(summary) | {"slowest": slowest, "histograms": {}}
+
+
+def piped(summary: Summary) -> Summary:
+    """It, as another process has it."""
+    return read_summary(json.loads(json.dumps(write_summary(summary))))
+
+
+def test_a_summary_comes_through_a_pipe_whole() -> None:
+    summary = summary_of(range(30))
+    assert told(piped(summary)) == told(summary)
+    assert told(piped(Summary())) == told(Summary())
+
+
+def test_two_processes_come_to_the_same_as_one() -> None:
+    one = summary_of(range(40))
+    both = piped(summary_of(range(25)))
+    both.merge(piped(summary_of(range(25, 40))))
+    both.warmed, both.resolving = one.warmed, one.resolving  # made up for each of them, above
+    assert told(both) == told(one)
+
+
+def test_an_empty_process_changes_nothing() -> None:
+    summary = summary_of(range(5))
+    summary.merge(Summary())
+    assert told(summary) == told(summary_of(range(5)))
+    assert [one.get_min_value() for _, one in histograms(summary)] == [
+        one.get_min_value() for _, one in histograms(summary_of(range(5)))
+    ]
+
+
+def test_events_that_were_counted_as_they_came_are_the_same_events() -> None:
+    at_once, live = Summary(), Summary()
+    for number in range(8):
+        record = exchange(number)
+        at_once.add(replace(record))
+        flow = live.flow(record)
+        for n, arrival in enumerate(record.arrivals):
+            flow.came(arrival, 1, record.stamps[n : n + 1])
+        live.add(record)
+    assert {**told(at_once)[1], "slowest": 0} == {**told(live)[1], "slowest": 0}  # type: ignore[index]
+    assert told(at_once)[0] == told(live)[0]  # type: ignore[index]
+
+
+def test_events_of_one_read_have_no_time_between_them() -> None:
+    summary = Summary()
+    flow = summary.flow(Record())
+    flow.came(SECOND, 3, [])
+    flow.came(SECOND + MS, 2, [])
+    gaps = summary.histograms["gap"]
+    assert gaps.get_total_count() == 4
+    assert gaps.get_count_at_value(1) == 3
+    assert gaps.get_count_at_value(MS) == 1
+    assert summary.timeline.seconds[1].events == 5
+
+
+def test_each_milestone_counts_from_where_it_should() -> None:
+    record = Record(
+        planned=100 * MS,
+        began=101 * MS,
+        dialed=102 * MS,
+        connected=105 * MS,
+        secured=112 * MS,
+        head=120 * MS,
+        first_byte=121 * MS,
+        first_event=122 * MS,
+        first_reasoning=123 * MS,
+        first_token=124 * MS,
+        last_byte=150 * MS,
+        arrivals=array("q", [122 * MS, 140 * MS]),
+        status=200,
+        end="complete",
+    )
+    summary = Summary()
+    summary.add(record)
+    maxima = [summary.histograms[name].get_max_value() / MS for name in MILESTONES]
+    assert maxima == pytest.approx([3, 7, 20, 21, 22, 23, 24, 18, 50], rel=1e-3)
+
+
+@pytest.mark.parametrize(("status", "counted"), [(200, 1), (399, 1), (400, 0), (503, 0)])
+def test_an_error_that_is_soon_told_makes_no_server_fast(status: int, counted: int) -> None:
+    summary = Summary()
+    summary.add(Record(1, 1, dialed=1, connected=5, head=9, status=status))
+    assert summary.histograms["head"].get_total_count() == counted
+    assert summary.histograms["connect"].get_total_count() == 1
+
+
+@pytest.mark.parametrize(
+    ("ends", "share"),
+    [
+        ([], None),
+        (["stopped"], None),
+        (["complete"], 0),
+        (["complete", "stopped"], 0),
+        (["complete", "reset", "stopped"], 0.5),
+        (["complete", "unfinished", "gap_timeout", "refused"], 0.75),
+    ],
+)
+def test_what_we_stopped_is_neither_well_nor_an_error(
+    ends: list[End], share: float | None
+) -> None:
+    summary = Summary()
+    for end in ends:
+        summary.add(Record(1, 1, end=end, ended=2))
+    assert summary.errors == share
