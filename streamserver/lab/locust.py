@@ -1,0 +1,136 @@
+"""A Locust user that measures streams, for load from more machines than one.
+
+    # locustfile.py
+    from locust import constant, task
+    from streamserver.lab.locust import StreamUser
+
+    class Reader(StreamUser):
+        wait_time = constant(1)
+
+        @task
+        def read(self):
+            self.stream("/sse?count=20&gap=0.1", name="sse")
+
+Locust's own ``http`` client knows one time for a whole response. Here each milestone is an entry
+of its own in Locust's statistics, in ms from the beginning of the exchange: ``head``,
+``first byte``, ``first event``, ``first token``; a ``gap`` is from event to event; the entry with
+the method is the whole exchange, and carries its failure. Master and workers merge them like any
+other.
+
+Locust runs on gevent, where sockets that look blocking give way to others; so this is the same
+reading of the same bytes as the client's (``client.reading``), with a blocking socket below.
+"""
+
+import socket
+import ssl
+from itertools import pairwise
+from time import monotonic_ns
+from typing import Any
+from urllib.parse import urlsplit
+
+from streamserver.lab.client.reading import Reading
+from streamserver.lab.client.record import Record
+from streamserver.proxy.origin import client_context
+from streamserver.wire.request_heads import request_head
+
+try:
+    from locust import User
+except ImportError as error:
+    raise ImportError("streamserver.lab.locust needs pip install 'streamserver[locust]'") from error
+
+MS = 1_000_000
+READ = 64 * 1024
+MILESTONES = ("head", "first_byte", "first_event", "first_token")
+
+
+class StreamUser(User):
+    """Asks for streams at ``host``; subclass it and define tasks, as for any user of Locust."""
+
+    abstract = True
+    timeout = 60.0
+    """Seconds without a byte after which an exchange has failed."""
+
+    def stream(
+        self,
+        path: str,
+        *,
+        method: str = "GET",
+        headers: dict[str, str] | None = None,
+        body: bytes = b"",
+        name: str = "",
+    ) -> Record:
+        """Ask once, on a new connection, and report each milestone under ``name`` (the path).
+
+        It fails for Locust where it did not end well: never raises for what the server does.
+        """
+        record = Record(planned=monotonic_ns())
+        record.began = record.planned
+        try:
+            self._exchange(record, path, method, headers or {}, body)
+        except TimeoutError:
+            record.end = "gap_timeout"
+            record.detail = f"nothing came for {self.timeout:g} s"
+        except ConnectionResetError as error:
+            record.end, record.detail = "reset", str(error)
+        except OSError as error:
+            record.end, record.detail = "unconnected", str(error)
+        self._report(record, method, name or path)
+        return record
+
+    def _exchange(
+        self, record: Record, path: str, method: str, headers: dict[str, str], body: bytes
+    ) -> None:
+        place = urlsplit(self.host or "")
+        fields = [("host", place.netloc), ("accept", "*/*"), *headers.items()]
+        if body:
+            fields.append(("content-length", str(len(body))))
+        reading = Reading(method, record)
+        with self._connect(record, place.hostname or "", place.port, place.scheme) as connection:
+            record.sent = monotonic_ns()
+            connection.sendall(request_head(method, path, fields) + body)
+            while data := connection.recv(READ):
+                moment = monotonic_ns()
+                if reading.feed(data, moment):
+                    return
+            reading.eof(monotonic_ns())
+
+    def _connect(
+        self, record: Record, host: str, port: int | None, scheme: str
+    ) -> socket.socket | ssl.SSLSocket:
+        secure = scheme == "https"
+        port = port or (443 if secure else 80)
+        connection = socket.create_connection((host, port), self.timeout)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        record.connected = monotonic_ns()
+        if not secure:
+            return connection
+        wrapped = client_context().wrap_socket(connection, server_hostname=host)
+        record.secured = monotonic_ns()
+        return wrapped
+
+    def _report(self, record: Record, method: str, name: str) -> None:
+        begin = record.planned
+        for milestone in MILESTONES:
+            if moment := getattr(record, milestone):
+                self._fire(milestone.replace("_", " "), name, moment - begin)
+        for before, after in pairwise(record.arrivals):
+            self._fire("gap", name, after - before)
+        failed = None
+        if record.end != "complete":
+            failed = StreamFailed(f"{record.end} {record.detail}".strip())
+        took = (record.last_byte or monotonic_ns()) - begin
+        self._fire(method, name, took, record.size, failed)
+
+    def _fire(self, kind: str, name: str, took: int, size: int = 0, failed: Any = None) -> None:
+        self.environment.events.request.fire(
+            request_type=kind,
+            name=name,
+            response_time=took / MS,
+            response_length=size,
+            exception=failed,
+            context={},
+        )
+
+
+class StreamFailed(Exception):
+    """A stream that did not end well, as Locust counts it: the end's name, and what went wrong."""
