@@ -89,6 +89,8 @@ class Record:
     """When each of the first ``KEPT`` events was there."""
     stamps: list[Stamp] = field(default_factory=list)
     """What the target said of them, if it did: the n-th is of the n-th arrival."""
+    digest: str = ""
+    """Of the body's bytes, if it was asked for; stamps, which never are the same, left out."""
     counted: bool = False
     """Whether its events went into the figures as they came."""
 
