@@ -1,0 +1,89 @@
+"""What was asked is told back, with httpbin's names and members."""
+
+import json
+from typing import Any
+
+import pytest
+
+from support.asking import ask
+from support.inprocess import Served
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+async def told(target: Served, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    answer = await ask(target, *args, **kwargs)
+    assert answer.status == 200, answer.body
+    parsed: dict[str, Any] = json.loads(answer.body)
+    return parsed
+
+
+async def test_a_get_is_told_back(target: Served) -> None:
+    found = await told(target, "/get?a=1&b=%C3%BC&b=", fields={"X-Two-Words": "x"})
+    assert found["args"] == {"a": "1", "b": ["ü", ""]}
+    assert found["headers"]["X-Two-Words"] == "x"
+    assert (found["method"], found["origin"]) == ("GET", "127.0.0.1")
+    assert found["url"] == "http://test/get?a=1&b=%C3%BC&b="
+
+
+@pytest.mark.parametrize(
+    ("fields", "body", "data", "form", "value"),
+    [
+        ({}, b"plain", "plain", {}, None),
+        ({}, b'{"a": [1]}', '{"a": [1]}', {}, {"a": [1]}),
+        (FORM, b"a=1&b=2&b=3", "", {"a": "1", "b": ["2", "3"]}, None),
+        ({}, b"\xff", "\ufffd", {}, None),
+        # JSON by Python's lights alone, and halves of characters, cannot be told back as JSON.
+        ({}, b"NaN", "NaN", {}, None),
+        ({}, b'"\\ud800"', '"\\ud800"', {}, None),
+        ({}, b"[" * 100_000, "[" * 100_000, {}, None),
+    ],
+)
+async def test_a_body_is_told_as_text_form_and_json(
+    target: Served, fields: dict[str, str], body: bytes, data: str, form: object, value: object
+) -> None:
+    found = await told(target, "/post?a=1", "POST", fields, body)
+    assert (found["data"], found["form"], found["json"]) == (data, form, value)
+    assert found["args"] == {"a": "1"}
+
+
+async def test_a_form_of_too_many_members_is_refused(target: Served) -> None:
+    answer = await ask(target, "/post", "POST", FORM, b"&".join([b"a=1"] * 1001))
+    assert (answer.status, b"1000 members" in answer.body) == (400, True)
+
+
+async def test_fields_are_told_in_their_usual_spelling(target: Served) -> None:
+    found = await told(target, "/headers", fields={"x-odd-name": "1"})
+    assert found == {
+        "headers": {"Host": "test", "Connection": "close", "Content-Length": "0", "X-Odd-Name": "1"}
+    }
+
+
+@pytest.mark.parametrize(("code", "answered"), [(200, 200), (204, 204), (404, 404), (599, 599)])
+async def test_the_status_is_the_one_asked_for(target: Served, code: int, answered: int) -> None:
+    answer = await ask(target, f"/status/{code}")
+    assert (answer.status, answer.body) == (answered, b"")
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/status/199", b"from 200 to 599, not 199"),
+        ("/status/600", b"from 200 to 599, not 600"),
+        ("/delay/60.5", b"delay must be a number from 0 to 60, not 60.5"),
+        ("/bytes/1073741825", b"n must be 1073741824 at most"),
+        ("/stream-bytes/1?chunk_size=0", b"chunk_size must be"),
+        ("/bytes/1?seed=x", b"seed must be"),
+    ],
+)
+async def test_what_is_out_of_range_is_refused_by_name(
+    target: Served, path: str, named: bytes
+) -> None:
+    answer = await ask(target, path)
+    assert answer.status == 400
+    assert named in answer.body
+
+
+async def test_a_delayed_answer_is_that_of_get(target: Served) -> None:
+    found = await told(target, "/delay/0.01?a=1")
+    assert found["args"] == {"a": "1"}
