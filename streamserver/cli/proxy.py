@@ -5,12 +5,14 @@ import resource
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from streamserver.cli import engine_options
 from streamserver.cli.keys import key_of
 from streamserver.cli.launch import launch
 from streamserver.cli.options import make_parser
 from streamserver.cli.proxy_options import TABLE
+from streamserver.cli.recording import recorded
 from streamserver.cli.running import stoppable
 from streamserver.cli.tls import trusting
 from streamserver.proxy.origin import FORMS
@@ -29,7 +31,8 @@ def main(argv: Sequence[str]) -> int:
     """
     stoppable()
     options, proxy = read(argv, os.environ)
-    return launch(options, settings(options), lambda: proxy)
+    handler = partial(recorded, proxy, options, _injected(options, os.environ))
+    return launch(options, settings(options), handler)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:

@@ -5,6 +5,7 @@ from typing import get_args
 from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, MOST_BYTES
 from streamserver.cli.options import Option, Table, duration
+from streamserver.cli.recording import RECORD
 from streamserver.cli.values import field, one_of, switch, text, variable, whole
 from streamserver.proxy.forwarded import MODES
 from streamserver.proxy.proxy import OnBreak
@@ -90,6 +91,7 @@ TABLE: Table = {
     "answers": _ANSWERS,
     "the upstream": _UPSTREAM,
     "connections to the upstream": _POOL,
+    "recording": RECORD,
     **ENGINE,
     "limits": (
         engine_options.max_connections("as many as it may have two descriptors for"),

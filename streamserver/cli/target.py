@@ -3,11 +3,13 @@
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, settings
 from streamserver.cli.launch import launch
 from streamserver.cli.options import Table, make_parser
+from streamserver.cli.recording import PLAY, replayed
 from streamserver.cli.running import stoppable
 from streamserver.lab.target.app import make_target
 
@@ -16,6 +18,7 @@ ABOUT = "Serve streams as each request commands them, to be measured against."
 TABLE: Table = {
     **ENGINE,
     "limits": (engine_options.max_connections("as many as it may have descriptors for"),),
+    "instead of the endpoints": PLAY,
     "figures": (figures.option(None, "on, if prometheus-client is there"),),
 }
 
@@ -27,10 +30,14 @@ def main(argv: Sequence[str]) -> int:
     """
     stoppable()
     options = read(argv, os.environ)
-    return launch(options, settings(options), make_target)
+    make = partial(replayed, options) if options.replay else make_target
+    return launch(options, settings(options), make)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
-    return engine_options.read(parser, TABLE, argv, environment)
+    options = engine_options.read(parser, TABLE, argv, environment)
+    if options.speed != 1 and not options.replay:
+        parser.error("--speed is for --replay DIR")
+    return options

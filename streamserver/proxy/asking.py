@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TypeVar
 
 from streamserver.proxy.shared import Shared
+from streamserver.proxy.tape import Tape
 from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import Upstream
 from streamserver.server.exchange import Exchange
@@ -36,7 +37,7 @@ class Asking(ABC):
     """A request to an upstream, for the sake of ``exchange``.
 
     ``connected``: how many ms it took to connect, None for a pooled connection.
-    ``answered``: ms from the request to the head of the upstream's answer.
+    ``answered``: ms from the request to the head of the upstream's answer. ``tape``: who listens.
     """
 
     __slots__ = (
@@ -52,6 +53,7 @@ class Asking(ABC):
         "answered",
         "connected",
         "exchange",
+        "tape",
     )
 
     def __init__(self, shared: Shared, exchange: Exchange, method: str, request: bytes) -> None:
@@ -68,6 +70,7 @@ class Asking(ABC):
         self._patience: asyncio.Timeout | None = None
         self.connected: float | None = None
         self.answered = 0.0
+        self.tape: Tape | None = None
         # One of several, where a handler asks a second upstream because the first has failed.
         exchange.on_end.append(self.stop)
 

@@ -13,6 +13,7 @@ from streamserver.proxy.relay import Relay
 from streamserver.proxy.rewriting import Rewriting, end_to_end, takes_trailers
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.proxy.shared import Shared
+from streamserver.proxy.tape import MakeTape
 from streamserver.proxy.upload import Upload
 from streamserver.server.shared import Shared as Listening
 from streamserver.wire.fields import Headers
@@ -40,6 +41,8 @@ class Proxy:
     - ``server_timing``: answers tell how long the upstream took (W3C Server-Timing).
     - ``tls``: for an https upstream, instead of verifying by the system's authorities.
 
+    ``tapes``: who listens to what is relayed, if it is set.
+
     ValueError names what cannot be. The upstream's failures are answered with 502, 503 or 504
     before its head has come; after it the answer is cut.
     """
@@ -54,6 +57,7 @@ class Proxy:
         "_server_timing",
         "_shared",
         "_timeouts",
+        "tapes",
     )
 
     def __init__(
@@ -86,6 +90,7 @@ class Proxy:
         self._says_why = on_break == "event"
         self._server_timing = server_timing
         self._shared: dict[Listening, Shared] = {}
+        self.tapes: MakeTape | None = None
 
     async def __call__(self, request: Request) -> Response:
         """The upstream's answer to this request."""
@@ -101,6 +106,10 @@ class Proxy:
         relay = self._make_relay(request, request.method, sent + whole if whole else sent)
         te = request.headers.get("te")
         relay.trailers = bool(exchange.head.minor and te and takes_trailers(te))
+        if self.tapes is not None:
+            relay.tape = self.tapes(request)
+            if relay.tape is not None and whole is not None:
+                relay.tape.asked(whole, True)
         return await self._answer(relay, upload)
 
     async def ask(

@@ -38,6 +38,8 @@ class Relay(Asking):
 
     def take(self, parts: Sequence[ResponseHead | bytes | End]) -> None:
         """Pass on what one read of the upstream has brought, in one write."""
+        if self.tape is not None:
+            self.tape.heard(parts)
         if type(parts[0]) is bytes and type(parts[-1]) is bytes:
             # Heads come first and the end comes last: these are pieces alone.
             return self._forward(b"".join(cast("Sequence[bytes]", parts)), None)

@@ -81,6 +81,8 @@ class Upload:
         self.done = is_last
         upstream = self._upstream
         upstream.transport.write(data)
+        if self._relay.tape is not None:
+            self._relay.tape.asked(part, is_last)
         if is_last:
             self._relay.sent()
         elif upstream.paused:

@@ -143,7 +143,9 @@ class Upstream(asyncio.BufferedProtocol):
     def connection_lost(self, error: Exception | None) -> None:
         if error is not None and self.transport.get_extra_info("sslcontext") is None:
             self._hear_out()
-        self._break(HTTPError(502, "the upstream closed the connection"))
+        fault = HTTPError(502, "the upstream closed the connection")
+        fault.__cause__ = error
+        self._break(fault)
         self._pool.forget(self)
 
     def _hear_out(self) -> None:

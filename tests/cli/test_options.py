@@ -79,6 +79,9 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "pool-idle": ("0", 0),
     "pool-idle-timeout": ("0", 0.0),
     "pool-wait": ("0", 0.0),
+    "record": ("/tapes", "/tapes"),
+    "record-bytes": ("0", 0),
+    "record-count": ("1", 1),
 }
 # One is no text but a file, which is opened at once: its place is where TLS is spoken.
 VALUED = [

@@ -1,0 +1,71 @@
+"""The options with which `proxy` records, and `target` plays what was recorded."""
+
+import math
+import re
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from streamserver.cli.engine_options import MOST_BYTES
+from streamserver.cli.options import Option
+from streamserver.cli.problem import CannotServe
+from streamserver.cli.values import text, whole
+from streamserver.kit.service import Handler
+from streamserver.lab.cassettes import recorder
+from streamserver.lab.cassettes.recorder import Recorder, Recording
+from streamserver.lab.cassettes.redaction import secrets_of
+from streamserver.lab.cassettes.replay import Replay
+from streamserver.proxy.proxy import Proxy
+
+RECORD = (
+    Option("record", None, text, "DIR", "keep each exchange in a file there, without secrets", ""),
+    Option(
+        "record-bytes",
+        recorder.MOST_BYTES,
+        whole(0, MOST_BYTES),
+        "BYTES",
+        "of each answer that are kept",
+    ),
+    Option(
+        "record-count",
+        recorder.MOST_CASSETTES,
+        whole(1, 10**6),
+        "N",
+        "files there, beyond which a process records no more",
+    ),
+)
+
+
+def recorded(proxy: Proxy, options: Namespace, injected: Mapping[str, str]) -> Handler:
+    """The proxy, recorded if that is wanted; CannotServe if there is no place for it."""
+    if options.record is None:
+        return proxy
+    secrets = [secret.decode("latin-1") for secret in secrets_of([*injected.items()])]
+    limits = options.record_bytes, options.record_count
+    try:
+        return Recording(proxy, Recorder(Path(options.record), *limits, secrets))
+    except OSError as error:
+        raise CannotServe(f"--record: {error}") from error
+
+
+def speed(value: str) -> float:
+    """How many times as fast, or without any wait."""
+    if value == "max":
+        return math.inf
+    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value) and 0.01 <= float(value) <= 1000:
+        return float(value)
+    raise ArgumentTypeError(f"{value!r} is not max or a number from 0.01 to 1000")
+
+
+PLAY = (
+    Option("replay", None, text, "DIR", "answer from the files that proxy --record made there", ""),
+    Option("speed", 1.0, speed, "N", "how many times as fast as they were recorded, or max", "1"),
+)
+
+
+def replayed(options: Namespace) -> Handler:
+    """What plays a directory; CannotServe if there is nothing to play."""
+    try:
+        return Replay(Path(options.replay), options.speed)
+    except (OSError, ValueError) as error:
+        raise CannotServe(f"--replay: {error}") from error

@@ -1,0 +1,1 @@
+"""Cassettes: exchanges with an upstream, recorded by a relay and played by a target."""

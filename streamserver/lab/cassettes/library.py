@@ -1,0 +1,125 @@
+"""The cassettes of a directory: which there are, and which answers a request.
+
+Each is read once, whole, so that a broken one is told before anyone asks for it; what is kept of
+it is what it answers, and where it lies.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+from streamserver.lab.cassettes.form import Asked, End, Malformed, Part
+from streamserver.lab.cassettes.reading import Reader
+from streamserver.lab.cassettes.redaction import redact_target
+from streamserver.lab.cassettes.writing import PART, SUFFIX
+
+BLOCK = 64 * 1024
+MOST = 100_000
+"""Cassettes that are looked at."""
+NEAREST = 3
+COMPARED = 1000
+"""Requests that an unknown one is compared with, at most: others wait meanwhile."""
+
+
+class Key(NamedTuple):
+    """What a request is known by."""
+
+    method: str
+    target: str
+    """Without its secrets."""
+    sha256: str | None
+
+    @classmethod
+    def of(cls, method: str, target: str, sha256: str) -> "Key":
+        """That of a request as it comes."""
+        return cls(method, redact_target(target), sha256)
+
+    def __str__(self) -> str:
+        digest = "none" if self.sha256 is None else f"{self.sha256[:16]}..."
+        return f"{self.method} {self.target} with a body of SHA-256 {digest}"
+
+    def likeness(self, other: "Key") -> tuple[bool, bool, int]:
+        """Greater for a key that is more like this one."""
+        same_path = self.target.partition("?")[0] == other.target.partition("?")[0]
+        pairs = zip(self.target, other.target, strict=False)
+        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+        return same_path, self.method == other.method, common
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The cassettes of one request, in the order in which they were recorded."""
+
+    whole: list[Path] = field(default_factory=list)
+    """Those that hold all that the upstream said."""
+    parts: list[Path] = field(default_factory=list)
+    _turn: int = 0
+
+    def next(self) -> Path:
+        """The one whose turn it is; a part only where there is nothing whole."""
+        paths = self.whole or self.parts
+        path = paths[self._turn % len(paths)]
+        self._turn += 1
+        return path
+
+
+class Library:
+    """The cassettes of a directory; ``broken`` has one line for each that is none.
+
+    OSError when there is no such directory.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._shelves: dict[Key, Shelf] = {}
+        self.broken: list[str] = []
+        self.count = 0
+        names = sorted(os.listdir(directory))
+        for name in names:
+            if name.endswith(SUFFIX) and self.count < MOST:
+                self._add(directory / name)
+            elif name.endswith(SUFFIX + PART):
+                self.broken.append(f"{name}: it was never finished")
+
+    def _add(self, path: Path) -> None:
+        try:
+            asked, end = _look_at(path)
+        except (OSError, Malformed) as error:
+            self.broken.append(f"{path.name}: {error}")
+            return
+        # Redacted once more, since a name may have been no secret to whoever recorded it.
+        key = Key(asked.method, redact_target(asked.target), asked.body.sha256)
+        shelf = self._shelves.setdefault(key, Shelf())
+        (shelf.whole if end.is_upstreams else shelf.parts).append(path)
+        self.count += 1
+
+    def find(self, key: Key) -> Path | None:
+        """The cassette whose turn it is to answer."""
+        shelf = self._shelves.get(key)
+        return None if shelf is None else shelf.next()
+
+    def nearest(self, key: Key) -> list[str]:
+        """What is most like a key that is not there."""
+        some = list(self._shelves)[:COMPARED]
+        return [str(one) for one in sorted(some, key=key.likeness, reverse=True)[:NEAREST]]
+
+
+def parts(path: Path) -> Iterator[Part]:
+    """The parts of a cassette, as they are read; Malformed where it is none, and OSError."""
+    reader = Reader()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(BLOCK):
+            yield from reader.feed(block)
+    reader.close()
+
+
+def _look_at(path: Path) -> tuple[Asked, End]:
+    first: Part | None = None
+    last: Part | None = None
+    for last in parts(path):
+        first = first or last
+    assert isinstance(first, Asked)
+    assert isinstance(last, End)
+    return first, last

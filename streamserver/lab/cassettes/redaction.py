@@ -1,0 +1,132 @@
+"""What a cassette never holds: secrets, as far as their names tell.
+
+Redacted, which means replaced by ``REDACTED``, is
+
+- the value of a field that is named after a secret: Authorization, Proxy-Authorization, Cookie,
+  Set-Cookie, X-Api-Key, Api-Key and all others with one of the words in ``WORDS`` between their
+  dashes, in requests and answers, interim ones and trailers included;
+- the value of a parameter with such a name, in the target's query and in every URL that another
+  field holds (Location, Referer, Link);
+- the name and password of a URL in a field.
+
+A value that was redacted in the request, or set as a cookie by the answer, may come back in a body:
+an endpoint that echoes, a service that repeats the key it refuses. There it is overwritten with as
+many asterisks, whatever reads it is cut into, if it has ``LEAST`` bytes or more; shorter ones are
+no secrets, and would be found by chance.
+
+Not redacted are secrets that no name tells: those of a path, of a body that is the first to tell
+them, and of bodies that are compressed. The hash of a request's body is that of what was sent.
+"""
+
+import re
+from collections.abc import Sequence
+from itertools import accumulate
+from urllib.parse import unquote, unquote_plus
+
+from streamserver.wire.heads import Fields
+
+REDACTED = "REDACTED"
+LEAST = 8
+
+WORDS = (
+    *("auth", "authentication", "authorization", "cookie", "cookie2", "credential", "credentials"),
+    *("apikey", "jwt", "key", "passphrase", "passwd", "password", "pwd", "secret", "sid", "sig"),
+    *("signature", "session", "sessionid", "token"),
+)
+"""What names a secret, between dashes, underscores, dots or brackets: ``x-api-key``,
+``access_token``, ``X-Amz-Signature``."""
+
+_named = re.compile(rf"(?i)(?:^|[^a-z0-9])(?:{'|'.join(WORDS)})(?![a-z0-9])").search
+_camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_parameters = re.compile(r"([?&;])([^=&;?#\s\"'<>]+)=([^&;#\s\"'<>]*)")
+_userinfo = re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@")
+_words = re.compile(r"[^\s;,\"]+")
+
+
+def is_secret(name: str) -> bool:
+    """Whether what has this name is one."""
+    return _named(_camel.sub("-", name)) is not None
+
+
+def redact_target(target: str) -> str:
+    """A target without the secrets in its query; of one that is redacted, itself."""
+    return _parameters.sub(_parameter, target) if "=" in target else target
+
+
+def redact_fields(fields: Fields) -> Fields:
+    """Fields without their secrets."""
+    return [(name, REDACTED if is_secret(name) else _urls(value)) for name, value in fields]
+
+
+def _urls(value: str) -> str:
+    return redact_target(_userinfo.sub(rf"\1{REDACTED}@", value))
+
+
+def _parameter(found: re.Match[str]) -> str:
+    separator, name, _ = found.groups()
+    return f"{separator}{name}={REDACTED}" if is_secret(unquote(name)) else found[0]
+
+
+def secrets_of(fields: Fields, target: str = "") -> set[bytes]:
+    """What of these must not be in a body, in the ways in which it may be spelled there."""
+    told = [part for name, value in fields if is_secret(name) for part in _parts(name, value)]
+    for _, name, value in _parameters.findall(target):
+        if is_secret(unquote(name)):
+            told += [value, unquote(value), unquote_plus(value)]
+    return {
+        part.encode("latin-1", "replace")
+        for part in told
+        if len(part) >= LEAST and part != REDACTED
+    }
+
+
+def _parts(name: str, value: str) -> list[str]:
+    """The parts of a field's value that are secret: neither names of cookies nor of schemes."""
+    if name == "cookie":
+        return [pair.partition("=")[2].strip() for pair in value.split(";")]
+    if name.startswith("set-cookie"):
+        return [value.partition(";")[0].partition("=")[2].strip()]
+    scheme, _, rest = value.partition(" ")
+    return _words.findall(rest or scheme)
+
+
+class Mask:
+    """Overwrites secrets in a body that comes in pieces.
+
+    What may be the beginning of one is held back, so ``feed`` gives pieces when it can tell.
+    """
+
+    __slots__ = ("_held", "_secrets")
+
+    def __init__(self) -> None:
+        self._held: list[bytes] = []
+        self._secrets: list[bytes] = []
+
+    def add(self, secrets: set[bytes]) -> None:
+        """Look for these too from now on."""
+        # The longest first, since one may begin with another.
+        self._secrets = sorted(secrets.union(self._secrets), key=len, reverse=True)
+
+    def feed(self, pieces: Sequence[bytes], is_last: bool = False) -> list[bytes]:
+        """The pieces that it can tell of, those held back before among them, each as long as it
+        was; all of them with the last."""
+        if not self._secrets:
+            return list(pieces)
+        pieces = self.clean([*self._held, *pieces])
+        keep, size = len(pieces), 0
+        while not is_last and keep and size < len(self._secrets[0]) - 1:
+            keep -= 1
+            size += len(pieces[keep])
+        self._held = pieces[keep:]
+        return pieces[:keep]
+
+    def clean(self, pieces: list[bytes]) -> list[bytes]:
+        """The pieces without the secrets that are whole in them."""
+        whole = b"".join(pieces)
+        found = [secret for secret in self._secrets if secret in whole]
+        if not found:
+            return pieces
+        for secret in found:
+            whole = whole.replace(secret, b"*" * len(secret))
+        ends = accumulate(map(len, pieces))
+        return [whole[end - len(piece) : end] for end, piece in zip(ends, pieces, strict=True)]

@@ -1,0 +1,228 @@
+"""One exchange on its way into a cassette.
+
+In the call that passes a read on, the read is noted with its moment, and no more: the text is made
+later, of many at once, in a turn of the loop that passes nothing on.
+"""
+
+import hashlib
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime
+from time import monotonic_ns
+from typing import TypeAlias
+
+from streamserver.kit.request import Request
+from streamserver.lab.cassettes.form import Asked, Body, End, Head, OtherEnd, Part, Read, line
+from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_target, secrets_of
+from streamserver.server.exchange import Exchange
+from streamserver.server.outcome import Outcome
+from streamserver.wire.chunked import End as BodyEnd
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.response_heads import ResponseHead
+
+BATCH_READS = 64
+BATCH_BYTES = 128 * 1024
+SHORT = 64 * 1024
+"""Bytes of a request's body, for its text to be kept."""
+
+SECOND = 1_000_000_000
+Heard: TypeAlias = Sequence[ResponseHead | bytes | BodyEnd]
+
+
+class Tape:
+    """Hears one exchange, of whose answer it keeps ``most`` bytes.
+
+    ``full`` is called when much has been heard, and waits to be taken; ``waits`` when there is
+    anything. Whoever is called calls ``take`` some time later.
+    """
+
+    __slots__ = (
+        "_begun",
+        "_body",
+        "_bytes",
+        "_end",
+        "_exchange",
+        "_full",
+        "_has_head",
+        "_heard",
+        "_last",
+        "_mask",
+        "_moments",
+        "_most",
+        "_reads",
+        "_request",
+        "_waiting",
+        "_waits",
+        "at",
+        "name",
+    )
+
+    def __init__(
+        self,
+        request: Request,
+        most: int,
+        waits: "Callable[[Tape], object]",
+        full: "Callable[[Tape], object]",
+    ) -> None:
+        exchange = request.exchange
+        self.name = ""
+        self.at = datetime.now(UTC)
+        self._exchange = exchange
+        self._request = (request.method, request.target, request.headers.items())
+        self._body = _Body(is_whole=exchange.body is None)
+        self._most = most
+        self._waits = waits
+        self._full = full
+        self._heard: list[tuple[int, Heard]] = []
+        self._waiting = 0
+        self._last = int(exchange.started * SECOND)
+        self._mask = Mask()
+        self._moments: deque[int] = deque()  # those of the reads that the mask holds back
+        self._begun = self._has_head = False
+        self._reads = self._bytes = 0
+        self._end: tuple[int, str, str, Sequence[tuple[str, str]]] | None = None
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the cassette has its end, and nothing more is heard."""
+        return self._end is not None
+
+    # What the relay tells
+
+    def asked(self, part: bytes, is_last: bool) -> None:
+        """A part of the request's body was sent."""
+        self._body.add(part, is_last)
+
+    def heard(self, parts: Heard) -> None:
+        """One read has brought these."""
+        if self._end is not None:
+            return
+        heard = self._heard
+        heard.append((monotonic_ns(), parts))
+        for part in parts:
+            if type(part) is bytes:
+                self._waiting += len(part)
+        if len(heard) == 1:
+            self._waits(self)
+        if len(heard) >= BATCH_READS or self._waiting >= BATCH_BYTES:
+            self._full(self)
+
+    # What the recorder asks
+
+    def keep_secret(self, secrets: set[bytes]) -> None:
+        """These too must not be in a body."""
+        self._mask.add(secrets)
+
+    def give_up(self, why: OtherEnd) -> None:
+        """Hear no more."""
+        if self._end is None:
+            self._heard.clear()
+            self._end = (monotonic_ns(), why, "", ())
+
+    def take(self) -> bytes:
+        """The text of what was heard since it was last asked for; empty while it is not known what
+        the request was."""
+        over = self._exchange.outcome is not None
+        if not (self._begun or self._body.is_whole or over or self._waiting > self._most):
+            return b""
+        parts: list[Part] = []
+        if not self._begun:
+            self._begun = True
+            parts.append(self._asked())
+        heard, self._heard, self._waiting = self._heard, [], 0
+        pieces: list[bytes] = []
+        for moment, read in heard:
+            if self._end is None:
+                self._listen(moment, read, parts, pieces)
+        if over and self._end is None:
+            self._end = (monotonic_ns(), *_end_of(self._exchange, self._has_head), ())
+        for data in self._mask.feed(pieces, self._end is not None):
+            parts.append(Read(self._since(self._moments.popleft()), data))
+        if self._end is not None:
+            moment, end, detail, trailers = self._end
+            counts = self._reads, self._bytes
+            parts.append(End(self._since(moment), end, *counts, detail, redact_fields([*trailers])))
+        return b"".join(map(line, parts))
+
+    def _listen(self, moment: int, read: Heard, parts: list[Part], pieces: list[bytes]) -> None:
+        data = []
+        for part in read:
+            if isinstance(part, ResponseHead):
+                self._has_head = part.status >= 200
+                self._mask.add(secrets_of(part.fields))
+                fields = redact_fields(part.fields)
+                parts.append(Head(self._since(moment), part.status, fields))
+            elif isinstance(part, BodyEnd):
+                self._end = (moment, "complete", "", part.trailers)
+            else:
+                data.append(part)
+        piece = b"".join(data)
+        if self._bytes + len(piece) > self._most:
+            self._end = (moment, "limit", f"it is longer than {self._most} bytes", ())
+        elif piece:
+            self._reads += 1
+            self._bytes += len(piece)
+            self._moments.append(moment)
+            pieces.append(piece)
+
+    def _asked(self) -> Asked:
+        method, target, fields = self._request
+        self._mask.add(secrets_of(fields, target))
+        at = self.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        body = self._body.kept(self._mask)
+        return Asked(at, method, redact_target(target), redact_fields(fields), body)
+
+    def _since(self, moment: int) -> int:
+        last, self._last = self._last, moment
+        return max(moment - last, 0)
+
+
+class _Body:
+    """The body of a request, of which little is kept."""
+
+    __slots__ = ("_hash", "_short", "_size", "is_whole")
+
+    def __init__(self, is_whole: bool) -> None:
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._short: list[bytes] = []
+        self.is_whole = is_whole
+
+    def add(self, part: bytes, is_last: bool) -> None:
+        self._hash.update(part)
+        self._size += len(part)
+        if self._size <= SHORT:
+            self._short.append(part)
+        else:
+            self._short.clear()
+        self.is_whole = is_last
+
+    def kept(self, mask: Mask) -> Body:
+        text = None
+        if 0 < self._size <= SHORT:
+            with suppress(UnicodeDecodeError):
+                text = b"".join(mask.clean(self._short)).decode()
+        return Body(self._size, self._hash.hexdigest() if self.is_whole else None, text)
+
+
+_OURS = {
+    Outcome.CLIENT_GONE: "client_gone",
+    Outcome.STALLED: "stalled",
+    Outcome.EXPIRED: "expired",
+    Outcome.DRAINED: "drained",
+}
+
+
+def _end_of(exchange: Exchange, has_head: bool) -> tuple[str, str]:
+    """How an answer ended of which the upstream did not say that it is whole, and why."""
+    ours, error = _OURS.get(exchange.outcome or Outcome.COMPLETE), exchange.error
+    if ours is not None:
+        return ours, ""
+    if not isinstance(error, HTTPError) or error.status < 500:
+        return "refused", getattr(error, "detail", "") or type(error).__name__
+    if isinstance(error.__cause__, ConnectionResetError):
+        return "reset", error.detail
+    if error.status == 504:
+        return "late", error.detail
+    return "truncated" if has_head else "unanswered", error.detail
