@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.measures import (
     chunks,
+    clients,
     download,
     fanout,
     fanout_workers,
@@ -30,4 +31,5 @@ MEASURES: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "relay_events": relay_events.measure,
     "relay_tokens": relay_tokens.measure,
     "relay_memory": relay_memory.measure,
+    "clients": clients.measure,
 }

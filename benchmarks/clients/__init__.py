@@ -1,0 +1,1 @@
+"""Clients that read the same stamped streams, each as its users would write it."""

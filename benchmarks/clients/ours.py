@@ -1,0 +1,21 @@
+"""The lab's client: its stamp is that of the read which brought the event, before any parsing."""
+
+import asyncio
+
+from benchmarks.clients.stamped import main
+from streamserver.lab.client.client import Ask, Client
+
+
+async def read(url: str, streams: int) -> list[list[int]]:
+    """Read all streams."""
+    client = Client(Ask(url))
+    records = await asyncio.gather(*[client.exchange() for _ in range(streams)])
+    client.close()
+    return [
+        [arrival - stamp.sent for stamp, arrival in zip(one.stamps, one.arrivals, strict=True)]
+        for one in records
+    ]
+
+
+if __name__ == "__main__":
+    main(read)
