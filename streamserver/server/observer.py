@@ -50,6 +50,9 @@ class Observer:
     def feed(self, event: FeedEvent, behind: int = 0) -> None:
         """Something happened to a reader of a feed; ``behind``: how many events it has lagged."""
 
+    def late(self, seconds: float) -> None:
+        """An event that was to be sent at a time of its own was sent so many seconds later."""
+
     def closed(self) -> None:
         """The listener has closed: there is nothing more to tell."""
 
@@ -98,6 +101,11 @@ class Several(Observer):
         """For all."""
         for observer in self._observers:
             observer.feed(event, behind)
+
+    def late(self, seconds: float) -> None:
+        """For all."""
+        for observer in self._observers:
+            observer.late(seconds)
 
     def closed(self) -> None:
         """For all."""

@@ -1,18 +1,39 @@
 """The target as an application: which endpoint is where."""
 
+from os import getpid
+
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.lab.model import add_model
 from streamserver.lab.target import echo, octets
-from streamserver.lab.target.streams import sse
+from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.streams import add_streams
 
 
 def make_target() -> Router:
     """A target of its own."""
     app = Router()
-    app.get("/sse")(sse)
+    lateness = Lateness()
+    add_streams(app, lateness)
+    add_lateness(app, lateness)
     _add_plain(app)
     add_model(app)
     return app
+
+
+def add_lateness(app: Router, lateness: Lateness) -> None:
+    """``/lab/lateness``: GET tells it, DELETE forgets it."""
+
+    @app.get("/lab/lateness")
+    async def tell(request: Request) -> Response:
+        about = {"process": getpid(), "of": "this process alone; other workers have their own"}
+        return Response.json(about | lateness.told(), headers={"cache-control": "no-store"})
+
+    @app.delete("/lab/lateness")
+    async def forget(request: Request) -> Response:
+        lateness.reset()
+        return Response(status=204)
 
 
 def _add_plain(app: Router) -> None:

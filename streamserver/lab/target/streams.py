@@ -1,33 +1,100 @@
-"""Streams on command."""
+"""Streams on command: from knobs to events, each when it is due, and from events to the wire."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from time import time_ns
+from random import Random
+from time import monotonic_ns
 
-from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.lab.stamps import write_stamp
-from streamserver.lab.target import knobs
-from streamserver.lab.target.knobs import Knobs
-from streamserver.lab.target.pacing import paced
-from streamserver.lab.target.schedule import due_times
-from streamserver.wire.sse import Event
+from streamserver.kit.router import Router
+from streamserver.lab.target import forms
+from streamserver.lab.target.clock import Clock
+from streamserver.lab.target.commands import read
+from streamserver.lab.target.forms import Form
+from streamserver.lab.target.knobs import EVENTS, SIZES, START, WIRE, Knobs
+from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.schedule import SECOND, due_times, sizes
+from streamserver.lab.target.text import PIECE, Text
+from streamserver.server.exchange import Exchange
+
+STREAM = (*START, *EVENTS, *SIZES, *WIRE)
+"""What every stream can be commanded."""
+_FLOWING = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 
-async def sse(request: Request) -> Response:
-    """``GET /sse``: server-sent events as the knobs command."""
-    commanded = knobs.read(request)
-    await asyncio.sleep(commanded.head_delay)
-    stream = EventStream(_events(commanded), heartbeat=0)
-    stream.endless = None  # it has an end of its own
-    return stream
+def add_streams(app: Router, lateness: Lateness) -> None:
+    """``/sse``, ``/jsonl`` and ``/raw``."""
+
+    def add(path: str, media: str, form: Callable[[Knobs], Form], *names: str) -> None:
+        async def stream(request: Request) -> Response:
+            commanded = read(request, STREAM, names)
+            clock = Clock(request.exchange, lateness)
+            pieces = events(commanded, clock, form(commanded))
+            return await flowing(request, commanded, clock, pieces, media)
+
+        app.get(path)(stream)
+
+    add("/sse", "text/event-stream", forms.sse, "stamps", "line_end")
+    add("/jsonl", "application/jsonl", forms.jsonl, "stamps")
+    add("/raw", "application/octet-stream", forms.raw)
 
 
-async def _events(commanded: Knobs) -> AsyncIterator[Event]:
-    pad = "x" * commanded.size
-    async with aclosing(paced(due_times(commanded))) as pace:
-        async for seq, due, sent in pace:
-            stamp = write_stamp(seq, due, sent, time_ns()) if commanded.stamps else f'"seq":{seq}'
-            yield Event(f'{{{stamp},"pad":"{pad}"}}', id=seq)
+async def flowing(
+    request: Request,
+    commanded: Knobs,
+    clock: Clock,
+    pieces: AsyncGenerator[bytes, None],
+    media: str,
+) -> Response:
+    """The response whose body is these pieces of events, after ``head_delay``; the clock starts
+    anew with its head."""
+    await head(commanded, clock)
+    body = written(request.exchange, pieces, clock)
+    return Response(body, headers={**told(commanded), **_FLOWING, "content-type": media})
+
+
+async def head(commanded: Knobs, clock: Clock) -> None:
+    """Wait until the head of a response is due; offsets count from then."""
+    if commanded.head_delay:
+        clock.begin += round(commanded.head_delay * SECOND)
+        await clock.reach(clock.begin)
+
+
+def told(commanded: Knobs) -> dict[str, str]:
+    """Fields of a response: what it takes to have the same again."""
+    return {"x-lab-seed": str(commanded.seed)}
+
+
+async def events(commanded: Knobs, clock: Clock, form: Form) -> AsyncGenerator[bytes, None]:
+    """The events of a stream, each when it is due, in one piece if it is not a large one."""
+    text = Text(commanded.text, Random(f"text {commanded.seed}"))
+    for seq, (offset, size) in enumerate(zip(due_times(commanded), sizes(commanded), strict=False)):
+        begin, end = form(await clock.event(seq, offset))
+        if size <= PIECE:
+            yield begin + text.take(size) + end
+        else:
+            for piece in _large(begin, text.pieces(size), end):
+                yield piece
+
+
+def _large(begin: bytes, pieces: Iterator[bytes], end: bytes) -> Iterator[bytes]:
+    last = begin + next(pieces)
+    for piece in pieces:
+        yield last
+        last = piece
+    yield last + end
+
+
+async def written(
+    exchange: Exchange, pieces: AsyncGenerator[bytes, None], clock: Clock
+) -> AsyncIterator[bytes]:
+    """Write pieces there and then; what is yielded is empty, and lets the engine wait for a client
+    that is slow."""
+    connection = exchange.connection
+    async with aclosing(pieces):
+        async for piece in pieces:
+            exchange.write(piece)
+            if connection.paused or connection.transport.is_closing():
+                yield b""
+                clock.free = monotonic_ns()

@@ -1,0 +1,118 @@
+"""What may be commanded, how, and what is said to what may not be."""
+
+import json
+
+import pytest
+
+from streamserver.lab.target.commands import FREE
+from streamserver.lab.target.knobs import PARAMETERS
+from support.asking import Answered, ask
+from support.inprocess import Served
+
+PATHS = ("/sse", "/jsonl", "/raw")
+
+
+def refusal(answered: Answered) -> tuple[str, str]:
+    """The name that is refused, and the whole sentence."""
+    told = json.loads(answered.body)
+    assert answered.status == 400
+    return told["parameter"], told["detail"]
+
+
+@pytest.mark.parametrize(
+    ("query", "name", "allowed"),
+    [
+        ("head_delay=61", "head_delay", "from 0 to 60"),
+        ("first_byte_delay=-1", "first_byte_delay", "from 0 to 60"),
+        ("count=1000001", "count", "from 0 to 1000000"),
+        ("gap=nan", "gap", "from 0 to 60"),
+        ("jitter=pareto", "jitter", "one of none, uniform, normal, lognormal, exponential"),
+        ("spread=1.01", "spread", "from 0 to 1"),
+        ("burst=0", "burst", "from 1 to 1000"),
+        ("size=1048577", "size", "from 0 to 1048576"),
+        ("size_jitter=", "size_jitter", "one of none"),
+        ("size_spread=2", "size_spread", "from 0 to 1"),
+        ("text=utf16", "text", "one of ascii, utf8"),
+        ("bandwidth=-1", "bandwidth", "from 0 to 10000000000"),
+        ("seed=-1", "seed", "from 0 to 9007199254740992"),
+        ("stamps=yes", "stamps", "one of 0, 1"),
+        ("line_end=nel", "line_end", "one of lf, crlf, cr"),
+        ("chunk_events=0", "chunk_events", "from 1 to 1000"),
+        ("chunk_size=x", "chunk_size", "from 0 to"),
+        ("chunk_split=framing", "chunk_split", "one of none, event, character, crlf"),
+        ("write_events=1001", "write_events", "from 0 to 1000"),
+        ("write_size=1.5", "write_size", "from 0 to"),
+        ("write_split=half", "write_split", "one of none, event, character, crlf, framing"),
+        ("write_gap=11", "write_gap", "from 0 to 10"),
+        # What they come to together.
+        ("count=3601&gap=1", "gap", "3600 at most, not 3,601"),
+        ("count=1000&gap=0&size=1048576&bandwidth=0&size_jitter=uniform", "size", "1,048,576 at"),
+        ("count=1025&gap=0&size=1048576", "count", "1,073,741,824 at most, not 1,074,790,400"),
+        ("count=100&gap=0&size=100&bandwidth=2", "bandwidth", "3600 at most, not 5,000"),
+        ("chunk_events=100&size=1000", "chunk_events", "65,536 at most, not 100,000"),
+        ("write_events=40&size=1000&size_jitter=normal", "write_events", "65,536 at most"),
+        ("count=1000&size=100&write_size=1&write_gap=1", "write_gap", "3600 at most"),
+        # What needs another.
+        ("chunk_events=2&write_events=3", "write_events", "0, or a multiple of chunk_events (2)"),
+        ("chunk_split=character", "chunk_split", "needs text=utf8"),
+        ("write_split=crlf&line_end=cr", "write_split", "needs line_end=crlf"),
+        # What there is not, or not here, or twice.
+        ("gaps=1", "gaps", "no knob of this endpoint: there are bandwidth, burst, "),
+        ("tokens=5", "tokens", "no knob of this endpoint"),
+        ("gap=1&gap=1", "gap", "more than once"),
+        ("%00=1", "\0", "no knob"),
+    ],
+)
+async def test_a_bad_knob_is_named_with_what_is_allowed(
+    target: Served, query: str, name: str, allowed: str
+) -> None:
+    named, detail = refusal(await ask(target, f"/sse?{query}"))
+    assert named == name
+    assert allowed in detail
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_a_field_commands_as_a_parameter_does(target: Served, path: str) -> None:
+    fields = {"X-Lab-Count": "3", "X-Lab-Gap": "0", "X-Lab-Size-Jitter": "uniform"}
+    by_fields = await ask(target, f"{path}?seed=5", fields=fields)
+    by_query = await ask(target, f"{path}?seed=5&count=3&gap=0&size_jitter=uniform")
+    assert by_fields.status == 200
+    assert by_fields.body == by_query.body
+
+
+async def test_the_query_wins(target: Served) -> None:
+    answered = await ask(target, "/jsonl?count=2&gap=0", fields={"X-Lab-Count": "3"})
+    assert answered.body.count(b"\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "name"),
+    [("X-Lab-Gap", "99", "gap"), ("X-Lab-Size-Jit", "normal", "size_jit"), ("X-Lab-", "1", "")],
+)
+async def test_a_bad_field_is_named_too(
+    target: Served, field: str, value: str, name: str
+) -> None:
+    named, detail = refusal(await ask(target, "/raw", fields={field: value}))
+    assert named == name
+    assert name in detail
+
+
+async def test_what_is_refused_lists_all_that_is_allowed(target: Served) -> None:
+    """The names of this endpoint, and the one that is free."""
+    _, detail = refusal(await ask(target, "/raw?no=1"))
+    assert f"(and {FREE}, which is free)" in detail
+    named = {name for name in PARAMETERS if f" {name}," in detail or f" {name} " in detail}
+    tokens = {"tokens", "tokens_per_second", "first_token_delay"}
+    assert named == PARAMETERS.keys() - tokens - {"stamps", "line_end"}
+
+
+async def test_a_name_is_free_for_those_who_need_each_url_new(target: Served) -> None:
+    answered = await ask(target, f"/jsonl?count=1&{FREE}=1&{FREE}=2")
+    assert answered.status == 200
+
+
+async def test_head_is_checked_too(target: Served) -> None:
+    """Its answer has no body, so h11 would wait for none either."""
+    answered = await ask(target, "/sse?count=5", "HEAD")
+    assert (answered.status, answered.body) == (200, b"")
+    assert (await ask(target, "/sse?count=x", "HEAD")).status == 400
