@@ -4,14 +4,15 @@ Every moment is that of the read that brought it, stamped before anything was pa
 events have in common is then the network's doing, not ours.
 """
 
+from collections.abc import Sequence
+
+from streamserver.lab.client.events import Events, Watch, events_of
+from streamserver.lab.client.record import End as Ended
 from streamserver.lab.client.record import Record
-from streamserver.lab.client.tokens import has_token
-from streamserver.lab.stamps import read_stamp
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 from streamserver.wire.responses import ResponseReader
-from streamserver.wire.sse import Parser
 
 MAX_HEAD = 64 * 1024
 
@@ -19,75 +20,84 @@ MAX_HEAD = 64 * 1024
 class Reading:
     """Reads the response to one request; ``record`` is filled as it comes."""
 
-    __slots__ = ("_events", "_reader", "keep_alive", "record")
+    __slots__ = ("_events", "_reader", "_watch", "keep_alive", "record")
 
-    def __init__(self, method: str, record: Record) -> None:
+    def __init__(self, method: str, record: Record, watch: Watch | None = None) -> None:
         self.record = record
         self.keep_alive = False
+        """Whether the connection will take another request, once the response is whole."""
+        self._watch = watch
         self._reader = ResponseReader(method, MAX_HEAD)
-        self._events: Parser | None = None
+        self._events: Events | None = None
 
     def feed(self, data: bytes, moment: int) -> bool:
-        """What was read at a moment; whether the response is whole with it."""
+        """What was read at a moment; whether the response is over with it."""
         record = self.record
         record.reads += 1
         try:
-            for part in self._reader.feed(data):
-                if isinstance(part, bytes):
-                    self._take(part, moment)
-                elif isinstance(part, ResponseHead):
-                    self._begin(part, moment)
-                else:
-                    return self._finish(part, moment)
+            parts = self._reader.feed(data)
+            if not record.head:
+                self._heads(parts, moment)
+            end = parts[-1] if parts and isinstance(parts[-1], End) else None
+            # All of it came at one moment, so that it may be looked at as one piece.
+            piece = b"".join([part for part in parts if isinstance(part, bytes)])
+            if piece:
+                self._body(piece, moment)
         except (HTTPError, ValueError) as error:
             record.end, record.detail = "malformed", str(error)
             return True
-        return False
+        # After an error it is 0.
+        record.chunks = self._reader.chunks
+        if end is not None:
+            self._finish(end, moment)
+        return end is not None
 
     def eof(self, moment: int) -> None:
-        """The connection has ended."""
+        """The connection was closed: how the response ended."""
         try:
-            for part in self._reader.eof():
-                self._finish(part, moment)
+            [end] = self._reader.eof()
         except HTTPError as error:
-            self.record.end, self.record.detail = "truncated", error.detail
+            self.lost("truncated", error.detail)
+        else:
+            self._finish(end, moment)
+
+    def lost(self, end: Ended, detail: str) -> None:
+        """The connection ended before the response did."""
+        self.record.end = end if self.record.reads else "unanswered"
+        self.record.detail = detail
+
+    def _heads(self, parts: Sequence[ResponseHead | bytes | End], moment: int) -> None:
+        for part in parts:
+            if isinstance(part, ResponseHead) and part.status >= 200:
+                self._begin(part, moment)
 
     def _begin(self, head: ResponseHead, moment: int) -> None:
-        if head.status < 200:
-            return
-        self.record.head, self.record.status = moment, head.status
+        record, fields = self.record, dict(head.fields)
+        record.head, record.status = moment, head.status
         self.keep_alive = head.keep_alive
-        kind = dict(head.fields).get("content-type", "")
-        if kind.partition(";")[0].strip().lower() == "text/event-stream":
-            self._events = Parser()
+        coding = fields.get("content-encoding", "identity").lower()
+        if coding == "identity":
+            self._events = events_of(fields.get("content-type", ""), record, self._watch)
+        else:
+            record.detail = f"its body is encoded as {coding[:40]}, so no events are seen in it"
 
-    def _take(self, piece: bytes, moment: int) -> None:
+    def _body(self, piece: bytes, moment: int) -> None:
         record = self.record
         if not record.first_byte:
             record.first_byte = moment
         record.size += len(piece)
         if self._events is not None:
-            for event in self._events.feed(piece):
-                self._take_event(event.data, moment)
+            self._events.feed(piece, moment)
 
-    def _take_event(self, data: str, moment: int) -> None:
-        record = self.record
-        if not record.events:
-            record.first_event = moment
-        else:
-            record.longest_gap = max(record.longest_gap, moment - record.arrivals[-1])
-        record.events += 1
-        record.arrivals.append(moment)
-        if not record.first_token and has_token(data):
-            record.first_token = moment
-        stamp = read_stamp(data)
-        if stamp is not None:
-            record.stamps.append(stamp)
-
-    def _finish(self, end: End, moment: int) -> bool:
+    def _finish(self, end: End, moment: int) -> None:
+        """The body ended as its framing has it; whether as a stream of its kind has to, too."""
         record = self.record
         record.last_byte = moment
-        record.chunks = self._reader.chunks
-        record.end = "complete" if record.status < 400 else "refused"
+        problem = self._events.end(moment) if self._events is not None else ""
+        if record.status >= 400:
+            record.end = "refused"
+        elif problem:
+            record.end, record.detail = "unfinished", problem
+        else:
+            record.end = "complete"
         self.keep_alive = self.keep_alive and not end.rest
-        return True
