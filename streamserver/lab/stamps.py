@@ -13,7 +13,8 @@ from typing import NamedTuple
 _FORM = '"seq":%8d,"due":%19d,"sent":%19d,"due_wall":%19d,"sent_wall":%19d'
 _WIDTH = len(_FORM % (0, 0, 0, 0, 0))
 _START = '"seq":'
-_read = re.compile(_FORM.replace("%8d", " *([0-9]{1,8})").replace("%19d", " *([0-9]{1,19})")).match
+_pattern = re.compile(_FORM.replace("%8d", " *([0-9]{1,8})").replace("%19d", " *([0-9]{1,19})"))
+_read = _pattern.match
 
 
 class Stamp(NamedTuple):
@@ -46,3 +47,9 @@ def read_stamp(data: str) -> Stamp | None:
         return None
     found = _read(data, at)
     return found and Stamp(*map(int, found.groups()))
+
+
+def without_times(data: str) -> str:
+    """The data with its first stamp reduced to the number of the event: what two streams that were
+    commanded alike have in common."""
+    return _pattern.sub(r'"seq":\1', data, count=1)

@@ -28,6 +28,8 @@ class Client:
     ask: Ask
     timeouts: Timeouts = field(default_factory=Timeouts)
     fresh: bool = False
+    digest: bool = False
+    """Whether each record gets a digest of its body, so that two can be compared."""
     tls: SSLContext | None = None
     """For an https URL; by default certificates are verified against the system's authorities."""
     place: Place = field(init=False)
@@ -104,7 +106,8 @@ class Client:
     async def _ask(
         self, connection: Connection, record: Record, n: int, watch: Watch | None
     ) -> None:
-        await connection.ask(self._write(n), Reading(self.ask.method, record, watch))
+        reading = Reading(self.ask.method, record, watch, digest=self.digest)
+        await connection.ask(self._write(n), reading)
         if not self.fresh and connection.is_open:
             self._idle.append(connection)
         else:

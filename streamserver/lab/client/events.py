@@ -10,11 +10,21 @@ from typing import Protocol
 from streamserver.lab.client.lines import MEDIA_TYPES, Lines
 from streamserver.lab.client.record import KEPT, Record
 from streamserver.lab.client.tokens import is_the_end, kind_of, tells_of_an_error
-from streamserver.lab.stamps import Stamp, read_stamp
+from streamserver.lab.stamps import Stamp, read_stamp, without_times
 from streamserver.wire.sse import Parser
 
 LOOKED_AT = 8
 """Events without a stamp, or without a model's JSON, after which none is expected."""
+
+
+class Hash(Protocol):
+    """What digests bytes, as ``hashlib`` has it."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take further bytes."""
+
+    def hexdigest(self) -> str:
+        """What all of them come to."""
 
 
 class Watch(Protocol):
@@ -29,7 +39,7 @@ class Events:
 
     __slots__ = (
         *("_error", "_is_chat", "_last", "_last_data", "_looks", "_parse", "_record"),
-        *("_stamp_looks", "_watch"),
+        *("_stamp_looks", "_watch", "hash"),
     )
 
     def __init__(
@@ -43,6 +53,8 @@ class Events:
         self._is_chat = False
         self._error = ""  # an event that tells of one
         self._looks = self._stamp_looks = LOOKED_AT
+        self.hash: Hash | None = None
+        """What digests the data of the events, if that is wanted."""
 
     def feed(self, piece: bytes, moment: int) -> None:
         """A piece of the body that came at a moment; ValueError if it is no such stream."""
@@ -66,6 +78,9 @@ class Events:
         elif self._is_chat:
             self._look_for_errors(found)
         stamps = self._stamps(found) if self._stamp_looks else ()
+        if self.hash is not None:
+            for data in found:
+                self.hash.update(f"{without_times(data)}\n".encode())
         if self._watch is not None:
             self._watch.came(moment, len(found), stamps)
 

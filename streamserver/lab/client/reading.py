@@ -5,6 +5,7 @@ events have in common is then the network's doing, not ours.
 """
 
 from collections.abc import Sequence
+from hashlib import sha256
 
 from streamserver.lab.client.events import Events, Watch, events_of
 from streamserver.lab.client.record import End as Ended
@@ -20,15 +21,18 @@ MAX_HEAD = 64 * 1024
 class Reading:
     """Reads the response to one request; ``record`` is filled as it comes."""
 
-    __slots__ = ("_events", "_reader", "_watch", "keep_alive", "record")
+    __slots__ = ("_events", "_hash", "_reader", "_watch", "keep_alive", "record")
 
-    def __init__(self, method: str, record: Record, watch: Watch | None = None) -> None:
+    def __init__(
+        self, method: str, record: Record, watch: Watch | None = None, *, digest: bool = False
+    ) -> None:
         self.record = record
         self.keep_alive = False
         """Whether the connection will take another request, once the response is whole."""
         self._watch = watch
         self._reader = ResponseReader(method, MAX_HEAD)
         self._events: Events | None = None
+        self._hash = sha256() if digest else None
 
     def feed(self, data: bytes, moment: int) -> bool:
         """What was read at a moment; whether the response is over with it."""
@@ -78,6 +82,9 @@ class Reading:
         coding = fields.get("content-encoding", "identity").lower()
         if coding == "identity":
             self._events = events_of(fields.get("content-type", ""), record, self._watch)
+            if self._events is not None:
+                # The events then are what is compared: comments and times are nobody's content.
+                self._events.hash = self._hash
         else:
             record.detail = f"its body is encoded as {coding[:40]}, so no events are seen in it"
 
@@ -88,12 +95,16 @@ class Reading:
         record.size += len(piece)
         if self._events is not None:
             self._events.feed(piece, moment)
+        elif self._hash is not None:
+            self._hash.update(piece)
 
     def _finish(self, end: End, moment: int) -> None:
         """The body ended as its framing has it; whether as a stream of its kind has to, too."""
         record = self.record
         record.last_byte = moment
         problem = self._events.end(moment) if self._events is not None else ""
+        if self._hash is not None:
+            record.digest = self._hash.hexdigest()
         if record.status >= 400:
             record.end = "refused"
         elif problem:

@@ -90,7 +90,8 @@ class Record:
     stamps: list[Stamp] = field(default_factory=list)
     """What the target said of them, if it did: the n-th is of the n-th arrival."""
     digest: str = ""
-    """Of the body's bytes, if it was asked for; stamps, which never are the same, left out."""
+    """If it was asked for: of the data of the events without the times of their stamps, which are
+    never the same; or of the bytes of a body that has no events."""
     counted: bool = False
     """Whether its events went into the figures as they came."""
 

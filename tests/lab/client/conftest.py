@@ -1,0 +1,58 @@
+"""The client, and what it makes of an answer that the test writes."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, Protocol
+
+import pytest
+
+from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.record import Record
+from support.rawserver import RawServer
+from support.rawsocket import RawClient
+
+
+class Measure(Protocol):
+    """Ask an upstream, while the test answers; the options are the client's."""
+
+    def __call__(
+        self, ask: Ask | None = None, /, **options: Any
+    ) -> contextlib.AbstractAsyncContextManager["Measuring"]: ...
+
+
+class Measuring:
+    """One exchange that has begun."""
+
+    def __init__(self, connection: RawClient, seen: Record, task: "asyncio.Task[None]") -> None:
+        self.connection = connection
+        self.seen = seen
+        """The record so far."""
+        self._task = task
+
+    async def record(self, timeout: float = 5.0) -> Record:
+        """What it came to, in the end."""
+        await asyncio.wait_for(self._task, timeout)
+        return self.seen
+
+
+@pytest.fixture
+def measure(upstream: RawServer) -> Iterator[Measure]:
+    """An exchange whose request has come to the upstream; the client is closed in the end."""
+    clients: list[Client] = []
+
+    @contextlib.asynccontextmanager
+    async def begin(ask: Ask | None = None, /, **options: Any) -> AsyncIterator[Measuring]:
+        client = Client(ask or Ask(upstream.url), **options)
+        clients.append(client)
+        record = Record()
+        task = asyncio.create_task(client.run(record))
+        try:
+            yield Measuring(await upstream.asked(), record, task)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    yield begin
+    for client in clients:
+        client.close()

@@ -1,0 +1,190 @@
+"""When each thing was there: milestones apart, in their order, of what is counted apart."""
+
+import asyncio
+import json
+from itertools import pairwise
+
+import pytest
+
+from lab.client.conftest import Measure
+from streamserver.cli.tls import server_context
+from streamserver.lab.client import events as events_module
+from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.record import Record
+from streamserver.lab.target.app import make_target
+from streamserver.proxy.origin import client_context
+from streamserver.wire.chunked import LAST_CHUNK, encode
+from support.certificates import Certificate
+from support.inprocess import Serve
+from support.rawserver import RawServer
+from support.waiting import wait_until
+
+HEAD = b"HTTP/1.1 200 OK\r\n"
+EVENTS = HEAD + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+LINES = HEAD + b"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+def event(data: object) -> bytes:
+    return f"data: {json.dumps(data)}\n\n".encode()
+
+
+def delta(**members: str) -> bytes:
+    return event({"choices": [{"delta": members}]})
+
+
+async def test_each_milestone_is_the_read_that_brought_it(measure: Measure) -> None:
+    """Every step is sent only when the one before has been read."""
+    steps = [
+        (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n", ""),
+        (b"Transfer-Encoding: chunked\r\n\r\n", "head"),
+        (encode(b": hello\n\n"), "first_byte"),
+        (encode(delta(role="assistant", content="")), "first_event"),
+        (encode(delta(reasoning_content="Hm")), "first_reasoning"),
+        (encode(delta(content="Hi")), "first_token"),
+        (encode(b"data: [DONE]\n\n") + LAST_CHUNK, "last_byte"),
+    ]
+    reached: list[str] = []
+    async with measure() as exchange:
+        seen = exchange.seen
+        assert 0 < seen.planned <= seen.began <= seen.dialed <= seen.connected <= seen.sent
+        for reads, (data, milestone) in enumerate(steps, 1):
+            await exchange.connection.send(data)
+            await wait_until(lambda reads=reads: seen.reads == reads)  # type: ignore[misc]
+            reached += [milestone] if milestone else []
+            for _, name in steps:
+                assert not name or bool(getattr(seen, name)) is (name in reached), name
+        record = await exchange.record()
+    moments = [getattr(record, name) for name in reached]
+    assert [record.sent, *moments, record.ended] == sorted([record.sent, *moments, record.ended])
+    assert len(set(moments)) == len(moments)
+    assert (record.end, record.status) == ("complete", 200)
+    assert (record.reads, record.chunks, record.events) == (7, 5, 4)
+    assert [*record.arrivals] == [*moments[2:5], record.last_byte]
+    assert record.longest_gap == max(b - a for a, b in pairwise(record.arrivals))
+
+
+async def test_reads_chunks_and_events_are_counted_apart(measure: Measure) -> None:
+    body = b"".join(event(n) for n in range(6))
+    async with measure() as exchange:
+        await exchange.connection.send(EVENTS + encode(body[:20]) + encode(body[20:21]))
+        await wait_until(lambda: exchange.seen.reads == 1)
+        await exchange.connection.send(encode(body[21:]) + LAST_CHUNK)
+        record = await exchange.record()
+    assert (record.reads, record.chunks, record.events) == (2, 3, 6)
+    assert record.size == len(body)
+
+
+async def test_one_event_in_many_reads_comes_with_the_last(measure: Measure) -> None:
+    async with measure() as exchange:
+        data = encode(event("x"))
+        await exchange.connection.send(EVENTS)
+        await wait_until(lambda: exchange.seen.reads == 1)
+        for at in range(len(data)):
+            await exchange.connection.send(data[at : at + 1])
+            await wait_until(lambda reads=at + 2: exchange.seen.reads == reads)  # type: ignore[misc]
+        await exchange.connection.send(LAST_CHUNK)
+        record = await exchange.record()
+    assert (record.reads, record.chunks, record.events) == (len(data) + 2, 1, 1)
+    assert record.head < record.first_byte < record.first_event < record.last_byte
+
+
+async def test_of_json_lines_each_is_an_event(measure: Measure) -> None:
+    async with measure() as exchange:
+        await exchange.connection.send(LINES + encode(b'{"a":1}\n{"a"'))
+        await wait_until(lambda: exchange.seen.events == 1)
+        await exchange.connection.send(encode(b':2}\n\n{"a":3}') + LAST_CHUNK)
+        record = await exchange.record()
+    assert (record.end, record.events, record.chunks) == ("complete", 3, 2)
+    assert [*record.arrivals] == [record.first_event, record.last_byte, record.last_byte]
+
+
+async def test_what_else_comes_has_no_events(measure: Measure) -> None:
+    async with measure() as exchange:
+        await exchange.connection.send(HEAD + b"Content-Length: 9\r\n\r\ndata: 1\n\n")
+        record = await exchange.record()
+    assert (record.events, record.first_event, record.size) == (0, 0, 9)
+    assert record.first_byte
+
+
+async def test_events_that_are_compressed_are_said_to_be_unseen(measure: Measure) -> None:
+    head = HEAD + b"Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+    async with measure() as exchange:
+        await exchange.connection.send(head + b"Content-Length: 9\r\n\r\ndata: 1\n\n")
+        record = await exchange.record()
+    assert (record.end, record.events) == ("complete", 0)
+    assert "encoded as gzip" in record.detail
+
+
+async def test_many_events_are_counted_and_only_the_first_are_kept(
+    measure: Measure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events_module, "KEPT", 5)
+    async with measure() as exchange:
+        await exchange.connection.send(EVENTS + encode(event(1) * 3))
+        await wait_until(lambda: exchange.seen.events == 3)
+        await exchange.connection.send(encode(event(1) * 9) + LAST_CHUNK)
+        record = await exchange.record()
+    assert (record.events, len(record.arrivals)) == (12, 5)
+
+
+async def test_tls_is_apart_from_connecting(serve: Serve, certificate: Certificate) -> None:
+    tls = server_context(certificate.cert, certificate.key)
+    served = await serve(make_target(), tls=tls)
+    client = Client(Ask(f"{served.url}/sse?count=1"), tls=client_context(certificate.cert))
+    first, second = await client.exchange(), await client.exchange()
+    client.close()
+    assert (first.end, second.end) == ("complete", "complete")
+    assert first.dialed < first.connected < first.secured < first.sent
+    assert (second.dialed, second.connected, second.secured) == (0, 0, 0)
+
+
+async def test_whom_we_do_not_trust_has_its_own_end(serve: Serve, certificate: Certificate) -> None:
+    served = await serve(make_target(), tls=server_context(certificate.cert, certificate.key))
+    client = Client(Ask(f"{served.url}/sse?count=1"))
+    record = await client.exchange()
+    client.close()
+    assert record.end == "untrusted"
+    assert "certificate" in record.detail
+    assert record.connected
+    assert not record.secured
+
+
+async def test_one_that_speaks_no_tls_has_it_too(upstream: RawServer) -> None:
+    client = Client(Ask(f"https://127.0.0.1:{upstream.port}/"))
+
+    async def answer() -> None:
+        connection = await upstream.accept()
+        await connection.send(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        connection.end()
+
+    async with asyncio.TaskGroup() as group:
+        group.create_task(answer())
+        record = await client.exchange()
+    client.close()
+    assert record.end == "untrusted"
+
+
+async def test_the_name_is_resolved_once_and_before(serve: Serve) -> None:
+    served = await serve(make_target())
+    client = Client(Ask(f"http://localhost:{served.port}/sse?count=1"), fresh=True)
+    await client.place.resolve()
+    resolving = client.place.resolving
+    assert resolving > 0
+    records = [await client.exchange() for _ in range(3)]
+    client.close()
+    assert [record.end for record in records] == ["complete"] * 3
+    assert client.place.resolving == resolving
+
+
+async def test_a_large_request_is_sent_when_all_of_it_is(upstream: RawServer) -> None:
+    body = b"x" * 20_000_000
+    client, record = Client(Ask(upstream.url, "POST", body=body)), Record()
+    task = asyncio.create_task(client.run(record))
+    connection = await upstream.asked()
+    assert record.connected
+    assert not record.sent
+    await connection.read_until(lambda data: len(data) > len(body), timeout=20)
+    await connection.send(HEAD + b"Content-Length: 0\r\n\r\n")
+    await task
+    client.close()
+    assert (record.end, record.connected < record.sent < record.head) == ("complete", True)
