@@ -17,8 +17,8 @@ async def digest(measure: Measure, answer: bytes) -> str:
         return (await exchange.record()).digest
 
 
-async def asked(url: str, **options: bool) -> Record:
-    client = Client(Ask(url), **options)
+async def asked(url: str, *, digest: bool = False) -> Record:
+    client = Client(Ask(url), digest=digest)
     record = await client.exchange()
     client.close()
     return record
@@ -28,7 +28,7 @@ async def test_framing_and_comments_are_not_compared(measure: Measure) -> None:
     body = b"data: 1\n\ndata: 2\n\n"
     whole = await digest(measure, EVENTS + encode(body) + LAST_CHUNK)
     cut = await digest(
-        measure, EVENTS + encode(body[:3]) + encode(b"ta: 1\n\n: beat\n\ndata: 2\n\n") + LAST_CHUNK
+        measure, EVENTS + encode(body[:3]) + encode(b"a: 1\n\n: beat\n\ndata: 2\n\n") + LAST_CHUNK
     )
     other = await digest(measure, EVENTS + encode(b"data: 1\n\ndata: 3\n\n") + LAST_CHUNK)
     assert len({whole, cut}) == 1
