@@ -157,6 +157,7 @@ class LineEvents(Events):
         self._lines = lines
 
     def end(self, moment: int) -> str:
+        """The body has ended, and with it the last line."""
         if last := self._lines.end():
             self.came(last, moment)
         return ""
