@@ -56,17 +56,30 @@ class Asked:
     include_usage: bool
 
 
-def read(members: Mapping[str, object]) -> Asked:
-    """The request that a JSON object is; HTTPError 400 that says what is wrong with it.
+def chat(members: Mapping[str, object]) -> Asked:
+    """The request for a chat completion that a JSON object is; HTTPError 400 that says what is
+    wrong with it, 404 for a model that there is not."""
+    said = [_message(f"messages[{n}]", one) for n, one in enumerate(MESSAGES.of(members))]
+    return _asked(members, said)
 
-    HTTPError 404 for a model that there is not.
-    """
+
+def text_completion(members: Mapping[str, object]) -> Asked:
+    """The same of the older interface, which has a ``prompt`` instead of messages."""
+    prompt = members.get("prompt")
+    if isinstance(prompt, list) and len(prompt) == 1:
+        prompt = prompt[0]
+    if not isinstance(prompt, str):
+        raise _wrong("prompt", "a text, or a list of one")
+    return _asked(members, [Message("user", prompt)])
+
+
+def _asked(members: Mapping[str, object], conversation: list[Message]) -> Asked:
     model = known(MODEL.of(members))
     N.of(members)
     stream = STREAM.of(members)
     return Asked(
         model,
-        [_message(f"messages[{n}]", one) for n, one in enumerate(MESSAGES.of(members))],
+        conversation,
         # The newer name of the two and the older one: whoever sends both means both.
         min(MAX_TOKENS.of(members), MAX_COMPLETION_TOKENS.of(members)),
         PACES[model].of(members),

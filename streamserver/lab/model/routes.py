@@ -2,13 +2,16 @@
 
 A real model needs its time for each token, and needs it whether it is asked for a stream or
 not: who takes the answer whole waits until the last token would have come.
+
+The knobs of the target command this time, in the query or as ``X-Lab-*`` fields, since the body
+belongs to the interface; of that we add ``tokens_per_second`` alone.
 """
 
-from collections.abc import AsyncIterator, Iterable
-from typing import TypeVar
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from itertools import cycle, islice
+from time import time_ns
 
-from streamserver.kit.events import EventStream
-from streamserver.kit.pace import Pace
 from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -17,20 +20,34 @@ from streamserver.kit.service import Handler
 from streamserver.lab.model import asked, shape
 from streamserver.lab.model.answers import answer, tokens
 from streamserver.lab.model.asked import PACES, Asked
-from streamserver.lab.model.shape import Completion
+from streamserver.lab.model.shape import ChatCompletion, Completion, TextCompletion
+from streamserver.lab.stamps import write_stamp
+from streamserver.lab.target.clock import Clock, Due
+from streamserver.lab.target.commands import read as read_knobs
+from streamserver.lab.target.knobs import START, TOKENS, WIRE, Knobs
+from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.schedule import Offset, offsets
+from streamserver.lab.target.streams import flowing, head, told
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
 """Bytes of a request: a long conversation, which is yet counted within a few milliseconds."""
 
-T = TypeVar("T")
+_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+Read = Callable[[Mapping[str, object]], Asked]
 
 
-def add_model(app: Router) -> None:
-    """Serve the model below ``/v1``. It takes any key, or none."""
+def add_model(app: Router, lateness: Lateness | None = None) -> None:
+    """Serve the model below ``/v1``. It takes any key, or none. ``lateness`` counts how late it is
+    with its tokens."""
+    lateness = lateness or Lateness()
     app.get("/v1/models")(_in_its_words(models))
     app.get("/v1/models/{name:path}")(_in_its_words(model))
-    app.post("/v1/chat/completions", max_body=MAX_BODY)(_in_its_words(chat_completions))
+    chat = _answering(asked.chat, ChatCompletion, lateness)
+    app.post("/v1/chat/completions", max_body=MAX_BODY)(_in_its_words(chat))
+    text = _answering(asked.text_completion, TextCompletion, lateness)
+    app.post("/v1/completions", max_body=MAX_BODY)(_in_its_words(text))
 
 
 def _in_its_words(handler: Handler) -> Handler:
@@ -55,36 +72,58 @@ async def model(request: Request) -> Response:
     return Response.json(shape.model(asked.known(request.params["name"])))
 
 
-async def chat_completions(request: Request) -> Response:
-    """``POST /v1/chat/completions``: the answer, as a stream if ``stream`` is true.
+def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handler:
+    """A handler: the answer to what was asked, as a stream if ``stream`` is true."""
 
-    Beyond the interface, ``tokens_per_second`` sets the pace.
-    """
-    question = asked.read(await json_object(request))
-    completion = complete(question)
-    pace = Pace(1 / question.tokens_per_second)
-    last = len(completion.tokens)
-    if not question.stream:
-        await pace.until(last)
-        return Response.json(completion.whole())
-    stream = EventStream(paced(completion.events(question.include_usage), pace, last))
-    # An answer has an end of its own: at shutdown it may finish, or else is cut, since a farewell
-    # would pass a part of it for the whole. And clients of this interface expect no heartbeat.
-    stream.endless = None
-    return stream
+    async def completions(request: Request) -> Response:
+        commanded = read_knobs(request, START, TOKENS, WIRE, ("stamps",))
+        question = read(await json_object(request))
+        completion = complete(question, kind, commanded.tokens)
+        clock = Clock(request.exchange, lateness)
+        if question.stream:
+            events = _events(commanded, clock, question, completion)
+            return await flowing(request, commanded, clock, events, "text/event-stream")
+        await head(commanded, clock)
+        last = max([one for one in _due(commanded, question, completion) if one is not None])
+        await clock.reach(clock.begin + last)
+        return Response.json(completion.whole(), headers=told(commanded))
+
+    return completions
 
 
-def complete(question: Asked) -> Completion:
-    """The answer to a question, up to as many tokens as it allows."""
+def complete(question: Asked, kind: type[Completion], count: int = 0) -> Completion:
+    """The answer to a question, up to as many tokens as it allows; ``count``: how many the model
+    says, over and over if need be, 0 for what it has to say."""
     said = tokens(answer(question.conversation))
+    if count:
+        said = list(islice(cycle(said), count))
     allowed = said[: question.max_tokens]
     prompt_tokens = sum([len(tokens(message.text)) for message in question.conversation])
-    finish_reason: shape.FinishReason = "stop" if allowed == said else "length"
-    return Completion(question.model, allowed, finish_reason, prompt_tokens)
+    finish_reason: shape.FinishReason = "stop" if len(allowed) == len(said) else "length"
+    return kind(question.model, allowed, finish_reason, prompt_tokens)
 
 
-async def paced(events: Iterable[T], pace: Pace, last: int) -> AsyncIterator[T]:
-    """Each event when it is due; those behind number ``last`` are due together with it."""
-    for number, event in enumerate(events):
-        await pace.until(min(number, last))
-        yield event
+def _due(commanded: Knobs, question: Asked, completion: Completion) -> list[Offset]:
+    """When each event is due; what stands behind the last token has no time of its own."""
+    gap = 1 / (commanded.tokens_per_second or question.tokens_per_second)
+    first = commanded.first_byte_delay
+    opening = [round(first * 1e9)] * completion.opens
+    first += commanded.first_token_delay or gap
+    return [*opening, *offsets(commanded, first, gap, len(completion.tokens))]
+
+
+async def _events(
+    commanded: Knobs, clock: Clock, question: Asked, completion: Completion
+) -> AsyncGenerator[bytes, None]:
+    due = iter(_due(commanded, question, completion))
+    for seq, data in enumerate(completion.events(question.include_usage)):
+        now = await clock.event(seq, next(due, None))
+        yield encode(Event(_stamped(data, now) if commanded.stamps else data))
+
+
+def _stamped(data: shape.Json | str, now: Due) -> str:
+    """The data of an event with its stamp as the first member of a JSON object."""
+    if isinstance(data, str):
+        return data
+    stamp = write_stamp(now.seq, now.due, now.sent, time_ns())
+    return f'{{"lab":{{{stamp}}},{_to_json(data)[1:]}'

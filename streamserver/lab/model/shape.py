@@ -8,7 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, TypeAlias
 
 from streamserver.lab.model.answers import FINGERPRINT
 from streamserver.wire.problem import HTTPError
@@ -23,7 +23,7 @@ MODELS_CREATED = 1735689600  # 2025-01-01: clients expect a date, and nothing de
 
 
 def _new_id() -> str:
-    return f"chatcmpl-{uuid.uuid4().hex}"
+    return uuid.uuid4().hex
 
 
 def _now() -> int:
@@ -43,39 +43,48 @@ class Completion:
     created: int = field(default_factory=_now)
     """Seconds since 1970."""
 
+    kind: ClassVar[str]
+    """What the interface calls the whole answer, and, with ``piece``, a part of a stream."""
+    piece: ClassVar[str]
+    prefix: ClassVar[str]
+    """Of its id."""
+    opens: ClassVar[int] = 0
+    """Events before the first token."""
+
     def whole(self) -> Json:
-        """The answer as one object, a ``chat.completion``."""
-        message = {"role": "assistant", "content": "".join(self.tokens), "refusal": None}
-        choice = {
-            "index": 0,
-            "message": message,
-            "logprobs": None,
-            "finish_reason": self.finish_reason,
-        }
-        return self._object("chat.completion", [choice]) | {"usage": self._usage()}
+        """The answer as one object."""
+        choices = [self._whole_choice("".join(self.tokens))]
+        return self._object(self.kind, choices) | {"usage": self._usage()}
 
     def events(self, include_usage: bool = False) -> Iterator[Json | str]:
-        """The data of each event of a stream: the role, the tokens one by one, the end.
+        """The data of each event of a stream: what opens it, the tokens one by one, the end.
 
         With ``include_usage`` one more chunk counts the tokens, and all others say that they
         do not (``stream_options`` of the interface).
         """
         no_usage: Json = {"usage": None} if include_usage else {}
-        yield self._chunk({"role": "assistant", "content": ""}) | no_usage
-        for token in self.tokens:
-            yield self._chunk({"content": token}) | no_usage
-        yield self._chunk({}, self.finish_reason) | no_usage
+        for choice in (*self._opening(), *map(self._token, self.tokens), self._last()):
+            yield self._object(self.piece, [choice]) | no_usage
         if include_usage:
-            yield self._object("chat.completion.chunk", []) | {"usage": self._usage()}
+            yield self._object(self.piece, []) | {"usage": self._usage()}
         yield DONE
 
-    def _chunk(self, delta: Json, finish_reason: FinishReason | None = None) -> Json:
-        choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return self._object("chat.completion.chunk", [choice])
+    def _opening(self) -> Sequence[Json]:
+        """The choices of events before the first token."""
+        return ()
+
+    def _token(self, token: str) -> Json:
+        raise NotImplementedError
+
+    def _last(self) -> Json:
+        raise NotImplementedError
+
+    def _whole_choice(self, text: str) -> Json:
+        raise NotImplementedError
 
     def _object(self, kind: str, choices: list[Json]) -> Json:
         return {
-            "id": self.id,
+            "id": f"{self.prefix}-{self.id}",
             "object": kind,
             "created": self.created,
             "model": self.model,
@@ -90,6 +99,57 @@ class Completion:
             "completion_tokens": count,
             "total_tokens": self.prompt_tokens + count,
         }
+
+
+class ChatCompletion(Completion):
+    """The answer to a conversation."""
+
+    __slots__ = ()
+    kind, piece, prefix = "chat.completion", "chat.completion.chunk", "chatcmpl"
+    opens = 1
+
+    def _opening(self) -> Sequence[Json]:
+        return [_delta({"role": "assistant", "content": ""})]
+
+    def _token(self, token: str) -> Json:
+        return _delta({"content": token})
+
+    def _last(self) -> Json:
+        return _delta({}, self.finish_reason)
+
+    def _whole_choice(self, text: str) -> Json:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        return {
+            "index": 0,
+            "message": message,
+            "logprobs": None,
+            "finish_reason": self.finish_reason,
+        }
+
+
+class TextCompletion(Completion):
+    """What follows a text: the older interface, which many tools for load still speak."""
+
+    __slots__ = ()
+    kind = piece = "text_completion"
+    prefix = "cmpl"
+
+    def _token(self, token: str) -> Json:
+        return _text(token)
+
+    def _last(self) -> Json:
+        return _text("", self.finish_reason)
+
+    def _whole_choice(self, text: str) -> Json:
+        return _text(text, self.finish_reason)
+
+
+def _delta(delta: Json, finish_reason: FinishReason | None = None) -> Json:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+
+
+def _text(text: str, finish_reason: FinishReason | None = None) -> Json:
+    return {"text": text, "index": 0, "logprobs": None, "finish_reason": finish_reason}
 
 
 def model(name: str) -> Json:

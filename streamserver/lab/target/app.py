@@ -18,7 +18,7 @@ def make_target() -> Router:
     add_streams(app, lateness)
     add_lateness(app, lateness)
     _add_plain(app)
-    add_model(app)
+    add_model(app, lateness)
     return app
 
 

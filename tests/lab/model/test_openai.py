@@ -121,3 +121,16 @@ async def test_errors_are_the_exceptions_that_they_should_be(client: "AsyncOpenA
             model=MODEL, messages=[{"role": "user", "content": "x" * 300_000}]
         )
     assert large.value.status_code == 413
+
+
+async def test_both_interfaces_under_the_targets_knobs(client: "AsyncOpenAI") -> None:
+    """Stamps are a member that the interface does not know, and no client minds it."""
+    knobs = {"tokens": "4", "tokens_per_second": "1000", "stamps": "1"}
+    text = await client.completions.create(
+        model=MODEL, prompt=PROMPT, stream=True, extra_query=knobs
+    )
+    assert [chunk.choices[0].text async for chunk in text] == [*TOKENS[:4], ""]
+    chat = await client.chat.completions.create(
+        model=MODEL, messages=MESSAGES, stream=True, extra_query=knobs
+    )
+    assert [chunk.choices[0].delta.content async for chunk in chat] == ["", *TOKENS[:4], None]
