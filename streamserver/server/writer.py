@@ -128,6 +128,13 @@ class Writer:
             if self._left < 0:
                 raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
 
+    def unbind(self) -> None:
+        """Hold the body no more against the Content-Length that was announced: for who sends
+        another on purpose, and so must end the exchange by cutting it."""
+        if self._framing == "length":
+            self._framing = "close"
+            self._keep_alive = False
+
     def flush_head(self) -> None:
         """Send a head that still waits for its first piece."""
         if self._unsent_head and self.outcome is None:

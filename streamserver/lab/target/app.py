@@ -5,13 +5,15 @@ from os import getpid
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
+from streamserver.kit.service import Handler
+from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.model import add_model
 from streamserver.lab.target import echo, octets
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.streams import add_streams
 
 
-def make_target() -> Router:
+def make_target() -> Handler:
     """A target of its own."""
     app = Router()
     lateness = Lateness()
@@ -19,7 +21,7 @@ def make_target() -> Router:
     add_lateness(app, lateness)
     _add_plain(app)
     add_model(app, lateness)
-    return app
+    return faulty(app)
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:

@@ -44,6 +44,10 @@ class Clock:
         """When what was due last may leave."""
         return max(self._due, self.free)
 
+    def make_room(self) -> None:
+        """There is room again, from now on."""
+        self.free = monotonic_ns()
+
     async def event(self, seq: int, offset: Offset) -> Due:
         """Wait until an event is due."""
         now = monotonic_ns()

@@ -3,11 +3,11 @@
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from random import Random
-from time import monotonic_ns
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
+from streamserver.lab.faults.applying import in_stream
 from streamserver.lab.target import forms
 from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.commands import read
@@ -50,6 +50,7 @@ async def flowing(
     """The response whose body is these pieces of events, after ``head_delay``; the clock starts
     anew with its head."""
     await head(commanded, clock)
+    pieces = in_stream(request, pieces, clock.make_room)
     body = written(request.exchange, pieces, clock)
     return Response(body, headers={**told(commanded), **_FLOWING, "content-type": media})
 
@@ -97,4 +98,4 @@ async def written(
             exchange.write(piece)
             if connection.paused or connection.transport.is_closing():
                 yield b""
-                clock.free = monotonic_ns()
+                clock.make_room()

@@ -1,0 +1,150 @@
+"""From a response to one that breaks as its request asks."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from random import Random
+from typing import Any
+
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.kit.service import close
+from streamserver.lab.faults import breaks, filters
+from streamserver.lab.faults.asked import Fault
+from streamserver.lab.faults.breaks import HELD, Break
+from streamserver.lab.faults.heads import half_head, refusal, set_framing
+from streamserver.lab.faults.parts import Faulty
+from streamserver.lab.faults.places import END
+from streamserver.server.exchange import Exchange
+from streamserver.wire.problem import HTTPError
+
+FIELD = "x-lab-fault"
+LATE = 1.0
+"""Seconds by which a close is late, where none are given."""
+
+
+def in_stream(
+    request: Request, pieces: Faulty, resumed: Callable[[], object] | None = None
+) -> Faulty:
+    """For a handler that writes the pieces of its body itself: the pieces, with what shall happen
+    between them. ``resumed`` is called when a stall is over."""
+    return request.inside(pieces, resumed) if isinstance(request, FaultyRequest) else pieces
+
+
+class FaultyRequest(Request):
+    """A request whose response shall have faults; of those at one place, the first strikes
+    first. Those that send bytes of their own draw them by ``seed``."""
+
+    __slots__ = ("_breaks", "_faults", "_is_inside", "_seed")
+
+    def __init__(self, exchange: Exchange, faults: Sequence[Fault], seed: int = 0) -> None:
+        super().__init__(exchange)
+        self._faults = faults
+        self._seed = seed
+        self._is_inside = False
+        self._breaks: list[tuple[Fault, Break]] = []
+
+    def around(self, response: Response) -> Response:
+        """The response with the faults.
+
+        HTTPError 400 for one that it cannot have, or that another leaves no room for.
+        """
+        response = response.for_request(self)
+        if not self._faults:
+            return response
+        ends = [fault for fault in self._faults if fault.is_end]
+        if len(ends) > 1:
+            raise refusal(ends[1], f"cannot be with {ends[0]}: a response has one end")
+        response.headers[FIELD] = ", ".join(map(str, self._faults))
+        if ends and ends[0].name == "half_head":
+            return half_head(self, response, ends[0])
+        body = _Body(response)
+        set_framing(self, response, self._faults)
+        if not self._is_inside:
+            body.pieces = self.inside(body.pieces)
+        body.pieces = self._outside(body.pieces, response, ends)
+        response.body, response.encode = body, None
+        if response.endless is not None:  # a heartbeat would break a silence
+            response.endless = response.endless._replace(interval=0)
+        return response
+
+    def inside(self, pieces: Faulty, resumed: Callable[[], object] | None = None) -> Faulty:
+        """The pieces up to where the response breaks, with what is put in before."""
+        self._is_inside = True
+        faults = [(n, fault) for n, fault in enumerate(self._faults) if not fault.is_end]
+        # On the way the outer filter strikes first, at the end the inner one.
+        last = [one for one in faults if one[1].place == END]
+        for n, fault in last + [one for one in reversed(faults) if one[1].place != END]:
+            random = Random(f"{self._seed} {n}")
+            if fault.breaks:
+                pieces = self._broken(pieces, fault, random)
+            elif fault.name == "stall":
+                pieces = filters.stall(pieces, self, fault.place, fault.value, resumed)
+            else:
+                size = filters.GARBAGE if fault.value is None else int(fault.value)
+                pieces = filters.garbage(pieces, self, fault.place, size, random)
+        return pieces
+
+    def _broken(self, pieces: Faulty, fault: Fault, random: Random) -> Faulty:
+        if fault.name == "truncate":
+            breaking = breaks.truncating(self, fault.place)
+        elif fault.name == "rst":
+            breaking = breaks.resetting(self, fault.place)
+        else:
+            breaking = breaks.breaking_a_chunk(self, fault.place, random)
+        self._breaks.append((fault, breaking))
+        return breaking.before(pieces)
+
+    def _outside(self, pieces: Faulty, response: Response, ends: list[Fault]) -> Faulty:
+        """All that was written, and then the break, or another end."""
+        for _, breaking in sorted(self._breaks, key=lambda one: one[0].place == END):
+            pieces = breaking.then(pieces)
+        for fault in ends:
+            if fault.name == "unfinished":
+                seconds = HELD if fault.value is None else fault.value
+                pieces = filters.unfinished(pieces, self, seconds)
+            elif fault.name == "slow_close":
+                seconds = LATE if fault.value is None else fault.value
+                pieces = filters.slow_close(pieces, self, seconds)
+            else:
+                length = int(response.headers["content-length"])
+                pieces = filters.wrong_length(pieces, self, length)
+        return pieces
+
+
+class _Body:
+    """The pieces of a response's body, all of them bytes; to close it closes the body, begun or
+    not."""
+
+    __slots__ = ("_source", "pieces")
+
+    def __init__(self, response: Response) -> None:
+        body = response.body
+        if isinstance(body, bytes):
+            body = _whole(body)
+        elif not hasattr(body, "__aiter__"):
+            raise HTTPError(400, "fault: this response is no stream that it could be in")
+        self._source = aiter(body)
+        self.pieces = _encoded(self._source, response.encode or _as_bytes)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        return await anext(self.pieces)
+
+    async def aclose(self) -> None:
+        """Close the filters, then what they are around."""
+        await self.pieces.aclose()
+        await close(self._source)
+
+
+async def _whole(body: bytes) -> Faulty:
+    yield body
+
+
+async def _encoded(source: AsyncIterator[Any], encode: Callable[[Any], bytes]) -> Faulty:
+    async for piece in source:
+        yield encode(piece)
+
+
+def _as_bytes(piece: bytes | str) -> bytes:
+    return piece.encode() if isinstance(piece, str) else piece

@@ -1,0 +1,91 @@
+"""A handler, or a whole application, whose answers break as each request asks.
+
+    app = faulty(app)
+
+It takes the knobs of ``asked`` and ``failing`` out of the query, or else out of the ``X-Lab-*``
+fields, so that the handler sees a request like any other, and puts the faults around whatever body
+it gives. Which faults a response has, with their places chosen, is told in its ``X-Lab-Fault``: a
+client can hold what it saw against it.
+
+A response without a body, as to HEAD, has no place where a body could break: only ``half_head``,
+a status and a wrong Content-Length show in it. What the handler refuses is not touched.
+"""
+
+from random import randrange
+from urllib.parse import unquote_plus, urlencode
+
+from streamserver.kit.params import whole
+from streamserver.kit.request import Query, Request
+from streamserver.kit.response import Response
+from streamserver.kit.service import Handler, close
+from streamserver.lab.faults import failing
+from streamserver.lab.faults.applying import FaultyRequest
+from streamserver.lab.faults.asked import read_faults
+from streamserver.lab.faults.failing import Failing
+from streamserver.lab.faults.parts import note
+from streamserver.wire.fields import Headers
+
+PREFIX = "x-lab-"
+MOST_SEED = 2**53
+OURS = frozenset(("fault", *failing.NAMES))
+
+SEED = whole("seed", 0, MOST_SEED, default=-1)
+COUNT = whole("count", 0, 1_000_000, default=10)
+
+
+def faulty(handler: Handler) -> Handler:
+    """The handler, with the faults that each request asks for."""
+    return _Faulty(handler)
+
+
+class _Faulty:
+    """A handler around a handler."""
+
+    __slots__ = ("_failing", "_handler")
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+        self._failing = Failing()
+
+    async def aclose(self) -> None:
+        """Have the handler close what it keeps open."""
+        await close(self._handler)
+
+    async def __call__(self, request: Request) -> Response:
+        given = _given(request)
+        if not OURS.intersection(dict(given.items())):
+            return await self._handler(request)
+        seed = SEED.of(given)
+        if seed < 0:
+            seed = randrange(MOST_SEED)
+        faults = read_faults(given.get_all("fault"), seed, COUNT.of(given))
+        failure = self._failing.check(given, seed)
+        if failure is not None:
+            note(request.exchange, f"status:{failure.status}")
+            raise failure
+        inner = FaultyRequest(request.exchange, faults, seed)
+        inner.target, inner.headers = _without_ours(request)
+        inner.params = request.params
+        return inner.around(await self._handler(inner))
+
+
+def _given(request: Request) -> Query:
+    """What the request gives, by the names of a query; of one name, the query's alone."""
+    pairs = request.query.items()
+    names = dict(pairs)
+    for name, value in request.headers:
+        name = name.removeprefix(PREFIX).replace("-", "_") if name.startswith(PREFIX) else ""
+        if name and name not in names:
+            pairs.append((name, value))
+    return Query(urlencode(pairs))
+
+
+def _without_ours(request: Request) -> tuple[str, Headers]:
+    path, mark, query = request.target.partition("?")
+    kept = [one for one in query.split("&") if unquote_plus(one.partition("=")[0]) not in OURS]
+    fields = [pair for pair in request.headers if not _is_ours(pair[0])]
+    return path + mark + "&".join(kept), Headers.of_lower(fields)
+
+
+def _is_ours(field: str) -> bool:
+    return field.startswith(PREFIX) and field.removeprefix(PREFIX).replace("-", "_") in OURS

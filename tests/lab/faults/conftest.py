@@ -1,0 +1,1 @@
+"""A target that breaks as each request asks, on either loop."""
