@@ -7,7 +7,7 @@ one line that says why: 2 means that the command was wrong, 1 that the world was
 import sys
 from collections.abc import Callable, Sequence
 
-from streamserver.cli import bench, proxy, serve, target
+from streamserver.cli import bench, calibrate, proxy, serve, target
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.running import Stopped, leave
 from streamserver.server.sockets import CannotListen
@@ -18,6 +18,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "proxy": proxy.main,
     "target": target.main,
     "bench": bench.main,
+    "calibrate": calibrate.main,
 }
 
 

@@ -1,0 +1,40 @@
+"""Levels as text, and the outcome in words."""
+
+from typing import Any
+
+from streamserver.lab.calibrate.level import MS, Level, Tolerance
+
+_ROW = "{:>8}{:>10}{:>10}{:>20}{:>20}{:>20}{:>10}  {}"
+HEADING = _ROW.format(
+    *("streams", "events/s", "events", "first event, ms"),
+    *("each event, ms", "target late, ms", "joined", ""),
+)
+
+
+def line(level: Level, tolerance: Tolerance) -> str:
+    """A level: p50 and p99 of what the first event took beyond what was commanded, of each event's
+    way, and of the target's own lateness; events that came joined to the one before."""
+    return _ROW.format(
+        level.streams,
+        f"{level.streams * level.rate:,.0f}",
+        f"{level.events:,}",
+        *map(_both, (level.first_excess, level.delay, level.target_late)),
+        level.together,
+        ", ".join(level.misses(tolerance)) or "holds",
+    ).rstrip()
+
+
+def outcome(highest: Level | None) -> str:
+    """What it comes to."""
+    if highest is None:
+        return "On this machine, as busy as it is now, not even the lowest load can be measured."
+    load = f"{highest.streams:,} streams of {highest.rate:g} events/s"
+    rate = highest.streams * highest.rate
+    return f"Figures hold up to {load}, {rate:,.0f} events/s for each process of the client."
+
+
+def _both(histogram: Any) -> str:
+    if not histogram.get_total_count():
+        return "-"
+    p50, p99 = [histogram.get_value_at_percentile(percent) / MS for percent in (50, 99)]
+    return f"{p50:.2f}, p99 {p99:.2f}"
