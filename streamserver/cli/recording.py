@@ -14,7 +14,7 @@ from streamserver.kit.service import Handler
 from streamserver.lab.cassettes import recorder
 from streamserver.lab.cassettes.recorder import Recorder, Recording
 from streamserver.lab.cassettes.redaction import secrets_of
-from streamserver.lab.cassettes.replay import Replay
+from streamserver.lab.cassettes.replay import make_replay
 from streamserver.proxy.proxy import Proxy
 
 RECORD = (
@@ -66,6 +66,6 @@ PLAY = (
 def replayed(options: Namespace) -> Handler:
     """What plays a directory; CannotServe if there is nothing to play."""
     try:
-        return Replay(Path(options.replay), options.speed)
+        return make_replay(Path(options.replay), options.speed)
     except (OSError, ValueError) as error:
         raise CannotServe(f"--replay: {error}") from error

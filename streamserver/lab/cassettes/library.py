@@ -7,16 +7,16 @@ it is what it answers, and where it lies.
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import NamedTuple
 
+from streamserver.lab.cassettes.ahead import read_block
 from streamserver.lab.cassettes.form import Asked, End, Malformed, Part
 from streamserver.lab.cassettes.reading import Reader
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.cassettes.writing import PART, SUFFIX
 
-BLOCK = 64 * 1024
 MOST = 100_000
 """Cassettes that are looked at."""
 NEAREST = 3
@@ -67,33 +67,47 @@ class Shelf:
 
 
 class Library:
-    """The cassettes of a directory; ``broken`` has one line for each that is none.
+    """The cassettes of a directory, of which there are ``count``; ``refused`` has a line for each
+    file that is none.
 
     OSError when there is no such directory.
     """
 
+    __slots__ = ("_shelves", "count", "refused")
+
     def __init__(self, directory: Path) -> None:
         self._shelves: dict[Key, Shelf] = {}
-        self.broken: list[str] = []
+        self.refused: list[str] = []
         self.count = 0
-        names = sorted(os.listdir(directory))
-        for name in names:
-            if name.endswith(SUFFIX) and self.count < MOST:
+        for name in sorted(os.listdir(directory)):
+            if name.endswith(SUFFIX + PART):
+                self.refused.append(f"{name}: it was never finished")
+            elif name.endswith(SUFFIX):
                 self._add(directory / name)
-            elif name.endswith(SUFFIX + PART):
-                self.broken.append(f"{name}: it was never finished")
+            if self.count == MOST:
+                self.refused.append(f"what comes behind {name}: there are more than {MOST}")
+                break
 
     def _add(self, path: Path) -> None:
         try:
             asked, end = _look_at(path)
+            if asked.body.sha256 is None:
+                raise Malformed("the request was never whole, so nobody can ask the same")
         except (OSError, Malformed) as error:
-            self.broken.append(f"{path.name}: {error}")
+            self.refused.append(f"{path.name}: {error}")
             return
         # Redacted once more, since a name may have been no secret to whoever recorded it.
         key = Key(asked.method, redact_target(asked.target), asked.body.sha256)
         shelf = self._shelves.setdefault(key, Shelf())
         (shelf.whole if end.is_upstreams else shelf.parts).append(path)
         self.count += 1
+
+    def told(self) -> str:
+        """What there is, in a line."""
+        parts = sum(len(shelf.parts) for shelf in self._shelves.values())
+        whole = self.count - parts
+        requests = len(self._shelves)
+        return f"{whole} cassettes and {parts} parts of some answer {requests} different requests"
 
     def find(self, key: Key) -> Path | None:
         """The cassette whose turn it is to answer."""
@@ -102,16 +116,16 @@ class Library:
 
     def nearest(self, key: Key) -> list[str]:
         """What is most like a key that is not there."""
-        some = list(self._shelves)[:COMPARED]
+        some = list(islice(self._shelves, COMPARED))
         return [str(one) for one in sorted(some, key=key.likeness, reverse=True)[:NEAREST]]
 
 
 def parts(path: Path) -> Iterator[Part]:
     """The parts of a cassette, as they are read; Malformed where it is none, and OSError."""
-    reader = Reader()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(BLOCK):
-            yield from reader.feed(block)
+    reader, offset = Reader(), 0
+    while block := read_block(path, offset):
+        offset += len(block)
+        yield from reader.feed(block)
     reader.close()
 
 

@@ -3,6 +3,8 @@
 So a long one can be played while it is read, and a check of many needs the memory of one line.
 """
 
+from collections.abc import Iterator
+
 from streamserver.lab.cassettes.form import MAX_LINE, Asked, End, Head, Malformed, Part, Read, parse
 
 
@@ -16,19 +18,21 @@ class Reader:
         self._lines = self._reads = self._bytes = 0
         self._last: Part | None = None
 
-    def feed(self, data: bytes) -> list[Part]:
-        """The parts that are whole with this; Malformed, which names the line, if one is wrong."""
+    def feed(self, data: bytes) -> Iterator[Part]:
+        """The parts that are whole with this, each looked at when it is asked for; ask for all.
+
+        Malformed, which names the line, if one is wrong.
+        """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        parts = []
         for text in lines:
             self._lines += 1
             try:
-                parts.append(self._take(parse(text)))
+                part = self._take(parse(text))
             except Malformed as error:
                 raise Malformed(f"line {self._lines}: {error}") from None
+            yield part
         if len(self._rest) > MAX_LINE:
             raise Malformed(f"line {self._lines + 1}: it is longer than {MAX_LINE} bytes")
-        return parts
 
     def close(self) -> None:
         """There is no more; Malformed if that is too early."""
@@ -54,12 +58,10 @@ class Reader:
             self._reads += 1
             self._bytes += len(part.data)
         if isinstance(part, End):
-            if (part.reads, part.bytes) != (self._reads, self._bytes):
-                counted = f"{self._reads} reads and {self._bytes} bytes"
-                raise Malformed(
-                    f"it should be the end of {part.reads} reads and {part.bytes} "
-                    f"bytes, but there are {counted}"
-                )
+            counted = f"{self._reads} reads and {self._bytes} bytes"
+            told = f"{part.reads} reads and {part.bytes} bytes"
+            if told != counted:
+                raise Malformed(f"it should be the end of {told}, but there are {counted}")
             if part.end == "complete" and not began:
                 raise Malformed("it is complete, but has no head")
         return part

@@ -31,14 +31,16 @@ LEAST = 8
 WORDS = (
     *("auth", "authentication", "authorization", "cookie", "cookie2", "credential", "credentials"),
     *("apikey", "jwt", "key", "passphrase", "passwd", "password", "pwd", "secret", "sid", "sig"),
-    *("signature", "session", "sessionid", "token"),
+    *("jsessionid", "phpsessid", "session", "sessionid", "signature", "token"),
 )
 """What names a secret, between dashes, underscores, dots or brackets: ``x-api-key``,
 ``access_token``, ``X-Amz-Signature``."""
 
 _named = re.compile(rf"(?i)(?:^|[^a-z0-9])(?:{'|'.join(WORDS)})(?![a-z0-9])").search
 _camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_parameters = re.compile(r"([?&;])([^=&;?#\s\"'<>]+)=([^&;#\s\"'<>]*)")
+_parameter = re.compile(r"[?&;]([^=&;?#\s]+)=")
+_end_in_target = re.compile(r"[&#]|\Z")
+_end_in_text = re.compile(r"[&#\s\"'<>]|\Z")
 _userinfo = re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@")
 _words = re.compile(r"[^\s;,\"]+")
 
@@ -50,7 +52,7 @@ def is_secret(name: str) -> bool:
 
 def redact_target(target: str) -> str:
     """A target without the secrets in its query; of one that is redacted, itself."""
-    return _parameters.sub(_parameter, target) if "=" in target else target
+    return _without(_values(target, _end_in_target), target)
 
 
 def redact_fields(fields: Fields) -> Fields:
@@ -58,21 +60,36 @@ def redact_fields(fields: Fields) -> Fields:
     return [(name, REDACTED if is_secret(name) else _urls(value)) for name, value in fields]
 
 
-def _urls(value: str) -> str:
-    return redact_target(_userinfo.sub(rf"\1{REDACTED}@", value))
+def _urls(text: str) -> str:
+    if "=" in text:
+        text = _without(_values(text, _end_in_text), text)
+    return _userinfo.sub(rf"\1{REDACTED}@", text) if "@" in text else text
 
 
-def _parameter(found: re.Match[str]) -> str:
-    separator, name, _ = found.groups()
-    return f"{separator}{name}={REDACTED}" if is_secret(unquote(name)) else found[0]
+def _values(text: str, end_of_value: re.Pattern[str]) -> list[tuple[int, int]]:
+    """Where in a text the values of secret parameters stand."""
+    found: list[tuple[int, int]] = []
+    for name in _parameter.finditer(text):
+        start = name.end()
+        if is_secret(unquote(name[1])) and (not found or start > found[-1][1]):
+            end = end_of_value.search(text, start)
+            assert end is not None
+            found.append((start, end.start()))
+    return found
+
+
+def _without(places: list[tuple[int, int]], text: str) -> str:
+    for start, end in reversed(places):
+        text = text[:start] + REDACTED + text[end:]
+    return text
 
 
 def secrets_of(fields: Fields, target: str = "") -> set[bytes]:
     """What of these must not be in a body, in the ways in which it may be spelled there."""
     told = [part for name, value in fields if is_secret(name) for part in _parts(name, value)]
-    for _, name, value in _parameters.findall(target):
-        if is_secret(unquote(name)):
-            told += [value, unquote(value), unquote_plus(value)]
+    for start, end in _values(target, _end_in_target):
+        value = target[start:end]
+        told += [value, unquote(value), unquote_plus(value)]
     return {
         part.encode("latin-1", "replace")
         for part in told

@@ -1,23 +1,28 @@
 """The replay: a handler that answers as an upstream once did, byte for byte and in its own time.
 
 A request is known by its method, its target with the query, and the hash of its body; the secrets
-that a cassette does not hold play no part in it. All moments are absolute: they are counted from
-when the request came, so nothing adds up, and how late each read was is told.
+that no cassette holds play no part in it. All moments are absolute: they are counted from when the
+request came, so nothing adds up, and how late each read was is told, by each exchange in the access
+log and by all of them at ``/lab/lateness``.
 """
 
-import asyncio
 import hashlib
 import logging
 import math
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
-from time import monotonic_ns
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Part, Read
-from streamserver.lab.cassettes.library import Key, Library, parts
-from streamserver.lab.cassettes.tape import SECOND
+from streamserver.kit.router import Router
+from streamserver.lab.cassettes.ahead import Ahead
+from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Read
+from streamserver.lab.cassettes.library import Key, Library
+from streamserver.lab.target.app import add_lateness
+from streamserver.lab.target.clock import Clock
+from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.schedule import SECOND
+from streamserver.lab.target.streams import written
 from streamserver.proxy.rewriting import takes_trailers
 from streamserver.server.outcome import Outcome
 from streamserver.wire.fields import HOP_BY_HOP, split_list
@@ -28,20 +33,33 @@ from streamserver.wire.response_heads import is_bodiless
 logger = logging.getLogger("streamserver")
 
 
-class Replay:
-    """Answers from a directory of cassettes.
+def make_replay(directory: Path, speed: float = 1.0) -> Router:
+    """A target that answers from a directory of cassettes, and tells how late it was.
 
     ``speed``: how many times as fast as they were recorded; ``math.inf``: without any wait.
     OSError when there is no such directory, ValueError when there is no cassette in it.
     """
+    app = Router()
+    lateness = Lateness()
+    add_lateness(app, lateness)
+    app.mount("/", Replay(directory, speed, lateness))
+    return app
 
-    def __init__(self, directory: Path, speed: float = 1.0) -> None:
-        self._library = Library(directory)
+
+class Replay:
+    """Answers from a directory; the arguments are those of ``make_replay``."""
+
+    __slots__ = ("_lateness", "_library", "_speed")
+
+    def __init__(self, directory: Path, speed: float, lateness: Lateness) -> None:
+        self._library = library = Library(directory)
         self._speed = speed
-        for broken in self._library.broken:
-            logger.warning("not a cassette: %s", broken)
-        if not self._library.count:
+        self._lateness = lateness
+        for why in library.refused:
+            logger.warning("not played: %s", why)
+        if not library.count:
             raise ValueError(f"there is no cassette in {directory}")
+        logger.info(library.told())
 
     async def __call__(self, request: Request) -> Response:
         """What the upstream answered; HTTPError 404 if it never was asked this."""
@@ -53,84 +71,116 @@ class Replay:
         path = self._library.find(key)
         if path is None:
             nearest = self._library.nearest(key)
-            raise HTTPError(404, f"no cassette is of {key}", nearest=nearest)
-        return await _Play(request, path, self._speed).response()
+            raise HTTPError(404, f"there is no cassette of {key}", nearest=nearest)
+        return await _Play(request, path, self._speed, self._lateness).response()
 
 
 class _Play:
     """One cassette, played once."""
 
-    def __init__(self, request: Request, path: Path, speed: float) -> None:
+    __slots__ = (
+        "_clock",
+        "_count",
+        "_exchange",
+        "_late",
+        "_latest",
+        "_offset",
+        "_parts",
+        "_path",
+        "_speed",
+        "_te",
+    )
+
+    def __init__(self, request: Request, path: Path, speed: float, lateness: Lateness) -> None:
         self._exchange = request.exchange
-        self._request = request
+        self._te = request.headers.get("te") or ""
         self._path = path
+        self._parts = Ahead(path)
         self._speed = speed
-        self._begin = int(request.exchange.started * SECOND)
-        self._offset = 0
-        self._parts: Iterator[Part] = parts(path)
+        self._clock = Clock(request.exchange, lateness)
+        self._clock.begin = int(request.exchange.started * SECOND)
+        self._offset = self._count = self._late = self._latest = 0
 
     async def response(self) -> Response:
-        """The head of the answer, when it is due, and what gives its body."""
-        part = await self._next()
-        while isinstance(part, Head) and part.status < 200:
-            await self._until(part.after)
-            if part.status != 100:
-                self._exchange.connection.inform(part.status, _passed(part.fields, False))
+        """The head of the answer, when it is due, with what gives its body."""
+        exchange = self._exchange
+        exchange.on_end.append(self._tell)
+        try:
             part = await self._next()
-        await self._until(part.after)
+            while isinstance(part, Head) and part.status < 200:
+                await self._due(part.after)
+                if part.status != 100:
+                    exchange.connection.inform(part.status, passed(part.fields))
+                part = await self._next()
+        except (Malformed, OSError) as error:
+            raise HTTPError(502, self._has_changed(error)) from error
+        await self._due(part.after)
         if not isinstance(part, Head):
             assert isinstance(part, End)
             self._cut(part)
-            raise HTTPError(502, "unheard, since the connection is cut")
-        response = Response(self._body(), part.status)
-        bodiless = is_bodiless(self._request.method, part.status)
-        for name, value in _passed(part.fields, bodiless):
+            raise ConnectionResetError("there is nobody to be answered any more")
+        response = Response(written(exchange, self._pieces(), self._clock), part.status)
+        is_framing = not is_bodiless(exchange.method, part.status)
+        for name, value in passed(part.fields, *(("content-length",) if is_framing else ())):
             response.headers.append(name, value)
         return response
 
-    async def _body(self) -> AsyncIterator[bytes]:
+    async def _pieces(self) -> AsyncGenerator[bytes, None]:
+        exchange = self._exchange
         try:
-            while not isinstance(part := await self._next(), End):
-                await self._until(part.after)
-                assert isinstance(part, Read)
+            while isinstance(part := await self._next(), Read):
+                await self._due(part.after)
                 yield part.data
-        except (Malformed, OSError) as error:  # it was changed since we looked at it
-            logger.error("%s: %s", self._path.name, error)
-            self._exchange.cut(Outcome.TRUNCATED)
+        except (Malformed, OSError) as error:
+            logger.error(self._has_changed(error))
+            exchange.cut(Outcome.TRUNCATED)
             return
-        await self._until(part.after)
+        assert isinstance(part, End)
+        await self._due(part.after)
         if part.end != "complete":
-            await self._exchange.connection.flushed()
+            await exchange.connection.flushed()  # a reset would take back what still waits
             self._cut(part)
-        elif part.trailers and takes_trailers(self._request.headers.get("te", "") or ""):
-            self._exchange.end(trailers=tuple(part.trailers))
+        elif part.trailers and takes_trailers(self._te):
+            exchange.end(trailers=tuple(part.trailers))
 
     async def _next(self) -> Head | Read | End:
-        part = next(self._parts)
+        part = await self._parts.next()
         return await self._next() if isinstance(part, Asked) else part
 
-    async def _until(self, after: int) -> None:
+    async def _due(self, after: int) -> None:
+        """Wait for what comes so long after the one before."""
         self._offset += after
-        if math.isinf(self._speed):
-            return
-        due = self._begin + round(self._offset / self._speed)
-        while (now := monotonic_ns()) < due:
-            await asyncio.sleep((due - now) / SECOND)
+        offset = None if math.isinf(self._speed) else round(self._offset / self._speed)
+        _, due, sent = await self._clock.event(self._count, offset)
+        self._count += 1
+        self._late += sent - due
+        self._latest = max(self._latest, sent - due)
 
     def _cut(self, end: End) -> None:
+        """As the upstream did; and where that is not known, since the relay heard no more of it,
+        so that nobody takes a part for the whole."""
         if end.end != "reset":
             return self._exchange.cut(Outcome.TRUNCATED)
         self._exchange.abandon(Outcome.TRUNCATED)
         self._exchange.connection.cut(reset=True)
 
+    def _tell(self) -> None:
+        if self._count and not math.isinf(self._speed):
+            mean, most = self._late / self._count / 1e6, self._latest / 1e6
+            self._exchange.notes = (
+                ("late_mean_ms", round(mean, 3)),
+                ("late_max_ms", round(most, 3)),
+            )
 
-def _passed(fields: Fields, bodiless: bool) -> Fields:
-    """The fields of a head that say nothing of the connection or the framing, which are made
-    anew; where there is no body, its length is no framing."""
-    dropped = set(HOP_BY_HOP)
-    if not bodiless:
-        dropped.add("content-length")
+    def _has_changed(self, error: Exception) -> str:
+        return f"{self._path.name} is no cassette any more: {error}"
+
+
+def passed(fields: Fields, *framing: str) -> Fields:
+    """The fields of a head that say nothing of the connection or the framing: these are made
+    anew."""
+    dropped = HOP_BY_HOP.union(framing)
     for name, value in fields:
         if name == "connection":
-            dropped.update(split_list(value.lower()))
+            dropped = dropped.union(split_list(value.lower()))
     return [field for field in fields if field[0] not in dropped]

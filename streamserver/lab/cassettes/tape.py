@@ -141,8 +141,9 @@ class Tape:
             parts.append(Read(self._since(self._moments.popleft()), data))
         if self._end is not None:
             moment, end, detail, trailers = self._end
-            counts = self._reads, self._bytes
-            parts.append(End(self._since(moment), end, *counts, detail, redact_fields([*trailers])))
+            (told,) = self._mask.clean([detail.encode()])  # it may quote the upstream
+            counts = self._reads, self._bytes, told.decode(errors="replace")
+            parts.append(End(self._since(moment), end, *counts, redact_fields([*trailers])))
         return b"".join(map(line, parts))
 
     def _listen(self, moment: int, read: Heard, parts: list[Part], pieces: list[bytes]) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from streamserver.lab.cassettes.form import Part
 from streamserver.lab.cassettes.recorder import Recorder, Recording
-from streamserver.lab.cassettes.replay import Replay
+from streamserver.lab.cassettes.replay import make_replay
 from streamserver.proxy.proxy import Proxy
 from support.cassettes import Deck, text
 from support.inprocess import Serve, Served
@@ -45,6 +45,6 @@ def play(serve: Serve, tmp_path: Path) -> Play:
         directory.mkdir()
         for number, cassette in enumerate(cassettes):
             (directory / f"{number:06}.jsonl").write_bytes(text(cassette))
-        return await serve(Replay(directory, speed))
+        return await serve(make_replay(directory, speed))
 
     return start

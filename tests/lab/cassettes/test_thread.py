@@ -1,9 +1,11 @@
 """A stream is recorded by one process and played by another, as a user does it."""
 
+import json
 import subprocess
 from pathlib import Path
 
 from support import peers
+from support.model import TARGET, question
 from support.process import RunServer
 
 SECRET = "sk-do-not-tell-0123456789"
@@ -16,14 +18,14 @@ def curl(url: str, *args: str) -> bytes:
 
 def test_what_is_recorded_is_played(run_server: RunServer, tmp_path: Path) -> None:
     tapes = tmp_path / "tapes"
-    target = run_server("target")
-    proxy = run_server("proxy", target.url, "--record", str(tapes))
-    asked = f"/sse?count=3&gap=0.01&stamps=1&api_key={SECRET}"
-    heard = curl(proxy.url + asked, "-H", f"Authorization: Bearer {SECRET}")
-    assert heard.count(b"data:") == 3
+    proxy = run_server("proxy", run_server("target").url, "--record", str(tapes))
+    asked = ["--json", json.dumps(question(stream=True)), "-H", f"Authorization: Bearer {SECRET}"]
+    target = f"{TARGET}?api_key={SECRET}"
+    heard = curl(proxy.url + target, *asked)
+    assert heard.endswith(b"data: [DONE]\n\n")
     assert proxy.stop() == 0
     (file,) = tapes.iterdir()
     assert SECRET not in file.read_text("utf-8")
     replay = run_server("target", "--replay", str(tapes), "--speed", "max")
-    assert curl(replay.url + asked) == heard
-    assert curl(replay.url + asked.replace(SECRET, "other")) == heard
+    assert curl(replay.url + target, *asked) == heard
+    assert curl(replay.url + target.replace(SECRET, "other"), *asked[:2]) == heard

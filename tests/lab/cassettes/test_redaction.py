@@ -1,0 +1,145 @@
+"""What is a secret, and what becomes of it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamserver.lab.cassettes.redaction import (
+    REDACTED,
+    Mask,
+    is_secret,
+    redact_fields,
+    redact_target,
+    secrets_of,
+)
+from support.cutting import cut
+
+SECRET = "s3cr3t-0123456789"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("authorization", "proxy-authorization", "cookie", "set-cookie", "set-cookie2"),
+        *("x-api-key", "api-key", "apikey", "x-goog-api-key", "ocp-apim-subscription-key"),
+        *("x-auth-token", "x-amz-security-token", "x-csrf-token", "x-session-id", "x-secret"),
+        *("key", "api_key", "API_KEY", "apiKey", "ApiKey", "token", "access_token", "accessToken"),
+        *("id_token", "client_secret", "password", "pwd", "sig", "X-Amz-Signature", "signature"),
+        *("X-Amz-Credential", "user[password]", "auth", "jsessionid", "sid", "jwt"),
+    ],
+)
+def test_a_secret_is_known_by_its_name(name: str) -> None:
+    assert is_secret(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("accept", "host", "content-type", "max_tokens", "monkey", "keyboard", "keep-alive"),
+        *(
+            "x-ratelimit-remaining-tokens",
+            "www-authenticate",
+            "author",
+            "design",
+            "tokens_per_second",
+        ),
+        *("turkey", "stoken", "inside", "cookies-are-nice-2", "last-event-id", "access-control"),
+    ],
+)
+def test_others_are_not(name: str) -> None:
+    assert not is_secret(name)
+
+
+@pytest.mark.parametrize(
+    ("target", "redacted"),
+    [
+        ("/", "/"),
+        ("/v1?key=a", "/v1?key=REDACTED"),
+        ("/v1?key=", "/v1?key=REDACTED"),
+        ("/v1?a=1&api_key=a&b=2", "/v1?a=1&api_key=REDACTED&b=2"),
+        ("/v1?token=a&token=b#c", "/v1?token=REDACTED&token=REDACTED#c"),
+        ("/v1?key=a;b'c\"d=e?f&g=h", "/v1?key=REDACTED&g=h"),
+        ("/v1?a=1;key=b", "/v1?a=1;key=REDACTED"),
+        ("/v1?k%65y=a", "/v1?k%65y=REDACTED"),
+        ("/v1;jsessionid=a?b=c", "/v1;jsessionid=REDACTED"),
+        ("/v1?max_tokens=7&key", "/v1?max_tokens=7&key"),
+        ("/key=a", "/key=a"),
+    ],
+)
+def test_a_target(target: str, redacted: str) -> None:
+    assert redact_target(target) == redacted
+    assert redact_target(redacted) == redacted
+
+
+def test_fields_in_both_directions() -> None:
+    fields = [
+        ("authorization", f"Bearer {SECRET}"),
+        ("set-cookie", f"a={SECRET}; HttpOnly"),
+        ("location", f"https://user:{SECRET}@host/a?b=1&token={SECRET}&c=2"),
+        ("link", f'<https://host/?access_token={SECRET}>; rel="next"'),
+        ("referer", f"https://host/?key={SECRET}"),
+        ("x-plain", "a=1; b=2"),
+    ]
+    assert redact_fields(fields) == [
+        ("authorization", REDACTED),
+        ("set-cookie", REDACTED),
+        ("location", "https://REDACTED@host/a?b=1&token=REDACTED&c=2"),
+        ("link", '<https://host/?access_token=REDACTED>; rel="next"'),
+        ("referer", "https://host/?key=REDACTED"),
+        ("x-plain", "a=1; b=2"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "target", "secrets"),
+    [
+        ([("authorization", f"Bearer {SECRET}")], "/", {SECRET}),
+        ([("authorization", SECRET)], "/", {SECRET}),
+        ([("authorization", f'Digest u="{SECRET}", n="x"')], "/", {SECRET}),
+        ([("x-api-key", "any")], "/", set()),
+        ([("x-api-key", REDACTED)], "/", set()),
+        ([("cookie", f"sessionid={SECRET}; theme=dark; other={SECRET}2")], "/", None),
+        ([("set-cookie", f"sessionid={SECRET}; HttpOnly; SameSite=Strict")], "/", {SECRET}),
+        ([("accept", SECRET)], f"/?q={SECRET}", set()),
+        ([], "/?key=a%2Fb%2Fc%2Fd+e", {"a%2Fb%2Fc%2Fd+e", "a/b/c/d+e", "a/b/c/d e"}),
+    ],
+)
+def test_what_may_not_come_back(
+    fields: list[tuple[str, str]], target: str, secrets: set[str] | None
+) -> None:
+    expected = {SECRET, f"{SECRET}2"} if secrets is None else secrets
+    assert secrets_of(fields, target) == {secret.encode() for secret in expected}
+
+
+@given(
+    st.lists(st.sampled_from([b"secret-1", b"secret-1-longer", b"sec", b"ret-1", b"\xff"])),
+    st.sets(st.integers(1, 60)),
+    st.integers(1, 5),
+)
+def test_a_secret_is_overwritten_however_it_is_cut(
+    words: list[bytes], places: set[int], at_once: int
+) -> None:
+    whole = b"".join(words)
+    pieces = cut(whole, {place for place in places if place < len(whole)})
+    mask, clean = Mask(), []
+    mask.add({b"secret-1"})
+    mask.add({b"secret-1-longer"})
+    for start in range(0, len(pieces), at_once):
+        clean += mask.feed(pieces[start : start + at_once])
+    clean += mask.feed([], is_last=True)
+    assert list(map(len, clean)) == list(map(len, pieces))
+    masked = b"".join(clean)
+    assert b"secret-1" not in masked
+    for before, after in zip(whole, masked, strict=True):
+        assert after in (before, ord("*"))
+    if b"secret-1" not in whole:
+        assert masked == whole
+
+
+def test_what_cannot_be_the_beginning_of_a_secret_is_not_held_back() -> None:
+    mask = Mask()
+    assert mask.feed([b"a"]) == [b"a"]
+    mask.add({b"secret-1"})
+    assert mask.feed([b"1", b"2345", b"6", b"78"]) == [b"1"]
+    assert mask.feed([b"90123456"]) == [b"2345", b"6", b"78"]
+    assert mask.feed([], is_last=True) == [b"90123456"]
