@@ -30,7 +30,7 @@ class Key(NamedTuple):
     method: str
     target: str
     """Without its secrets."""
-    sha256: str | None
+    sha256: str
 
     @classmethod
     def of(cls, method: str, target: str, sha256: str) -> "Key":
@@ -38,8 +38,7 @@ class Key(NamedTuple):
         return cls(method, redact_target(target), sha256)
 
     def __str__(self) -> str:
-        digest = "none" if self.sha256 is None else f"{self.sha256[:16]}..."
-        return f"{self.method} {self.target} with a body of SHA-256 {digest}"
+        return f"{self.method} {self.target} with a body of SHA-256 {self.sha256}"
 
     def likeness(self, other: "Key") -> tuple[bool, bool, int]:
         """Greater for a key that is more like this one."""
@@ -96,8 +95,8 @@ class Library:
         except (OSError, Malformed) as error:
             self.refused.append(f"{path.name}: {error}")
             return
-        # Redacted once more, since a name may have been no secret to whoever recorded it.
-        key = Key(asked.method, redact_target(asked.target), asked.body.sha256)
+        # Redacted once more: what is a secret here need not have been one to whoever recorded it.
+        key = Key.of(asked.method, asked.target, asked.body.sha256)
         shelf = self._shelves.setdefault(key, Shelf())
         (shelf.whole if end.is_upstreams else shelf.parts).append(path)
         self.count += 1

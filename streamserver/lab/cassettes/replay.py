@@ -75,6 +75,22 @@ class Replay:
         return await _Play(request, path, self._speed, self._lateness).response()
 
 
+class Tempo:
+    """When each part of a cassette is due: pure. ``speed``: as ``make_replay`` has it."""
+
+    __slots__ = ("_sum", "speed")
+
+    def __init__(self, speed: float) -> None:
+        self.speed = speed
+        self._sum = 0
+
+    def offset(self, after: int) -> int | None:
+        """Nanoseconds from the beginning to what comes so long after the one before; None: at
+        once. The sum is what is rounded, so that errors do not add up."""
+        self._sum += after
+        return None if math.isinf(self.speed) else round(self._sum / self.speed)
+
+
 class _Play:
     """One cassette, played once."""
 
@@ -84,11 +100,10 @@ class _Play:
         "_exchange",
         "_late",
         "_latest",
-        "_offset",
         "_parts",
         "_path",
-        "_speed",
         "_te",
+        "_tempo",
     )
 
     def __init__(self, request: Request, path: Path, speed: float, lateness: Lateness) -> None:
@@ -96,10 +111,10 @@ class _Play:
         self._te = request.headers.get("te") or ""
         self._path = path
         self._parts = Ahead(path)
-        self._speed = speed
+        self._tempo = Tempo(speed)
         self._clock = Clock(request.exchange, lateness)
         self._clock.begin = int(request.exchange.started * SECOND)
-        self._offset = self._count = self._late = self._latest = 0
+        self._count = self._late = self._latest = 0
 
     async def response(self) -> Response:
         """The head of the answer, when it is due, with what gives its body."""
@@ -138,6 +153,7 @@ class _Play:
         assert isinstance(part, End)
         await self._due(part.after)
         if part.end != "complete":
+            exchange.flush_head()
             await exchange.connection.flushed()  # a reset would take back what still waits
             self._cut(part)
         elif part.trailers and takes_trailers(self._te):
@@ -149,9 +165,7 @@ class _Play:
 
     async def _due(self, after: int) -> None:
         """Wait for what comes so long after the one before."""
-        self._offset += after
-        offset = None if math.isinf(self._speed) else round(self._offset / self._speed)
-        _, due, sent = await self._clock.event(self._count, offset)
+        _, due, sent = await self._clock.event(self._count, self._tempo.offset(after))
         self._count += 1
         self._late += sent - due
         self._latest = max(self._latest, sent - due)
@@ -165,7 +179,7 @@ class _Play:
         self._exchange.connection.cut(reset=True)
 
     def _tell(self) -> None:
-        if self._count and not math.isinf(self._speed):
+        if self._count and not math.isinf(self._tempo.speed):
             mean, most = self._late / self._count / 1e6, self._latest / 1e6
             self._exchange.notes = (
                 ("late_mean_ms", round(mean, 3)),

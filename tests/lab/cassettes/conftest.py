@@ -1,6 +1,6 @@
 """Relays that record, and targets that play."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -10,6 +10,7 @@ from streamserver.lab.cassettes.form import Part
 from streamserver.lab.cassettes.recorder import Recorder, Recording
 from streamserver.lab.cassettes.replay import make_replay
 from streamserver.proxy.proxy import Proxy
+from streamserver.server.observer import Observer
 from support.cassettes import Deck, text
 from support.inprocess import Serve, Served
 from support.rawserver import RawServer
@@ -40,11 +41,13 @@ def record(upstream: RawServer, serve: Serve, tmp_path: Path) -> StartDeck:
 def play(serve: Serve, tmp_path: Path) -> Play:
     """Targets that play these cassettes, in this order."""
 
-    async def start(*cassettes: list[Part], speed: float = 1.0) -> Served:
+    async def start(
+        *cassettes: list[Part], speed: float = 1.0, observers: Sequence[Observer] = ()
+    ) -> Served:
         directory = tmp_path / "played"
         directory.mkdir()
         for number, cassette in enumerate(cassettes):
             (directory / f"{number:06}.jsonl").write_bytes(text(cassette))
-        return await serve(make_replay(directory, speed))
+        return await serve(make_replay(directory, speed), observers=observers)
 
     return start

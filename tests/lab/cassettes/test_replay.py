@@ -1,0 +1,289 @@
+"""What a target plays: the bytes, the heads and the ends, as they were recorded."""
+
+import hashlib
+import json
+import logging
+from pathlib import Path
+
+import h11
+import pytest
+
+from lab.cassettes.conftest import Play
+from streamserver.lab.cassettes.form import Asked, Body, End, Head, Part
+from streamserver.lab.cassettes.replay import make_replay
+from support.answers import chunks, content
+from support.asking import ask
+from support.cassettes import made, text
+from support.hearing import hear_response
+from support.inprocess import Serve
+from support.rawsocket import connect, raw
+from support.relaying import LAST_CHUNK
+from support.requests import GET, OLD, get, request
+
+HOUR = 3600 * 10**9
+ONCE = get(b"/", b"Connection: close")
+
+
+async def test_each_read_is_a_chunk(play: Play) -> None:
+    pieces = [b"data: one\n\n", b"data: \xe4\xb8", b"\x96\n", b"\n"]
+    target = await play(made(*pieces))
+    received = await raw(target.port, ONCE)
+    assert chunks(received) == pieces
+    assert received.endswith(LAST_CHUNK)
+    assert [exchange.outcome for exchange in target.ended] == ["complete"]
+
+
+async def test_a_head_is_as_it_was_but_for_the_connection_and_the_framing(play: Play) -> None:
+    fields = (
+        ("date", "Sat, 31 Jan 2026 12:00:00 GMT"),
+        ("set-cookie", "a=1"),
+        ("set-cookie", "b=2"),
+        ("content-length", "3"),
+        ("connection", "x-hop"),
+        ("x-hop", "1"),
+        ("keep-alive", "timeout=5"),
+        ("x-latin", "\xe9"),
+    )
+    target = await play(made(b"abc", status=429, fields=fields))
+    received = await raw(target.port, ONCE)
+    head, _, _ = received.partition(b"\r\n\r\n")
+    assert head.split(b"\r\n") == [
+        b"HTTP/1.1 429 Too Many Requests",
+        b"date: Sat, 31 Jan 2026 12:00:00 GMT",
+        b"set-cookie: a=1",
+        b"set-cookie: b=2",
+        b"x-latin: \xe9",
+        b"transfer-encoding: chunked",
+        b"connection: close",
+    ]
+    assert content(received) == b"abc"
+
+
+@pytest.mark.parametrize("status", [200, 204, 304])
+async def test_an_answer_without_a_body_keeps_its_length(play: Play, status: int) -> None:
+    method = "HEAD" if status == 200 else "GET"
+    fields = (("content-length", "7"),) if status != 204 else ()
+    target = await play(made(method=method, status=status, fields=fields))
+    async with connect(target.port) as client:
+        await client.send(request(f"{method} / HTTP/1.1".encode(), b"Host: a"))
+        answer = await hear_response(client, method)
+        assert answer.status == status
+        assert answer.headers.get("content-length") == (None if status == 204 else "7")
+        await client.send(get(b"/lab/lateness"))
+        assert (await hear_response(client)).status == 200
+
+
+async def test_an_interim_answer_and_trailers(play: Play) -> None:
+    asked, head, *_ = made()
+    hint, go_on = Head(0, 103, [("link", "</a>")]), Head(0, 100, [])
+    end = End(0, "complete", 0, 0, "", [("x-sum", "1")])
+    cassette: list[Part] = [asked, go_on, hint, head, end]
+    target = await play(cassette)
+    received = await raw(target.port, get(b"/", b"Connection: close", b"TE: trailers"))
+    assert received.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 ")
+    assert received.endswith(b"\r\n\r\n0\r\nx-sum: 1\r\n\r\n")
+    assert (await raw(target.port, ONCE)).endswith(b"\r\n\r\n0\r\n\r\n")
+
+
+# Which of them
+
+
+async def test_the_method_the_target_and_the_body_tell_which(play: Play) -> None:
+    body = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    target = await play(
+        made(b"one", target="/a"),
+        made(b"two", target="/a?b=1"),
+        made(b"three", target="/a", method="DELETE"),
+        made(b"four", target="/a", method="POST"),
+        made(b"five", target="/a", method="POST", sha256=body),
+    )
+    assert (await ask(target, "/a")).body == b"one"
+    assert (await ask(target, "/a?b=1")).body == b"two"
+    assert (await ask(target, "/a", "DELETE")).body == b"three"
+    assert (await ask(target, "/a", "POST")).body == b"four"
+    assert (await ask(target, "/a", "POST", body=b"{}")).body == b"five"
+
+
+async def test_secrets_play_no_part_in_it(play: Play) -> None:
+    target = await play(made(b"a", target="/?key=REDACTED&b=1"))
+    for secret in ("one", "two", "REDACTED", ""):
+        assert (await ask(target, f"/?key={secret}&b=1")).body == b"a"
+    assert (await ask(target, "/?key=one&b=2")).status == 404
+
+
+async def test_several_of_the_same_request_take_turns(play: Play) -> None:
+    target = await play(made(b"1"), made(b"other", target="/2"), made(b"2"), made(b"3"))
+    assert [(await ask(target, "/")).body for _ in range(5)] == [b"1", b"2", b"3", b"1", b"2"]
+
+
+async def test_a_part_is_played_only_where_there_is_nothing_whole(play: Play) -> None:
+    """It is cut where it stops, for nobody knows what came then."""
+    target = await play(
+        made(b"part", end="client_gone"),
+        made(b"whole"),
+        made(b"part", end="limit", target="/2"),
+    )
+    assert [(await ask(target, "/")).body for _ in range(2)] == [b"whole", b"whole"]
+    with pytest.raises(h11.RemoteProtocolError, match="closed"):
+        await ask(target, "/2")
+
+
+async def test_an_unknown_request_is_told_what_is_nearest(play: Play) -> None:
+    target = await play(
+        made(target="/other"),
+        made(target="/v1/models", method="POST"),
+        made(target="/v1/models?a=1"),
+        made(target="/v1/model"),
+    )
+    answer = await ask(target, "/v1/models?key=secret&a=2", body=b"{}")
+    assert answer.status == 404
+    told = json.loads(answer.body)
+    assert told["detail"] == (
+        "there is no cassette of GET /v1/models?key=REDACTED&a=2 with a body of SHA-256 "
+        "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    )
+    empty = (
+        "with a body of SHA-256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    )
+    assert told["nearest"] == [
+        f"GET /v1/models?a=1 {empty}",
+        f"POST /v1/models {empty}",
+        f"GET /v1/model {empty}",
+    ]
+
+
+async def test_a_large_body_tells_as_well(play: Play) -> None:
+    """Larger than any handler is given unless it asks for it."""
+    body = bytes(3_000_000)
+    target = await play(made(b"a", method="PUT", sha256=hashlib.sha256(body).hexdigest()))
+    assert (await ask(target, "/", "PUT", body=body)).body == b"a"
+    assert (await ask(target, "/", "PUT", body=body[1:])).status == 404
+
+
+# The ends
+
+
+async def test_a_cut_is_a_cut(play: Play) -> None:
+    target = await play(made(b"one", b"two", end="truncated"))
+    received = await raw(target.port, GET)
+    assert chunks(received) == [b"one", b"two"]
+    assert not received.endswith(LAST_CHUNK)
+    assert [exchange.outcome for exchange in target.ended] == ["truncated"]
+
+
+async def test_a_head_that_nothing_follows_is_heard(play: Play) -> None:
+    target = await play(made(end="truncated"))
+    assert (await raw(target.port, GET)).startswith(b"HTTP/1.1 200 OK\r\n")
+
+
+async def test_a_cut_of_what_ends_with_the_connection_is_a_reset(play: Play) -> None:
+    target = await play(made(b"one", end="truncated"))
+    async with connect(target.port) as client:
+        await client.send(OLD)
+        with pytest.raises(ConnectionResetError):
+            await client.read_until()
+    assert client.received.endswith(b"\r\n\r\none")
+
+
+async def test_a_reset_is_a_reset_after_all_that_came_before(play: Play) -> None:
+    pieces = [b"x" * 50_000] * 20
+    target = await play(made(*pieces, end="reset"))
+    async with connect(target.port) as client:
+        await client.send(GET)
+        with pytest.raises(ConnectionResetError):
+            await client.read_until()
+    assert content(client.received) == b"".join(pieces)
+
+
+@pytest.mark.parametrize("end", ["unanswered", "late", "reset", "client_gone"])
+async def test_no_answer_is_no_answer(play: Play, end: str) -> None:
+    asked, *_ = made()
+    target = await play([asked, End(0, end, 0, 0)])
+    async with connect(target.port) as client:
+        await client.send(GET)
+        if end == "reset":
+            with pytest.raises(ConnectionResetError):
+                await client.read_until()
+        else:
+            await client.read_until()
+    assert client.received == b""
+
+
+async def test_a_client_that_leaves_hurts_nobody(play: Play) -> None:
+    target = await play(made(b"one", b"two", gap=0, target="/"), made(b"other", target="/2"))
+    async with connect(target.port) as client:
+        await client.send(GET)
+    assert (await ask(target, "/2")).body == b"other"
+
+
+# The files
+
+
+async def test_what_is_broken_is_told_by_name_and_the_others_are_played(
+    serve: Serve, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = text(made(b"fine"))
+    (tmp_path / "1.jsonl").write_bytes(whole[:-9])
+    (tmp_path / "2.jsonl").write_bytes(whole.replace(b'"cassette":1', b'"cassette":9'))
+    (tmp_path / "3.jsonl").write_bytes(whole)
+    (tmp_path / "4.jsonl.part").write_bytes(whole)
+    (tmp_path / "5.txt").write_bytes(b"")
+    asked, *rest = made(sha256=None)
+    (tmp_path / "6.jsonl").write_bytes(text([asked, *rest]))
+    (tmp_path / "7.jsonl").mkdir()
+    target = await serve(make_replay(tmp_path))
+    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    assert told == [
+        "not played: 1.jsonl: it is torn: it has no end, and 1 reads are whole",
+        "not played: 2.jsonl: line 1: it is a cassette of version 9, and only 1 can be read",
+        "not played: 4.jsonl.part: it was never finished",
+        "not played: 6.jsonl: the request was never whole, so nobody can ask the same",
+        f"not played: 7.jsonl: [Errno 21] Is a directory: '{tmp_path}/7.jsonl'",
+    ]
+    assert (await ask(target, "/")).body == b"fine"
+
+
+@pytest.mark.parametrize("names", [[], ["1.txt"], ["1.jsonl"]])
+def test_a_directory_without_any_is_refused(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        (tmp_path / name).write_bytes(b"")
+    with pytest.raises(ValueError, match=f"there is no cassette in {tmp_path}"):
+        make_replay(tmp_path)
+
+
+async def test_a_file_that_was_changed_since_is_told_and_cut(
+    play: Play, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    target = await play(made(b"one", b"two"))
+    file = tmp_path / "played" / "000000.jsonl"
+    whole = file.read_bytes()
+    file.write_bytes(whole.replace(b"two", b"to"))
+    received = await raw(target.port, GET)
+    assert chunks(received) == [b"one", b"to"]
+    assert not received.endswith(LAST_CHUNK)
+    assert "000000.jsonl is no cassette any more: line 5: it should be the end of 2" in caplog.text
+    file.write_bytes(whole[:-5])
+    assert not (await raw(target.port, GET)).endswith(LAST_CHUNK)
+    file.unlink()
+    assert (await ask(target, "/")).status == 502
+
+
+async def test_a_cassette_of_many_blocks(play: Play) -> None:
+    pieces = [bytes([65 + number % 26]) * (number % 999 + 1) for number in range(1000)]
+    target = await play(made(*pieces))
+    assert chunks(await raw(target.port, ONCE)) == pieces
+
+
+async def test_a_file_of_exactly_one_block(play: Play) -> None:
+    size = 65536 - len(text(made(b"")))
+    pieces = [b"x" * size]
+    while len(text(made(*pieces))) > 65536:
+        pieces = [pieces[0][1:]]
+    assert len(text(made(*pieces))) == 65536
+    target = await play(made(*pieces))
+    assert chunks(await raw(target.port, ONCE)) == pieces
+
+
+def test_the_body_of_a_request_is_shown() -> None:
+    asked = Asked("now", "POST", "/", [], Body(2, "44", "{}"))
+    assert b'"text":"{}"' in text([asked])
