@@ -8,9 +8,10 @@ from functools import partial
 from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, settings
 from streamserver.cli.launch import launch
-from streamserver.cli.options import Table, make_parser
+from streamserver.cli.options import Option, Table, make_parser
 from streamserver.cli.recording import PLAY, replayed
 from streamserver.cli.running import stoppable
+from streamserver.cli.values import whole
 from streamserver.lab.target.app import make_target
 
 USAGE = "streamserver target [options]"
@@ -18,6 +19,10 @@ ABOUT = "Serve streams as each request commands them, to be measured against."
 TABLE: Table = {
     **ENGINE,
     "limits": (engine_options.max_connections("as many as it may have descriptors for"),),
+    "as a busy model": (
+        Option("slots", 0, whole(0, 10_000), "N", "exchanges answered at once; 0: all"),
+        Option("queue", 1000, whole(0, 100_000), "N", "that may wait for a slot"),
+    ),
     "instead of the endpoints": PLAY,
     "figures": (figures.option(None, "on, if prometheus-client is there"),),
 }
@@ -30,7 +35,10 @@ def main(argv: Sequence[str]) -> int:
     """
     stoppable()
     options = read(argv, os.environ)
-    make = partial(replayed, options) if options.replay else make_target
+    if options.replay:
+        make = partial(replayed, options)
+    else:
+        make = partial(make_target, options.slots, options.queue)
     return launch(options, settings(options), make)
 
 

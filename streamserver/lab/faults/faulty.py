@@ -12,10 +12,9 @@ a status and a wrong Content-Length show in it. What the handler refuses is not 
 """
 
 from random import randrange
-from urllib.parse import unquote_plus, urlencode
 
 from streamserver.kit.params import whole
-from streamserver.kit.request import Query, Request
+from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
 from streamserver.lab.faults import failing
@@ -23,9 +22,8 @@ from streamserver.lab.faults.applying import FaultyRequest
 from streamserver.lab.faults.asked import read_faults
 from streamserver.lab.faults.failing import Failing
 from streamserver.lab.faults.parts import note
-from streamserver.wire.fields import Headers
+from streamserver.lab.outer import given, without
 
-PREFIX = "x-lab-"
 MOST_SEED = 2**53
 OURS = frozenset(("fault", *failing.NAMES))
 
@@ -52,40 +50,18 @@ class _Faulty:
         await close(self._handler)
 
     async def __call__(self, request: Request) -> Response:
-        given = _given(request)
-        if not OURS.intersection(dict(given.items())):
+        asked = given(request)
+        if not OURS.intersection(dict(asked.items())):
             return await self._handler(request)
-        seed = SEED.of(given)
+        seed = SEED.of(asked)
         if seed < 0:
             seed = randrange(MOST_SEED)
-        faults = read_faults(given.get_all("fault"), seed, COUNT.of(given))
-        failure = self._failing.check(given, seed)
+        faults = read_faults(asked.get_all("fault"), seed, COUNT.of(asked))
+        failure = self._failing.check(asked, seed)
         if failure is not None:
             note(request.exchange, f"status:{failure.status}")
             raise failure
         inner = FaultyRequest(request.exchange, faults, seed)
-        inner.target, inner.headers = _without_ours(request)
+        inner.target, inner.headers = without(request, OURS)
         inner.params = request.params
         return inner.around(await self._handler(inner))
-
-
-def _given(request: Request) -> Query:
-    """What the request gives, by the names of a query; of one name, the query's alone."""
-    pairs = request.query.items()
-    names = dict(pairs)
-    for name, value in request.headers:
-        name = name.removeprefix(PREFIX).replace("-", "_") if name.startswith(PREFIX) else ""
-        if name and name not in names:
-            pairs.append((name, value))
-    return Query(urlencode(pairs))
-
-
-def _without_ours(request: Request) -> tuple[str, Headers]:
-    path, mark, query = request.target.partition("?")
-    kept = [one for one in query.split("&") if unquote_plus(one.partition("=")[0]) not in OURS]
-    fields = [pair for pair in request.headers if not _is_ours(pair[0])]
-    return path + mark + "&".join(kept), Headers.of_lower(fields)
-
-
-def _is_ours(field: str) -> bool:
-    return field.startswith(PREFIX) and field.removeprefix(PREFIX).replace("-", "_") in OURS

@@ -10,18 +10,20 @@ from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.model import add_model
 from streamserver.lab.target import echo, octets
 from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.slots import busy
 from streamserver.lab.target.streams import add_streams
 
 
-def make_target() -> Handler:
-    """A target of its own."""
+def make_target(slots: int = 0, queue: int = 1000) -> Handler:
+    """A target of its own; ``slots``: how many exchanges it answers at once, where these do not
+    say else, 0 for all, and ``queue``: how many may wait."""
     app = Router()
     lateness = Lateness()
     add_streams(app, lateness)
     add_lateness(app, lateness)
     _add_plain(app)
     add_model(app, lateness)
-    return faulty(app)
+    return busy(faulty(app), slots, queue)
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:

@@ -1,0 +1,32 @@
+"""Knobs of a wrapper around a handler: read, and taken out of what the handler sees."""
+
+from collections.abc import Container
+from urllib.parse import unquote_plus, urlencode
+
+from streamserver.kit.request import Query, Request
+from streamserver.wire.fields import Headers
+
+PREFIX = "x-lab-"
+
+
+def given(request: Request) -> Query:
+    """What the request gives, by the names of a query; of one name, the query's alone."""
+    pairs = request.query.items()
+    names = dict(pairs)
+    for field, value in request.headers:
+        name = _knob(field)
+        if name and name not in names:
+            pairs.append((name, value))
+    return Query(urlencode(pairs))
+
+
+def without(request: Request, names: Container[str]) -> tuple[str, Headers]:
+    """The target and the fields of a request, without these knobs."""
+    path, mark, query = request.target.partition("?")
+    kept = [one for one in query.split("&") if unquote_plus(one.partition("=")[0]) not in names]
+    fields = [pair for pair in request.headers if _knob(pair[0]) not in names]
+    return path + mark + "&".join(kept), Headers.of_lower(fields)
+
+
+def _knob(field: str) -> str:
+    return field.removeprefix(PREFIX).replace("-", "_") if field.startswith(PREFIX) else ""

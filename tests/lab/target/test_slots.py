@@ -1,0 +1,134 @@
+"""A target that answers only so many at once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streamserver.lab.target.app import make_target
+from streamserver.lab.target.slots import Pool
+from streamserver.wire.problem import HTTPError
+from support.asking import ask
+from support.inprocess import Serve, Served
+from support.rawsocket import RawClient, connect
+from support.requests import get
+from support.waiting import wait_until
+
+ENDLESS = b"/sse?count=1000&gap=1"
+
+
+async def test_the_first_to_wait_is_the_first_to_go_on() -> None:
+    pool, order = Pool(1, 10), list[int]()
+
+    async def visit(n: int) -> None:
+        await pool.take()
+        order.append(n)
+
+    await visit(0)
+    waiting = [asyncio.create_task(visit(n)) for n in (1, 2, 3)]
+    await wait_until(lambda: len(pool.waiting) == 3)
+    waiting[1].cancel()
+    for _ in range(3):
+        pool.give_back()
+    await asyncio.gather(waiting[0], waiting[2])
+    assert (order, pool.is_idle) == ([0, 1, 3], True)
+
+
+async def test_a_slot_that_was_given_to_one_who_left_goes_on_to_the_next() -> None:
+    pool = Pool(1, 10)
+    await pool.take()
+    leaving, next_one = (asyncio.create_task(pool.take()) for _ in range(2))
+    await wait_until(lambda: len(pool.waiting) == 2)
+    pool.give_back()
+    leaving.cancel()
+    await next_one
+    assert (pool.taken, leaving.cancelled()) == (1, True)
+    pool.give_back()
+    assert pool.is_idle
+
+
+async def test_one_who_left_is_passed_over() -> None:
+    pool = Pool(1, 10)
+    await pool.take()
+    leaving = asyncio.create_task(pool.take())
+    await wait_until(lambda: len(pool.waiting) == 1)
+    leaving.cancel()
+    pool.give_back()
+    with contextlib.suppress(asyncio.CancelledError):
+        await leaving
+    assert pool.is_idle
+
+
+async def test_a_full_queue_takes_no_more() -> None:
+    pool = Pool(1, 0)
+    await pool.take()
+    with pytest.raises(HTTPError, match="all 1 slots are taken, and 0 wait"):
+        await pool.take()
+
+
+@contextlib.asynccontextmanager
+async def opened(target: Served, path: bytes) -> AsyncIterator[RawClient]:
+    """A stream whose head has come."""
+    async with connect(target.port) as client:
+        await client.send(get(path))
+        assert b"200 OK" in await client.read_until(b"\r\n\r\n")
+        yield client
+
+
+async def test_who_finds_no_slot_waits_until_another_has_ended(target: Served) -> None:
+    path = ENDLESS + b"&slots=1"
+    async with connect(target.port) as waiting:
+        async with opened(target, path):
+            await waiting.send(get(path))
+            # Another pool's streams go on meanwhile: the one that waits has been heard.
+            async with opened(target, ENDLESS + b"&slots=1&pool=other"):
+                assert waiting.received == b""
+        assert b"200 OK" in await waiting.read_until(b"\r\n\r\n")
+
+
+async def test_who_finds_the_queue_full_is_told_to_come_back(target: Served) -> None:
+    path = "/sse?slots=1&queue=0&count=1000"
+    async with opened(target, path.encode()):
+        refused = await ask(target, path)
+        assert (refused.status, refused.headers["retry-after"]) == (503, "1")
+        assert b"all 1 slots are taken" in refused.body
+
+
+async def test_a_field_asks_as_the_query_does(target: Served) -> None:
+    fields = {"X-Lab-Slots": "1", "X-Lab-Queue": "0"}
+    async with opened(target, ENDLESS + b"&slots=1&queue=0"):
+        assert (await ask(target, "/get", fields=fields)).status == 503
+    await wait_until(lambda: len(target.ended) == 2)
+    assert (await ask(target, "/get", fields=fields)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ("slots=-1", b"slots must be a whole number"),
+        ("slots=1&queue=x", b"queue must be a whole number"),
+        ("queue=1", b"queue and pool need slots"),
+    ],
+)
+async def test_a_wrong_number_is_refused_by_name(
+    target: Served, query: str, named: bytes
+) -> None:
+    answer = await ask(target, f"/get?{query}")
+    assert answer.status == 400
+    assert named in answer.body
+
+
+async def test_a_pool_has_its_numbers_as_long_as_it_is_in_use(target: Served) -> None:
+    async with opened(target, ENDLESS + b"&slots=2&pool=mine"):
+        other = await ask(target, "/get?slots=3&pool=mine")
+        assert (other.status, b"has slots=2 and queue=1000" in other.body) == (400, True)
+    await wait_until(lambda: len(target.ended) == 2)
+    assert (await ask(target, "/get?slots=3&pool=mine")).status == 200
+
+
+async def test_the_whole_target_can_be_busy(serve: Serve) -> None:
+    target = await serve(make_target(slots=1, queue=0))
+    async with opened(target, ENDLESS):
+        assert (await ask(target, "/get")).status == 503
+        assert (await ask(target, "/get?slots=1")).status == 200
