@@ -14,7 +14,7 @@ from streamserver.server.outcome import Outcome
 HELD = 300.0
 """Seconds after which even what shall last for ever is over."""
 
-NO_SIZES = (b"zz", b"-1", b"", b"g5", b"f" * 17)
+NO_SIZES = (b"zz", b"-1", b"", b"g5", b"f" * 32)
 """What no decoder may take for the size of a chunk (RFC 9112, section 7.1). Others, such as 0x5 or
 5 with something behind it, are passed over by some."""
 

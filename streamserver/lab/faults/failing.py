@@ -47,9 +47,10 @@ class Failing:
         key = ("key", KEY.of(given)) if has_key else ("seed", str(seed))
         repeats = has_key or "seed" in given
         n = self._count(key) if repeats else 0
-        drawn = Random(f"{seed} {n}").random() if repeats else random()
-        if n >= first and drawn >= rate:
-            return None
+        if n >= first:
+            drawn = Random(f"{seed} {n}").random() if repeats else random()
+            if drawn >= rate:
+                return None
         after = {"Retry-After": str(retry_after)}
         return HTTPError(status, "this failure was asked for", headers=after)
 

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.both_loops
 
 ZERO, ONE, TWO = EVENTS
 NO_SIZE = {chunks(*EVENTS[:1]) + size + b"\r\nbroken\r\n" for size in (b"zz", b"-1", b"", b"g5")}
-NO_SIZE.add(chunks(ZERO) + b"f" * 17 + b"\r\nbroken\r\n")
+NO_SIZE.add(chunks(ZERO) + b"f" * 32 + b"\r\nbroken\r\n")
 
 
 @pytest.fixture
