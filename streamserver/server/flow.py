@@ -28,6 +28,7 @@ class Flow(asyncio.BufferedProtocol):
         "loop",
         "paused",
         "shared",
+        "stalls",
         "transport",
     )
 
@@ -37,6 +38,7 @@ class Flow(asyncio.BufferedProtocol):
         self.shared = shared
         self.loop = shared.loop
         self.paused = False
+        self.stalls = 0  # how often a producer had to wait
         self._closing = False
         self._reading_paused = False
         self._untaken = 0
@@ -46,6 +48,7 @@ class Flow(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.paused = True
+        self.stalls += 1
         self.shared.observer.write_stalled()
         self.await_progress()
 

@@ -1,5 +1,6 @@
 """The time of one stream: what is due when, and how late it was."""
 
+from asyncio import sleep
 from collections.abc import Callable
 from time import monotonic_ns
 from typing import NamedTuple
@@ -25,24 +26,39 @@ class Due(NamedTuple):
 
 
 class Clock:
-    """Counts from the moment it is made. ``free``: when there is room again, by
-    ``time.monotonic_ns``; whoever writes moves it on."""
+    """Counts from ``begin``, which is when it was made unless it is moved on."""
 
-    __slots__ = ("_due", "_late", "_lateness", "_left", "_pacer", "begin", "free")
+    __slots__ = (
+        "_connection",
+        "_due",
+        "_free",
+        "_late",
+        "_lateness",
+        "_left",
+        "_pacer",
+        "_stalls",
+        "begin",
+    )
 
     def __init__(self, exchange: Exchange, lateness: Lateness) -> None:
         self.begin = monotonic_ns()
-        self.free = 0
-        self._due = 0
+        self._connection = exchange.connection
+        self._stalls = exchange.connection.stalls
+        self._free = 0  # when there is room for more
+        self._due = 0  # the event that was due last, 0 once something of it was written
         self._left = TURN
         self._pacer = pacer()
         self._lateness = lateness
         self._late: Callable[[float], None] = exchange.connection.shared.observer.late
 
-    @property
-    def next_write(self) -> int:
-        """When what was due last may leave."""
-        return max(self._due, self.free)
+    async def reach(self, moment: int) -> None:
+        """Wait for a moment; if it is past, others go on first."""
+        if moment > monotonic_ns():
+            await self._pacer.until(moment)
+        else:
+            await sleep(0)
+
+    # Events
 
     def make_room(self) -> None:
         """There is room again, from now on."""
@@ -51,7 +67,9 @@ class Clock:
     async def event(self, seq: int, offset: Offset) -> Due:
         """Wait until an event is due."""
         now = monotonic_ns()
-        due = max(self.free, now if offset is None else self.begin + offset)
+        if self._stalls != self._connection.stalls:
+            self.make_up()
+        due = max(self._free, now if offset is None else self.begin + offset)
         if due > now:
             now = await self._pacer.until(due)
         elif self._left:
@@ -68,9 +86,20 @@ class Clock:
             self._late((now - due) / SECOND)
         return Due(seq, due, now)
 
-    async def reach(self, moment: int) -> None:
-        """Wait for a moment; if it is past, others go on first."""
-        if moment > monotonic_ns():
-            await self._pacer.until(moment)
-        else:
-            await self._pacer.turn()
+    # Writes, for who makes several of an event
+
+    async def may_write(self) -> None:
+        """Wait until the next write may follow; the first of an event may at once."""
+        if not self._due:
+            await self.reach(self._free)
+
+    def wrote(self, lasts: int, gap: int) -> None:
+        """Something was written, which takes its time where bandwidth is limited, and a gap must be
+        left behind it. What it takes counts from when it was due, the gap from now."""
+        self._free = max(max(self._due, self._free) + lasts, monotonic_ns() + gap if gap else 0)
+        self._due = 0
+
+    def make_up(self) -> None:
+        """The client has kept the stream waiting: what was due meanwhile is due now."""
+        self._stalls = self._connection.stalls
+        self._free = max(self._free, monotonic_ns())

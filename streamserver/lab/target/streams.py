@@ -1,22 +1,20 @@
 """Streams on command: from knobs to events, each when it is due, and from events to the wire."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Iterator
 from random import Random
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.lab.faults.applying import in_stream
 from streamserver.lab.target import forms
 from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.commands import read
+from streamserver.lab.target.cutting import bounded
 from streamserver.lab.target.forms import Form
 from streamserver.lab.target.knobs import EVENTS, SIZES, START, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import SECOND, due_times, sizes
 from streamserver.lab.target.text import PIECE, Text
-from streamserver.server.exchange import Exchange
 
 STREAM = (*START, *EVENTS, *SIZES, *WIRE)
 """What every stream can be commanded."""
@@ -50,8 +48,7 @@ async def flowing(
     """The response whose body is these pieces of events, after ``head_delay``; the clock starts
     anew with its head."""
     await head(commanded, clock)
-    pieces = in_stream(request, pieces, clock.make_room)
-    body = written(request.exchange, pieces, clock)
+    body = bounded(request, commanded, clock, pieces)
     return Response(body, headers={**told(commanded), **_FLOWING, "content-type": media})
 
 
@@ -85,17 +82,3 @@ def _large(begin: bytes, pieces: Iterator[bytes], end: bytes) -> Iterator[bytes]
         yield last
         last = piece
     yield last + end
-
-
-async def written(
-    exchange: Exchange, pieces: AsyncGenerator[bytes, None], clock: Clock
-) -> AsyncIterator[bytes]:
-    """Write pieces there and then; what is yielded is empty, and lets the engine wait for a client
-    that is slow."""
-    connection = exchange.connection
-    async with aclosing(pieces):
-        async for piece in pieces:
-            exchange.write(piece)
-            if connection.paused or connection.transport.is_closing():
-                yield b""
-                clock.make_room()
