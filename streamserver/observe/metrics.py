@@ -16,7 +16,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Any
 
-from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, RouteTally, Tally
+from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, LATE, RouteTally, Tally
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent, Observer, UpstreamEvent
 from streamserver.server.watched import Watched
@@ -48,6 +48,8 @@ class Metrics(Observer):
         "_exchanges",
         "_feed",
         "_is_idle",
+        "_late",
+        "_lateness",
         "_refused",
         "_registry",
         "_routes",
@@ -66,6 +68,7 @@ class Metrics(Observer):
         self._registry = None if directory else registry or REGISTRY
         self._routes: defaultdict[str, RouteTally] = defaultdict(RouteTally)
         self._ended: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
+        self._late = Tally(LATE)
         self._timer: asyncio.TimerHandle | None = None
         self._is_idle = bool(directory)  # one process alone is up to date when it is asked
         self._make(_Maker(self._registry))
@@ -90,6 +93,9 @@ class Metrics(Observer):
             "retry": count("upstream_retries", "Requests sent again: their connection was dead."),
             "failure": count("upstream_failures", "Requests an upstream did not answer well."),
         }
+        self._lateness = spread(
+            "late_seconds", "From when the lab's target was to send an event to when it did.", LATE
+        )
         self._feed = (
             make.gauge("feed_readers", "Readers of feeds."),
             count("feed_gaps", "Readers told that events they asked for are gone."),
@@ -141,6 +147,12 @@ class Metrics(Observer):
     def upstream(self, event: UpstreamEvent) -> None:
         """Each kind of event is a counter of its own."""
         self._upstream[event].inc()
+
+    def late(self, seconds: float) -> None:
+        """Called for each event of the lab's target."""
+        self._late.add(seconds)
+        if self._is_idle:
+            self._wake()
 
     def closed(self) -> None:
         """What is still to be told goes out now."""
@@ -210,6 +222,8 @@ class Metrics(Observer):
             for spread, tally in zip(spreads, tallies, strict=True):
                 if tally.is_filled:
                     _pour(tally, spread.labels(name))
+        if self._late.is_filled:
+            _pour(self._late, self._lateness)
 
 
 def _known(accept: str) -> str:

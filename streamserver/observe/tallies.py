@@ -12,6 +12,8 @@ FIRST_BYTE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5
 """Seconds to the first byte: from an answer that is ready to a model that thinks."""
 GAP = FIRST_BYTE
 """Seconds between two pieces: from tokens at full speed to the heartbeats of an idle feed."""
+LATE = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
+"""Seconds from when an event was due to when it was sent: around what timers are good for."""
 DURATION = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)
 """Seconds that a stream lasts: from an answer in two pieces to a feed that is open all day."""
 

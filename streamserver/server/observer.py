@@ -51,7 +51,8 @@ class Observer:
         """Something happened to a reader of a feed; ``behind``: how many events it has lagged."""
 
     def late(self, seconds: float) -> None:
-        """An event that was to be sent at a time of its own was sent so many seconds later."""
+        """An event that was to be sent at a time of its own was sent so many seconds later; of
+        several observers those are told who also see streams."""
 
     def closed(self) -> None:
         """The listener has closed: there is nothing more to tell."""
@@ -103,8 +104,8 @@ class Several(Observer):
             observer.feed(event, behind)
 
     def late(self, seconds: float) -> None:
-        """For all."""
-        for observer in self._observers:
+        """For those who look at each piece."""
+        for observer in self._viewers:
             observer.late(seconds)
 
     def closed(self) -> None:

@@ -103,3 +103,4 @@ class Clock:
         """The client has kept the stream waiting: what was due meanwhile is due now."""
         self._stalls = self._connection.stalls
         self._free = max(self._free, monotonic_ns())
+        self._left = 0  # so many may have been woken at once by their clients

@@ -59,6 +59,10 @@ class Pacer:
             self._loop.call_soon(self._next)
         await waiter
 
+    def __len__(self) -> int:
+        """Waits in the heap, those of them that were abandoned included."""
+        return len(self._heap)
+
     def _ring(self) -> None:
         self._timer = None
         heap, now = self._heap, monotonic_ns()
