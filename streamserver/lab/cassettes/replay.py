@@ -22,7 +22,6 @@ from streamserver.lab.target.app import add_lateness
 from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import SECOND
-from streamserver.lab.target.streams import written
 from streamserver.proxy.rewriting import takes_trailers
 from streamserver.server.outcome import Outcome
 from streamserver.wire.fields import HOP_BY_HOP, split_list
@@ -134,7 +133,7 @@ class _Play:
             assert isinstance(part, End)
             self._cut(part)
             raise ConnectionResetError("there is nobody to be answered any more")
-        response = Response(written(exchange, self._pieces(), self._clock), part.status)
+        response = Response(self._pieces(), part.status)
         is_framing = not is_bodiless(exchange.method, part.status)
         for name, value in passed(part.fields, *(("content-length",) if is_framing else ())):
             response.headers.append(name, value)

@@ -9,7 +9,7 @@ belongs to the interface; of that we add ``tokens_per_second`` alone.
 
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
-from itertools import cycle, islice
+from itertools import chain, cycle, islice
 from time import time_ns
 
 from streamserver.kit.params import json_object
@@ -26,7 +26,7 @@ from streamserver.lab.target.clock import Clock, Due
 from streamserver.lab.target.commands import read as read_knobs
 from streamserver.lab.target.knobs import START, TOKENS, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.schedule import Offset, offsets
+from streamserver.lab.target.schedule import Offset, offsets, together
 from streamserver.lab.target.streams import flowing, head, told
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
@@ -109,7 +109,8 @@ def _due(commanded: Knobs, question: Asked, completion: Completion) -> list[Offs
     first = commanded.first_byte_delay
     opening = [round(first * 1e9)] * completion.opens
     first += commanded.first_token_delay or gap
-    return [*opening, *offsets(commanded, first, gap, len(completion.tokens))]
+    spoken = offsets(commanded, first, gap, len(completion.tokens))
+    return [*together(chain(opening, spoken), commanded.together)]
 
 
 async def _events(

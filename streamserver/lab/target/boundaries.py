@@ -65,7 +65,7 @@ def writes(chunks: Sequence[bytes], commanded: Knobs, framed: bool) -> Iterator[
 
     ``framed``: with their framing; a client of HTTP/1.0 gets what is in them alone.
     """
-    joined = [chunks] if commanded.write_events else [[chunk] for chunk in chunks]
+    joined = [chunks] if commanded.write_events and chunks else [[chunk] for chunk in chunks]
     limits = [commanded.write_size, -(-commanded.bandwidth // PER_SECOND)]
     limit = min(filter(None, limits), default=0)
     for some in joined:

@@ -60,15 +60,11 @@ class Clock:
 
     # Events
 
-    def make_room(self) -> None:
-        """There is room again, from now on."""
-        self.free = monotonic_ns()
-
     async def event(self, seq: int, offset: Offset) -> Due:
         """Wait until an event is due."""
         now = monotonic_ns()
         if self._stalls != self._connection.stalls:
-            self.make_up()
+            self.make_room()
         due = max(self._free, now if offset is None else self.begin + offset)
         if due > now:
             now = await self._pacer.until(due)
@@ -99,8 +95,8 @@ class Clock:
         self._free = max(max(self._due, self._free) + lasts, monotonic_ns() + gap if gap else 0)
         self._due = 0
 
-    def make_up(self) -> None:
-        """The client has kept the stream waiting: what was due meanwhile is due now."""
+    def make_room(self) -> None:
+        """What kept the stream waiting is over: what was due meanwhile is due now."""
         self._stalls = self._connection.stalls
         self._free = max(self._free, monotonic_ns())
         self._left = 0  # so many may have been woken at once by their clients

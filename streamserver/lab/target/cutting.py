@@ -25,7 +25,7 @@ from streamserver.server.exchange import Exchange
 def bounded(
     request: Request, commanded: Knobs, clock: Clock, events: AsyncGenerator[bytes, None]
 ) -> AsyncIterable[bytes]:
-    """The events as a body with the boundaries that are commanded, and with the request's faults."""
+    """The events as a body with the boundaries and the faults that are commanded."""
     in_writes = is_cut_into_writes(commanded)
     if not in_writes and not is_cut_into_chunks(commanded):
         return in_stream(request, events, clock.make_room)
@@ -79,24 +79,29 @@ class Cut:
         return self._writes()
 
     async def _writes(self) -> AsyncGenerator[bytes, None]:
-        clock, commanded = self._clock, self._commanded
-        async with aclosing(self.pieces):
-            self._exchange.flush_head()  # which is a write of its own, too
+        clock, exchange = self._clock, self._exchange
+        async with aclosing(self._groups()) as groups:
+            exchange.flush_head()  # which is a write of its own, too
             clock.wrote(0, self._gap)
             await clock.may_write()
-            held: list[bytes] = []
-            async for piece in self.pieces:
-                if piece:
-                    held.append(piece)
-                if not held or (commanded.write_events and self._follow):
-                    continue
-                for write in writes(held, commanded, self._exchange.is_chunked):
+            async for pieces in groups:
+                for write in writes(pieces, self._commanded, exchange.is_chunked):
                     await clock.may_write()
                     if self._write(write):
                         yield b""
                         clock.make_room()
-                held.clear()
             await clock.may_write()  # so that the end of the body is a write of its own
+
+    async def _groups(self) -> AsyncGenerator[list[bytes], None]:
+        """Chunks that may leave in one write."""
+        async with aclosing(self.pieces):
+            held: list[bytes] = []
+            async for piece in self.pieces:
+                held += [piece] if piece else []
+                if not self._commanded.write_events or not self._follow:
+                    yield held
+                    held = []
+            yield held  # where a filter has ended the body in the middle
 
     def _write(self, write: Write) -> bool:
         """Whether the engine must wait for the client, or look whether it is still there."""

@@ -160,3 +160,20 @@ async def test_whoever_leaves_in_the_middle_of_a_cut_ends_it(target: Served) -> 
         await client.send(get(b"/sse?write_size=1&write_gap=10"))
         await client.read_until(b"\r\n\r\n")
     assert await wait_until(lambda: [one.outcome for one in target.ended]) == [Outcome.CLIENT_GONE]
+
+
+@pytest.mark.parametrize(
+    "query", ["", "chunk_events=3", "write_events=4", "write_size=7", "chunk_size=5&bandwidth=90000"]
+)
+async def test_a_stream_breaks_where_it_shall_whatever_its_boundaries(
+    target: Served, query: str
+) -> None:
+    """All up to there comes, and nothing behind it, nor an end."""
+    knobs = "count=9&gap=0&fault=truncate@event:5"
+    decoder, stream = Decoder(), b""
+    for part in await reads(target, f"{knobs}&{query}"):
+        found = decoder.feed(part)
+        stream += b"".join([one for one in found if isinstance(one, bytes)])
+    assert not decoder.done
+    assert [json.loads(data)["seq"] for data in data_of(stream)] == [0, 1, 2, 3, 4]
+    assert stream.endswith(b"\n\n")
