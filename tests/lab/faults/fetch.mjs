@@ -1,7 +1,7 @@
 // Fetch a URL, and tell how that ended and how many bytes of the body came, as JSON. Once there is a
-// head, give up when nothing comes for a while.
+// head, give up when nothing comes for so many seconds.
 
-const [url] = process.argv.slice(2)
+const [url, seconds] = process.argv.slice(2)
 const leave = new AbortController()
 let size = 0
 let end
@@ -9,7 +9,7 @@ let timer
 
 function wait() {
   clearTimeout(timer)
-  timer = setTimeout(() => leave.abort(new DOMException("late", "TimeoutError")), 400)
+  timer = setTimeout(() => leave.abort(new DOMException("late", "TimeoutError")), seconds * 1000)
 }
 
 try {
