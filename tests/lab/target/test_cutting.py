@@ -163,7 +163,8 @@ async def test_whoever_leaves_in_the_middle_of_a_cut_ends_it(target: Served) -> 
 
 
 @pytest.mark.parametrize(
-    "query", ["", "chunk_events=3", "write_events=4", "write_size=7", "chunk_size=5&bandwidth=90000"]
+    "query",
+    ["", "chunk_events=3", "write_events=4", "write_size=7", "chunk_size=5&bandwidth=90000"],
 )
 async def test_a_stream_breaks_where_it_shall_whatever_its_boundaries(
     target: Served, query: str
