@@ -59,7 +59,7 @@ def made(
 
 def text(cassette: list[Part]) -> bytes:
     """A cassette as its file."""
-    return b"".join(map(line, cassette))
+    return "".join(map(line, cassette)).encode()
 
 
 @dataclass(slots=True)

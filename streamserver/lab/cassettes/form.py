@@ -33,6 +33,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from streamserver.wire.fields import is_token
@@ -112,14 +113,18 @@ class End(NamedTuple):
 Part: TypeAlias = Asked | Head | Read | End
 
 
-def line(part: Part) -> bytes:
+def read_line(after: int, data: bytes) -> str:
+    """A read as its line: there may be many thousands of them in a second."""
+    try:
+        return f'{{"after":{after},"text":{encode_basestring(data.decode())}}}\n'
+    except UnicodeDecodeError:
+        return f'{{"after":{after},"base64":"{b64encode(data).decode()}"}}\n'
+
+
+def line(part: Part) -> str:
     """A part as its line."""
     if isinstance(part, Read):
-        after, data = part
-        try:
-            return f'{{"after":{after},"text":{_to_json(data.decode())}}}\n'.encode()
-        except UnicodeDecodeError:
-            return b'{"after":%d,"base64":"%b"}\n' % (after, b64encode(data))
+        return read_line(*part)
     if isinstance(part, Asked):
         members = _members_of_request(part)
     elif isinstance(part, Head):
@@ -127,7 +132,7 @@ def line(part: Part) -> bytes:
     else:
         optional = {name for name in ("detail", "trailers") if not getattr(part, name)}
         members = {k: v for k, v in part._asdict().items() if k not in optional}
-    return f"{_to_json(members)}\n".encode()
+    return f"{_to_json(members)}\n"
 
 
 def _members_of_request(asked: Asked) -> dict[str, Any]:

@@ -11,8 +11,8 @@ Redacted, which means replaced by ``REDACTED``, is
 
 A value that was redacted in the request, or set as a cookie by the answer, may come back in a body:
 an endpoint that echoes, a service that repeats the key it refuses. There it is overwritten with as
-many asterisks, whatever reads it is cut into, if it has ``LEAST`` bytes or more; shorter ones are
-no secrets, and would be found by chance.
+many asterisks, whatever reads it is cut into, if it has ``LEAST`` bytes or more, since shorter ones
+are no secrets and would be found by chance, and is among the ``MOST`` longest of its exchange.
 
 Not redacted are secrets that no name tells: those of a path, of a body that is the first to tell
 them, and of bodies that are compressed. The hash of a request's body is that of what was sent.
@@ -27,6 +27,7 @@ from streamserver.wire.heads import Fields
 
 REDACTED = "REDACTED"
 LEAST = 8
+MOST = 50
 
 WORDS = (
     *("auth", "authentication", "authorization", "cookie", "cookie2", "credential", "credentials"),
@@ -41,7 +42,7 @@ _camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _parameter = re.compile(r"[?&;]([^=&;?#\s]+)=")
 _end_in_target = re.compile(r"[&#]|\Z")
 _end_in_text = re.compile(r"[&#\s\"'<>]|\Z")
-_userinfo = re.compile(r"(?i)([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@")
+_userinfo = re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@")
 _words = re.compile(r"[^\s;,\"]+")
 
 
@@ -79,9 +80,11 @@ def _values(text: str, end_of_value: re.Pattern[str]) -> list[tuple[int, int]]:
 
 
 def _without(places: list[tuple[int, int]], text: str) -> str:
-    for start, end in reversed(places):
-        text = text[:start] + REDACTED + text[end:]
-    return text
+    kept, at = [], 0
+    for start, end in places:
+        kept.append(text[at:start])
+        at = end
+    return REDACTED.join([*kept, text[at:]])
 
 
 def secrets_of(fields: Fields, target: str = "") -> set[bytes]:
@@ -122,7 +125,7 @@ class Mask:
     def add(self, secrets: set[bytes]) -> None:
         """Look for these too from now on."""
         # The longest first, since one may begin with another.
-        self._secrets = sorted(secrets.union(self._secrets), key=len, reverse=True)
+        self._secrets = sorted(secrets.union(self._secrets), key=len, reverse=True)[:MOST]
 
     def feed(self, pieces: Sequence[bytes], is_last: bool = False) -> list[bytes]:
         """The pieces that it can tell of, those held back before among them, each as long as it

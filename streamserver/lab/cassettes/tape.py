@@ -13,7 +13,7 @@ from time import monotonic_ns
 from typing import TypeAlias
 
 from streamserver.kit.request import Request
-from streamserver.lab.cassettes.form import Asked, Body, End, Head, OtherEnd, Part, Read, line
+from streamserver.lab.cassettes.form import Asked, Body, End, Head, OtherEnd, line, read_line
 from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_target, secrets_of
 from streamserver.server.exchange import Exchange
 from streamserver.server.outcome import Outcome
@@ -28,6 +28,7 @@ SHORT = 64 * 1024
 
 SECOND = 1_000_000_000
 Heard: TypeAlias = Sequence[ResponseHead | bytes | BodyEnd]
+Trailers: TypeAlias = Sequence[tuple[str, str]]
 
 
 class Tape:
@@ -81,7 +82,7 @@ class Tape:
         self._moments: deque[int] = deque()  # those of the reads that the mask holds back
         self._begun = self._has_head = False
         self._reads = self._bytes = 0
-        self._end: tuple[int, str, str, Sequence[tuple[str, str]]] | None = None
+        self._end: tuple[int, str, str, Trailers] | None = None
 
     @property
     def is_over(self) -> bool:
@@ -126,39 +127,39 @@ class Tape:
         over = self._exchange.outcome is not None
         if not (self._begun or self._body.is_whole or over or self._waiting > self._most):
             return b""
-        parts: list[Part] = []
+        lines: list[str] = []
         if not self._begun:
             self._begun = True
-            parts.append(self._asked())
+            lines.append(line(self._asked()))
         heard, self._heard, self._waiting = self._heard, [], 0
         pieces: list[bytes] = []
         for moment, read in heard:
             if self._end is None:
-                self._listen(moment, read, parts, pieces)
+                self._listen(moment, read, lines, pieces)
         if over and self._end is None:
             self._end = (monotonic_ns(), *_end_of(self._exchange, self._has_head), ())
+        moments = self._moments
         for data in self._mask.feed(pieces, self._end is not None):
-            parts.append(Read(self._since(self._moments.popleft()), data))
+            moment = moments.popleft()
+            lines.append(read_line(max(moment - self._last, 0), data))
+            self._last = moment
         if self._end is not None:
-            moment, end, detail, trailers = self._end
-            (told,) = self._mask.clean([detail.encode()])  # it may quote the upstream
-            counts = self._reads, self._bytes, told.decode(errors="replace")
-            parts.append(End(self._since(moment), end, *counts, redact_fields([*trailers])))
-        return b"".join(map(line, parts))
+            lines.append(line(self._last_words(*self._end)))
+        return "".join(lines).encode()
 
-    def _listen(self, moment: int, read: Heard, parts: list[Part], pieces: list[bytes]) -> None:
-        data = []
+    def _listen(self, moment: int, read: Heard, lines: list[str], pieces: list[bytes]) -> None:
+        data: list[bytes] = []
         for part in read:
-            if isinstance(part, ResponseHead):
+            if type(part) is bytes:
+                data.append(part)
+            elif isinstance(part, ResponseHead):
                 self._has_head = part.status >= 200
                 self._mask.add(secrets_of(part.fields))
                 fields = redact_fields(part.fields)
-                parts.append(Head(self._since(moment), part.status, fields))
+                lines.append(line(Head(self._since(moment), part.status, fields)))
             elif isinstance(part, BodyEnd):
                 self._end = (moment, "complete", "", part.trailers)
-            else:
-                data.append(part)
-        piece = b"".join(data)
+        piece = data[0] if len(data) == 1 else b"".join(data)
         if self._bytes + len(piece) > self._most:
             self._end = (moment, "limit", f"it is longer than {self._most} bytes", ())
         elif piece:
@@ -166,6 +167,11 @@ class Tape:
             self._bytes += len(piece)
             self._moments.append(moment)
             pieces.append(piece)
+
+    def _last_words(self, moment: int, end: str, detail: str, trailers: Trailers) -> End:
+        (told,) = self._mask.clean([detail.encode()])  # it may quote the upstream
+        counts = self._reads, self._bytes, told.decode(errors="replace")
+        return End(self._since(moment), end, *counts, redact_fields([*trailers]))
 
     def _asked(self) -> Asked:
         method, target, fields = self._request

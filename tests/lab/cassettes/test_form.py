@@ -81,7 +81,7 @@ def test_a_line_that_is_lost_is_missed() -> None:
 
 
 HEAD = b'{"after":0,"status":200,"fields":[]}'
-ASKED = line(CASSETTE[0])[:-1]
+ASKED = line(CASSETTE[0])[:-1].encode()
 END = b'{"after":0,"end":"complete","reads":0,"bytes":0}'
 
 
@@ -137,7 +137,7 @@ def test_something_behind_the_end_is_refused() -> None:
 @pytest.mark.parametrize("end", [*ENDS_OF_UPSTREAMS, *OTHER_ENDS])
 def test_the_ends(end: str) -> None:
     last = End(0, end, 0, 0, "why")
-    assert parse(line(last)[:-1]) == last
+    assert parse(line(last)[:-1].encode()) == last
     assert last.is_upstreams == (end in ENDS_OF_UPSTREAMS)
 
 
