@@ -66,10 +66,8 @@ class Writing:
 
     def _carry_out(self, name: str, data: bytes, is_last: bool) -> None:
         path = str(self._directory / name) + SUFFIX
-        # Closed each time, since each of many thousand streams may have a file. For its owner
-        # alone, since what people ask a model is nobody else's.
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(path + PART, flags, 0o600)
+        # Closed each time, since each of many thousand streams may have a file.
+        descriptor = open_file(path + PART)
         try:
             rest = memoryview(data)
             while rest:
@@ -78,3 +76,9 @@ class Writing:
             os.close(descriptor)
         if is_last:
             os.rename(path + PART, path)
+
+
+def open_file(path: str) -> int:
+    """A descriptor to append with; the file is its owner's alone, since what people ask a model
+    is nobody else's."""
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)

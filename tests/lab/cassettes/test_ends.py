@@ -45,7 +45,7 @@ def talk_nonsense(peer: RawClient) -> None:
         (b"", close, "unanswered", "there is none"),
         (b"HTTP/1.1 200 OK\r\nA: b", close, "unanswered", "it ended within a head"),
         (b"", reset, "reset", "the upstream closed the connection"),
-        (b"", talk_nonsense, "unanswered", "not with b'nonsense"),
+        (b"", talk_nonsense, "unanswered", "not with ..."),
         (b"", fall_silent, "late", "the upstream did not answer in time"),
     ],
 )
