@@ -12,6 +12,7 @@ from streamserver.observe.metrics import Metrics
 from support.figures import Figures
 from support.handlers import answering
 from support.inprocess import Serve
+from support.producers import pulled
 from support.rawsocket import connect, raw
 from support.requests import GET, LAST, get
 from support.waiting import wait_until
@@ -88,6 +89,22 @@ async def test_a_body_that_is_whole_is_no_stream(
     assert figures("sent_bytes_total") == 5
     assert figures("first_byte_seconds_count") == 1
     assert figures("stream_seconds_count") == figures("gap_seconds_count") == 0
+
+
+async def test_that_no_stream_is_open_is_told_where_there_were_some(
+    serve: Serve, metrics: Metrics
+) -> None:
+    """Also where none was, whenever the figures were read."""
+    app = Router()
+    app.get("/stream")(answering(lambda: Response(pulled(b"one", b"two"))))
+    app.get("/whole")(answering(lambda: Response(b"hello")))
+    server = await serve(app, observers=[metrics])
+    for target in (b"/stream", b"/whole"):
+        await raw(server.port, get(target, b"Connection: close"))
+    await wait_until(lambda: len(server.ended) == 2)
+    lines = (await metrics.scrape(""))[0].decode().splitlines()
+    told = [line for line in lines if line.startswith("streamserver_open_streams")]
+    assert told == ['streamserver_open_streams{route="/stream"} 0.0']
 
 
 async def test_a_file_is_counted_in_slices(
