@@ -3,7 +3,7 @@
 Several workers count each into files of its own in one directory, and whichever of them is
 asked answers for all: the library's multiprocess mode. The library looks for the directory's
 name in the environment when it is first imported; so it must be there before this process
-begins.
+begins. (Its multiprocess part has no types, which mypy has to ignore.)
 """
 
 from collections.abc import Iterator, Sequence

@@ -4,7 +4,11 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
-from streamserver import EventStream, Request, Response
+from streamserver import EventStream, Feed, Request, Response
+
+FEED_HOLDS = 4
+"""Events that the feed holds, so that readers soon fall off."""
+FEED = Feed("hello", max_events=FEED_HOLDS)
 
 
 async def app(request: Request) -> Response:
@@ -26,6 +30,10 @@ async def app(request: Request) -> Response:
             return EventStream(ticks())
         case "/stubborn":
             return Response(stubborn())
+        case "/feed" if request.method == "POST":
+            return Response(await FEED.publish(await request.text()), 201)
+        case "/feed":
+            return FEED.subscribe(request)
     return Response("hello")
 
 
