@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamserver import EventStream, FileResponse, Request, Response, Router, Stream
+from streamserver.kit.service import Handler
 from streamserver.observe.metrics import Metrics
 from support.figures import Figures
 from support.handlers import answering
@@ -107,16 +108,17 @@ async def test_that_no_stream_is_open_is_told_where_there_were_some(
     assert told == ['streamserver_open_streams{route="/stream"} 0.0']
 
 
+def download(directory: Path, size: int) -> Handler:
+    """A file of so many bytes."""
+    file = directory / "file"
+    file.write_bytes(bytes(size))
+    return answering(lambda: FileResponse(file))
+
+
 async def test_a_file_is_counted_in_slices(
     serve: Serve, metrics: Metrics, figures: Figures, tmp_path: Path
 ) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(bytes(3 << 20))
-
-    async def handler(request: Request) -> Response:
-        return FileResponse(file)
-
-    server = await serve(handler, observers=[metrics])
+    server = await serve(download(tmp_path, 3 << 20), observers=[metrics])
     await raw(server.port, LAST)
     await wait_until(lambda: server.ended)
     assert figures("sent_bytes_total") == 3 << 20
@@ -196,13 +198,7 @@ async def test_each_time_that_a_client_has_no_room_is_a_stall(
 async def test_a_file_that_nobody_takes_is_a_stall(
     serve: Serve, metrics: Metrics, figures: Figures, tmp_path: Path
 ) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(bytes(16 << 20))
-
-    async def handler(request: Request) -> Response:
-        return FileResponse(file)
-
-    server = await serve(handler, observers=[metrics])
+    server = await serve(download(tmp_path, 16 << 20), observers=[metrics])
     async with connect(server.port, receive_buffer=LITTLE) as client:
         await client.send(GET)
         await wait_until(lambda: figures("write_stalls_total") == 1)
