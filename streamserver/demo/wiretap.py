@@ -22,7 +22,6 @@ from typing import Any, TypeAlias
 
 from streamserver.demo.orders import Orders
 from streamserver.feed.feed import Backend, Feed
-from streamserver.feed.memory import Memory
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
@@ -106,7 +105,7 @@ class Wiretap:
         token = request.params["token"]
         recording = self._recordings.get(token)
         told = [] if recording is None else _told(recording)
-        if recording is None or not isinstance(self._backend, Memory):
+        if self._backend.is_shared:  # else there is nobody to ask
             with suppress(HTTPError):  # the store is out of reach: then what is here is told
                 told += await self._ask(token)
         if not told:

@@ -46,6 +46,9 @@ _is_position = re.compile(r"[0-9]{1,19}-[0-9]{1,19}").fullmatch
 class Backend(Protocol):
     """Where topics live: ``Memory`` or ``Redis``."""
 
+    is_shared: bool
+    """Whether other processes may have the same topics."""
+
     def topic(self, name: str, bounds: Bounds) -> Topic:
         """The topic of a name."""
 

@@ -67,6 +67,8 @@ class Redis:
     (extra: redis).
     """
 
+    is_shared = True
+
     def __init__(
         self, url: str, *, prefix: str = "{streamserver}:feed:", timeout: float = TIMEOUT
     ) -> None:
