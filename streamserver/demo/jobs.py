@@ -83,15 +83,16 @@ class Jobs:
         return Response.json(state, headers={"Cache-Control": "no-cache"})
 
     async def events(self, request: Request) -> Response:
-        """``GET /api/jobs/{id}/events``: its progress from the beginning, or from Last-Event-ID.
+        """``GET /api/jobs/{id}/events``: its progress, from the beginning or where it was left off.
 
         The stream ends with the job. An EventSource that then comes back is told by a 204 that
         there is nothing to come back for (WHATWG HTML, section 9.2.3).
         """
         newest, state = await self._newest(request)
-        if state["state"] != "running" and request.last_event_id == newest.id:
+        feed = self._feed(request.params["id"])
+        if state["state"] != "running" and feed.position(request) == newest.id:
             return Response(status=204)
-        return self._feed(request.params["id"]).subscribe(request, start="beginning")
+        return feed.subscribe(request, start="beginning")
 
     async def cancel(self, request: Request) -> Response:
         """``DELETE /api/jobs/{id}``: have it stop, wherever it runs. 409 if it has ended."""

@@ -39,8 +39,9 @@ PATIENCE = 5.0
 """Seconds that a backend may take until it is said to be out of reach."""
 
 # Nineteen digits hold any time and any number that will ever be given, and fit 64 bits: Redis
-# refuses what does not.
-_is_position = re.compile(r"[0-9]{1,19}-[0-9]{1,19}").fullmatch
+# refuses what does not. A number has one form, since ids are told apart as texts.
+_NUMBER = r"(?:0|[1-9][0-9]{0,18})"
+_is_position = re.compile(f"{_NUMBER}-{_NUMBER}").fullmatch
 
 
 class Backend(Protocol):
@@ -101,10 +102,11 @@ class Feed:
         """Add an event, or what becomes the ``data`` of one, for everybody; its id.
 
         ``last``: the feed ends with it, and so do the streams of its readers; an EventSource that
-        then comes back is best answered with 204, see ``newest``. ValueError for an event that
-        brings an id, since the feed gives it, for one without data, which no client would hear
-        of, for one that is larger than the log may be, and as ``encode`` has it. HTTPError 503
-        when the backend is out of reach: then nobody knows whether the event was added.
+        comes back, its ``position`` the id of the ``newest`` event, is best answered with 204.
+        ValueError for an event that brings an id, since the feed gives it, for one without data,
+        which no client would hear of, for one that is larger than the log may be, and as
+        ``encode`` has it. HTTPError 503 when the backend is out of reach: then nobody knows
+        whether the event was added.
         """
         event = event if isinstance(event, Event) else Event(event)
         if event.id is not None:
@@ -121,13 +123,35 @@ class Feed:
     ) -> Response:
         """The feed as an event stream: what is missed, then what is new, in one row.
 
-        It goes on behind the event that Last-Event-ID names, or the query's ``last-event-id``;
-        without one it begins at ``start``. HTTPError 400 for what is no id.
+        It goes on behind the client's ``position``; without one it begins at ``start``. HTTPError
+        400 for what is no position.
         """
-        position = _position(request)
+        position = self.position(request)
         begin = Start(start) if position is None else position
         reader = Reader(self._topic, begin, self._retry, self._lagging)
         return EventStream(reader, heartbeat=self._heartbeat)
+
+    @staticmethod
+    def position(request: Request) -> str | None:
+        """Where a client left off: the id in Last-Event-ID, or in the query's ``last-event-id``.
+
+        The field goes first: an EventSource that reconnects sends it, while its URL still says
+        where it once began. None without either; HTTPError 400 for what is no id.
+        """
+        for name, given in (
+            ("Last-Event-ID", request.last_event_id),
+            (PARAMETER, request.query.get(PARAMETER)),
+        ):
+            if not given:
+                continue
+            if _is_position(given):
+                return given
+            allowed = "the id of an event of this feed, as in 1795372067428-0"
+            shown = ascii(given[:40])
+            raise HTTPError(
+                400, f"{name} must be {allowed}, not {shown}", parameter=name, allowed=allowed
+            )
+        return None
 
     async def watch(self, hear: Callable[[Event], object]) -> Callable[[], object]:
         """Have ``hear`` called for each event that is published after this has returned.
@@ -154,21 +178,3 @@ class Feed:
         entry: Entry | None = await self._topic.newest()
         return None if entry is None else entry.event()
 
-
-def _position(request: Request) -> str | None:
-    """Where the client left off. Last-Event-ID goes first: an EventSource that reconnects sends
-    it, while its URL still says where it once began."""
-    for name, given in (
-        ("Last-Event-ID", request.last_event_id),
-        (PARAMETER, request.query.get(PARAMETER)),
-    ):
-        if not given:
-            continue
-        if _is_position(given):
-            return given
-        allowed = "the id of an event of this feed, as in 1795372067428-0"
-        shown = ascii(given[:40])
-        raise HTTPError(
-            400, f"{name} must be {allowed}, not {shown}", parameter=name, allowed=allowed
-        )
-    return None
