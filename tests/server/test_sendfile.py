@@ -16,6 +16,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.answer import FileRegion
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import Observer
 from streamserver.server.outcome import Outcome
 from support import peers
 from support.inprocess import Served, running
@@ -187,6 +188,31 @@ def test_a_client_that_leaves_in_mid_file_is_no_error(
             exchange = await the_end(server, files)
         assert exchange.outcome is Outcome.CLIENT_GONE
         assert [record for record in caplog.records if record.name == "streamserver"] == []
+
+    way.run(test)
+
+
+class Lost(Observer):
+    """Loses the connection at the first bytes of a body, in the very call that writes them."""
+
+    sees_streams = True
+
+    def wrote(self, exchange: Exchange, size: int, gap: float) -> None:
+        exchange.connection.transport.abort()
+
+
+def test_nothing_more_is_read_once_the_connection_is_lost(way: Way, huge: Path) -> None:
+    """Though it takes whatever is written from then on, and so is never full."""
+
+    async def test() -> None:
+        files = Files(huge)
+        async with running(files, tls=way.server, observers=[Lost()]) as server:
+            client = await way.connect(server.port)
+            client.writer.write(GET)
+            exchange = await the_end(server, files)
+            client.abort()
+        assert exchange.outcome is Outcome.CLIENT_GONE
+        assert exchange.bytes_sent < HUGE // 2
 
     way.run(test)
 
