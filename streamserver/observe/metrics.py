@@ -31,7 +31,7 @@ NOTHING = "-"
 class Metrics(Observer):
     """Counts what it is told, and tells it to Prometheus.
 
-    ``directory``: where several processes count, as `DIRECTORY` has named it to this one.
+    ``directory``: where several processes count, as `prometheus.DIRECTORY` has told this one.
     ``registry``: a CollectorRegistry, for one alone; by default the library's own, where an app
     may have others.
     ImportError without prometheus-client.
