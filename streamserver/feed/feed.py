@@ -44,6 +44,14 @@ _NUMBER = r"(?:0|[1-9][0-9]{0,18})"
 _is_position = re.compile(f"{_NUMBER}-{_NUMBER}").fullmatch
 
 
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return True
+
+
 class Backend(Protocol):
     """Where topics live: ``Memory`` or ``Redis``."""
 
@@ -80,6 +88,8 @@ class Feed:
         heartbeat: float | None = None,
         lagging: Lagging = "gap",
     ) -> None:
+        if not _is_text(topic):
+            raise ValueError(f"a topic's name is what can be written in UTF-8, not {topic!a}")
         if max_events < 1 or max_bytes < 1:
             raise ValueError(f"a log holds 1 event and 1 byte at least: {max_events}, {max_bytes}")
         if not ttl >= 0:

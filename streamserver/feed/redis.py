@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
+from streamserver.feed import redis_url
 from streamserver.feed.cursor import Cursor
 from streamserver.feed.following import Following
 from streamserver.feed.log import ORIGIN, Entry, make_entry
@@ -80,21 +81,8 @@ class Redis:
         self._publish: Any = None
         self.following = Following(self._connect)
         self.fetching = asyncio.Semaphore(FETCHES)
-        self._check()
-
-    def _check(self) -> None:
-        """Read the URL, and connect nothing."""
-        self._connect(self._timeout)  # says so where there is no redis-py
-        from redis.exceptions import RedisError
-
-        where = urlsplit(self._url)
-        database = where.path.strip("/")
-        if where.scheme in ("redis", "rediss") and database and not database.isdecimal():
-            raise ValueError(f"the path of a Redis URL is the number of a database: {database!r}")
-        try:
-            self._connect(self._timeout).connection_pool.make_connection()
-        except (RedisError, TypeError) as error:
-            raise ValueError(f"a Redis URL has no such parameter: {error}") from error
+        redis_url.check(url)
+        self._connect(timeout)  # nothing yet, but it says so where there is no redis-py
 
     def topic(self, name: str, bounds: Bounds) -> Topic:
         """The topic of a name; its bounds are those that it was first asked for with."""

@@ -97,26 +97,6 @@ async def test_over_a_unix_socket(
     assert not [task for task in asyncio.all_tasks() if "xread" in repr(task.get_coro())]
 
 
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("", "scheme"),
-        ("127.0.0.1:6379", "scheme"),
-        ("http://127.0.0.1", "scheme"),
-        ("redis://127.0.0.1:port", "[Pp]ort"),
-        ("redis://127.0.0.1:99999", "[Pp]ort"),
-        ("redis://127.0.0.1/news", "path of a Redis URL is the number of a database: 'news'"),
-        ("redis://:secret@127.0.0.1?frequency=7", "no such parameter: .*'frequency'"),
-        ("redis://127.0.0.1?socket_timeout=soon", "socket_timeout"),
-    ],
-)
-def test_what_is_no_url(url: str, message: str) -> None:
-    """It is said at once, not by the first event."""
-    with pytest.raises(ValueError, match=message) as raised:
-        Redis(url)
-    assert "secret" not in str(raised.value)
-
-
 def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(RuntimeError, match=r"streamserver\[redis\]"):
