@@ -1,8 +1,8 @@
 """The lesson as an application: which endpoint is where.
 
-    python -m streamserver
-
-serves ``app``. ``make_app`` makes one with another directory of files or another upstream.
+Pages of other origins may not change anything: they would publish in the name of whoever happens to
+look at them, begin jobs, and have the chat's upstream paid by others. They may not read anything
+either, for there is no ``cors`` here.
 """
 
 from pathlib import Path
@@ -23,11 +23,13 @@ from streamserver.demo.wiretap import Tapped, Wiretap
 from streamserver.feed.feed import Backend
 from streamserver.feed.memory import Memory
 from streamserver.kit.router import Router
+from streamserver.kit.same_origin import same_origin
+from streamserver.kit.service import Handler
 
 
 def make_app(
     files: Path | None = None, chat: Chat | None = None, backend: Backend | None = None
-) -> Router:
+) -> Handler:
     """The lesson, with the files of a directory, or of a generated one, a chat with a model, or
     with the demo's own, and its feeds in a backend, or in memory.
 
@@ -57,7 +59,7 @@ def make_app(
     _add_notifications(app, Notifications(backend, orders), tapped)
     _add_jobs(app, jobs, tapped)
     app.on_stop += [backend.close, orders.close, jobs.close, wiretap.close]
-    return app
+    return same_origin(app)
 
 
 def _add_notifications(app: Router, notifications: Notifications, tapped: Tapped) -> None:
@@ -71,6 +73,3 @@ def _add_jobs(app: Router, jobs: Jobs, tapped: Tapped) -> None:
     app.get("/api/jobs/{id:uuid}")(jobs.state)
     app.delete("/api/jobs/{id:uuid}")(jobs.cancel)
     app.get("/api/jobs/{id:uuid}/events")(tapped(jobs.events))
-
-
-app = make_app()
