@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from cli.conftest import LIMIT, Hello
-from cli.hello import FEED_HOLDS
+from cli.conftest import HELLO, LIMIT, Hello
+from cli.hello import FEED_HOLDS, GAP
 from cli.scraping import counted, told
 from support.hearing import hear_response
 from support.kernel import holder
@@ -15,8 +15,6 @@ from support.rawsocket import RawClient, connect
 from support.requests import get, post
 
 WORKERS = pytest.mark.parametrize("workers", [1, 2])
-GAP = 0.05
-"""Seconds between two events."""
 LITTLE = 65536
 """Bytes that a client takes before it stalls its server."""
 BIG = b"x" * 4 * LITTLE
@@ -40,25 +38,24 @@ async def clients(server: ServerProcess, count: int) -> AsyncIterator[list[list[
 async def test_first_bytes_gaps_and_durations_are_told_apart(
     run_server: RunServer, workers: int
 ) -> None:
-    server = run_server("--workers", str(workers))
-    sent = 0
+    server = run_server("hello:routed", "--metrics", "--workers", str(workers), env=HELLO)
     async with clients(server, 1) as each:
         for [client] in each:
-            await client.send(get(b"/api/counter?count=3&interval=%g" % GAP))
-            sent += len((await hear_response(client, timeout=LIMIT)).content)
-    route = {"route": "/api/counter"}
+            await client.send(get(b"/pieces"))
+            assert (await hear_response(client, timeout=LIMIT)).content == b"onetwothree"
+    route = {"route": "/pieces"}
     await told(server, workers, "stream_seconds_count", **route)
     await told(server, workers, "first_byte_seconds_count", **route)
     await told(server, 2 * workers, "gap_seconds_count", **route)
     await told(server, workers, "exchanges_total", outcome="complete", **route)
-    await told(server, sent, "sent_bytes_total", **route)
+    await told(server, workers * len(b"onetwothree"), "sent_bytes_total", **route)
     assert await counted(server, "open_streams", **route) == 0
     first, gaps, whole = [
         await counted(server, f"{name}_seconds_sum", **route)
         for name in ("first_byte", "gap", "stream")
     ]
     assert 0 < first < first + gaps <= whole
-    assert gaps > 2 * GAP * workers * 0.9
+    assert gaps > 2 * GAP * workers * 0.9  # the grain of two clocks
     assert await counted(server, "gap_seconds_bucket", le="0.025", **route) == 0
     assert await counted(server, "stream_seconds_bucket", le="0.01", **route) == 0
 
