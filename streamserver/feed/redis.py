@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from streamserver.feed import redis_url
+from streamserver.feed.bell import Bell
 from streamserver.feed.cursor import Cursor
 from streamserver.feed.following import Following
 from streamserver.feed.log import ORIGIN, Entry, make_entry
@@ -79,7 +80,7 @@ class Redis:
         self._topics: WeakValueDictionary[str, RedisTopic] = WeakValueDictionary()
         self._client: Any = None
         self._publish: Any = None
-        self.following = Following(self._connect)
+        self.following = Following(self._connect, Bell(prefix, lambda: self.client))
         self.fetching = asyncio.Semaphore(FETCHES)
         redis_url.check(url)
         self._connect(timeout)  # nothing yet, but it says so where there is no redis-py

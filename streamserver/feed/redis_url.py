@@ -33,6 +33,8 @@ def check(url: str) -> None:
         raise ValueError(f"a Redis URL is {FORMS}: this one cannot be read") from None
     if where.scheme not in ("redis", "rediss", "unix"):
         raise ValueError(f"a Redis URL is {FORMS}: the scheme of this one is none of them")
+    if where.fragment:
+        raise ValueError("a # in a Redis URL is written %23")
     if where.scheme == "unix":
         if not where.path:
             raise ValueError("a Redis URL with unix:// names a path, as in unix:///run/redis.sock")

@@ -82,7 +82,11 @@ def test_parameters_that_are_ours_or_nobodys(where: str, parameter: str) -> None
 @pytest.mark.parametrize("special", "/?#@:[")
 def test_a_password_is_never_shown(special: str) -> None:
     """Also where it takes the URL apart, since it is not written in percent."""
-    for url in (f"redis://me:secret{special}word@127.0.0.1:6379/x", "redis://:secret@127.0.0.1/x"):
+    for url in (
+        f"redis://me:secret{special}word@127.0.0.1:6379/x",
+        f"redis://me:7{special}word@127.0.0.1:6379/x",
+        "redis://:secret@127.0.0.1/x",
+    ):
         with pytest.raises(ValueError, match=" Redis URL ") as raised:
             Redis(url)
         assert "secret" not in str(raised.value)

@@ -89,6 +89,12 @@ class RedisServer:
         lines = self.ask("CLIENT", "LIST").decode().splitlines()[1:]
         return [line for line in lines if line and "cmd=client|list" not in line]
 
+    def told(self, figure: str) -> int:
+        """A figure of INFO."""
+        lines = self.ask("INFO", "stats").decode().splitlines()
+        [line] = [line for line in lines if line.startswith(f"{figure}:")]
+        return int(line.partition(":")[2])
+
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):
             return self.ask("PING") == b"+PONG\r\n"
