@@ -15,7 +15,7 @@ from streamserver.demo.jobs import Jobs
 from streamserver.demo.model import add_model
 from streamserver.demo.notifications import MAX_BODY, Notifications
 from streamserver.demo.orders import Orders
-from streamserver.demo.pages import index, part
+from streamserver.demo.pages import make_index, part
 from streamserver.demo.pitfalls import unclosed, unhandled, unlabelled
 from streamserver.demo.text import type_text
 from streamserver.demo.upload import upload
@@ -28,10 +28,14 @@ from streamserver.kit.service import Handler
 
 
 def make_app(
-    files: Path | None = None, chat: Chat | None = None, backend: Backend | None = None
+    files: Path | None = None,
+    chat: Chat | None = None,
+    backend: Backend | None = None,
+    each_alone: bool = False,
 ) -> Handler:
     """The lesson, with the files of a directory, or of a generated one, a chat with a model, or
-    with the demo's own, and its feeds in a backend, or in memory.
+    with the demo's own, and its feeds in a backend, or in memory; ``each_alone``: whether there
+    are several workers, and so several memories.
 
     NotADirectoryError if there is no such directory.
     """
@@ -40,7 +44,7 @@ def make_app(
     orders = Orders(backend)
     wiretap = Wiretap(backend, orders)
     tapped = wiretap.tapped
-    app.get("/")(index)
+    app.get("/")(make_index(each_alone))
     app.get("/page/{name:path}")(part)
     app.get("/api/wire/{token}")(wiretap.read)
     app.get("/api/counter")(tapped(counter))
