@@ -179,7 +179,7 @@ async def test_frozen_while_a_reader_is_far_behind(
 ) -> None:
     """What it misses is asked for until it comes."""
     monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.05)
-    monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
+    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 30)
     ids = [await feed.publish(n) for n in range(100)]
     async with following(server, target="/hasty") as steady:
         await steady.placed()
@@ -198,7 +198,7 @@ async def test_killed_while_a_reader_is_far_behind(
 ) -> None:
     """It asks again, but not all the time."""
     monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.1)
-    monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
+    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 3)
     ids = [await feed.publish(n) for n in range(40)]
     async with following(server) as steady:
         await steady.placed()
