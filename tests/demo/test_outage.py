@@ -117,7 +117,10 @@ async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
         await other.stop()
 
 
-async def test_no_job_begins_and_none_is_found(server: Served, redis: RedisServer) -> None:
+async def test_no_job_begins_and_none_is_found(
+    server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 2)
     job = await begin(server, **LONG)
     redis.kill()
     check_unreachable(await post(server, JOBS, LONG))
@@ -125,13 +128,14 @@ async def test_no_job_begins_and_none_is_found(server: Served, redis: RedisServe
         check_unreachable(await ask(server, target, method))
     redis.start()
     assert (await state(server, job))["state"] == "running"
+    await begin(server, **LONG)  # what could not begin takes no place
 
 
 async def test_a_job_tells_its_end_when_it_can(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The steps in between are not told any more: the last one says all that they said."""
-    monkeypatch.setattr(jobs, "RETRY", 0.02)
+    monkeypatch.setattr("streamserver.demo.job.RETRY", 0.02)
     job = await begin(server, steps=10, interval=0.01)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read(1)
