@@ -143,7 +143,7 @@ def test_a_job_that_is_gone_is_told(visit: Browsing) -> None:
     gone = "/api/jobs/00000000-0000-4000-8000-000000000000"
     visit.page.evaluate("path => sessionStorage.setItem('streamserver.job', path)", gone)
     visit.page.reload()
-    visit.panel("job").says("Refused: 404 there is no such job, or none any more.")
+    visit.panel("job").says(re.compile("^Refused: 404 there is no such job, or none any more"))
     visit.expect_complaint("404 (Not Found)")
     visit.page.reload()
     visit.panel("job").says("Ready.")
