@@ -33,6 +33,7 @@ FETCHES = 8
 
 # An entry names the one before it, which only Redis can know. And it says how many bytes of events
 # there have been up to it: MAXLEN bounds a stream by count alone, and MEMORY USAGE only guesses.
+# What others have put there has no such count, and is passed over.
 PUBLISH = """
 local function get(entry, name)
   for i = 1, #entry[2], 2 do
@@ -41,7 +42,11 @@ local function get(entry, name)
   return ''
 end
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-local bytes = (newest and tonumber(get(newest, 'bytes')) or 0) + #ARGV[1]
+local ours = newest
+while ours and not tonumber(get(ours, 'bytes')) do
+  ours = redis.call('XREVRANGE', KEYS[1], '(' .. ours[1], '-', 'COUNT', 1)[1]
+end
+local bytes = (ours and get(ours, 'bytes') or 0) + #ARGV[1]
 local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'event', ARGV[1],
     'previous', newest and newest[1] or '0-0', 'last', ARGV[2], 'bytes', bytes)
 while true do
@@ -103,11 +108,11 @@ class Redis:
             id = await self._publish([key], [event, int(is_last), *limits], client)
         return str(id.decode())
 
-    async def newest(self, key: str, count: int) -> Any:
-        """The newest of what is in a stream, as Redis has it. HTTPError 503."""
+    async def newest(self, key: str, end: str, count: int) -> Any:
+        """What is in a stream up to this id, as Redis has it, the newest first. HTTPError 503."""
         client = self.client
         with reached():
-            return await client.xrevrange(key, count=count)
+            return await client.xrevrange(key, max=end, count=count)
 
     def _connect(self, timeout: float) -> Any:
         try:

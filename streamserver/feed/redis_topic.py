@@ -55,8 +55,15 @@ class RedisTopic(Topic):
 
     async def newest(self) -> Entry | None:
         """The newest entry, if any is left."""
-        found = await self._backend.newest(self._key, 1)
-        return next(iter(entries_of(found)), None)
+        end, count = "+", 1
+        while True:
+            found = await self._backend.newest(self._key, end, count)
+            for each in found:
+                if entries := entries_of([each]):
+                    return entries[0]
+            if len(found) < count:
+                return None
+            end, count = f"({found[-1][0].decode()}", LOADED  # others have put that there
 
     # Following what is new
 

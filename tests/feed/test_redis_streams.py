@@ -124,6 +124,30 @@ async def test_what_others_put_there_is_left_out(
     assert all.told == ["first", "second", "third"]
 
 
+@pytest.mark.parametrize("many", [1, 1500])
+async def test_what_others_put_at_the_end_is_not_the_newest(
+    shared_redis: RedisServer, feed: Feed, many: int
+) -> None:
+    script = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'bytes', 'x') end"
+    shared_redis.ask("EVAL", script, "1", KEY, str(many))
+    assert await feed.newest() is None
+    id = await feed.publish("ours")
+    shared_redis.ask("EVAL", script, "1", KEY, str(many))
+    assert await feed.newest() == Event("ours", id=id)
+
+
+async def test_what_others_put_there_is_not_counted(
+    shared_redis: RedisServer, make_redis: MakeRedis
+) -> None:
+    """The bytes of ours are bounded all the same."""
+    shared_redis.ask("DEL", KEY)
+    feed = Feed("news", make_redis(shared_redis, prefix="there:"), max_bytes=50_000)
+    for n in range(3):
+        await feed.publish("x" * (20_000 - len("data: \n\n")))
+        shared_redis.ask("XADD", KEY, "*", "n", str(n))
+    assert length(shared_redis) == 4  # the last two, each with what is behind it
+
+
 async def test_what_others_put_at_the_end_is_read_once(
     shared_redis: RedisServer, feed: Feed, serve: Serve
 ) -> None:
