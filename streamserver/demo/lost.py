@@ -51,7 +51,7 @@ class Watch:
             # While the store is out of reach nobody is heard, and nobody has to be silent.
             with suppress(HTTPError):
                 newest = await feed.newest()
-                if newest is None or has_ended(newest):
+                if newest is None or _has_ended(newest):
                     return
                 if heard is not None and heard.id == newest.id:
                     return await self._end(id, feed, newest)
@@ -65,6 +65,6 @@ class Watch:
         await self._orders.send("cancel", id)
 
 
-def has_ended(newest: Event) -> bool:
+def _has_ended(newest: Event) -> bool:
     """Whether the newest event of a job's feed is its end."""
     return bool(json.loads(str(newest.data))["state"] != "running")

@@ -53,7 +53,7 @@ async function follow(run, location) {
     throw await explained(error, location);
   }
   sessionStorage.removeItem(KEY);
-  if (job.state === "failed") throw new Failed(job.error);
+  if (job.error) throw new Failed(job.error); // by itself, or with its worker
   return job.state === "done" ? `Done: ${plural(job.steps, "step")}.` : "The job was cancelled.";
 }
 
