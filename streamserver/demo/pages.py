@@ -50,14 +50,13 @@ BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
 }
 """The functions that are shown beside each panel."""
 
-ALONE = (
-    '<p class="why">This server has several workers, and nothing that they share: each has a feed'
-    " of its own, so what you publish at one, readers of another do not see. Started with"
-    " <code>--redis</code>, they have one.</p>"
-)
-"""What the panels of feeds say where that is so."""
+ALONE = {
+    "feeds": "so what is published at one, readers of another do not see",
+    "jobs": "so a question about one may reach a worker that knows nothing of it",
+}
+"""What the panels of feeds say where each worker has its own."""
 
-_placeholder = re.compile(r"\{(origin|alone|source [a-z]+)\}")
+_placeholder = re.compile(r"\{(origin|(?:alone|source) [a-z]+)\}")
 
 
 def make_index(each_alone: bool) -> Handler:
@@ -65,11 +64,23 @@ def make_index(each_alone: bool) -> Handler:
     there are several workers, each with a feed of its own."""
 
     async def index(request: Request) -> Response:
-        filled = {"origin": _origin(request), "alone": ALONE if each_alone else "", **_sources()}
+        filled = {"origin": _origin(request), **_alone(each_alone), **_sources()}
         page = _placeholder.sub(lambda found: filled[found[1]], _template())
         return Response(page, headers=_PAGE_HEADERS)
 
     return index
+
+
+def _alone(each_alone: bool) -> dict[str, str]:
+    """A hint, or none, for each of ALONE."""
+    hint = (
+        '<p class="why">This server has several workers, and nothing that they share: each has'
+        " {} of its own, {}. Started with <code>--redis</code>, they share them.</p>"
+    )
+    return {
+        f"alone {what}": hint.format(what, then) if each_alone else ""
+        for what, then in ALONE.items()
+    }
 
 
 def _origin(request: Request) -> str:

@@ -158,6 +158,13 @@ async def test_over_tls_the_commands_say_so(serve: Serve, certificate: Certifica
     assert all("https://a/" in command for command in commands)
 
 
+@pytest.mark.parametrize("each_alone", [False, True])
+async def test_the_page_says_where_each_worker_is_alone(serve: Serve, each_alone: bool) -> None:
+    page = await shown(await serve(make_app(each_alone=each_alone)))
+    assert ("has feeds of its own" in page) is ("has jobs of its own" in page) is each_alone
+    assert "{alone" not in page
+
+
 # The code
 
 

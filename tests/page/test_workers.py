@@ -59,8 +59,10 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
 
 def test_without_one_the_page_says_that_each_is_alone(context: Any, tmp_path: Path) -> None:
     with workers(context, tmp_path) as visit:
-        for name in ("notifications", "job"):
-            expect(visit.panel(name).section.get_by_text(ALONE)).to_be_visible()
+        for name, what in (("notifications", "feeds"), ("job", "jobs")):
+            expect(visit.panel(name).section.get_by_text(ALONE)).to_contain_text(
+                f"each has {what} of its own"
+            )
 
 
 def test_one_alone_says_nothing_of_the_kind(visit: Browsing) -> None:
