@@ -113,6 +113,7 @@ class Jobs:
         return job
 
     def _feed(self, id: object) -> Feed:
+        # More events than a job can tell, its beats included: whoever comes late gets all of them.
         return Feed(f"job:{id}", self._backend, max_events=2000, ttl=KEPT)
 
     async def _newest(self, request: Request) -> tuple[Event, dict[str, Any]]:

@@ -132,5 +132,3 @@ class Recordings:
         many = list(self._by_token)[:-RECORDINGS]
         for token in {*old, *many}:
             self._by_token.pop(token).forget()
-
-
