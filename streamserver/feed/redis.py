@@ -7,9 +7,6 @@ published it in the same way as to any other, so that there is one order for all
 """
 
 import asyncio
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
@@ -17,10 +14,8 @@ from weakref import WeakValueDictionary
 from streamserver.feed import redis_url
 from streamserver.feed.bell import Bell
 from streamserver.feed.following import Following
-from streamserver.feed.redis_topic import RedisTopic
-from streamserver.feed.topic import Bounds, Topic, unreachable
-
-log = logging.getLogger("streamserver")
+from streamserver.feed.redis_topic import RedisTopic, reached
+from streamserver.feed.topic import Bounds, Topic
 
 TIMEOUT = 5.0
 """Seconds that Redis may take to connect, and to answer."""
@@ -108,12 +103,6 @@ class Redis:
             id = await self._publish([key], [event, int(is_last), *limits], client)
         return str(id.decode())
 
-    async def newest(self, key: str, end: str, count: int) -> Any:
-        """What is in a stream up to this id, as Redis has it, the newest first. HTTPError 503."""
-        client = self.client
-        with reached():
-            return await client.xrevrange(key, max=end, count=count)
-
     def _connect(self, timeout: float) -> Any:
         try:
             from redis.asyncio import BlockingConnectionPool as Pool
@@ -143,15 +132,3 @@ class Redis:
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
-
-
-@contextmanager
-def reached() -> Iterator[None]:
-    """HTTPError 503 when Redis does not answer, or refuses."""
-    from redis.exceptions import RedisError
-
-    try:
-        yield
-    except (RedisError, OSError, TimeoutError) as error:
-        log.error("the feeds' Redis: %s", error)
-        raise unreachable() from error

@@ -5,18 +5,35 @@ is further behind is fed by ``Trailing``, until that part is reached. Others may
 stream what they like: what is no event of ours is passed over.
 """
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from streamserver.feed.cursor import Cursor
 from streamserver.feed.log import ORIGIN, Entry, make_entry
-from streamserver.feed.topic import Bounds, Topic
+from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.feed.trailing import Trailing
 
 if TYPE_CHECKING:
     from streamserver.feed.redis import Redis
 
+log = logging.getLogger("streamserver")
+
 LOADED = 1000
 """Entries that a process has in memory when it begins to follow a topic."""
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """HTTPError 503 when Redis does not answer, or refuses."""
+    from redis.exceptions import RedisError
+
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        log.error("the feeds' Redis: %s", error)
+        raise unreachable() from error
 
 
 def entries_of(found: Any, at: str = "", last: str = "") -> list[Entry]:
@@ -55,15 +72,8 @@ class RedisTopic(Topic):
 
     async def newest(self) -> Entry | None:
         """The newest entry, if any is left."""
-        end, count = "+", 1
-        while True:
-            found = await self._backend.newest(self._key, end, count)
-            for each in found:
-                if entries := entries_of([each]):
-                    return entries[0]
-            if len(found) < count:
-                return None
-            end, count = f"({found[-1][0].decode()}", LOADED  # others have put that there
+        with reached():
+            return await self._newest(self._backend.client)
 
     # Following what is new
 
@@ -84,11 +94,27 @@ class RedisTopic(Topic):
     async def load(self, client: Any) -> None:
         """Read the newest part of the stream."""
         found = (await client.xrevrange(self._key, count=LOADED))[::-1]
+        position = found[-1][0].decode() if found else ORIGIN
+        if entries := entries_of(found):
+            before = entries[0].previous
+        else:
+            newest = await self._newest(client, position)
+            before = ORIGIN if newest is None else newest.id
         if self.cursors:
-            entries = entries_of(found)
-            self.log.begin(entries[0].previous if entries else ORIGIN)
-            self.position = found[-1][0].decode() if found else ORIGIN
+            self.log.begin(before)
+            self.position = position
             self.deliver(entries)
+
+    async def _newest(self, client: Any, end: str = "+") -> Entry | None:
+        count = 1
+        while True:
+            found = await client.xrevrange(self._key, max=end, count=count)
+            for each in found:
+                if entries := entries_of([each]):
+                    return entries[0]
+            if len(found) < count:
+                return None
+            end, count = f"({found[-1][0].decode()}", LOADED  # others have put that there
 
     def take(self, found: Any) -> None:
         """Deliver what is new in the stream."""

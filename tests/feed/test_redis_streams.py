@@ -124,6 +124,22 @@ async def test_what_others_put_there_is_left_out(
     assert all.told == ["first", "second", "third"]
 
 
+async def test_readers_where_there_is_only_what_others_put(
+    shared_redis: RedisServer, feed: Feed, serve: Serve
+) -> None:
+    """As far as a process reads when it begins: they go on behind what was last all the same."""
+    server = await serve(app(feed))
+    last = await feed.publish("ours")
+    script = "for i = 1, 1500 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end"
+    shared_redis.ask("EVAL", script, "1", KEY)
+    async with following(server) as new, following(server, last) as back:
+        assert await new.placed() == last
+        await feed.publish("behind")
+        for reader in (new, back):
+            await reader.read(1)
+            assert reader.told == ["behind"]
+
+
 @pytest.mark.parametrize("many", [1, 1500])
 async def test_what_others_put_at_the_end_is_not_the_newest(
     shared_redis: RedisServer, feed: Feed, many: int
