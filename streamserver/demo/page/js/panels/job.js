@@ -5,7 +5,7 @@ import { Failed, Refused } from "../ends.js";
 import { listen } from "../events.js";
 import { plural } from "../format.js";
 import { Panel } from "../panel.js";
-import { complaint } from "../reading.js";
+import { complaint, post } from "../reading.js";
 
 const KEY = "streamserver.job";
 let current = null;
@@ -22,12 +22,7 @@ async function begin(run, form) {
   const number = (name) => form.elements[name].valueAsNumber;
   const job = { steps: number("steps"), interval: number("interval") };
   if (form.elements.fail_at.value) job.fail_at = number("fail_at");
-  const headers = { "Content-Type": "application/json" };
-  const options = { method: "POST", headers, body: JSON.stringify(job), signal: run.signal };
-  const response = await fetch("/api/jobs", options).catch(() => {
-    throw new Refused("nobody answers there");
-  });
-  if (!response.ok) throw new Refused(await complaint(response));
+  const response = await post("/api/jobs", job);
   const location = response.headers.get("location");
   sessionStorage.setItem(KEY, location);
   return follow(run, location);
