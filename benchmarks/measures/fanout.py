@@ -41,7 +41,8 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one server did with one event: milliseconds to each reader, CPU microseconds each."""
+    """What a server did with one event: milliseconds to each reader, in their order, and CPU
+    microseconds each."""
 
     delays: Sequence[float]
     cpu: float
@@ -103,26 +104,31 @@ def prove(port: int, readers: int = 2) -> None:
         crowd.deliver(publishes=True)
 
 
+def row(contender: Contender, loop: str, blocks: Sequence[Block], kib: float) -> Row:
+    """What a server did with all events, without what it is compared to."""
+    delays = [delay for block in blocks for delay in block.delays]
+    return {
+        "server": contender.peer.name,
+        "loop": contender.peer.runs_on(loop),
+        "everyone": statistics.median(block.everyone for block in blocks),
+        "median": percentile(delays, 50),
+        "p99": percentile(delays, 99),
+        "cpu": statistics.median(block.cpu for block in blocks),
+        "kib": kib,
+    }
+
+
 def _rows(
     blocks: Mapping[Contender, Sequence[Block]], memory: Mapping[Contender, float], loop: str
 ) -> list[Row]:
     everyone = {contender: [b.everyone for b in own] for contender, own in blocks.items()}
     cpu = {contender: [b.cpu for b in own] for contender, own in blocks.items()}
     floor = Contender(FLOOR, loop, "fanout")
-    rows: list[Row] = []
-    for contender in sorted(blocks, key=lambda each: statistics.median(everyone[each])):
-        delays = [delay for block in blocks[contender] for delay in block.delays]
-        rows.append(
-            {
-                "server": contender.peer.name,
-                "loop": contender.peer.runs_on(loop),
-                "everyone": statistics.median(everyone[contender]),
-                "to_floor": ratio(everyone[contender], everyone.get(floor)),
-                "median": percentile(delays, 50),
-                "p99": percentile(delays, 99),
-                "cpu": statistics.median(cpu[contender]),
-                "cpu_to_floor": ratio(cpu[contender], cpu.get(floor)),
-                "kib": memory[contender],
-            }
-        )
-    return rows
+    return [
+        {
+            **row(contender, loop, blocks[contender], memory[contender]),
+            "to_floor": ratio(everyone[contender], everyone.get(floor)),
+            "cpu_to_floor": ratio(cpu[contender], cpu.get(floor)),
+        }
+        for contender in sorted(blocks, key=lambda each: statistics.median(everyone[each]))
+    ]

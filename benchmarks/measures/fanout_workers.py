@@ -10,24 +10,23 @@ holds and how late the last one is on this machine, not what the server alone co
 """
 
 import socket
-import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 
 from benchmarks import client, machine
 from benchmarks.client import WrongAnswer
-from benchmarks.measures.fanout import prove
+from benchmarks.measures import fanout
+from benchmarks.measures.fanout import Block
 from benchmarks.peer import Contender
 from benchmarks.peers import REDIS, WORKERS
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.readers import SETTLE, ReaderProcess
 from benchmarks.report import Column, Result, Row
-from benchmarks.turns import in_turns, percentile, together
+from benchmarks.turns import in_turns, together
 
 READERS = 19_000
 """Readers of each worker, and of each client process."""
@@ -44,24 +43,8 @@ PROOFS = 50
 READY = 0.3
 """Seconds in which the clients that do not publish have begun to wait."""
 
-COLUMNS = (
-    Column("server", "server"),
-    Column("loop", "loop"),
-    Column("median", "median, ms", 1),
-    Column("p99", "p99, ms", 1),
-    Column("everyone", "everyone, ms", 1),
-    Column("longest", "longest, ms", 1),
-    Column("cpu", "CPU µs/reader", 2),
-    Column("kib", "KiB/reader", 1),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """What all workers did with one event: milliseconds to each reader, CPU microseconds each."""
-
-    delays: Sequence[float]
-    cpu: float
+LONGEST = Column("longest", "longest, ms", 1)
+COLUMNS = (*[column for column in fanout.COLUMNS if "to_floor" not in column.key], LONGEST)
 
 
 def measure(plan: Plan) -> Iterator[Result]:
@@ -91,7 +74,7 @@ def _ping(port: int) -> None:
 
 def _measure(plan: Plan, loop: str, readers: int, url: str) -> tuple[list[Row], dict[str, str]]:
     contenders = plan.contenders(loop, "fanout-workers")
-    prove_all = partial(prove, readers=PROOFS)
+    prove_all = partial(fanout.prove, readers=PROOFS)
     with ExitStack() as stack:
         served = together(contenders, prove_all, {"BENCH_REDIS": url}, spread=True)
         lineup = stack.enter_context(served)
@@ -120,19 +103,11 @@ def _measure(plan: Plan, loop: str, readers: int, url: str) -> tuple[list[Row], 
         memory = in_turns(lineup, 1, fill)
         in_turns(lineup, 1, publish)  # The first event warms up.
         blocks = in_turns(lineup, plan.few_rounds, publish)
-    rows = [_row(each, loop, own, memory[each][0]) for each, own in blocks.items()]
+    rows = [
+        {
+            **fanout.row(contender, loop, own, memory[contender][0]),
+            "longest": max(block.everyone for block in own),
+        }
+        for contender, own in blocks.items()
+    ]
     return rows, lineup.absent
-
-
-def _row(contender: Contender, loop: str, blocks: Sequence[Block], kib: float) -> Row:
-    delays = [delay for block in blocks for delay in block.delays]
-    return {
-        "server": contender.peer.name,
-        "loop": contender.peer.runs_on(loop),
-        "median": percentile(delays, 50),
-        "p99": percentile(delays, 99),
-        "everyone": statistics.median(block.delays[-1] for block in blocks),
-        "longest": max(delays),
-        "cpu": statistics.median(block.cpu for block in blocks),
-        "kib": kib,
-    }

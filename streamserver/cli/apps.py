@@ -40,10 +40,15 @@ def load_app(name: str) -> Handler:
 
 
 def load_demo(
-    files: str | None, upstream: str = "", key: str = "", model: str = "", redis: str = ""
+    files: str | None,
+    upstream: str = "",
+    key: str = "",
+    model: str = "",
+    redis: str = "",
+    workers: int = 1,
 ) -> Handler:
     """The lesson, with the files of a directory, or of one that it makes, a chat with a model at
-    ``upstream``, or its own, and its feeds in a Redis, or in memory.
+    ``upstream``, or its own, and its feeds in a Redis, or in memory, of each worker its own.
 
     Raises CannotServe if there is no such directory, or cannot be such an upstream or Redis.
     """
@@ -56,7 +61,9 @@ def load_demo(
     except ValueError as error:
         raise CannotServe(f"--upstream: {error}") from error
     try:
-        return make_app(Path(files) if files else None, chat, _redis(redis) if redis else None)
+        backend = _redis(redis) if redis else None
+        each_alone = workers > 1 and backend is None
+        return make_app(Path(files) if files else None, chat, backend, each_alone)
     except NotADirectoryError as error:
         raise CannotServe(f"cannot serve files: {error}") from error
 

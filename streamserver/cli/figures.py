@@ -14,9 +14,10 @@ from tempfile import TemporaryDirectory
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import switch
-from streamserver.observe.metrics import DIRECTORY, Metrics, forget
+from streamserver.observe.metrics import Metrics
+from streamserver.observe.prometheus import DIRECTORY, process_ended
 
-Undertaker = Callable[[int], object]
+OnExit = Callable[[int], object]
 
 
 def option(default: bool | None, shown: str) -> Option:
@@ -42,17 +43,17 @@ def metrics(wanted: bool | None, serves: bool) -> Metrics | None:
 
 
 @contextmanager
-def together(wanted: bool | None) -> Iterator[tuple[Mapping[str, str], Undertaker]]:
+def of_workers(wanted: bool | None) -> Iterator[tuple[Mapping[str, str], OnExit]]:
     """For a supervisor: while inside, the environment of workers that count together, and what to
-    call with the number of each that has died."""
+    call with the pid of each that has ended."""
     given = os.environ.get(DIRECTORY)
     if wanted is False or not _is_installed():
         yield os.environ, lambda pid: None
     elif given:
-        yield os.environ, partial(forget, directory=given)
+        yield os.environ, partial(process_ended, directory=given)
     else:
         with TemporaryDirectory(prefix="streamserver-metrics-") as directory:
-            yield {**os.environ, DIRECTORY: directory}, partial(forget, directory=directory)
+            yield {**os.environ, DIRECTORY: directory}, partial(process_ended, directory=directory)
 
 
 def _is_installed() -> bool:

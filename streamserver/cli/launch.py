@@ -51,8 +51,8 @@ def launch(
         else:
             if each_alone:
                 logger.warning(each_alone)
-            with figures.together(options.metrics) as (environment, bury):
-                supervisor = _supervisor(options, environment, sockets, bury)
+            with figures.of_workers(options.metrics) as (environment, on_exit):
+                supervisor = _supervisor(options, environment, sockets, on_exit)
                 _run(asyncio.new_event_loop, supervise(supervisor))
     return 0
 
@@ -81,12 +81,12 @@ def _supervisor(
     options: Namespace,
     environment: Mapping[str, str],
     sockets: Sequence[socket],
-    bury: Callable[[int], object],
+    on_exit: Callable[[int], object],
 ) -> Supervisor:
     # The same command line, with the interpreter's own options.
     command = [sys.executable, *sys.orig_argv[1:]]
     return Supervisor(
-        command, environment, sockets, grace=options.grace, announce=announce, bury=bury
+        command, environment, sockets, grace=options.grace, announce=announce, on_exit=on_exit
     )
 
 

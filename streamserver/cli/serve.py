@@ -99,7 +99,8 @@ def _handler(options: Namespace) -> Handler:
     upstream = options.upstream or ""
     key = _key(options) if upstream else ""
     model = options.chat_model or (MODEL if upstream else "")
-    return load_demo(options.files, upstream, key, model, options.redis or "")
+    redis = options.redis or ""
+    return load_demo(options.files, upstream, key, model, redis, options.workers)
 
 
 def _key(options: Namespace) -> str:

@@ -1,8 +1,8 @@
 """The lesson as an application: which endpoint is where.
 
-    python -m streamserver
-
-serves ``app``. ``make_app`` makes one with another directory of files or another upstream.
+Pages of other origins may not change anything: they would publish in the name of whoever happens to
+look at them, begin jobs, and have the chat's upstream paid by others. They may not read anything
+either, for there is no ``cors`` here.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import MAX_BODY, Notifications
 from streamserver.demo.orders import Orders
-from streamserver.demo.pages import index, part
+from streamserver.demo.pages import make_index, part
 from streamserver.demo.pitfalls import unclosed, unhandled, unlabelled
 from streamserver.demo.text import type_text
 from streamserver.demo.upload import upload
@@ -22,14 +22,20 @@ from streamserver.demo.wiretap import Tapped, Wiretap
 from streamserver.feed.feed import Backend
 from streamserver.feed.memory import Memory
 from streamserver.kit.router import Router
+from streamserver.kit.same_origin import same_origin
+from streamserver.kit.service import Handler
 from streamserver.lab.model import add_model
 
 
 def make_app(
-    files: Path | None = None, chat: Chat | None = None, backend: Backend | None = None
-) -> Router:
+    files: Path | None = None,
+    chat: Chat | None = None,
+    backend: Backend | None = None,
+    each_alone: bool = False,
+) -> Handler:
     """The lesson, with the files of a directory, or of a generated one, a chat with a model, or
-    with the demo's own, and its feeds in a backend, or in memory.
+    with the demo's own, and its feeds in a backend, or in memory; ``each_alone``: whether there
+    are several workers, and so several memories.
 
     NotADirectoryError if there is no such directory.
     """
@@ -38,7 +44,7 @@ def make_app(
     orders = Orders(backend)
     wiretap = Wiretap(backend, orders)
     tapped = wiretap.tapped
-    app.get("/")(index)
+    app.get("/")(make_index(each_alone))
     app.get("/page/{name:path}")(part)
     app.get("/api/wire/{token}")(wiretap.read)
     app.get("/api/counter")(tapped(counter))
@@ -57,7 +63,7 @@ def make_app(
     _add_notifications(app, Notifications(backend, orders), tapped)
     _add_jobs(app, jobs, tapped)
     app.on_stop += [backend.close, orders.close, jobs.close, wiretap.close]
-    return app
+    return same_origin(app)
 
 
 def _add_notifications(app: Router, notifications: Notifications, tapped: Tapped) -> None:
@@ -71,6 +77,3 @@ def _add_jobs(app: Router, jobs: Jobs, tapped: Tapped) -> None:
     app.get("/api/jobs/{id:uuid}")(jobs.state)
     app.delete("/api/jobs/{id:uuid}")(jobs.cancel)
     app.get("/api/jobs/{id:uuid}/events")(tapped(jobs.events))
-
-
-app = make_app()

@@ -8,11 +8,12 @@ to be kept anywhere.
 import asyncio
 import json
 import uuid
-from contextlib import aclosing, suppress
+from collections.abc import Mapping
 from typing import Any
 
+from streamserver.demo.job import KEPT, Job
+from streamserver.demo.lost import Watch
 from streamserver.demo.orders import Orders
-from streamserver.demo.work import Ended, work
 from streamserver.feed.feed import Backend, Feed
 from streamserver.kit.params import json_object, number, whole
 from streamserver.kit.request import Request
@@ -23,11 +24,8 @@ from streamserver.wire.sse import Event
 MOST = 200
 """Jobs that one process runs at once; and those that it keeps after their end."""
 
-KEPT = 600.0
-"""Seconds for which a job can still be looked at after its end, unless too many ended after it."""
-
-RETRY = 1.0
-"""Seconds until the end of a job is told again, where the feed's store was out of reach."""
+LONGEST = 1800
+"""Seconds that a job may take."""
 
 FAREWELL = 1.0
 """Seconds that jobs have to tell their end when the server stops."""
@@ -40,15 +38,14 @@ FAIL_AT = whole("fail_at", 1, 1000)
 class Jobs:
     """The handlers of the jobs, whose feeds are in ``backend``."""
 
-    __slots__ = ("_backend", "_kept", "_orders", "_running", "_starting", "_tasks")
+    __slots__ = ("_backend", "_jobs", "_kept", "_orders", "_watch")
 
     def __init__(self, backend: Backend, orders: Orders) -> None:
         self._backend = backend
         self._orders = orders
-        self._starting = 0
-        self._running: dict[str, asyncio.Task[None]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()  # those that tell their end included
-        self._kept: dict[Feed, asyncio.TimerHandle] = {}
+        self._watch = Watch(orders)
+        self._jobs: dict[str, Job] = {}  # until they have told their end
+        self._kept: dict[Feed, asyncio.TimerHandle] = {}  # of those that have
         orders.define("cancel", self._cancel)
 
     async def start(self, request: Request) -> Response:
@@ -57,25 +54,18 @@ class Jobs:
         202, and Location says where it is. ``fail_at``: the step that fails, to see that too.
         """
         parameters = await json_object(request)
-        steps, interval = STEPS.of(parameters), INTERVAL.of(parameters)
-        fail_at = FAIL_AT.of(parameters) if parameters.get("fail_at") is not None else 0
-        if len(self._running) + self._starting >= MOST:
-            raise HTTPError(503, f"{MOST} jobs are running", headers={"Retry-After": "5"})
-        id = str(uuid.uuid4())
-        feed = self._feed(id)
-        state = {"id": id, "state": "running", "step": 0, "steps": steps}
-        self._starting += 1
+        steps, interval = _steps_and_interval(parameters)
+        fail_at = FAIL_AT.of(parameters) if parameters.get("fail_at") is not None else None
+        job = self._new(steps)
         try:
-            hearing = self._orders.begin()
-            await feed.publish(state)
+            hearing = self._orders.begin()  # of those to cancel it
+            await job.tell()
             await asyncio.shield(hearing)
-        finally:
-            self._starting -= 1
-        task = asyncio.create_task(self._run(feed, state, interval, fail_at))
-        self._running[id] = task
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return _accepted(state)
+        except BaseException:
+            del self._jobs[job.id]
+            raise
+        job.start(interval, fail_at).add_done_callback(lambda _: self._keep(job))
+        return _accepted(job.state)
 
     async def state(self, request: Request) -> Response:
         """``GET /api/jobs/{id}``: how far it is."""
@@ -83,15 +73,16 @@ class Jobs:
         return Response.json(state, headers={"Cache-Control": "no-cache"})
 
     async def events(self, request: Request) -> Response:
-        """``GET /api/jobs/{id}/events``: its progress from the beginning, or from Last-Event-ID.
+        """``GET /api/jobs/{id}/events``: its progress, from the beginning or where it was left off.
 
         The stream ends with the job. An EventSource that then comes back is told by a 204 that
         there is nothing to come back for (WHATWG HTML, section 9.2.3).
         """
         newest, state = await self._newest(request)
-        if state["state"] != "running" and request.last_event_id == newest.id:
+        feed = self._feed(request.params["id"])
+        if state["state"] != "running" and feed.position(request) == newest.id:
             return Response(status=204)
-        return self._feed(request.params["id"]).subscribe(request, start="beginning")
+        return feed.subscribe(request, start="beginning")
 
     async def cancel(self, request: Request) -> Response:
         """``DELETE /api/jobs/{id}``: have it stop, wherever it runs. 409 if it has ended."""
@@ -103,69 +94,68 @@ class Jobs:
 
     async def close(self) -> None:
         """Cancel all that runs here."""
-        for task in self._running.values():
-            task.cancel()
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=FAREWELL)
+        for job in self._jobs.values():
+            job.cancel()
+        if tasks := [job.task for job in self._jobs.values() if job.task is not None]:
+            _, late = await asyncio.wait(tasks, timeout=FAREWELL)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        await self._watch.close()
         while self._kept:
             self._forget(next(iter(self._kept)))
 
+    def _new(self, steps: int) -> Job:
+        if sum(job.is_running for job in self._jobs.values()) >= MOST:
+            raise HTTPError(503, f"{MOST} jobs are running", headers={"Retry-After": "5"})
+        id = str(uuid.uuid4())
+        job = self._jobs[id] = Job(id, self._feed(id), steps)
+        return job
+
     def _feed(self, id: object) -> Feed:
+        # More events than a job can tell, its beats included: whoever comes late gets all of them.
         return Feed(f"job:{id}", self._backend, max_events=2000, ttl=KEPT)
 
     async def _newest(self, request: Request) -> tuple[Event, dict[str, Any]]:
-        newest = await self._feed(request.params["id"]).newest()
+        id = str(request.params["id"])
+        feed = self._feed(id)
+        newest = await feed.newest()
         if newest is None:
-            raise HTTPError(404, "there is no such job, or none any more")
-        return newest, json.loads(newest.data)
+            raise HTTPError(404, "there is no such job, or none any more" + self._whose())
+        state = json.loads(str(newest.data))
+        if state["state"] == "running" and id not in self._jobs and self._backend.is_shared:
+            self._watch.add(id, feed)
+        return newest, state
+
+    def _whose(self) -> str:
+        """Where else it may be."""
+        if self._backend.is_shared:
+            return ""
+        return "; or another worker has it: each has its own feed, and --redis shares them"
 
     def _cancel(self, id: str) -> bool:
-        task = self._running.get(id)
-        return task is not None and task.cancel()
+        job = self._jobs.get(id)
+        return job is not None and job.cancel()
 
-    async def _run(self, feed: Feed, state: dict[str, Any], interval: float, fail_at: int) -> None:
-        ended: Ended = "cancelled"
-        try:
-            async with aclosing(work(state["steps"], interval, fail_at)) as steps:
-                async for step in steps:
-                    state["step"] = step
-                    with suppress(HTTPError):  # the next step is told all the same
-                        if step < state["steps"]:
-                            await feed.publish(state)
-            ended = "done"
-        except asyncio.CancelledError:
-            pass
-        except Exception as error:
-            ended = "failed"
-            state["error"] = str(error)
-        finally:
-            state["state"] = ended
-            await self._end(feed, state)
-
-    async def _end(self, feed: Feed, state: dict[str, Any]) -> None:
-        del self._running[state["id"]]  # from now on nothing can be cancelled
-        # Where the feed is in memory, it lives as long as it is held.
-        self._kept[feed] = asyncio.get_running_loop().call_later(KEPT, self._forget, feed)
+    def _keep(self, job: Job) -> None:
+        """Hold on to the feed of a job that has ended: in memory it lives as long as that."""
+        del self._jobs[job.id]
+        self._kept[job.feed] = asyncio.get_running_loop().call_later(KEPT, self._forget, job.feed)
         if len(self._kept) > MOST:
             self._forget(next(iter(self._kept)))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(KEPT):
-                while not await _published(feed, state):
-                    await asyncio.sleep(RETRY)
 
     def _forget(self, feed: Feed) -> None:
         self._kept.pop(feed).cancel()
 
 
-async def _published(feed: Feed, state: dict[str, Any]) -> bool:
-    try:
-        await feed.publish(state, last=True)
-    except HTTPError:
-        return False
-    return True
+def _steps_and_interval(parameters: Mapping[str, object]) -> tuple[int, float]:
+    """As they are given, together no longer than a job may take; HTTPError 400."""
+    steps, interval = STEPS.of(parameters), INTERVAL.of(parameters)
+    if steps * interval > LONGEST:
+        allowed = f"{LONGEST / steps:g} at most for {steps} steps"
+        detail = f"interval must be {allowed}, since a job may take {LONGEST} s, not {interval:g}"
+        raise HTTPError(400, detail, parameter="interval", allowed=allowed)
+    return steps, interval
 
 
 def _accepted(state: dict[str, Any]) -> Response:

@@ -1,11 +1,12 @@
 """Orders for whichever worker holds what they are about.
 
 A stream and a job live in one process, but a request about them may reach any. So an order that
-nobody here can carry out goes to all workers, over a feed of its own.
+nobody here can carry out goes to all other workers, over a feed of its own.
 """
 
 import asyncio
 import json
+import uuid
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -20,12 +21,13 @@ CarryOut = Callable[[str], bool]
 class Orders:
     """The orders of all workers with this backend."""
 
-    __slots__ = ("_beginning", "_feed", "_kinds")
+    __slots__ = ("_beginning", "_feed", "_kinds", "_me")
 
     def __init__(self, backend: Backend) -> None:
         self._feed = Feed("demo:orders", backend, max_events=1000, ttl=60.0)
         self._kinds: dict[str, CarryOut] = {}
         self._beginning: asyncio.Task[Callable[[], object]] | None = None
+        self._me = uuid.uuid4().hex
 
     def define(self, kind: str, carry_out: CarryOut) -> None:
         """What orders of this kind mean here."""
@@ -40,7 +42,11 @@ class Orders:
     async def give(self, kind: str, name: str) -> None:
         """Have an order carried out, wherever that is. HTTPError 503 as ``publish`` has it."""
         if not self._kinds[kind](name):
-            await self._feed.publish({"kind": kind, "name": name})
+            await self.send(kind, name)
+
+    async def send(self, kind: str, name: str) -> None:
+        """Have it carried out by others. HTTPError 503 as ``publish`` has it."""
+        await self._feed.publish({"kind": kind, "name": name, "by": self._me})
 
     async def _watch(self) -> Callable[[], object]:
         while True:
@@ -49,7 +55,8 @@ class Orders:
 
     def _hear(self, event: Event) -> None:
         order = json.loads(event.data)
-        if (carry_out := self._kinds.get(order["kind"])) is not None:
+        carry_out = self._kinds.get(order["kind"])
+        if carry_out is not None and order["by"] != self._me:
             carry_out(order["name"])
 
     async def close(self) -> None:

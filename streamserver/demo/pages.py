@@ -14,12 +14,14 @@ from streamserver.demo.chat import Chat
 from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import Notifications
-from streamserver.demo.source import shown
+from streamserver.demo.source import excerpt, shown
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from streamserver.kit.service import Handler
 
 PAGE = Path(__file__).with_name("page")
+PITFALLS = PAGE / "js" / "panels" / "pitfalls.js"
 
 # Nothing but what is ours, no script or style in the markup, and no frame around us
 # (W3C Content Security Policy Level 3).
@@ -39,7 +41,7 @@ BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "typing": (text.type_text, text._typed),
     "chat": (Chat.__call__,),
     "notifications": (Notifications.follow, Notifications._cut),
-    "job": (Jobs.start, Jobs.events),
+    "job": (Jobs.events,),
     "download": (Files.download,),
     "export": (export.pieces,),
     "upload": (upload.upload,),
@@ -48,15 +50,45 @@ BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
 }
 """The functions that are shown beside each panel."""
 
-_placeholder = re.compile(r"\{(host|source [a-z]+)\}")
+ALONE = {
+    "feeds": "so what is published at one, readers of another do not see",
+    "jobs": "so a question about one may reach a worker that knows nothing of it",
+}
+"""What the panels of feeds say where each worker has its own."""
+
+_placeholder = re.compile(r"\{(origin|(?:alone|source) [a-z]+)\}")
 
 
-async def index(request: Request) -> Response:
-    """``GET /``: the page, with commands that work for whoever reads it."""
+def make_index(each_alone: bool) -> Handler:
+    """``GET /``: the page, with commands that work for whoever reads it; ``each_alone``: whether
+    there are several workers, each with a feed of its own."""
+
+    async def index(request: Request) -> Response:
+        filled = {"origin": _origin(request), **_alone(each_alone), **_sources()}
+        page = _placeholder.sub(lambda found: filled[found[1]], _template())
+        return Response(page, headers=_PAGE_HEADERS)
+
+    return index
+
+
+def _alone(each_alone: bool) -> dict[str, str]:
+    """A hint, or none, for each of ALONE."""
+    hint = (
+        '<p class="why">This server has several workers, and nothing that they share: each has'
+        " {} of its own, {}. Started with <code>--redis</code>, they share them.</p>"
+    )
+    return {
+        f"alone {what}": hint.format(what, then) if each_alone else ""
+        for what, then in ALONE.items()
+    }
+
+
+def _origin(request: Request) -> str:
+    """Where the commands find us. curl takes a bare host for http; what a proxy in front of us
+    speaks with its clients is not known here."""
     host = escape(request.headers.get("host") or "127.0.0.1:8000")
-    filled = {"host": host, **_sources()}
-    page = _placeholder.sub(lambda found: filled[found[1]], _template())
-    return Response(page, headers=_PAGE_HEADERS)
+    secure = request.exchange.connection.transport.get_extra_info("sslcontext") is not None
+    return f"https://{host}" if secure else host
 
 
 async def part(request: Request) -> Response:
@@ -75,4 +107,5 @@ def _template() -> str:
 
 @cache
 def _sources() -> dict[str, str]:
-    return {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}
+    told = {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}
+    return told | {"source posting": excerpt(PITFALLS, "const posting", "  } catch")}

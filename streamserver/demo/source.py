@@ -16,11 +16,25 @@ PACKAGE = Path(__file__).parents[1]
 def shown(*functions: Callable[..., Any]) -> str:
     """Functions of one file, and where they stand."""
     sources = [dedent(inspect.getsource(function)).rstrip() for function in functions]
-    path = Path(inspect.getsourcefile(functions[0]) or "").relative_to(PACKAGE.parent)
-    line = inspect.getsourcelines(functions[0])[1]
+    path = Path(inspect.getsourcefile(functions[0]) or "")
     code = "\n".join([marked(source) for source in sources])  # lines end by themselves
-    where = f'<p class="where">{escape(str(path))}, from line {line}</p>\n'
-    label = f'role="group" tabindex="0" aria-label="Server code: {escape(path.name)}"'
+    return _code(code, path, inspect.getsourcelines(functions[0])[1])
+
+
+def excerpt(path: Path, begin: str, end: str) -> str:
+    """The lines of a file from the one that begins with ``begin`` to the one before the next that
+    begins with ``end``; StopIteration if there are none."""
+    lines = path.read_text("utf-8").splitlines(keepends=True)
+    first = next(n for n, line in enumerate(lines) if line.startswith(begin))
+    last = next(n for n, line in enumerate(lines) if n > first and line.startswith(end))
+    code = [f'<span class="line">{escape(line)}</span>' for line in lines[first:last]]
+    return _code("".join(code), path, first + 1)
+
+
+def _code(code: str, path: Path, line: int) -> str:
+    whose = "Server" if path.suffix == ".py" else "Browser"
+    where = f'<p class="where">{path.relative_to(PACKAGE.parent)}, from line {line}</p>\n'
+    label = f'role="group" tabindex="0" aria-label="{whose} code: {path.name}"'
     return f"{where}<pre {label}><code>{code}</code></pre>"
 
 

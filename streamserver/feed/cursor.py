@@ -30,7 +30,7 @@ class Cursor(ABC):
     """A position in the log of ``topic``.
 
     ``position``: the id of the last event that was taken, or where to start. ``next``: the number
-    of the next, 0 as long as the cursor has not found its place.
+    of the next, where the cursor ``has_place``.
     """
 
     __slots__ = ("__weakref__", "next", "position", "topic")
@@ -39,6 +39,11 @@ class Cursor(ABC):
         self.topic = topic
         self.position = position
         self.next = 0
+
+    @property
+    def has_place(self) -> bool:
+        """Whether its place in the log was ever found; it may have fallen off since."""
+        return self.next != 0  # which stands below any log
 
     def go_on(self) -> None:
         """Take what there is. The one loop for events that were missed and for those that are new;
@@ -71,7 +76,8 @@ class Cursor(ABC):
 
     @abstractmethod
     def fails(self, error: Exception) -> None:
-        """Something went wrong with this cursor alone."""
+        """Something went wrong with this cursor alone: a ``Reader`` ends, cut, while a ``Watcher``
+        only logs it and hears of the next event all the same."""
 
     @abstractmethod
     def starts(self, id: str) -> None:

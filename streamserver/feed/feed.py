@@ -39,12 +39,24 @@ PATIENCE = 5.0
 """Seconds that a backend may take until it is said to be out of reach."""
 
 # Nineteen digits hold any time and any number that will ever be given, and fit 64 bits: Redis
-# refuses what does not.
-_is_position = re.compile(r"[0-9]{1,19}-[0-9]{1,19}").fullmatch
+# refuses what does not. A number has one form, since ids are told apart as texts.
+_NUMBER = r"(?:0|[1-9][0-9]{0,18})"
+_is_position = re.compile(f"{_NUMBER}-{_NUMBER}").fullmatch
+
+
+def _is_text(name: str) -> bool:
+    try:
+        name.encode()
+    except UnicodeEncodeError:  # half of a pair of surrogates
+        return False
+    return True
 
 
 class Backend(Protocol):
     """Where topics live: ``Memory`` or ``Redis``."""
+
+    is_shared: bool
+    """Whether other processes may have the same topics."""
 
     def topic(self, name: str, bounds: Bounds) -> Topic:
         """The topic of a name."""
@@ -76,6 +88,8 @@ class Feed:
         heartbeat: float | None = None,
         lagging: Lagging = "gap",
     ) -> None:
+        if not _is_text(topic):
+            raise ValueError(f"a topic's name is what can be written in UTF-8, not {topic!a}")
         if max_events < 1 or max_bytes < 1:
             raise ValueError(f"a log holds 1 event and 1 byte at least: {max_events}, {max_bytes}")
         if not ttl >= 0:
@@ -98,10 +112,11 @@ class Feed:
         """Add an event, or what becomes the ``data`` of one, for everybody; its id.
 
         ``last``: the feed ends with it, and so do the streams of its readers; an EventSource that
-        then comes back is best answered with 204, see ``newest``. ValueError for an event that
-        brings an id, since the feed gives it, for one without data, which no client would hear
-        of, for one that is larger than the log may be, and as ``encode`` has it. HTTPError 503
-        when the backend is out of reach: then nobody knows whether the event was added.
+        comes back, its ``position`` the id of the ``newest`` event, is best answered with 204.
+        ValueError for an event that brings an id, since the feed gives it, for one without data,
+        which no client would hear of, for one that is larger than the log may be, and as
+        ``encode`` has it. HTTPError 503 when the backend is out of reach: then nobody knows
+        whether the event was added.
         """
         event = event if isinstance(event, Event) else Event(event)
         if event.id is not None:
@@ -118,13 +133,35 @@ class Feed:
     ) -> Response:
         """The feed as an event stream: what is missed, then what is new, in one row.
 
-        It goes on behind the event that Last-Event-ID names, or the query's ``last-event-id``;
-        without one it begins at ``start``. HTTPError 400 for what is no id.
+        It goes on behind the client's ``position``; without one it begins at ``start``. HTTPError
+        400 for what is no position.
         """
-        position = _position(request)
+        position = self.position(request)
         begin = Start(start) if position is None else position
         reader = Reader(self._topic, begin, self._retry, self._lagging)
         return EventStream(reader, heartbeat=self._heartbeat)
+
+    @staticmethod
+    def position(request: Request) -> str | None:
+        """Where a client left off: the id in Last-Event-ID, or in the query's ``last-event-id``.
+
+        The field goes first: an EventSource that reconnects sends it, while its URL still says
+        where it once began. None without either; HTTPError 400 for what is no id.
+        """
+        for name, given in (
+            ("Last-Event-ID", request.last_event_id),
+            (PARAMETER, request.query.get(PARAMETER)),
+        ):
+            if not given:
+                continue
+            if _is_position(given):
+                return given
+            allowed = "the id of an event of this feed, as in 1795372067428-0"
+            shown = ascii(given[:40])
+            raise HTTPError(
+                400, f"{name} must be {allowed}, not {shown}", parameter=name, allowed=allowed
+            )
+        return None
 
     async def watch(self, hear: Callable[[Event], object]) -> Callable[[], object]:
         """Have ``hear`` called for each event that is published after this has returned.
@@ -151,21 +188,3 @@ class Feed:
         entry: Entry | None = await self._topic.newest()
         return None if entry is None else entry.event()
 
-
-def _position(request: Request) -> str | None:
-    """Where the client left off. Last-Event-ID goes first: an EventSource that reconnects sends
-    it, while its URL still says where it once began."""
-    for name, given in (
-        ("Last-Event-ID", request.last_event_id),
-        (PARAMETER, request.query.get(PARAMETER)),
-    ):
-        if not given:
-            continue
-        if _is_position(given):
-            return given
-        allowed = "the id of an event of this feed, as in 1795372067428-0"
-        shown = ascii(given[:40])
-        raise HTTPError(
-            400, f"{name} must be {allowed}, not {shown}", parameter=name, allowed=allowed
-        )
-    return None

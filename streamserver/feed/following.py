@@ -1,18 +1,18 @@
 """What is new in all topics of a process, read over one connection to Redis.
 
 One XREAD waits for all streams at once. A topic that is added meanwhile has to be waited for too:
-then the waiting is broken off and begun anew, which loses nothing, since every stream is read from
-the last entry that its log has. The same holds when Redis is gone for a while: whatever was added
-until it came back is read then.
+then the bell is rung, and the waiting is begun anew. That loses nothing, since every stream is read
+from the last entry that its log has. The same holds when Redis is gone for a while: whatever was
+added until it came back is read then.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from typing import Any, Protocol
 
+from streamserver.feed.bell import Bell, end
 from streamserver.server.workers import Backoff
 
 log = logging.getLogger("streamserver")
@@ -21,10 +21,7 @@ BLOCK = 5.0
 """Seconds that Redis holds an XREAD without news; a connection that is silent for twice as long is
 dead."""
 
-AGAIN = 0.02
-"""Seconds until the waiting is broken off again, where it went on."""
-
-COUNT = 500
+AT_ONCE = 500
 """Entries of a stream that are read at once."""
 
 
@@ -48,29 +45,28 @@ class Followed(Protocol):
 class Following:
     """The topics of this process that somebody reads, by their keys."""
 
-    __slots__ = ("_changed", "_connect", "_refused", "_task", "_topics")
+    __slots__ = ("_bell", "_connect", "_failing", "_is_rung", "_task", "_topics")
 
-    def __init__(self, connect: Callable[[float], Any]) -> None:
+    def __init__(self, connect: Callable[[float], Any], bell: Bell) -> None:
         """``connect(timeout)`` makes a client whose answers may take so many seconds."""
         self._connect = connect
+        self._bell = bell
+        self._is_rung = False  # since the topics were looked at last
         self._topics: dict[str, Followed] = {}
-        self._refused: set[str] = set()  # keys of what is no stream; told once
-        self._changed = asyncio.Event()
+        self._failing: set[str] = set()  # keys of what cannot be read; told once
         self._task: asyncio.Task[None] | None = None
 
     def add(self, key: str, topic: Followed) -> None:
         """Follow a topic, if it is not followed yet."""
         if key not in self._topics:
             self._topics[key] = topic
-            self._changed.set()
-            if self._task is None:
-                self._task = asyncio.get_running_loop().create_task(self._run())
+            self._look_again()
 
     def remove(self, key: str) -> bool:
         """Follow it no more; whether it was."""
         found = self._topics.pop(key, None)
-        if not self._topics:
-            self._changed.set()
+        if found is not None and not self._topics:
+            self._look_again()
         return found is not None
 
     async def close(self) -> None:
@@ -78,8 +74,15 @@ class Following:
         self._topics.clear()
         task, self._task = self._task, None
         if task is not None:
-            task.cancel()
-            await asyncio.wait([task])
+            await end(task)
+        await self._bell.close()
+
+    def _look_again(self) -> None:
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._run())
+        elif not self._is_rung:
+            self._is_rung = True
+            self._bell.ring()
 
     async def _run(self) -> None:
         client = self._connect(2 * BLOCK)
@@ -103,62 +106,65 @@ class Following:
                         log.warning("the feeds' Redis is back")
                         lost = False
             except Exception as error:  # whatever it is: nobody else would follow these topics
-                if not isinstance(error, RedisError | OSError | TimeoutError):
-                    log.exception("the feeds cannot be followed")
                 if not lost:
-                    log.error("the feeds' Redis is lost, and asked until it is back: %s", error)
+                    known = isinstance(error, RedisError | OSError | TimeoutError)
+                    message = "the feeds' Redis is lost, and asked until it is back: %s"
+                    log.error(message, error, exc_info=None if known else error)
                 lost = True
+                self._bell.reset()
                 await asyncio.sleep(backoff.delay(time.monotonic() - began))
 
     async def _read(self, client: Any) -> None:
         from redis.exceptions import ResponseError
 
-        self._changed.clear()
+        self._is_rung = False
         streams = await self._streams(client)
-        if not streams:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._changed.wait(), BLOCK)
-            return
+        streams[self._bell.key] = self._bell.position
         try:
-            found = await self._wait(client.xread(streams, COUNT, int(BLOCK * 1000)))
+            found = await client.xread(streams, AT_ONCE, int(BLOCK * 1000))
         except ResponseError:  # about one of them, and it does not say which
             for topic in self._topics.values():
                 topic.reload()
             raise
-        for key, entries in found or ():
-            if (followed := self._topics.get(key.decode())) is not None:
-                followed.take(entries)
+        for name, entries in found or ():
+            key = name.decode()
+            if key == self._bell.key:
+                self._bell.heard(entries)
+            elif (followed := self._topics.get(key)) is not None:
+                self._take(key, followed, entries)
 
     async def _streams(self, client: Any) -> dict[str, str]:
         """What is to be read: the keys of the streams, each with where it was read up to."""
-        from redis.exceptions import ResponseError
+        from redis.exceptions import RedisError, ResponseError
 
         streams = {}
         for key, topic in list(self._topics.items()):
             if topic.position is None:
                 try:
                     await topic.load(client)
-                    self._refused.discard(key)
-                except ResponseError as error:  # what is wrong with one is nothing to the others
-                    if key not in self._refused:
-                        log.error("the feed at %r cannot be read: %s", key, error)
-                        self._refused.add(key)
+                    self._failing.discard(key)
+                except ResponseError as error:
+                    self._fails(key, topic, error)
+                except (RedisError, OSError, TimeoutError):
+                    raise
+                except Exception as error:
+                    self._fails(key, topic, error)
             if topic.position is not None:
                 streams[key] = topic.position
         return streams
 
-    async def _wait(self, reading: Coroutine[Any, Any, Any]) -> Any:
-        """What is read; None when other topics are to be read meanwhile."""
-        waiting = asyncio.ensure_future(reading)
-        changed = asyncio.ensure_future(self._changed.wait())
+    def _take(self, key: str, topic: Followed, entries: Any) -> None:
         try:
-            await asyncio.wait((waiting, changed), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            changed.cancel()
-            # Before Python 3.12, wait_for may miss a cancellation, and redis-py sends within one.
-            while not waiting.done():
-                waiting.cancel()
-                await asyncio.wait([waiting], timeout=AGAIN)
-            if not waiting.cancelled():
-                waiting.exception()  # else nobody looks at it where we are cancelled
-        return None if waiting.cancelled() else waiting.result()
+            topic.take(entries)
+        except Exception as error:
+            self._fails(key, topic, error)
+
+    def _fails(self, key: str, topic: Followed, error: Exception) -> None:
+        """What is wrong with one topic is nothing to the others."""
+        from redis.exceptions import ResponseError
+
+        topic.reload()
+        if key not in self._failing:
+            unforeseen = None if isinstance(error, ResponseError) else error
+            log.error("the feed at %r cannot be read: %s", key, error, exc_info=unforeseen)
+            self._failing.add(key)

@@ -93,6 +93,11 @@ class Log:
         if last_id is not None:
             self.begin(last_id)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether it is known which entry comes next."""
+        return self.last_id is not None
+
     def begin(self, last_id: str) -> None:
         """Begin, or begin again, behind an event that is not in the log: all others fall off."""
         self._entries.clear()

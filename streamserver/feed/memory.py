@@ -55,6 +55,8 @@ class Memory:
     """A backend in the memory of this process. A topic lives as long as somebody has a feed of it,
     or reads it."""
 
+    is_shared = False
+
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._ids = Ids(clock)
         self._topics: WeakValueDictionary[str, MemoryTopic] = WeakValueDictionary()

@@ -61,7 +61,7 @@ class Reader(Cursor):
         self.exchange.end()
 
     def fails(self, error: Exception) -> None:
-        """Let the client know that there is no more."""
+        """The stream ends, cut, so that the client knows that something is missing."""
         self.exchange.fail(error)
 
     def starts(self, id: str) -> None:
@@ -73,7 +73,7 @@ class Reader(Cursor):
     def misses(self, after: str, before: str, first: str | None) -> None:
         """Send the ``gap`` event; its id is the position from which it goes on."""
         self._tell("gap")
-        if self.next and self._lagging == "cut":
+        if self.has_place and self._lagging == "cut":
             return self.exchange.cut(Outcome.STALLED)
         gap = Event({"after": after, "first": first}, event="gap", id=before)
         self.exchange.write(encode(gap))
@@ -90,7 +90,7 @@ class Reader(Cursor):
 
     def drained(self) -> None:
         """The client has room again (for the engine)."""
-        if self.next:
+        if self.has_place:
             self._tell("lagged", self.topic.log.end - self.next)
         self.topic.go_on(self)
 

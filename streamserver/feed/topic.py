@@ -1,4 +1,17 @@
-"""A topic: a log, and those who read it."""
+"""A topic: a log, and those who read it.
+
+How a cursor gets a place in the log, when it joins and whenever the log has moved past it:
+
+1. ``Cursor.go_on`` sees that its number is below the log, and asks the topic to ``seek`` its place.
+2. ``seek`` first tries to ``find`` it: its position is in the log, and that gives the number. A
+   cursor that had no position is told by ``starts`` which one it has now.
+3. If that fails, ``skip`` goes to the first entry that is still there; ``misses`` tells of the gap.
+4. ``go_on`` then has it ``take`` what is behind its place, until nothing is left, and ``ends`` it
+   behind a last entry.
+
+In Redis there is more than what is in memory, so there 3 is another: ``Trailing`` fetches what lies
+between, and has it taken, until ``find`` succeeds; it skips only what Redis does not have either.
+"""
 
 import asyncio
 from abc import ABC, abstractmethod

@@ -11,12 +11,12 @@ from streamserver.feed.cursor import BATCH, Cursor, Start
 from streamserver.feed.log import ORIGIN, Entry, batch
 
 if TYPE_CHECKING:
-    from streamserver.feed.redis import RedisTopic
+    from streamserver.feed.redis_topic import RedisTopic
 
-FIRST = 20
+FEW = 20
 """Entries that are fetched as long as nobody knows how large they are."""
 
-COUNT = 500
+MOST = 500
 """Entries that are fetched at once, at most: as many as a cursor takes at once."""
 
 RETRY = 1.0
@@ -31,7 +31,7 @@ class Trailing:
     def __init__(self, topic: "RedisTopic") -> None:
         self._topic = topic
         self._tasks: dict[Cursor, asyncio.Task[None]] = {}
-        self._count = FIRST  # entries to fetch, by the size of those that were fetched last
+        self._count = FEW  # entries to fetch, by the size of those that were fetched last
 
     def reaches(self, cursor: Cursor) -> bool:
         """Whether the log in memory reaches back to where a cursor begins."""
@@ -73,12 +73,12 @@ class Trailing:
         """Take a piece of what lies between; whether there may be more of it."""
         topic = self._topic
         after = cursor.position if isinstance(cursor.position, str) else None
-        entries, is_known = await topic.older(after, self._count)
+        entries, is_known = await topic.fetch(after, self._count)
         if not entries and not is_known:  # of another stream, or of the future
-            entries, _ = await topic.older(None, self._count)
+            entries, _ = await topic.fetch(None, self._count)
         if entries:
             size = sum(entry.size for entry in entries)
-            self._count = min(max(1, len(entries) * BATCH // size), COUNT)
+            self._count = min(max(1, len(entries) * BATCH // size), MOST)
             self._take(cursor, after, entries)
         elif not is_known and not topic.find(cursor):
             topic.skip(cursor)

@@ -1,14 +1,11 @@
-"""Figures for Prometheus, by its client library: ``pip install streamserver[metrics]``.
+"""The figures: what an observer is told, counted, and told on to Prometheus.
 
 Three histograms, since they are three questions: how long until something came, how evenly it
 went on, how long it lasted. A stream of an hour says nothing about latency.
 
 Labels have few values, whatever clients send: a route is a pattern, never a path.
 
-Several workers count each into files of its own in one directory, and whichever of them is
-asked answers for all: the library's multiprocess mode. The library looks for the directory's
-name in the environment when it is first imported; so it must be there before this process
-begins. What a worker counted in the last quarter of a second is lost if it is killed.
+What a worker counted in the last quarter of a second is lost if it is killed.
 """
 
 import asyncio
@@ -16,13 +13,11 @@ from bisect import bisect_left
 from collections import defaultdict
 from typing import Any
 
+from streamserver.observe.prometheus import OPENMETRICS, PLAIN, Collector, merge
 from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, LATE, RouteTally, Tally
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent, Observer, UpstreamEvent
 from streamserver.server.watched import Watched
-
-DIRECTORY = "PROMETHEUS_MULTIPROC_DIR"
-"""The environment variable that names the directory in which several processes count."""
 
 PERIOD = 0.25
 """Seconds in which another worker's scrape may not know yet what was counted here."""
@@ -36,23 +31,24 @@ NOTHING = "-"
 class Metrics(Observer):
     """Counts what it is told, and tells it to Prometheus.
 
-    ``directory``: where several processes count, as `DIRECTORY` has named it to this one.
+    ``directory``: where several processes count, as `prometheus.DIRECTORY` has told this one.
     ``registry``: a CollectorRegistry, for one alone; by default the library's own, where an app
     may have others.
     ImportError without prometheus-client.
     """
 
     __slots__ = (
-        "_directory",
+        "_collector",
         "_ended",
         "_exchanges",
         "_feed",
         "_is_idle",
         "_late",
         "_lateness",
+        "_one_at_a_time",
         "_refused",
-        "_registry",
         "_routes",
+        "_scrapes",
         "_stalls",
         "_timer",
         "_totals",
@@ -62,18 +58,18 @@ class Metrics(Observer):
     sees_streams = True
 
     def __init__(self, directory: str | None = None, registry: Any = None) -> None:
-        from prometheus_client import REGISTRY
-
-        self._directory = directory
-        self._registry = None if directory else registry or REGISTRY
         self._routes: defaultdict[str, RouteTally] = defaultdict(RouteTally)
         self._ended: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
         self._late = Tally(LATE)
         self._timer: asyncio.TimerHandle | None = None
         self._is_idle = bool(directory)  # one process alone is up to date when it is asked
-        self._make(_Maker(self._registry))
+        self._scrapes: dict[str, asyncio.Task[tuple[bytes, str]]] = {}
+        self._one_at_a_time = asyncio.Lock()
+        self._collector = Collector(directory, registry)
+        self._make(self._collector)
+        self._collector.register()
 
-    def _make(self, make: "_Maker") -> None:
+    def _make(self, make: Collector) -> None:
         count, spread = make.counter, make.histogram
         self._exchanges = count(
             "exchanges", "Exchanges that have ended.", "route", "method", "status", "outcome"
@@ -106,7 +102,9 @@ class Metrics(Observer):
 
     def began(self, exchange: Exchange) -> None:
         """A stream is open."""
-        self._routes[exchange.route or NOTHING].open += 1
+        route = self._routes[exchange.route or NOTHING]
+        route.open += 1
+        route.open_changed = True
         if self._is_idle:
             self._wake()
 
@@ -132,6 +130,7 @@ class Metrics(Observer):
         if isinstance(exchange, Watched) and exchange.is_stream:
             route = self._routes[name]
             route.open -= 1
+            route.open_changed = True
             route.durations.add(exchange.ended - exchange.started)
         if self._is_idle:
             self._wake()
@@ -158,7 +157,7 @@ class Metrics(Observer):
         """What is still to be told goes out now."""
         if self._timer is not None:
             self._timer.cancel()
-            self._flush()
+            self._flush_when_due()
 
     def feed(self, event: FeedEvent, behind: int = 0) -> None:
         """Each kind of event is a figure of its own."""
@@ -178,107 +177,52 @@ class Metrics(Observer):
     async def scrape(self, accept: str) -> tuple[bytes, str]:
         """The figures of all workers in the format that an Accept field asks for, and its type.
 
-        The library takes some 20 ms for a thousand lines: in a thread, or streams would wait.
+        They are read once at a time, however many ask: who asks meanwhile gets the same, also
+        when whoever asked first has left.
         """
-        self.pour()
-        return await asyncio.to_thread(self.told, accept)
+        # Never the client's own words: the library stumbles over versions that it does not know.
+        media_type = OPENMETRICS if OPENMETRICS in accept.lower() else PLAIN
+        scrape = self._scrapes.get(media_type)
+        if scrape is None:
+            scrape = self._scrapes[media_type] = asyncio.create_task(self._scrape(media_type))
+            scrape.add_done_callback(lambda _: self._scrapes.pop(media_type))
+        return await asyncio.shield(scrape)
 
-    def told(self, accept: str) -> tuple[bytes, str]:
-        """The same as of the last ``pour``; may be called in any thread."""
-        from prometheus_client import CollectorRegistry
-        from prometheus_client.exposition import choose_encoder
-        from prometheus_client.multiprocess import MultiProcessCollector
+    async def _scrape(self, media_type: str) -> tuple[bytes, str]:
+        async with self._one_at_a_time:
+            self.flush()
+            # The library takes some 20 ms for a thousand lines: streams would wait for it.
+            return await asyncio.to_thread(self.render, media_type)
 
-        registry = self._registry
-        if registry is None:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]
-        encode, content_type = choose_encoder(_known(accept))
-        return encode(registry), content_type
+    def render(self, media_type: str) -> tuple[bytes, str]:
+        """As ``Collector.render``, as of the last ``flush``."""
+        return self._collector.render(media_type)
 
     def _wake(self) -> None:
         self._is_idle = False
-        self._timer = asyncio.get_running_loop().call_later(PERIOD, self._flush)
+        self._timer = asyncio.get_running_loop().call_later(PERIOD, self._flush_when_due)
 
-    def _flush(self) -> None:
+    def _flush_when_due(self) -> None:
         self._timer = None
         self._is_idle = True
-        self.pour()
+        self.flush()
 
-    def pour(self) -> None:
+    def flush(self) -> None:
         """Give the library what has come together."""
         ended, self._ended = self._ended, defaultdict(int)
         for labels, count in ended.items():
             self._exchanges.labels(*labels).inc(count)
-        opened, sent, *spreads = self._totals
+        opened, sent, *histograms = self._totals
         for name, route in self._routes.items():
-            if route.open != route.told_open:
+            if route.open_changed:
                 opened.labels(name).set(route.open)
-                route.told_open = route.open
+                route.open_changed = False
             if route.sent:
                 sent.labels(name).inc(route.sent)
                 route.sent = 0
             tallies = (route.first_bytes, route.gaps, route.durations)
-            for spread, tally in zip(spreads, tallies, strict=True):
+            for histogram, tally in zip(histograms, tallies, strict=True):
                 if tally.is_filled:
-                    _pour(tally, spread.labels(name))
+                    merge(tally, histogram.labels(name))
         if self._late.is_filled:
-            _pour(self._late, self._lateness)
-
-
-def _known(accept: str) -> str:
-    """One of our own, since the library stumbles over versions that it does not know."""
-    return "application/openmetrics-text" if "openmetrics" in accept else "text/plain"
-
-
-class _Maker:
-    """Makes metrics with our name before theirs."""
-
-    def __init__(self, registry: Any) -> None:
-        self._registry = registry
-
-    def counter(self, name: str, help: str, *labels: str) -> Any:
-        from prometheus_client import Counter
-
-        return Counter(name, help, labels, namespace="streamserver", registry=self._registry)
-
-    def gauge(self, name: str, help: str, *labels: str) -> Any:
-        """One that is the sum over the workers that live."""
-        from prometheus_client import Gauge
-
-        return Gauge(
-            name,
-            help,
-            labels,
-            namespace="streamserver",
-            registry=self._registry,
-            multiprocess_mode="livesum",
-        )
-
-    def histogram(self, name: str, help: str, buckets: tuple[float, ...], *labels: str) -> Any:
-        from prometheus_client import Histogram
-
-        return Histogram(
-            name,
-            help,
-            labels,
-            namespace="streamserver",
-            registry=self._registry,
-            buckets=buckets,
-        )
-
-
-def _pour(tally: Tally, spread: Any) -> None:
-    """Add a whole tally to a histogram, for which the library has no public call."""
-    counts, total = tally.take()
-    spread._sum.inc(total)
-    for bucket, count in zip(spread._buckets, counts, strict=True):
-        if count:
-            bucket.inc(count)
-
-
-def forget(pid: int, directory: str) -> None:
-    """A worker has died: nothing of it is open any more, while what it has counted stays."""
-    from prometheus_client.multiprocess import mark_process_dead
-
-    mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
+            merge(self._late, self._lateness)

@@ -31,8 +31,9 @@ class _Told:
 def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
     """The handler, behind ``GET /metrics``, ``/health`` and ``/ready``.
 
-    Without ``metrics`` the first says what is missing. The third fails while the server drains;
-    new connections are not accepted by then, so only open ones can hear of it.
+    Without ``metrics`` the first says what is missing. While the server drains the third fails:
+    its listener is closed by then, so a new connection is refused, and 503 is heard only where
+    part of the request had come before.
     """
 
     async def answer(exchange: Exchange) -> Answer:

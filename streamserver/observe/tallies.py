@@ -35,26 +35,27 @@ class Tally:
 
     @property
     def is_filled(self) -> bool:
-        """Whether anything was counted since the last ``take``."""
+        """Whether anything was counted since the last ``flush``."""
         return any(self.counts)
 
-    def take(self) -> tuple[list[int], float]:
+    def flush(self) -> tuple[list[int], float]:
         """What was counted since the last call, and its sum."""
-        taken = self.counts, self.total
+        flushed = self.counts, self.total
         self.counts = [0] * len(self.counts)
         self.total = 0.0
-        return taken
+        return flushed
 
 
 class RouteTally:
-    """What the exchanges of one route came to. ``told_open``: how many were open when that was
-    last told."""
+    """What the exchanges of one route came to. ``open_changed``: whether streams have begun or
+    ended since it was last told how many are open."""
 
-    __slots__ = ("durations", "first_bytes", "gaps", "open", "sent", "told_open")
+    __slots__ = ("durations", "first_bytes", "gaps", "open", "open_changed", "sent")
 
     def __init__(self) -> None:
         self.first_bytes = Tally(FIRST_BYTE)
         self.gaps = Tally(GAP)
         self.durations = Tally(DURATION)
         self.sent = 0
-        self.open = self.told_open = 0
+        self.open = 0
+        self.open_changed = False

@@ -86,3 +86,6 @@ async def _send_slices(exchange: "Exchange", region: FileRegion) -> None:
         exchange.write(data)
         if exchange.connection.paused:
             await exchange.connection.drained()
+        else:
+            # A connection that was lost takes all that is written, and says so a turn later.
+            await asyncio.sleep(0)

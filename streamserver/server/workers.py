@@ -82,7 +82,7 @@ class Supervisor:
 
     `command` starts a worker, in `environment` and one variable more. `announce` is called once
     with the URL, when all workers have said that they listen. Workers have `grace` seconds to
-    drain when asked to stop. `bury` is called with the number of each that has ended.
+    drain when asked to stop. `on_exit` is called with the pid of each that has ended.
     """
 
     def __init__(
@@ -93,14 +93,14 @@ class Supervisor:
         *,
         grace: float,
         announce: Callable[[str], None],
-        bury: Callable[[int], object] = lambda pid: None,
+        on_exit: Callable[[int], object] = lambda pid: None,
     ) -> None:
         self._command = command
         self._environment = environment
         self._sockets = sockets
         self._grace = grace
         self._announce = announce
-        self._bury = bury
+        self._on_exit = on_exit
         self._starting = set(range(len(sockets)))
         self._alive: dict[Process, socket.socket] = {}
         self._stopping = asyncio.Event()
@@ -170,7 +170,7 @@ class Supervisor:
             await self._listening(slot, process, lifeline)
             status = await process.wait()
             del self._alive[process]
-            self._bury(process.pid)
+            self._on_exit(process.pid)
         return f"(pid {process.pid}) {_in_words(status)}"
 
     async def _start(self, sock: socket.socket, lifeline: socket.socket) -> Process:

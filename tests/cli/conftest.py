@@ -1,5 +1,6 @@
 """A server of `hello.py` as a process, a command that ends by itself, and curl."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Protocol
 import pytest
 
 from support.process import ROOT, RunServer, ServerProcess
+from support.rawsocket import connect
 from support.waiting import block_until
 
 HELLO = {"PYTHONPATH": str(Path(__file__).parent)}
@@ -50,6 +52,19 @@ def access_lines(server: ServerProcess, count: int) -> list[str]:
         return told if len(told) >= count else None
 
     return block_until(lines) or []
+
+
+async def refusing(server: ServerProcess) -> None:
+    """Wait until nobody can connect: the first signal has been heard."""
+    async with asyncio.timeout(LIMIT):
+        while True:
+            try:
+                async with connect(server.port):
+                    await asyncio.sleep(0.01)
+            except ConnectionRefusedError:
+                return
+            except ConnectionResetError:  # it closed in the middle of this attempt
+                continue
 
 
 @pytest.fixture

@@ -4,7 +4,14 @@ import asyncio
 import os
 from collections.abc import AsyncIterator
 
-from streamserver import EventStream, Request, Response
+from streamserver import EventStream, Feed, Request, Response, Router
+
+GAP = 0.05
+"""Seconds between two pieces, at least."""
+FEED_HOLDS = 4
+"""Events that the feed holds, so that readers soon fall off."""
+FEED = Feed("hello", max_events=FEED_HOLDS)
+routed = Router()
 
 
 async def app(request: Request) -> Response:
@@ -26,6 +33,10 @@ async def app(request: Request) -> Response:
             return EventStream(ticks())
         case "/stubborn":
             return Response(stubborn())
+        case "/feed" if request.method == "POST":
+            return Response(await FEED.publish(await request.text()), 201)
+        case "/feed":
+            return FEED.subscribe(request)
     return Response("hello")
 
 
@@ -40,3 +51,16 @@ async def stubborn() -> AsyncIterator[bytes]:
     """A body that is not whole wherever it is cut, so that draining has to wait for it."""
     yield b"begun"
     await asyncio.Event().wait()
+
+
+@routed.get("/pieces")
+async def pieces(request: Request) -> Response:
+    """Three, with gaps between them."""
+
+    async def each() -> AsyncIterator[bytes]:
+        yield b"one"
+        for piece in (b"two", b"three"):
+            await asyncio.sleep(GAP)
+            yield piece
+
+    return Response(each())

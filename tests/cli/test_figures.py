@@ -13,28 +13,16 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from cli.conftest import HELLO, LIMIT, Hello, run
+from cli.scraping import body, counted, told
 from support.figures import figure
+from support.hearing import hear_response
 from support.process import RunServer, ServerProcess, alive
-from support.rawsocket import RawClient, connect, raw
+from support.rawsocket import RawClient, connect
 from support.requests import get
 
-CLOSE = b"Connection: close"
 MISSING = "import sys\nsys.modules['prometheus_client'] = None\n"
 EACH = 5
 """Requests to each worker."""
-
-
-async def body(server: ServerProcess, path: bytes) -> str:
-    """The body of the answer, over a connection of its own."""
-    answer = await raw(server.port, get(path, CLOSE), timeout=LIMIT)
-    return answer.partition(b"\r\n\r\n")[2].decode()
-
-
-async def told(server: ServerProcess, expected: float, name: str, **labels: str) -> None:
-    """Return once a figure is as expected, whichever worker tells it; TimeoutError if never."""
-    async with asyncio.timeout(LIMIT):
-        while figure(await body(server, b"/metrics"), name, **labels) != expected:
-            await asyncio.sleep(0.01)
 
 
 async def ask_each(server: ServerProcess) -> dict[int, int]:
@@ -103,15 +91,8 @@ async def test_a_worker_that_is_never_asked_tells_its_figures_too(hello: Hello) 
             while seen != count:
                 asked.received = b""
                 await asked.send(get(b"/metrics"))
-                scraped = (await asked.read_until(scrape_is_whole)).partition(b"\r\n\r\n")[2]
-                seen = figure(scraped.decode(), "exchanges_total", route="-")
-
-
-def scrape_is_whole(received: bytes) -> bool:
-    """Whether all of the answer has come, by its length."""
-    head, _, content = received.partition(b"\r\n\r\n")
-    length = re.search(rb"content-length: (\d+)", head)
-    return length is not None and len(content) == int(length[1])
+                scraped = (await hear_response(asked)).content.decode()
+                seen = figure(scraped, "exchanges_total", route="-")
 
 
 async def test_a_directory_that_is_given_keeps_all_that_was_counted(
@@ -124,6 +105,7 @@ async def test_a_directory_that_is_given_keeps_all_that_was_counted(
         assert await body(server, b"/") == "hello"
     assert await asyncio.to_thread(server.stop) == 0
     registry = CollectorRegistry()
+    # The library leaves this one without types.
     MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
     assert figure(generate_latest(registry).decode(), "exchanges_total", route="-") == EACH
     assert not list(directory.glob("gauge_livesum_*.db"))
@@ -151,7 +133,7 @@ async def test_an_app_has_them_where_they_are_asked_for(hello: Hello) -> None:
     assert await body(server, b"/metrics") == await body(server, b"/ready") == "hello"
     server = hello(STREAMSERVER_METRICS="1")
     assert await body(server, b"/") == "hello"
-    assert figure(await body(server, b"/metrics"), "exchanges_total", route="-") == 1
+    assert await counted(server, "exchanges_total", route="-") == 1
     assert await body(server, b"/ready") == "ok\n"
 
 

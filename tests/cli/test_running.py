@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import LIMIT, Curl, Hello
+from cli.conftest import LIMIT, Curl, Hello, refusing
 from support.process import ServerProcess, alive, start_server, workers_of
 from support.rawsocket import RawClient, connect
 from support.relaying import LAST_CHUNK
@@ -172,19 +172,6 @@ async def test_a_second_signal_does_not_wait(hello: Hello, number: int, workers:
         with pytest.raises(ConnectionResetError):
             await client.read_until(timeout=LIMIT)
     assert await until_ended(server) == 0
-
-
-async def refusing(server: ServerProcess) -> None:
-    """Wait until nobody can connect: the first signal has been heard."""
-    async with asyncio.timeout(LIMIT):
-        while True:
-            try:
-                async with connect(server.port):
-                    await asyncio.sleep(0.01)
-            except ConnectionRefusedError:
-                return
-            except ConnectionResetError:  # it closed in the middle of this attempt
-                continue
 
 
 async def test_workers_hear_a_signal_to_the_whole_family_as_one(hello: Hello) -> None:

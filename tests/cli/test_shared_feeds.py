@@ -189,7 +189,7 @@ async def counted(line: Line) -> float:
 async def test_redis_comes_late_goes_and_comes_back(run_server: RunServer, tmp_path: Path) -> None:
     """Readers stay, whoever publishes is told, and nothing that was accepted is lost."""
     with redis_server(tmp_path, keeps=True) as redis:
-        redis.kill()
+        await asyncio.to_thread(redis.kill)
         options = "--workers", str(WORKERS), "--redis", redis.url, "--heartbeat", "0.05"
         server = run_server(*options)
         async with contextlib.AsyncExitStack() as stack:
@@ -198,16 +198,16 @@ async def test_redis_comes_late_goes_and_comes_back(run_server: RunServer, tmp_p
                 answer = await line.post(NOTIFICATIONS, text="too early")
                 assert answer.status == 503
                 assert b"the feed's store is out of reach" in answer.content
-            redis.start()
+            await asyncio.to_thread(redis.start)
             followers = await stack.enter_async_context(readers(server, NOTIFICATIONS))
             ids = [await line.notify("before") for line in each]
             for follower in followers:
                 await follower.read(WORKERS, LIMIT)
-            redis.kill()
+            await asyncio.to_thread(redis.kill)
             assert (await each[0].post(NOTIFICATIONS, text="lost")).status == 503
             for follower in followers:
                 await heartbeats(follower, 2)
-            redis.start()
+            await asyncio.to_thread(redis.start)
             ids += [await line.notify("after") for line in each]
             for follower in followers:
                 assert [event.id for event in await follower.read(2 * WORKERS, LIMIT)] == ids

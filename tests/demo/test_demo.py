@@ -1,12 +1,11 @@
-"""The lesson as a whole: what it refuses."""
+"""The lesson as a whole: what it refuses, and whom."""
 
 import json
 
 import pytest
 
-from streamserver.demo import app as demo_app
 from support.asking import ask
-from support.inprocess import Serve, Served
+from support.inprocess import Served
 from support.problems import check_refusal
 
 # What is refused
@@ -57,9 +56,44 @@ async def test_a_bad_body(server: Served, body: object, name: str, allowed: str)
     check_refusal(answer, name, allowed)
 
 
-# As it is served by default
+# Who may change something
+
+CHANGES = [
+    ("POST", "/api/notifications"),
+    ("POST", "/api/notifications/cut"),
+    ("POST", "/api/jobs"),
+    ("DELETE", "/api/jobs/00000000-0000-0000-0000-000000000000"),
+    ("PUT", "/api/upload"),
+    ("POST", "/api/chat"),
+    ("POST", "/api/type"),
+    ("POST", "/v1/chat/completions"),
+]
 
 
-async def test_the_default_app_is_the_lesson(serve: Serve) -> None:
-    answer = await ask(await serve(demo_app.app), "*", "OPTIONS")
+@pytest.mark.parametrize(("method", "target"), CHANGES)
+async def test_pages_of_other_origins_change_nothing(
+    server: Served, method: str, target: str
+) -> None:
+    for fields in ({"Origin": "https://example.org"}, {"Sec-Fetch-Site": "cross-site"}):
+        assert (await ask(server, target, method, fields)).status == 403
+    ours = {"Origin": "http://test", "Sec-Fetch-Site": "same-origin"}
+    for fields in ({}, ours):
+        assert (await ask(server, target, method, fields)).status != 403
+
+
+async def test_they_read_nothing_either(server: Served) -> None:
+    """The request is answered; but the browser keeps the answer from the page."""
+    answer = await ask(server, "/api/notifications", "OPTIONS", {"Origin": "https://example.org"})
+    assert answer.status == 204
+    assert not [name for name, _ in answer.headers if name.startswith("access-control-")]
+    answer = await ask(server, "/api/counter?count=1", fields={"Origin": "https://example.org"})
+    assert answer.status == 200
+    assert not [name for name, _ in answer.headers if name.startswith("access-control-")]
+
+
+# As it is served
+
+
+async def test_the_methods_of_the_lesson(server: Served) -> None:
+    answer = await ask(server, "*", "OPTIONS")
     assert answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST, PUT"

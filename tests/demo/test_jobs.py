@@ -42,10 +42,23 @@ async def test_an_interval_of_nothing(server: Served) -> None:
         assert steps(follower) == [(n, "running") for n in range(1000)] + [(1000, "done")]
 
 
+async def test_who_works_at_a_long_step_is_heard_of(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or nobody could tell that from a worker that is gone."""
+    monkeypatch.setattr("streamserver.demo.job.BEAT", 0.01)
+    job = await begin(server, steps=3, interval=0.05)
+    async with following(server, target=f"{job}/events") as follower:
+        await follower.read_end()
+        told = steps(follower)
+        running = [(0, "running")] * 5 + [(1, "running")] * 5 + [(2, "running")] * 5
+        assert told == [(0, "running"), *running[1:], (3, "done")]
+
+
 async def test_its_state_while_it_runs(server: Served) -> None:
     job = await begin(server, **LONG)
     told = await state(server, job)
-    assert (told["state"], told["step"], told["steps"]) == ("running", 0, 1000)
+    assert (told["state"], told["step"], told["steps"]) == ("running", 0, 30)
 
 
 async def test_the_defaults(server: Served) -> None:
@@ -55,7 +68,7 @@ async def test_the_defaults(server: Served) -> None:
 
 
 async def test_progress_is_told_when_it_is_made(server: Served) -> None:
-    """Not at the end, which is a thousand minutes away."""
+    """Not at the end, which is half an hour away."""
     job = await begin(server, **LONG)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read(1)
@@ -95,15 +108,18 @@ async def test_who_comes_back_after_the_end_is_told_not_to(server: Served) -> No
     async with following(server, target=events) as follower:
         await follower.read_end()
         ids = [str(event.id) for event in follower.events]
-    answer = await ask(server, events, fields={"Last-Event-ID": ids[-1]})
-    assert (answer.status, answer.body) == (204, b"")
+    by_query = f"{events}?last-event-id={ids[-1]}"
+    for answer in (
+        await ask(server, events, fields={"Last-Event-ID": ids[-1]}),
+        await ask(server, by_query),  # for clients that cannot send the field
+    ):
+        assert (answer.status, answer.body) == (204, b"")
     async with following(server, ids[0], events) as follower:  # who missed it gets it
         await follower.read_end()
         assert [event.id for event in follower.events] == [ids[-1]]
-    # A client that cannot send the field is no EventSource, which would come back for ever.
-    async with following(server, target=f"{events}?last-event-id={ids[-1]}") as follower:
+    async with following(server, ids[0], by_query) as follower:  # the field goes before the query
         await follower.read_end()
-        assert not follower.events
+        assert [event.id for event in follower.events] == [ids[-1]]
 
 
 # Other ends

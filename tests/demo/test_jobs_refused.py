@@ -30,6 +30,8 @@ INTERVAL = "a number from 0 to 60"
         ({"interval": float("nan")}, "interval", INTERVAL),
         ({"interval": float("inf")}, "interval", INTERVAL),
         ({"interval": 10**400}, "interval", INTERVAL),
+        ({"steps": 31, "interval": 60}, "interval", "58.0645 at most for 31 steps"),
+        ({"steps": 1000, "interval": 1.81}, "interval", "1.8 at most for 1000 steps"),
         ({"fail_at": 0}, "fail_at", STEPS),
         ({"fail_at": 1001}, "fail_at", STEPS),
         ({"fail_at": False}, "fail_at", STEPS),
@@ -55,6 +57,12 @@ async def test_no_such_job(server: Served, id: object) -> None:
     await begin(server, **LONG)
     for method, target in (("GET", ""), ("DELETE", ""), ("GET", "/events")):
         assert (await ask(server, f"{JOBS}/{id}{target}", method)).status == 404
+
+
+async def test_without_redis_another_worker_may_have_it(server: Served) -> None:
+    told = json.loads((await ask(server, f"{JOBS}/{uuid.uuid4()}")).body)
+    assert "another worker has it" in told["detail"]
+    assert "--redis shares them" in told["detail"]
 
 
 async def test_a_position_that_is_none(server: Served) -> None:

@@ -69,11 +69,11 @@ async def test_publishing_fails_and_readers_stay(server: Served, redis: RedisSer
         await follower.placed()
         await notify(server, "before")
         await follower.read(1)
-        redis.kill()
+        await asyncio.to_thread(redis.kill)
         check_unreachable(await post(server, FEED, {"text": "lost"}))
         check_unreachable(await post(server, CUT, {"client": "another"}))
         await heartbeats(follower, 3)
-        redis.start()
+        await asyncio.to_thread(redis.start)
         await until_published(server, "after")
         await follower.read(2, timeout=10)
         assert texts(follower) == ["before", "after"]
@@ -89,10 +89,10 @@ async def test_a_reader_that_comes_while_it_is_gone(server: Served, redis: Redis
         await before.read(1)
         last = str(before.id)
     await notify(server, "missed")
-    redis.kill()
+    await asyncio.to_thread(redis.kill)
     async with following(server, last, named("me")) as follower:
         await heartbeats(follower, 3)
-        redis.start()
+        await asyncio.to_thread(redis.start)
         await follower.read(1, timeout=10)
         await until_published(server, "after")
         await follower.read(2)
@@ -103,10 +103,10 @@ async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
     server: Served, serve: Serve, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feed, "PATIENCE", 0.02)
-    redis.kill()
+    await asyncio.to_thread(redis.kill)
     async with following(server, target=named("me")) as follower:
         await heartbeats(follower, 5)  # several times its patience
-        redis.start()
+        await asyncio.to_thread(redis.start)
         await follower.placed()
         other = await serve(make_app(backend=Redis(redis.url)))
         ended = asyncio.create_task(read_cut(follower))
@@ -117,27 +117,31 @@ async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
         await other.stop()
 
 
-async def test_no_job_begins_and_none_is_found(server: Served, redis: RedisServer) -> None:
+async def test_no_job_begins_and_none_is_found(
+    server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs, "MOST", 2)
     job = await begin(server, **LONG)
-    redis.kill()
+    await asyncio.to_thread(redis.kill)
     check_unreachable(await post(server, JOBS, LONG))
     for method, target in (("GET", job), ("GET", f"{job}/events"), ("DELETE", job)):
         check_unreachable(await ask(server, target, method))
-    redis.start()
+    await asyncio.to_thread(redis.start)
     assert (await state(server, job))["state"] == "running"
+    await begin(server, **LONG)  # what could not begin takes no place
 
 
 async def test_a_job_tells_its_end_when_it_can(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The steps in between are not told any more: the last one says all that they said."""
-    monkeypatch.setattr(jobs, "RETRY", 0.02)
+    monkeypatch.setattr("streamserver.demo.job.RETRY", 0.02)
     job = await begin(server, steps=10, interval=0.01)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read(1)
-        redis.kill()
+        await asyncio.to_thread(redis.kill)
         await heartbeats(follower, 10)  # longer than the job takes
-        redis.start()
+        await asyncio.to_thread(redis.start)
         await follower.read_end(timeout=10)
         told = steps(follower)
         assert told[0] == (0, "running")
@@ -155,7 +159,7 @@ async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
     async with following(server, target=f"{job}/events") as follower:
         await follower.read(1)
         if how == "gone":
-            redis.kill()
+            await asyncio.to_thread(redis.kill)
         else:
             redis.freeze()
         async with asyncio.timeout(5):
@@ -165,7 +169,7 @@ async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
 async def test_the_server_stops_though_it_could_not_begin_to_hear_orders(
     server: Served, redis: RedisServer
 ) -> None:
-    redis.kill()
+    await asyncio.to_thread(redis.kill)
     async with following(server, target=named("me")) as follower:
         await heartbeats(follower, 1)
         async with asyncio.timeout(5):

@@ -4,6 +4,7 @@ import asyncio
 import html
 import inspect
 import re
+import ssl
 from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
@@ -11,9 +12,12 @@ from pathlib import Path
 import pytest
 
 from streamserver.demo import pages
+from streamserver.demo.app import make_app
 from streamserver.demo.source import marked
 from support.asking import ask
-from support.inprocess import Served
+from support.certificates import Certificate
+from support.inprocess import Serve, Served
+from support.requests import get
 
 POLICY = {
     "default-src 'none'",
@@ -139,7 +143,44 @@ async def test_the_commands_of_the_page_work(
     assert (tmp_path / "here" / "sample.bin").read_bytes() == b"sample"
 
 
+async def test_over_tls_the_commands_say_so(serve: Serve, certificate: Certificate) -> None:
+    secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    secure.load_cert_chain(*certificate)
+    server = await serve(make_app(), tls=secure)
+    trusting = ssl.create_default_context(cafile=certificate.cert)
+    reader, writer = await asyncio.open_connection(server.host, server.port, ssl=trusting)
+    writer.write(get(b"/", b"Connection: close"))
+    page = (await reader.read()).decode()
+    writer.close()
+    await writer.wait_closed()
+    commands = re.findall(r"<code>(curl [^<]*)</code>", page)
+    assert len(commands) == 10
+    assert all("https://a/" in command for command in commands)
+
+
+@pytest.mark.parametrize("each_alone", [False, True])
+async def test_the_page_says_where_each_worker_is_alone(serve: Serve, each_alone: bool) -> None:
+    page = await shown(await serve(make_app(each_alone=each_alone)))
+    assert ("has feeds of its own" in page) is ("has jobs of its own" in page) is each_alone
+    assert "{alone" not in page
+
+
 # The code
+
+
+async def test_it_is_short_enough_to_be_read_beside_its_panel(server: Served) -> None:
+    codes = re.findall(r"<pre role.*?</pre>", await shown(server), re.DOTALL)
+    assert len(codes) == len(pages.BEHIND) + 1
+    lengths = [len(re.findall(r'<span class="line">', code)) for code in codes]
+    assert all(3 <= length <= 15 for length in lengths), lengths
+
+
+async def test_the_browsers_code_is_taken_from_what_runs_too(server: Served) -> None:
+    page = await shown(server)
+    text = html.unescape(re.sub(r"</?(span|code|p|pre)\b[^>]*>", "", page))
+    [shown_lines] = re.findall(r'^const posting = .*?(?=</div>)', text, re.DOTALL | re.MULTILINE)
+    assert 'method: "POST"' in shown_lines
+    assert shown_lines in pages.PITFALLS.read_text("utf-8")
 
 
 async def test_the_code_beside_a_panel_is_what_runs(server: Served) -> None:

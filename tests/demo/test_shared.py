@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from streamserver.demo import jobs
+from streamserver.demo import jobs, wiretap
 from streamserver.demo.app import make_app
 from streamserver.feed.redis import Redis
 from streamserver.server.outcome import Outcome
@@ -182,3 +182,17 @@ async def test_a_recording_is_put_together_from_all_workers(workers: Workers) ->
         assert len(times) == 3
         assert times == sorted(times)
         assert [exchange["outcome"] for exchange in told["exchanges"]] == ["complete"] * 3
+
+
+async def test_a_recording_that_nobody_has(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others are asked for a few at a time, and for each once."""
+    monkeypatch.setattr(wiretap, "PATIENCE", 0.5)
+    monkeypatch.setattr(wiretap, "QUESTIONS", 2)
+    tokens = [uuid.uuid4().hex for _ in range(2)]
+    asked = [f"/api/wire/{token}" for token in (*tokens, *tokens, uuid.uuid4().hex)]
+    answers = await asyncio.gather(*(ask(workers[0], target) for target in asked))
+    assert [answer.status for answer in answers] == [404] * 4 + [503]
+    assert answers[-1].headers["retry-after"] == "1"
+    assert (await ask(workers[0], asked[-1])).status == 404  # there is room again

@@ -1,26 +1,28 @@
-"""The recording of what was written: to the byte, bounded, and found from another worker."""
+"""The recording of what was written: to the byte, and bounded."""
 
-import asyncio
 import base64
+import gc
 import json
+import uuid
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streamserver.demo import wiretap
-from streamserver.demo.app import make_app
+from streamserver.demo import recordings, wiretap
 from streamserver.demo.orders import Orders
 from streamserver.demo.wiretap import Wiretap
+from streamserver.feed.feed import Feed
 from streamserver.feed.memory import Memory
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
+from streamserver.wire.sse import Event
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.rawsocket import connect, raw
 from support.requests import get
+from support.waiting import wait_until
 
 TOKEN = "0123456789abcdef"
 
@@ -81,9 +83,9 @@ async def test_a_stream_is_told_of_while_it_runs(server: Served) -> None:
 
 async def test_every_exchange_of_a_token_is_told(server: Served) -> None:
     """As often as an EventSource comes back."""
-    for _ in range(wiretap.EXCHANGES + 1):
+    for _ in range(recordings.EXCHANGES + 1):
         await ask(server, f"/api/counter?count=1&wire={TOKEN}")
-    assert len((await recorded(server))["exchanges"]) == wiretap.EXCHANGES
+    assert len((await recorded(server))["exchanges"]) == recordings.EXCHANGES
 
 
 @pytest.mark.parametrize("token", ["", "short", "x" * 65, "a/b" * 10, "%F0" * 10])
@@ -92,10 +94,11 @@ async def test_what_is_no_token_records_nothing(server: Served, token: str) -> N
     assert (await ask(server, f"/api/wire/{token}")).status == 404
 
 
-async def test_who_was_never_here_is_not_found(
+async def test_who_was_never_here_is_not_found_at_once(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiretap, "PATIENCE", 0.01)
+    """Where feeds are in memory there is nobody else to wait for."""
+    monkeypatch.setattr(wiretap, "PATIENCE", 60)
     assert (await ask(server, f"/api/wire/{TOKEN}")).status == 404
 
 
@@ -103,17 +106,22 @@ async def test_who_was_never_here_is_not_found(
 
 
 async def _pieces() -> AsyncIterator[bytes]:
-    for _ in range(2 * wiretap.WRITES):
+    for _ in range(2 * recordings.WRITES):
         yield b"x"
 
 
 async def _large() -> AsyncIterator[bytes]:
     for _ in range(3):
-        yield bytes(wiretap.BYTES // 2)
+        yield bytes(recordings.BYTES // 2)
 
 
 @pytest.fixture
-async def small(serve: Serve) -> Served:
+def backend() -> Memory:
+    return Memory()
+
+
+@pytest.fixture
+async def small(serve: Serve, backend: Memory) -> Served:
     async def pieces(request: Request) -> Response:
         return Response(_pieces())
 
@@ -121,7 +129,6 @@ async def small(serve: Serve) -> Served:
         return Response(_large())
 
     app = Router()
-    backend = Memory()
     orders = Orders(backend)
     tap = Wiretap(backend, orders)
     app.get("/pieces")(tap.tapped(pieces))
@@ -134,23 +141,20 @@ async def small(serve: Serve) -> Served:
 async def test_many_writes_are_not_all_kept(small: Served) -> None:
     await ask(small, f"/pieces?wire={TOKEN}")
     (exchange,) = (await recorded(small))["exchanges"]
-    assert len(exchange["writes"]) == wiretap.WRITES
-    assert exchange["unkept"] == wiretap.WRITES + 1  # the last-chunk too
+    assert len(exchange["writes"]) == recordings.WRITES
+    assert exchange["unkept"] == recordings.WRITES + 1  # the last-chunk too
 
 
 async def test_large_writes_are_not_kept_whole(small: Served) -> None:
     await ask(small, f"/large?wire={TOKEN}")
     (exchange,) = (await recorded(small))["exchanges"]
-    assert len(written(exchange)) == wiretap.BYTES
-    assert sum(write["size"] for write in exchange["writes"]) > 3 * wiretap.BYTES // 2
+    assert len(written(exchange)) == recordings.BYTES
+    assert sum(write["size"] for write in exchange["writes"]) > 3 * recordings.BYTES // 2
     assert exchange["unkept"] == 3
 
 
-async def test_many_recordings_are_not_all_kept(
-    small: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(wiretap, "PATIENCE", 0.01)
-    tokens = [f"{TOKEN}-{n}" for n in range(wiretap.RECORDINGS + 1)]
+async def test_many_recordings_are_not_all_kept(small: Served) -> None:
+    tokens = [f"{TOKEN}-{n}" for n in range(recordings.RECORDINGS + 1)]
     for token in tokens:
         await ask(small, f"/large?wire={token}")
     assert (await ask(small, f"/api/wire/{tokens[0]}")).status == 404
@@ -160,20 +164,47 @@ async def test_many_recordings_are_not_all_kept(
 async def test_an_old_recording_is_forgotten(
     small: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiretap, "PATIENCE", 0.01)
     await ask(small, f"/pieces?wire={TOKEN}")
-    monkeypatch.setattr(wiretap, "SECONDS", 0.0)
+    monkeypatch.setattr(recordings, "SECONDS", 0.0)
     assert (await ask(small, f"/api/wire/{TOKEN}")).status == 404
 
 
-# Several workers
+async def test_what_is_forgotten_while_it_goes_on_is_emptied_and_records_no_more(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever keeps exchanges open would have the memory of as many recordings."""
+    monkeypatch.setattr(recordings, "RECORDINGS", 1)
+    token = uuid.uuid4().hex
+    target = "/api/counter?count=100000&interval=0.002&wire="
+    async with connect(server.port) as client, connect(server.port) as other:
+        await client.send(get(f"{target}{token}".encode()))
+        await client.read_until(b"id: 3\n")
+        assert len(kept_of(token)) >= 4
+        await other.send(get(f"{target}{token}-2".encode()))
+        await other.read_until(b"id: 0\n")
+        client.received = b""
+        await client.read_until(lambda received: received.count(b"id: ") > 3)
+        assert not kept_of(token)
+        assert (await ask(server, f"/api/wire/{token}")).status == 404
+        assert (await ask(server, f"/api/wire/{token}-2")).status == 200
 
 
-async def test_another_worker_is_asked(serve: Serve, tmp_path: Path) -> None:
-    """Two servers that share a backend, as two workers share a Redis."""
-    backend = Memory()
-    one = await serve(make_app(tmp_path, backend=backend))
-    other = await serve(make_app(tmp_path, backend=backend))
-    received = await raw(one.port, get(f"/api/counter?count=1&wire={TOKEN}".encode(), CLOSE))
-    told = await asyncio.gather(recorded(other), recorded(other), recorded(one))
-    assert [written(one["exchanges"][0]) for one in told] == [received] * 3
+def kept_of(token: str) -> list[recordings.Write]:
+    """What this process has in memory of the writes to the answers of a token."""
+    ones = [one for one in gc.get_objects() if isinstance(one, recordings.Recorded)]
+    return [write for one in ones if one.request.endswith(token) for write in one.writes]
+
+
+async def test_whom_others_ask_at_once_answers_once(small: Served, backend: Memory) -> None:
+    told: list[Event] = []
+    others = Orders(backend)
+    leave = await Feed(f"demo:wire:{TOKEN}", backend).watch(told.append)
+    await ask(small, f"/large?wire={TOKEN}")
+    for _ in range(2):
+        for _ in range(20):
+            await others.send("tell", TOKEN)
+        await wait_until(lambda: told)
+        (answer,) = told
+        assert len(json.loads(str(answer.data))) == 1
+        told.clear()
+    leave()

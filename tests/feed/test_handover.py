@@ -12,6 +12,7 @@ from support.redis import MakeRedis, RedisServer
 from support.waiting import wait_until
 
 PART = 65536
+PREFIX = "handover:"
 
 
 class Forwarder:
@@ -69,9 +70,9 @@ async def test_what_is_fetched_and_what_is_new_are_not_told_twice(
 ) -> None:
     """What lies behind the position is fetched; before it is there, all of it comes as new."""
     async with forwarding(shared_redis) as (forwarder, url):
-        elsewhere = make_redis(shared_redis)
+        elsewhere = make_redis(shared_redis, prefix=PREFIX)
         feed = Feed("news", elsewhere)
-        here = Redis(url, prefix=elsewhere._prefix)
+        here = Redis(url, prefix=PREFIX)
         server = await serve(app(Feed("news", here)))
         async with following(server) as live:
             await live.placed()

@@ -230,3 +230,10 @@ async def test_a_watcher_that_raises_hurts_nobody(
     assert "cannot hear" in caplog.text
     stop()
     stop_other()
+
+
+@pytest.mark.parametrize("name", ["\ud800", "half \udfff of a pair"])
+def test_a_name_that_cannot_be_written(make_feed: MakeFeed, name: str) -> None:
+    with pytest.raises(ValueError, match="written in UTF-8, not") as raised:
+        make_feed(name)
+    assert ascii(name) in str(raised.value)

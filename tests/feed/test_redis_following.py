@@ -2,16 +2,21 @@
 
 import asyncio
 import contextlib
+import re
+from pathlib import Path
+from typing import Any
 
 import pytest
+from redis.asyncio import Redis as Client
 
+from streamserver.feed.bell import Bell
 from streamserver.feed.feed import Feed
-from streamserver.feed.following import Following
+from streamserver.feed.following import BLOCK, Following
 from streamserver.feed.redis import Redis
-from support.following import app, crowd, following
+from support.following import Follower, app, crowd, following
 from support.inprocess import Serve
 from support.leaks import no_leaks
-from support.redis import MakeRedis, RedisServer
+from support.redis import MakeRedis, RedisServer, redis_server
 from support.waiting import wait_until
 
 
@@ -97,20 +102,159 @@ async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backe
         await steady.read(20)
 
 
-async def test_a_cancellation_that_is_missed_is_repeated() -> None:
+async def test_new_topics_keep_the_connection(
+    serve: Serve, backend: Redis, own_redis: RedisServer
+) -> None:
+    """One at a time, and many at once; each is read at once."""
+    feeds = [Feed(f"topic {n}", backend) for n in range(41)]
+    servers = [await serve(app(feed)) for feed in feeds]
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def join(n: int) -> Follower:
+            reader = await stack.enter_async_context(following(servers[n]))
+            await reader.placed()
+            return reader
+
+        readers = [await join(0)]
+        await feeds[0].publish("first")  # so that there is a connection for that too
+        await wait_until(lambda: waiting(own_redis))
+        before = own_redis.told("total_connections_received")
+        async with asyncio.timeout(BLOCK - 1):  # nobody waits until Redis gives up waiting
+            readers += [await join(n) for n in range(1, 21)]
+            readers += await asyncio.gather(*(join(n) for n in range(21, 41)))
+            for feed in feeds:
+                await feed.publish("here")
+            for reader in readers:
+                await reader.read_until(lambda reader: "here" in reader.told)
+        # Whoever counts has one too; and so may what rings while something is published.
+        assert own_redis.told("total_connections_received") - before <= 5
+        await wait_until(lambda: len(waiting(own_redis)) == 1)
+
+
+async def test_topics_that_come_when_redis_was_gone(
+    serve: Serve, make_redis: MakeRedis, tmp_path: Path
+) -> None:
+    """Also when it comes back with nothing of what it had, and a clock that is behind."""
+    with redis_server(tmp_path) as forgetful:
+        backend = make_redis(forgetful)
+        async with contextlib.AsyncExitStack() as stack:
+            for n in range(4):
+                server = await serve(app(Feed(f"topic {n}", backend)))
+                reader = await stack.enter_async_context(following(server))
+                async with asyncio.timeout(BLOCK - 1):
+                    await reader.placed()
+                await wait_until(lambda: len(waiting(forgetful)) == 1)
+                if n == 1:
+                    forgetful.ask("FLUSHALL")
+                elif n == 2:
+                    [bell] = re.findall(rb"\S*bell:\S+", forgetful.ask("KEYS", "*bell:*"))
+                    forgetful.ask("XADD", bell, f"{10**15}-0", "clock", "ahead")
+                    await asyncio.to_thread(forgetful.kill)
+                    await asyncio.to_thread(forgetful.start)
+                    await wait_until(lambda: len(waiting(forgetful)) == 1)
+        await backend.close()
+
+
+async def test_a_redis_that_takes_no_bell(
+    serve: Serve,
+    backend: Redis,
+    own_redis: RedisServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As when its memory is full: then a new topic waits until Redis gives up waiting."""
+    monkeypatch.setattr("streamserver.feed.following.BLOCK", 0.2)
+    one, two = [await serve(app(Feed(name, backend))) for name in ("one", "two")]
+    async with following(one) as reader:
+        await reader.placed()
+        own_redis.ask("CONFIG", "SET", "maxmemory", "1")
+        async with following(two) as late:
+            await late.placed()
+    assert "new feeds are heard of late, since Redis refuses: " in caplog.text
+
+
+class Odd:
+    """What stands for a topic that cannot read what there is, as long as it is `failing`."""
+
+    def __init__(self, failing: str) -> None:
+        self.position: str | None = None
+        self.taken = list[str]()
+        self.failing = failing
+
+    def _fail(self, where: str) -> None:
+        if where == self.failing:
+            raise LookupError("unforeseen")
+
+    async def load(self, client: Any) -> None:
+        self._fail("load")
+        self.position = "0-0"
+
+    def take(self, found: Any) -> None:
+        self._fail("take")
+        self.position = found[-1][0].decode()
+        self.taken += [fields[b"event"].decode() for _, fields in found]
+
+    def reload(self) -> None:
+        self.position = None
+
+
+class OddClient(Client):
+    """Once it does not understand what Redis says."""
+
+    times = 1
+
+    async def xread(self, *args: Any) -> Any:
+        if self.times:
+            self.times -= 1
+            raise LookupError("unforeseen")
+        return await super().xread(*args)
+
+
+@pytest.mark.parametrize("failing", ["load", "take", "client"])
+async def test_what_nobody_foresaw_ends_nothing(
+    own_redis: RedisServer, caplog: pytest.LogCaptureFixture, failing: str
+) -> None:
+    """It is told, with where it happened; all other topics go on, and in the end this one."""
+    kind = OddClient if failing == "client" else Client
+    client = Client.from_url(own_redis.url)
+    follower = Following(
+        lambda timeout: kind.from_url(own_redis.url, protocol=2), Bell("", lambda: client)
+    )
+    steady, odd = Odd(""), Odd(failing)
+    follower.add("odd", odd)
+    follower.add("steady", steady)
+    for n in range(4):
+        odd.failing = failing if n < 3 else ""
+        for key in ("odd", "steady"):
+            own_redis.ask("XADD", key, "*", "event", str(n))
+        await wait_until(lambda n=n: steady.taken[-1:] == [str(n)])  # type: ignore[misc]
+    await wait_until(lambda: odd.taken == ["0", "1", "2", "3"])
+    assert steady.taken == odd.taken
+    assert "LookupError: unforeseen" in caplog.text
+    await follower.close()
+    await client.aclose()
+
+
+async def test_a_cancellation_that_is_missed_is_repeated(
+    own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """As it may be by what sends with a timeout, before Python 3.12."""
+    monkeypatch.setattr("streamserver.feed.bell.AGAIN", 0.01)
+    begun = asyncio.Event()
 
-    async def read() -> None:
-        with contextlib.suppress(asyncio.CancelledError):
+    class Deaf(Odd):
+        async def load(self, client: Any) -> None:
+            begun.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(60)
             await asyncio.sleep(60)
-        await asyncio.sleep(60)
 
-    follower = Following(lambda timeout: None)
-    waiting = asyncio.create_task(follower._wait(read()))
-    await asyncio.sleep(0)
-    follower._changed.set()
+    client = Client.from_url(own_redis.url)
+    follower = Following(lambda timeout: client, Bell("", lambda: client))
+    follower.add("deaf", Deaf(""))
+    await begun.wait()
     async with asyncio.timeout(5):
-        assert await waiting is None
+        await follower.close()
 
 
 @pytest.mark.parametrize("loaded", [True, False])

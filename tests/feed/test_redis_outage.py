@@ -80,7 +80,7 @@ async def readers(server: Served, feed: Feed) -> AsyncIterator[list[Follower]]:
 async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server: Served) -> None:
     """Who was there, who comes meanwhile, and who comes back: each gets all of it, once."""
     async with readers(server, feed) as there:
-        own_redis.kill()
+        await asyncio.to_thread(own_redis.kill)
         await refused(server)
         with pytest.raises(HTTPError):
             await feed.newest()
@@ -91,7 +91,7 @@ async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server:
             following(server, there[0].id) as back,
         ):
             await beats(new, 2)
-            own_redis.start()
+            await asyncio.to_thread(own_redis.start)
             ids = [await feed.publish(f"after {n}") for n in range(3)]
             told = ["before", "after 0", "after 1", "after 2"]
             for reader in (*there, new):
@@ -107,9 +107,9 @@ async def test_what_others_published_before_it_was_reached_again(
 ) -> None:
     """It is there as soon as Redis is, and is read by everybody when they find it."""
     async with readers(server, feed) as there:
-        own_redis.kill()
+        await asyncio.to_thread(own_redis.kill)
         await refused(server)
-        own_redis.start()
+        await asyncio.to_thread(own_redis.start)
         other = Feed("news", make_redis(own_redis))
         for n in range(5):
             await other.publish(n)
@@ -123,10 +123,10 @@ async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served)
     async with readers(server, feed) as there:
         taken = ["before"]
         for n in range(3):
-            own_redis.kill()
+            await asyncio.to_thread(own_redis.kill)
             with pytest.raises(HTTPError):
                 await feed.publish(f"lost {n}")
-            own_redis.start()
+            await asyncio.to_thread(own_redis.start)
             for m in range(3):
                 await feed.publish(f"{n} {m}")
                 taken.append(f"{n} {m}")
@@ -179,7 +179,7 @@ async def test_frozen_while_a_reader_is_far_behind(
 ) -> None:
     """What it misses is asked for until it comes."""
     monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.05)
-    monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
+    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 30)
     ids = [await feed.publish(n) for n in range(100)]
     async with following(server, target="/hasty") as steady:
         await steady.placed()
@@ -198,11 +198,11 @@ async def test_killed_while_a_reader_is_far_behind(
 ) -> None:
     """It asks again, but not all the time."""
     monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.1)
-    monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
+    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 3)
     ids = [await feed.publish(n) for n in range(40)]
     async with following(server) as steady:
         await steady.placed()
-        own_redis.kill()
+        await asyncio.to_thread(own_redis.kill)
         asked = list[int]()
 
         def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,7 +214,7 @@ async def test_killed_while_a_reader_is_far_behind(
             in_its_place = await asyncio.start_server(answer, "127.0.0.1", own_redis.port)
             await beats(behind, 15)
             in_its_place.close()
-            own_redis.start()
+            await asyncio.to_thread(own_redis.start)
             await behind.read_until(lambda reader: reader.id == ids[-1])
             assert [event.id for event in behind.events] == ids[position is not None :]
     assert 1 <= len(asked) <= 40
@@ -224,7 +224,7 @@ async def test_a_watcher_that_cannot_begin(
     own_redis: RedisServer, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(feeds, "PATIENCE", TIMEOUT)
-    own_redis.kill()
+    await asyncio.to_thread(own_redis.kill)
     with pytest.raises(HTTPError) as raised:
         await feed.watch(print)
     assert raised.value.status == 503
@@ -244,9 +244,9 @@ async def test_back_without_what_it_had(
         feed = Feed("news", redis)
         server = await serve(app(feed))
         async with readers(server, feed) as there:
-            forgetful.kill()
+            await asyncio.to_thread(forgetful.kill)
             await wait_until(lambda: "Redis is lost" in caplog.text)
-            forgetful.start()
+            await asyncio.to_thread(forgetful.start)
             ids = [await feed.publish("after"), await feed.publish("and on")]
             for reader in there:
                 await reader.read(4)
@@ -259,11 +259,11 @@ async def test_it_is_told_once_that_it_is_gone_and_once_that_it_is_back(
     own_redis: RedisServer, feed: Feed, server: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with readers(server, feed) as there:
-        own_redis.kill()
+        await asyncio.to_thread(own_redis.kill)
         await beats(there[0], 5)
         assert caplog.text.count("the feeds' Redis is lost") == 1
         assert "Redis is back" not in caplog.text
-        own_redis.start()
+        await asyncio.to_thread(own_redis.start)
         await feed.publish("after")
         await there[0].read(2)
         await wait_until(lambda: "the feeds' Redis is back" in caplog.text)
@@ -274,7 +274,7 @@ async def test_a_server_that_stops_while_it_is_gone(
     own_redis: RedisServer, feed: Feed, server: Served
 ) -> None:
     async with readers(server, feed) as there:
-        own_redis.kill()
+        await asyncio.to_thread(own_redis.kill)
         stopping = asyncio.create_task(server.stop(grace=5))
         for reader in there:
             await reader.read_end()

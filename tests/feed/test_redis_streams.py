@@ -97,26 +97,6 @@ async def test_over_a_unix_socket(
     assert not [task for task in asyncio.all_tasks() if "xread" in repr(task.get_coro())]
 
 
-@pytest.mark.parametrize(
-    ("url", "message"),
-    [
-        ("", "scheme"),
-        ("127.0.0.1:6379", "scheme"),
-        ("http://127.0.0.1", "scheme"),
-        ("redis://127.0.0.1:port", "[Pp]ort"),
-        ("redis://127.0.0.1:99999", "[Pp]ort"),
-        ("redis://127.0.0.1/news", "path of a Redis URL is the number of a database: 'news'"),
-        ("redis://:secret@127.0.0.1?frequency=7", "no such parameter: .*'frequency'"),
-        ("redis://127.0.0.1?socket_timeout=soon", "socket_timeout"),
-    ],
-)
-def test_what_is_no_url(url: str, message: str) -> None:
-    """It is said at once, not by the first event."""
-    with pytest.raises(ValueError, match=message) as raised:
-        Redis(url)
-    assert "secret" not in str(raised.value)
-
-
 def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
     with pytest.raises(RuntimeError, match=r"streamserver\[redis\]"):
@@ -142,6 +122,46 @@ async def test_what_others_put_there_is_left_out(
         await all.read(3)
     assert there.told == back.told == ["second", "third"]
     assert all.told == ["first", "second", "third"]
+
+
+async def test_readers_where_there_is_only_what_others_put(
+    shared_redis: RedisServer, feed: Feed, serve: Serve
+) -> None:
+    """As far as a process reads when it begins: they go on behind what was last all the same."""
+    server = await serve(app(feed))
+    last = await feed.publish("ours")
+    script = "for i = 1, 1500 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end"
+    shared_redis.ask("EVAL", script, "1", KEY)
+    async with following(server) as new, following(server, last) as back:
+        assert await new.placed() == last
+        await feed.publish("behind")
+        for reader in (new, back):
+            await reader.read(1)
+            assert reader.told == ["behind"]
+
+
+@pytest.mark.parametrize("many", [1, 1500])
+async def test_what_others_put_at_the_end_is_not_the_newest(
+    shared_redis: RedisServer, feed: Feed, many: int
+) -> None:
+    script = "for i = 1, ARGV[1] do redis.call('XADD', KEYS[1], '*', 'bytes', 'x') end"
+    shared_redis.ask("EVAL", script, "1", KEY, str(many))
+    assert await feed.newest() is None
+    id = await feed.publish("ours")
+    shared_redis.ask("EVAL", script, "1", KEY, str(many))
+    assert await feed.newest() == Event("ours", id=id)
+
+
+async def test_what_others_put_there_is_not_counted(
+    shared_redis: RedisServer, make_redis: MakeRedis
+) -> None:
+    """The bytes of ours are bounded all the same."""
+    shared_redis.ask("DEL", KEY)
+    feed = Feed("news", make_redis(shared_redis, prefix="there:"), max_bytes=50_000)
+    for n in range(3):
+        await feed.publish("x" * (20_000 - len("data: \n\n")))
+        shared_redis.ask("XADD", KEY, "*", "n", str(n))
+    assert length(shared_redis) == 4  # the last two, each with what is behind it
 
 
 async def test_what_others_put_at_the_end_is_read_once(

@@ -13,6 +13,7 @@ from support.redis import MakeRedis, RedisServer
 from support.waiting import wait_until
 
 LOADED = 30
+SENT = "total_net_output_bytes"
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def backend(
     shared_redis: RedisServer, make_redis: MakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> Redis:
     """One that has little in memory."""
-    monkeypatch.setattr("streamserver.feed.redis.LOADED", LOADED)
+    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", LOADED)
     return make_redis(shared_redis)
 
 
@@ -93,19 +94,12 @@ async def test_large_ones_are_not_fetched_all_at_once(
             await slow.read(len(slow.events) + 1)
     assert [int(told.split()[0]) for told in slow.told] == list(range(many))
     assert 0 < most <= 64 * 1024 + 2 * (size + 100)
-    before, loaded = sent_by(shared_redis), LOADED * size  # by the process, for whoever reads
+    before, loaded = shared_redis.told(SENT), LOADED * size  # by the process, for whoever reads
     async with following(server, target="/all", receive_buffer=4096) as slow:
         await slow.placed()
         await wait_until(lambda: exchanges[1].connection.paused)
         # What the kernel takes is sent at once, and no more than a batch behind it.
-        assert sent_by(shared_redis) - before < many * size / 2 + loaded
-
-
-def sent_by(server: RedisServer) -> int:
-    """The bytes that Redis has sent to anybody."""
-    lines = server.ask("INFO", "stats").decode().splitlines()
-    [line] = [line for line in lines if line.startswith("total_net_output_bytes:")]
-    return int(line.partition(":")[2])
+        assert shared_redis.told(SENT) - before < many * size / 2 + loaded
 
 
 async def test_a_position_that_is_not_known_begins_with_what_redis_has(
@@ -140,7 +134,7 @@ async def test_one_that_leaves_is_not_fetched_for_any_more(
     serve: Serve, own_redis: RedisServer, make_redis: MakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a Redis that hangs would keep what is left of it."""
-    monkeypatch.setattr("streamserver.feed.redis.LOADED", LOADED)
+    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", LOADED)
     feed = Feed("news", make_redis(own_redis), heartbeat=0.04)
     ids = [await feed.publish(n) for n in range(2 * LOADED)]
     server = await serve(app(feed))

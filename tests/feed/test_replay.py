@@ -96,6 +96,9 @@ NO_IDS = [
     "0-123456789012345678901",
     "18446744073709551616-0",  # beyond 64 bits, which are what Redis has for either number
     "0-18446744073709551616",
+    "01-0",  # the same number as in 1-0, and another id
+    "1-00",
+    "00-0",
     "x" * 1000,
 ]
 AROUND = [" ", "1-0 "]  # white space around the value of a field is not part of it

@@ -87,12 +87,12 @@ async def test_heartbeats_stand_between_events_and_change_none(serve: Serve) -> 
 
 async def test_a_stream_that_speaks_needs_no_heartbeat(serve: Serve) -> None:
     stream = Stream()
-    server = await serve(answering(lambda: EventStream(stream)), heartbeat=2.0)
+    server = await serve(answering(lambda: EventStream(stream)), heartbeat=1.0)
     async with connect(server.port) as client:
         await client.send(GET)
         await client.read_until(b"\r\n\r\n")
         loop = asyncio.get_running_loop()
-        end = loop.time() + 1.2
+        end = loop.time() + 0.6
         while loop.time() < end:
             stream.enqueue("tick")
             await asyncio.sleep(0.02)

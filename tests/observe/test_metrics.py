@@ -1,10 +1,13 @@
 """By what exchanges are counted, and how it is told."""
 
+from functools import partial
+
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client import CollectorRegistry, Counter, generate_latest
 
 from streamserver import Request, Response, Router
 from streamserver.observe.metrics import Metrics
+from streamserver.observe.prometheus import PLAIN
 from support.figures import Figures
 from support.inprocess import Serve, Served
 from support.rawsocket import connect
@@ -14,11 +17,15 @@ from support.waiting import wait_until
 
 async def asked(server: Served, *requests: bytes) -> None:
     """Send each on a connection of its own, and wait until its exchange has ended."""
-    for sent in requests:
-        count = len(server.ended)
+    for count, sent in enumerate(requests, len(server.ended) + 1):
         async with connect(server.port) as client:
             await client.send(sent)
-            await wait_until(lambda count=count: len(server.ended) > count)  # type: ignore[misc]
+            await wait_until(partial(has_ended, server, count))
+
+
+def has_ended(server: Served, count: int) -> bool:
+    """Whether so many exchanges have."""
+    return len(server.ended) >= count
 
 
 def site() -> Router:
@@ -90,14 +97,24 @@ async def test_paths_that_a_client_makes_up_are_one_label(
 
 
 def test_every_metric_says_what_it_is(metrics: Metrics) -> None:
-    for line in metrics.told("")[0].decode().splitlines():
+    for line in metrics.render(PLAIN)[0].decode().splitlines():
         assert line.split()[2 if line.startswith("#") else 0].startswith("streamserver_")
         assert not line.startswith("# HELP") or line.endswith(".")
 
 
-def test_a_scraper_may_ask_for_openmetrics(metrics: Metrics) -> None:
-    scraped, content_type = metrics.told("application/openmetrics-text; version=1.0.0")
-    assert content_type.startswith("application/openmetrics-text")
-    families = text_string_to_metric_families(scraped.decode())  # type: ignore[no-untyped-call]
-    names = {family.name for family in families}
-    assert "streamserver_write_stalls" in names
+def test_no_line_tells_when_a_metric_was_made_but_an_apps_own_are_left_alone() -> None:
+    registry = CollectorRegistry()
+    Counter("own", "An app's own.", registry=registry)
+    metrics = Metrics(registry=registry)
+    for exposed in (metrics.render(PLAIN)[0], generate_latest(registry)):
+        lines = exposed.decode().splitlines()
+        created = [line.split()[0] for line in lines if line[0] != "#" and "_created" in line]
+        assert created == ["own_created"]
+        assert "streamserver_write_stalls_total 0.0" in lines
+
+
+def test_two_that_count_in_one_registry_are_refused() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry=registry)
+    with pytest.raises(ValueError, match="streamserver_exchanges"):
+        Metrics(registry=registry)

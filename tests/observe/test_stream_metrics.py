@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from streamserver import EventStream, FileResponse, Request, Response, Router, Stream
+from streamserver.kit.service import Handler
 from streamserver.observe.metrics import Metrics
 from support.figures import Figures
 from support.handlers import answering
 from support.inprocess import Serve
+from support.producers import pulled
 from support.rawsocket import connect, raw
 from support.requests import GET, LAST, get
 from support.waiting import wait_until
@@ -90,16 +92,33 @@ async def test_a_body_that_is_whole_is_no_stream(
     assert figures("stream_seconds_count") == figures("gap_seconds_count") == 0
 
 
+async def test_that_no_stream_is_open_is_told_where_there_were_some(
+    serve: Serve, metrics: Metrics
+) -> None:
+    """Also where none was, whenever the figures were read."""
+    app = Router()
+    app.get("/stream")(answering(lambda: Response(pulled(b"one", b"two"))))
+    app.get("/whole")(answering(lambda: Response(b"hello")))
+    server = await serve(app, observers=[metrics])
+    for target in (b"/stream", b"/whole"):
+        await raw(server.port, get(target, b"Connection: close"))
+    await wait_until(lambda: len(server.ended) == 2)
+    lines = (await metrics.scrape(""))[0].decode().splitlines()
+    told = [line for line in lines if line.startswith("streamserver_open_streams")]
+    assert told == ['streamserver_open_streams{route="/stream"} 0.0']
+
+
+def download(directory: Path, size: int) -> Handler:
+    """A file of so many bytes."""
+    file = directory / "file"
+    file.write_bytes(bytes(size))
+    return answering(lambda: FileResponse(file))
+
+
 async def test_a_file_is_counted_in_slices(
     serve: Serve, metrics: Metrics, figures: Figures, tmp_path: Path
 ) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(bytes(3 << 20))
-
-    async def handler(request: Request) -> Response:
-        return FileResponse(file)
-
-    server = await serve(handler, observers=[metrics])
+    server = await serve(download(tmp_path, 3 << 20), observers=[metrics])
     await raw(server.port, LAST)
     await wait_until(lambda: server.ended)
     assert figures("sent_bytes_total") == 3 << 20
@@ -179,13 +198,7 @@ async def test_each_time_that_a_client_has_no_room_is_a_stall(
 async def test_a_file_that_nobody_takes_is_a_stall(
     serve: Serve, metrics: Metrics, figures: Figures, tmp_path: Path
 ) -> None:
-    file = tmp_path / "file"
-    file.write_bytes(bytes(16 << 20))
-
-    async def handler(request: Request) -> Response:
-        return FileResponse(file)
-
-    server = await serve(handler, observers=[metrics])
+    server = await serve(download(tmp_path, 16 << 20), observers=[metrics])
     async with connect(server.port, receive_buffer=LITTLE) as client:
         await client.send(GET)
         await wait_until(lambda: figures("write_stalls_total") == 1)

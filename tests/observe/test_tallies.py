@@ -1,4 +1,4 @@
-"""Values in buckets: the counts, the sum, and what was taken is counted no more."""
+"""Values in buckets: the counts, the sum, and what was flushed is counted no more."""
 
 import pytest
 
@@ -20,20 +20,20 @@ VALUES = [
 def test_a_value_lies_in_the_first_bucket_that_is_not_below_it(value: float, bucket: int) -> None:
     tally = Tally(BOUNDS)
     tally.add(value)
-    counts, total = tally.take()
+    counts, total = tally.flush()
     assert [index for index, count in enumerate(counts) if count] == [bucket]
     assert total == value
 
 
-def test_what_was_taken_is_gone() -> None:
+def test_what_was_flushed_is_gone() -> None:
     tally = Tally(BOUNDS)
     assert not tally.is_filled
     tally.add(1)
     tally.add(3)
     assert tally.is_filled
-    assert tally.take() == ([1, 0, 1, 0], 4.0)
+    assert tally.flush() == ([1, 0, 1, 0], 4.0)
     assert not tally.is_filled
-    assert tally.take() == ([0, 0, 0, 0], 0.0)
+    assert tally.flush() == ([0, 0, 0, 0], 0.0)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What is counted between a relay and its upstream."""
 
+from collections.abc import AsyncIterator
+
 import pytest
 
 from streamserver.observe.metrics import Metrics
@@ -21,47 +23,44 @@ def told(figures: Figures) -> tuple[float, ...]:
     return tuple(figures(f"upstream_{name}_total") for name in names)
 
 
-async def pooled(at: Stage) -> tuple[RawClient, RawClient]:
-    """A client that has had an answer, and the connection that lies in the pool since."""
-    client, peer = await at.ask(b"/first")
-    await peer.send(ok(b"first"))
-    await client.read_until(b"first")
-    await at.has_ended(1)
-    peer.received = client.received = b""
-    return client, peer
-
-
-async def test_a_new_connection_and_one_that_was_kept(metrics: Metrics, figures: Figures) -> None:
+@pytest.fixture
+async def at(metrics: Metrics) -> AsyncIterator[Stage]:
+    """A relay that is counted."""
     async with staged(observers=[metrics]) as at:
-        client, peer = await pooled(at)
-        assert told(figures) == (1, 0, 0, 0)
-        await client.send(get(b"/second"))
-        await peer.read_until(b"\r\n\r\n")
-        await peer.send(ok(b"second"))
-        await client.read_until(b"second")
-        assert told(figures) == (1, 1, 0, 0)
+        yield at
 
 
-async def test_a_request_that_is_sent_again(metrics: Metrics, figures: Figures) -> None:
-    async with staged(observers=[metrics]) as at:
-        client, peer = await pooled(at)
-        await client.send(get(b"/second"))
-        await peer.read_until(b"\r\n\r\n")
-        peer.sock.close()
-        again = await at.upstream.asked()
-        await again.send(ok(b"second"))
-        await client.read_until(b"second")
-        assert told(figures) == (2, 1, 1, 0)
+async def answered(client: RawClient, peer: RawClient) -> None:
+    """The client gets what the upstream's end sends."""
+    await peer.send(ok(b"second"))
+    await client.read_until(b"second")
 
 
-async def test_a_request_that_may_not_be_sent_again(metrics: Metrics, figures: Figures) -> None:
-    async with staged(observers=[metrics]) as at:
-        client, peer = await pooled(at)
-        await client.send(post(b"once"))
-        await peer.read_until(b"once")
-        peer.sock.close()
-        assert (await problem(client))[0] == 502
-        assert told(figures) == (1, 1, 0, 1)
+async def test_a_new_connection_and_one_that_was_kept(at: Stage, figures: Figures) -> None:
+    client, peer = await at.pooled()
+    assert told(figures) == (1, 0, 0, 0)
+    await client.send(get(b"/second"))
+    await peer.read_until(b"\r\n\r\n")
+    await answered(client, peer)
+    assert told(figures) == (1, 1, 0, 0)
+
+
+async def test_a_request_that_is_sent_again(at: Stage, figures: Figures) -> None:
+    client, peer = await at.pooled()
+    await client.send(get(b"/second"))
+    await peer.read_until(b"\r\n\r\n")
+    peer.sock.close()
+    await answered(client, await at.upstream.asked())
+    assert told(figures) == (2, 1, 1, 0)
+
+
+async def test_a_request_that_may_not_be_sent_again(at: Stage, figures: Figures) -> None:
+    client, peer = await at.pooled()
+    await client.send(post(b"once"))
+    await peer.read_until(b"once")
+    peer.sock.close()
+    assert (await problem(client))[0] == 502
+    assert told(figures) == (1, 1, 0, 1)
 
 
 async def test_nobody_is_there(metrics: Metrics, figures: Figures) -> None:
@@ -135,37 +134,32 @@ async def test_a_failure_behind_an_early_head_is_one(metrics: Metrics, figures: 
         assert told(figures) == (1, 0, 0, 1)
 
 
-async def test_a_client_that_leaves_is_no_failure(metrics: Metrics, figures: Figures) -> None:
-    async with staged(observers=[metrics]) as at:
-        client, peer = await at.ask()
-        await peer.send(CHUNKED_HEAD + chunk(b"some"))
-        await client.read_until(b"some")
-        client.reset()
-        await at.has_ended(1)
-        early, _ = await at.ask()
-        early.reset()
-        await at.has_ended(2)
-        assert told(figures) == (2, 0, 0, 0)
+async def test_a_client_that_leaves_is_no_failure(at: Stage, figures: Figures) -> None:
+    client, peer = await at.ask()
+    await peer.send(CHUNKED_HEAD + chunk(b"some"))
+    await client.read_until(b"some")
+    client.reset()
+    await at.has_ended(1)
+    early, _ = await at.ask()
+    early.reset()
+    await at.has_ended(2)
+    assert told(figures) == (2, 0, 0, 0)
 
 
-async def test_a_body_that_is_none_is_the_clients_failure(
-    metrics: Metrics, figures: Figures
-) -> None:
+async def test_a_body_that_is_none_is_the_clients_failure(at: Stage, figures: Figures) -> None:
     sent = request(b"POST / HTTP/1.1", b"Host: a", b"Transfer-Encoding: chunked")
-    async with staged(observers=[metrics]) as at:
-        client = await at.begin(sent)
-        await at.upstream.asked()
-        await client.send(b"no chunk\r\n")
-        assert (await problem(client))[0] == 400
-        assert told(figures) == (1, 0, 0, 0)
+    client = await at.begin(sent)
+    await at.upstream.asked()
+    await client.send(b"no chunk\r\n")
+    assert (await problem(client))[0] == 400
+    assert told(figures) == (1, 0, 0, 0)
 
 
-async def test_gaps_and_bytes_of_what_is_relayed(metrics: Metrics, figures: Figures) -> None:
-    async with staged(observers=[metrics]) as at:
-        client, peer = await at.ask()
-        await peer.send(CHUNKED_HEAD)
-        for count, piece in enumerate((b"one", b"two", b"three")):
-            await peer.send(chunk(piece))
-            await client.read_until(piece)
-            assert figures("gap_seconds_count") == count
-        assert figures("sent_bytes_total") == len(b"onetwothree")
+async def test_gaps_and_bytes_of_what_is_relayed(at: Stage, figures: Figures) -> None:
+    client, peer = await at.ask()
+    await peer.send(CHUNKED_HEAD)
+    for count, piece in enumerate((b"one", b"two", b"three")):
+        await peer.send(chunk(piece))
+        await client.read_until(piece)
+        assert figures("gap_seconds_count") == count
+    assert figures("sent_bytes_total") == len(b"onetwothree")

@@ -138,12 +138,25 @@ def test_a_job_that_fails_says_so(visit: Browsing) -> None:
     job.says("Done: 5 steps.")
 
 
+def test_a_job_that_is_lost_says_so(visit: Browsing) -> None:
+    """What its followers are told when its worker was killed."""
+    lost = '{"state": "lost", "step": 2, "steps": 5, "error": "the worker that ran it is gone"}'
+    visit.page.route(
+        "**/api/jobs/*/events*",
+        lambda route: route.fulfill(content_type="text/event-stream", body=f"data: {lost}\n\n"),
+    )
+    job = visit.panel("job")
+    job.start()
+    job.says("Failed: the worker that ran it is gone.")
+    job.shows("Step 2 of 5")
+
+
 def test_a_job_that_is_gone_is_told(visit: Browsing) -> None:
     """As after a restart of the server."""
     gone = "/api/jobs/00000000-0000-4000-8000-000000000000"
     visit.page.evaluate("path => sessionStorage.setItem('streamserver.job', path)", gone)
     visit.page.reload()
-    visit.panel("job").says("Refused: 404 there is no such job, or none any more.")
+    visit.panel("job").says(re.compile("^Refused: 404 there is no such job, or none any more"))
     visit.expect_complaint("404 (Not Found)")
     visit.page.reload()
     visit.panel("job").says("Ready.")

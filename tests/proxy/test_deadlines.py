@@ -194,7 +194,7 @@ async def test_a_client_that_reads_slowly_is_no_gap_of_the_upstream() -> None:
 
 
 async def test_when_the_client_reads_on_the_gap_begins() -> None:
-    async with staged(timeouts=only(gap=SOON)) as at:
+    async with staged(timeouts=only(gap=PROMPT)) as at:
         client, peer = await at.ask()
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
         await send_until_blocked(peer)

@@ -222,7 +222,7 @@ async def test_a_client_that_leaves_is_told_nothing(server: Served, upstream: Ra
 async def test_a_frozen_client_is_cut() -> None:
     """It has no room for an event, and what it gets still is the upstream's."""
     async with (
-        staged(on_break="event", timeouts=Timeouts(total=0.4)) as at,
+        staged(on_break="event", timeouts=Timeouts(total=1.0)) as at,
         connect(at.server.port, receive_buffer=65536) as client,
     ):
         peer = await passed(client, at.upstream, EVENTS_HEAD, WHOLE)

@@ -14,7 +14,7 @@ from support.problems import problem
 from support.rawsocket import RawClient
 from support.relaying import chunk, ok
 from support.requests import chunked, get, request
-from support.stage import Stage, staged
+from support.stage import staged
 from support.upstreams import has_caller
 
 CLOSED = (502, "the upstream closed the connection")
@@ -49,16 +49,6 @@ def method(sent: bytes) -> str:
     return sent.partition(b" ")[0].decode()
 
 
-async def pooled(at: Stage) -> tuple[RawClient, RawClient]:
-    """A client that has had an answer, and the connection that lies in the pool since."""
-    client, peer = await at.ask(b"/first")
-    await peer.send(ok(b"first"))
-    await client.read_until(b"first")
-    await at.has_ended(1)
-    peer.received = client.received = b""
-    return client, peer
-
-
 async def dies(peer: RawClient, go: Callable[[RawClient], object], heard: bytes) -> None:
     """The request is heard, all of it, and not answered."""
     await peer.read_until(heard)
@@ -77,7 +67,7 @@ async def test_what_may_be_repeated_is_sent_again(
     sent: bytes, go: Callable[[RawClient], object]
 ) -> None:
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         await client.send(sent)
         await dies(peer, go, heard_of(sent))
         again = await at.upstream.accept()
@@ -94,7 +84,7 @@ async def test_what_may_not_be_repeated_is_not(
     sent: bytes, go: Callable[[RawClient], object]
 ) -> None:
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         await client.send(sent)
         await dies(peer, go, heard_of(sent))
         assert await problem(client) == CLOSED
@@ -103,7 +93,7 @@ async def test_what_may_not_be_repeated_is_not(
 
 async def test_nothing_is_repeated_of_which_a_byte_came_back() -> None:
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         await client.send(plain(b"GET"))
         await peer.read_until(b"\r\n\r\n")
         await peer.send(b"H")
@@ -115,7 +105,7 @@ async def test_nothing_is_repeated_of_which_a_byte_came_back() -> None:
 @going
 async def test_nor_if_an_interim_answer_came(go: Callable[[RawClient], object]) -> None:
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         await client.send(plain(b"GET"))
         await peer.read_until(b"\r\n\r\n")
         await peer.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
@@ -129,7 +119,7 @@ async def test_nor_if_an_interim_answer_came(go: Callable[[RawClient], object]) 
 @going
 async def test_nothing_is_repeated_twice(go: Callable[[RawClient], object]) -> None:
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         await client.send(plain(b"GET"))
         await dies(peer, go, b"\r\n\r\n")
         await dies(await at.upstream.accept(), go, b"\r\n\r\n")
@@ -140,7 +130,7 @@ async def test_nothing_is_repeated_twice(go: Callable[[RawClient], object]) -> N
 async def test_nor_when_the_second_connection_had_served_another_before() -> None:
     """With one place only, whoever repeats a request may have to wait for it behind others."""
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         await client.send(plain(b"GET"))
         await peer.read_until(b"\r\n\r\n")
         other = await at.begin(get(b"/other"))
@@ -174,7 +164,7 @@ async def test_a_connection_that_has_said_goodbye_is_not_used(
 ) -> None:
     """Not even if the loop has not heard of it yet, as it was told of the request first."""
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         client.sock.send(sent)
         go(peer)
         again = await at.upstream.accept()
@@ -200,7 +190,7 @@ async def test_nor_is_it_given_to_one_who_waits(sent: bytes) -> None:
 async def test_the_upload_goes_on_over_the_new_connection() -> None:
     """Nothing of a body that is still coming was lost with the old one."""
     async with staged(pool=ONE) as at:
-        client, peer = await pooled(at)
+        client, peer = await at.pooled()
         client.sock.send(chunked(b"one", end=b""))
         peer.sock.close()
         again = await at.upstream.asked()

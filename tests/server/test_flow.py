@@ -106,12 +106,12 @@ async def test_a_client_that_takes_a_little_all_the_time_stays(serve: Serve) -> 
 
 async def test_a_client_that_wakes_up_in_time_gets_the_full_time_again(serve: Serve) -> None:
     endless = Endless()
-    server = await serve(endless, write_timeout=1.5)
+    server = await serve(endless, write_timeout=1.0)
     async with connect(server.port, receive_buffer=65536) as client:
         await client.send(GET)
         for _ in range(4):  # longer together than one deadline
             enough = await still(endless) + 10
-            await asyncio.sleep(0.5)
+            await asyncio.sleep(0.3)
             while endless.pieces < enough:
                 client.received = b""
                 await client.read_until(lambda got: len(got) >= len(PIECE))

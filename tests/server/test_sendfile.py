@@ -16,8 +16,10 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.answer import FileRegion
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import Observer
 from streamserver.server.outcome import Outcome
 from support import peers
+from support.handlers import answering
 from support.inprocess import Served, running
 from support.leaks import descriptors
 from support.waiting import wait_until
@@ -191,6 +193,31 @@ def test_a_client_that_leaves_in_mid_file_is_no_error(
     way.run(test)
 
 
+class Lost(Observer):
+    """Loses the connection at the first bytes of a body, in the very call that writes them."""
+
+    sees_streams = True
+
+    def wrote(self, exchange: Exchange, size: int, gap: float) -> None:
+        exchange.connection.transport.abort()
+
+
+def test_nothing_more_is_read_once_the_connection_is_lost(way: Way, huge: Path) -> None:
+    """Though it takes whatever is written from then on, and so is never full."""
+
+    async def test() -> None:
+        files = Files(huge)
+        async with running(files, tls=way.server, observers=[Lost()]) as server:
+            client = await way.connect(server.port)
+            client.writer.write(GET)
+            exchange = await the_end(server, files)
+            client.abort()
+        assert exchange.outcome is Outcome.CLIENT_GONE
+        assert exchange.bytes_sent < HUGE // 2
+
+    way.run(test)
+
+
 def test_a_client_that_falls_asleep_is_cut(way: Way, huge: Path) -> None:
     async def test() -> None:
         files = Files(huge)
@@ -222,10 +249,8 @@ def test_a_file_that_has_become_shorter_is_cut_where_it_ends(way: Way, path: Pat
 
 def test_a_file_that_cannot_be_read_is_cut_after_its_head(way: Way, path: Path) -> None:
     async def test() -> None:
-        async def handler(request: Request) -> Response:
-            write_only = open(path, "ab")  # noqa: SIM115 (the engine closes it)
-            return Response(FileRegion(write_only, 0, 10))
-
+        write_only = open(path, "ab")  # noqa: SIM115 (the engine closes it)
+        handler = answering(lambda: Response(FileRegion(write_only, 0, 10)))
         async with running(handler, tls=way.server) as server:
             client = await way.connect(server.port)
             assert b"content-length: 10" in await client.get()

@@ -128,6 +128,6 @@ async def test_an_answer_that_begins_while_the_server_stops_says_that_it_is_the_
         await asyncio.sleep(0)
         step.set()
         received = await client.read_until()
-        await stopping
+    await stopping  # which lingers for a client that has sent too much, until it goes
     assert b"\r\nconnection: close\r\n" in received
     assert received.count(b"last") == 1  # what was pipelined behind it is not run any more

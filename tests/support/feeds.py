@@ -13,7 +13,7 @@ from support.inprocess import Served
 NOTIFICATIONS = "/api/notifications"
 CUT = "/api/notifications/cut"
 JOBS = "/api/jobs"
-LONG: dict[str, Any] = {"steps": 1000, "interval": 60}
+LONG: dict[str, Any] = {"steps": 30, "interval": 60}
 """A job of which nobody will see the second step."""
 
 

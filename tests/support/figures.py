@@ -3,6 +3,7 @@
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamserver.observe.metrics import Metrics
+from streamserver.observe.prometheus import PLAIN
 
 
 def figure(scraped: str, name: str, **labels: str) -> float:
@@ -23,5 +24,5 @@ class Figures:
 
     def __call__(self, name: str, **labels: str) -> float:
         """As ``figure``."""
-        self._metrics.pour()
-        return figure(self._metrics.told("")[0].decode(), name, **labels)
+        self._metrics.flush()
+        return figure(self._metrics.render(PLAIN)[0].decode(), name, **labels)

@@ -5,6 +5,24 @@ import re
 from streamserver.wire.heads import Fields
 from support.request_heads import EMPTY_LINE
 
+FIELDS = [
+    *(b"X: y", b"X:", b"x-Y.z_!|~: \t y \t z ", b'X: \xe9\xff\x80:,;"'),
+    *(b"Content-Length: 5", b"Content-Length:0", b"content-length: 007\t", b"Content-Length: 5,5"),
+    *(b"Content-Length: +5", b"Content-Length: 99999999999999999", b"Content-Length: \xb2"),
+    *(b"Content-Length", b"Content-Length : 5", b"Content-Lengt: 5", b"Content_Length: 5"),
+    *(b"Transfer-Encoding: chunked", b"transfer-encoding:CHUNKED ", b"Transfer-Encoding: gzip"),
+    *(b"Transfer-Encoding: chunked, chunked", b"Transfer-Encoding:"),
+    b"Transfer-Encoding\t: chunked",
+    *(b"Connection: close", b"Connection: x , cLose", b"Connection: keep-alive", b"Connection: ,"),
+    *(b"Connection: Upgrade", b"Connection: closed", b'Connection: "close"'),
+    *(b" folded", b": x", b"X", b"X Y: z", b"X\x7f: y", b"X: \x7f", b"X: \x00", b"X: a\x0cb"),
+    *(b"X: a\rb", b"X: a\nb", b"X: a\n", b"X: a\r", b"\n", b"\r", b"\xe9: x", b"X: a\r\r\n b"),
+]
+"""Field lines that a head of either direction may have, or should not."""
+
+TELLING = b"".join(bytes([byte]) for byte in range(48)) + b"09:@AZ[_az{\x7f\x80\xa0\xff"
+"""Bytes that mean something in a head, and some of all others."""
+
 
 def field_lines(data: bytes) -> list[tuple[bytes, bytes]]:
     """The field lines as they came, names in lower case, values without whitespace around."""

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ from streamserver.server.exchange import Exchange
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer, Several
 from streamserver.server.settings import Settings
+from streamserver.server.shared import Handler as EngineHandler
 from support.leaks import no_leaks
 
 STOP_WITHIN = 10.0
@@ -70,13 +71,17 @@ async def running(
     *,
     tls: ssl.SSLContext | None = None,
     observers: Sequence[Observer] = (),
+    front: Callable[[EngineHandler], EngineHandler] = lambda handler: handler,
     **settings: Any,
 ) -> AsyncIterator[Served]:
-    """Serve the handler on 127.0.0.1 while inside, then stop; what is left behind is a failure."""
+    """Serve the handler on 127.0.0.1 while inside, then stop; what is left behind is a failure.
+
+    ``front`` makes of it what is served in its place.
+    """
     async with no_leaks():
         ended = Ended()
         observer = Several([*observers, ended]) if observers else ended
-        listener = Listener(service(handler), Settings(**settings), observer)
+        listener = Listener(front(service(handler)), Settings(**settings), observer)
         sock = socket.create_server(("127.0.0.1", 0))
         host, port = sock.getsockname()
         await listener.start(sock=sock, ssl=tls)

@@ -32,7 +32,7 @@ class ServerProcess:
     @property
     def url(self) -> str:
         """The origin it says it listens on; AssertionError if it ends before it says so."""
-        return block_until(self._told, timeout=20.0)
+        return block_until(self._told, timeout=40.0)
 
     @property
     def port(self) -> int:

@@ -78,21 +78,36 @@ class RedisServer:
 
     def ask(self, *words: str | bytes) -> bytes:
         """The answer to a command, as it comes, up to 64 KiB: for what no backend would say."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as sock:
-            parts = [word.encode() if isinstance(word, str) else word for word in words]
-            sock.sendall(b"*%d\r\n" % len(parts))
-            sock.sendall(b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts))
-            return sock.recv(65536)
+        with self._connected() as sock:
+            return _asked(sock, *words)
 
     def clients(self) -> list[str]:
         """Who is connected, and with what command last, but for whoever asks."""
-        lines = self.ask("CLIENT", "LIST").decode().splitlines()[1:]
-        return [line for line in lines if line and "cmd=client|list" not in line]
+        with self._connected() as sock:
+            lines = _asked(sock, "CLIENT", "LIST").decode().splitlines()[1:]
+            own = f" addr=127.0.0.1:{sock.getsockname()[1]} "
+        return [line for line in lines if line and own not in line]
+
+    def told(self, figure: str) -> int:
+        """A figure of INFO."""
+        lines = self.ask("INFO", "stats").decode().splitlines()
+        [line] = [line for line in lines if line.startswith(f"{figure}:")]
+        return int(line.partition(":")[2])
+
+    def _connected(self) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout=5)
 
     def _answers(self) -> bool:
         with contextlib.suppress(OSError):
             return self.ask("PING") == b"+PONG\r\n"
         return False
+
+
+def _asked(sock: socket.socket, *words: str | bytes) -> bytes:
+    parts = [word.encode() if isinstance(word, str) else word for word in words]
+    sock.sendall(b"*%d\r\n" % len(parts))
+    sock.sendall(b"".join(b"$%d\r\n%b\r\n" % (len(part), part) for part in parts))
+    return sock.recv(65536)
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ from streamserver.server.observer import Observer
 from support.inprocess import Served, running
 from support.rawserver import RawServer, raw_server
 from support.rawsocket import RawClient, connect
+from support.relaying import ok
 from support.requests import get
 from support.waiting import wait_until
 
@@ -41,6 +42,15 @@ class Stage:
         """A client that has asked for this target, and the upstream's end of a new connection."""
         client = await self.begin(get(target))
         return client, await self.upstream.asked()
+
+    async def pooled(self) -> tuple[RawClient, RawClient]:
+        """A client that has had an answer, and the connection that lies in the pool since."""
+        client, peer = await self.ask(b"/first")
+        await peer.send(ok(b"first"))
+        await client.read_until(b"first")
+        await self.has_ended(1)
+        peer.received = client.received = b""
+        return client, peer
 
     async def has_ended(self, count: int) -> None:
         """Return once so many exchanges have ended."""

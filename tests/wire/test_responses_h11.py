@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from support.cutting import cut
 from support.h11_chunked import chunked_bodies
+from support.h11_heads import FIELDS, TELLING
 from support.h11_responses import ask_h11, compare, liberty
 from support.request_heads import EMPTY_LINE
 from support.response_heads import ok, response
@@ -50,22 +51,7 @@ LINES = [
     *(b"HTTP/1.2 200 OK", b"HTTP/2 200 OK", b"ICY 200 OK", b"HTTP/1.1  200 OK", b"HTTP/1.1 20 OK"),
     *(b"http/1.1 200 OK", b"HTTP/1.1 200OK", b"HTTP/1.1", b"", b"GET / HTTP/1.1"),
 ]
-OTHERS = [
-    *(b"X: y", b"X:", b"x-Y.z_!|~: \t y \t z ", b'X: \xe9\xff\x80:,;"', b"Set-Cookie: a=b; c=d"),
-    *(b"Content-Length: 5", b"Content-Length:0", b"content-length: 007\t", b"Content-Length: 5,5"),
-    *(b"Content-Length: +5", b"Content-Length: 99999999999999999", b"Content-Length: \xb2"),
-    *(b"Content-Length", b"Content-Length : 5", b"Content-Lengt: 5", b"Content_Length: 5"),
-    *(b"Transfer-Encoding: chunked", b"transfer-encoding:CHUNKED ", b"Transfer-Encoding: gzip"),
-    *(
-        b"Transfer-Encoding: chunked, chunked",
-        b"Transfer-Encoding:",
-        b"Transfer-Encoding\t: chunked",
-    ),
-    *(b"Connection: close", b"Connection: x , cLose", b"Connection: keep-alive", b"Connection: ,"),
-    *(b"Connection: Upgrade", b"Upgrade: h2c", b"Connection: closed", b'Connection: "close"'),
-    *(b" folded", b": x", b"X", b"X Y: z", b"X\x7f: y", b"X: \x7f", b"X: \x00", b"X: a\x0cb"),
-    *(b"X: a\rb", b"X: a\nb", b"X: a\n", b"X: a\r", b"\n", b"\r", b"\xe9: x", b"X: a\r\r\n b"),
-]
+OTHERS = [b"Set-Cookie: a=b; c=d", *FIELDS, b"Upgrade: h2c"]
 TAIL = b"5\r\nhello\r\n0\r\nX: y\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n"
 """Longer than every length in ``OTHERS``, a whole chunked body, and the start of a response."""
 
@@ -86,7 +72,6 @@ def test_every_two_fields_mean_what_they_mean_to_h11() -> None:
 
 PLAIN = ok(b"Content-Length: 5", b"X: y") + TAIL
 OLD = response(b"HTTP/1.0 200 OK", b"Content-Length: 5") + TAIL
-TELLING = b"".join(bytes([byte]) for byte in range(48)) + b"09:@AZ[_az{\x7f\x80\xa0\xff"
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,13 @@ import { Cut, Refused } from "./ends.js";
 
 // Read until `take` returns true, or the server says that there is no more. `take` is given each
 // message, `others` those of other types by their names; `again` is called whenever the connection is
-// lost and the EventSource comes back, `over` whether that it gave up is all right.
-export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {} }) {
+// lost and the EventSource comes back, `over` whether that it gave up is all right. `init` is what
+// the EventSource is made with.
+export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {}, init = {} }) {
   return new Promise((resolve, reject) => {
     run.wire.unit = "event"; // its frame, and heartbeats, are for the EventSource alone
     run.wire.sent();
-    const source = new EventSource(run.tapped(url));
+    const source = new EventSource(run.tapped(url), init);
     const settle = (how, value) => {
       source.close();
       how(value);

@@ -10,10 +10,7 @@ import { Cut, Late, Refused } from "./ends.js";
 const PATIENCE = 20_000; // ms of silence: the server's heartbeats come more often
 
 export async function ask(url, { json, ...options } = {}, run) {
-  if (json !== undefined) {
-    options.body = JSON.stringify(json);
-    options.headers = { ...options.headers, "Content-Type": "application/json" };
-  }
+  if (json !== undefined) Object.assign(options, asJson(json));
   const patience = watch(run);
   try {
     run.wire.sent();
@@ -27,6 +24,20 @@ export async function ask(url, { json, ...options } = {}, run) {
     patience.end();
   }
 }
+
+// A request whose answer is short: no stream, so nothing to stop or to watch.
+export async function post(url, json) {
+  const response = await fetch(url, { method: "POST", ...asJson(json) }).catch(() => {
+    throw new Refused("nobody answers there");
+  });
+  if (!response.ok) throw new Refused(await complaint(response));
+  return response;
+}
+
+const asJson = (json) => ({
+  body: JSON.stringify(json),
+  headers: { "Content-Type": "application/json" },
+});
 
 // The chunks of a body, each as soon as the browser hands it over. Leaving the loop early closes
 // the connection, which is how the server learns that nobody reads any more.

@@ -5,7 +5,7 @@ import { Failed, Refused } from "../ends.js";
 import { listen } from "../events.js";
 import { plural } from "../format.js";
 import { Panel } from "../panel.js";
-import { complaint } from "../reading.js";
+import { complaint, post } from "../reading.js";
 
 const KEY = "streamserver.job";
 let current = null;
@@ -22,12 +22,7 @@ async function begin(run, form) {
   const number = (name) => form.elements[name].valueAsNumber;
   const job = { steps: number("steps"), interval: number("interval") };
   if (form.elements.fail_at.value) job.fail_at = number("fail_at");
-  const headers = { "Content-Type": "application/json" };
-  const options = { method: "POST", headers, body: JSON.stringify(job), signal: run.signal };
-  const response = await fetch("/api/jobs", options).catch(() => {
-    throw new Refused("nobody answers there");
-  });
-  if (!response.ok) throw new Refused(await complaint(response));
+  const response = await post("/api/jobs", job);
   const location = response.headers.get("location");
   sessionStorage.setItem(KEY, location);
   return follow(run, location);
@@ -53,7 +48,7 @@ async function follow(run, location) {
     throw await explained(error, location);
   }
   sessionStorage.removeItem(KEY);
-  if (job.state === "failed") throw new Failed(job.error);
+  if (job.error) throw new Failed(job.error); // by itself, or with its worker
   return job.state === "done" ? `Done: ${plural(job.steps, "step")}.` : "The job was cancelled.";
 }
 

@@ -3,7 +3,7 @@
 import { element } from "../dom.js";
 import { listen } from "../events.js";
 import { Panel } from "../panel.js";
-import { complaint } from "../reading.js";
+import { post } from "../reading.js";
 
 const SHOWN = 50;
 const CLIENT = crypto.getRandomValues(new Uint32Array(2)).join("-"); // whom to cut
@@ -37,13 +37,6 @@ function add(level, text, replayed) {
   while (panel.output.children.length > SHOWN) panel.output.firstChild.remove();
   const log = panel.output.parentElement;
   log.scrollTop = log.scrollHeight;
-}
-
-async function post(path, json) {
-  const headers = { "Content-Type": "application/json" };
-  const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(json) });
-  if (!response.ok) throw new Error(await complaint(response));
-  return response;
 }
 
 async function publish(text, level) {

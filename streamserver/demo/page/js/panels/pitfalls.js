@@ -51,9 +51,10 @@ const BROKEN =
 
 // 3. EventSource where a POST is needed.
 const posting = new Panel("posting", async (run) => {
+  const init = { method: "POST", body: '{"prompt": "Hello!"}' }; // both are ignored
   posting.output.textContent = "";
   try {
-    await listen("/api/chat", run, { take: () => false });
+    await listen("/api/chat", run, { init, take: () => false });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // What the EventSource keeps to itself, fetch tells.

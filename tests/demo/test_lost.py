@@ -1,0 +1,106 @@
+"""Jobs whose worker was killed: somebody else tells their end."""
+
+import asyncio
+import json
+import re
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streamserver.demo import lost
+from streamserver.demo.app import make_app
+from streamserver.feed.redis import Redis
+from support.asking import ask
+from support.feeds import JOBS, LONG, begin, cancel, state, steps
+from support.following import following
+from support.inprocess import Serve, Served
+from support.process import RunServer, ServerProcess
+from support.rawsocket import raw
+from support.redis import RedisServer
+from support.requests import post
+
+
+@pytest.fixture
+async def other(
+    serve: Serve, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Served]:
+    """Another worker, that is soon tired of silence."""
+    monkeypatch.setattr(lost, "SILENCE", 0.5)
+    server = await serve(make_app(backend=Redis(shared_redis.url)))
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+def worker(run_server: RunServer, shared_redis: RedisServer) -> ServerProcess:
+    """A worker in a process of its own."""
+    return run_server("--redis", shared_redis.url)
+
+
+async def begin_at(worker: ServerProcess, **members: object) -> str:
+    """Begin a job of these members there; the target that it is at."""
+    body = json.dumps(members).encode()
+    answer = await raw(worker.port, post(body, target=JOBS.encode()), until=b"}")
+    found = re.search(rb"\r\nlocation: (\S+)\r\n", answer)
+    assert found, answer
+    return found[1].decode()
+
+
+async def test_whoever_follows_it_is_told_its_end(other: Served, worker: ServerProcess) -> None:
+    job = await begin_at(worker, steps=1000, interval=0.05)
+    async with following(other, target=f"{job}/events") as follower:
+        await follower.read(3)
+        worker.stop(signal.SIGKILL)
+        await follower.read_end(timeout=20)
+        told = steps(follower)
+    assert [one for _, one in told] == ["running"] * (len(told) - 1) + ["lost"]
+    assert told[-1][0] == told[-2][0]  # as far as it had come
+    after = await state(other, job)
+    assert (after["state"], after["error"]) == ("lost", "the worker that ran it is gone")
+    fields = {"Last-Event-ID": str(follower.id)}
+    assert (await ask(other, f"{job}/events", fields=fields)).status == 204
+    assert await cancel(other, job) == 409
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+async def test_whoever_asks_about_it_finds_it_lost(
+    other: Served, worker: ServerProcess, method: str
+) -> None:
+    job = await begin_at(worker, **LONG)
+    worker.stop(signal.SIGKILL)
+    assert json.loads((await ask(other, job, method)).body)["state"] == "running"
+    async with asyncio.timeout(20):
+        while (await state(other, job))["state"] == "running":
+            await asyncio.sleep(0.02)
+    assert (await state(other, job))["state"] == "lost"
+
+
+async def test_one_that_works_at_a_long_step_is_not_lost(
+    other: Served, serve: Serve, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamserver.demo.job.BEAT", 0.02)
+    monkeypatch.setattr(lost, "SILENCE", 0.25)
+    worker = await serve(make_app(backend=Redis(shared_redis.url)))
+    job = await begin(worker, **LONG)
+    async with following(other, target=f"{job}/events") as follower:
+        await follower.read(40)  # that is three times its patience
+        assert set(steps(follower)) == {(0, "running")}
+    await worker.stop()
+    assert (await state(other, job))["state"] == "cancelled"
+
+
+async def test_one_that_is_thought_lost_but_lives_ends(
+    other: Served, serve: Serve, shared_redis: RedisServer
+) -> None:
+    """As where its worker stood still for too long: it is silent here, for its step is long."""
+    worker = await serve(make_app(backend=Redis(shared_redis.url)))
+    job = await begin(worker, **LONG)
+    assert (await state(other, job))["state"] == "running"
+    async with following(worker, target=f"{job}/events") as follower:
+        await follower.read_end(timeout=20)
+        assert steps(follower)[-1] == (0, "lost")
+    async with asyncio.timeout(5):
+        while (await state(worker, job))["state"] != "cancelled":
+            await asyncio.sleep(0.01)
+    await worker.stop()
