@@ -1,10 +1,13 @@
 """The client measures the target: what it commanded is what it got."""
 
-from streamserver.lab.client.client import Ask, Client
+from time import monotonic_ns
+
+from streamserver.lab.client.client import Ask
 from streamserver.lab.client.record import Record
-from streamserver.lab.load.closed import closed_loop
+from streamserver.lab.load.job import Job
+from streamserver.lab.load.profile import parse
+from streamserver.lab.load.run import Run
 from streamserver.lab.report.report import Report
-from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.table import table
 from streamserver.lab.target.app import make_target
 from support.inprocess import Serve
@@ -12,16 +15,11 @@ from support.inprocess import Serve
 
 async def test_each_event_is_counted_and_none_is_faster_than_it_was_sent(serve: Serve) -> None:
     served = await serve(make_target())
-    client = Client(Ask(f"{served.url}/sse?count=5&gap=0.01&stamps=1"))
-    summary = Summary()
     records: list[Record] = []
-
-    def tell(record: Record) -> None:
-        records.append(record)
-        summary.add(record)
-
-    await closed_loop(client, 2, 4, tell)
-    client.close()
+    ask = Ask(f"{served.url}/sse?count=5&gap=0.01&stamps=1")
+    run = Run(Job(ask, concurrency=parse("2"), count=4), tell=records.append)
+    await run.go(monotonic_ns())
+    summary = run.summary
     assert summary.ends == {"complete": 4}
     assert (summary.events, summary.chunks) == (20, 20)
     for record in records:

@@ -100,10 +100,11 @@ class Record:
         """Whether it ended otherwise than well, and not by our own doing."""
         return self.end not in NO_ERROR
 
-    def to_json(self) -> dict[str, Any]:
-        """All of it, for ``from_json``."""
+    def to_json(self, *, whole: bool = True) -> dict[str, Any]:
+        """All of it, for ``from_json``; or all but its events one by one."""
         told = {name: getattr(self, name) for name in self.__slots__}
-        return told | {"arrivals": self.arrivals.tolist(), "stamps": list(map(list, self.stamps))}
+        arrivals, stamps = (self.arrivals.tolist(), self.stamps) if whole else ([], [])
+        return told | {"arrivals": arrivals, "stamps": list(map(list, stamps))}
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "Record":

@@ -4,6 +4,7 @@ Figures of every kind travel in the form in which they are merged; so what the p
 several processes is as exact as what it would show of one.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -20,16 +21,32 @@ _NUMBERS = (
 _EVIDENCE = ("apart", "together", "longest_burst")
 
 
-def write_summary(summary: Summary, slowest: bool = True) -> dict[str, Any]:
-    """All of it; without the records of the slowest, which are large, if so wished."""
+def write_summary(summary: Summary) -> dict[str, Any]:
+    """All of it."""
+    told = _counts(summary) | {"slowest": summary.slowest.to_json()}
+    return told | {"histograms": {name: to_text(one) for name, one in histograms(summary)}}
+
+
+async def snapshot(summary: Summary) -> dict[str, Any]:
+    """All but the slowest, of a summary that goes on counting.
+
+    To write a histogram takes a millisecond, in which no event could be stamped: so others have
+    their turn after each. What ends meanwhile is in one and not yet in the other.
+    """
+    told: dict[str, Any] = _counts(summary) | {"slowest": [], "histograms": {}}
+    for name, one in histograms(summary):
+        told["histograms"][name] = to_text(one)
+        await asyncio.sleep(0)
+    return told
+
+
+def _counts(summary: Summary) -> dict[str, Any]:
     return {
         "numbers": [getattr(summary, name) for name in _NUMBERS],
         "ends": dict(summary.ends),
         "statuses": {str(status): count for status, count in summary.statuses.items()},
         "evidence": [getattr(summary.evidence, name) for name in _EVIDENCE],
         "timeline": summary.timeline.to_json(),
-        "slowest": summary.slowest.to_json() if slowest else [],
-        "histograms": {name: to_text(one) for name, one in histograms(summary)},
     }
 
 
