@@ -2,51 +2,114 @@
 
 import asyncio
 import os
+import signal
+import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
-from time import monotonic_ns
+from contextlib import ExitStack
+from typing import TextIO
 
-from streamserver.cli.options import Option, Table, make_parser, parse
-from streamserver.cli.report_options import REPORTS, tell
-from streamserver.cli.values import whole
-from streamserver.lab.client.client import Ask, Client
-from streamserver.lab.load.closed import closed_loop
+from streamserver.cli import load_options, request_options
+from streamserver.cli.loops import loop_factory
+from streamserver.cli.options import Table, make_parser, parse
+from streamserver.cli.problem import CannotServe
+from streamserver.cli.report_options import REPORTS, tell, watching
+from streamserver.lab.load import child
+from streamserver.lab.load.job import Job
+from streamserver.lab.load.parent import CannotRun, Family, Outcome, Watcher
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
-from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.streams_csv import StreamsCsv
 
 USAGE = "streamserver bench URL [options]"
-ABOUT = "Ask for URL over and over, and tell when the head, the first byte and each event came."
+ABOUT = (
+    "Ask for URL over and over, and tell when the head, the first byte and each event came. "
+    + request_options.VARIABLES
+)
+CHILD = "--child"
+"""The one argument of a process that takes its share of another's run."""
 TABLE: Table = {
-    "load": (
-        Option("concurrency", 1, whole(1, 100_000), "N", "exchanges at once"),
-        Option("count", 10, whole(1, 10**9), "N", "exchanges in all"),
-    ),
+    "what to ask": request_options.REQUESTS,
+    "asking a model": request_options.CHAT,
+    "load": load_options.LOAD,
+    "timeouts": load_options.WAITS,
+    "processes": load_options.PROCESSES,
     "reports": REPORTS,
 }
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measure; the exit status. SystemExit for wrong usage."""
+    """Measure; the exit status. SystemExit for wrong usage; CannotServe if nothing can be asked."""
+    if [*argv] == [CHILD]:
+        return _as_child()
     options = read(argv, os.environ)
-    summary, began = Summary(), monotonic_ns()
-    asyncio.run(_measure(options, summary))
-    report = Report(
-        options.url, summary, (monotonic_ns() - began) / 1e9, judge(options.slo, summary)
-    )
+    job = load_options.job_of(options, request_options.ask_of(options, os.environ))
+    loop_factory(job.loop)  # so that a missing one is told here, and once
+    outcome, interrupted = asyncio.run(_measure(options, job))
+    summary = outcome.summary
+    problems = [*outcome.problems, *(["it was interrupted"] if interrupted else [])]
+    seconds = (summary.ended - summary.began) / 1e9
+    report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems)
     return tell(options, report)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
-    parser.add_argument("url", metavar="URL", help="http://HOST[:PORT]/PATH or https://...")
-    return parse(parser, TABLE, argv, environment)
+    parser.add_argument(
+        "url",
+        type=request_options.url,
+        metavar="URL",
+        help="http://HOST[:PORT]/PATH or https://...",
+    )
+    options = parse(parser, TABLE, argv, environment)
+    request_options.check(options, parser)
+    load_options.check(options, parser)
+    return options
 
 
-async def _measure(options: Namespace, summary: Summary) -> None:
-    client = Client(Ask(options.url))
+async def _measure(options: Namespace, job: Job) -> tuple[Outcome, bool]:
+    """What it comes to, and whether a signal ended it: the first lets the figures be told."""
+    with ExitStack() as stack:
+        watcher = Watcher(show=stack.enter_context(watching(options, _title(job))))
+        if options.csv:
+            watcher.tell = StreamsCsv(stack.enter_context(_opened(options.csv))).add
+        command = [sys.executable, "-m", "streamserver", "bench", CHILD]
+        family = Family(job, options.processes, command, watcher)
+        running = asyncio.create_task(family.run())
+        signals: list[int] = []
+
+        def on_signal(number: int) -> None:
+            signals.append(number)
+            running.cancel() if len(signals) > 1 else family.stop()
+
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, on_signal, number)
+        try:
+            return await running, bool(signals)
+        except asyncio.CancelledError:
+            raise CannotServe("it was interrupted twice, and tells nothing") from None
+        except CannotRun as error:
+            raise CannotServe(f"{job.ask.url}: {error}") from error
+
+
+def _as_child() -> int:
     try:
-        await closed_loop(client, options.concurrency, options.count, summary.add)
-    finally:
-        client.close()
+        job, share = child.first_order(sys.stdin.buffer)
+    except EOFError:
+        return 1  # the parent has gone
+    with asyncio.Runner(loop_factory=loop_factory(job.loop)) as runner:
+        runner.run(child.serve(job, share, sys.stdin.buffer, sys.stdout.buffer))
+    return 0
+
+
+def _title(job: Job) -> str:
+    return f"{job.ask.method} {job.ask.url}"
+
+
+def _opened(path: str) -> TextIO:
+    try:
+        return open(path, "w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise CannotServe(f"--csv {path}: {error.strerror}") from error

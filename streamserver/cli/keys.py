@@ -8,16 +8,16 @@ from streamserver.cli.problem import CannotServe
 _is_key = re.compile(r"[!-~]+").fullmatch
 
 
-def key_of(variable: str, environment: Mapping[str, str]) -> str:
-    """The key that a variable holds.
+def key_of(variable: str, environment: Mapping[str, str], flag: str = "--api-key-env") -> str:
+    """The key that a variable holds, which ``flag`` named.
 
     Raises CannotServe, which never repeats it, if there is none or if it is not one word of ASCII.
     """
     key = environment.get(variable)
     if not key:
         raise CannotServe(
-            f"--api-key-env: the environment variable {variable} is not set, or empty"
+            f"{flag}: the environment variable {variable} is not set, or empty"
         )
     if not _is_key(key):
-        raise CannotServe(f"--api-key-env: {variable} holds something else than one word of ASCII")
+        raise CannotServe(f"{flag}: {variable} holds something else than one word of ASCII")
     return key

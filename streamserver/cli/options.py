@@ -34,6 +34,8 @@ class Option:
     help: str
     shown: str | None = None
     many: bool = False
+    letter: str = ""
+    """A flag of one letter that is the same, for what is typed often."""
 
     @property
     def key(self) -> str:
@@ -99,14 +101,17 @@ def _read(option: Option, text: str) -> object:
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
-    flag = f"--{option.name}"
+    flags = [f"--{option.name}"]
+    if option.letter:
+        flags.insert(0, f"-{option.letter}")
     default = option.default if option.shown is None else option.shown
     about = f"{option.help} (default: {default})" if default != "" else option.help
+    about = about.replace("%", "%%")  # argparse formats it
     if option.read is switch:
-        group.add_argument(flag, action=argparse.BooleanOptionalAction, help=about)
+        group.add_argument(*flags, action=argparse.BooleanOptionalAction, help=about)
     elif option.many:
         group.add_argument(
-            flag, action="append", type=option.read, metavar=option.metavar, help=about
+            *flags, action="append", type=option.read, metavar=option.metavar, help=about
         )
     else:
-        group.add_argument(flag, type=option.read, metavar=option.metavar, help=about)
+        group.add_argument(*flags, type=option.read, metavar=option.metavar, help=about)

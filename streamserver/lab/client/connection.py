@@ -34,6 +34,10 @@ class Connection(asyncio.Protocol):
             reading.record.sent = monotonic_ns()
         try:
             await self._done
+        except asyncio.CancelledError:
+            # Maybe with a response that is whole; but nobody is left who would keep this.
+            self.transport.abort()
+            raise
         finally:
             self._clocks.over(self)
             self._reading = self._done = None

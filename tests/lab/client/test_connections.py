@@ -143,3 +143,21 @@ async def test_one_that_is_stopped_is_told_as_such(upstream: RawServer) -> None:
     client.close()
     assert (record.end, bool(record.ended), record.last_byte) == ("stopped", True, 0)
     assert await connection.read_until() == connection.received
+
+
+async def test_one_that_is_stopped_with_its_answer_leaves_no_connection(
+    upstream: RawServer,
+) -> None:
+    """It is cancelled when all has come, and before it knows."""
+    client = Client(Ask(upstream.url))
+    record, task = await ask(client)
+    connection = await upstream.asked()
+    await connection.send(ANSWER)
+    async with asyncio.timeout(5):
+        while not record.last_byte:
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+    assert record.end == "complete"
+    assert await connection.read_until() == connection.received
+    client.close()

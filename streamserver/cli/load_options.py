@@ -1,0 +1,161 @@
+"""How much `bench` asks for, and for how long: its options, and the job they come to."""
+
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from math import ceil, inf
+from typing import Any
+
+from streamserver.cli.loops import NAMES
+from streamserver.cli.options import Option, duration
+from streamserver.cli.values import one_of, switch, whole
+from streamserver.lab.client.asked import Ask
+from streamserver.lab.client.timeouts import Timeouts
+from streamserver.lab.load import profile
+from streamserver.lab.load.arrivals import ARRIVALS
+from streamserver.lab.load.job import Job
+from streamserver.lab.load.profile import Profile
+
+MOST_AT_ONCE = 100_000
+EACH = 10
+"""Exchanges for each that is at once, where neither their number nor a time is given."""
+OPEN_LOOP_SECONDS = 10.0
+"""How long an open loop goes on, where neither is given."""
+TIMEOUTS = Timeouts()
+ONE = profile.parse("1")
+_DEFAULTS: Any = Job.__dataclass_fields__
+
+
+def _profile(value: str) -> Profile:
+    try:
+        return profile.parse(value)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _concurrency(value: str) -> Profile:
+    found = _profile(value)
+    if found.most > MOST_AT_ONCE:
+        raise ArgumentTypeError(f"{value!r} is more than {MOST_AT_ONCE} at once")
+    return found
+
+
+LOAD = (
+    Option(
+        "concurrency",
+        None,
+        _concurrency,
+        "PROFILE",
+        "a closed loop, of so many exchanges at once: a number, or over time"
+        " 10@30,20@30 (steps of 30 s) or 0..100@60 (a ramp)",
+        "1",
+        letter="c",
+    ),
+    Option(
+        "rate",
+        None,
+        _profile,
+        "PROFILE",
+        "an open loop: so many exchanges begin in a second, whatever becomes of them;"
+        " over time as with --concurrency",
+        shown="",
+    ),
+    Option(
+        "arrivals",
+        ARRIVALS[0],
+        one_of(*ARRIVALS),
+        "KIND",
+        "of an open loop: constant, or poisson as people come",
+    ),
+    Option("seed", 0, whole(0, 2**53), "N", "the same one gives the same arrivals and UUIDs"),
+    Option(
+        "count",
+        None,
+        whole(1, 10**9),
+        "N",
+        "exchanges in all",
+        f"{EACH} for each at once; an open loop ends after {OPEN_LOOP_SECONDS:g} s",
+        letter="n",
+    ),
+    Option(
+        "duration",
+        None,
+        duration("duration", 0, "").read,
+        "SECONDS",
+        "in which exchanges may begin",
+        "as --count or the profile has it",
+    ),
+    duration("warm-up", 0.0, "before, that count in no figure", zero=True),
+    duration("grace", 30.0, "that exchanges may still take at the end", zero=True),
+    Option(
+        "max-open",
+        _DEFAULTS["max_open"].default,
+        whole(1, MOST_AT_ONCE),
+        "N",
+        "exchanges of an open loop at once; what is beyond is counted as not sent",
+    ),
+    Option("fresh", False, switch, "", "a new connection for each exchange", "off"),
+)
+WAITS = (
+    duration(
+        "connect-timeout", TIMEOUTS.connect, "for a connection, TLS included; 0: off", zero=True
+    ),
+    duration("first-byte-timeout", TIMEOUTS.first_byte, "for an answer; 0: off", zero=True),
+    duration("gap-timeout", TIMEOUTS.gap, "between two pieces of it; 0: off", zero=True),
+    duration("total-timeout", TIMEOUTS.total, "for all of it; 0: off", zero=True),
+)
+PROCESSES = (
+    Option("processes", 1, whole(1, 256), "N", "that share the load"),
+    Option("loop", "auto", one_of(*NAMES), "NAME", "asyncio, uvloop, or auto: the best there is"),
+)
+
+
+def check(options: Namespace, parser: ArgumentParser) -> None:
+    """Exit with what is wrong where options do not go together."""
+    if options.rate and options.concurrency:
+        parser.error("--concurrency is a closed loop and --rate an open one: give one of them")
+    if options.rate and options.max_open < options.processes:
+        parser.error("--max-open is less than --processes, of which each needs one at least")
+    if not options.rate and options.processes > (options.concurrency or ONE).most:
+        parser.error("--processes are more than --concurrency has exchanges for at once")
+
+
+def job_of(options: Namespace, ask: Ask) -> Job:
+    """What is to be run."""
+    rate = options.rate
+    concurrency = None if rate else options.concurrency or ONE
+    seconds, count = _end(options, rate, concurrency)
+    return Job(
+        ask,
+        concurrency,
+        rate,
+        options.arrivals,
+        options.seed,
+        seconds,
+        count,
+        options.warm_up,
+        options.grace,
+        options.max_open,
+        options.fresh,
+        Timeouts(
+            options.connect_timeout,
+            options.first_byte_timeout,
+            options.gap_timeout,
+            options.total_timeout,
+        ),
+        options.insecure,
+        options.ca,
+        tells=bool(options.csv),
+        loop=options.loop,
+    )
+
+
+def _end(
+    options: Namespace, rate: Profile | None, concurrency: Profile | None
+) -> tuple[float, int | None]:
+    """The seconds and the number with which a run ends, of which one at least is bounded."""
+    given = rate or concurrency
+    assert given is not None
+    if options.duration or options.count or given.seconds < inf:
+        return options.duration or inf, options.count
+    if rate:
+        return OPEN_LOOP_SECONDS, None
+    return inf, EACH * ceil(given.most)

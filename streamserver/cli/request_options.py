@@ -1,0 +1,141 @@
+"""What `bench` asks for: the options of its request, and the request they come to."""
+
+import json
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Mapping
+from pathlib import Path
+
+from streamserver.cli.keys import key_of
+from streamserver.cli.options import Option
+from streamserver.cli.problem import CannotServe
+from streamserver.cli.values import field, switch, text, variable
+from streamserver.lab.client.asked import Ask
+from streamserver.wire.fields import is_token
+
+
+def _method(value: str) -> str:
+    if not is_token(value):
+        raise ArgumentTypeError(f"{value!r} is not a method such as GET or POST")
+    return value
+
+
+def url(value: str) -> str:
+    """A URL to be asked for."""
+    try:
+        return Ask(value).url
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+REQUESTS = (
+    Option("method", None, _method, "NAME", "of the request", "GET; POST where there is a body"),
+    Option(
+        "header",
+        (),
+        field,
+        "'NAME: VALUE'",
+        "may be repeated, in the variable with a line for each",
+        shown="",
+        many=True,
+    ),
+    Option(
+        "bearer-env",
+        None,
+        variable,
+        "NAME",
+        "the variable that holds a key, sent as Authorization: Bearer KEY and never shown",
+        shown="",
+    ),
+    Option("body", None, text, "FILE", "whose bytes are sent; - is standard input", shown=""),
+    Option("data", None, text, "TEXT", "that is sent", shown=""),
+    Option("insecure", False, switch, "", "take any certificate", "off"),
+    Option("ca", None, text, "FILE", "whom to trust, in PEM", "the system's authorities"),
+)
+CHAT = (
+    Option(
+        "chat",
+        False,
+        switch,
+        "",
+        "URL is the base of an OpenAI-compatible service, as in https://HOST/v1: "
+        "ask its model to stream an answer",
+        "off",
+    ),
+    Option("model", None, text, "NAME", "the model that answers, with --chat", shown=""),
+    Option("prompt", None, text, "TEXT", "what it is asked, with --chat", shown=""),
+)
+VARIABLES = (
+    "In URL, header values, --data, --body and --prompt, {n} is the number of the request from 0,"
+    " and {uuid} a UUID that each has for itself; all other braces stay."
+)
+
+
+def check(options: Namespace, parser: ArgumentParser) -> None:
+    """Exit with what is wrong where options do not go together."""
+    bodies = [name for name in ("body", "data", "chat") if getattr(options, name)]
+    if len(bodies) > 1:
+        parser.error(f"--{bodies[0]} and --{bodies[1]} exclude each other: each is the body")
+    if options.chat and not (options.model and options.prompt):
+        parser.error("--chat needs --model and --prompt")
+    if not options.chat and (options.model or options.prompt):
+        parser.error("--model and --prompt go with --chat")
+    if options.insecure and options.ca:
+        parser.error("--insecure and --ca exclude each other")
+
+
+def ask_of(options: Namespace, environment: Mapping[str, str]) -> Ask:
+    """The request; CannotServe for a file or key that is not there, or what cannot be sent."""
+    body, fields = _body(options), [*options.header]
+    target = options.url
+    if options.chat:
+        target = _chat_url(target)
+        _default(fields, "content-type", "application/json")
+        _default(fields, "accept", "text/event-stream")
+    elif body:
+        _default(fields, "content-type", "application/json" if _is_json(body) else "text/plain")
+    if options.bearer_env:
+        key = key_of(options.bearer_env, environment, "--bearer-env")
+        fields.append(("authorization", f"Bearer {key}"))
+    has_body = options.chat or options.body is not None or options.data is not None
+    method = options.method or ("POST" if has_body else "GET")
+    ask = Ask(target, method, tuple(fields), body)
+    try:
+        ask.writer()(0)
+    except ValueError as error:
+        raise CannotServe(f"no such request can be sent: {error}") from error
+    return ask
+
+
+def _body(options: Namespace) -> bytes:
+    if options.chat:
+        messages = [{"role": "user", "content": options.prompt}]
+        asked = {"model": options.model, "messages": messages, "stream": True}
+        return json.dumps(asked, ensure_ascii=False).encode()
+    if options.data is not None:
+        return bytes(options.data.encode())
+    if options.body == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(options.body).read_bytes() if options.body else b""
+    except OSError as error:
+        raise CannotServe(f"--body {options.body}: {error.strerror}") from error
+
+
+def _chat_url(base: str) -> str:
+    path, question, query = base.partition("?")
+    path = path.rstrip("/")
+    return path.removesuffix("/chat/completions") + "/chat/completions" + question + query
+
+
+def _default(fields: list[tuple[str, str]], name: str, value: str) -> None:
+    if name not in dict(fields):
+        fields.append((name, value))
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,159 @@
+"""A run: its warm-up, its end, its parts."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from time import monotonic_ns
+from typing import Any
+
+import pytest
+
+from lab.load.conftest import MS, SECOND, Site, begin, shares
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.lab.client.client import Ask
+from streamserver.lab.client.record import Record
+from streamserver.lab.load.job import Job, Share, read_job, write_job
+from streamserver.lab.load.messages import read, write
+from streamserver.lab.load.profile import parse
+from streamserver.lab.load.run import Run
+from streamserver.lab.load.ticker import EVERY, Ticker
+from streamserver.lab.report.histograms import new_histogram
+from streamserver.lab.report.summary import Summary
+from support.inprocess import Serve
+from support.waiting import wait_until
+
+
+async def test_the_warm_up_counts_in_no_figure(site: Site) -> None:
+    run, records = await site.run(rate="100", warm_up=0.1, count=5)
+    assert (run.summary.warmed, len(records)) == (10, 5)
+    assert run.summary.ends.total() == 5
+    assert run.summary.histograms["head"].get_total_count() == 5
+    assert [one.planned - run.start for one in records] == [(10 + n) * 10 * MS for n in range(5)]
+    assert run.summary.began == run.count_from == run.start + 100 * MS
+    assert len(site.held.targets) == 15
+
+
+async def test_a_warm_up_comes_before_the_profile_at_its_first_level(site: Site) -> None:
+    job = site.job(rate="5..9@2,3", warm_up=4.0, duration=10)
+    assert [job.profile.level(at) for at in (0, 3.9, 4, 5, 7)] == [5, 5, 5, 7, 3]
+    assert job.seconds == 14
+
+
+@pytest.mark.parametrize(
+    ("options", "seconds"),
+    [
+        ({"rate": "1", "duration": 5.0}, 5.0),
+        ({"rate": "1@3", "duration": 5.0}, 3.0),
+        ({"rate": "1@3,2@4"}, 7.0),
+        ({"concurrency": "1@3", "warm_up": 2.0}, 5.0),
+    ],
+)
+async def test_how_long_exchanges_may_begin(
+    site: Site, options: dict[str, Any], seconds: float
+) -> None:
+    assert site.job(**options).seconds == seconds
+
+
+async def _endless(request: Request) -> Response:
+    async def ticks() -> AsyncIterator[bytes]:
+        while True:
+            yield b"data: 1\n\n"
+            await asyncio.sleep(0.005)
+
+    return Response(ticks(), headers=[("content-type", "text/event-stream")])
+
+
+async def test_what_is_open_when_it_is_stopped_tells_its_figures_so_far(serve: Serve) -> None:
+    served = await serve(_endless)
+    run = Run(Job(Ask(served.url), concurrency=parse("3"), count=9))
+    going = begin(run)
+    # Events count while they come, and not only with the end of their stream.
+    await wait_until(lambda: run.progress().summary.events >= 30)
+    assert run.progress().open == 3
+    run.stop()
+    await going
+    summary = run.summary
+    assert summary.ends == {"stopped": 3}
+    assert (summary.errors, summary.slowest.records()[0].status) == (None, 200)
+    assert summary.histograms["first_event"].get_total_count() == 3
+    assert summary.histograms["gap"].get_total_count() == summary.events - 3
+    assert sum(second.events for second in summary.timeline.seconds.values()) == summary.events
+
+
+async def test_what_is_open_at_the_end_has_its_grace(serve: Serve) -> None:
+    served = await serve(_endless)
+    run = Run(Job(Ask(served.url), rate=parse("100"), count=2, grace=0.05))
+    await asyncio.wait_for(run.go(monotonic_ns()), 5)
+    assert run.summary.ends == {"stopped": 2}
+
+
+async def test_a_fault_of_ours_ends_it_and_is_not_hidden(site: Site) -> None:
+    def tell(record: Record) -> None:
+        raise ZeroDivisionError
+
+    run = Run(site.job(concurrency="1", count=3), tell=tell)
+    with pytest.raises(ZeroDivisionError):
+        await run.go(monotonic_ns())
+
+
+@pytest.mark.parametrize("of", [2, 3, 4])
+@pytest.mark.parametrize("load", [{"rate": "200"}, {"concurrency": "4"}])
+async def test_the_shares_of_several_processes_are_the_whole(
+    site: Site, load: dict[str, str], of: int
+) -> None:
+    parts = shares(site.job(**load, count=20), of)
+    start = monotonic_ns()
+    await asyncio.gather(*[part.go(start) for part in parts])
+    assert sorted(site.held.targets) == sorted(f"/{n}" for n in range(20))
+    summary = Summary()
+    for part in parts:
+        summary.merge(part.summary)
+    assert summary.ends == {"complete": 20}
+    assert summary.histograms["head"].get_total_count() == 20
+
+
+async def test_poisson_arrivals_of_two_processes_are_those_of_one(site: Site) -> None:
+    options: dict[str, Any] = {"rate": "400", "count": 30, "arrivals": "poisson", "seed": 3}
+    _, alone = await site.run(**options)
+    start = min(record.planned for record in alone)
+    planned: list[int] = []
+    parts = [
+        Run(site.job(**options), Share(index, 2), lambda record: planned.append(record.planned))
+        for index in range(2)
+    ]
+    begun = monotonic_ns()
+    await asyncio.gather(*[part.go(begun) for part in parts])
+    assert sorted(at - min(planned) for at in planned) == sorted(
+        record.planned - start for record in alone
+    )
+
+
+@pytest.mark.parametrize("whole", [0, 1, 2, 3, 10, 11])
+@pytest.mark.parametrize("of", [1, 2, 3])
+def test_a_share_is_every_so_manieth(whole: int, of: int) -> None:
+    parts = [Share(index, of).part(whole) for index in range(of)]
+    assert parts == [len(range(index, whole, of)) for index in range(of)]
+
+
+def test_a_job_comes_through_a_pipe_whole() -> None:
+    ask = Ask("http://h/{n}", "POST", (("a", "b"), ("c", "d")), b"\0\xff", 3)
+    job = Job(ask, rate=parse("1..5@3,5"), arrivals="poisson", count=7, insecure=True, tells=True)
+    for one in (job, Job(ask, concurrency=parse("3@1"), duration=2.5)):
+        told = read(write(write_job(one)))
+        assert told is not None
+        assert read_job(told) == one
+
+
+async def test_a_loop_that_is_held_up_is_late_for_each_tick() -> None:
+    lags = new_histogram()
+    begin_ = monotonic_ns()
+    ticker = Ticker(lags, begin_)
+    await asyncio.sleep(0)
+    time.sleep(0.1)
+    await wait_until(lambda: lags.get_total_count() >= 11)
+    ticker.stop()
+    late = [lags.get_value_at_percentile(p) for p in (50, 100)]
+    assert late[1] >= 90 * MS
+    assert late[0] >= 30 * MS
+    assert EVERY == SECOND // 100
