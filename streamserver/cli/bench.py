@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TextIO
 
-from streamserver.cli import load_options, request_options
+from streamserver.cli import compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe
@@ -34,6 +34,7 @@ TABLE: Table = {
     "load": load_options.LOAD,
     "timeouts": load_options.WAITS,
     "processes": load_options.PROCESSES,
+    "comparing": compare.COMPARE,
     "reports": REPORTS,
 }
 
@@ -44,6 +45,8 @@ def main(argv: Sequence[str]) -> int:
         return _as_child()
     options = read(argv, os.environ)
     job = load_options.job_of(options, request_options.ask_of(options, os.environ))
+    if options.compare:
+        return compare.main(options, job)
     loop_factory(job.loop)  # so that a missing one is told here, and once
     outcome, interrupted = asyncio.run(_measure(options, job))
     summary = outcome.summary
@@ -65,6 +68,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     options = parse(parser, TABLE, argv, environment)
     request_options.check(options, parser)
     load_options.check(options, parser)
+    compare.check(options, parser)
     return options
 
 

@@ -89,7 +89,7 @@ def ask_of(options: Namespace, environment: Mapping[str, str]) -> Ask:
     body, fields = _body(options), [*options.header]
     target = options.url
     if options.chat:
-        target = _chat_url(target)
+        target = chat_url(target)
         _default(fields, "content-type", "application/json")
         _default(fields, "accept", "text/event-stream")
     elif body:
@@ -122,7 +122,8 @@ def _body(options: Namespace) -> bytes:
         raise CannotServe(f"--body {options.body}: {error.strerror}") from error
 
 
-def _chat_url(base: str) -> str:
+def chat_url(base: str) -> str:
+    """Where the base of a service has its chat completions."""
     path, question, query = base.partition("?")
     path = path.rstrip("/")
     return path.removesuffix("/chat/completions") + "/chat/completions" + question + query

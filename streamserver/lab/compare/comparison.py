@@ -6,17 +6,17 @@ both alike, and differences are taken within pairs.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from random import Random
 from statistics import median
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.compare.bootstrap import LEVEL, Interval, interval
+from streamserver.lab.compare.bootstrap import Interval, interval
+from streamserver.lab.report.evidence import APART, TOGETHER
 from streamserver.lab.report.summary import Summary
-from streamserver.lab.report.verdicts import verdicts
+from streamserver.lab.report.verdicts import BUFFERED, ENOUGH, Verdict, verdicts
 
-MS = 1_000_000
 MOMENTS = ("head", "first_byte", "first_event", "first_token", "last_byte")
-_ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,18 @@ class Pair:
         shift = through.sent - direct.sent
         both = zip(direct.arrivals, through.arrivals, strict=False)
         return [after - before - shift for before, after in both]
+
+    @property
+    def gathered(self) -> tuple[int, int]:
+        """How many events came apart from the one before directly, and how many of these came
+        together with it through the hop: this needs no stamps, only the same stream twice."""
+        apart = together = 0
+        gaps = zip(pairwise(self.direct.arrivals), pairwise(self.through.arrivals), strict=False)
+        for (before, after), (then, now) in gaps:
+            if after - before >= APART:
+                apart += 1
+                together += (now - then) * TOGETHER < after - before
+        return apart, together
 
     @property
     def _both(self) -> tuple[Record, Record]:
@@ -80,33 +92,28 @@ class Comparison:
             yield "each event", interval(events, Random(seed))
 
     @property
+    def whole(self) -> int:
+        """How many pairs ended well on both sides."""
+        return sum([pair.is_whole for pair in self.pairs])
+
+    @property
     def same_bodies(self) -> int:
-        """In how many pairs both brought the same bytes."""
+        """In how many of these both brought the same bytes."""
         return sum([pair.is_whole and pair.has_same_body for pair in self.pairs])
 
+    @property
+    def verdicts(self) -> list[Verdict]:
+        """What there is to say of the hop."""
+        counts = [pair.gathered for pair in self.pairs]
+        apart, together = sum([one for one, _ in counts]), sum([one for _, one in counts])
+        if apart < ENOUGH or together < BUFFERED * apart:
+            return []
+        told = f"of {apart} events that came apart directly {together} came together through it"
+        return [Verdict("this hop buffers", told, False)]
 
-def table(comparison: Comparison, seed: int = 0) -> str:
-    """The comparison as text, in ms."""
-    return "\n".join(_lines(comparison, seed)) + "\n"
-
-
-def _lines(comparison: Comparison, seed: int) -> Iterator[str]:
-    yield _ROW.format("ms, median", "direct", "through", "added", f"{LEVEL:.0%} interval")
-    for name, added in comparison.added(seed):
-        both = [_shown(summary, name) for summary in (comparison.direct, comparison.through)]
-        told = f"{added.low / MS:+.3f} to {added.high / MS:+.3f}"
-        if not added.tells_apart:
-            told += ", which may be chance"
-        yield _ROW.format(name.replace("_", " "), *both, f"{added.median / MS:+.3f}", told)
-    yield ""
-    whole = sum([pair.is_whole for pair in comparison.pairs])
-    yield f"pairs       {len(comparison.pairs)}, of which {whole} ended well on both sides"
-    yield f"bodies      the same bytes in {comparison.same_bodies} of {whole}"
-    for name, summary in (("direct", comparison.direct), ("through", comparison.through)):
-        for verdict in verdicts(summary):
-            yield f"{name:<12}{verdict}"
-
-
-def _shown(summary: Summary, name: str) -> str:
-    histogram = summary.histograms.get(name)
-    return f"{histogram.get_value_at_percentile(50) / MS:.3f}" if histogram else ""
+    @property
+    def not_valid(self) -> list[str]:
+        """Why it says nothing; empty if it is valid."""
+        spoiled = {str(one): None for one in verdicts(self.direct) if one.spoils}
+        spoiled |= {str(one): None for one in verdicts(self.through) if one.spoils}
+        return [*spoiled] if self.whole else ["no pair ended well on both sides", *spoiled]

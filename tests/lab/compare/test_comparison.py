@@ -4,8 +4,9 @@ from array import array
 from random import Random
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.compare.comparison import Comparison, table
+from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.pairs import in_pairs
+from streamserver.lab.compare.table import table
 
 MS = 1_000_000
 

@@ -1,0 +1,68 @@
+"""A comparison as text, and as JSON."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from streamserver.lab.compare.bootstrap import LEVEL
+from streamserver.lab.compare.comparison import Comparison
+from streamserver.lab.report.summary import Summary
+
+MS = 1_000_000
+VERSION = 1
+_ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
+
+
+def table(comparison: Comparison, seed: int = 0) -> str:
+    """What the second adds to each moment, in ms, and whether that may be chance."""
+    return "\n".join(_lines(comparison, seed)) + "\n"
+
+
+def to_json(comparison: Comparison, seed: int = 0) -> dict[str, Any]:
+    """The same for programs; durations are in milliseconds."""
+    added = {
+        name: {
+            "median": one.median / MS,
+            "low": one.low / MS,
+            "high": one.high / MS,
+            "tells_apart": one.tells_apart,
+        }
+        for name, one in comparison.added(seed)
+    }
+    return {
+        "version": VERSION,
+        "pairs": len(comparison.pairs),
+        "whole": comparison.whole,
+        "same_bodies": comparison.same_bodies,
+        "level": LEVEL,
+        "added": added,
+        "verdicts": [str(verdict) for verdict in comparison.verdicts],
+        "not_valid": comparison.not_valid,
+    }
+
+
+def _lines(comparison: Comparison, seed: int) -> Iterator[str]:
+    yield _ROW.format("ms, median", "direct", "through", "added", f"{LEVEL:.0%} interval").rstrip()
+    for name, added in comparison.added(seed):
+        both = [_shown(summary, name) for summary in (comparison.direct, comparison.through)]
+        told = f"{added.low / MS:+.3f} to {added.high / MS:+.3f}"
+        if not added.tells_apart:
+            told += ", which may be chance"
+        yield _ROW.format(name.replace("_", " "), *both, f"{added.median / MS:+.3f}", told)
+    yield ""
+    whole = comparison.whole
+    yield f"pairs       {len(comparison.pairs)}, of which {whole} ended well on both sides"
+    yield f"bodies      the same bytes in {comparison.same_bodies} of {whole}"
+    for summary, side in ((comparison.direct, "direct"), (comparison.through, "through")):
+        if failed := [f"{end} {n}" for end, n in summary.ends.most_common() if end != "complete"]:
+            yield f"{side:<12}{', '.join(failed)}"
+    for verdict in comparison.verdicts:
+        yield f"verdict     {verdict}"
+    for reason in comparison.not_valid:
+        yield f"not valid   {reason}"
+
+
+def _shown(summary: Summary, name: str) -> str:
+    histogram = summary.histograms.get(name)
+    if histogram is None or not histogram.get_total_count():
+        return ""
+    return f"{histogram.get_value_at_percentile(50) / MS:.3f}"

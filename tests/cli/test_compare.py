@@ -1,0 +1,90 @@
+"""`bench URL --compare URL2`, run: what a hop adds, and whether it gathers what should flow."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import run
+from support.nginx import nginx, reserved_port
+from support.process import RunServer, ServerProcess
+
+STREAM = "/sse?count=12&gap=0.02&seed=7"
+MOMENTS = {"head", "first_byte", "first_event", "last_byte", "each event"}
+
+
+@pytest.fixture
+def target(run_server: RunServer) -> ServerProcess:
+    return run_server("target", "--no-access-log")
+
+
+@pytest.fixture
+def gathering(target: ServerProcess, tmp_path: Path) -> Iterator[str]:
+    """The URL of an nginx in front of the target, which by default gathers what it relays."""
+    with reserved_port() as port:
+        relay = f"location / {{ proxy_pass {target.url}; proxy_ignore_headers X-Accel-Buffering; }}"
+        server = f"server {{ listen 127.0.0.1:{port} reuseport; {relay} }}"
+        with nginx(tmp_path, server, port):
+            yield f"http://127.0.0.1:{port}"
+
+
+def test_a_relay_passes_the_same_bytes_and_adds_a_little(
+    target: ServerProcess, run_server: RunServer
+) -> None:
+    relay = run_server("proxy", target.url, "--no-access-log")
+    done = run(
+        "bench", target.url + STREAM + "&stamps=1", "--compare", relay.url + STREAM + "&stamps=1",
+        "-n", "6", "--json", "-",
+    )  # fmt: skip
+    told = json.loads(done.stdout)
+    assert done.returncode == (3 if told["not_valid"] else 0), done.stderr
+    assert (told["pairs"], told["whole"], told["same_bodies"]) == (6, 6, 6)
+    assert set(told["added"]) == MOMENTS
+    for added in told["added"].values():
+        assert added["low"] <= added["median"] <= added["high"]
+    assert told["verdicts"] == []
+
+
+@pytest.mark.parametrize("knob", ["", "&stamps=1"])
+def test_a_proxy_that_gathers_is_found_out(
+    target: ServerProcess, gathering: str, knob: str
+) -> None:
+    done = run(
+        "bench", target.url + STREAM + knob, "--compare", gathering + STREAM + knob, "-n", "3"
+    )
+    assert "bodies      the same bytes in 3 of 3" in done.stdout, done.stderr
+    assert "verdict     this hop buffers: of 33 events that came apart directly 33" in done.stdout
+
+
+def test_with_stamps_one_look_is_enough_to_find_it_out(gathering: str) -> None:
+    done = run("bench", f"{gathering}{STREAM}&stamps=1", "-n", "3")
+    assert "this hop buffers: of 33 events that were sent apart 33 came together" in done.stdout
+
+
+def test_bodies_that_differ_are_told(target: ServerProcess) -> None:
+    urls = [f"{target.url}/bytes/100?seed={seed}" for seed in (1, 2)]
+    done = run("bench", urls[0], "--compare", urls[1], "-n", "2")
+    assert "bodies      the same bytes in 0 of 2" in done.stdout
+
+
+def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
+    done = run("bench", f"{target.url}/get", "--compare", f"{target.url}/status/500", "-n", "2")
+    assert done.returncode == 3
+    assert "through     refused 2" in done.stdout
+    assert "not valid   no pair ended well on both sides" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--rate", "1"], "--rate does not go with --compare"),
+        (["--slo", "errors=1%"], "--slo does not go with --compare"),
+        (["--processes", "2", "-c", "2"], "--processes do not go with --compare"),
+        (["--compare", "nowhere"], "names no scheme or no host"),
+    ],
+)
+def test_what_does_not_go_with_it_is_refused(options: list[str], told: str) -> None:
+    done = run("bench", "http://127.0.0.1:9/", "--compare", "http://127.0.0.1:9/", *options)
+    assert done.returncode == 2
+    assert told in done.stderr
