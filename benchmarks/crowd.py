@@ -18,10 +18,13 @@ RECEIVE_BUFFER = 64 * 1024
 
 
 class Crowd:
-    """Endless streams, all requested on entering the `with` block, and closed at its end."""
+    """Endless streams, all requested on entering the `with` block, and closed at its end.
 
-    def __init__(self, port: int, path: bytes, size: int) -> None:
-        self._port, self._path, self._size = port, path, size
+    `mark` is the byte that is counted.
+    """
+
+    def __init__(self, port: int, path: bytes, size: int, mark: bytes = MARK) -> None:
+        self._port, self._path, self._size, self._mark = port, path, size, mark
         self._sockets: dict[int, socket.socket] = {}
         self._buffer = bytearray(256 * 1024)
         self._closing = ExitStack()
@@ -65,7 +68,7 @@ class Crowd:
         started = now = perf_counter()
         while (left := started + seconds - now) > 0:
             for descriptor, _ in self._poll.poll(left):
-                total += self._buffer.count(MARK, 0, self._receive(descriptor))
+                total += self._buffer.count(self._mark, 0, self._receive(descriptor))
             now = perf_counter()
         return total, now - started
 

@@ -9,6 +9,7 @@ from benchmarks.measures import (
     fanout,
     fanout_workers,
     first_chunk,
+    lateness,
     memory,
     relay_delay,
     relay_events,
@@ -31,5 +32,6 @@ MEASURES: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "relay_events": relay_events.measure,
     "relay_tokens": relay_tokens.measure,
     "relay_memory": relay_memory.measure,
+    "lateness": lateness.measure,
     "clients": clients.measure,
 }

@@ -16,6 +16,10 @@ from streamserver.lab.target.app import make_target
 
 USAGE = "streamserver target [options]"
 ABOUT = "Serve streams as each request commands them, to be measured against."
+EACH_ALONE = (
+    "each worker has its own slots and queue, and tells its own lateness at /lab/lateness: /metrics"
+    " has that of all"
+)
 TABLE: Table = {
     **ENGINE,
     "limits": (engine_options.max_connections("as many as it may have descriptors for"),),
@@ -39,7 +43,7 @@ def main(argv: Sequence[str]) -> int:
         make = partial(replayed, options)
     else:
         make = partial(make_target, options.slots, options.queue)
-    return launch(options, settings(options), make)
+    return launch(options, settings(options), make, EACH_ALONE)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -14,8 +14,8 @@ def given(request: Request) -> Query:
     pairs = request.query.items()
     names = dict(pairs)
     for field, value in request.headers:
-        name = _knob(field)
-        if name and name not in names:
+        name = knob(field)
+        if name is not None and name not in names:
             pairs.append((name, value))
     return Query(urlencode(pairs))
 
@@ -24,9 +24,10 @@ def without(request: Request, names: Container[str]) -> tuple[str, Headers]:
     """The target and the fields of a request, without these knobs."""
     path, mark, query = request.target.partition("?")
     kept = [one for one in query.split("&") if unquote_plus(one.partition("=")[0]) not in names]
-    fields = [pair for pair in request.headers if _knob(pair[0]) not in names]
+    fields = [pair for pair in request.headers if knob(pair[0]) not in names]
     return path + mark + "&".join(kept), Headers.of_lower(fields)
 
 
-def _knob(field: str) -> str:
-    return field.removeprefix(PREFIX).replace("-", "_") if field.startswith(PREFIX) else ""
+def knob(field: str) -> str | None:
+    """The name of the knob that a field of the request commands; None for any other field."""
+    return field.removeprefix(PREFIX).replace("-", "_") if field.startswith(PREFIX) else None

@@ -47,7 +47,7 @@ class Clock:
         self._free = 0  # when there is room for more
         self._due = 0  # the event that was due last, 0 once something of it was written
         self._left = TURN
-        self._pacer = pacer()
+        self._pacer = pacer(exchange.connection.shared)
         self._lateness = lateness
         self._late: Callable[[float], None] = exchange.connection.shared.observer.late
 

@@ -10,12 +10,12 @@ from random import randrange
 from urllib.parse import urlencode
 
 from streamserver.kit.request import Query, Request
+from streamserver.lab.outer import knob
 from streamserver.lab.target.distributions import USUAL
 from streamserver.lab.target.knobs import MOST_SEED, PARAMETERS, Knobs
 from streamserver.lab.target.limits import check
 from streamserver.wire.problem import HTTPError
 
-PREFIX = "x-lab-"
 FREE = "_"
 """A name in the query that commands nothing: for those who must make each URL a new one."""
 
@@ -27,11 +27,8 @@ def commands(request: Request, *known: Iterable[str]) -> Query:
     """
     names = sorted({name for some in known for name in some})
     asked = [(name, value) for name, value in request.query.items() if name != FREE]
-    fields = [
-        (name.removeprefix(PREFIX).replace("-", "_"), value)
-        for name, value in request.headers
-        if name.startswith(PREFIX)
-    ]
+    given = [(knob(field), value) for field, value in request.headers]
+    fields = [(name, value) for name, value in given if name is not None]
     for source, pairs in (("the query", asked), ("the fields", fields)):
         seen = set()
         for name, _ in pairs:

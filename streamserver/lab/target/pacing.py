@@ -4,8 +4,8 @@ Whoever sleeps for a while after each event adds the time that the event took to
 all times are counted from the beginning of a stream.
 
 A timer per stream and event is what costs most when there are thousands. So all waits of a loop
-stand in one heap, and one timer wakes those whose time has come. It looks once a millisecond at
-most, which is what the loops' own timers are good for; nothing is ever early.
+stand in one heap, and one timer wakes those whose time has come. It looks about once a millisecond
+at most, which is what the loops' own timers are good for; nothing is ever early.
 
 A stream that is behind, or has no gaps, never waits. After each few events it stands in a queue,
 and of that queue one a turn goes on; so however many there are, they take little of each turn.
@@ -19,15 +19,17 @@ from time import monotonic_ns
 from weakref import WeakKeyDictionary
 
 from streamserver.lab.target.schedule import SECOND
+from streamserver.server.shared import Shared
 
-TICK = 1_000_000
-"""Nanoseconds between two looks, at least."""
+TICK = 600_000
+"""Nanoseconds between two looks, at least. Both loops make a millisecond of it: asyncio rounds up,
+and uvloop to the nearest, where less than half of one would keep the loop busy without a pause."""
 FEW = 64
 """Abandoned waits that may stay in the heap, however short it is."""
 
 
 class Pacer:
-    """All waits of one event loop."""
+    """All waits of the streams of an event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -102,12 +104,11 @@ class Pacer:
             self._loop.call_soon(self._next)
 
 
-_pacers: WeakKeyDictionary[asyncio.AbstractEventLoop, Pacer] = WeakKeyDictionary()
+_pacers: WeakKeyDictionary[Shared, Pacer] = WeakKeyDictionary()
 
 
-def pacer() -> Pacer:
-    """That of the running loop."""
-    loop = asyncio.get_running_loop()
-    if loop not in _pacers:
-        _pacers[loop] = Pacer(loop)
-    return _pacers[loop]
+def pacer(shared: Shared) -> Pacer:
+    """That of a listener, which has its loop to itself."""
+    if shared not in _pacers:
+        _pacers[shared] = Pacer(shared.loop)
+    return _pacers[shared]

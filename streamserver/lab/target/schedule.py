@@ -47,8 +47,10 @@ def offsets(commanded: Knobs, first: float, gap: float, count: int) -> Iterator[
 
 def together(times: Iterator[Offset], number: int) -> Iterator[Offset]:
     """Of each so many, the last that has a time of its own."""
-    if number == 1:
-        yield from times
+    return times if number == 1 else _last_of_each(times, number)
+
+
+def _last_of_each(times: Iterator[Offset], number: int) -> Iterator[Offset]:
     while some := list(islice(times, number)):
         yield from [some[0] if some[-1] is None else some[-1]] * len(some)
 

@@ -27,11 +27,11 @@ class Text:
 
     def __init__(self, name: str, random: Random) -> None:
         self._ring, self._rest = _KINDS[name]
-        self._random = random
+        self._random = random.random
 
     def take(self, size: int) -> bytes:
         """So many bytes, ``PIECE`` at most; they end with a whole character."""
-        begin = self._random.randrange(_RING) * _GROUP
+        begin = int(self._random() * _RING) * _GROUP
         groups, rest = divmod(size, _GROUP)
         return self._ring[begin : begin + groups * _GROUP] + self._rest[rest]
 
