@@ -104,9 +104,8 @@ class Library:
     def told(self) -> str:
         """What there is, in a line."""
         parts = sum(len(shelf.parts) for shelf in self._shelves.values())
-        whole = self.count - parts
-        requests = len(self._shelves)
-        return f"{whole} cassettes and {parts} parts of some answer {requests} different requests"
+        told = f"cassettes: {self.count}, of which {parts} are not whole"
+        return f"{told}; they answer {len(self._shelves)} different requests"
 
     def find(self, key: Key) -> Path | None:
         """The cassette whose turn it is to answer."""

@@ -96,10 +96,12 @@ class Recorder:
         if tape.is_over:
             return
         if self._writing.is_behind:
-            tape.give_up("behind")
+            tape.give_up("behind", "the disk was too slow")
         text = tape.take()
         if text:
             self._writing.append(tape.name, text, tape.is_over)
+        if tape.given_up:
+            logger.warning("%s is not recorded to its end: %s", tape.name, tape.given_up)
 
     async def aclose(self) -> None:
         """Wait until everything is on the disk; no exchange may be open any more."""

@@ -62,16 +62,19 @@ class Replay:
 
     async def __call__(self, request: Request) -> Response:
         """What the upstream answered; HTTPError 404 if it never was asked this."""
+        clock = Clock(request.exchange, self._lateness)
+        clock.begin = int(request.exchange.started * SECOND)
         request.max_body = None  # none of it is kept
         digest = hashlib.sha256()
         async for part in request:
             digest.update(part)
+            clock.make_room()  # who is late with a request makes nobody else late
         key = Key.of(request.method, request.target, digest.hexdigest())
         path = self._library.find(key)
         if path is None:
             nearest = self._library.nearest(key)
             raise HTTPError(404, f"there is no cassette of {key}", nearest=nearest)
-        return await _Play(request, path, self._speed, self._lateness).response()
+        return await _Play(request, path, Tempo(self._speed), clock).response()
 
 
 class Tempo:
@@ -105,14 +108,13 @@ class _Play:
         "_tempo",
     )
 
-    def __init__(self, request: Request, path: Path, speed: float, lateness: Lateness) -> None:
+    def __init__(self, request: Request, path: Path, tempo: Tempo, clock: Clock) -> None:
         self._exchange = request.exchange
         self._te = request.headers.get("te") or ""
         self._path = path
         self._parts = Ahead(path)
-        self._tempo = Tempo(speed)
-        self._clock = Clock(request.exchange, lateness)
-        self._clock.begin = int(request.exchange.started * SECOND)
+        self._tempo = tempo
+        self._clock = clock
         self._count = self._late = self._latest = 0
 
     async def response(self) -> Response:

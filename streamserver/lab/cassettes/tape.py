@@ -60,6 +60,7 @@ class Tape:
         "_waiting",
         "_waits",
         "at",
+        "given_up",
         "name",
     )
 
@@ -71,7 +72,7 @@ class Tape:
         full: "Callable[[Tape], object]",
     ) -> None:
         exchange = request.exchange
-        self.name = ""
+        self.name = self.given_up = ""
         self.at = datetime.now(UTC)
         self._exchange = exchange
         self._request = (request.method, request.target, request.headers.items())
@@ -119,11 +120,11 @@ class Tape:
         """These too must not be in a body."""
         self._mask.add(secrets)
 
-    def give_up(self, why: OtherEnd) -> None:
+    def give_up(self, end: OtherEnd, why: str) -> None:
         """Hear no more."""
-        if self._end is None:
-            self._heard.clear()
-            self._end = (monotonic_ns(), why, "", ())
+        self._heard.clear()
+        self.given_up = why
+        self._end = (monotonic_ns(), end, why, ())
 
     def take(self) -> bytes:
         """The text of what was heard since it was last asked for; empty while it is not known what
@@ -165,7 +166,7 @@ class Tape:
                 self._end = (moment, "complete", "", part.trailers)
         piece = data[0] if len(data) == 1 else b"".join(data)
         if self._bytes + len(piece) > self._most:
-            self._end = (moment, "limit", f"it is longer than {self._most} bytes", ())
+            self.give_up("limit", f"it is longer than {self._most} bytes")
         elif piece:
             self._reads += 1
             self._bytes += len(piece)

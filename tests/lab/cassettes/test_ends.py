@@ -170,7 +170,9 @@ async def test_a_request_that_turns_out_too_large(record: StartDeck) -> None:
 # Bounds
 
 
-async def test_a_cassette_has_its_limit_and_the_relay_goes_on(record: StartDeck) -> None:
+async def test_a_cassette_has_its_limit_and_the_relay_goes_on(
+    record: StartDeck, caplog: pytest.LogCaptureFixture
+) -> None:
     deck = await record(most_bytes=10)
     async with connect(deck.server.port) as client:
         await client.send(ASK)
@@ -185,6 +187,9 @@ async def test_a_cassette_has_its_limit_and_the_relay_goes_on(record: StartDeck)
     (cassette,) = await deck.cassettes()
     assert (cassette.pieces, cassette.end.end) == ([b"12345", b"67890"], "limit")
     assert cassette.end.detail == "it is longer than 10 bytes"
+    (file,) = deck.files()
+    told = f"{file.stem} is not recorded to its end: it is longer than 10 bytes"
+    assert [record.message for record in caplog.records] == [told]
     assert cassette.end.end not in ENDS_OF_UPSTREAMS
 
 

@@ -1,6 +1,7 @@
 """When a target plays what: at absolute times, as they were or faster, and how late it was."""
 
 import asyncio
+import hashlib
 import json
 import math
 from time import monotonic_ns
@@ -17,7 +18,7 @@ from streamserver.server.observer import Observer
 from support.asking import ask
 from support.cassettes import made
 from support.rawsocket import connect, raw
-from support.requests import get
+from support.requests import get, post
 
 MS = 1_000_000
 HOUR = 3600 * 1000 * MS
@@ -109,6 +110,21 @@ async def test_how_late_it_was_is_told(play: Play) -> None:
     told = json.loads((await ask(target, "/lab/lateness")).body)
     assert told["count"] == 4, "the head, two reads and the end"
     assert told["max_ms"] == pytest.approx(float(notes["late_max_ms"]), abs=0.001)
+
+
+async def test_a_client_that_is_late_with_its_request_makes_nobody_else_late(play: Play) -> None:
+    target = await play(made(b"a", method="POST", sha256=hashlib.sha256(b"ab").hexdigest()))
+    async with connect(target.port) as client:
+        await client.send(post(b"ab", fields=[b"Expect: 100-continue"])[:-2])
+        await client.read_until(b"HTTP/1.1 100 ")
+        await asyncio.sleep(0.5)
+        await client.send(b"ab")
+        await client.read_until(b"a\r\n0\r\n\r\n")
+    (exchange,) = target.ended
+    assert (
+        float(dict(exchange.notes)["late_max_ms"])
+        < (exchange.ended - exchange.started) * 1000 - 500
+    )
 
 
 async def test_what_has_no_time_is_never_late(play: Play) -> None:
