@@ -25,6 +25,7 @@ from streamserver.kit.router import Router
 from streamserver.kit.same_origin import same_origin
 from streamserver.kit.service import Handler
 from streamserver.lab.model import add_model
+from streamserver.lab.target.app import make_target
 
 
 def make_app(
@@ -59,6 +60,7 @@ def make_app(
     app.get("/pitfalls/unclosed")(tapped(unclosed))
     app.get("/pitfalls/unhandled")(tapped(unhandled))
     add_model(app)
+    app.mount("/lab", make_target())
     jobs = Jobs(backend, orders)
     _add_notifications(app, Notifications(backend, orders), tapped)
     _add_jobs(app, jobs, tapped)

@@ -10,6 +10,7 @@ from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.model import add_model
 from streamserver.lab.target import echo, octets
 from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.named import add_named
 from streamserver.lab.target.slots import busy
 from streamserver.lab.target.streams import add_streams
 
@@ -21,20 +22,23 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     lateness = Lateness()
     add_streams(app, lateness)
     add_lateness(app, lateness)
+    add_named(app, lateness)
     _add_plain(app)
     add_model(app, lateness)
     return busy(faulty(app), slots, queue)
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:
-    """``/lab/lateness``: GET tells it, DELETE forgets it."""
+    """``/lab/lateness``: GET tells it, DELETE forgets it; ``/lateness`` where /lab is above."""
 
     @app.get("/lab/lateness")
+    @app.get("/lateness")
     async def tell(request: Request) -> Response:
         about = {"process": getpid(), "of": "this process alone; other workers have their own"}
         return Response.json(about | lateness.told(), headers={"cache-control": "no-store"})
 
     @app.delete("/lab/lateness")
+    @app.delete("/lateness")
     async def forget(request: Request) -> Response:
         lateness.reset()
         return Response(status=204)

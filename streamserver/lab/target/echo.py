@@ -15,12 +15,12 @@ DELAY = number("delay", 0, 60)
 
 async def get(request: Request) -> Response:
     """``GET /get``: the query, the fields, where the request came from, and the URL."""
-    return Response.json(_asked(request))
+    return Response.json(asked(request))
 
 
 async def post(request: Request) -> Response:
     """``POST /post``: the same with the body, as text, and as what JSON or a form makes of it."""
-    return Response.json(_asked(request) | _body(request, await request.body()))
+    return Response.json(asked(request) | _body(request, await request.body()))
 
 
 async def headers(request: Request) -> Response:
@@ -31,7 +31,7 @@ async def headers(request: Request) -> Response:
 async def delay(request: Request) -> Response:
     """``GET /delay/{seconds}``: what ``/get`` answers, after a while (60 s at most)."""
     await asyncio.sleep(DELAY.read(request.params["seconds"]))
-    return Response.json(_asked(request))
+    return Response.json(asked(request))
 
 
 async def status(request: Request) -> Response:
@@ -42,7 +42,8 @@ async def status(request: Request) -> Response:
     return Response(status=code)
 
 
-def _asked(request: Request) -> dict[str, Any]:
+def asked(request: Request) -> dict[str, Any]:
+    """What was asked, as every endpoint here tells it."""
     host = request.headers.get("host") or ""
     return {
         "args": _grouped(request.query),
