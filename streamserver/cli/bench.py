@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TextIO
 
-from streamserver.cli import compare, load_options, request_options
+from streamserver.cli import calibrate, compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe
@@ -53,7 +53,17 @@ def main(argv: Sequence[str]) -> int:
     problems = [*outcome.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
     report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems)
+    _warn(report, options.processes)
     return tell(options, report)
+
+
+def _warn(report: Report, processes: int) -> None:
+    """Of a load beyond that up to which `calibrate` found figures to hold."""
+    known = calibrate.events_per_second(os.environ)
+    each = report.summary.events / report.seconds / processes if report.seconds > 0 else 0.0
+    if known is not None and each > known:
+        told = f"{each:,.0f} events/s for each process, while figures hold up to {known:,.0f}"
+        print(f"warning: {told} on this machine: use more --processes", file=sys.stderr)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LIMIT, run
+from streamserver.cli.calibrate import keep
+from streamserver.lab.calibrate.level import Level
 from support.certificates import Certificate
 from support.process import ROOT, RunServer, ServerProcess
 
@@ -156,3 +158,19 @@ def test_a_process_that_dies_makes_the_measurement_invalid(target: ServerProcess
     assert status == 3
     assert "process 2 ended early, with status -9, of 2" in out
     assert re.search(r"^first event ", out, re.MULTILINE)
+
+
+def test_a_load_beyond_the_calibrated_one_is_warned_of(
+    target: ServerProcess, tmp_path: Path
+) -> None:
+    caches = str(tmp_path)
+    url = f"{target.url}/sse?count=20&gap=0"
+
+    def told() -> str:
+        return run("bench", url, "-n", "2", XDG_CACHE_HOME=caches).stderr
+
+    assert "warning" not in told()
+    keep(Level(1, 0.5), {"XDG_CACHE_HOME": caches})
+    assert re.search(r"warning: [0-9,]+ events/s for each process, while .* up to 0 on", told())
+    keep(Level(1000, 1e6), {"XDG_CACHE_HOME": caches})
+    assert "warning" not in told()
