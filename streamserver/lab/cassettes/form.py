@@ -47,7 +47,7 @@ EndOfUpstream = Literal["complete", "truncated", "reset", "late", "unanswered"]
 OtherEnd = Literal["client_gone", "stalled", "expired", "drained", "refused", "limit", "behind"]
 ENDS_OF_UPSTREAMS = get_args(EndOfUpstream)
 """All of it came; it was cut or broke the rules of HTTP; its connection was reset; a deadline of
-the relay passed; no byte of an answer came."""
+the relay passed; there was no connection, or no head came over it."""
 OTHER_ENDS = get_args(OtherEnd)
 """The client left; it took nothing; the relay's own limit of time passed; the relay was stopped;
 the request broke a rule; the cassette was full; the disk was too slow."""

@@ -70,8 +70,8 @@ class Recorder:
             return None
         self._made += 1
         tape = Tape(request, self._most_bytes, self._waits, self._full)
-        path = _unfit.sub("-", request.target.partition("?")[0])[:60].strip("-.")
-        tape.name = f"{tape.at:%Y%m%dT%H%M%S.%f}-{os.getpid()}-{self._made}-{request.method}-{path}"
+        path = _unfit.sub("-", request.target.partition("?")[0])[:60].rstrip("-.")
+        tape.name = f"{tape.at:%Y%m%dT%H%M%S.%f}-{os.getpid()}-{self._made}-{request.method}{path}"
         tape.keep_secret(self._secrets)
         request.exchange.on_end.append(lambda: self._write(tape))
         return tape
@@ -100,6 +100,8 @@ class Recorder:
         text = tape.take()
         if text:
             self._writing.append(tape.name, text, tape.is_over)
+        elif tape.holds_back:
+            self._waits(tape)
         if tape.given_up:
             logger.warning("%s is not recorded to its end: %s", tape.name, tape.given_up)
 

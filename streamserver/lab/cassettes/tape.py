@@ -94,6 +94,11 @@ class Tape:
         """Whether the cassette has its end, and nothing more is heard."""
         return self._end is not None
 
+    @property
+    def holds_back(self) -> bool:
+        """Whether there is something left that ``take`` did not give."""
+        return bool(self._heard)
+
     # What the relay tells
 
     def asked(self, part: bytes, is_last: bool) -> None:

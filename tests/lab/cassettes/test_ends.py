@@ -1,18 +1,15 @@
 """How an exchange ended, as its cassette tells it: by the upstream's doing, or not."""
 
 import asyncio
-import logging
 from collections.abc import Callable
 
 import pytest
 
 from lab.cassettes.conftest import StartDeck
-from streamserver.lab.cassettes.form import ENDS_OF_UPSTREAMS
 from streamserver.proxy.settings import Timeouts
 from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, chunk, ok
 from support.requests import get, post
-from support.waiting import wait_until
 
 ASK = get(b"/", b"Connection: close")
 BEGINNING = EVENTS_HEAD + chunk(b"data: one\n\n")
@@ -44,6 +41,7 @@ def talk_nonsense(peer: RawClient) -> None:
         (BEGINNING, fall_silent, "late", "the upstream fell silent"),
         (b"", close, "unanswered", "there is none"),
         (b"HTTP/1.1 200 OK\r\nA: b", close, "unanswered", "it ended within a head"),
+        (b"HTTP/1.1 103 -\r\n\r\n", close, "unanswered", "there is none"),
         (b"", reset, "reset", "the upstream closed the connection"),
         (b"", talk_nonsense, "unanswered", "not with ..."),
         (b"", fall_silent, "late", "the upstream did not answer in time"),
@@ -165,80 +163,3 @@ async def test_a_request_that_turns_out_too_large(record: StartDeck) -> None:
         assert b" 413 " in await client.read_until()
     (cassette,) = await deck.cassettes()
     assert (cassette.end.end, cassette.asked.body.sha256) == ("refused", None)
-
-
-# Bounds
-
-
-async def test_a_cassette_has_its_limit_and_the_relay_goes_on(
-    record: StartDeck, caplog: pytest.LogCaptureFixture
-) -> None:
-    deck = await record(most_bytes=10)
-    async with connect(deck.server.port) as client:
-        await client.send(ASK)
-        peer = await deck.upstream.asked()
-        await peer.send(CHUNKED_HEAD)
-        await client.read_until(b"\r\n\r\n")
-        for piece in (b"12345", b"67890", b"abcde", b"f"):
-            await peer.send(chunk(piece))
-            await client.read_until(piece)
-        await peer.send(b"0\r\n\r\n")
-        assert (await client.read_until()).endswith(b"0\r\n\r\n")
-    (cassette,) = await deck.cassettes()
-    assert (cassette.pieces, cassette.end.end) == ([b"12345", b"67890"], "limit")
-    assert cassette.end.detail == "it is longer than 10 bytes"
-    (file,) = deck.files()
-    told = f"{file.stem} is not recorded to its end: it is longer than 10 bytes"
-    assert [record.message for record in caplog.records] == [told]
-    assert cassette.end.end not in ENDS_OF_UPSTREAMS
-
-
-async def test_a_directory_has_its_limit_which_is_told_once(
-    record: StartDeck, caplog: pytest.LogCaptureFixture
-) -> None:
-    deck = await record(most_cassettes=2)
-    async with connect(deck.server.port) as client:
-        for _ in range(4):
-            await client.send(get(b"/"))
-        peer = await deck.upstream.accept()
-        for _ in range(4):
-            await peer.read_until(b"\r\n\r\n")
-            peer.received = b""
-            await peer.send(ok(b"relayed"))
-            await client.read_until(b"relayed")
-            client.received = b""
-    await deck.cassettes(2)
-    told = [record.message for record in caplog.records if record.levelno == logging.WARNING]
-    assert told == ["nothing more is recorded: there are 2 cassettes"]
-
-
-async def test_those_that_are_there_count(record: StartDeck) -> None:
-    first = await record(most_cassettes=1)
-    async with connect(first.server.port) as client:
-        await client.send(ASK)
-        await (await first.upstream.asked()).send(ok())
-        await client.read_until()
-    await first.cassettes(1)
-    second = await record(most_cassettes=1)
-    async with connect(second.server.port) as client:
-        await client.send(ASK)
-        await (await second.upstream.asked()).send(ok(b"relayed"))
-        await client.read_until(b"relayed")
-    await second.server.stop()
-    await second.cassettes(1)
-
-
-async def test_a_disk_that_fails_is_told_once_and_hurts_nobody(
-    record: StartDeck, caplog: pytest.LogCaptureFixture
-) -> None:
-    deck = await record()
-    deck.directory.rmdir()
-    for _ in range(3):
-        async with connect(deck.server.port) as client:
-            await client.send(ASK)
-            peer = await deck.upstream.asked()
-            await peer.send(ok(b"relayed", b"Connection: close"))
-            assert (await client.read_until()).endswith(b"relayed")
-            await wait_until(lambda: caplog.records)
-    assert "nothing more is recorded: [Errno 2]" in caplog.text
-    assert len(caplog.records) == 1
