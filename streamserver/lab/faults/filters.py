@@ -28,6 +28,9 @@ from streamserver.server.exchange import Exchange
 from streamserver.server.outcome import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
 
+LOOK = 1.0
+"""Seconds between two looks whether a client is still there, while a close is late."""
+
 GARBAGE = 16
 """Bytes of garbage, where none are given."""
 
@@ -138,10 +141,19 @@ async def slow_close(pieces: Pieces, request: Request, seconds: float) -> Faulty
     exchange.flush_head()
     if exchange.is_chunked:
         exchange.write_chunks(LAST_CHUNK, 0)
-    # A timer and no task: for the exchange all is done, and whoever leaves early misses nothing.
+    # For the exchange all is done, and whoever leaves now misses nothing.
     exchange.abandon(Outcome.COMPLETE)
+    _close_late(exchange, seconds)
+
+
+def _close_late(exchange: Exchange, seconds: float) -> None:
+    """Close the connection then; a client that has left is forgotten soon, however late that is."""
     connection = exchange.connection
-    connection.loop.call_later(seconds, connection.exchange_ended, exchange, False)
+    if seconds <= 0 or connection.transport.is_closing():
+        connection.exchange_ended(exchange, False)
+    else:
+        wait = min(seconds, LOOK)
+        connection.loop.call_later(wait, _close_late, exchange, seconds - wait)
 
 
 async def _inserted(

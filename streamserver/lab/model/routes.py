@@ -21,6 +21,7 @@ from streamserver.lab.model import asked, shape
 from streamserver.lab.model.answers import answer, tokens
 from streamserver.lab.model.asked import PACES, Asked
 from streamserver.lab.model.shape import ChatCompletion, Completion, TextCompletion
+from streamserver.lab.model.words import in_its_words
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.clock import Clock, Due
 from streamserver.lab.target.commands import read as read_knobs
@@ -28,7 +29,6 @@ from streamserver.lab.target.knobs import START, TOKENS, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import Offset, offsets, together
 from streamserver.lab.target.streams import flowing, head, told
-from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
@@ -42,24 +42,12 @@ def add_model(app: Router, lateness: Lateness | None = None) -> None:
     """Serve the model below ``/v1``. It takes any key, or none. ``lateness`` counts how late it is
     with its tokens."""
     lateness = lateness or Lateness()
-    app.get("/v1/models")(_in_its_words(models))
-    app.get("/v1/models/{name:path}")(_in_its_words(model))
+    app.get("/v1/models")(in_its_words(models))
+    app.get("/v1/models/{name:path}")(in_its_words(model))
     chat = _answering(asked.chat, ChatCompletion, lateness)
-    app.post("/v1/chat/completions", max_body=MAX_BODY)(_in_its_words(chat))
+    app.post("/v1/chat/completions", max_body=MAX_BODY)(in_its_words(chat))
     text = _answering(asked.text_completion, TextCompletion, lateness)
-    app.post("/v1/completions", max_body=MAX_BODY)(_in_its_words(text))
-
-
-def _in_its_words(handler: Handler) -> Handler:
-    """Tells errors as clients of this interface expect to be told."""
-
-    async def telling(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except HTTPError as error:
-            return Response.json(shape.refusal(error), error.status, error.headers)
-
-    return telling
+    app.post("/v1/completions", max_body=MAX_BODY)(in_its_words(text))
 
 
 async def models(request: Request) -> Response:

@@ -8,6 +8,7 @@ from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
 from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.model import add_model
+from streamserver.lab.model.words import with_its_words
 from streamserver.lab.target import echo, octets
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.named import add_named
@@ -25,7 +26,7 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     add_named(app, lateness)
     _add_plain(app)
     add_model(app, lateness)
-    return busy(faulty(app), slots, queue)
+    return with_its_words(busy(faulty(app), slots, queue))
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:

@@ -52,7 +52,7 @@ TABLE = [
         *("truncated", 3 * EVENT),
     ),
     Taken(
-        *("rst@byte:50", 56, "ClientPayloadError", "ReadError", "UND_ERR_SOCKET"),
+        *("rst@byte:50", 56, "ClientPayloadError", "ReadError", "UND_ERR_SOCKET|ECONNRESET"),
         *("reset", 50),
     ),
     Taken(
@@ -149,7 +149,7 @@ async def test_node(url: Callable[[Taken], str], taken: Taken) -> None:
     script = str(Path(__file__).with_name("fetch.mjs"))
     status, out = await run("node", script, url(taken), str(patience(taken.node)))
     assert status == 0
-    assert json.loads(out)[0] == taken.node
+    assert json.loads(out)[0] in taken.node.split("|")
 
 
 @every_fault

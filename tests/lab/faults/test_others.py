@@ -1,0 +1,225 @@
+"""A fault hurts its own exchange and nothing else: no other stream, no task, no descriptor."""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import pytest
+
+from streamserver.kit.events import EventStream
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.kit.stream import Stream
+from streamserver.lab.faults import filters
+from streamserver.lab.faults.faulty import faulty
+from streamserver.lab.faults.places import byte, event
+from streamserver.lab.target.app import make_target
+from support.breaking import EVENTS, LAST, broken, chunks, outcome, three_events
+from support.certificates import Certificate
+from support.handlers import answering
+from support.inprocess import Serve
+from support.leaks import no_leaks
+from support.producers import Producer, pulled
+from support.rawsocket import connect
+from support.requests import GET, get
+from support.waiting import wait_until
+
+pytestmark = pytest.mark.both_loops
+
+FAULTS = [
+    *("truncate@event:1", "rst@event:1", "rst@byte:?", "stall@event:1:0.01", "stall@event:1"),
+    *("garbage@event:?", "bad_chunk@event:1", "unfinished", "unfinished:0.01", "slow_close:0.01"),
+    *("slow_close:60", "length:5", "length:500", "half_head", "truncate@end"),
+    "stall@event:1:0.01,garbage@event:2,rst@event:2",
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_nothing_is_left_and_others_go_on(serve: Serve, fault: str) -> None:
+    served = await serve(make_target())
+    async with connect(served.port) as healthy:
+        await healthy.send(get(b"/sse?count=100000&gap=0.005&size=1&seed=1"))
+        await healthy.read_until(b"data:")
+        async with no_leaks():
+            async with connect(served.port) as client:
+                await client.send(get(f"/sse?count=3&gap=0&fault={fault}".encode()))
+                with suppress(TimeoutError, ConnectionResetError):
+                    await client.read_until(timeout=0.1)
+            await wait_until(lambda: served.ended and served.listener.connections == 1)
+        count = healthy.received.count(b"data:")
+        await healthy.read_until(lambda data: data.count(b"data:") > count)
+        seqs = [int(one.split(b"\n")[0]) for one in healthy.received.split(b"id: ")[1:-1]]
+        assert seqs == [*range(len(seqs))]
+
+
+async def test_hundreds_of_streams_broken_at_random_leave_nothing(serve: Serve) -> None:
+    served = await serve(make_target())
+    kinds = ["truncate@event:?", "rst@byte:?", "bad_chunk@event:?", "half_head", "length:40"]
+
+    async def one(n: int) -> None:
+        fault = kinds[n % len(kinds)]
+        await broken(served, f"{fault}&seed={n}", "/sse?count=5&gap=0.001&size=10")
+
+    for begin in range(0, 400, 100):
+        await asyncio.gather(*map(one, range(begin, begin + 100)))
+    await wait_until(lambda: len(served.ended) == 400 and not served.listener.connections)
+    outcomes = {str(exchange.outcome) for exchange in served.ended}
+    assert outcomes <= {"truncated", "complete"}  # complete: where the place was behind the end
+    assert sum(exchange.outcome == "truncated" for exchange in served.ended) > 250
+
+
+@pytest.mark.parametrize("fault", ["stall@event:1", "unfinished", "garbage@event:1"])
+async def test_the_producer_ends_with_its_client(serve: Serve, fault: str) -> None:
+    producer = Producer(talks=fault[0] != "u")
+    served = await serve(faulty(producer.answer))
+    async with connect(served.port) as client:
+        await client.send(get(b"/?fault=" + fault.encode().replace(b"event", b"chunk")))
+        await wait_until(lambda: producer.began)
+        await client.read_until(b"\r\n\r\n")
+    await wait_until(lambda: producer.ended)
+    assert served.ended[0].outcome == "client_gone"
+
+
+@pytest.mark.parametrize("fault", ["truncate@chunk:3", "rst@chunk:3", "bad_chunk@chunk:3"])
+async def test_the_producer_is_closed_where_the_stream_breaks(serve: Serve, fault: str) -> None:
+    producer = Producer(talks=True)
+    served = await serve(faulty(producer.answer))
+    seen = await broken(served, fault)
+    assert seen.body.startswith(chunks(b"piece", b"piece", b"piece"))
+    await wait_until(lambda: producer.ended)
+    assert producer.ended is producer.began
+
+
+async def test_a_client_that_reads_slowly_has_all_that_comes_before_a_reset(serve: Serve) -> None:
+    """What still waits on our side of the wire would be lost with it."""
+    served = await serve(make_target())
+    async with connect(served.port, receive_buffer=4096) as client:
+        await client.send(get(b"/raw?count=40&gap=0&size=100000&fault=rst@byte:3000000"))
+        with pytest.raises(ConnectionResetError):
+            await client.read_until()
+        assert served.ended[0].bytes_sent == 3_000_000
+        # What was in the kernels' buffers when the reset came may be lost, as it ever is.
+        assert len(client.received) > 1_000_000
+
+
+@pytest.mark.parametrize("fault", ["rst@byte:3000000", "truncate@byte:3000000", "length:5"])
+async def test_one_that_reads_nothing_is_let_go(serve: Serve, fault: str) -> None:
+    served = await serve(make_target(), write_timeout=0.2)
+    async with connect(served.port, receive_buffer=4096) as client:
+        await client.send(get(f"/raw?count=100&gap=0&size=100000&fault={fault}".encode()))
+        await wait_until(lambda: served.ended and not served.listener.connections)
+    assert served.ended[0].outcome in ("stalled", "truncated")
+
+
+async def test_over_tls(serve: Serve, certificate: Certificate) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate.cert, certificate.key)
+    served = await serve(faulty(three_events), tls=tls)
+    trusting = ssl.create_default_context(cafile=certificate.cert)
+
+    async def seen(fault: str) -> tuple[bytes, str]:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port, ssl=trusting)
+        writer.write(get(f"/?fault={fault}".encode(), b"Connection: close"))
+        data, end = b"", "end"
+        try:
+            while part := await reader.read(65536):
+                data += part
+        except ConnectionResetError:
+            end = "reset"
+        writer.transport.abort()
+        return data.partition(b"\r\n\r\n")[2], end
+
+    assert await seen("truncate@event:2") == (chunks(*EVENTS[:2]), "end")
+    assert await seen("rst@event:2") == (chunks(*EVENTS[:2]), "reset")
+    assert await seen("slow_close:0.01") == (chunks(*EVENTS) + LAST, "end")
+    assert await seen("unfinished:0.01") == (chunks(*EVENTS), "end")
+    assert await seen("length:5") == (b"".join(EVENTS), "end")
+    assert await seen("half_head:9") == (b"", "end")
+
+
+async def test_a_kept_connection_serves_on_after_a_fault_that_breaks_nothing(
+    serve: Serve,
+) -> None:
+    served = await serve(faulty(three_events))
+    async with connect(served.port) as client:
+        for fault in (b"stall@event:1:0", b"garbage@event:1", b"truncate@event:9"):
+            await client.send(get(b"/?fault=" + fault))
+            await client.read_until(LAST)
+            client.received = b""
+        await client.send(get(b"/?fault=truncate@event:1"))
+        await client.read_until()
+        assert client.received.endswith(chunks(EVENTS[0]))
+
+
+async def test_what_comes_behind_an_announced_close_is_not_answered(serve: Serve) -> None:
+    served = await serve(faulty(three_events))
+    async with connect(served.port) as client:
+        await client.send(get(b"/?fault=slow_close:0.1") + GET)
+        await client.read_until()
+        assert client.received.count(b"HTTP/1.1 200") == 1
+    assert len(served.ended) == 1
+
+
+async def test_a_server_that_stops_does_not_wait_for_a_stall(serve: Serve) -> None:
+    served = await serve(faulty(three_events))
+    async with connect(served.port) as stalled, connect(served.port) as late:
+        await stalled.send(get(b"/?fault=stall@event:1"))
+        await stalled.read_until(EVENTS[0])
+        await late.send(get(b"/?fault=slow_close:60"))
+        await late.read_until(LAST)
+        await served.stop(grace=0.1)
+        assert served.listener.connections == 0
+    assert [str(exchange.outcome) for exchange in served.ended] == ["complete", "drained"]
+
+
+async def test_a_stall_is_silent_though_the_stream_has_heartbeats(serve: Serve) -> None:
+    served = await serve(faulty(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01))))
+    seen = await broken(served, "stall@event:1:0.1")
+    assert seen.body == chunks(b"data: a\n\n", b"data: b\n\n") + LAST
+
+
+async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> None:
+    closed = []
+
+    class Body:
+        def __aiter__(self) -> "Body":
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise AssertionError("nobody asked for it")
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    served = await serve(faulty(answering(lambda: Response(Body()))))
+    for method, fault in ((b"HEAD", "truncate@event:1"), (b"GET", "half_head")):
+        await broken(served, fault, method=method)
+    assert len(closed) == 2
+
+
+async def test_a_body_that_is_pushed_has_no_faults(serve: Serve) -> None:
+    served = await serve(faulty(answering(lambda: Response(Stream()))))
+    seen = await broken(served, "truncate@event:1")
+    assert seen.head.startswith(b"HTTP/1.1 400 ")
+    assert b"no stream that it could be in" in seen.body
+
+
+async def test_filters_stand_around_the_body_of_any_handler(serve: Serve) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in EVENTS:
+            yield piece
+
+    async def handler(request: Request) -> Response:
+        body = filters.garbage(pieces(), request, event(1), 1)
+        body = filters.stall(body, request, event(2), 0.01)
+        if request.path == "/rst":
+            return Response(filters.rst(body, request, byte(15)))
+        return Response(filters.truncate(body, request, event(3)))
+
+    served = await serve(handler)
+    seen = await outcome(served, GET)
+    # The garbage has an empty line, and so counts as an event to those around it.
+    assert (seen.body, seen.end) == (chunks(EVENTS[0], b"\xff\n\n", EVENTS[1]), "FIN")
+    seen = await outcome(served, get(b"/rst"))
+    assert (seen.body, seen.end) == (chunks(EVENTS[0], b"\xff\n\n", EVENTS[1][:3]), "RST")
