@@ -94,7 +94,6 @@ def stall(
     """
 
     async def strike() -> bytes:
-        request.exchange.flush_head()
         await asyncio.sleep(HELD if seconds is None else seconds)
         if seconds is None:
             request.exchange.cut(Outcome.TRUNCATED)

@@ -35,8 +35,6 @@ async def parts(pieces: Pieces, after: Place) -> AsyncGenerator[bytes | None, No
             if piece:
                 yield piece
             piece = await anext(source, None)
-            if piece == b"":
-                yield piece  # it lets the engine wait for a slow client
         if waits and after == END:
             yield None
 

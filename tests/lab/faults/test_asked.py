@@ -87,6 +87,7 @@ REFUSED = [
     ("stall@event:3:", "fault stall:SECONDS", "0 to 300"),
     ("stall@event:3:nan", "fault stall:SECONDS", "0 to 300"),
     ("unfinished@event:1", "fault unfinished", "without a place"),
+    ("slow_close@end", "fault slow_close", "without a place"),
     ("slow_close:1e9", "fault slow_close:SECONDS", "0 to 300"),
     ("garbage@event:1:0", "fault garbage:BYTES", "1 to 65536"),
     ("garbage@event:1:65537", "fault garbage:BYTES", "1 to 65536"),

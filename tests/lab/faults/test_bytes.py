@@ -93,14 +93,55 @@ async def test_a_chunk_whose_size_is_none(stream: Served) -> None:
 async def test_garbage_is_a_chunk_that_is_no_text_and_leaves_the_events_whole(
     stream: Served,
 ) -> None:
-    seen = await broken(stream, "garbage@event:1:8&seed=5")
-    before, _, garbage = seen.body.partition(b"a\r\n\xff")
+    seen = await broken(stream, "garbage@event:1:4096&seed=5")
+    before, _, rest = seen.body.partition(b"1002\r\n\xff")
     assert before == chunks(ZERO)
-    assert garbage[7:] == b"\n\n\r\n" + chunks(ONE, TWO) + LAST
-    assert not {*b"\r\n"} & {*garbage[:7]}
+    assert rest[4095:] == b"\n\n\r\n" + chunks(ONE, TWO) + LAST
+    assert not {*b"\r\n"} & {*rest[:4095]}
     assert noted(stream) == ("complete", "garbage@event:1")
-    assert (await broken(stream, "garbage@event:1:8&seed=5")).body == seen.body
-    assert (await broken(stream, "garbage@event:1:8&seed=6")).body != seen.body
+    assert (await broken(stream, "garbage@event:1:4096&seed=5")).body == seen.body
+    assert (await broken(stream, "garbage@event:1:4096&seed=6")).body != seen.body
+
+
+TOGETHER = [
+    # what is asked, the body with its framing, how it ends, what the log notes
+    ("truncate,rst", chunks(*EVENTS), "FIN", "truncate@end"),
+    ("rst,truncate", chunks(*EVENTS), "RST", "rst@end"),
+    ("truncate@event:1,rst@event:1", chunks(ZERO), "FIN", "truncate@event:1"),
+    ("rst@event:1,truncate@event:1", chunks(ZERO), "RST", "rst@event:1"),
+    ("truncate@event:2,rst@event:1", chunks(ZERO), "RST", "rst@event:1"),
+    ("truncate@end,rst@event:1", chunks(ZERO), "RST", "rst@event:1"),
+    ("rst@event:1,bad_chunk", chunks(ZERO), "RST", "rst@event:1"),
+    ("stall@event:1:0,truncate@event:1", chunks(ZERO), "FIN", "stall@event:1,truncate@event:1"),
+    ("truncate@event:1,stall@event:1:0", chunks(ZERO), "FIN", "truncate@event:1"),
+    ("stall:0,truncate", chunks(*EVENTS), "FIN", "stall@end,truncate@end"),
+    ("rst@event:1,unfinished:9", chunks(ZERO), "RST", "rst@event:1"),
+    ("truncate@event:1,slow_close:9", chunks(ZERO), "FIN", "truncate@event:1"),
+    ("stall:0,unfinished:0", chunks(*EVENTS), "FIN", "stall@end,unfinished@end"),
+    ("truncate@byte:12,length:20", BODY[:12], "RST", "truncate@byte:12"),
+]
+
+
+@pytest.mark.parametrize(
+    ("asked", "body", "end", "note"), TOGETHER, ids=[one[0] for one in TOGETHER]
+)
+async def test_several_faults_strike_in_the_order_of_their_places_and_then_as_given(
+    stream: Served, asked: str, body: bytes, end: str, note: str
+) -> None:
+    seen = await broken(stream, asked)
+    assert (seen.body, seen.end) == (body, end)
+    assert await wait_until(lambda: stream.ended and noted(stream)) == ("truncated", note)
+
+
+async def test_garbage_is_counted_by_what_is_given_before_it(stream: Served) -> None:
+    """What is given first stands outermost."""
+    junk = b"\xff\n\n"
+    seen = await broken(stream, "truncate@event:2,garbage@event:1:1")
+    assert seen.body == chunks(ZERO, junk)
+    seen = await broken(stream, "garbage@event:1:1,truncate@event:2")
+    assert seen.body == chunks(ZERO, junk, ONE)
+    seen = await broken(stream, "garbage@event:1:1,garbage@event:1:1,garbage:1")
+    assert seen.body == chunks(ZERO, junk, junk, ONE, TWO, junk) + LAST
 
 
 HEADS = [("half_head", 0), ("half_head:5", 5), ("half_head:65536", -1)]
@@ -112,8 +153,7 @@ async def test_half_a_head(stream: Served, asked: str, size: int) -> None:
     whole = b"HTTP/1.1 200 OK\r\nx-lab-fault: %b\r\n" % asked.encode()
     whole += b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     half = whole[: size or len(whole) // 2]
-    assert seen.head + b"\r\n\r\n"[: len(half) - len(seen.head)] == half
-    assert (seen.body, seen.end) == (b"", "FIN")
+    assert seen == (half, b"", "FIN")
     exchange = stream.ended[-1]
     assert (exchange.status, exchange.outcome, exchange.bytes_sent) == (0, "truncated", 0)
 
@@ -155,6 +195,12 @@ OLD = [
 async def test_a_client_of_http_1_0(stream: Served, asked: str, body: bytes, end: str) -> None:
     seen = await broken_old(stream, asked)
     assert (seen.body, seen.end) == (body, end)
+
+
+async def test_http_1_0_has_no_chunks_that_could_be_bad(stream: Served) -> None:
+    seen = await broken_old(stream, "bad_chunk@event:1")
+    assert seen.head.startswith(b"HTTP/1.1 400 ")
+    assert b"bad_chunk@event:1 needs HTTP/1.1" in seen.body
 
 
 async def test_a_head_alone_has_no_body_that_could_break(stream: Served) -> None:

@@ -1,7 +1,5 @@
 """Answers that fail, by count or by chance, and the same for the same seed."""
 
-import itertools
-
 import pytest
 
 from streamserver.kit.request import Query
@@ -68,11 +66,11 @@ def test_keys_are_forgotten_least_lately_used_first() -> None:
     failing = Failing()
     fates(failing, "fail_first=1&fail_key=old", count=1)
     fates(failing, "fail_first=1&fail_key=kept", count=1)
-    for n in itertools.islice(itertools.count(), KEYS - 1):
-        fates(failing, "fail_first=1&fail_key=kept", count=1)
+    for n in range(KEYS - 1):
+        assert fates(failing, "fail_first=1&fail_key=kept", count=1) == "o"
         fates(failing, f"fail_first=1&fail_key={n}", count=1)
-    assert fates(failing, "fail_first=1&fail_key=kept", count=1) == "o"
     assert fates(failing, "fail_first=1&fail_key=old", count=1) == "x"
+    assert fates(failing, "fail_first=1&fail_key=kept", count=1) == "o"
     assert len(failing._counts) == KEYS
 
 

@@ -10,11 +10,13 @@ import pytest
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from streamserver.kit.router import Router
 from streamserver.kit.stream import Stream
 from streamserver.lab.faults import filters
 from streamserver.lab.faults.faulty import faulty
-from streamserver.lab.faults.places import byte, event
+from streamserver.lab.faults.places import byte, chunk, event
 from streamserver.lab.target.app import make_target
+from streamserver.server.exchange import Exchange
 from support.breaking import EVENTS, LAST, broken, chunks, outcome, three_events
 from support.certificates import Certificate
 from support.handlers import answering
@@ -89,6 +91,54 @@ async def test_the_producer_is_closed_where_the_stream_breaks(serve: Serve, faul
     assert seen.body.startswith(chunks(b"piece", b"piece", b"piece"))
     await wait_until(lambda: producer.ended)
     assert producer.ended is producer.began
+
+
+async def test_a_filter_closes_what_it_is_around(serve: Serve) -> None:
+    producer = Producer(talks=True)
+
+    async def handler(request: Request) -> Response:
+        body = filters.stall(producer.pieces(), request, chunk(1), 0)
+        return Response(filters.truncate(body, request, chunk(3)))
+
+    served = await serve(handler)
+    assert (await outcome(served, GET)).body == chunks(b"piece", b"piece", b"piece")
+    assert producer.ended is producer.began
+
+
+async def test_a_route_may_be_faulty_by_itself(serve: Serve) -> None:
+    app = Router()
+
+    @app.get("/jobs/{id:int}")
+    @faulty
+    async def job(request: Request) -> Response:
+        return Response(b"%d" % request.params["id"])
+
+    served = await serve(app)
+    assert (await broken(served, "garbage:1", "/jobs/17")).body == chunks(b"17", b"\xff\n\n") + LAST
+
+
+async def test_whoever_leaves_before_a_late_close_is_forgotten(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(filters, "LOOK", 0.01)
+    looks = []
+    close_late = filters._close_late
+
+    def counted(exchange: Exchange, seconds: float) -> None:
+        looks.append(seconds)
+        close_late(exchange, seconds)
+
+    monkeypatch.setattr(filters, "_close_late", counted)
+    served = await serve(faulty(three_events))
+    async with connect(served.port) as client:
+        await client.send(get(b"/?fault=slow_close:60"))
+        await client.read_until(LAST)
+        await wait_until(lambda: len(looks) > 2)
+        assert served.listener.connections == 1
+    await wait_until(lambda: not served.listener.connections)
+    seen = len(looks)
+    await asyncio.sleep(0.05)
+    assert len(looks) <= seen + 1
 
 
 async def test_a_client_that_reads_slowly_has_all_that_comes_before_a_reset(serve: Serve) -> None:
