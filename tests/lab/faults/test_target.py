@@ -25,6 +25,7 @@ async def target(serve: Serve) -> Served:
 
 WITH_A_BODY = [
     *("/sse?gap=0", "/jsonl?gap=0", "/raw?gap=0", "/bytes/100", "/stream-bytes/100"),
+    *("/stream/3", "/drip?duration=0.02&numbytes=100"),
     *("/get", "/headers", "/delay/0", "/v1/models"),
 ]
 

@@ -1,0 +1,97 @@
+"""Filters and the wrapper around handlers of any kind."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from streamserver.kit.events import EventStream
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.kit.router import Router
+from streamserver.kit.stream import Stream
+from streamserver.lab.faults import filters
+from streamserver.lab.faults.faulty import faulty
+from streamserver.lab.faults.places import byte, chunk, event
+from support.breaking import EVENTS, LAST, broken, chunks, outcome
+from support.handlers import answering
+from support.inprocess import Serve
+from support.producers import Producer, pulled
+from support.requests import GET, get
+
+pytestmark = pytest.mark.both_loops
+
+
+async def test_filters_stand_around_the_body_of_any_handler(serve: Serve) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in EVENTS:
+            yield piece
+
+    async def handler(request: Request) -> Response:
+        body = filters.garbage(pieces(), request, event(1), 1)
+        body = filters.stall(body, request, event(2), 0.01)
+        if request.path == "/rst":
+            return Response(filters.rst(body, request, byte(15)))
+        return Response(filters.truncate(body, request, event(3)))
+
+    served = await serve(handler)
+    seen = await outcome(served, GET)
+    # The garbage has an empty line, and so counts as an event to those around it.
+    assert (seen.body, seen.end) == (chunks(EVENTS[0], b"\xff\n\n", EVENTS[1]), "FIN")
+    seen = await outcome(served, get(b"/rst"))
+    assert (seen.body, seen.end) == (chunks(EVENTS[0], b"\xff\n\n", EVENTS[1][:3]), "RST")
+
+
+async def test_a_filter_closes_what_it_is_around(serve: Serve) -> None:
+    producer = Producer(talks=True)
+
+    async def handler(request: Request) -> Response:
+        body = filters.stall(producer.pieces(), request, chunk(1), 0)
+        return Response(filters.truncate(body, request, chunk(3)))
+
+    served = await serve(handler)
+    assert (await outcome(served, GET)).body == chunks(b"piece", b"piece", b"piece")
+    assert producer.ended is producer.began
+
+
+async def test_a_route_may_be_faulty_by_itself(serve: Serve) -> None:
+    app = Router()
+
+    @app.get("/jobs/{id:int}")
+    @faulty
+    async def job(request: Request) -> Response:
+        return Response(b"%d" % request.params["id"])
+
+    served = await serve(app)
+    assert (await broken(served, "garbage:1", "/jobs/17")).body == chunks(b"17", b"\xff\n\n") + LAST
+
+
+async def test_a_stall_is_silent_though_the_stream_has_heartbeats(serve: Serve) -> None:
+    served = await serve(faulty(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01))))
+    seen = await broken(served, "stall@event:1:0.1")
+    assert seen.body == chunks(b"data: a\n\n", b"data: b\n\n") + LAST
+
+
+async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> None:
+    closed = []
+
+    class Body:
+        def __aiter__(self) -> "Body":
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise AssertionError("nobody asked for it")
+
+        async def aclose(self) -> None:
+            closed.append(self)
+
+    served = await serve(faulty(answering(lambda: Response(Body()))))
+    for method, fault in ((b"HEAD", "truncate@event:1"), (b"GET", "half_head")):
+        await broken(served, fault, method=method)
+    assert len(closed) == 2
+
+
+async def test_a_body_that_is_pushed_has_no_faults(serve: Serve) -> None:
+    served = await serve(faulty(answering(lambda: Response(Stream()))))
+    seen = await broken(served, "truncate@event:1")
+    assert seen.head.startswith(b"HTTP/1.1 400 ")
+    assert b"no stream that it could be in" in seen.body
