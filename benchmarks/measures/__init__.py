@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from benchmarks.measures import (
     chunks,
+    client_throughput,
     clients,
     download,
     fanout,
@@ -34,4 +35,5 @@ MEASURES: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
     "relay_memory": relay_memory.measure,
     "lateness": lateness.measure,
     "clients": clients.measure,
+    "client_throughput": client_throughput.measure,
 }
