@@ -59,7 +59,7 @@ def make_app(
     app.get("/pitfalls/unclosed")(tapped(unclosed))
     app.get("/pitfalls/unhandled")(tapped(unhandled))
     add_model(app)
-    jobs = Jobs(backend, orders)
+    jobs = Jobs(backend, orders, each_alone)
     _add_notifications(app, Notifications(backend, orders), tapped)
     _add_jobs(app, jobs, tapped)
     app.on_stop += [backend.close, orders.close, jobs.close, wiretap.close]

@@ -36,12 +36,14 @@ FAIL_AT = whole("fail_at", 1, 1000)
 
 
 class Jobs:
-    """The handlers of the jobs, whose feeds are in ``backend``."""
+    """The handlers of the jobs, whose feeds are in ``backend``; ``each_alone``: whether there are
+    several workers, each with a backend of its own."""
 
-    __slots__ = ("_backend", "_jobs", "_kept", "_orders", "_watch")
+    __slots__ = ("_backend", "_each_alone", "_jobs", "_kept", "_orders", "_watch")
 
-    def __init__(self, backend: Backend, orders: Orders) -> None:
+    def __init__(self, backend: Backend, orders: Orders, each_alone: bool) -> None:
         self._backend = backend
+        self._each_alone = each_alone
         self._orders = orders
         self._watch = Watch(orders)
         self._jobs: dict[str, Job] = {}  # until they have told their end
@@ -129,7 +131,7 @@ class Jobs:
 
     def _whose(self) -> str:
         """Where else it may be."""
-        if self._backend.is_shared:
+        if not self._each_alone:
             return ""
         return "; or another worker has it: each has its own feed, and --redis shares them"
 
