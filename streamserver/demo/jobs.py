@@ -154,7 +154,7 @@ def _steps_and_interval(parameters: Mapping[str, object]) -> tuple[int, float]:
     """As they are given, together no longer than a job may take; HTTPError 400."""
     steps, interval = STEPS.of(parameters), INTERVAL.of(parameters)
     if steps * interval > LONGEST:
-        allowed = f"{LONGEST / steps:g} at most for {steps} steps"
+        allowed = f"{LONGEST * 1000 // steps / 1000:g} at most for {steps} steps"  # rounded down
         detail = f"interval must be {allowed}, since a job may take {LONGEST} s, not {interval:g}"
         raise HTTPError(400, detail, parameter="interval", allowed=allowed)
     return steps, interval
