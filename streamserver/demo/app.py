@@ -61,7 +61,7 @@ def make_app(
     app.get("/pitfalls/unhandled")(tapped(unhandled))
     add_model(app)
     app.mount("/lab", make_target())
-    jobs = Jobs(backend, orders)
+    jobs = Jobs(backend, orders, each_alone)
     _add_notifications(app, Notifications(backend, orders), tapped)
     _add_jobs(app, jobs, tapped)
     app.on_stop += [backend.close, orders.close, jobs.close, wiretap.close]

@@ -36,12 +36,14 @@ FAIL_AT = whole("fail_at", 1, 1000)
 
 
 class Jobs:
-    """The handlers of the jobs, whose feeds are in ``backend``."""
+    """The handlers of the jobs, whose feeds are in ``backend``; ``each_alone``: whether there are
+    several workers, each with a backend of its own."""
 
-    __slots__ = ("_backend", "_jobs", "_kept", "_orders", "_watch")
+    __slots__ = ("_backend", "_each_alone", "_jobs", "_kept", "_orders", "_watch")
 
-    def __init__(self, backend: Backend, orders: Orders) -> None:
+    def __init__(self, backend: Backend, orders: Orders, each_alone: bool) -> None:
         self._backend = backend
+        self._each_alone = each_alone
         self._orders = orders
         self._watch = Watch(orders)
         self._jobs: dict[str, Job] = {}  # until they have told their end
@@ -129,7 +131,7 @@ class Jobs:
 
     def _whose(self) -> str:
         """Where else it may be."""
-        if self._backend.is_shared:
+        if not self._each_alone:
             return ""
         return "; or another worker has it: each has its own feed, and --redis shares them"
 
@@ -152,7 +154,7 @@ def _steps_and_interval(parameters: Mapping[str, object]) -> tuple[int, float]:
     """As they are given, together no longer than a job may take; HTTPError 400."""
     steps, interval = STEPS.of(parameters), INTERVAL.of(parameters)
     if steps * interval > LONGEST:
-        allowed = f"{LONGEST / steps:g} at most for {steps} steps"
+        allowed = f"{LONGEST * 1000 // steps / 1000:g} at most for {steps} steps"  # rounded down
         detail = f"interval must be {allowed}, since a job may take {LONGEST} s, not {interval:g}"
         raise HTTPError(400, detail, parameter="interval", allowed=allowed)
     return steps, interval

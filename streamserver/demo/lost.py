@@ -4,6 +4,9 @@ It cannot tell their end any more, so whoever followed them would wait for ever.
 asked about a job of another's watches it until it ends. One that was silent for too long is lost,
 and whoever finds it so tells its end in its worker's place. A worker that was only slow hears that
 its job has ended.
+
+It is looked at several times before it is lost: so a store that is out of reach for as long as
+jobs may be silent is not taken for their silence, and neither is a halt of whoever looks.
 """
 
 import asyncio
@@ -17,6 +20,9 @@ from streamserver.wire.sse import Event
 
 SILENCE = 7.0
 """Seconds without a word after which a job is lost: three beats did not come."""
+
+LOOKS = 4
+"""How often it is looked at in that time."""
 
 MOST = 1000
 """Jobs that a worker watches."""
@@ -46,6 +52,7 @@ class Watch:
 
     async def _watch(self, id: str, feed: Feed) -> None:
         heard: Event | None = None
+        in_vain = 0
         while True:
             newest = None
             # While the store is out of reach nobody is heard, and nobody has to be silent.
@@ -53,10 +60,11 @@ class Watch:
                 newest = await feed.newest()
                 if newest is None or _has_ended(newest):
                     return
-                if heard is not None and heard.id == newest.id:
+                in_vain = in_vain + 1 if heard is not None and heard.id == newest.id else 0
+                if in_vain >= LOOKS:
                     return await self._end(id, feed, newest)
             heard = newest
-            await asyncio.sleep(SILENCE)
+            await asyncio.sleep(SILENCE / LOOKS)
 
     async def _end(self, id: str, feed: Feed, newest: Event) -> None:
         state = json.loads(str(newest.data))

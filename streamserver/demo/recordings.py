@@ -67,10 +67,11 @@ class Recording:
         self._bytes_left = BYTES
         self.exchanges: list[Recorded] = []
         self.last = monotonic()
-        """When something was written last."""
+        """When something was written last, or an exchange began."""
 
     def add(self, exchange: Exchange) -> None:
         """Record an exchange that begins, unless there are enough of them."""
+        self.last = monotonic()
         if len(self.exchanges) >= EXCHANGES:
             return
         one = Recorded(f"{exchange.method} {exchange.target}", exchange.started, time())
@@ -116,8 +117,8 @@ class Recordings:
         """Record an exchange that begins."""
         recording = self._by_token.pop(token, None) or Recording()
         self._by_token[token] = recording  # behind all others: the oldest go first
-        self._forget()
         recording.add(exchange)
+        self._forget()
 
     def told(self, token: str) -> list[dict[str, Any]]:
         """The exchanges of a token, as JSON has them."""

@@ -39,14 +39,15 @@ def reached() -> Iterator[None]:
 def entries_of(found: Any, at: str = "", last: str = "") -> list[Entry]:
     """What a stream holds, as entries; what others may have put there is left out.
 
-    ``at``: the id that was read before it, ``last``: that of the entry before it; they differ
-    where others have put something in between, over which the next entry is joined to the last.
+    ``at``: the id that was read before it, ``last``: that of the entry before it, if it is known;
+    they differ where others have put something in between, over which the next entry is joined to
+    the last.
     """
     entries = []
     for id, fields in found:
         if fields and b"event" in fields and b"previous" in fields:
             previous = fields[b"previous"].decode(errors="replace")
-            if previous == at:
+            if previous == at and last:
                 previous = last
             last = id.decode()
             is_last = fields.get(b"last") == b"1"
@@ -145,13 +146,15 @@ class RedisTopic(Topic):
         """About so many entries behind an id, or from the first on; and whether there is anything
         that ends with this id."""
         async with self._backend.fetching:
-            at, last = after, after or ""
+            at, last = after or "", ""
             while True:
                 pipeline = self._backend.client.pipeline(transaction=True)
-                pipeline.xrange(self._key, min="-" if at is None else f"({at}", count=count)
+                pipeline.xrange(self._key, min=f"({at}" if at else "-", count=count)
                 pipeline.xrange(self._key, min=at or "-", max=at or "-", count=1)
                 found, itself = await pipeline.execute()
-                entries = entries_of(found, at or "", last)
+                if itself and at == after:
+                    last = at  # else entries may have been lost between it and those of others
+                entries = entries_of(found, at, last)
                 if entries or len(found) < count:
-                    return entries, bool(itself)
+                    return entries, bool(last)
                 at = found[-1][0].decode()  # there was nothing but what others have put there

@@ -40,10 +40,10 @@ def check(url: str) -> None:
             raise ValueError("a Redis URL with unix:// names a path, as in unix:///run/redis.sock")
     else:
         _check_port(where)
-        _check_database("the path of a Redis URL", where.path.strip("/") or "0")
+        _check_database("the path of a Redis URL", where.path.strip("/") or "0", where)
     allowed = PARAMETERS + (TLS_PARAMETERS if where.scheme == "rediss" else ())
     for name, value in parse_qsl(where.query, keep_blank_values=True):
-        _check_parameter(name, value, allowed)
+        _check_parameter(name, value, allowed, where)
 
 
 def _check_port(where: SplitResult) -> None:
@@ -55,26 +55,26 @@ def _check_port(where: SplitResult) -> None:
         raise ValueError("the port of a Redis URL is a number from 1 to 65535")
 
 
-def _check_database(what: str, text: str) -> None:
+def _check_database(what: str, text: str, where: SplitResult) -> None:
     if not (text.isascii() and text.isdecimal()):
-        raise ValueError(f"{what} is the number of a database{_shown(text)}")
+        raise ValueError(f"{what} is the number of a database{_shown(text, where)}")
 
 
-def _check_parameter(name: str, value: str, allowed: tuple[str, ...]) -> None:
+def _check_parameter(name: str, value: str, allowed: tuple[str, ...], where: SplitResult) -> None:
     if name not in allowed:
-        raise ValueError(f"a parameter of a Redis URL is {_either(allowed)}{_shown(name)}")
+        raise ValueError(f"a parameter of a Redis URL is {_either(allowed)}{_shown(name, where)}")
     if name == "db":
-        _check_database("db in a Redis URL", value)
+        _check_database("db in a Redis URL", value, where)
     elif not value:
         raise ValueError(f"{name} in a Redis URL is empty")
     elif name in VALUES and value not in VALUES[name]:
-        raise ValueError(f"{name} in a Redis URL is {_either(VALUES[name])}{_shown(value)}")
+        raise ValueError(f"{name} in a Redis URL is {_either(VALUES[name])}{_shown(value, where)}")
 
 
 def _either(words: tuple[str, ...]) -> str:
     return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
-def _shown(text: str) -> str:
-    """What was there instead, unless it may be the rest of a password."""
-    return "" if "@" in text else f", not {text[:40]!a}"
+def _shown(text: str, where: SplitResult) -> str:
+    """What was there instead, unless it may be of a password: there is an @ behind the host."""
+    return "" if "@" in where.path + where.query else f", not {text[:40]!a}"

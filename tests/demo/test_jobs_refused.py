@@ -7,9 +7,10 @@ import uuid
 import pytest
 
 from streamserver.demo import jobs
+from streamserver.demo.app import make_app
 from support.asking import ask
 from support.feeds import JOBS, LONG, begin, cancel, post, state, until_ended
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.problems import check_refusal
 
 STEPS = "a whole number from 1 to 1000"
@@ -30,7 +31,8 @@ INTERVAL = "a number from 0 to 60"
         ({"interval": float("nan")}, "interval", INTERVAL),
         ({"interval": float("inf")}, "interval", INTERVAL),
         ({"interval": 10**400}, "interval", INTERVAL),
-        ({"steps": 31, "interval": 60}, "interval", "58.0645 at most for 31 steps"),
+        ({"steps": 31, "interval": 60}, "interval", "58.064 at most for 31 steps"),
+        ({"steps": 43, "interval": 41.8605}, "interval", "41.86 at most for 43 steps"),
         ({"steps": 1000, "interval": 1.81}, "interval", "1.8 at most for 1000 steps"),
         ({"fail_at": 0}, "fail_at", STEPS),
         ({"fail_at": 1001}, "fail_at", STEPS),
@@ -59,10 +61,15 @@ async def test_no_such_job(server: Served, id: object) -> None:
         assert (await ask(server, f"{JOBS}/{id}{target}", method)).status == 404
 
 
-async def test_without_redis_another_worker_may_have_it(server: Served) -> None:
+@pytest.mark.parametrize("each_alone", [False, True])
+async def test_where_each_worker_is_alone_another_may_have_it(
+    serve: Serve, each_alone: bool
+) -> None:
+    server = await serve(make_app(each_alone=each_alone))
     told = json.loads((await ask(server, f"{JOBS}/{uuid.uuid4()}")).body)
-    assert "another worker has it" in told["detail"]
-    assert "--redis shares them" in told["detail"]
+    assert told["detail"].startswith("there is no such job, or none any more")
+    assert ("another worker has it" in told["detail"]) is each_alone
+    assert ("--redis shares them" in told["detail"]) is each_alone
 
 
 async def test_a_position_that_is_none(server: Served) -> None:

@@ -4,12 +4,15 @@ import asyncio
 import json
 import re
 import signal
+import uuid
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from streamserver.demo import lost
 from streamserver.demo.app import make_app
+from streamserver.feed.feed import Feed
 from streamserver.feed.redis import Redis
 from support.asking import ask
 from support.feeds import JOBS, LONG, begin, cancel, state, steps
@@ -17,7 +20,7 @@ from support.following import following
 from support.inprocess import Serve, Served
 from support.process import RunServer, ServerProcess
 from support.rawsocket import raw
-from support.redis import RedisServer
+from support.redis import RedisServer, redis_server
 from support.requests import post
 
 
@@ -88,6 +91,30 @@ async def test_one_that_works_at_a_long_step_is_not_lost(
         assert set(steps(follower)) == {(0, "running")}
     await worker.stop()
     assert (await state(other, job))["state"] == "cancelled"
+
+
+async def test_a_store_that_was_gone_is_not_its_silence(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has all its time to be heard of again, from when the store is back."""
+    monkeypatch.setattr(lost, "SILENCE", 1.0)
+    monkeypatch.setattr(lost, "LOOKS", 50)
+    with redis_server(tmp_path, keeps=True) as redis:
+        server = await serve(make_app(backend=Redis(redis.url)))
+        backend = Redis(redis.url)
+        job = uuid.uuid4()
+        await Feed(f"job:{job}", backend).publish({"state": "running", "step": 0})
+        await backend.close()  # as a worker that is heard of no more
+        assert (await state(server, f"{JOBS}/{job}"))["state"] == "running"
+        await asyncio.to_thread(redis.kill)
+        await asyncio.sleep(0.2)
+        back = asyncio.get_running_loop().time()
+        await asyncio.to_thread(redis.start)
+        async with following(server, target=f"{JOBS}/{job}/events") as follower:
+            await follower.read_end(timeout=20)
+            assert steps(follower)[-1] == (0, "lost")
+        assert asyncio.get_running_loop().time() - back > lost.SILENCE
+        await server.stop()
 
 
 async def test_one_that_is_thought_lost_but_lives_ends(

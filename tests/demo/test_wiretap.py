@@ -5,6 +5,7 @@ import gc
 import json
 import uuid
 from collections.abc import AsyncIterator
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -167,6 +168,16 @@ async def test_an_old_recording_is_forgotten(
     await ask(small, f"/pieces?wire={TOKEN}")
     monkeypatch.setattr(recordings, "SECONDS", 0.0)
     assert (await ask(small, f"/api/wire/{TOKEN}")).status == 404
+
+
+async def test_an_old_one_that_goes_on_is_old_no_more(
+    small: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a machine slept, and its EventSource comes back with the token that it had."""
+    await ask(small, f"/pieces?wire={TOKEN}")
+    monkeypatch.setattr(recordings, "monotonic", lambda: monotonic() + recordings.SECONDS + 1)
+    await ask(small, f"/pieces?wire={TOKEN}")
+    assert len((await recorded(small))["exchanges"]) == 2
 
 
 async def test_what_is_forgotten_while_it_goes_on_is_emptied_and_records_no_more(

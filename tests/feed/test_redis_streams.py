@@ -211,6 +211,25 @@ async def test_a_reader_behind_many_of_others(
         assert reader.told == ["second", "behind"]
 
 
+@pytest.mark.parametrize("many", [1, 50])
+async def test_what_others_put_there_hides_no_gap(
+    shared_redis: RedisServer, feed: Feed, serve: Serve, many: int
+) -> None:
+    """As where it is the oldest that is left: what was before it is lost all the same."""
+    server = await serve(app(feed))
+    ids = [await feed.publish(n) for n in range(3)]
+    for _ in range(many):
+        shared_redis.ask("XADD", KEY, "*", "a", "b")
+    ids.append(await feed.publish("left"))
+    shared_redis.ask("XDEL", KEY, *ids[:3])
+    async with following(server, ids[0]) as back, following(server, target="/all") as new:
+        await back.read(2)
+        await new.read(1)
+    assert back.gaps == [{"after": ids[0], "first": ids[3]}]
+    assert [event.id for event in new.events] == ids[3:]
+    assert back.events[0].id  # a position to come back to
+
+
 async def test_what_is_no_stream(
     shared_redis: RedisServer, feed: Feed, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:

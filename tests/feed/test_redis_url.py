@@ -85,6 +85,9 @@ def test_a_password_is_never_shown(special: str) -> None:
     for url in (
         f"redis://me:secret{special}word@127.0.0.1:6379/x",
         f"redis://me:7{special}word@127.0.0.1:6379/x",
+        f"redis://me:7?secret{special}word@127.0.0.1:6379/x",
+        f"redis://me:7/secret{special}word@127.0.0.1:6379/x",
+        f"redis://me:7?secret=secret&db{special}=word@127.0.0.1:6379/x",
         "redis://:secret@127.0.0.1/x",
     ):
         with pytest.raises(ValueError, match=" Redis URL ") as raised:
