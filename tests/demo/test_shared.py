@@ -196,3 +196,13 @@ async def test_a_recording_that_nobody_has(
     assert [answer.status for answer in answers] == [404] * 4 + [503]
     assert answers[-1].headers["retry-after"] == "1"
     assert (await ask(workers[0], asked[-1])).status == 404  # there is room again
+
+
+async def test_a_recording_that_is_here_is_told_though_the_others_cannot_be_asked(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wiretap, "QUESTIONS", 0)
+    token = uuid.uuid4().hex
+    await ask(workers[0], f"/api/counter?count=1&wire={token}")
+    assert (await ask(workers[0], f"/api/wire/{token}")).status == 200
+    assert (await ask(workers[0], f"/api/wire/{uuid.uuid4().hex}")).status == 503
