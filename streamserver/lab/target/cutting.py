@@ -81,9 +81,8 @@ class Cut:
     async def _writes(self) -> AsyncGenerator[bytes, None]:
         clock, exchange = self._clock, self._exchange
         async with aclosing(self._groups()) as groups:
-            exchange.flush_head()  # which is a write of its own, too
             clock.wrote(0, self._gap)
-            await clock.may_write()
+            await clock.may_write()  # in which the head leaves, in a write of its own, too
             async for pieces in groups:
                 for write in writes(pieces, self._commanded, exchange.is_chunked):
                     await clock.may_write()

@@ -7,6 +7,8 @@ from collections import Counter
 from contextlib import AsyncExitStack
 from time import monotonic_ns
 
+import pytest
+
 from streamserver.lab.stamps import read_stamp
 from streamserver.lab.target.app import make_target
 from streamserver.lab.target.clock import TURN
@@ -86,10 +88,13 @@ async def test_streams_without_a_gap_share_a_turn_and_leave_the_rest_to_others(
     assert max(greedy) <= 2 * TURN + 1
 
 
-async def test_a_large_event_is_made_as_the_client_takes_it(target: Served) -> None:
+@pytest.mark.parametrize("boundaries", [b"", b"&chunk_size=999", b"&write_size=999"])
+async def test_a_large_event_is_made_as_the_client_takes_it(
+    target: Served, boundaries: bytes
+) -> None:
     """One of a MiB, whose client does not read: no more of it is made than a writer may buffer."""
     async with connect(target.port, receive_buffer=4096) as client:
-        await client.send(get(b"/sse?size=1048576&count=1000&gap=0"))
+        await client.send(get(b"/sse?size=1048576&count=1000&gap=0" + boundaries))
         connection = await stalled(target)
         assert connection.transport.get_write_buffer_size() < HIGH_WATER + PIECE + 200
 
@@ -99,6 +104,14 @@ async def test_a_burst_gives_others_their_turn(serve: Serve) -> None:
     target = await serve(make_target(), observers=[turns])
     await ask(target, "/jsonl?count=1000&burst=1000&gap=0.001")
     assert max(pieces["/jsonl"] for pieces in turns.pieces.values()) <= TURN + 2
+
+
+async def test_writes_that_are_cut_give_others_their_turn(serve: Serve) -> None:
+    turns = Turns()
+    target = await serve(make_target(), observers=[turns])
+    answered = await ask(target, "/raw?count=1&size=2000&write_size=10")
+    assert len(answered.body) == 2000
+    assert max(pieces["/raw"] for pieces in turns.pieces.values()) <= 2
 
 
 async def test_a_client_that_takes_nothing_is_no_lateness_of_the_target(target: Served) -> None:

@@ -1,11 +1,11 @@
 """When events are due, and how large they are: tables of knobs and what they mean."""
 
 from itertools import islice, pairwise
-from statistics import fmean
+from statistics import fmean, pstdev
 
 import pytest
 
-from streamserver.lab.target.distributions import NAMES
+from streamserver.lab.target.distributions import NAMES, USUAL
 from streamserver.lab.target.schedule import due_times, offsets, sizes
 from support.commanded import commanded
 
@@ -56,7 +56,8 @@ def test_jitter_keeps_the_rate_and_the_order(jitter: str, burst: int) -> None:
     assert times[-1] / many == pytest.approx(10 * MS, rel=0.03)
     gaps = [after - before for before, after in pairwise(times[::burst])]
     assert min(gaps) >= 0
-    assert (len(set(gaps)) > 100) == (jitter != "none")
+    deviation = {"uniform": 0.5 / 3**0.5}.get(jitter, USUAL[jitter])
+    assert pstdev(gaps) == pytest.approx(deviation * 10 * MS * burst, rel=0.05)
 
 
 @pytest.mark.parametrize("jitter", NAMES)
