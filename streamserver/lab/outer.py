@@ -1,12 +1,20 @@
 """Knobs of a wrapper around a handler: read, and taken out of what the handler sees."""
 
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from urllib.parse import unquote_plus, urlencode
 
 from streamserver.kit.request import Query, Request
 from streamserver.wire.fields import Headers
 
 PREFIX = "x-lab-"
+
+
+def may_give(request: Request, names: Iterable[str]) -> bool:
+    """Whether the request may give one of these; nearly always not, and that costs little."""
+    query = request.target.partition("?")[2]
+    if "%" in query or any(name in query for name in names):  # names may be written with either
+        return True
+    return any(field.startswith(PREFIX) for field, _ in request.headers)
 
 
 def given(request: Request) -> Query:
@@ -25,7 +33,7 @@ def without(request: Request, names: Container[str]) -> tuple[str, Headers]:
     path, mark, query = request.target.partition("?")
     kept = [one for one in query.split("&") if unquote_plus(one.partition("=")[0]) not in names]
     fields = [pair for pair in request.headers if knob(pair[0]) not in names]
-    return path + mark + "&".join(kept), Headers.of_lower(fields)
+    return path + (mark if kept else "") + "&".join(kept), Headers.of_lower(fields)
 
 
 def knob(field: str) -> str | None:

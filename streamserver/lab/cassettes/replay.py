@@ -15,9 +15,12 @@ from pathlib import Path
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
+from streamserver.kit.service import Handler
 from streamserver.lab.cassettes.ahead import Ahead
 from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Read
 from streamserver.lab.cassettes.library import Key, Library
+from streamserver.lab.faults.applying import in_stream
+from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.target.app import add_lateness
 from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.lateness import Lateness
@@ -32,7 +35,7 @@ from streamserver.wire.response_heads import is_bodiless
 logger = logging.getLogger("streamserver")
 
 
-def make_replay(directory: Path, speed: float = 1.0) -> Router:
+def make_replay(directory: Path, speed: float = 1.0) -> Handler:
     """A target that answers from a directory of cassettes, and tells how late it was.
 
     ``speed``: how many times as fast as they were recorded; ``math.inf``: without any wait.
@@ -42,7 +45,7 @@ def make_replay(directory: Path, speed: float = 1.0) -> Router:
     lateness = Lateness()
     add_lateness(app, lateness)
     app.mount("/", Replay(directory, speed, lateness))
-    return app
+    return faulty(app)
 
 
 class Replay:
@@ -74,7 +77,9 @@ class Replay:
         if path is None:
             nearest = self._library.nearest(key)
             raise HTTPError(404, f"there is no cassette of {key}", nearest=nearest)
-        return await _Play(request, path, Tempo(self._speed), clock).response()
+        response = await _Play(request, path, Tempo(self._speed), clock).response()
+        response.body = in_stream(request, response.body, clock.make_room)
+        return response
 
 
 class Tempo:
@@ -182,7 +187,7 @@ class _Play:
     def _tell(self) -> None:
         if self._count and not math.isinf(self._tempo.speed):
             mean, most = self._late / self._count / 1e6, self._latest / 1e6
-            self._exchange.notes = (
+            self._exchange.notes += (
                 ("late_mean_ms", round(mean, 3)),
                 ("late_max_ms", round(most, 3)),
             )

@@ -10,13 +10,16 @@ from streamserver.kit.service import close
 from streamserver.lab.faults import breaks, filters
 from streamserver.lab.faults.asked import Fault
 from streamserver.lab.faults.breaks import HELD, Break
-from streamserver.lab.faults.heads import half_head, refusal, set_framing
+from streamserver.lab.faults.heads import half_head, set_framing
 from streamserver.lab.faults.parts import Faulty
 from streamserver.lab.faults.places import END
+from streamserver.server.answer import FileRegion
 from streamserver.server.exchange import Exchange
 from streamserver.wire.problem import HTTPError
 
 FIELD = "x-lab-fault"
+PIECE = 64 * 1024
+"""Bytes of a file that are read at once."""
 LATE = 1.0
 """Seconds by which a close is late, where none are given."""
 
@@ -43,21 +46,16 @@ class FaultyRequest(Request):
         self._breaks: list[tuple[Fault, Break]] = []
 
     def around(self, response: Response) -> Response:
-        """The response with the faults.
-
-        HTTPError 400 for one that it cannot have, or that another leaves no room for.
-        """
+        """The response with the faults; HTTPError 400 for one that it cannot have."""
         response = response.for_request(self)
         if not self._faults:
             return response
         ends = [fault for fault in self._faults if fault.is_end]
-        if len(ends) > 1:
-            raise refusal(ends[1], f"cannot be with {ends[0]}: a response has one end")
         response.headers[FIELD] = ", ".join(map(str, self._faults))
         if ends and ends[0].name == "half_head":
             return half_head(self, response, ends[0])
-        body = _Body(response)
-        set_framing(self, response, self._faults)
+        set_framing(response, self._faults)
+        body = _Body(response.body, response.encode)
         if not self._is_inside:
             body.pieces = self.inside(body.pieces)
         body.pieces = self._outside(body.pieces, response, ends)
@@ -114,16 +112,18 @@ class _Body:
     """The pieces of a response's body, all of them bytes; to close it closes the body, begun or
     not."""
 
-    __slots__ = ("_source", "pieces")
+    __slots__ = ("_file", "_source", "pieces")
 
-    def __init__(self, response: Response) -> None:
-        body = response.body
+    def __init__(self, body: Any, encode: Callable[[Any], bytes] | None) -> None:
+        self._file = body.file if isinstance(body, FileRegion) else None
         if isinstance(body, bytes):
             body = _whole(body)
+        elif isinstance(body, FileRegion):
+            body = _read(body)
         elif not hasattr(body, "__aiter__"):
             raise HTTPError(400, "fault: this response is no stream that it could be in")
         self._source = aiter(body)
-        self.pieces = _encoded(self._source, response.encode or _as_bytes)
+        self.pieces = _encoded(self._source, encode or _as_bytes)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -135,10 +135,20 @@ class _Body:
         """Close the filters, then what they are around."""
         await self.pieces.aclose()
         await close(self._source)
+        if self._file is not None:
+            self._file.close()
 
 
 async def _whole(body: bytes) -> Faulty:
     yield body
+
+
+async def _read(region: FileRegion) -> Faulty:
+    region.file.seek(region.offset)
+    left = region.count
+    while piece := region.file.read(min(left, PIECE)):
+        left -= len(piece)
+        yield piece
 
 
 async def _encoded(source: AsyncIterator[Any], encode: Callable[[Any], bytes]) -> Faulty:

@@ -21,8 +21,9 @@ from streamserver.lab.faults import failing
 from streamserver.lab.faults.applying import FaultyRequest
 from streamserver.lab.faults.asked import read_faults
 from streamserver.lab.faults.failing import Failing
+from streamserver.lab.faults.heads import check
 from streamserver.lab.faults.parts import note
-from streamserver.lab.outer import given, without
+from streamserver.lab.outer import given, may_give, without
 
 MOST_SEED = 2**53
 OURS = frozenset(("fault", *failing.NAMES))
@@ -50,8 +51,8 @@ class _Faulty:
         await close(self._handler)
 
     async def __call__(self, request: Request) -> Response:
-        asked = given(request)
-        if not OURS.intersection(dict(asked.items())):
+        asked = given(request) if may_give(request, OURS) else None
+        if asked is None or not OURS.intersection(dict(asked.items())):
             return await self._handler(request)
         seed = SEED.of(asked)
         if seed < 0:
@@ -61,7 +62,14 @@ class _Faulty:
         if failure is not None:
             note(request.exchange, f"status:{failure.status}")
             raise failure
+        check(request, faults)
         inner = FaultyRequest(request.exchange, faults, seed)
         inner.target, inner.headers = without(request, OURS)
         inner.params = request.params
-        return inner.around(await self._handler(inner))
+        response = await self._handler(inner)
+        try:
+            return inner.around(response)
+        except BaseException:
+            request.exchange.tell(response, "cancelled")
+            await close(response.body)
+            raise

@@ -6,20 +6,34 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.faults.asked import Fault
 from streamserver.lab.faults.parts import note
+from streamserver.server.answer import FileRegion
 from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
 from streamserver.wire.problem import HTTPError
 
 
-def set_framing(request: Request, response: Response, faults: Sequence[Fault]) -> None:
-    """Set the fields that tell where the body ends, or leave them out."""
-    headers, body = response.headers, response.body
-    length = len(body) if isinstance(body, bytes) else headers.get("content-length")
-    if length is not None:
-        headers["content-length"] = str(length)
+def check(request: Request, faults: Sequence[Fault]) -> None:
+    """HTTPError 400 for faults that no response to this request can have."""
+    ends = [fault for fault in faults if fault.is_end]
+    if len(ends) > 1:
+        raise refusal(ends[1], f"cannot be with {ends[0]}: a response has one end")
     for fault in faults:
         if fault.name == "bad_chunk" and not request.exchange.head.minor:
             raise refusal(fault, "needs HTTP/1.1, for HTTP/1.0 has no chunks")
+
+
+def set_framing(response: Response, faults: Sequence[Fault]) -> None:
+    """Set the fields that tell where the body ends, or leave them out; HTTPError 400 for a length
+    that hangs on one which nobody knows."""
+    headers, body = response.headers, response.body
+    length: int | str | None = headers.get("content-length")
+    if isinstance(body, bytes):
+        length = len(body)
+    elif isinstance(body, FileRegion):
+        length = body.count
+    if length is not None:
+        headers["content-length"] = str(length)
+    for fault in faults:
         if fault.name == "slow_close":
             headers["connection"] = "close"
         if fault.needs_open_end and "content-length" in headers:

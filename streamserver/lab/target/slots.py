@@ -18,7 +18,7 @@ from streamserver.kit.params import text, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
-from streamserver.lab.outer import given, without
+from streamserver.lab.outer import given, may_give, without
 from streamserver.wire.problem import HTTPError
 
 SLOTS = whole("slots", 0, 10_000, default=0)
@@ -90,8 +90,8 @@ class _Busy:
         await close(self._handler)
 
     def __call__(self, request: Request) -> Awaitable[Response]:
-        asked = given(request)
-        if not OURS.intersection(dict(asked.items())):
+        asked = given(request) if may_give(request, OURS) else None
+        if asked is None or not OURS.intersection(dict(asked.items())):
             if not self._slots:
                 return self._handler(request)
             return self._in_turn(request, "", self._slots, self._queue)

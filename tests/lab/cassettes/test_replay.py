@@ -171,6 +171,16 @@ async def test_a_cut_is_a_cut(play: Play) -> None:
     assert [exchange.outcome for exchange in target.ended] == ["truncated"]
 
 
+async def test_a_replay_breaks_as_its_request_asks(play: Play) -> None:
+    target = await play(made(b"one\n", b"two\n", b"three\n"))
+    received = await raw(target.port, get(b"/?fault=truncate@line:2"))
+    assert chunks(received) == [b"one\n", b"two\n"]
+    assert not received.endswith(LAST_CHUNK)
+    (exchange,) = target.ended
+    assert exchange.outcome == "truncated"
+    assert {"fault", "late_max_ms"} <= dict(exchange.notes).keys()
+
+
 async def test_a_head_that_nothing_follows_is_heard(play: Play) -> None:
     target = await play(made(end="truncated"))
     assert (await raw(target.port, GET)).startswith(b"HTTP/1.1 200 OK\r\n")

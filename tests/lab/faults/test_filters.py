@@ -1,10 +1,12 @@
 """Filters and the wrapper around handlers of any kind."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
 from streamserver.kit.events import EventStream
+from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
@@ -15,6 +17,7 @@ from streamserver.lab.faults.places import byte, chunk, event
 from support.breaking import EVENTS, LAST, broken, chunks, outcome
 from support.handlers import answering
 from support.inprocess import Serve
+from support.leaks import no_leaks
 from support.producers import Producer, pulled
 from support.requests import GET, get
 
@@ -85,13 +88,33 @@ async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> 
             closed.append(self)
 
     served = await serve(faulty(answering(lambda: Response(Body()))))
-    for method, fault in ((b"HEAD", "truncate@event:1"), (b"GET", "half_head")):
-        await broken(served, fault, method=method)
-    assert len(closed) == 2
+    await broken(served, "truncate@event:1", method=b"HEAD")
+    await broken(served, "half_head")
+    assert (await broken(served, "length_over:1")).head.startswith(b"HTTP/1.1 400 ")
+    assert len(closed) == 3
 
 
-async def test_a_body_that_is_pushed_has_no_faults(serve: Serve) -> None:
-    served = await serve(faulty(answering(lambda: Response(Stream()))))
+async def test_a_body_that_is_pushed_has_no_faults_and_is_let_go(serve: Serve) -> None:
+    closed = []
+    pushed = Stream(on_cancel=lambda: closed.append("pushed"))
+    served = await serve(faulty(answering(lambda: Response(pushed))))
     seen = await broken(served, "truncate@event:1")
     assert seen.head.startswith(b"HTTP/1.1 400 ")
     assert b"no stream that it could be in" in seen.body
+    assert closed == ["pushed"]
+
+
+async def test_files_break_too(serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(bytes(200_000))
+    served = await serve(faulty(answering(lambda: FileResponse(file))))
+    async with no_leaks():
+        whole = await broken(served, "slow_close:0")
+        assert (len(whole.body), whole.end) == (200_000, "FIN")
+        part = await broken(served, "truncate@byte:150000", "/", b"Range: bytes=1000-180000")
+        assert (len(part.body), part.head.split(b"\r\n")[0]) == (
+            150_000,
+            b"HTTP/1.1 206 Partial Content",
+        )
+        for method, fault in ((b"HEAD", "rst"), (b"GET", "half_head"), (b"GET", "length:7")):
+            assert (await broken(served, fault, method=method)).head
