@@ -46,7 +46,7 @@ def read_stamp(data: str) -> Stamp | None:
     if at < 0 or len(data) - at < _WIDTH:
         return None
     found = _read(data, at)
-    return found and Stamp(*map(int, found.groups()))
+    return found and Stamp._make(map(int, found.groups()))
 
 
 def without_times(data: str) -> str:

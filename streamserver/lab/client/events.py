@@ -7,11 +7,11 @@ their first events, and no longer if it is not there: the target's stamps, and t
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from streamserver.lab.client.datas import Datas
 from streamserver.lab.client.lines import MEDIA_TYPES, Lines
 from streamserver.lab.client.record import KEPT, Record
 from streamserver.lab.client.tokens import is_the_end, kind_of, tells_of_an_error
 from streamserver.lab.stamps import Stamp, read_stamp, without_times
-from streamserver.wire.sse import Parser
 
 LOOKED_AT = 8
 """Events without a stamp, or without a model's JSON, after which none is expected."""
@@ -140,8 +140,7 @@ def events_of(kind: str, record: Record, watch: Watch | None) -> Events | None:
     """
     kind = kind.partition(";")[0].strip().lower()
     if kind == "text/event-stream":
-        parser = Parser()
-        return Events(lambda piece: [event.data for event in parser.feed(piece)], record, watch)
+        return Events(Datas().feed, record, watch)
     if kind in MEDIA_TYPES:
         return LineEvents(Lines(), record, watch)
     return None

@@ -42,9 +42,12 @@ class Reading:
             parts = self._reader.feed(data)
             if not record.head:
                 self._heads(parts, moment)
-            end = parts[-1] if parts and isinstance(parts[-1], End) else None
-            # All of it came at one moment, so that it may be looked at as one piece.
-            piece = b"".join([part for part in parts if isinstance(part, bytes)])
+            if len(parts) == 1 and isinstance(piece := parts[0], bytes):
+                end = None
+            else:
+                end = parts[-1] if parts and isinstance(parts[-1], End) else None
+                # All of it came at one moment, so that it may be looked at as one piece.
+                piece = b"".join([part for part in parts if isinstance(part, bytes)])
             if piece:
                 self._body(piece, moment)
         except (HTTPError, ValueError) as error:
