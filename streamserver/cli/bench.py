@@ -14,6 +14,7 @@ from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_options import REPORTS, tell, watching
+from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load import child
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.parent import CannotRun, Family, Outcome, Watcher
@@ -119,7 +120,7 @@ def _as_child() -> int:
 
 
 def _title(job: Job) -> str:
-    return f"{job.ask.method} {job.ask.url}"
+    return f"{job.ask.method} {redact_target(job.ask.url)}"
 
 
 def _opened(path: str) -> TextIO:

@@ -54,6 +54,14 @@ def test_the_time_to_the_first_token_of_any_service_is_one_command(target: Serve
     assert SECRET not in done.stdout + done.stderr
 
 
+def test_a_key_in_the_url_is_not_shown(target: ServerProcess) -> None:
+    done = run("bench", f"{target.url}/get?api_key={SECRET}", "-n", "1", "--json", "-")
+    told = json.loads(done.stdout)
+    assert told["exchanges"]["statuses"] == {"200": 1}
+    assert told["title"] == f"GET {target.url}/get?api_key=REDACTED"
+    assert SECRET not in done.stdout + done.stderr
+
+
 def test_tls_may_be_trusted_or_not_looked_at(
     run_server: RunServer, certificate: Certificate
 ) -> None:

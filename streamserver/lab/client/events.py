@@ -11,7 +11,7 @@ from streamserver.lab.client.datas import Datas
 from streamserver.lab.client.lines import MEDIA_TYPES, Lines
 from streamserver.lab.client.record import KEPT, Record
 from streamserver.lab.client.tokens import is_the_end, kind_of, tells_of_an_error
-from streamserver.lab.stamps import Stamp, read_stamp, without_times
+from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times
 
 LOOKED_AT = 8
 """Events without a stamp, or without a model's JSON, after which none is expected."""
@@ -38,7 +38,7 @@ class Events:
     """Takes the pieces of one body; ``record`` is filled as they come."""
 
     __slots__ = (
-        *("_error", "_is_chat", "_last", "_last_data", "_looks", "_parse", "_record"),
+        *("_error", "_is_chat", "_kept", "_last", "_last_data", "_looks", "_parse", "_record"),
         *("_stamp_looks", "_watch", "hash"),
     )
 
@@ -47,6 +47,7 @@ class Events:
     ) -> None:
         self._parse = parse
         self._record = record
+        self._kept = record.stamps = Stamps()
         self._watch = watch
         self._last = 0  # when an event came last
         self._last_data = ""
@@ -124,10 +125,10 @@ class Events:
             stamp = read_stamp(data)
             if stamp is not None:
                 stamps.append(stamp)
-        kept = self._record.stamps
+        kept = self._kept
         if stamps:
             if len(kept) < KEPT:
-                kept += stamps[: KEPT - len(kept)]
+                kept.extend(stamps[: KEPT - len(kept)])
         elif not kept:
             self._stamp_looks = max(self._stamp_looks - len(found), 0)
         return stamps

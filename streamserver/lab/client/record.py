@@ -1,10 +1,11 @@
 """What is known of one request: when each thing was there, and how it ended."""
 
 from array import array
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from streamserver.lab.stamps import Stamp
+from streamserver.lab.stamps import Stamp, Stamps
 
 End = Literal[
     "complete",
@@ -87,7 +88,7 @@ class Record:
     """The longest time between two events, in ns."""
     arrivals: "array[int]" = field(default_factory=lambda: array("q"))
     """When each of the first ``KEPT`` events was there."""
-    stamps: list[Stamp] = field(default_factory=list)
+    stamps: Sequence[Stamp] = field(default_factory=Stamps)
     """What the target said of them, if it did: the n-th is of the n-th arrival."""
     digest: str = ""
     """If it was asked for: of the data of the events without the times of their stamps, which are
@@ -103,11 +104,12 @@ class Record:
     def to_json(self, *, whole: bool = True) -> dict[str, Any]:
         """All of it, for ``from_json``; or all but its events one by one."""
         told = {name: getattr(self, name) for name in self.__slots__}
-        arrivals, stamps = (self.arrivals.tolist(), self.stamps) if whole else ([], [])
-        return told | {"arrivals": arrivals, "stamps": list(map(list, stamps))}
+        events = {"arrivals": self.arrivals.tolist(), "stamps": list(map(list, self.stamps))}
+        return told | (events if whole else {"arrivals": [], "stamps": []})
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "Record":
         """What ``to_json`` told."""
-        arrivals, stamps = array("q", told["arrivals"]), [Stamp(*one) for one in told["stamps"]]
+        arrivals = array("q", told["arrivals"])
+        stamps = Stamps(Stamp(*one) for one in told["stamps"])
         return cls(**told | {"arrivals": arrivals, "stamps": stamps})

@@ -1,6 +1,7 @@
 """A run: its warm-up, its end, its parts."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator
 from time import monotonic_ns
@@ -157,3 +158,16 @@ async def test_a_loop_that_is_held_up_is_late_for_each_tick() -> None:
     assert late[1] >= 90 * MS
     assert late[0] >= 30 * MS
     assert EVERY == SECOND // 100
+
+
+async def test_of_what_has_ended_only_the_slowest_are_kept(site: Site) -> None:
+    before = _records()
+    run = Run(site.job(concurrency="4", count=300))
+    await run.go(monotonic_ns())
+    assert run.summary.ends == {"complete": 300}
+    assert _records() - before == len(run.summary.slowest.records()) == 10
+
+
+def _records() -> int:
+    gc.collect()
+    return sum(isinstance(one, Record) for one in gc.get_objects())
