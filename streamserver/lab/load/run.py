@@ -133,8 +133,13 @@ class Run:
         return record
 
     async def sleep_until(self, moment: int) -> None:
-        """Wait for a moment; others have their turn even if it is past."""
+        """Wait for a moment; others have their turn even if it is past.
+
+        A loop's timers may be early by as much as its clock is coarse: uvloop's by half a ms.
+        """
         await asyncio.sleep(max(moment - monotonic_ns(), 0) / SECOND)
+        while (left := moment - monotonic_ns()) > 0:
+            await asyncio.sleep(left / SECOND)
 
     async def until_over(self, seconds: float) -> None:
         """Wait so long, or until the number of exchanges has begun."""

@@ -171,3 +171,16 @@ async def test_of_what_has_ended_only_the_slowest_are_kept(site: Site) -> None:
 def _records() -> int:
     gc.collect()
     return sum(isinstance(one, Record) for one in gc.get_objects())
+
+
+async def test_nothing_begins_early(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even with timers that ring before their time, as those of some loops do."""
+    sleep = asyncio.sleep
+    monkeypatch.setattr(asyncio, "sleep", lambda seconds: sleep(seconds * 0.9))
+    records: list[Record] = []
+    run = Run(site.job(rate="100", count=5), tell=records.append)
+    start = monotonic_ns() + 20 * MS
+    await run.go(start)
+    assert run.summary.warmed == 0
+    assert [one.planned - start for one in records] == [n * 10 * MS for n in range(5)]
+    assert all(one.began >= one.planned for one in records)
