@@ -10,7 +10,6 @@ import logging
 import os
 import re
 from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 from streamserver.kit.request import Request
@@ -79,16 +78,22 @@ class Recorder:
     def _waits(self, tape: Tape) -> None:
         self._waiting[tape] = None
         if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._write_some)
+            self._timer = asyncio.get_running_loop().call_later(PATIENCE, self._write_waiting)
 
     def _full(self, tape: Tape) -> None:
         asyncio.get_running_loop().call_soon(self._write, tape)
 
-    def _write_some(self) -> None:
-        for tape in list(islice(self._waiting, AT_ONCE)):
+    def _write_waiting(self) -> None:
+        """Write what has waited so far; what still holds something back waits as long again."""
+        self._timer = None
+        waiting, self._waiting = list(self._waiting), {}
+        self._write_some(waiting)
+
+    def _write_some(self, tapes: list[Tape]) -> None:
+        for tape in tapes[:AT_ONCE]:
             self._write(tape)
-        loop = asyncio.get_running_loop()
-        self._timer = loop.call_soon(self._write_some) if self._waiting else None
+        if rest := tapes[AT_ONCE:]:
+            asyncio.get_running_loop().call_soon(self._write_some, rest)
 
     def _write(self, tape: Tape) -> None:
         """Make text of what a tape has heard, and give it to the disk."""

@@ -1,7 +1,7 @@
 """One exchange on its way into a cassette.
 
 In the call that passes a read on, the read is noted with its moment, and no more: the text is made
-later, of many at once, in a turn of the loop that passes nothing on.
+later, of many at once, when they have been passed on.
 """
 
 import hashlib

@@ -117,14 +117,12 @@ async def test_a_client_that_is_late_with_its_request_makes_nobody_else_late(pla
     async with connect(target.port) as client:
         await client.send(post(b"ab", fields=[b"Expect: 100-continue"])[:-2])
         await client.read_until(b"HTTP/1.1 100 ")
-        await asyncio.sleep(0.5)
+        await asyncio.sleep(0.1)
         await client.send(b"ab")
         await client.read_until(b"a\r\n0\r\n\r\n")
     (exchange,) = target.ended
-    assert (
-        float(dict(exchange.notes)["late_max_ms"])
-        < (exchange.ended - exchange.started) * 1000 - 500
-    )
+    since_then = (exchange.ended - exchange.started) * 1000 - 100
+    assert float(dict(exchange.notes)["late_max_ms"]) < since_then
 
 
 async def test_what_has_no_time_is_never_late(play: Play) -> None:
