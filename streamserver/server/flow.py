@@ -78,17 +78,17 @@ class Flow(asyncio.BufferedProtocol):
 
     def await_progress(self) -> None:
         """Start the write deadline: the client must take something before it passes."""
-        self._untaken = self._count_untaken()
+        self._untaken = self.count_untaken()
         self.shared.write_deadlines.start(self)
 
     def write_is_late(self) -> None:
         """The write deadline has passed: has the client taken anything since it began?"""
-        if self._count_untaken() < self._untaken:
+        if self.count_untaken() < self._untaken:
             self.await_progress()
         else:
             self.stalled()
 
-    def _count_untaken(self) -> int:
+    def count_untaken(self) -> int:
         """Bytes that the client has not acknowledged: the transport's and the kernel's."""
         waiting = self.transport.get_write_buffer_size()
         try:

@@ -136,12 +136,17 @@ async def test_a_disk_that_fails_is_told_once_and_hurts_nobody(
 ) -> None:
     deck = await record()
     deck.directory.rmdir()
-    for _ in range(3):
+    for end in (b"a long one, written in parts", b"another"):
         async with connect(deck.server.port) as client:
             await client.send(ASK)
             peer = await deck.upstream.asked()
-            await peer.send(ok(b"relayed", b"Connection: close"))
-            assert (await client.read_until()).endswith(b"relayed")
+            await peer.send(CHUNKED_HEAD)
+            for number in range(200):
+                await peer.send(chunk(b"%d" % number))
+                await client.read_until(b"%d\r\n" % number)
+            await peer.send(chunk(end))
+            await client.read_until(end)
             await wait_until(lambda: caplog.records)
-    assert "nothing more is recorded: [Errno 2]" in caplog.text
-    assert len(caplog.records) == 1
+    await deck.server.stop()
+    (told,) = caplog.records
+    assert told.message.startswith("nothing more is recorded: [Errno 2]")

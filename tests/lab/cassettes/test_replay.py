@@ -11,14 +11,17 @@ import pytest
 from lab.cassettes.conftest import Play
 from streamserver.lab.cassettes.form import Asked, Body, End, Head, Part
 from streamserver.lab.cassettes.replay import make_replay
+from streamserver.server.exchange import Exchange
+from streamserver.server.observer import Observer
 from support.answers import chunks, content
 from support.asking import ask
-from support.cassettes import made, text
+from support.cassettes import made, text, turns
 from support.hearing import hear_response
 from support.inprocess import Serve
 from support.rawsocket import connect, raw
 from support.relaying import LAST_CHUNK
 from support.requests import GET, OLD, get, request
+from support.waiting import wait_until
 
 HOUR = 3600 * 10**9
 ONCE = get(b"/", b"Connection: close")
@@ -83,6 +86,16 @@ async def test_an_interim_answer_and_trailers(play: Play) -> None:
     assert received.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 ")
     assert received.endswith(b"\r\n\r\n0\r\nx-sum: 1\r\n\r\n")
     assert (await raw(target.port, ONCE)).endswith(b"\r\n\r\n0\r\n\r\n")
+
+
+class Sizes(Observer):
+    """How much was written."""
+
+    sees_streams = True
+    total = 0
+
+    def wrote(self, exchange: Exchange, size: int, gap: float) -> None:
+        self.total += size
 
 
 # Which of them
@@ -196,10 +209,13 @@ async def test_a_cut_of_what_ends_with_the_connection_is_a_reset(play: Play) -> 
 
 
 async def test_a_reset_is_a_reset_after_all_that_came_before(play: Play) -> None:
-    pieces = [b"x" * 50_000] * 20
-    target = await play(made(*pieces, end="reset"))
-    async with connect(target.port) as client:
+    """However late the client is with taking it."""
+    pieces, sizes = [b"x" * 50_000] * 4, Sizes()
+    target = await play(made(*pieces, end="reset"), observers=[sizes])
+    async with connect(target.port, receive_buffer=4096) as client:
         await client.send(GET)
+        await wait_until(lambda: sizes.total == 200_000)
+        await turns()
         with pytest.raises(ConnectionResetError):
             await client.read_until()
     assert content(client.received) == b"".join(pieces)
