@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LIMIT, run
-from lab.cassettes.test_thread import curl
+from lab.cassettes.test_thread import SECRET, curl
 from streamserver.cli import target
 from streamserver.lab.cassettes.library import parts
 from support.cassettes import Cassette, made, taken_apart, text
@@ -143,6 +143,34 @@ def test_a_replay_tells_how_late_it_was(run_server: RunServer, tmp_path: Path) -
 def _exchanges(server: ServerProcess) -> list[dict[str, float]]:
     lines = [json.loads(line) for line in server.output().splitlines() if line[:1] == "{"]
     return [line for line in lines if "target" in line]
+
+
+def test_a_key_of_ours_is_nowhere_even_where_it_is_echoed(
+    run_server: RunServer, tmp_path: Path
+) -> None:
+    tapes = tmp_path / "tapes"
+    options = "--record", str(tapes), "--api-key-env", "SOME_KEY"
+    upstream = run_server("target").url
+    proxy = run_server("proxy", upstream, *options, env={"SOME_KEY": SECRET})
+    assert SECRET.encode() in curl(f"{proxy.url}/headers")
+    assert proxy.stop() == 0
+    (file,) = tapes.iterdir()
+    told = file.read_text("utf-8")
+    assert SECRET not in told
+    assert f"Bearer {'*' * len(SECRET)}" in told
+
+
+def test_limits_are_told(run_server: RunServer, tmp_path: Path) -> None:
+    tapes = tmp_path / "tapes"
+    options = "--record", str(tapes), "--record-bytes", "10", "--record-count", "1"
+    proxy = run_server("proxy", run_server("target").url, *options)
+    for _ in range(2):
+        assert len(curl(f"{proxy.url}/bytes/100?seed=1")) == 100
+    assert proxy.stop() == 0
+    (cassette,) = cassettes(tapes)
+    assert cassette.end.end == "limit"
+    assert "is not recorded to its end: it is longer than 10 bytes" in proxy.output()
+    assert "nothing more is recorded: there are 1 cassettes" in proxy.output()
 
 
 # What is refused

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamserver.lab.cassettes.redaction import (
+    MOST,
     REDACTED,
     Mask,
     is_secret,
@@ -134,6 +135,33 @@ def test_a_secret_is_overwritten_however_it_is_cut(
         assert after in (before, ord("*"))
     if b"secret-1" not in whole:
         assert masked == whole
+
+
+def test_a_secret_in_two_pieces() -> None:
+    secret = b"secret-1"
+    for at in range(len(secret) + 1):
+        mask = Mask()
+        mask.add({secret})
+        clean = [*mask.feed([b"." + secret[:at]]), *mask.feed([secret[at:] + b"."])]
+        clean += mask.feed([], is_last=True)
+        assert b"".join(clean) == b".********."
+
+
+def test_of_very_many_secrets_the_longest_are_looked_for() -> None:
+    mask = Mask()
+    mask.add({b"x" * 100 + b"%d" % number for number in range(MOST)})
+    mask.add({b"secret-1"})
+    assert mask.clean([b"secret-1, " + b"x" * 100 + b"7"]) == [b"secret-1, " + b"*" * 101]
+
+
+def test_what_is_made_to_take_long_does_not() -> None:
+    """Each of them would take minutes in quadratic time."""
+    many = 300_000
+    for value in ("a" * many + "@", "?" * many + "="):
+        assert redact_fields([("x", value)]) == [("x", value)]
+    for value in ("a://" * many + "b@", "?key=" * many, "&key=a" * many):
+        assert REDACTED in redact_fields([("x", value)])[0][1]
+    assert redact_target("/" + "&key=a" * many) == "/" + f"&key={REDACTED}" * many
 
 
 def test_what_cannot_be_the_beginning_of_a_secret_is_not_held_back() -> None:

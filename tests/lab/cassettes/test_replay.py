@@ -290,6 +290,7 @@ async def test_a_file_that_was_changed_since_is_told_and_cut(
     assert "000000.jsonl is no cassette any more: line 5: it should be the end of 2" in caplog.text
     file.write_bytes(whole[:-5])
     assert not (await raw(target.port, GET)).endswith(LAST_CHUNK)
+    assert "any more: it is torn: it has no end, and 2 reads are whole" in caplog.text
     file.unlink()
     assert (await ask(target, "/")).status == 502
 
