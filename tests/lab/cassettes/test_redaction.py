@@ -13,7 +13,7 @@ from streamserver.lab.cassettes.redaction import (
     redact_target,
     secrets_of,
 )
-from support.cutting import cut
+from support.cutting import cut, in_pieces
 
 SECRET = "s3cr3t-0123456789"
 
@@ -137,14 +137,14 @@ def test_a_secret_is_overwritten_however_it_is_cut(
         assert masked == whole
 
 
-def test_a_secret_in_two_pieces() -> None:
-    secret = b"secret-1"
-    for at in range(len(secret) + 1):
-        mask = Mask()
-        mask.add({secret})
-        clean = [*mask.feed([b"." + secret[:at]]), *mask.feed([secret[at:] + b"."])]
-        clean += mask.feed([], is_last=True)
-        assert b"".join(clean) == b".********."
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
+def test_a_secret_of_which_a_piece_is_fed_at_a_time(size: int) -> None:
+    mask, clean = Mask(), []
+    mask.add({b"secret-1"})
+    for piece in in_pieces(b"...secret-1...", size):
+        clean += mask.feed([piece])
+    clean += mask.feed([], is_last=True)
+    assert b"".join(clean) == b"...********..."
 
 
 def test_of_very_many_secrets_the_longest_are_looked_for() -> None:
