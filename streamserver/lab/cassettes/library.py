@@ -72,10 +72,11 @@ class Library:
     OSError when there is no such directory.
     """
 
-    __slots__ = ("_shelves", "count", "refused")
+    __slots__ = ("_known", "_shelves", "count", "refused")
 
     def __init__(self, directory: Path) -> None:
         self._shelves: dict[Key, Shelf] = {}
+        self._known: set[tuple[str, str]] = set()
         self.refused: list[str] = []
         self.count = 0
         for name in sorted(os.listdir(directory)):
@@ -97,6 +98,7 @@ class Library:
             return
         # Redacted once more: what is a secret here need not have been one to whoever recorded it.
         key = Key.of(asked.method, asked.target, asked.body.sha256)
+        self._known.add((key.method, key.target))
         shelf = self._shelves.setdefault(key, Shelf())
         (shelf.whole if end.is_upstreams else shelf.parts).append(path)
         self.count += 1
@@ -106,6 +108,10 @@ class Library:
         parts = sum(len(shelf.parts) for shelf in self._shelves.values())
         told = f"cassettes: {self.count}, of which {parts} are not whole"
         return f"{told}; they answer {len(self._shelves)} different requests"
+
+    def knows(self, method: str, target: str) -> bool:
+        """Whether there is a cassette of this, with whatever body."""
+        return (method, redact_target(target)) in self._known
 
     def find(self, key: Key) -> Path | None:
         """The cassette whose turn it is to answer."""

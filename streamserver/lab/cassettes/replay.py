@@ -16,7 +16,6 @@ from pathlib import Path
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.kit.service import Handler
 from streamserver.lab.cassettes.ahead import Ahead
 from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Read
 from streamserver.lab.cassettes.library import Key, Library
@@ -41,7 +40,7 @@ POLL = 0.001
 logger = logging.getLogger("streamserver")
 
 
-def make_replay(directory: Path, speed: float = 1.0) -> Handler:
+def make_replay(directory: Path, speed: float = 1.0) -> Router:
     """A target that answers from a directory of cassettes, and tells how late it was.
 
     ``speed``: how many times as fast as they were recorded; ``math.inf``: without any wait.
@@ -51,18 +50,23 @@ def make_replay(directory: Path, speed: float = 1.0) -> Handler:
     lateness = Lateness()
     add_lateness(app, lateness)
     app.mount("/", Replay(directory, speed, lateness))
-    return faulty(app)
+    return app
 
 
 class Replay:
-    """Answers from a directory; the arguments are those of ``make_replay``."""
+    """Answers from a directory; the arguments are those of ``make_replay``.
 
-    __slots__ = ("_lateness", "_library", "_speed")
+    A request may ask for faults besides, unless there is a cassette of just what it says: whoever
+    recorded a target with its faults has them there.
+    """
+
+    __slots__ = ("_breaking", "_lateness", "_library", "_speed")
 
     def __init__(self, directory: Path, speed: float, lateness: Lateness) -> None:
         self._library = library = Library(directory)
         self._speed = speed
         self._lateness = lateness
+        self._breaking = faulty(self._play)
         for why in library.refused:
             logger.warning("not played: %s", why)
         if not library.count:
@@ -71,6 +75,10 @@ class Replay:
 
     async def __call__(self, request: Request) -> Response:
         """What the upstream answered; HTTPError 404 if it never was asked this."""
+        is_known = self._library.knows(request.method, request.target)
+        return await (self._play if is_known else self._breaking)(request)
+
+    async def _play(self, request: Request) -> Response:
         clock = Clock(request.exchange, self._lateness)
         clock.begin = int(request.exchange.started * SECOND)
         request.max_body = None  # none of it is kept

@@ -190,6 +190,12 @@ async def test_a_replay_breaks_as_its_request_asks(play: Play) -> None:
     assert {"fault", "late_max_ms"} <= dict(exchange.notes).keys()
 
 
+async def test_the_faults_of_a_target_that_was_recorded_are_on_the_cassette(play: Play) -> None:
+    target = await play(made(b"one", b"two", target="/sse?fault=truncate@line:1"))
+    asked = get(b"/sse?fault=truncate@line:1", b"Connection: close")
+    assert chunks(await raw(target.port, asked)) == [b"one", b"two"]
+
+
 async def test_a_head_that_nothing_follows_is_heard(play: Play) -> None:
     target = await play(made(end="truncated"))
     assert (await raw(target.port, GET)).startswith(b"HTTP/1.1 200 OK\r\n")
