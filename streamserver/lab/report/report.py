@@ -68,6 +68,8 @@ class Report:
                 "statuses": {str(status): count for status, count in summary.statuses.items()},
                 "errors": summary.errors,
                 "unsent": summary.unsent,
+                "retried": summary.retries,
+                "warm_up": summary.warmed,
             },
             "reads": summary.reads,
             "chunks": summary.chunks,
@@ -75,6 +77,7 @@ class Report:
             "bytes": summary.size,
             "milestones": {name: figures(one) for name, one in summary.histograms.items()},
             "client": {
+                "resolving": _ms(summary.resolving),
                 "start_late": figures(summary.start_late),
                 "loop_lag": figures(summary.loop_lag),
             },

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from streamserver.lab.report.report import MS, Report
+from streamserver.lab.report.summary import Summary
 
 SHOWN = (50.0, 90.0, 99.0, 99.9)
 _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
@@ -31,11 +32,28 @@ def _counts(report: Report) -> Iterator[str]:
         yield f"statuses    {', '.join(errors)}"
     if summary.unsent:
         yield f"not sent    {summary.unsent}"
+    if summary.retries:
+        yield f"retried     {summary.retries}, since a kept connection had been closed"
+    if summary.warmed:
+        yield f"warm-up     {summary.warmed} exchanges, which count nowhere else"
     yield f"received    {summary.reads} reads, {summary.chunks} chunks, {summary.events} events"
     if seconds > 0:
         rates = (summary.ends.total() / seconds, summary.events / seconds, summary.size / seconds)
         told = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
         yield f"per second  {told}, over {seconds:.2f} s"
+    if late := _own_lateness(summary):
+        yield f"this client {late}"
+
+
+def _own_lateness(summary: Summary) -> str:
+    """How much of the figures may be the client's doing."""
+    looked = (("began", summary.start_late), ("its event loop was", summary.loop_lag))
+    figures = [
+        (name, *[f"{one.get_value_at_percentile(p) / MS:.3f}" for p in (50.0, 99.0)])
+        for name, one in looked
+        if one.get_total_count()
+    ]
+    return ", ".join(f"{name} {p50} ms late at p50, {p99} at p99" for name, p50, p99 in figures)
 
 
 def _meaning(report: Report) -> Iterator[str]:

@@ -2,15 +2,28 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Protocol
 
 import pytest
 
 from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.client.record import Record
+from support.loops import factory, open_spares
 from support.rawserver import RawServer
 from support.rawsocket import RawClient
+
+
+def pytest_asyncio_loop_factories(config: Any, item: Any) -> Mapping[str, Any]:
+    """Tests that are marked `both_loops` run on either loop, others on asyncio's own."""
+    kinds = ["asyncio", "uvloop"] if item.get_closest_marker("both_loops") else ["asyncio"]
+    return {kind: factory(kind) for kind in kinds}
+
+
+@pytest.fixture(autouse=True)
+async def spares() -> None:
+    """What a loop opens for good is no leak."""
+    await open_spares()
 
 
 class Measure(Protocol):

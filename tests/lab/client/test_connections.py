@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.client.record import Record
 from streamserver.lab.target.app import make_target
@@ -9,6 +11,8 @@ from support.inprocess import Serve
 from support.rawserver import RawServer
 from support.rawsocket import RawClient
 from support.waiting import wait_until
+
+pytestmark = pytest.mark.both_loops
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LAST = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"

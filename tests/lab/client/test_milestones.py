@@ -19,6 +19,8 @@ from support.inprocess import Serve
 from support.rawserver import RawServer
 from support.waiting import wait_until
 
+pytestmark = pytest.mark.both_loops
+
 HEAD = b"HTTP/1.1 200 OK\r\n"
 EVENTS = HEAD + b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 LINES = HEAD + b"Content-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.page import page
 from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET, Report
 from streamserver.lab.report.slo import judge, parse
@@ -129,3 +130,19 @@ def test_the_exit_status_tells_missed_from_not_valid(
     records: list[Record], slo: str, problems: tuple[str, ...], status: int
 ) -> None:
     assert report(*records, slo=slo, problems=problems).status == status
+
+
+def test_the_client_tells_of_itself() -> None:
+    one = report(WHOLE)
+    summary = one.summary
+    count(summary.start_late, 2 * MS)
+    count(summary.loop_lag, MS)
+    summary.retries, summary.warmed, summary.resolving = 3, 4, 5 * MS
+    lines = table(one).splitlines()
+    assert "retried     3, since a kept connection had been closed" in lines
+    assert "warm-up     4 exchanges, which count nowhere else" in lines
+    [line] = [line for line in lines if line.startswith("this client")]
+    assert re.search(r"began 2\.0\d\d ms late at p50, .*, its event loop was 1\.0\d\d ms", line)
+    told = one.to_json()
+    assert (told["exchanges"]["retried"], told["exchanges"]["warm_up"]) == (3, 4)
+    assert told["client"]["resolving"] == 5
