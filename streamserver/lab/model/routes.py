@@ -8,7 +8,7 @@ belongs to the interface; of that we add ``tokens_per_second`` alone.
 """
 
 import json
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from itertools import chain, cycle, islice
 from time import time_ns
 
@@ -27,6 +27,7 @@ from streamserver.lab.target.clock import Clock, Due
 from streamserver.lab.target.commands import read as read_knobs
 from streamserver.lab.target.knobs import START, TOKENS, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.limits import check_tokens
 from streamserver.lab.target.schedule import Offset, offsets, together
 from streamserver.lab.target.streams import flowing, head, told
 from streamserver.wire.sse import Event, encode
@@ -67,6 +68,7 @@ def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handle
         commanded = read_knobs(request, START, TOKENS, WIRE, ("stamps",))
         question = read(await json_object(request))
         completion = complete(question, kind, commanded.tokens)
+        check_tokens(len(completion.tokens), _pace(commanded, question))
         clock = Clock(request.exchange, lateness)
         if question.stream:
             events = _events(commanded, clock, question, completion)
@@ -91,20 +93,24 @@ def complete(question: Asked, kind: type[Completion], count: int = 0) -> Complet
     return kind(question.model, allowed, finish_reason, prompt_tokens)
 
 
-def _due(commanded: Knobs, question: Asked, completion: Completion) -> list[Offset]:
+def _pace(commanded: Knobs, question: Asked) -> float:
+    return commanded.tokens_per_second or question.tokens_per_second
+
+
+def _due(commanded: Knobs, question: Asked, completion: Completion) -> Iterator[Offset]:
     """When each event is due; what stands behind the last token has no time of its own."""
-    gap = 1 / (commanded.tokens_per_second or question.tokens_per_second)
+    gap = 1 / _pace(commanded, question)
     first = commanded.first_byte_delay
     opening = [round(first * 1e9)] * completion.opens
     first += commanded.first_token_delay or gap
     spoken = offsets(commanded, first, gap, len(completion.tokens))
-    return [*together(chain(opening, spoken), commanded.together)]
+    return together(chain(opening, spoken), commanded.together)
 
 
 async def _events(
     commanded: Knobs, clock: Clock, question: Asked, completion: Completion
 ) -> AsyncGenerator[bytes, None]:
-    due = iter(_due(commanded, question, completion))
+    due = _due(commanded, question, completion)
     for seq, data in enumerate(completion.events(question.include_usage)):
         now = await clock.event(seq, next(due, None))
         yield encode(Event(_stamped(data, now) if commanded.stamps else data))

@@ -15,7 +15,10 @@ MOST_TOGETHER = 64 * 1024
 
 
 def check(knobs: Knobs) -> None:
-    """HTTPError 400, which names the knob that is wrong beside the others."""
+    """HTTPError 400, which names the knob that is wrong beside the others.
+
+    To be called again by whoever takes ``count`` or ``gap`` from elsewhere.
+    """
     _check_size(knobs)
     _check_time(knobs)
     _check_boundaries(knobs)
@@ -40,6 +43,12 @@ def _check_time(knobs: Knobs) -> None:
     if knobs.write_gap:
         writes = _writes(knobs) * knobs.count
         _limit("write_gap", "seconds of all gaps between writes", writes * knobs.write_gap)
+
+
+def check_tokens(count: int, per_second: float) -> None:
+    """HTTPError 400 for so many tokens that they would take too long."""
+    seconds = count / per_second
+    _limit("tokens_per_second", "seconds of the whole answer, tokens by their rate,", seconds)
 
 
 def _bytes(knobs: Knobs) -> int:

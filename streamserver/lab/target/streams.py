@@ -13,6 +13,7 @@ from streamserver.lab.target.cutting import bounded
 from streamserver.lab.target.forms import Form
 from streamserver.lab.target.knobs import EVENTS, SIZES, START, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.limits import check
 from streamserver.lab.target.schedule import SECOND, due_times, sizes
 from streamserver.lab.target.text import PIECE, Text
 
@@ -46,7 +47,8 @@ async def flowing(
     media: str,
 ) -> Response:
     """The response whose body is these pieces of events, after ``head_delay``; the clock starts
-    anew with its head."""
+    anew with its head. HTTPError 400 as ``check`` has it."""
+    check(commanded)
     await head(commanded, clock)
     body = bounded(request, commanded, clock, pieces)
     return Response(body, headers={**told(commanded), **_FLOWING, "content-type": media})

@@ -58,7 +58,17 @@ async def test_a_field_commands_as_the_query_does(server: Served) -> None:
     assert len(told) == 1 + 2 + 1 + 1
 
 
-@pytest.mark.parametrize("knob", ["tokens=-1", "tokens_per_second=x", "gap=1", "spread=2"])
+@pytest.mark.parametrize(
+    "knob",
+    [
+        "tokens=-1",
+        "tokens_per_second=x",
+        "gap=1",
+        "spread=2",
+        "tokens_per_second=0.001",
+        "tokens_per_second=1&tokens=30000",
+    ],
+)
 async def test_a_wrong_knob_is_refused_in_the_words_of_the_interface(
     server: Served, knob: str
 ) -> None:

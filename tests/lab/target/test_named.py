@@ -41,6 +41,7 @@ async def test_a_drip_lasts_as_long_as_it_shall(target: Served) -> None:
         ("/stream/100001", b"n must be a whole number from 0 to 100000, not 100001"),
         ("/stream/x", b"n must be a whole number"),
         ("/stream/1?gap=61", b"gap must be"),
+        ("/stream/100000?gap=1", b"gap: seconds of the whole stream, count times gap, may be 3600"),
         ("/stream/1?gpa=1", b"'gpa' is no knob of this endpoint"),
         ("/drip?numbytes=0", b"numbytes must be"),
         ("/drip?duration=61", b"duration must be"),
