@@ -12,7 +12,7 @@ PREFIX = "x-lab-"
 def may_give(request: Request, names: Iterable[str]) -> bool:
     """Whether the request may give one of these; nearly always not, and that costs little."""
     query = request.target.partition("?")[2]
-    if "%" in query or any(name in query for name in names):  # names may be written with either
+    if "%" in query or any(name in query for name in names):  # a name may be written with "%"
         return True
     return any(field.startswith(PREFIX) for field, _ in request.headers)
 

@@ -61,6 +61,8 @@ async def test_faults_are_asked_for_in_a_field_too_and_the_query_wins(target: Se
     seen = await outcome(target, sent)
     assert (seen.body.count(b"data:"), seen.body.count(b"\xff")) == (2, 1)
     assert (await broken(target, "truncate@event:3", SSE, field)).body.count(b"data:") == 3
+    seen = await outcome(target, get(f"{SSE}&f%61ult=truncate@event%3a4".encode(), CLOSE))
+    assert seen.body.count(b"data:") == 4
     told = await ask(target, "/get", fields={"X-Lab-Fail-Rate": "1", "X-Lab-Fail-Status": "429"})
     assert (told.status, told.headers["retry-after"]) == (429, "1")
 
@@ -128,6 +130,8 @@ async def test_the_first_few_of_a_client_fail(target: Served) -> None:
 
     assert await statuses("a") == [500, 500, 200, 200]
     assert await statuses("b") == [500, 500, 200, 200]
+    assert target.ended[0].notes == (("fault", "status:500"),)
+    assert [str(exchange.outcome) for exchange in target.ended] == ["complete"] * 8
 
 
 async def test_a_stall_is_not_held_against_the_target(target: Served) -> None:
