@@ -88,3 +88,23 @@ async def test_what_ends_in_time_does_not_expire(serve: Serve) -> None:
             client.received = b""
             await asyncio.sleep(0.03)
     assert {exchange.outcome for exchange in server.ended} == {Outcome.COMPLETE}
+
+
+@pytest.mark.parametrize("length", [3, 20])
+async def test_a_body_that_is_unbound_is_sent_whatever_its_length_was_to_be(
+    serve: Serve, length: int
+) -> None:
+    async def handler(request: Request) -> Response:
+        async def pieces() -> AsyncIterator[bytes]:
+            request.exchange.unbind()
+            yield b"seven "
+            yield b"more"
+
+        return Response(pieces(), headers={"Content-Length": str(length)})
+
+    server = await serve(handler)
+    async with connect(server.port) as client:
+        await client.send(GET)
+        await client.read_until()  # and its connection is not kept
+    assert b"content-length: %d\r\n" % length in client.received
+    assert client.received.endswith(b"\r\n\r\nseven more")
