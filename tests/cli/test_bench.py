@@ -158,6 +158,20 @@ def test_an_interrupt_ends_it_with_the_figures_so_far(target: ServerProcess) -> 
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
+def test_a_second_interrupt_does_not_wait_for_figures(target: ServerProcess) -> None:
+    running = Running(target.url)
+    running.until_it_shows()
+    children = running.children()
+    for pid in children:
+        os.kill(pid, signal.SIGSTOP)  # they hear no order any more
+    running.process.send_signal(signal.SIGINT)
+    running.process.send_signal(signal.SIGTERM)
+    status, out, err = running.end()
+    assert (status, out) == (1, "")
+    assert err.splitlines()[-1] == "streamserver: it was interrupted twice, and tells nothing"
+    assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
+
+
 def test_a_process_that_dies_makes_the_measurement_invalid(target: ServerProcess) -> None:
     running = Running(target.url)
     running.until_it_shows()

@@ -90,6 +90,8 @@ class Family:
         for child in self._children:
             if problem := await child.ready():
                 raise CannotRun(problem)
+        if self._stopped:
+            raise CannotRun("it was stopped before it began")
         begin = monotonic_ns() + AHEAD
         for child in self._children:
             child.order(start=begin)

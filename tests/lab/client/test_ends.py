@@ -1,5 +1,6 @@
 """How an exchange ended: each way has its name, and says what was wrong."""
 
+import asyncio
 import json
 import socket
 
@@ -144,3 +145,14 @@ async def test_each_wait_has_its_limit(
     assert "0.05 s" in record.detail
     assert record.ended - record.sent >= 48_000_000  # uvloop counts in whole milliseconds
     assert not record.last_byte
+
+
+async def test_a_limit_that_was_kept_does_not_pass_later(measure: Measure) -> None:
+    async with measure(timeouts=Timeouts(first_byte=0.1, gap=30)) as exchange:
+        await exchange.connection.send(CHUNKED)
+        await wait_until(lambda: exchange.seen.head)
+        await asyncio.sleep(0.15)
+        await exchange.connection.send(encode(b"1"))
+        await wait_until(lambda: exchange.seen.first_byte)
+        await exchange.connection.send(LAST_CHUNK)
+        assert (await exchange.record()).end == "complete"

@@ -135,6 +135,16 @@ async def test_a_name_that_nobody_has_is_told_before_all_else() -> None:
         await Family(job, 2, CHILD).run()
 
 
+async def test_one_that_is_stopped_before_it_began_is_told(site: Site) -> None:
+    family = Family(site.job(concurrency="2"), 2, CHILD)
+    running = asyncio.create_task(family.run())
+    await asyncio.sleep(0)
+    family.stop()
+    with pytest.raises(CannotRun, match="stopped before it began"):
+        await running
+    assert site.held.targets == []
+
+
 async def test_one_that_cannot_begin_is_told(site: Site) -> None:
     broken = [sys.executable, "-c", "import sys; sys.stdin.readline(); sys.exit(7)"]
     with pytest.raises(CannotRun, match="process 1 ended early, with status 7"):
