@@ -22,13 +22,16 @@ def most(name: str) -> float:
     return _MOST_OF.get(name, MOST)
 
 
-def factors(name: str, spread: float, random: Random) -> Callable[[], float]:
-    """What draws a number from 0 up, 1 on average.
+def factors(name: str, spread: float, seed: str) -> Callable[[], float]:
+    """What draws a number from 0 up, 1 on average; the same ones for the same seed.
 
     ``spread``, from 0 to 1: for uniform numbers how far they lie from 1 at most, for others the
     standard deviation. Normal ones are cut at 0 and at 2 alike, which keeps their mean, and
     exponential ones with a spread below 1 begin above 0.
     """
+    if name == "none":
+        return lambda: 1.0  # a generator takes kilobytes, of each of thousands of streams
+    random = Random(seed)
     match name:
         case "uniform":
             return lambda: 1 + spread * (2 * random.random() - 1)
@@ -38,9 +41,7 @@ def factors(name: str, spread: float, random: Random) -> Callable[[], float]:
             variance = math.log1p(spread * spread)  # of the logarithm
             mu, sigma = -variance / 2, math.sqrt(variance)
             return lambda: min(random.lognormvariate(mu, sigma), MOST)
-        case "exponential":
-            return lambda: min(1 - spread + spread * random.expovariate(1), MOST)
-    return lambda: 1.0
+    return lambda: min(1 - spread + spread * random.expovariate(1), MOST)
 
 
 def _normal(spread: float, random: Random) -> float:

@@ -5,7 +5,6 @@ Each question has random numbers of its own, so that one knob never changes what
 
 from collections.abc import Iterator
 from itertools import islice
-from random import Random
 
 from streamserver.lab.target.distributions import factors
 from streamserver.lab.target.knobs import Knobs
@@ -35,7 +34,7 @@ def offsets(commanded: Knobs, first: float, gap: float, count: int) -> Iterator[
 
     They are counted from the beginning, and rounded only then, so that they never drift.
     """
-    draw = factors(commanded.jitter, commanded.spread, Random(f"gaps {commanded.seed}"))
+    draw = factors(commanded.jitter, commanded.spread, f"gaps {commanded.seed}")
     burst = commanded.burst
     strayed = 0.0
     for seq in range(count):
@@ -57,7 +56,6 @@ def _last_of_each(times: Iterator[Offset], number: int) -> Iterator[Offset]:
 
 def sizes(commanded: Knobs) -> Iterator[int]:
     """Bytes of text of each event, without end."""
-    random = Random(f"sizes {commanded.seed}")
-    draw = factors(commanded.size_jitter, commanded.size_spread, random)
+    draw = factors(commanded.size_jitter, commanded.size_spread, f"sizes {commanded.seed}")
     while True:
         yield round(commanded.size * draw())
