@@ -37,8 +37,8 @@ and take turns; each has a client process to itself, which reads nothing while t
 (`readers`). Then several workers share a feed through a redis-server that is started for it, with
 as many readers as the limit of descriptors allows: there everything shares the cores.
 
-The lab's target is held against what it was commanded (`lateness`): a thousand streams of 20 events a
-second on one core, counted by a client on another; how late each event was it tells itself.
+The lab's target is held against what it was commanded (`lateness`): a thousand streams of 20
+events a second on one core, counted by a client on another. How late it was, it tells itself.
 
 Files: `peers` (who; what one is: `peer`), `servers/` and `relays/` (their handlers), `measures/`
 (one measurement a file, each a function from `Plan` to `Result`s), `client`, `crowd`, `readers` and
