@@ -40,7 +40,7 @@ def before(place: Place, pieces: list[bytes]) -> bytes | None:
 
 
 @pytest.mark.parametrize(("place", "size", "end"), CASES)
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 70)))
 def test_pieces_do_not_matter(place: Place, size: int, end: bytes, cuts: list[int]) -> None:
     stream = EVENTS.replace(b"\n", end)
