@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from itertools import count
 from typing import Any, BinaryIO
 
 from streamserver.lab.client.record import Record
@@ -10,8 +11,8 @@ from streamserver.lab.load.job import Job, Share, read_job
 from streamserver.lab.load.run import Run
 from streamserver.lab.report.piping import snapshot, write_summary
 
-EVERY = 1.0
-"""Seconds between two messages that tell of the progress."""
+EVERY = 1_000_000_000
+"""Nanoseconds between two messages that tell of the progress."""
 SPARE = 50_000
 """Objects that may be made before garbage is looked for: a look takes as long as some events."""
 
@@ -93,8 +94,9 @@ class _Child:
         run.stop()
 
     async def _tell_progress(self, run: Run) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
+        # By the clock that all share, so that the parent has the same moment of each.
+        for number in count(1):
+            await run.sleep_until(run.start + number * EVERY)
             now = run.progress()
             told = await snapshot(now.summary)
             self._tell(progress=[now.seconds, now.open, now.warming_up], summary=told)

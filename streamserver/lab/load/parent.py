@@ -21,8 +21,6 @@ from streamserver.lab.report.summary import Summary
 
 AHEAD = 50_000_000
 """Nanoseconds from the order to start to the start: so that all have heard it by then."""
-EVERY = 1.0
-"""Seconds between two looks at how far they have come."""
 
 
 class CannotRun(Exception):
@@ -43,7 +41,7 @@ class Watcher:
     """Who is told of a run while it goes on."""
 
     show: Callable[[Progress], object] = lambda now: None
-    """How far it has come, every second."""
+    """How far it has come, every second: when all have told it."""
     tell: Callable[[Record], object] = lambda record: None
     """Each exchange that counts, if the job ``tells``."""
 
@@ -58,7 +56,7 @@ class Family:
         self._job = job
         self._command = command
         self._watcher = watcher or Watcher()
-        self._children = [_Member(number, self._watcher.tell) for number in range(processes)]
+        self._children = [_Member(number, self) for number in range(processes)]
         self._stopped = False
 
     async def run(self) -> Outcome:
@@ -99,7 +97,6 @@ class Family:
     async def _watch(self) -> None:
         """Until all are done; one that dies ends the run of all, since figures lack its share."""
         listening = {asyncio.create_task(child.listen()): child for child in self._children}
-        showing = asyncio.create_task(self._show())
         try:
             waiting = set(listening)
             while waiting:
@@ -109,16 +106,21 @@ class Family:
                     if listening[task].problem and not self._stopped:
                         self.stop()
         finally:
-            for task in (showing, *listening):
+            for task in listening:
                 task.cancel()
-            await asyncio.gather(showing, *listening, return_exceptions=True)
+            await asyncio.gather(*listening, return_exceptions=True)
 
-    async def _show(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY)
+    def record(self, record: Record) -> None:
+        """One of them tells of an exchange."""
+        self._watcher.tell(record)
+
+    def progress(self) -> None:
+        """One of them tells how far it is."""
+        if all(child.has_news or child.summary is not None for child in self._children):
+            for child in self._children:
+                child.has_news = False
             told = [child.progress for child in self._children if child.progress is not None]
-            if told:
-                self._watcher.show(together(told))
+            self._watcher.show(together(told))
 
 
 def together(parts: Sequence[Progress]) -> Progress:
@@ -137,13 +139,15 @@ def together(parts: Sequence[Progress]) -> Progress:
 class _Member:
     """One process, as its parent sees it."""
 
-    def __init__(self, number: int, tell: Callable[[Record], object]) -> None:
+    def __init__(self, number: int, family: Family) -> None:
         self.number = number
         self.progress: Progress | None = None
+        self.has_news = False
+        """Whether it told its progress since that of all was shown."""
         self.summary: Summary | None = None
         """Of its whole share; of what it told, if it died."""
         self.problem = ""
-        self._tell = tell
+        self._family = family
         self._process: Process | None = None
 
     async def start(self, command: Sequence[str]) -> None:
@@ -169,11 +173,13 @@ class _Member:
         """Take in what it says until it is done, or dead."""
         while message := await self._heard():
             if "record" in message:
-                self._tell(Record.from_json(message["record"]))
+                self._family.record(Record.from_json(message["record"]))
             elif "progress" in message:
                 seconds, number, warming_up = message["progress"]
                 summary = read_summary(message["summary"])
                 self.progress = Progress(seconds, number, summary, warming_up)
+                self.has_news = True
+                self._family.progress()
             else:
                 self.summary = read_summary(message["done"])
                 return

@@ -14,7 +14,6 @@ import pytest
 from lab.load.conftest import Site
 from streamserver.lab.client.client import Ask
 from streamserver.lab.client.record import Record
-from streamserver.lab.load import parent
 from streamserver.lab.load.job import Job, write_job
 from streamserver.lab.load.messages import write
 from streamserver.lab.load.parent import CannotRun, Family, Outcome, Watcher
@@ -64,10 +63,7 @@ async def test_all_is_asked_once_and_the_figures_are_of_all(site: Site, processe
     assert summary.resolving > 0
 
 
-async def test_how_far_they_are_is_shown_while_they_run(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parent, "EVERY", 0.05)
+async def test_how_far_they_are_is_shown_while_they_run(site: Site) -> None:
     seen: list[Progress] = []
     site.held.gate.clear()
     family = Family(site.job(concurrency="4", count=9), 2, CHILD, Watcher(show=seen.append))
@@ -103,10 +99,7 @@ async def test_one_that_is_stopped_tells_the_figures_so_far(site: Site) -> None:
     assert outcome.summary.errors == 0
 
 
-async def test_one_that_dies_is_told_and_ends_the_run(
-    site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parent, "EVERY", 0.05)
+async def test_one_that_dies_is_told_and_ends_the_run(site: Site) -> None:
     seen: list[Progress] = []
 
     def show(now: Progress) -> None:
