@@ -18,7 +18,7 @@ from streamserver.lab.cassettes.replay import make_replay
 from streamserver.proxy.proxy import Proxy
 
 RECORD = (
-    Option("record", None, text, "DIR", "keep each exchange in a file there, without secrets", ""),
+    Option("record", None, text, "DIR", "keep each exchange in a file there, secrets redacted", ""),
     Option(
         "record-bytes",
         recorder.MOST_BYTES,

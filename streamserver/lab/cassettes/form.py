@@ -22,7 +22,8 @@ One file is one exchange, in UTF-8. Each line is a JSON object; times are in nan
   and their bytes. ``trailers`` are there where the body had any.
 
 ``after`` counts from the line before; for the head, from when the relay had the request's head. A
-reader of this version skips members that it does not know.
+client that is slow holds the upstream back, which is in the times then. A reader of this version
+skips members that it does not know.
 
 A file without its last line, whole and with its line feed, is torn, wherever it was cut; the counts
 tell if it lost something in the middle. Nobody should meet one: a cassette is written under a name

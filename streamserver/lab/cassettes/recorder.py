@@ -69,8 +69,9 @@ class Recorder:
             return None
         self._made += 1
         tape = Tape(request, self._most_bytes, self._waits, self._full)
-        path = _unfit.sub("-", request.target.partition("?")[0])[:60].rstrip("-.")
-        tape.name = f"{tape.at:%Y%m%dT%H%M%S.%f}-{os.getpid()}-{self._made}-{request.method}{path}"
+        what = _unfit.sub("-", request.method + request.target.partition("?")[0])
+        name = f"{tape.at:%Y%m%dT%H%M%S.%f}-{os.getpid()}-{self._made}-{what[:60].rstrip('-.')}"
+        tape.name = name
         tape.keep_secret(self._secrets)
         request.exchange.on_end.append(lambda: self._write(tape))
         return tape

@@ -203,6 +203,16 @@ async def test_each_exchange_of_a_connection_has_its_own(record: StartDeck) -> N
     assert first.name.endswith("-1-GET-1.jsonl")
 
 
+async def test_whatever_is_asked_there_is_a_name_for_the_file(record: StartDeck) -> None:
+    deck = await record()
+    method, target = b"X" * 300, b"/../%00/" + b"y" * 300
+    asked = request(method + b" " + target + b" HTTP/1.1", b"Host: a", b"Connection: close")
+    _, cassette = await recorded(deck, asked, ok())
+    assert (cassette.asked.method, cassette.end.end) == (method.decode(), "complete")
+    (file,) = deck.files()
+    assert file.name.endswith(f"-1-{'X' * 60}.jsonl")
+
+
 async def test_what_is_refused_before_the_upstream_is_asked_is_no_exchange_with_it(
     record: StartDeck,
 ) -> None:

@@ -19,7 +19,7 @@ def curl(url: str, *args: str) -> bytes:
 def test_what_is_recorded_is_played(run_server: RunServer, tmp_path: Path) -> None:
     tapes = tmp_path / "tapes"
     proxy = run_server("proxy", run_server("target").url, "--record", str(tapes))
-    asked = ["--json", json.dumps(question(stream=True)), "-H", f"Authorization: Bearer {SECRET}"]
+    asked = ["-d", json.dumps(question(stream=True)), "-H", f"Authorization: Bearer {SECRET}"]
     heard = curl(proxy.url + TARGET, *asked)
     assert heard.endswith(b"data: [DONE]\n\n")
     assert proxy.stop() == 0
