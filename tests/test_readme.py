@@ -19,6 +19,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 LAB = README.partition("\n## The lab\n")[2].partition("\n## ")[0]
 PYTHON = "python -m streamserver "
 LIMIT = 50
+STATUSES = (0, 3, 18)
+"""3: measured by a busy machine. 18: curl's, for the stream that shall break."""
 BUSY = ("verdict ", "not valid ")
 """What lines begin with that a run on a busy machine may have, and one on a quiet machine not."""
 
@@ -76,9 +78,9 @@ def test_what_is_pasted_answers_as_it_is_shown(
                 timeout=LIMIT,
                 check=False,
             )
-            assert done.returncode in (0, 3), (command, done.stderr)
+            assert done.returncode in STATUSES, (command, done.stderr)
             assert masked(done.stdout.splitlines()) == masked(shown), command
 
 
 def test_there_is_something_to_paste() -> None:
-    assert len(examples()) == 8
+    assert len(examples()) == 9
