@@ -7,20 +7,18 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import TextIO
 
 from streamserver.cli import calibrate, compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.report_options import REPORTS, tell, watching
+from streamserver.cli.report_options import REPORTS, check_reports, lines, tell, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load import child
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.parent import CannotRun, Family, Outcome, Watcher
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
-from streamserver.lab.report.streams_csv import StreamsCsv
 
 USAGE = "streamserver bench URL [options]"
 ABOUT = (
@@ -45,6 +43,7 @@ def main(argv: Sequence[str]) -> int:
     if [*argv] == [CHILD]:
         return _as_child()
     options = read(argv, os.environ)
+    check_reports(options)
     job = load_options.job_of(options, request_options.ask_of(options, os.environ))
     if options.compare:
         return compare.main(options, job)
@@ -88,7 +87,7 @@ async def _measure(options: Namespace, job: Job) -> tuple[Outcome, bool]:
     with ExitStack() as stack:
         watcher = Watcher(show=stack.enter_context(watching(options, _title(job))))
         if options.csv:
-            watcher.tell = StreamsCsv(stack.enter_context(_opened(options.csv))).add
+            watcher.tell = stack.enter_context(lines(options.csv))
         command = [sys.executable, "-m", "streamserver", "bench", CHILD]
         family = Family(job, options.processes, command, watcher)
         running = asyncio.create_task(family.run())
@@ -121,10 +120,3 @@ def _as_child() -> int:
 
 def _title(job: Job) -> str:
     return f"{job.ask.method} {redact_target(job.ask.url)}"
-
-
-def _opened(path: str) -> TextIO:
-    try:
-        return open(path, "w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise CannotServe(f"--csv {path}: {error.strerror}") from error

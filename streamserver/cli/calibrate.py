@@ -8,6 +8,7 @@ from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from streamserver.cli.interrupted import unless_interrupted
 from streamserver.cli.loops import NAMES, loop_factory
 from streamserver.cli.options import Option, Table, make_parser, parse
 from streamserver.cli.problem import CannotServe
@@ -41,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     """
     options = read(argv, os.environ)
     with asyncio.Runner(loop_factory=loop_factory(options.loop)) as runner:
-        found = runner.run(_calibrate(options))
+        found = runner.run(unless_interrupted(_calibrate(options)))
     print(f"\n{outcome(found)}")
     if found is None:
         return NOT_EVEN_ONE

@@ -1,17 +1,15 @@
 """`bench URL --compare URL2`: which is slower, and by how much."""
 
 import asyncio
-import json
-import sys
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
-from pathlib import Path
 
 from streamserver.cli import request_options
+from streamserver.cli.interrupted import unless_interrupted
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.report_options import watching
+from streamserver.cli.report_options import show, watching
 from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.run import compare
 from streamserver.lab.compare.table import table, to_json
@@ -30,14 +28,16 @@ COMPARE = (
         shown="",
     ),
 )
-_ALONE = ("rate", "duration", "slo", "csv", "html")
+_ALONE = ("rate", "duration", "warm_up", "slo", "csv", "html")
 
 
 def check(options: Namespace, parser: ArgumentParser) -> None:
     """Exit with what is wrong where options do not go together."""
     for name in _ALONE if options.compare else ():
         if getattr(options, name):
-            parser.error(f"--{name} does not go with --compare")
+            parser.error(f"--{name.replace('_', '-')} does not go with --compare")
+    if options.compare and options.concurrency and not options.concurrency.is_whole:
+        parser.error("--concurrency must be one whole number with --compare")
     if options.compare and options.processes > 1:
         parser.error("--processes do not go with --compare: one process measures both")
 
@@ -49,21 +49,15 @@ def main(options: Namespace, job: Job) -> int:
     url = request_options.chat_url(target) if options.chat else target
     through = replace(job, ask=replace(job.ask, url=url))
     with asyncio.Runner(loop_factory=loop_factory(job.loop)) as runner:
-        comparison = runner.run(_compare(options, job, through))
-    figures = json.dumps(to_json(comparison, job.seed), indent=1, allow_nan=False) + "\n"
-    if options.json == "-":
-        sys.stdout.write(figures)
-    else:
-        sys.stdout.write(table(comparison, job.seed))
-        if options.json:
-            Path(options.json).write_text(figures, "utf-8")
+        comparison = runner.run(unless_interrupted(_compare(options, job, through)))
+    show(options, to_json(comparison, job.seed), table(comparison, job.seed))
     return NOT_VALID if comparison.not_valid else 0
 
 
 async def _compare(options: Namespace, direct: Job, through: Job) -> Comparison:
     title = f"{direct.ask.url} and {through.ask.url}"
-    with watching(options, title) as show:
+    with watching(options, title) as watch:
         try:
-            return await compare(direct, through, options.count or PAIRS, show)
+            return await compare(direct, through, options.count or PAIRS, watch)
         except OSError as error:
             raise CannotServe(f"{title}: {error}") from error

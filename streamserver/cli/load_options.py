@@ -33,6 +33,8 @@ def _profile(value: str) -> Profile:
 
 def _concurrency(value: str) -> Profile:
     found = _profile(value)
+    if found.most < 1:
+        raise ArgumentTypeError(f"{value!r} is less than one at once")
     if found.most > MOST_AT_ONCE:
         raise ArgumentTypeError(f"{value!r} is more than {MOST_AT_ONCE} at once")
     return found

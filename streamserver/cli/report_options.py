@@ -1,19 +1,27 @@
 """How `bench` tells what it found: on the terminal, in files, and by its exit status."""
 
 import json
+import os
 import sys
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from streamserver.cli.options import Option
+from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import switch, text
+from streamserver.lab.client.record import Record
 from streamserver.lab.report import slo
+from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.live import Progress, View, plain
 from streamserver.lab.report.page import page
 from streamserver.lab.report.report import Report
+from streamserver.lab.report.streams_csv import StreamsCsv
 from streamserver.lab.report.table import table
+
+FILES = ("json", "csv", "html")
 
 
 def _objectives(value: str) -> list[slo.Objective]:
@@ -21,6 +29,12 @@ def _objectives(value: str) -> list[slo.Objective]:
         return slo.parse(value)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
+
+
+def _file(value: str) -> str:
+    if value == "-":
+        raise ArgumentTypeError("only --json may go to standard output")
+    return text(value)
 
 
 REPORTS = (
@@ -34,8 +48,8 @@ REPORTS = (
         shown="",
     ),
     Option("json", None, text, "FILE", "the figures, for programs; - is standard output", ""),
-    Option("csv", None, text, "FILE", "every exchange as a line", ""),
-    Option("html", None, text, "FILE", "the report as a page of its own", ""),
+    Option("csv", None, _file, "FILE", "every exchange as a line", ""),
+    Option("html", None, _file, "FILE", "the report as a page of its own", ""),
     Option("progress", True, switch, "", "what happens while it runs, on standard error", "on"),
 )
 
@@ -46,21 +60,71 @@ def watching(options: Namespace, title: str) -> Iterator[Callable[[Progress], No
     if not options.progress:
         yield lambda now: None
     elif sys.stderr.isatty():
-        with View(title, sys.stderr) as view:
+        with _view(title) as view:
             yield view.show
     else:
         yield plain(sys.stderr)
 
 
+def _view(title: str) -> View:
+    try:
+        return View(title, sys.stderr)
+    except RuntimeError as missing:
+        raise CannotServe(str(missing)) from missing
+
+
+def check_reports(options: Namespace) -> None:
+    """CannotServe that says what would be in vain, before anything is measured."""
+    try:
+        new_histogram()
+    except RuntimeError as missing:
+        raise CannotServe(str(missing)) from missing
+    for name in FILES:
+        path = getattr(options, name)
+        if path and path != "-":
+            with _told(name, path):
+                open(path, "ab").close()
+
+
 def tell(options: Namespace, report: Report) -> int:
-    """Write all that was asked for; the exit status. OSError where a file cannot be written."""
+    """Write all that was asked for; the exit status. CannotServe for a file that cannot be."""
+    show(options, report.to_json(), table(report))
     if options.html:
-        Path(options.html).write_text(page(report), "utf-8")
-    figures = json.dumps(report.to_json(), indent=1, allow_nan=False) + "\n"
-    if options.json == "-":
-        sys.stdout.write(figures)
-    else:
-        sys.stdout.write(table(report))
-        if options.json:
-            Path(options.json).write_text(figures, "utf-8")
+        with _told("html", options.html):
+            Path(options.html).write_text(page(report), "utf-8")
     return report.status
+
+
+def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
+    """Figures for people on standard output, and for programs where ``--json`` wants them."""
+    for_programs = json.dumps(figures, indent=1, allow_nan=False) + "\n"
+    _print(for_programs if options.json == "-" else as_text)
+    if options.json and options.json != "-":
+        with _told("json", options.json):
+            Path(options.json).write_text(for_programs, "utf-8")
+
+
+def _print(told: str) -> None:
+    try:
+        sys.stdout.write(told)
+        sys.stdout.flush()
+    except OSError as error:
+        # Python would else try again at its end, and complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise CannotServe(f"standard output: {error.strerror}") from error
+
+
+@contextmanager
+def lines(path: str) -> Iterator[Callable[[Record], None]]:
+    """What to call with each exchange, to have it in the file of ``--csv``."""
+    with _told("csv", path), open(path, "w", encoding="utf-8", newline="") as file:
+        yield StreamsCsv(file).add
+
+
+@contextmanager
+def _told(name: str, path: str) -> Iterator[None]:
+    """CannotServe for what is wrong with the file of an option."""
+    try:
+        yield
+    except OSError as error:
+        raise CannotServe(f"--{name} {path}: {error.strerror}") from error

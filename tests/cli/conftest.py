@@ -44,6 +44,26 @@ def run(*args: str, cwd: Path = ROOT, **variables: str) -> subprocess.CompletedP
     )
 
 
+def interrupted(
+    number: int, shows: bytes, *args: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """A command that gets a signal as soon as a line that it writes holds these bytes."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "streamserver", *args],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "error", **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if shows in line:
+                process.send_signal(number)
+                break
+        told, _ = process.communicate(timeout=LIMIT)
+    return subprocess.CompletedProcess(process.args, process.returncode, "", told.decode())
+
+
 def access_lines(server: ServerProcess, count: int) -> list[str]:
     """What standard output says after the line that tells where the server listens."""
 

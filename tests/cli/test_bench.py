@@ -100,6 +100,8 @@ def test_standard_input_may_be_the_body(target: ServerProcess) -> None:
         ([URL, "--body", "/nowhere/at/all"], "--body /nowhere/at/all: No such file"),
         (["https://127.0.0.1:9/", "--ca", "/nowhere/at/all"], "No such file"),
         ([URL, "--csv", "/nowhere/at/all"], "--csv /nowhere/at/all: No such file"),
+        ([URL, "--json", "/nowhere/at/all"], "--json /nowhere/at/all: No such file"),
+        ([URL, "--html", "/nowhere/at/all"], "--html /nowhere/at/all: No such file"),
     ],
 )
 def test_what_cannot_be_begun_is_told_in_a_line(argv: list[str], told: str) -> None:
@@ -107,6 +109,54 @@ def test_what_cannot_be_begun_is_told_in_a_line(argv: list[str], told: str) -> N
     assert done.returncode == 1
     assert told in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("option", ["--json", "--csv", "--html"])
+def test_a_disk_that_is_full_is_told_in_a_line(target: ServerProcess, option: str) -> None:
+    done = run("bench", f"{target.url}/bytes/3", "-n", "1", option, "/dev/full")
+    assert done.returncode == 1
+    assert done.stderr == f"streamserver: {option} /dev/full: No space left on device\n"
+
+
+def test_figures_that_nobody_reads_are_told_in_a_line(target: ServerProcess) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "streamserver", "bench", f"{target.url}/bytes/3", "-n", "1"],
+            cwd=ROOT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            timeout=LIMIT,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == b"streamserver: standard output: No space left on device\n"
+
+
+@pytest.mark.parametrize("argv", [[URL], [URL, "--compare", URL]])
+def test_what_is_to_be_installed_is_told_in_a_line(argv: list[str], tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['hdrh'] = None\n")
+    done = run("bench", *argv, PYTHONPATH=f"{tmp_path}:{ROOT}")
+    needed = "percentiles need hdrhistogram: pip install 'streamserver[lab]'"
+    assert (done.returncode, done.stderr) == (1, f"streamserver: {needed}\n")
+
+
+def test_a_terminal_without_rich_is_told_what_to_install(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rich.live'] = None\n")
+    terminal, inner = os.openpty()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "streamserver", "bench", URL],
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{ROOT}"},
+            stderr=inner,
+            timeout=LIMIT,
+            check=False,
+        )
+        told = os.read(terminal, 4096)
+    finally:
+        os.close(terminal)
+        os.close(inner)
+    assert done.returncode == 1
+    assert told == b"streamserver: the live view needs rich: pip install 'streamserver[lab]'\r\n"
 
 
 class Running:

@@ -1,12 +1,14 @@
 """`bench URL --compare URL2`, run: what a hop adds, and whether it gathers what should flow."""
 
 import json
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from cli.conftest import run
+from cli.conftest import interrupted, run
 from support.nginx import nginx, reserved_port
 from support.process import RunServer, ServerProcess
 
@@ -54,18 +56,42 @@ def test_a_proxy_that_gathers_is_found_out(
         "bench", target.url + STREAM + knob, "--compare", gathering + STREAM + knob, "-n", "3"
     )
     assert "bodies      the same bytes in 3 of 3" in done.stdout, done.stderr
-    assert "verdict     this hop buffers: of 33 events that came apart directly 33" in done.stdout
+    found = re.search(
+        r"verdict     this hop buffers: of (\d+) events that came apart directly (\d+)", done.stdout
+    )
+    assert found
+    apart, together = map(int, found.groups())
+    # Of 33; a machine that is busy may join some of what comes directly, too.
+    assert 11 < together <= apart <= 33
 
 
 def test_with_stamps_one_look_is_enough_to_find_it_out(gathering: str) -> None:
     done = run("bench", f"{gathering}{STREAM}&stamps=1", "-n", "3")
-    assert "this hop buffers: of 33 events that were sent apart 33 came together" in done.stdout
+    found = re.search(
+        r"this hop buffers: of (\d+) events that were sent apart (\d+) came together", done.stdout
+    )
+    assert found
+    assert 11 < int(found[2]) <= int(found[1]) <= 33
 
 
 def test_bodies_that_differ_are_told(target: ServerProcess) -> None:
     urls = [f"{target.url}/bytes/100?seed={seed}" for seed in (1, 2)]
     done = run("bench", urls[0], "--compare", urls[1], "-n", "2")
     assert "bodies      the same bytes in 0 of 2" in done.stdout
+
+
+def test_each_pair_has_a_number_of_its_own(target: ServerProcess) -> None:
+    """Of bodies of 10, 11 and 12 bytes one is as long as those of the other side."""
+    urls = [f"{target.url}/bytes/{length}?seed=1" for length in ("1{n}", "10")]
+    done = run("bench", urls[0], "--compare", urls[1], "-n", "3")
+    assert "bodies      the same bytes in 1 of 3" in done.stdout
+
+
+def test_an_interrupt_is_told_in_a_line(target: ServerProcess) -> None:
+    url = f"{target.url}/sse?count=1000&gap=0.02"
+    done = interrupted(signal.SIGINT, b"open 1", "bench", url, "--compare", url)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "streamserver: it was interrupted, and tells nothing"
 
 
 def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
@@ -79,6 +105,10 @@ def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
     ("options", "told"),
     [
         (["--rate", "1"], "--rate does not go with --compare"),
+        (["--warm-up", "1"], "--warm-up does not go with --compare"),
+        (["-c", "0..5@3"], "--concurrency must be one whole number"),
+        (["-c", "1.5"], "--concurrency must be one whole number"),
+        (["-c", "5@3"], "--concurrency must be one whole number"),
         (["--slo", "errors=1%"], "--slo does not go with --compare"),
         (["--processes", "2", "-c", "2"], "--processes do not go with --compare"),
         (["--compare", "nowhere"], "names no scheme or no host"),

@@ -6,7 +6,8 @@ from random import Random
 
 from streamserver.lab.client.record import Record
 
-Ask = Callable[[], Awaitable[Record]]
+Ask = Callable[[int], Awaitable[Record]]
+"""What asks, for the pair of a number."""
 
 
 async def in_pairs(
@@ -25,13 +26,13 @@ async def in_pairs(
     left = iter(range(count))
 
     async def one_pair_after_another() -> None:
-        for _ in left:
+        for n in left:
             if random.random() < 0.5:
-                first = await direct()
-                tell(first, await through())
+                first = await direct(n)
+                tell(first, await through(n))
             else:
-                last = await through()
-                tell(await direct(), last)
+                last = await through(n)
+                tell(await direct(n), last)
 
     async with asyncio.TaskGroup() as group:
         for _ in range(min(concurrency, count)):

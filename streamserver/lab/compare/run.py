@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from random import Random
 from time import monotonic_ns
 
@@ -34,7 +35,7 @@ async def compare(
 
         showing = asyncio.create_task(_show(comparison, began, concurrency, show))
         chance = Random(f"pairs/{direct.seed}")
-        one, other = [client.exchange for client in clients]
+        one, other = [partial(client.exchange, 0) for client in clients]
         await in_pairs(one, other, count, concurrency, chance, comparison.add)
     finally:
         ticker.stop()

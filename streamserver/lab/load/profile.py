@@ -66,6 +66,12 @@ class Profile:
         return sum(stage.seconds for stage in self.stages)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether it is one whole number, all the time."""
+        only = self.stages[0]
+        return self.stages == (Stage(only.begin, only.begin),) and only.begin % 1 == 0
+
+    @property
     def most(self) -> float:
         """The highest level there is."""
         return max(max(stage.begin, stage.end) for stage in self.stages)

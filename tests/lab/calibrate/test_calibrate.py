@@ -1,11 +1,12 @@
 """Rising loads against a target of our own, as a user calibrates, and what is remembered of it."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
 
-from cli.conftest import run
+from cli.conftest import interrupted, run
 from streamserver.cli.calibrate import events_per_second, keep, kept_in
 from streamserver.lab.calibrate.calibrate import calibrate
 from streamserver.lab.calibrate.level import Level, Tolerance
@@ -79,6 +80,13 @@ def test_the_command_tells_each_load_and_the_outcome(tmp_path: Path) -> None:
     else:
         assert (done.returncode, kept.exists()) == (3, False)
         assert "not even the lowest load" in lines[-1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_its_target_too(number: int) -> None:
+    done = interrupted(number, b"streams", "calibrate")
+    assert done.returncode == 1
+    assert done.stderr == "streamserver: it was interrupted, and tells nothing\n"
 
 
 def test_a_wrong_option_is_refused() -> None:

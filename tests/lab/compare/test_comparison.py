@@ -1,6 +1,7 @@
 """What a hop adds, of exchanges made up for it."""
 
 from array import array
+from functools import partial
 from random import Random
 
 from streamserver.lab.client.record import Record
@@ -68,22 +69,22 @@ def test_bodies_that_differ_are_told() -> None:
 
 
 async def test_either_of_a_pair_may_be_asked_first_and_the_direct_one_is_told_first() -> None:
-    asked: list[str] = []
+    asked: list[tuple[str, int]] = []
     told: list[tuple[str, str]] = []
 
-    async def ask(name: str) -> Record:
-        asked.append(name)
+    async def ask(name: str, n: int) -> Record:
+        asked.append((name, n))
         return Record(detail=name)
 
     await in_pairs(
-        lambda: ask("direct"),
-        lambda: ask("through"),
+        partial(ask, "direct"),
+        partial(ask, "through"),
         40,
         1,
         Random(4),
         lambda direct, through: told.append((direct.detail, through.detail)),
     )
     assert told == [("direct", "through")] * 40
-    firsts = asked[::2]
+    firsts = [name for name, _ in asked[::2]]
     assert 10 < firsts.count("direct") < 30
-    assert sorted(asked) == ["direct"] * 40 + ["through"] * 40
+    assert sorted(asked) == [(name, n) for name in ("direct", "through") for n in range(40)]
