@@ -21,7 +21,7 @@ PYTHON = "python -m streamserver "
 LIMIT = 50
 STATUSES = (0, 3, 18)
 """3: measured by a busy machine. 18: curl's, for the stream that shall break."""
-BUSY = ("verdict ", "not valid ")
+BUSY = ("verdict ", "not valid ", "this client ")
 """What lines begin with that a run on a busy machine may have, and one on a quiet machine not."""
 
 
