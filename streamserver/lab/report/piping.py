@@ -44,6 +44,7 @@ def _counts(summary: Summary) -> dict[str, Any]:
     return {
         "numbers": [getattr(summary, name) for name in _NUMBERS],
         "ends": dict(summary.ends),
+        "reasons": dict(summary.reasons),
         "statuses": {str(status): count for status, count in summary.statuses.items()},
         "evidence": [getattr(summary.evidence, name) for name in _EVIDENCE],
         "timeline": summary.timeline.to_json(),
@@ -55,6 +56,7 @@ def read_summary(told: dict[str, Any]) -> Summary:
     summary = Summary(
         Counter(told["ends"]),
         Counter({int(status): count for status, count in told["statuses"].items()}),
+        Counter(told["reasons"]),
         timeline=Timeline.from_json(told["timeline"]),
         slowest=Slowest.from_json(told["slowest"]),
     )

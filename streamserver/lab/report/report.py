@@ -66,6 +66,7 @@ class Report:
             "exchanges": {
                 "ended": dict(summary.ends),
                 "statuses": {str(status): count for status, count in summary.statuses.items()},
+                "reasons": dict(summary.reasons),
                 "errors": summary.errors,
                 "unsent": summary.unsent,
                 "retried": summary.retries,

@@ -8,12 +8,14 @@ from streamserver.lab.client.record import Record
 
 MOMENTS = (
     "began",
+    "dialed",
     "connected",
     "secured",
     "sent",
     "head",
     "first_byte",
     "first_event",
+    "first_reasoning",
     "first_token",
     "last_byte",
 )
@@ -24,6 +26,7 @@ COLUMNS = (
     "status",
     "end",
     "detail",
+    "retries",
     "reads",
     "chunks",
     "events",
@@ -48,6 +51,7 @@ class StreamsCsv:
                 record.status or "",
                 record.end,
                 record.detail,
+                record.retries,
                 record.reads,
                 record.chunks,
                 record.events,

@@ -27,6 +27,7 @@ MILESTONES = (
 )
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, and all
 else from when the exchange was to begin."""
+REASONS = 20
 _STEPS = ("connect", "tls", "gap")
 _FROM_THE_PLAN = tuple(name for name in MILESTONES if name not in _STEPS)
 
@@ -38,6 +39,8 @@ class Summary:
     ends: "Counter[str]" = field(default_factory=Counter)
     statuses: "Counter[int]" = field(default_factory=Counter)
     """0 counts the exchanges that got none."""
+    reasons: "Counter[str]" = field(default_factory=Counter)
+    """What went wrong, in the words of the first ``REASONS`` that differ."""
     histograms: dict[str, Any] = field(
         default_factory=lambda: {name: new_histogram() for name in MILESTONES}
     )
@@ -88,6 +91,8 @@ class Summary:
             self._replay(record)
         self.ends[record.end] += 1
         self.statuses[record.status] += 1
+        if record.detail:
+            self._count_reason(f"{record.end}: {record.detail}", 1)
         self.reads += record.reads
         self.chunks += record.chunks
         self.size += record.size
@@ -106,6 +111,8 @@ class Summary:
         """Take in another process's, as if its exchanges had been this one's."""
         self.ends.update(other.ends)
         self.statuses.update(other.statuses)
+        for reason, times in other.reasons.items():
+            self._count_reason(reason, times)
         for name, histogram in self.histograms.items():
             add_histogram(histogram, other.histograms[name])
         for name in ("reads", "chunks", "events", "size", "retries", "unsent", "warmed"):
@@ -118,6 +125,10 @@ class Summary:
         self.evidence.merge(other.evidence)
         self.timeline.merge(other.timeline)
         self.slowest.merge(other.slowest)
+
+    def _count_reason(self, reason: str, times: int) -> None:
+        if reason in self.reasons or len(self.reasons) < REASONS:
+            self.reasons[reason] += times
 
     def _replay(self, record: Record) -> None:
         """Count the events of one that was not watched as it ran."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from streamserver.lab.report.report import MS, Report
 from streamserver.lab.report.summary import Summary
 
+REASONS = 3
 SHOWN = (50.0, 90.0, 99.0, 99.9)
 _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
@@ -30,6 +31,8 @@ def _counts(report: Report) -> Iterator[str]:
     yield f"exchanges   {ended or 'none'}"
     if errors := [f"{status} x {n}" for status, n in summary.statuses.items() if status >= 400]:
         yield f"statuses    {', '.join(errors)}"
+    for reason, count in summary.reasons.most_common(REASONS):
+        yield f"reason      {count} x {reason}"
     if summary.unsent:
         yield f"not sent    {summary.unsent}"
     if summary.retries:

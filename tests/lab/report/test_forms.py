@@ -53,6 +53,7 @@ def test_the_table_has_a_line_for_each_milestone_that_was_reached() -> None:
     assert re.fullmatch(r"gap +2 +5\.\d+ +(20\.\d+ *){4}", lines[5])
     assert "exchanges   complete 1, truncated 1, refused 1" in lines
     assert "statuses    503 x 1" in lines
+    assert "reason      1 x truncated: it ended" in lines
     assert "received    2 reads, 3 chunks, 3 events" in lines
     assert "per second  1.5 exchanges, 1.5 events, 50 bytes, over 2.00 s" in lines
 

@@ -10,7 +10,7 @@ import pytest
 from streamserver.lab.client.record import End, Record
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.piping import histograms, read_summary, write_summary
-from streamserver.lab.report.summary import MILESTONES, Summary
+from streamserver.lab.report.summary import MILESTONES, REASONS, Summary
 from streamserver.lab.stamps import Stamp
 
 MS = 1_000_000
@@ -37,6 +37,7 @@ def exchange(number: int) -> Record:
         ended=moments[-1],
         status=200,
         end="truncated" if number % 5 == 3 else "complete",
+        detail=f"for reason {number % 3}" if number % 5 == 3 else "",
         reads=14,
         chunks=13,
         events=len(moments),
@@ -167,3 +168,15 @@ def test_what_we_stopped_is_neither_well_nor_an_error(
     for end in ends:
         summary.add(Record(1, 1, end=end, ended=2))
     assert summary.errors == share
+
+
+def test_reasons_are_told_in_words_and_not_without_bound() -> None:
+    summary, other = Summary(), Summary()
+    for number in range(50):
+        summary.add(Record(1, 1, end="reset", detail=f"for reason {number % 25}"))
+        other.add(Record(1, 1, end="unconnected", detail=f"for reason {number}"))
+    assert len(summary.reasons) == REASONS
+    assert summary.reasons["reset: for reason 3"] == 2
+    summary.merge(other)
+    assert len(summary.reasons) == REASONS
+    assert summary.ends == {"reset": 50, "unconnected": 50}
