@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from time import monotonic
 
 import pytest
 
@@ -150,3 +151,26 @@ async def test_a_disk_that_fails_is_told_once_and_hurts_nobody(
     await deck.server.stop()
     (told,) = caplog.records
     assert told.message.startswith("nothing more is recorded: [Errno 2]")
+
+
+async def test_what_waits_for_its_request_is_looked_at_now_and_then(
+    record: StartDeck, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not in each turn of the loop, however long an upload takes."""
+    patience, take, looks = 0.05, Tape.take, []
+
+    def look(tape: Tape) -> bytes:
+        looks.append(tape)
+        return take(tape)
+
+    monkeypatch.setattr(recorders, "PATIENCE", patience)
+    monkeypatch.setattr(Tape, "take", look)
+    deck = await record()
+    async with connect(deck.server.port) as client:
+        await client.send(post(b"1", length=2))
+        peer = await deck.upstream.asked()
+        begun = monotonic()
+        await peer.send(CHUNKED_HEAD + chunk(b"early"))
+        await wait_until(lambda: looks)
+        await turns(1000)
+        assert len(looks) <= (monotonic() - begun) / patience + 1
