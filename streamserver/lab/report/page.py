@@ -30,7 +30,9 @@ rect { fill: currentColor; }
 .failed { color: var(--failed); } .waited { color: var(--quiet); } .c1, .head { color: var(--b); }
 .c2, .tls { color: var(--c); } .c3, .first-byte { color: var(--d); }
 .c4, .connect { color: var(--e); } .c5 { color: var(--f); } .c6 { color: var(--g); }
-.c7 { color: var(--ink); }
+.c7 { color: var(--ink); } .c8 { color: var(--quiet); }
+/* What is drawn shrinks with the page; its words must not. */
+@media (max-width: 40rem) { svg { overflow: visible; } text { font-size: 18px; } }
 """
 _PHASES = (
     ("waited", "waited"),

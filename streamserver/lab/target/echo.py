@@ -4,13 +4,14 @@ import asyncio
 import json
 from typing import Any
 
-from streamserver.kit.params import number
+from streamserver.kit.params import number, whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 1024 * 1024
 DELAY = number("delay", 0, 60)
+CODE = whole("code", 200, 599)
 
 
 async def get(request: Request) -> Response:
@@ -36,10 +37,7 @@ async def delay(request: Request) -> Response:
 
 async def status(request: Request) -> Response:
     """``GET /status/{code}``: an empty answer with a status from 200 to 599."""
-    code = request.params["code"]
-    if not 200 <= code <= 599:
-        raise HTTPError(400, f"the status must be from 200 to 599, not {code}", parameter="code")
-    return Response(status=code)
+    return Response(status=CODE.read(request.params["code"]))
 
 
 def asked(request: Request) -> dict[str, Any]:

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from random import Random, randrange
 
 from streamserver.kit.params import whole
-from streamserver.kit.request import Request
+from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
-from streamserver.wire.problem import HTTPError
+from streamserver.lab.target.commands import commands
 
-MOST = 2**30
+N = whole("n", 0, 2**30)
 SEED = whole("seed", 0, 2**53, default=-1)
 CHUNK_SIZE = whole("chunk_size", 1, 1024 * 1024, default=10 * 1024)
 PIECE = 64 * 1024
@@ -17,26 +17,21 @@ KIND = {"content-type": "application/octet-stream"}
 
 async def fixed(request: Request) -> Response:
     """``GET /bytes/{n}?seed=``: n random bytes with their Content-Length."""
-    count = _count(request)
-    octets = _octets(count, PIECE, _random(request))
+    given = commands(request, ("seed",))
+    count = N.read(request.params["n"])
+    octets = _octets(count, PIECE, _random(given))
     return Response(octets, headers={**KIND, "content-length": str(count)})
 
 
 async def chunked(request: Request) -> Response:
     """``GET /stream-bytes/{n}?seed=&chunk_size=10240``: the same bytes, in chunks."""
-    count, size = _count(request), CHUNK_SIZE.of(request.query)
-    return Response(_octets(count, size, _random(request)), headers=KIND)
+    given = commands(request, ("seed", "chunk_size"))
+    count, size = N.read(request.params["n"]), CHUNK_SIZE.of(given)
+    return Response(_octets(count, size, _random(given)), headers=KIND)
 
 
-def _count(request: Request) -> int:
-    count: int = request.params["n"]
-    if count > MOST:
-        raise HTTPError(400, f"n must be {MOST} at most, not {count}", parameter="n")
-    return count
-
-
-def _random(request: Request) -> Random:
-    seed = SEED.of(request.query)
+def _random(given: Query) -> Random:
+    seed = SEED.of(given)
     return Random(seed if seed >= 0 else randrange(2**53))
 
 

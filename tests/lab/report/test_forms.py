@@ -12,11 +12,11 @@ import pytest
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.report.page import page
+from streamserver.lab.report.page import STYLE, page
 from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET, Report
 from streamserver.lab.report.slo import judge, parse
 from streamserver.lab.report.streams_csv import COLUMNS, StreamsCsv
-from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.summary import MILESTONES, Summary
 from streamserver.lab.report.table import table
 
 MS = 1_000_000
@@ -90,6 +90,12 @@ def test_the_page_needs_nothing_from_outside_and_its_drawings_are_xml() -> None:
     assert len([ElementTree.fromstring(one).attrib["aria-label"] for one in drawings]) == 5
     assert "<h1>&lt;b&gt;&amp;amp;</h1>" in text
     assert "truncated" in drawings[-1]
+
+
+def test_each_milestone_has_a_colour_of_its_own() -> None:
+    rules = re.findall(r"([^{}]+)\{ color: (var\(--\w+\)); \}", STYLE)
+    colours = {name: colour for names, colour in rules for name in re.findall(r"\.c\d", names)}
+    assert len(set(colours.values())) == len(colours) == len(MILESTONES)
 
 
 def test_a_page_of_nothing_is_a_page() -> None:

@@ -68,10 +68,15 @@ async def test_the_status_is_the_one_asked_for(target: Served, code: int, answer
 @pytest.mark.parametrize(
     ("path", "named"),
     [
-        ("/status/199", b"from 200 to 599, not 199"),
-        ("/status/600", b"from 200 to 599, not 600"),
+        ("/status/199", b"code must be a whole number from 200 to 599, not 199"),
+        ("/status/600", b"code must be a whole number from 200 to 599, not 600"),
+        ("/status/teapot", b"code must be a whole number from 200 to 599, not 'teapot'"),
         ("/delay/60.5", b"delay must be a number from 0 to 60, not 60.5"),
-        ("/bytes/1073741825", b"n must be 1073741824 at most"),
+        ("/bytes/1073741825", b"n must be a whole number from 0 to 1073741824, not 1073741825"),
+        ("/bytes/-1", b"n must be a whole number from 0 to 1073741824, not -1"),
+        ("/stream-bytes/x", b"n must be a whole number from 0 to 1073741824, not 'x'"),
+        ("/bytes/1?chunk_size=5", b"'chunk_size' is no knob of this endpoint: there are seed"),
+        ("/stream-bytes/1?sed=5", b"'sed' is no knob of this endpoint"),
         ("/stream-bytes/1?chunk_size=0", b"chunk_size must be"),
         ("/bytes/1?seed=x", b"seed must be"),
     ],

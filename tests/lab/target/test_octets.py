@@ -27,6 +27,12 @@ async def test_the_seed_decides_and_a_longer_answer_begins_alike(target: Served)
     assert one != other
 
 
+async def test_knobs_may_be_fields(target: Served) -> None:
+    fields = {"X-Lab-Seed": "7", "X-Lab-Chunk-Size": "3"}
+    received = await ask(target, "/stream-bytes/100", fields=fields)
+    assert received.body == (await ask(target, "/bytes/100?seed=7")).body
+
+
 async def test_without_a_seed_no_two_are_alike(target: Served) -> None:
     bodies = {(await ask(target, "/bytes/100")).body for _ in range(5)}
     assert len(bodies) == 5
