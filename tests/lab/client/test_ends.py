@@ -148,10 +148,10 @@ async def test_each_wait_has_its_limit(
 
 
 async def test_a_limit_that_was_kept_does_not_pass_later(measure: Measure) -> None:
-    async with measure(timeouts=Timeouts(first_byte=0.1, gap=30)) as exchange:
+    async with measure(timeouts=Timeouts(first_byte=0.5, gap=30)) as exchange:
         await exchange.connection.send(CHUNKED)
         await wait_until(lambda: exchange.seen.head)
-        await asyncio.sleep(0.15)
+        await asyncio.sleep(0.6)
         await exchange.connection.send(encode(b"1"))
         await wait_until(lambda: exchange.seen.first_byte)
         await exchange.connection.send(LAST_CHUNK)

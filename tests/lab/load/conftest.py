@@ -31,9 +31,15 @@ class Held:
         """The most that waited at once."""
         self.gate = asyncio.Event()
         self.gate.set()
+        self.stall = range(0)
+        """From and up to which request, counted from 1, it stalls by itself."""
 
     async def __call__(self, request: Request) -> Response:
         self.targets.append(request.target)
+        if len(self.targets) == self.stall.start:
+            self.gate.clear()
+        if len(self.targets) == self.stall.stop:
+            self.gate.set()
         self.waiting += 1
         self.most = max(self.most, self.waiting)
         try:

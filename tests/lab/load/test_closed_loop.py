@@ -48,10 +48,10 @@ async def test_a_step_up_is_taken_when_it_is_due(site: Site) -> None:
 async def test_a_step_down_lets_the_others_end(site: Site) -> None:
     held = site.held
     held.gate.clear()
-    run = Run(site.job(concurrency="3@0.1,1@5"))
+    run = Run(site.job(concurrency="3@0.5,1@5"))
     going = begin(run)
     await wait_until(lambda: held.waiting == 3)
-    await wait_until(lambda: monotonic_ns() - run.start > 100 * MS)
+    await wait_until(lambda: monotonic_ns() - run.start > 500 * MS)
     before = len(held.targets)
     held.gate.set()
     await wait_until(lambda: len(held.targets) > before + 5)
