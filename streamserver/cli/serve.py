@@ -15,7 +15,10 @@ from streamserver.cli.values import text, variable, whole
 from streamserver.kit.service import Handler
 
 USAGE = """streamserver [serve] [MODULE:APP] [options]
-       streamserver proxy URL [options]"""
+       streamserver proxy URL [options]
+       streamserver target [options]
+       streamserver bench URL [options]
+       streamserver calibrate [options]"""
 ABOUT = "Serve a handler: APP of MODULE, which may lie in the working directory."
 
 EACH_ALONE = (

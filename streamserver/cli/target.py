@@ -52,4 +52,6 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     options = engine_options.read(parser, TABLE, argv, environment)
     if options.speed != 1 and not options.replay:
         parser.error("--speed is for --replay DIR")
+    if options.slots and options.replay:
+        parser.error("--slots is for the endpoints, and --replay DIR stands in place of them")
     return options

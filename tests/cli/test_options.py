@@ -240,4 +240,5 @@ def test_help_tells_defaults_and_variables(capsys: pytest.CaptureFixture[str]) -
     told = " ".join(capsys.readouterr().out.split())
     assert "(default: 75)" in told
     assert "STREAMSERVER_NAME" in told
-    assert "streamserver proxy URL" in told
+    for command in ("proxy URL", "target", "bench URL", "calibrate"):
+        assert f"streamserver {command} [options]" in told

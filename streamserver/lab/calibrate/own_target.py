@@ -1,6 +1,7 @@
 """A target of our own, in a process of its own, for as long as it is measured."""
 
 import asyncio
+import os
 import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 
 START = 20.0
 """Seconds in which it must listen, or else TimeoutError."""
+OPTIONS = "STREAMSERVER_"
 _listening = re.compile(rb"listening on (\S+)").match
 
 
@@ -18,10 +20,18 @@ class DidNotStart(Exception):
 
 @asynccontextmanager
 async def own_target(loop: str) -> AsyncIterator[str]:
-    """Its URL, while inside; it runs on the event loop of this name."""
-    command = [sys.executable, "-m", "streamserver", "target", "--port", "0", "--no-access-log"]
+    """Its URL, while inside; it runs on the event loop of this name.
+
+    Of the environment it gets nothing that is an option: it must be like any other.
+    """
+    inherited = {name: os.environ[name] for name in os.environ if not name.startswith(OPTIONS)}
+    options = ["--port", "0", "--loop", loop, "--no-access-log", "--no-metrics"]
     process = await asyncio.create_subprocess_exec(
-        *command, "--loop", loop, "--no-metrics", stdin=DEVNULL, stdout=PIPE, stderr=STDOUT
+        *(sys.executable, "-m", "streamserver", "target", *options),
+        stdin=DEVNULL,
+        stdout=PIPE,
+        stderr=STDOUT,
+        env=inherited,
     )
     try:
         yield await asyncio.wait_for(_url(process), START)

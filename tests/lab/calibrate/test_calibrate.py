@@ -43,7 +43,10 @@ async def test_more_events_than_a_record_holds_are_refused() -> None:
         await anext(calibrate("http://127.0.0.1", 21, PATIENT, SMALL))
 
 
-async def test_its_target_is_there_as_long_as_it_is_needed() -> None:
+async def test_its_target_is_there_as_long_as_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("STREAMSERVER_UDS", "/nowhere/at/all")  # is for other servers
     async with own_target("asyncio") as url:
         [level] = [level async for level in calibrate(url, 0.1, PATIENT, SMALL[:1])]
     assert level.events == 5

@@ -208,6 +208,12 @@ def test_what_is_no_speed(speed: str, capsys: pytest.CaptureFixture[str]) -> Non
     assert f"{speed!r} is not max or a number from 0.01 to 1000" in capsys.readouterr().err
 
 
+def test_a_replay_has_no_slots(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        target.read(["--slots", "1", "--replay", "d"], {})
+    assert "--slots is for the endpoints" in capsys.readouterr().err
+
+
 def test_a_speed_is_for_a_replay(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         target.read(["--speed", "10"], {})
