@@ -42,7 +42,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) ->
         ([], "GET", {}, b""),
         (["--method", "DELETE"], "DELETE", {}, b""),
         (["--data", "x"], "POST", {"content-type": "text/plain"}, b"x"),
-        (["--data", '{"n":{n}}'], "POST", {"content-type": "text/plain"}, b'{"n":{n}}'),
+        (["--data", '{"n":{n}}'], "POST", {"content-type": "application/json"}, b'{"n":{n}}'),
         (["--data", '{"n":1}'], "POST", {"content-type": "application/json"}, b'{"n":1}'),
         (["--data", "x", "--method", "PUT"], "PUT", {"content-type": "text/plain"}, b"x"),
         (

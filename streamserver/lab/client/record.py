@@ -104,8 +104,9 @@ class Record:
     def to_json(self, *, whole: bool = True) -> dict[str, Any]:
         """All of it, for ``from_json``; or all but its events one by one."""
         told = {name: getattr(self, name) for name in self.__slots__}
-        events = {"arrivals": self.arrivals.tolist(), "stamps": list(map(list, self.stamps))}
-        return told | (events if whole else {"arrivals": [], "stamps": []})
+        told["arrivals"] = self.arrivals.tolist() if whole else []
+        told["stamps"] = list(map(list, self.stamps)) if whole else []
+        return told
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> "Record":
