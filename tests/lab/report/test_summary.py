@@ -77,10 +77,11 @@ def test_a_summary_comes_through_a_pipe_whole() -> None:
     assert told(piped(Summary())) == told(Summary())
 
 
-def test_two_processes_come_to_the_same_as_one() -> None:
+@pytest.mark.parametrize("parts", [(range(25), range(25, 40)), (range(25, 40), range(25))])
+def test_two_processes_come_to_the_same_as_one(parts: tuple[range, range]) -> None:
     one = summary_of(range(40))
-    both = piped(summary_of(range(25)))
-    both.merge(piped(summary_of(range(25, 40))))
+    both = piped(summary_of(parts[0]))
+    both.merge(piped(summary_of(parts[1])))
     both.warmed, both.resolving = one.warmed, one.resolving  # made up for each of them, above
     assert told(both) == told(one)
 
