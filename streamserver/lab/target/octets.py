@@ -7,6 +7,7 @@ from streamserver.kit.params import whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.lab.target.commands import commands
+from streamserver.lab.target.pacing import pacer
 
 N = whole("n", 0, 2**30)
 SEED = whole("seed", 0, 2**53, default=-1)
@@ -19,7 +20,7 @@ async def fixed(request: Request) -> Response:
     """``GET /bytes/{n}?seed=``: n random bytes with their Content-Length."""
     given = commands(request, ("seed",))
     count = N.read(request.params["n"])
-    octets = _octets(count, PIECE, _random(given))
+    octets = _octets(request, count, PIECE, _random(given))
     return Response(octets, headers={**KIND, "content-length": str(count)})
 
 
@@ -27,7 +28,7 @@ async def chunked(request: Request) -> Response:
     """``GET /stream-bytes/{n}?seed=&chunk_size=10240``: the same bytes, in chunks."""
     given = commands(request, ("seed", "chunk_size"))
     count, size = N.read(request.params["n"]), CHUNK_SIZE.of(given)
-    return Response(_octets(count, size, _random(given)), headers=KIND)
+    return Response(_octets(request, count, size, _random(given)), headers=KIND)
 
 
 def _random(given: Query) -> Random:
@@ -35,8 +36,14 @@ def _random(given: Query) -> Random:
     return Random(seed if seed >= 0 else randrange(2**53))
 
 
-async def _octets(count: int, size: int, random: Random) -> AsyncIterator[bytes]:
-    """The same bytes whatever the size of the pieces: they are drawn in one size."""
+async def _octets(
+    request: Request, count: int, size: int, random: Random
+) -> AsyncIterator[bytes]:
+    """The same bytes whatever the size of the pieces: they are drawn in one size.
+
+    To draw them takes longer than to send them; so others have their turn after each.
+    """
+    turn = pacer(request.exchange.connection.shared).turn
     held = b""
     while count:
         drawn = random.randbytes(PIECE)[:count]
@@ -46,5 +53,7 @@ async def _octets(count: int, size: int, random: Random) -> AsyncIterator[bytes]
         for at in range(0, whole, size):
             yield held[at : at + size]
         held = held[whole:]
+        if count:
+            await turn()
     if held:
         yield held

@@ -106,6 +106,21 @@ async def test_a_burst_gives_others_their_turn(serve: Serve) -> None:
     assert max(pieces["/jsonl"] for pieces in turns.pieces.values()) <= TURN + 2
 
 
+@pytest.mark.parametrize(("path", "pieces"), [("/bytes/", 1), ("/stream-bytes/", 7)])
+async def test_random_bytes_are_drawn_once_in_a_turn(serve: Serve, path: str, pieces: int) -> None:
+    """Of five that ask for a GB one a turn draws 64 KiB, several chunks."""
+    turns = Turns()
+    target = await serve(make_target(), observers=[turns])
+    async with AsyncExitStack() as stack:
+        for _ in range(5):
+            client = await stack.enter_async_context(connect(target.port))
+            await client.send(get(path.encode() + b"1000000000"))
+            stack.callback(asyncio.create_task(read_on(client)).cancel)
+        await wait_until(lambda: turns.turn > 500)
+    # A client that takes again may let its stream go on in another's turn.
+    assert max(sum(one.values()) for one in turns.pieces.values()) <= 5 * pieces
+
+
 async def test_writes_that_are_cut_give_others_their_turn(serve: Serve) -> None:
     turns = Turns()
     target = await serve(make_target(), observers=[turns])
