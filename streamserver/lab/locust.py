@@ -29,7 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streamserver.lab.client.reading import Reading
-from streamserver.lab.client.record import Record
+from streamserver.lab.client.record import End, Record
 from streamserver.proxy.origin import client_context
 from streamserver.wire.request_heads import request_head
 
@@ -61,6 +61,9 @@ class StreamUser(User):
     ) -> Record:
         """Ask once, on a new connection, and report each milestone under ``name`` (the path).
 
+        The path comes after that of ``host``, if it has one. Of an answer with a status of 400 or
+        more there are no milestones: an error is soon told.
+
         It fails for Locust where it did not end well: never raises for what the server does.
         """
         record = Record(planned=monotonic_ns())
@@ -70,10 +73,8 @@ class StreamUser(User):
         except TimeoutError:
             record.end = "gap_timeout"
             record.detail = f"nothing came for {self.timeout:g} s"
-        except ConnectionResetError as error:
-            record.end, record.detail = "reset", str(error)
         except OSError as error:
-            record.end, record.detail = "unconnected", str(error)
+            record.end, record.detail = _lost(record), str(error)
         self._report(record, method, name or path)
         return record
 
@@ -85,9 +86,10 @@ class StreamUser(User):
         if body:
             fields.append(("content-length", str(len(body))))
         reading = Reading(method, record)
+        target = place.path.rstrip("/") + path
         with self._connect(record, place.hostname or "", place.port, place.scheme) as connection:
             record.sent = monotonic_ns()
-            connection.sendall(request_head(method, path, fields) + body)
+            connection.sendall(request_head(method, target, fields) + body)
             while data := connection.recv(READ):
                 moment = monotonic_ns()
                 if reading.feed(data, moment):
@@ -111,13 +113,14 @@ class StreamUser(User):
     def _report(self, record: Record, method: str, name: str) -> None:
         begin = record.planned
         for milestone in MILESTONES:
-            if moment := getattr(record, milestone):
+            if (moment := getattr(record, milestone)) and record.status < 400:
                 self._fire(milestone.replace("_", " "), name, moment - begin)
         for before, after in pairwise(record.arrivals):
             self._fire("gap", name, after - before)
         failed = None
         if record.end != "complete":
-            failed = StreamFailed(f"{record.end} {record.detail}".strip())
+            why = record.detail or (record.status if record.end == "refused" else "")
+            failed = StreamFailed(f"{record.end} {why}".strip())
         took = (record.last_byte or monotonic_ns()) - begin
         self._fire(method, name, took, record.size, failed)
 
@@ -130,6 +133,13 @@ class StreamUser(User):
             exception=failed,
             context={},
         )
+
+
+def _lost(record: Record) -> End:
+    """How an exchange ended that a socket's error ended."""
+    if record.sent:
+        return "reset" if record.reads else "unanswered"
+    return "untrusted" if record.connected else "unconnected"
 
 
 class StreamFailed(Exception):

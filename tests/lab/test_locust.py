@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from streamserver.lab.target.app import make_target
 from support.inprocess import Serve
 from support.process import ROOT
@@ -31,6 +33,22 @@ class Reader(StreamUser):
         self.stream("/nowhere")
 """
 LIMIT = 50
+ASKING = """
+import json, sys
+from locust.env import Environment
+from streamserver.lab.locust import StreamUser
+
+class One(StreamUser):
+    host = sys.argv[1]
+
+told = []
+environment = Environment(user_classes=[One])
+environment.events.request.add_listener(
+    lambda **one: told.append([one["request_type"], str(one["exception"] or "")])
+)
+One(environment).stream(sys.argv[2])
+print(json.dumps(told))
+"""
 
 
 class Locusts:
@@ -93,3 +111,35 @@ async def test_milestones_of_two_workers_are_merged(serve: Serve, tmp_path: Path
     missed = statistics["GET", "/nowhere"]
     assert missed["num_failures"] == missed["num_requests"]
     assert ("first event", "/nowhere") not in statistics
+
+
+@pytest.mark.parametrize(
+    ("below", "path", "told"),
+    [
+        ("/lab/", "/lateness", {"head": "", "first byte": "", "GET": ""}),
+        ("", "/status/503", {"GET": "refused 503"}),
+        ("", "/sse?fault=half_head:4", {"GET": "truncated"}),
+        ("", "/raw?gap=0&fault=rst@byte:5", {"head": "", "first byte": "", "GET": "reset"}),
+    ],
+)
+async def test_how_one_ended_is_told(
+    serve: Serve, below: str, path: str, told: dict[str, str]
+) -> None:
+    target = await serve(make_target())
+    assert await asked(target.url + below, path) == told
+
+
+async def test_nobody_there_is_told() -> None:
+    assert await asked(f"http://127.0.0.1:{free_port()}", "/") == {"GET": "unconnected"}
+
+
+async def asked(host: str, path: str) -> dict[str, str]:
+    """What one exchange tells Locust: each entry, with the first words of what failed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", ASKING, host, path),
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), LIMIT)
+    found = json.loads(out)
+    return {kind: " ".join(why.split()[: 1 + why.startswith("refused ")]) for kind, why in found}
