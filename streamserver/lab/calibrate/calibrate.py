@@ -6,7 +6,7 @@ from random import Random
 
 from streamserver.lab.calibrate.level import Level, Tolerance
 from streamserver.lab.client.client import Ask, Client
-from streamserver.lab.client.record import Record
+from streamserver.lab.client.record import KEPT, Record
 
 LOADS: Sequence[tuple[int, float]] = (
     *((1, 10), (10, 20), (20, 50), (50, 50), (100, 50), (100, 100)),
@@ -17,8 +17,6 @@ FIRST = 0.1
 """Seconds that the first event of each stream is commanded to take."""
 SPREAD = 1.0
 """Seconds over which the streams of a level begin: people don't come all at once either."""
-KEPT = 1000
-"""Events of a stream that its record can hold, and so all that a stream has here."""
 
 
 async def calibrate(

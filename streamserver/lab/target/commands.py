@@ -52,6 +52,8 @@ def knobs_of(commanded: Query) -> Knobs:
     for jitter, spread in (("jitter", "spread"), ("size_jitter", "size_spread")):
         if spread not in commanded:
             values[spread] = USUAL[values[jitter]]
+        elif values[jitter] == "none":
+            raise HTTPError(400, f"{spread} needs {jitter}", parameter=spread)
     if "seed" not in commanded:
         values["seed"] = randrange(MOST_SEED)
     values["stamps"] = values["stamps"] == "1"

@@ -53,6 +53,8 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("write_events=40&size=1000&size_jitter=normal", "write_events", "65,536 at most"),
         ("count=1000&size=100&write_size=1&write_gap=1", "write_gap", "3600 at most"),
         # What needs another.
+        ("spread=0.5", "spread", "needs jitter"),
+        ("jitter=normal&size_spread=0", "size_spread", "needs size_jitter"),
         ("chunk_events=2&write_events=3", "write_events", "0, or a multiple of chunk_events (2)"),
         ("chunk_split=character", "chunk_split", "needs text=utf8"),
         ("write_split=crlf&line_end=cr", "write_split", "needs line_end=crlf"),
