@@ -23,7 +23,8 @@ FIRST = whole("fail_first", 0, 1000, default=0)
 STATUS = whole("fail_status", 400, 599, default=503)
 RETRY_AFTER = whole("retry_after", 0, 3600, default=1)
 KEY = text("fail_key", 1, 100)
-NAMES = tuple(knob.name for knob in (RATE, FIRST, STATUS, RETRY_AFTER, KEY))
+_MORE = tuple(knob.name for knob in (STATUS, RETRY_AFTER, KEY))
+NAMES = (RATE.name, FIRST.name, *_MORE)
 
 
 class Failing:
@@ -42,6 +43,7 @@ class Failing:
         first, rate = FIRST.of(given), RATE.of(given)
         status, retry_after = STATUS.of(given), RETRY_AFTER.of(given)
         if not first and not rate:
+            _check_alone(given)
             return None
         has_key = first or "fail_key" in given
         key = ("key", KEY.of(given)) if has_key else ("seed", str(seed))
@@ -61,3 +63,12 @@ class Failing:
         if len(self._counts) > KEYS:
             self._counts.popitem(last=False)
         return n
+
+
+def _check_alone(given: Query) -> None:
+    """HTTPError 400 for what says more of a failure that nothing asks for."""
+    if RATE.name not in given and FIRST.name not in given:
+        for name in _MORE:
+            if name in given:
+                needed = f"{name} needs {RATE.name} or {FIRST.name}"
+                raise HTTPError(400, needed, parameter=name)

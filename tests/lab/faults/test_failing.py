@@ -84,6 +84,9 @@ REFUSED = [
     (f"fail_rate=0.1&fail_key={'a' * 101}", "fail_key", "1 to 100 characters"),
     ("fail_rate=0.1&fail_status=200", "fail_status", "400 to 599"),
     ("fail_status=600", "fail_status", "400 to 599"),
+    ("fail_status=500", "fail_status", "needs fail_rate or fail_first"),
+    ("fail_key=a", "fail_key", "needs fail_rate or fail_first"),
+    ("retry_after=1", "retry_after", "needs fail_rate or fail_first"),
     ("retry_after=3601", "retry_after", "0 to 3600"),
 ]
 
