@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.evidence import APART
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.histograms import record as count
 
@@ -23,6 +24,9 @@ class Tolerance:
     """Of what the first event took beyond what was commanded."""
     gap: int = 10 * MS
     """By how much 99 of 100 gaps may be shorter than the target's."""
+    joined: float = 0.01
+    """The share of events that may come in one read with the event before: of these the gap is
+    lost, however short it was."""
 
 
 @dataclass(slots=True)
@@ -57,7 +61,7 @@ class Level:
             if before is not None:
                 sent, came = stamp.sent - before[0], arrival - before[1]
                 count(self.shortened, sent - came)
-                self.together += came == 0
+                self.together += came == 0 and sent >= APART
             before = stamp.sent, arrival
 
     def misses(self, tolerance: Tolerance) -> list[str]:
@@ -69,6 +73,8 @@ class Level:
         )
         found = [(name, one.get_value_at_percentile(p), most) for name, one, p, most in limits]
         told = [f"{name} {value / MS:.1f} ms off" for name, value, most in found if value > most]
+        if self.together > tolerance.joined * self.events:
+            told.append(f"{self.together} events joined")
         if self.failed:
             told.append(f"{self.failed} streams failed")
         return told

@@ -14,7 +14,7 @@ from streamserver.lab.calibrate.own_target import own_target
 from streamserver.lab.target.app import make_target
 from support.inprocess import Serve
 
-PATIENT = Tolerance(10**12, 10**12, 10**12)
+PATIENT = Tolerance(10**12, 10**12, 10**12, 1)
 SMALL = ((1, 50.0), (5, 50.0))
 
 

@@ -49,6 +49,13 @@ def test_events_of_one_read_are_counted() -> None:
     assert of(exchange(10 * MS, 0, 0)).together == 1
 
 
+def test_events_that_were_sent_together_are_not() -> None:
+    record = exchange(10 * MS, 0)
+    first, second = record.stamps
+    record.stamps = [first._replace(sent=second.sent - MS), second]
+    assert of(record).together == 0
+
+
 @pytest.mark.parametrize(
     ("records", "told"),
     [
@@ -56,6 +63,7 @@ def test_events_of_one_read_are_counted() -> None:
         ([exchange(4 * MS)], ["first event p50 4.0 ms off"]),
         ([exchange(12 * MS)], ["first event p50 12.0 ms off", "first event p99 12.0 ms off"]),
         ([exchange(0, 15 * MS, MS)], ["gaps 14.0 ms off"]),
+        ([exchange(0, 0, 10 * MS, 0)], ["gaps 10.0 ms off", "1 events joined"]),
         ([exchange(MS), Record(end="reset")], ["1 streams failed"]),
     ],
 )
