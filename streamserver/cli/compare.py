@@ -14,9 +14,9 @@ from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.run import compare
 from streamserver.lab.compare.table import table, to_json
 from streamserver.lab.load.job import Job
+from streamserver.lab.report.report import NOT_VALID
 
 PAIRS = 50
-NOT_VALID = 3
 COMPARE = (
     Option(
         "compare",
@@ -24,7 +24,7 @@ COMPARE = (
         request_options.url,
         "URL2",
         f"ask URL and URL2 in turn, for the same, as directly and through a proxy: what the"
-        f" second adds. --count is of pairs, {PAIRS} by default",
+        f" second adds. Headers and keys go to both. --count is of pairs, {PAIRS} by default",
         shown="",
     ),
 )

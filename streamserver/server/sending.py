@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from streamserver.server.exchange import Exchange
 
 TURN = 256
-"""Pieces that a producer which never waits may send before others have their turn."""
+"""Pieces of up to 4 KiB that a producer which never waits may send before others have their turn;
+a larger one counts as several."""
 
 
 async def pull(exchange: "Exchange", answer: Answer) -> None:
@@ -28,11 +29,13 @@ async def pull(exchange: "Exchange", answer: Answer) -> None:
         if not exchange.begin(answer):
             return
         async for piece in pieces:
-            write(encode(piece) if encode is not None else piece)
+            if encode is not None:
+                piece = encode(piece)
+            write(piece)
             if connection.paused:
                 await connection.drained()
-            elif left and not is_closing():
-                left -= 1
+            elif left > 0 and not is_closing():
+                left -= 1 + (len(piece) >> 12)
             else:
                 left = TURN
                 await asyncio.sleep(0)

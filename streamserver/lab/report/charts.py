@@ -9,6 +9,8 @@ from streamserver.lab.report.timeline import Second, Timeline
 
 MS = 1_000_000
 NINES = (0, 90, 99, 99.9, 99.99, 99.999)
+SHORTEST = 0.001
+"""Milliseconds: what is shorter is drawn as this, for events of one read have nothing between."""
 STEP = 10 ** (1 / 16)
 """Sixteen bars of a distribution to a decade: fine enough for two humps, coarse enough for few
 values."""
@@ -18,7 +20,7 @@ def distribution(name: str, histogram: Any) -> str:
     """How often a milestone took how long, on a logarithmic scale."""
     counts: dict[int, int] = {}
     for item in histogram.get_recorded_iterator():
-        ms = max(item.value_iterated_to / MS, 1e-6)
+        ms = max(item.value_iterated_to / MS, SHORTEST)
         bucket = int(log10(ms) // log10(STEP))
         counts[bucket] = counts.get(bucket, 0) + item.count_added_in_this_iter_step
     low, high = STEP ** min(counts), STEP ** (max(counts) + 1)
@@ -40,7 +42,7 @@ def percentiles(histograms: Sequence[Any]) -> str:
     The n-th curve is of the class ``c<n>``.
     """
     values = [one.get_value_at_percentile(p) / MS for one in histograms for p in (0, 100)]
-    y = svg.log_upwards(max(min(values), 1e-3), max(values), svg.duration)
+    y = svg.log_upwards(max(min(values), SHORTEST), max(values), svg.duration)
     x = svg.across(0, len(NINES) - 1, [(n, f"{p:g}%") for n, p in enumerate(NINES)])
     return svg.chart("Percentiles of each milestone", x, y, _curves(x, y, histograms))
 

@@ -5,7 +5,7 @@ from html import escape
 
 from streamserver.lab.report.charts import distribution, percentiles, time_line
 from streamserver.lab.report.report import Report
-from streamserver.lab.report.table import table
+from streamserver.lab.report.table import figures, meaning
 from streamserver.lab.report.waterfall import waterfall
 
 STYLE = """
@@ -54,7 +54,8 @@ def page(report: Report) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
-            f"<pre>{escape(table(report))}</pre>",
+            "<pre>" + escape("\n".join(figures(report))) + "</pre>",
+            *[f"<p>{escape(line)}</p>" for line in meaning(report)],
             *_charts(report),
             "</body></html>\n",
         ]

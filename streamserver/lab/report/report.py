@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamserver.lab.report.slo import Judgement
+from streamserver.lab.report.slo import ERRORS, Judgement
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.verdicts import Verdict, verdicts
 
@@ -38,18 +38,28 @@ class Report:
     def not_valid(self) -> list[str]:
         """Why the measurement says nothing; empty if it is valid."""
         spoiled = [str(verdict) for verdict in self.verdicts if verdict.spoils]
+        if self._has_failed:
+            return [*self.problems, *spoiled]
         missing = [str(one) for one in self.judgements if one.measured is None]
         nothing = [] if self.summary.ends["complete"] else ["no exchange ended well"]
         return [*self.problems, *nothing, *spoiled, *missing]
 
     @property
+    def _has_failed(self) -> bool:
+        """Whether more exchanges failed than may: a finding, even if all did and so nothing else
+        could be measured."""
+        errors = [one for one in self.judgements if one.objective.milestone == ERRORS]
+        return any(one.measured is not None and not one.is_met for one in errors)
+
+    @property
     def status(self) -> int:
         """The exit status: with objectives 1 if one is missed, 3 if the measurement is not valid.
 
-        Without objectives only what stopped the run itself is a failure.
+        Without objectives only a run that was stopped, or in which nothing ended well, is none.
         """
         if not self.judgements:
-            return NOT_VALID if self.problems or not self.summary.ends.total() else VALID_AND_MET
+            nothing = not self.summary.ends["complete"]
+            return NOT_VALID if self.problems or nothing else VALID_AND_MET
         if self.not_valid:
             return NOT_VALID
         return VALID_AND_MET if all(one.is_met for one in self.judgements) else MISSED

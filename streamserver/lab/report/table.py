@@ -12,7 +12,12 @@ _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
 def table(report: Report) -> str:
     """A line for each milestone, in milliseconds; then how exchanges ended, and what it means."""
-    return "\n".join([*_milestones(report), "", *_counts(report), *_meaning(report)]) + "\n"
+    return "\n".join([*figures(report), *meaning(report)]) + "\n"
+
+
+def figures(report: Report) -> list[str]:
+    """The lines with numbers."""
+    return [*_milestones(report), "", *_counts(report)]
 
 
 def _milestones(report: Report) -> Iterator[str]:
@@ -59,10 +64,11 @@ def _own_lateness(summary: Summary) -> str:
     return ", ".join(f"{name} {p50} ms late at p50, {p99} at p99" for name, p50, p99 in figures)
 
 
-def _meaning(report: Report) -> Iterator[str]:
+def meaning(report: Report) -> Iterator[str]:
+    """The lines that say what the numbers mean."""
     for verdict in report.verdicts:
         yield f"verdict     {verdict}"
     for judgement in report.judgements:
         yield f"objective   {judgement}"
-    for reason in report.not_valid if report.judgements else report.problems:
+    for reason in report.not_valid:
         yield f"not valid   {reason}"

@@ -131,6 +131,11 @@ def test_each_exchange_is_a_line_of_csv() -> None:
         ([WHOLE], "gap_p50=1ms", ("it was stopped",), NOT_VALID),
         ([WHOLE], "first_token_p50=1s", (), NOT_VALID),
         ([CUT], "errors=100%", (), NOT_VALID),
+        ([CUT], "", (), NOT_VALID),
+        # That all failed is a finding, though nothing else could be measured.
+        ([CUT], "errors=0.1%", (), MISSED),
+        ([CUT], "first_token_p50=1s,errors=0.1%", (), MISSED),
+        ([CUT], "errors=0.1%", ("it was stopped",), NOT_VALID),
     ],
 )
 def test_the_exit_status_tells_missed_from_not_valid(
