@@ -1,4 +1,4 @@
-"""curl and node find the same events in a stream, whatever its boundaries."""
+"""curl, node, aiohttp and httpx find the same events in a stream, whatever its boundaries."""
 
 import json
 import subprocess
@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from streamserver.lab.target.app import make_target
 from streamserver.wire.sse import Event, Parser
+from support import peers
+from support.inprocess import Serve
 from support.process import RunServer
 
 FETCH = Path(__file__).parents[2] / "clients" / "fetch.mjs"
@@ -51,3 +54,22 @@ def test_peers_get_the_same_events(
     for one in asked[3:6]:
         told = json.loads(run(peer("node"), str(FETCH), one))
         assert found("".join(told["parts"]).encode()) == plain, one
+
+
+async def test_clients_in_python_get_the_same_events(serve: Serve) -> None:
+    aiohttp, httpx = peers.module("aiohttp"), peers.module("httpx")
+    url = (await serve(make_target())).url
+    async with aiohttp.ClientSession() as session, httpx.AsyncClient(trust_env=False) as client:
+
+        async def of_both(boundary: str) -> list[list[Event]]:
+            asked = f"{url}/sse?{KNOBS.format('lf')}&{boundary}"
+            async with session.get(asked) as response:
+                by_aiohttp = b"".join([chunk async for chunk in response.content.iter_any()])
+            by_httpx = (await client.get(asked)).content
+            return [found(by_aiohttp), found(by_httpx)]
+
+        plain, same = await of_both("chunk_events=1")
+        assert len(plain) == 6
+        assert same == plain
+        for boundary in BOUNDARIES:
+            assert await of_both(boundary) == [plain, plain], boundary
