@@ -189,8 +189,8 @@ async def test_each_time_that_a_client_has_no_room_is_a_stall(
         await client.send(GET)
         await wait_until(lambda: figures("write_stalls_total") == 1)
         while figures("write_stalls_total") == 1:
-            client.received = b""
-            await client.read_until(lambda got: len(got) >= len(PIECE))
+            client.received = b""  # a MiB between two looks, which take long, of several
+            await client.read_until(lambda got: len(got) >= 64 * len(PIECE))
         client.reset()
         await wait_until(lambda: server.ended)
 
