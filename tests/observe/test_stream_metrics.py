@@ -190,7 +190,7 @@ async def test_each_time_that_a_client_has_no_room_is_a_stall(
         await wait_until(lambda: figures("write_stalls_total") == 1)
         # All that lay in between: so there is room again, until that is full too.
         await client.read_until(lambda got: len(got) >= 4 << 20)
-        await wait_until(lambda: figures("write_stalls_total") == 2)
+        await wait_until(lambda: figures("write_stalls_total") > 1)
         client.reset()
         await wait_until(lambda: server.ended)
 
