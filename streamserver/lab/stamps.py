@@ -69,7 +69,7 @@ class Stamps(Sequence[Stamp]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and [*self] == [*other]
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # it changes
 
 
 def write_stamp(seq: int, due: int, sent: int, wall: int) -> str:

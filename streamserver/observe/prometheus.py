@@ -91,7 +91,7 @@ class Collector:
         registry = self._registry
         if self._directory is not None:
             registry = CollectorRegistry()
-            MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]
+            MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]  # theirs
         encode, content_type = choose_encoder(media_type)
         return encode(registry), content_type
 
@@ -109,4 +109,4 @@ def process_ended(pid: int, directory: str) -> None:
     """Nothing of this process is open any more, while what it has counted stays."""
     from prometheus_client.multiprocess import mark_process_dead
 
-    mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]
+    mark_process_dead(pid, directory)  # type: ignore[no-untyped-call]  # theirs

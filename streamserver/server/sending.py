@@ -13,9 +13,12 @@ from streamserver.server.sendfile import send_file
 if TYPE_CHECKING:
     from streamserver.server.exchange import Exchange
 
-TURN = 256
-"""Pieces of up to 4 KiB that a producer which never waits may send before others have their turn;
-a larger one counts as several."""
+FIRST_TURN, TURN = 16, 256
+"""Pieces that a producer which never waits may send before others have their turn: at first, and
+at most."""
+LARGE = 1024 * 1024
+"""Bytes; behind a turn in which more were sent comes one of half as many pieces, and behind any
+other one of twice as many. So nothing is counted with each piece."""
 
 
 async def pull(exchange: "Exchange", answer: Answer) -> None:
@@ -24,20 +27,20 @@ async def pull(exchange: "Exchange", answer: Answer) -> None:
     pieces, encode = aiter(answer.body), answer.encode
     connection = exchange.connection
     write, is_closing = exchange.write, connection.transport.is_closing
-    left = TURN
+    turn = left = FIRST_TURN
+    mark = 0
     try:
         if not exchange.begin(answer):
             return
         async for piece in pieces:
-            if encode is not None:
-                piece = encode(piece)
-            write(piece)
+            write(encode(piece) if encode is not None else piece)
             if connection.paused:
                 await connection.drained()
-            elif left > 0 and not is_closing():
-                left -= 1 + (len(piece) >> 12)
+            elif left and not is_closing():
+                left -= 1
             else:
-                left = TURN
+                sent, mark = exchange.bytes_sent - mark, exchange.bytes_sent
+                left = turn = max(turn // 2, 1) if sent > LARGE else min(2 * turn, TURN)
                 await asyncio.sleep(0)
     finally:
         # Here and now, in this task, not whenever the collector comes by.

@@ -106,7 +106,7 @@ async def test_a_directory_that_is_given_keeps_all_that_was_counted(
     assert await asyncio.to_thread(server.stop) == 0
     registry = CollectorRegistry()
     # The library leaves this one without types.
-    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]
+    MultiProcessCollector(registry, str(directory))  # type: ignore[no-untyped-call]  # theirs
     assert figure(generate_latest(registry).decode(), "exchanges_total", route="-") == EACH
     assert not list(directory.glob("gauge_livesum_*.db"))
 

@@ -227,7 +227,7 @@ async def test_what_nobody_foresaw_ends_nothing(
         odd.failing = failing if n < 3 else ""
         for key in ("odd", "steady"):
             own_redis.ask("XADD", key, "*", "event", str(n))
-        await wait_until(lambda n=n: steady.taken[-1:] == [str(n)])  # type: ignore[misc]
+        await wait_until(lambda n=n: steady.taken[-1:] == [str(n)])  # type: ignore[misc]  # a default has no type
     await wait_until(lambda: odd.taken == ["0", "1", "2", "3"])
     assert steady.taken == odd.taken
     assert "LookupError: unforeseen" in caplog.text

@@ -241,7 +241,7 @@ async def test_what_is_no_stream(
     assert raised.value.status == 503
     with pytest.raises(HTTPError):
         await feed.newest()
-    backend = feed._topic._backend  # type: ignore[attr-defined]
+    backend = feed._topic._backend  # type: ignore[attr-defined]  # it is Redis here
     other = Feed("other", backend)
     others = await serve(app(other))
     async with following(server, target="/all") as waiting, following(others) as reader:

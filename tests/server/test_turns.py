@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streamserver.kit.response import Response
-from streamserver.server.sending import TURN
+from streamserver.server.sending import FIRST_TURN, TURN
 from support.handlers import answering
 from support.inprocess import Serve
 from support.rawsocket import connect
@@ -16,7 +16,7 @@ from support.requests import GET
 
 @pytest.mark.parametrize(
     ("size", "count", "most"),
-    [(1, 3 * TURN, TURN + 1), (4095, 3 * TURN, TURN + 1), (65536, 40, TURN // 17 + 2)],
+    [(1, 3 * TURN, TURN + 1), (4095, 3 * TURN, TURN + 1), (65536, 40, FIRST_TURN + 1)],
 )
 async def test_after_so_much_others_go_on(serve: Serve, size: int, count: int, most: int) -> None:
     turn = 0

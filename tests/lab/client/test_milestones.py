@@ -51,7 +51,7 @@ async def test_each_milestone_is_the_read_that_brought_it(measure: Measure) -> N
         assert 0 < seen.planned <= seen.began <= seen.dialed <= seen.connected <= seen.sent
         for reads, (data, milestone) in enumerate(steps, 1):
             await exchange.connection.send(data)
-            await wait_until(lambda reads=reads: seen.reads == reads)  # type: ignore[misc]
+            await wait_until(lambda reads=reads: seen.reads == reads)  # type: ignore[misc]  # a default has no type
             reached += [milestone] if milestone else []
             for _, name in steps:
                 assert not name or bool(getattr(seen, name)) is (name in reached), name
@@ -83,7 +83,7 @@ async def test_one_event_in_many_reads_comes_with_the_last(measure: Measure) -> 
         await wait_until(lambda: exchange.seen.reads == 1)
         for at in range(len(data)):
             await exchange.connection.send(data[at : at + 1])
-            await wait_until(lambda reads=at + 2: exchange.seen.reads == reads)  # type: ignore[misc]
+            await wait_until(lambda reads=at + 2: exchange.seen.reads == reads)  # type: ignore[misc]  # a default has no type
         await exchange.connection.send(LAST_CHUNK)
         record = await exchange.record()
     assert (record.reads, record.chunks, record.events) == (len(data) + 2, 1, 1)
