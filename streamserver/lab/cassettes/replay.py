@@ -6,7 +6,6 @@ request came, so nothing adds up, and how late each read was is told, by each ex
 log and by all of them at ``/lab/lateness``.
 """
 
-import asyncio
 import hashlib
 import logging
 import math
@@ -22,20 +21,17 @@ from streamserver.lab.cassettes.library import Key, Library
 from streamserver.lab.faults.applying import in_stream
 from streamserver.lab.faults.breaks import cut_off
 from streamserver.lab.faults.faulty import faulty
+from streamserver.lab.taken import taken
 from streamserver.lab.target.app import add_lateness
 from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import SECOND
 from streamserver.proxy.rewriting import takes_trailers
-from streamserver.server.connection import Connection
 from streamserver.server.outcome import Outcome
 from streamserver.wire.fields import HOP_BY_HOP, split_list
 from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import is_bodiless
-
-POLL = 0.001
-"""Seconds."""
 
 logger = logging.getLogger("streamserver")
 
@@ -208,17 +204,6 @@ class _Play:
 
     def _has_changed(self, error: Exception) -> str:
         return f"{self._path.name} is no cassette any more: {error}"
-
-
-async def taken(connection: Connection) -> None:
-    """Wait until the client has taken all that was written: a reset takes back the rest, the
-    kernel's part too. Nobody tells, so it is asked; a client that takes nothing has its limit."""
-    loop = connection.loop
-    late = loop.time() + connection.shared.settings.write_timeout
-    while connection.count_untaken() and not connection.transport.is_closing():
-        if loop.time() > late:
-            break
-        await asyncio.sleep(POLL)
 
 
 def passed(fields: Fields, *framing: str) -> Fields:

@@ -8,6 +8,7 @@ from random import Random
 from streamserver.kit.request import Request
 from streamserver.lab.faults.parts import Faulty, Pieces, closing, note, parts
 from streamserver.lab.faults.places import END, Place
+from streamserver.lab.taken import taken
 from streamserver.server.exchange import Exchange
 from streamserver.server.outcome import Outcome
 
@@ -77,7 +78,7 @@ def resetting(request: Request, after: Place = END) -> Break:
 
     async def strike() -> None:
         exchange = request.exchange
-        await exchange.connection.flushed()  # a reset takes with it what still waits here
+        await taken(exchange.connection)  # a reset would take it back
         cut_off(exchange, reset=True)
 
     return Break("rst", request, after, strike)
