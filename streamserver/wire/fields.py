@@ -48,6 +48,22 @@ def split_list(value: str) -> list[str]:
     return [part for item in _list_item.findall(value) if (part := item.strip(" \t"))]
 
 
+def connection_options(values: Iterable[str]) -> set[str]:
+    """The options in all values of Connection, in lower case (RFC 9110, section 7.6.1).
+
+    Options are tokens, so a quote that opens in one value hides no comma in the next.
+    """
+    return {option.strip(" \t") for value in values for option in value.lower().split(",")}
+
+
+def grouped(pairs: Pairs) -> dict[str, list[str]]:
+    """The values of each name; names in the order of their first pair, values in theirs."""
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values
+
+
 def http_date(seconds: float) -> str:
     """Seconds since 1970 as an IMF-fixdate (RFC 9110, section 5.6.7)."""
     return formatdate(seconds, usegmt=True)

@@ -15,7 +15,7 @@ import re
 
 import h11
 
-from streamserver.wire.fields import TOKEN, split_list
+from streamserver.wire.fields import TOKEN, connection_options, grouped, split_list
 from streamserver.wire.problem import HTTPError
 
 Fields = list[tuple[str, str]]
@@ -66,6 +66,7 @@ def plain_fields(lines: bytes) -> Fields:
 
 
 _as_bytes = re.compile(r"bytearray\(b(.*)\)")
+_coding_lines = re.compile(rb"(?i)\r\ntransfer-encoding:([^\r]*)").findall
 
 
 def read_with_h11(
@@ -79,31 +80,46 @@ def read_with_h11(
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        status = 501 if error.error_status_hint == 501 else 400
-        raise HTTPError(status, _as_bytes.sub(r"\1", str(error))) from error
+        if error.error_status_hint == 501:  # a transfer coding: h11 knows chunked alone
+            codings = ",".join([line.decode("latin-1") for line in _coding_lines(head)])
+            raise _coding_fault(codings) from error
+        raise HTTPError(400, _as_bytes.sub(r"\1", str(error))) from error
     assert isinstance(event, h11.Request | h11.InformationalResponse | h11.Response), event
     return event, [
         (name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers
     ]
 
 
-def telling_fields(fields: Fields, names: frozenset[str]) -> dict[str, str]:
-    """Those fields that say what the message is, of which ``names`` are all there are.
+_LISTS = frozenset(("connection", "transfer-encoding"))
 
-    Connection may come in several lines. Two of any other would be two meanings: HTTPError 400.
+
+def telling_fields(fields: Fields, names: frozenset[str]) -> dict[str, str]:
+    """Those fields that determine what the message is, of which ``names`` are all there are.
+
+    The lines of a field that is a list are joined. Two lines of any other field would be two
+    meanings: HTTPError 400.
     """
     said: dict[str, str] = {}
     for name, value in fields:
         if name in names:
-            if name in said and name != "connection":
+            if name in said:
+                if name in _LISTS:
+                    return telling_fields(_join_lists(fields), names)
                 raise HTTPError(400, f"{name} is given twice")
-            said[name] = f"{said[name]},{value}" if name in said else value
+            said[name] = value
     return said
+
+
+def _join_lists(fields: Fields) -> Fields:
+    """The fields, with all lines of a list as one: joined once, since a join copies its parts."""
+    lists = grouped([field for field in fields if field[0] in _LISTS])
+    others = [field for field in fields if field[0] not in _LISTS]
+    return others + [(name, ",".join(values)) for name, values in lists.items()]
 
 
 def persists(said: dict[str, str], minor: int) -> bool:
     """Whether the sender will keep the connection for another message (RFC 9112, section 9.3)."""
-    options = split_list(said["connection"].lower()) if "connection" in said else ()
+    options = connection_options([said["connection"]]) if "connection" in said else ()
     return "close" not in options and (bool(minor) or "keep-alive" in options)
 
 
@@ -128,8 +144,22 @@ def body_length(said: dict[str, str], minor: int, untold: int) -> int:
     if not minor:
         raise HTTPError(400, "Transfer-Encoding does not exist in HTTP/1.0")
     if coding.lower() != "chunked":
-        raise HTTPError(501, "the only transfer coding understood here is chunked")
+        raise _coding_fault(coding)
     return CHUNKED
+
+
+def _coding_fault(codings: str) -> HTTPError:
+    """Why any Transfer-Encoding but ``chunked`` is refused (RFC 9112, sections 6.1 and 6.3).
+
+    Only a list that ends in chunked tells where the body ends, so only such a list can be a
+    request for codings that are not implemented.
+    """
+    *others, last = split_list(codings.lower()) or [""]
+    if last != "chunked":
+        return HTTPError(400, "the last transfer coding must be chunked")
+    if not others or "chunked" in others:
+        return HTTPError(400, 'Transfer-Encoding must list chunked once: "chunked"')
+    return HTTPError(501, "the only transfer coding implemented here is chunked")
 
 
 _block = re.compile(rf"(?:{TOKEN}:[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch

@@ -31,7 +31,7 @@ class RequestHead(NamedTuple):
     target: str
     """Origin-form or ``*``, as it came; of an absolute-form, its path and query."""
     minor: int
-    """1 for HTTP/1.1, 0 for HTTP/1.0."""
+    """0 for HTTP/1.0; 1 for HTTP/1.1 and every later 1.x, which is processed as 1.1."""
     fields: Fields
     """Names in lower case, values decoded from Latin-1, in order."""
     length: int = 0
@@ -97,21 +97,21 @@ def _read_plain(head: bytes) -> tuple[str, str, int, Fields] | None:
     return method.decode("ascii"), target.decode("ascii"), 1, plain_fields(lines)
 
 
-_version = re.compile(rb"[^\r]* HTTP/([0-9]\.[0-9])\r\n").match
+_other_version = re.compile(rb"[^\r]* (HTTP/(?!1)[0-9]\.[0-9])\r\n").match
 
 
 def _read_with_h11(head: bytes) -> tuple[str, str, int, Fields]:
-    version = _version(head)
-    if version and version[1] not in (b"1.0", b"1.1"):
-        raise HTTPError(505, f"HTTP/{version[1].decode()} is not spoken here; use HTTP/1.1")
+    """Read any other head; h11 accepts every version that has one digit on either side."""
+    if version := _other_version(head):
+        raise HTTPError(505, f"{version[1].decode()} is not supported: use HTTP/1.1")
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
     event, fields = read_with_h11(connection, head)
     assert isinstance(event, h11.Request), event
-    minor = 1 if event.http_version == b"1.1" else 0
+    minor = 0 if event.http_version == b"1.0" else 1  # RFC 9110, section 2.5
     return event.method.decode("ascii"), event.target.decode("ascii"), minor, fields
 
 
-_absolute = re.compile(r"https?://([^/?#]*)([^#]*)", re.IGNORECASE).fullmatch
+_absolute = re.compile(r"https?://([^/?#]*)((?:[/?][^#]*)?)", re.IGNORECASE).fullmatch
 _TELLING = frozenset(("connection", "content-length", "expect", "host", "transfer-encoding"))
 
 

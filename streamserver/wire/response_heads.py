@@ -57,7 +57,7 @@ class ResponseHead(NamedTuple):
     fields: Fields
     """Names in lower case, values decoded from Latin-1, in order."""
     minor: int = 1
-    """1 for HTTP/1.1, 0 for HTTP/1.0."""
+    """0 for HTTP/1.0; 1 for HTTP/1.1 and every later 1.x, which is processed as 1.1."""
     length: int = 0
     """Bytes of body, ``CHUNKED`` or ``UNTIL_CLOSE``; 0 where there never is one."""
     keep_alive: bool = True
@@ -94,7 +94,7 @@ def upstream_fault(detail: str) -> HTTPError:
     return HTTPError(502, f"the upstream's response is broken: {detail}")
 
 
-_status_line = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [^\r]*)?\r\n").match
+_status_line = re.compile(rb"HTTP/1\.([0-9]) ([1-9][0-9]{2})(?: [^\r]*)?\r\n").match
 _plain = re.compile(
     r"HTTP/1\.1 (?!101)([1-5][0-9]{2})(?: [\t -~]*)?\r\n"
     rf"({PLAIN_LINE}*)\r\n".encode()
@@ -108,7 +108,7 @@ def _refuse_other_protocols(data: bytes) -> None:
 
 
 def _wrong_start(data: bytes) -> HTTPError:
-    rule = "it must begin with HTTP/1.1 or HTTP/1.0 and a status from 100 to 999"
+    rule = "it must begin with HTTP/1.1 or another 1.x and a status from 100 to 999"
     return HTTPError(400, f"{rule}, not with {data[:20]!r}")
 
 
@@ -134,7 +134,7 @@ def _read_with_h11(head: bytes) -> tuple[int, Fields, int]:
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=len(head))
     connection.send(_REQUEST)
     _, fields = read_with_h11(connection, head)
-    return status, fields, int(line[1])
+    return status, fields, 0 if line[1] == b"0" else 1  # RFC 9110, section 2.5
 
 
 _TELLING = frozenset(("connection", "content-length", "transfer-encoding"))

@@ -86,6 +86,26 @@ REQUEST_LINES: tuple[Answered, ...] = (
     ),
 )
 
+VERSIONS: tuple[Answered, ...] = (
+    *answered(
+        "RFC 9110, 2.5",
+        whole,
+        {
+            "HTTP/1.2 is processed as 1.1": (line(b"GET / HTTP/1.2"), Seen()),
+            "HTTP/1.9 is processed as 1.1": (line(b"GET /?q HTTP/1.9"), Seen(target="/?q")),
+            "HTTP/1.2 with a body": (length(b"5").replace(b"/1.1", b"/1.2"), HELLO),
+            "HTTP/1.2 with a body in chunks": (
+                chunked(b"5\r\nhello\r\n0\r\n\r\n").replace(b"/1.1", b"/1.2"),
+                HELLO,
+            ),
+            "HTTP/1.2 is answered by a stream": (
+                line(b"GET /stream HTTP/1.2"),
+                Seen(target="/stream"),
+            ),
+        },
+    ),
+)
+
 FIELDS: tuple[Answered, ...] = (
     *answered(
         "RFC 9110, 5",
@@ -140,6 +160,7 @@ FIELDS: tuple[Answered, ...] = (
                 Seen(),
             ),
             "an upgrade to nothing known": (b"Connection: Upgrade\r\nUpgrade: x/1", Seen()),
+            "an upgrade to TLS": (b"Connection: Upgrade\r\nUpgrade: TLS/1.0", Seen()),
             "an upgrade that Connection does not name": (b"Upgrade: websocket", Seen()),
         },
     ),

@@ -70,7 +70,7 @@ CODINGS: tuple[Refused, ...] = (
     ),
     *refused(
         "RFC 9112, 6.1",
-        (400, 501),
+        400,
         post,
         {
             "a length and the identity coding": b"Content-Length: 5\r\nTransfer-Encoding: identity",
@@ -85,6 +85,8 @@ CODINGS: tuple[Refused, ...] = (
         {
             "a coding in HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"
             b"5\r\nhello\r\n0\r\n\r\n",
+            "a coding that is not chunked, in HTTP/1.0": b"POST / HTTP/1.0\r\n"
+            b"Transfer-Encoding: gzip\r\n\r\n",
             "a request hidden behind a length": post(
                 b"Content-Length: 40\r\nTransfer-Encoding: chunked", b"0\r\n\r\n" + BEHIND
             ),
@@ -96,7 +98,19 @@ CODINGS: tuple[Refused, ...] = (
     ),
     *refused(
         "RFC 9112, 6.1 and 7",
-        (400, 501),
+        501,
+        coding,
+        {
+            "another before chunked": b"gzip, chunked",
+            "another before chunked, and whitespace": b"gzip\t ,\tChunked",
+            "identity before chunked": b"identity, chunked",
+            "an unknown coding before chunked": b"pigeons;a=b, chunked",
+            "another line, then chunked": b"identity\r\nTransfer-Encoding: chunked",
+        },
+    ),
+    *refused(
+        "RFC 9112, 6.3 and 7",
+        400,
         coding,
         {
             "an unknown coding": b"pigeons",
@@ -108,8 +122,8 @@ CODINGS: tuple[Refused, ...] = (
             "chunked said twice in one": b"chunkedchunked",
             "chunked twice": b"chunked, chunked",
             "chunked before another": b"chunked, gzip",
-            "another before chunked": b"gzip, chunked",
-            "identity before chunked": b"identity, chunked",
+            "chunked before two others": b"chunked, gzip, br",
+            "chunked before another, and a byte above ASCII": b"chunked, gzip\r\nX: \xe9",
             "a comma before chunked": b", chunked",
             "a comma behind chunked": b"chunked,",
             "chunked with a parameter": b"chunked;a=b",
@@ -121,7 +135,6 @@ CODINGS: tuple[Refused, ...] = (
             "chunked before a NUL": b"chunked\0",
             "chunked on two lines": b"chunked\r\nTransfer-Encoding: chunked",
             "chunked, then another line": b"chunked\r\nTransfer-Encoding: identity",
-            "another line, then chunked": b"identity\r\nTransfer-Encoding: chunked",
         },
     ),
 )

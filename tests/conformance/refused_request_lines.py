@@ -44,13 +44,17 @@ REQUEST_LINES: tuple[Refused, ...] = (
         },
     ),
     *refused(
+        "RFC 9112, 3.2",
+        400,
+        whole,
+        {"HTTP/1.2 without a Host": b"GET / HTTP/1.2\r\nAccept: */*\r\n\r\n"},
+    ),
+    *refused(
         "RFC 9112, 2.3",
         505,
         line,
         {
             "HTTP/0.9, spelt out": b"GET / HTTP/0.9",
-            "HTTP/1.2": b"GET / HTTP/1.2",
-            "HTTP/1.9": b"GET / HTTP/1.9",
             "HTTP/2.0": b"GET / HTTP/2.0",
             "HTTP/9.9": b"GET / HTTP/9.9",
         },

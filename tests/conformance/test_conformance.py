@@ -42,6 +42,7 @@ REFUSED = (
 )
 ANSWERED = (
     *answered.REQUEST_LINES,
+    *answered.VERSIONS,
     *answered.FIELDS,
     *answered.BODIES,
     *answered_connections.STAYS,

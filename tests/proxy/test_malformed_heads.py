@@ -41,7 +41,6 @@ STATUS_LINES = {
     "HTTP/0.9": b"<html></html>\r\n\r\n",
     "HTTP/2": line(b"HTTP/2 200 OK"),
     "HTTP/2.0": line(b"HTTP/2.0 200 OK"),
-    "HTTP/1.2": line(b"HTTP/1.2 200 OK"),
     "HTTP/1.10": line(b"HTTP/1.10 200 OK"),
     "lower case": line(b"http/1.1 200 OK"),
     "a space before it": line(b" HTTP/1.1 200 OK"),

@@ -16,12 +16,14 @@ CHUNKS = CHUNKED_HEAD + b"005;a=b\r\nhello\r\n1\r\n!\r\n0\r\nX: y\r\n\r\n"
 COUNTED = {
     "a length": b"HTTP/1.1 200 OK\r\nContent-Length: 006\r\n\r\nhello!",
     "1.0 with a length": b"HTTP/1.0 200 OK\r\nContent-Length: 6\r\n\r\nhello!",
+    "1.2 with a length": b"HTTP/1.2 200 OK\r\nContent-Length: 6\r\n\r\nhello!",
     "1.0 that would stay": (
         b"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 6\r\n\r\nhello!"
     ),
 }
 UNCOUNTED = {
     "chunked": CHUNKS,
+    "1.9 in chunks": CHUNKS.replace(b"/1.1", b"/1.9"),
     "until close": b"HTTP/1.1 200 OK\r\n\r\nhello!",
     "1.0 until close": b"HTTP/1.0 200 OK\r\n\r\nhello!",
 }

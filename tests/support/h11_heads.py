@@ -14,7 +14,7 @@ FIELDS = [
     *(b"Transfer-Encoding: chunked, chunked", b"Transfer-Encoding:"),
     b"Transfer-Encoding\t: chunked",
     *(b"Connection: close", b"Connection: x , cLose", b"Connection: keep-alive", b"Connection: ,"),
-    *(b"Connection: Upgrade", b"Connection: closed", b'Connection: "close"'),
+    *(b"Connection: Upgrade", b"Connection: closed", b'Connection: "close"', b'Connection: "'),
     *(b" folded", b": x", b"X", b"X Y: z", b"X\x7f: y", b"X: \x7f", b"X: \x00", b"X: a\x0cb"),
     *(b"X: a\rb", b"X: a\nb", b"X: a\n", b"X: a\r", b"\n", b"\r", b"\xe9: x", b"X: a\r\r\n b"),
 ]

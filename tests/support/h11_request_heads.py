@@ -43,7 +43,7 @@ def ask_h11(data: bytes) -> RequestHead | None:
         while not isinstance(connection.next_event(), h11.EndOfMessage):
             pass
     keep_alive = connection.their_state is not h11.MUST_CLOSE
-    minor = int(event.http_version == b"1.1")
+    minor = int(event.http_version != b"1.0")
     method, target = event.method.decode(), event.target.decode()
     return RequestHead(method, target, minor, fields, length, keep_alive, waits)
 
@@ -81,7 +81,7 @@ def liberty(data: bytes, head: RequestHead) -> str | None:
     """The first liberty that a head takes which h11 lets pass, and we don't."""
     if name := liberty_of_lines(data):
         return name
-    if not re.match(rb"[^\r]* HTTP/1\.[01]\r\n", data):
+    if not re.match(rb"[^\r]* HTTP/1\.[0-9]\r\n", data):
         return "another version"
     return _liberty_of_target(head) or _liberty_of_fields(data, head)
 
@@ -103,6 +103,8 @@ def _liberty_of_fields(data: bytes, head: RequestHead) -> str | None:
     said = dict(lines)
     if name := liberty_of_framing(lines, head.minor):
         return name
+    if head.minor and b"host" not in said:
+        return "no host in a later version"
     if b"host" in said and not is_host(said[b"host"].decode("latin-1")):
         return "a broken host"
     if names.count(b"expect") > 1:

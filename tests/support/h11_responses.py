@@ -75,7 +75,7 @@ def stays(head: ResponseHead) -> bool:
 
 def head_of(event: h11.InformationalResponse | h11.Response) -> ResponseHead:
     """The head in our words; how long its body is, and whether it is the last, shows later."""
-    minor = int(event.http_version == b"1.1")
+    minor = int(event.http_version != b"1.0")
     return ResponseHead(event.status_code, fields_of(event), minor)
 
 
@@ -90,7 +90,7 @@ def liberty(data: bytes, method: str) -> str | None:
         head, end, data = data.partition(EMPTY_LINE)
         head += end
         lines = field_lines(head)
-        line = re.match(rb"HTTP/1\.([01]) (...)", head)
+        line = re.match(rb"HTTP/1\.([0-9]) (...)", head)
         if not line:
             return "another version" if head.startswith(b"HTTP/") else None
         name = liberty_of_lines(head) or liberty_of_framing(lines, int(line[1]))

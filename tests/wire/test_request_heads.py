@@ -62,6 +62,21 @@ MEANINGS: list[tuple[bytes, RequestHead]] = [
         b"GET / HTTP/1.0\r\nConnection: keep-alive, close\r\n\r\n",
         RequestHead("GET", "/", 0, [("connection", "keep-alive, close")], 0, False),
     ),
+    # a later version of HTTP/1 is processed as 1.1 (RFC 9110, section 2.5)
+    (b"GET / HTTP/1.2\r\n" + HOST, RequestHead("GET", "/", 1, A)),
+    (
+        b"POST http://b/c HTTP/1.9\r\nHost: a\r\nTransfer-Encoding: chunked\r\nExpect: "
+        b"100-continue\r\n\r\n",
+        RequestHead(
+            "POST",
+            "/c",
+            1,
+            [("host", "b"), ("transfer-encoding", "chunked"), ("expect", "100-continue")],
+            CHUNKED,
+            True,
+            True,
+        ),
+    ),
     # the expectation (RFC 9110, section 10.1.1): HTTP/1.0 has none
     (
         b"PUT / HTTP/1.1\r\nHost: a\r\nExpect: 100-Continue\r\nContent-Length: 5\r\n\r\n",

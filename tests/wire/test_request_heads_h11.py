@@ -40,6 +40,7 @@ LIBERTIES: list[tuple[str, bytes]] = [
         "a coding where there is a length, or in HTTP/1.0",
         b"GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n",
     ),
+    ("no host in a later version", b"GET / HTTP/1.2\r\n\r\n"),
     ("a broken host", b"GET / HTTP/1.1\r\nHost: a, b\r\n\r\n"),
     ("more than one expectation", b"GET / HTTP/1.0\r\nExpect: a\r\nExpect: b\r\n\r\n"),
     ("an unknown expectation", b"GET / HTTP/1.1\r\nHost: a\r\nExpect: b\r\n\r\n"),
@@ -63,7 +64,8 @@ LINES = [
         b"HEAD //* HTTP/1.1",
     ),
     *(b"OPTIONS http://b HTTP/1.1", b"OPTIONS https://b/ HTTP/1.1", b"GET http://b?c HTTP/1.1"),
-    *(b"TRACE / HTTP/1.1", b"CONNECT a:1 HTTP/1.1", b"GET / HTTP/1.2", b"GET /\xe9 HTTP/1.1"),
+    *(b"TRACE / HTTP/1.1", b"CONNECT a:1 HTTP/1.1", b"GET / HTTP/2.0", b"GET /\xe9 HTTP/1.1"),
+    *(b"GET / HTTP/1.2", b"POST http://b:8/c?d HTTP/1.9"),
     *(b"GET /# HTTP/1.1", b"GET * HTTP/1.1", b"GET  / HTTP/1.1", b"GET / HTTP/1.1 ", b"GET /", b""),
 ]
 HOSTS = [

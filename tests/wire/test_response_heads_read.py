@@ -63,6 +63,9 @@ MEANINGS: list[tuple[bytes, ResponseHead]] = [
         ok(FIVE, b"Connection: closed", b"Proxy-Connection: close"),
         ResponseHead(200, [LENGTH, ("connection", "closed"), ("proxy-connection", "close")], 1, 5),
     ),
+    # a later version of HTTP/1 is processed as 1.1 (RFC 9110, section 2.5)
+    (response(b"HTTP/1.2 200 OK", FIVE), ResponseHead(200, [LENGTH], 1, 5)),
+    (response(b"HTTP/1.9 404", CHUNKS), ResponseHead(404, [CODING], 1, CHUNKED)),
     (response(b"HTTP/1.0 200 OK", FIVE), ResponseHead(200, [LENGTH], 0, 5, False)),
     (
         response(b"HTTP/1.0 200 OK", FIVE, b"Connection: keep-alive"),

@@ -48,7 +48,8 @@ LINES = [
     *(b"HTTP/1.1 206 \t\xe9~", b"HTTP/1.1 999 OK", b"HTTP/1.1 205 Reset Content"),
     *(b"HTTP/1.1 100 Continue", b"HTTP/1.1 103 Early Hints", b"HTTP/1.0 102 P", b"HTTP/1.1 199"),
     *(b"HTTP/1.1 101 Switching Protocols", b"HTTP/1.1 099 OK", b"HTTP/1.1 1000 OK"),
-    *(b"HTTP/1.2 200 OK", b"HTTP/2 200 OK", b"ICY 200 OK", b"HTTP/1.1  200 OK", b"HTTP/1.1 20 OK"),
+    *(b"HTTP/1.2 200 OK", b"HTTP/1.9 503", b"HTTP/2 200 OK", b"ICY 200 OK"),
+    *(b"HTTP/1.1  200 OK", b"HTTP/1.1 20 OK"),
     *(b"http/1.1 200 OK", b"HTTP/1.1 200OK", b"HTTP/1.1", b"", b"GET / HTTP/1.1"),
 ]
 OTHERS = [b"Set-Cookie: a=b; c=d", *FIELDS, b"Upgrade: h2c"]
