@@ -3,7 +3,7 @@
 from typing import Literal
 
 from streamserver.server.exchange import Exchange
-from streamserver.wire.fields import is_token
+from streamserver.wire.fields import grouped, is_token
 from streamserver.wire.heads import Fields
 
 Mode = Literal["replace", "append", "off"]
@@ -42,10 +42,8 @@ def who_asked(exchange: Exchange, host: str | None) -> Fields:
 
 def append(ours: Fields, theirs: Fields) -> Fields:
     """``ours`` behind ``theirs``: lists grow; of what is said once, the first word counts."""
-    said: dict[str, str] = {}
-    for name, value in theirs:
-        if name in UNTRUSTED:
-            said[name] = f"{said[name]}, {value}" if name in said else value
+    lists = grouped([field for field in theirs if field[0] in UNTRUSTED])
+    said = {name: ", ".join(values) for name, values in lists.items()}
     for name, value in ours:
         if name in _LISTS and name in said:
             said[name] += f", {value}"

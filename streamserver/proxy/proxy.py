@@ -8,6 +8,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.events import EARLY_HEAD, EventRelay, accepts_events
 from streamserver.proxy.forwarded import Mode
+from streamserver.proxy.max_forwards import final_answer
 from streamserver.proxy.origin import parse_origin
 from streamserver.proxy.relay import Relay
 from streamserver.proxy.rewriting import Rewriting, end_to_end, takes_trailers
@@ -94,6 +95,8 @@ class Proxy:
 
     async def __call__(self, request: Request) -> Response:
         """The upstream's answer to this request."""
+        if request.method == "OPTIONS" and (answer := final_answer(request.headers)) is not None:
+            return answer
         exchange = request.exchange
         body, length = exchange.body, exchange.head.length
         upload = whole = None

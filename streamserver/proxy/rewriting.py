@@ -13,8 +13,9 @@ from collections.abc import Iterable, Mapping
 
 from streamserver.kit.request import Request
 from streamserver.proxy.forwarded import MODES, UNTRUSTED, Mode, append, who_asked
+from streamserver.proxy.max_forwards import lowered
 from streamserver.proxy.origin import Origin
-from streamserver.wire.fields import HOP_BY_HOP, is_token, split_list
+from streamserver.wire.fields import HOP_BY_HOP, connection_options, is_token, split_list
 from streamserver.wire.heads import CHUNKED, Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import request_head
@@ -88,36 +89,37 @@ class Rewriting:
         """The request's head as it goes to the upstream.
 
         ``length`` of its body in bytes, CHUNKED, or None if there is none. HTTPError 501 for
-        an upgrade, whose answer would be no response.
+        a request for a WebSocket, whose answer would be no response.
         """
         exchange, fields = request.exchange, request.headers.items()
-        dropped, ours, host, te = self._dropped, [*self._inject], None, False
+        ours, host, te, upgrades = [*self._inject], None, False, False
+        connection, variables = list[str](), list[str]()
         for name, value in fields:
             if name == "host":
                 host = value
             elif name in _SPECIAL:
                 if name == "connection":
-                    dropped = dropped.union(split_list(value.lower()))
-                elif name == "upgrade":
-                    _refuse_upgrade(value)
-                else:
-                    te = te or (bool(exchange.head.minor) and takes_trailers(value))
+                    connection.append(value)
+                elif exchange.head.minor:  # HTTP/1.0 has neither
+                    te = te or (name == "te" and takes_trailers(value))
+                    upgrades = upgrades or (name == "upgrade" and _lists_websocket(value))
             elif "_" in name and name.replace("_", "-") in self._dropped:
                 # The same name to whatever hands fields on as variables (RFC 3875, section 4.1.18).
-                dropped = dropped.union((name,))
+                variables.append(name)
+        options = connection_options(connection)
+        if upgrades and "upgrade" in options and request.method == "GET":
+            raise HTTPError(501, "a WebSocket is not relayed: no connection is upgraded here")
+        dropped = self._dropped.union(options, variables)  # once, since it copies the set
         passed = [field for field in fields if field[0] not in dropped]
+        if request.method == "OPTIONS":
+            passed = lowered(passed)
         if self._forwarded != "off":
             who = who_asked(exchange, host)
             told = who if self._forwarded == "replace" else append(who, fields)
             ours += [field for field in told if field[0] not in self._injected]
         if te:
             ours += (("te", "trailers"), ("connection", "te"))
-        if length is not None:
-            ours.append(_framing(length))
-            if exchange.body is not None and exchange.body.expects_continue:
-                ours.append(("expect", "100-continue"))
-        elif request.method in _ANNOUNCED:
-            ours.append(_framing(0))
+        ours += _about_body(request, length)
         ours.append(("via", f"1.{exchange.head.minor} streamserver"))
         named_host = host if self._keep_host and host else self._authority
         whole = [("host", named_host), *passed, *ours]
@@ -134,11 +136,9 @@ def end_to_end(head: ResponseHead, trailers: bool = False) -> Fields:
 
     ``trailers``: whether the client may be told of trailer fields to come.
     """
-    dropped = HOP_BY_HOP
-    for name, value in head.fields:
-        if name == "connection":
-            # Not the length: it is what tells the client that it has all.
-            dropped = dropped.union(split_list(value.lower())) - _LENGTH
+    # Whatever Connection names, the length is passed on: it tells the client that it has all.
+    connection = [value for name, value in head.fields if name == "connection"]
+    dropped = HOP_BY_HOP | connection_options(connection) - _LENGTH
     if trailers:
         dropped = dropped - {"trailer"}
     passed = [field for field in head.fields if field[0] not in dropped]
@@ -151,16 +151,26 @@ def takes_trailers(te: str) -> bool:
     return any(item.partition(";")[0].strip() == "trailers" for item in split_list(te.lower()))
 
 
+def _about_body(request: Request, length: int | None) -> Fields:
+    """The fields that announce the request's body, or that there is none."""
+    if length is None:
+        return [_framing(0)] if request.method in _ANNOUNCED else []
+    body = request.exchange.body
+    if body is not None and body.expects_continue:
+        return [_framing(length), ("expect", "100-continue")]
+    return [_framing(length)]
+
+
 def _framing(length: int) -> tuple[str, str]:
     if length == CHUNKED:
         return ("transfer-encoding", "chunked")
     return ("content-length", str(length))
 
 
-def _refuse_upgrade(protocols: str) -> None:
-    # Many a client offers HTTP/2 by it (curl --http2, Java's) and is content without.
-    if {name.lower() for name in split_list(protocols)} - {"h2c"}:
-        raise HTTPError(501, "no upgrade to another protocol is relayed, only HTTP/1.1")
+def _lists_websocket(upgrade: str) -> bool:
+    """Whether an Upgrade field lists WebSocket. Any other protocol is an offer that a server
+    may ignore (RFC 9110, section 7.8); a WebSocket client has no use for another response."""
+    return any(item.partition("/")[0] == "websocket" for item in split_list(upgrade.lower()))
 
 
 def _names(names: Iterable[str]) -> frozenset[str]:

@@ -8,7 +8,7 @@ from support.answers import body, detail, statuses
 from support.passing import CLOSE, LAST_GET, VIA, fields_up, pass_on
 from support.rawserver import RawServer
 from support.rawsocket import connect, raw
-from support.relaying import StartRelay
+from support.relaying import StartRelay, ok
 from support.requests import get, post, request
 from support.upstreams import has_caller
 
@@ -17,42 +17,61 @@ WEBSOCKET = (
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
     b"Sec-WebSocket-Version: 13",
 )
-UPGRADES = {
+WEBSOCKETS = {
     "a WebSocket": get(b"/", b"Upgrade: websocket", *WEBSOCKET),
     "in another case": get(b"/", b"upgrade: WebSocket", *WEBSOCKET),
     "among others": get(b"/", b"Upgrade: h2c, websocket", *WEBSOCKET),
     "in a second line": get(b"/", b"Upgrade: h2c", b"Upgrade: websocket", *WEBSOCKET),
-    "HTTP/2 in a word that only begins so": get(b"/", b"Upgrade: h2c-14", b"Connection: Upgrade"),
-    "TLS": get(b"/", b"Upgrade: TLS/1.0", b"Connection: Upgrade"),
-    "with a body": post(b"hello", fields=[b"Upgrade: websocket", *WEBSOCKET]),
+    "in a later version": get(b"/", b"Upgrade: websocket", *WEBSOCKET).replace(b"/1.1", b"/1.2"),
+    "named on a second line": get(b"/", b"Upgrade: websocket", b"Connection: x", *WEBSOCKET),
 }
 
 
-@pytest.mark.parametrize("sent", UPGRADES.values(), ids=UPGRADES)
-async def test_no_upgrade_is_relayed(sent: bytes, relay: StartRelay, upstream: RawServer) -> None:
-    """The client hears so at once; and the connection is in step, whatever it sends next."""
+@pytest.mark.parametrize("sent", WEBSOCKETS.values(), ids=WEBSOCKETS)
+async def test_no_websocket_is_relayed(sent: bytes, relay: StartRelay, upstream: RawServer) -> None:
+    """The refusal is sent at once, and the connection is in step, whatever follows."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(sent)
         received = await client.read_until(b"}\n")
         assert statuses(received) == [501]
-        assert "upgrade" in detail(received)
+        assert "WebSocket" in detail(received)
         assert b"application/problem+json" in received
         assert not has_caller(upstream)
         await client.send(request(b"CONNECT a:80 HTTP/1.1", b"Host: a"))
         assert statuses(await client.read_until()) == [501, 501]
 
 
-OFFERED = [b"Upgrade: h2c", b"Upgrade: H2C", b"Upgrade: h2c, h2c", b"Upgrade:", b"Upgrade: ,"]
+OFFERED = [
+    *(b"Upgrade: h2c", b"Upgrade: H2C", b"Upgrade: h2c, h2c", b"Upgrade:", b"Upgrade: ,"),
+    *(b"Upgrade: h2c-14", b"Upgrade: TLS/1.0", b"Upgrade: x-websocket", b"Upgrade: web socket"),
+]
 
 
 @pytest.mark.parametrize("line", OFFERED, ids=bytes.decode)
-async def test_an_offer_of_http_2_is_ignored(
+async def test_an_offer_of_another_protocol_is_ignored(
     line: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
     """Clients that make it, as curl and Java's do, are content without (RFC 9110, 7.8)."""
     sent = (line, b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: AAMAAABk")
     assert await fields_up(relay, upstream, *sent) == [VIA]
+
+
+NO_REQUEST_FOR_ONE = {
+    "not named by Connection": get(b"/", b"Upgrade: websocket", *WEBSOCKET[1:], CLOSE),
+    "HTTP/1.0": request(b"GET / HTTP/1.0", b"Host: a", b"Upgrade: websocket", *WEBSOCKET),
+    "another method": post(b"hello", fields=[b"Upgrade: websocket", *WEBSOCKET, CLOSE]),
+}
+
+
+@pytest.mark.parametrize("sent", NO_REQUEST_FOR_ONE.values(), ids=NO_REQUEST_FOR_ONE)
+async def test_an_upgrade_that_does_not_bind_is_ignored(
+    sent: bytes, relay: StartRelay, upstream: RawServer
+) -> None:
+    """And not passed on (RFC 9110, section 7.8; RFC 6455, section 4.1)."""
+    passed = await pass_on(await relay(), upstream, sent, ok(b"hello"))
+    assert statuses(passed.down) == [200]
+    assert b"upgrade" not in passed.up.lower()
 
 
 UNSERVED: dict[str, tuple[bytes, dict[str, Any], tuple[int, ...]]] = {

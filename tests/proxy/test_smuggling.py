@@ -25,7 +25,9 @@ from support.strict import Heard, StrictUpstream, strict_upstream
 WAYS = ("whole", "byte by byte")
 """Cut elsewhere, a body comes partly with its head and partly later: both ways at once."""
 
-_ANSWERED_HERE = re.compile(rb" /(?:unread|stream) |\r\nUpgrade: (?!h2c\r)").search
+_ANSWERED_HERE = re.compile(
+    rb"(?s) /(?:unread|stream) |1\.1\r\n.*\r\nConnection: Upgrade\r\nUpgrade: websocket"
+).search
 RELAYED = [case for case in ANSWERED if not _ANSWERED_HERE(case.sent)]
 """All but what a relay refuses, and what is about a handler that answers in another way."""
 

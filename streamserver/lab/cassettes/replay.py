@@ -28,7 +28,7 @@ from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import SECOND
 from streamserver.proxy.rewriting import takes_trailers
 from streamserver.server.outcome import Outcome
-from streamserver.wire.fields import HOP_BY_HOP, split_list
+from streamserver.wire.fields import HOP_BY_HOP, connection_options
 from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import is_bodiless
@@ -209,8 +209,6 @@ class _Play:
 def passed(fields: Fields, *framing: str) -> Fields:
     """The fields of a head that say nothing of the connection or the framing: these are made
     anew."""
-    dropped = HOP_BY_HOP.union(framing)
-    for name, value in fields:
-        if name == "connection":
-            dropped = dropped.union(split_list(value.lower()))
+    connection = [value for name, value in fields if name == "connection"]
+    dropped = HOP_BY_HOP.union(framing, connection_options(connection))
     return [field for field in fields if field[0] not in dropped]

@@ -218,6 +218,7 @@ async def test_what_is_refused_before_the_upstream_is_asked_is_no_exchange_with_
 ) -> None:
     deck = await record(proxy={"strip": "/v1"})
     assert b" 404 " in await raw(deck.server.port, ask(b"/other"))
-    assert b" 501 " in await raw(deck.server.port, ask(b"/v1", b"Upgrade: websocket"))
+    upgrade = (b"Connection: Upgrade", b"Upgrade: websocket")
+    assert b" 501 " in await raw(deck.server.port, ask(b"/v1", *upgrade))
     await deck.server.stop()
     assert deck.files() == []

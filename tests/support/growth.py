@@ -1,0 +1,43 @@
+"""How work grows with its input: a ratio of CPU times, so that no speed is asserted."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from time import thread_time
+
+TIMES = 8
+MOST = 3.0 * TIMES
+"""Linear work grows TIMES times, quadratic work TIMES * TIMES times."""
+MOST_IN_LOOP = 1.5 * TIMES
+"""A smaller bound, since each run has a fixed cost besides: linear work grows less than TIMES
+times."""
+RUNS = 5
+"""The least of so many counts: what else runs on the machine only ever adds to one."""
+
+
+def growth(work: Callable[[int], object], size: int) -> float:
+    """How many times the CPU time of ``work(TIMES * size)`` is that of ``work(size)``."""
+
+    def cost(size: int) -> float:
+        began = thread_time()
+        work(size)
+        return thread_time() - began
+
+    few, many = ([cost(each) for _ in range(RUNS)] for each in (size, TIMES * size))
+    return min(many) / min(few)
+
+
+async def growth_in_loop(work: Callable[[int], Awaitable[object]], size: int) -> float:
+    """The same for work in which all sides run in this thread's event loop.
+
+    The loop's debug mode ends here, as it would make the fixed cost of each run several times
+    as high.
+    """
+    asyncio.get_running_loop().set_debug(False)
+
+    async def cost(size: int) -> float:
+        began = thread_time()
+        await work(size)
+        return thread_time() - began
+
+    few, many = [[await cost(each) for _ in range(RUNS)] for each in (size, TIMES * size)]
+    return min(many) / min(few)
