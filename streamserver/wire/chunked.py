@@ -125,7 +125,7 @@ class Decoder:
         self.chunks = 0
         """Chunks that have begun so far, without the last-chunk."""
         self._read: _Reader | None = _READ_SIZE
-        self._held = b""  # an unfinished line, or the CR of a chunk's CRLF
+        self._held = bytearray()  # an unfinished line, or the CR of a chunk's CRLF
         self._left = 0  # data bytes of the current chunk still to come
         self._budget = MAX_EXTENSIONS  # then MAX_TRAILERS
         self._trailers: list[tuple[str, str]] = []
@@ -145,7 +145,12 @@ class Decoder:
         if self._read is None:
             raise RuntimeError("this body has ended or failed: take a new Decoder for the next")
         if self._held:
-            data, self._held = self._held + data, b""
+            if self._read is not _READ_CHUNK_END and b"\n" not in data:
+                # The line is read once, when it is whole, however many pieces it comes in.
+                self._hold(data)
+                return []
+            data = b"".join((self._held, data))
+            self._held.clear()
         parts: list[bytes | End] = []
         at = 0
         if self._read is _READ_SIZE:
@@ -161,13 +166,13 @@ class Decoder:
     def _read_size(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
         line = _size_line(data, at)
         if not line:
-            return self._hold_line(data, at, MAX_SIZE_DIGITS + self._budget + 2, _SIZE_RULE)
+            return self._hold_line(data, at, _SIZE_RULE)
         if line[2]:
             self._spend(len(line[2]))
         size, start = int(line[1], 16), line.end()
         if not size:
             self._budget = MAX_TRAILERS
-            self._read = Decoder._read_trailer
+            self._read = _READ_TRAILER
             return start
         end = start + size
         self.chunks += 1
@@ -183,15 +188,15 @@ class Decoder:
         parts.append(part)
         self._left -= len(part)
         if not self._left:
-            self._read = Decoder._read_chunk_end
+            self._read = _READ_CHUNK_END
         return at + len(part)
 
     def _read_chunk_end(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
         end = data[at : at + 2]
         if end == b"\r\n":
-            self._read = Decoder._read_size
+            self._read = _READ_SIZE
         elif end == b"\r":
-            self._held = end
+            self._held += end
         else:
             self._refuse(f"a chunk's data must be followed by CRLF, not by {end!r}")
         return at + 2
@@ -199,7 +204,7 @@ class Decoder:
     def _read_trailer(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
         line = _trailer_line(data, at)
         if not line:
-            return self._hold_line(data, at, self._budget, _TRAILER_RULE)
+            return self._hold_line(data, at, _TRAILER_RULE)
         start, end = line.span()
         self._spend(end - start)
         if line[1]:
@@ -216,7 +221,7 @@ class Decoder:
             self._refuse(problem)
         return name.lower(), value.strip(" \t")
 
-    def _hold_line(self, data: bytes, at: int, limit: int, rule: str) -> int:
+    def _hold_line(self, data: bytes, at: int, rule: str) -> int:
         """Keep the line at ``at`` until the rest comes; refuse it if it is whole, or too long.
 
         A bare LF ends a line too, so that it is refused as soon as it arrives.
@@ -224,10 +229,14 @@ class Decoder:
         end = data.find(b"\n", at) + 1
         if end:
             self._refuse(f"{rule}, not {data[at : min(end, at + 40)]!r}")
-        self._held = data[at:]
-        if len(self._held) > limit:
-            self._refuse_length()
+        self._hold(data[at:])
         return len(data)
+
+    def _hold(self, data: bytes) -> None:
+        self._held += data
+        size = 0 if self._read is _READ_TRAILER else MAX_SIZE_DIGITS + 2
+        if len(self._held) > size + self._budget:
+            self._refuse_length()
 
     def _spend(self, count: int) -> None:
         self._budget -= count
@@ -235,7 +244,7 @@ class Decoder:
             self._refuse_length()
 
     def _refuse_length(self) -> NoReturn:
-        if self._read is Decoder._read_trailer:
+        if self._read is _READ_TRAILER:
             self._refuse(f"its trailer fields exceed {MAX_TRAILERS} bytes")
         self._refuse(f"its chunk extensions exceed {MAX_EXTENSIONS} bytes")
 
@@ -268,3 +277,5 @@ def _take_plain_chunks(data: bytes, parts: list[bytes | End]) -> int:
 
 _Reader = Callable[[Decoder, bytes, int, list[bytes | End]], int]
 _READ_SIZE: _Reader = Decoder._read_size
+_READ_CHUNK_END: _Reader = Decoder._read_chunk_end
+_READ_TRAILER: _Reader = Decoder._read_trailer

@@ -7,6 +7,7 @@ from typing import Any
 from streamserver.kit.params import number, whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
+from streamserver.wire.fields import grouped
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 1024 * 1024
@@ -77,17 +78,13 @@ def _json(body: bytes) -> Any:
 
 def _grouped(pairs: Query) -> dict[str, str | list[str]]:
     """A name's value, or its values where there are several."""
-    values = {name: pairs.get_all(name) for name, _ in pairs.items()}
+    values = grouped(pairs.items())
     return {name: found[0] if len(found) == 1 else found for name, found in values.items()}
 
 
 def _fields(request: Request) -> dict[str, str]:
     """Each field once, in the usual spelling, its values joined (RFC 9110, section 5.3)."""
-    joined: dict[str, str] = {}
-    for name, value in request.headers:
-        name = name.title()
-        joined[name] = f"{joined[name]}, {value}" if name in joined else value
-    return joined
+    return {name.title(): ", ".join(values) for name, values in grouped(request.headers).items()}
 
 
 def _scheme(request: Request) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from support.asking import ask
+from support.growth import MOST_IN_LOOP, growth_in_loop
 from support.inprocess import Served
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -92,3 +93,13 @@ async def test_what_is_out_of_range_is_refused_by_name(
 async def test_a_delayed_answer_is_that_of_get(target: Served) -> None:
     found = await told(target, "/delay/0.01?a=1")
     assert found["args"] == {"a": "1"}
+
+
+@pytest.mark.parametrize("name", ["a", "a%d"])
+async def test_the_work_is_linear_in_the_parameters(target: Served, name: str) -> None:
+    async def work(count: int) -> None:
+        names = (name % number if "%" in name else name for number in range(count))
+        query = "&".join(f"{each}=" for each in names)
+        assert len((await told(target, f"/get?{query}"))["args"]) == (count if "%" in name else 1)
+
+    assert await growth_in_loop(work, 125) < MOST_IN_LOOP
