@@ -206,10 +206,10 @@ class Connection(Flow):
         self.exchange.reject(error)
 
     def inform(self, status: int, fields: Fields) -> None:
-        """Send an interim response while the final one has no head (RFC 9110, section 15.2); not
-        to a client of HTTP/1.0, which knows none. ValueError as ``response_head`` has it."""
+        """Send an interim response unless the final head has been sent (RFC 9110, section 15.2);
+        none to an HTTP/1.0 client. ValueError as ``response_head`` has it."""
         exchange = self.exchange
-        if exchange is not None and not exchange.status and exchange.head.minor:
+        if exchange is not None and not exchange.has_sent_head and exchange.head.minor:
             self.transport.write(response_head(status, fields))
 
     def head_is_late(self) -> None:

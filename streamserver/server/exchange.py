@@ -58,14 +58,12 @@ class Exchange(Writer):
         "on_end",
         "route",
         "started",
-        "status",
     )
 
     def __init__(self, connection: "Connection", head: RequestHead) -> None:
         super().__init__(connection)
         self.head = head
         self.body = RequestBody(connection, head) if head.length else None
-        self.status = 0
         self.route = ""
         self.started = monotonic()
         self.ended = 0.0
@@ -212,7 +210,7 @@ class Exchange(Writer):
         if not isinstance(error, HTTPError):
             log.error("%s %s failed", *self._name, exc_info=error)
             error = HTTPError(500, "the server failed to answer this request")
-        if self.status and not self._unsent_head:
+        if self.has_sent_head:
             return self.cut(Outcome.TRUNCATED)
         refused = self.body is not None and self.body.error is error
         self.reject(error, Outcome.REJECTED if refused else Outcome.COMPLETE)
@@ -254,7 +252,7 @@ class Exchange(Writer):
 
     def expire(self) -> None:
         """The response has outlived ``max_stream``."""
-        if not self.status or self._unsent_head:
+        if not self.has_sent_head:
             task, self._task = self._task, None
             self.reject(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
             self._cancel(task)

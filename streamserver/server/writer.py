@@ -25,8 +25,9 @@ number at which the event loops call ``pause_writing``, and so will call ``resum
 class Writer:
     """The response side of an exchange.
 
-    ``bytes_sent`` counts the body without its framing. ``first_byte`` is when the first byte
-    of the body was handed to the socket, in seconds of ``time.monotonic``, 0 if none was.
+    ``status`` is that of the final head, 0 before one is made. ``bytes_sent`` counts the body
+    without its framing. ``first_byte`` is when the first byte of the body was handed to the
+    socket, in seconds of ``time.monotonic``, 0 if none was.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Writer:
         "connection",
         "first_byte",
         "outcome",
+        "status",
     )
 
     def __init__(self, connection: "Connection") -> None:
@@ -47,10 +49,16 @@ class Writer:
         self.bytes_sent = 0
         self.first_byte = 0.0
         self.outcome: Outcome | None = None
+        self.status = 0
         self._framing: Framing = "none"
         self._left = 0
         self._unsent_head = b""
         self._keep_alive = False
+
+    @property
+    def has_sent_head(self) -> bool:
+        """Whether the final head has been sent; one that is made may still wait for a piece."""
+        return bool(self.status) and not self._unsent_head
 
     @property
     def desired_size(self) -> int:
