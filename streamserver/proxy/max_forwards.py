@@ -1,4 +1,4 @@
-"""How many more relays an OPTIONS request may pass (RFC 9110, section 7.6.2)."""
+"""Max-Forwards limits how many relays an OPTIONS request passes (RFC 9110, section 7.6.2)."""
 
 import re
 
@@ -9,12 +9,14 @@ from streamserver.wire.problem import HTTPError
 
 _digits = re.compile(r"[0-9]{1,16}").fullmatch
 _RELAYED = "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT"
-"""The standard methods that a relay passes on; it refuses no other but CONNECT and TRACE."""
+"""The standard methods that are relayed. So is every other method but CONNECT and TRACE."""
 
 
 def final_answer(headers: Headers) -> Response | None:
-    """The answer to an OPTIONS request that may pass no relay, else None; HTTPError 400 for a
-    Max-Forwards that is no number."""
+    """The answer to an OPTIONS request that may not be passed on, else None.
+
+    HTTPError 400 for a Max-Forwards that is no number.
+    """
     value = headers.get("max-forwards")
     if value is None or _number(value):
         return None

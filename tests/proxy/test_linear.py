@@ -27,7 +27,7 @@ LINES: dict[str, Callable[[int], list[bytes]]] = {
 
 @pytest.mark.parametrize("lines", LINES.values(), ids=LINES)
 async def test_a_request(lines: Callable[[int], list[bytes]], serve: Serve) -> None:
-    """Its head may be longer here than by default, so that the lines outweigh all else."""
+    """``max_head`` is raised, so that the work for the lines exceeds the fixed cost."""
     async with strict_upstream() as upstream:
         proxy = Proxy(f"http://127.0.0.1:{upstream.port}", forwarded="append")
         server = await serve(proxy, max_head=1 << 20)

@@ -1,4 +1,4 @@
-"""How many more relays an OPTIONS request may pass (RFC 9110, section 7.6.2)."""
+"""Max-Forwards limits how many relays an OPTIONS request passes (RFC 9110, section 7.6.2)."""
 
 import pytest
 

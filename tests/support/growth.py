@@ -11,7 +11,7 @@ MOST_IN_LOOP = 1.5 * TIMES
 """A smaller bound, since each run has a fixed cost besides: linear work grows less than TIMES
 times."""
 RUNS = 5
-"""The least of so many counts: what else runs on the machine only ever adds to one."""
+"""The fastest of so many runs counts, since other programs can only slow a run down."""
 
 
 def growth(work: Callable[[int], object], size: int) -> float:
@@ -29,8 +29,7 @@ def growth(work: Callable[[int], object], size: int) -> float:
 async def growth_in_loop(work: Callable[[int], Awaitable[object]], size: int) -> float:
     """The same for work in which all sides run in this thread's event loop.
 
-    The loop's debug mode ends here, as it would make the fixed cost of each run several times
-    as high.
+    It turns the loop's debug mode off, which multiplies the fixed cost of each run.
     """
     asyncio.get_running_loop().set_debug(False)
 

@@ -1,7 +1,7 @@
 """Reading costs time that is linear in what a peer sends, in one piece or byte by byte.
 
-Limits bound every input, so the sizes here lie within the limits: a bound on the input is no
-bound on the work if a client may send that input a thousand times a second.
+A limit on the size of an input does not replace this: a client may send the largest input again
+and again.
 """
 
 from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def test_a_request_head(head: Callable[[int], bytes]) -> None:
 
 
 def read_head_in_pieces(data: bytes) -> None:
-    """As a connection does: what is unfinished is kept, and said to be known."""
+    """Read as a connection does, which keeps an unfinished head and passes its length."""
     kept = b""
     for piece in in_pieces(data, 1):
         head, kept = read_request_head(kept + piece, LIMIT, LIMIT, len(kept))
