@@ -107,6 +107,7 @@ class Parser:
         "_data",
         "_event",
         "_id",
+        "_is_lost",
         "_line",
         "_max_event",
         "_started",
@@ -121,6 +122,7 @@ class Parser:
         self.retry: int | None = None
         """Milliseconds to wait before reconnecting; None as long as the stream said nothing."""
         self._max_event = max_event
+        self._is_lost = False  # whether an event or a line was too long
         self._started = False  # whether the first line, which may begin with a BOM, is past
         self._after_cr = False  # whether an LF, if it comes next, belongs to the CR before it
         self._line = bytearray()  # a line that has not ended
@@ -164,8 +166,9 @@ class Parser:
         return lines
 
     def _check(self, length: int) -> None:
-        if len(self._data) + length > self._max_event:
-            limit, self._max_event = self._max_event, -1  # which every later line exceeds
+        if self._is_lost or len(self._data) + length > self._max_event:
+            self._is_lost = True
+            limit = self._max_event
             raise ValueError(f"an event of the stream, or a line of it, exceeds {limit} bytes")
 
     def _field(self, line: bytes) -> None:

@@ -155,8 +155,9 @@ def test_beyond_max_event_the_stream_is_lost(stream: bytes) -> None:
         parser = Parser(max_event=12)
         with pytest.raises(ValueError, match="exceeds 12 bytes"):
             feed(parser, pieces)
-        with pytest.raises(ValueError, match="exceeds"):
-            parser.feed(b"\n\n")
+        for later in (b"\n\n", b"data: 1\n\n", b""):
+            with pytest.raises(ValueError, match="exceeds 12 bytes"):
+                parser.feed(later)
 
 
 @pytest.mark.parametrize(
