@@ -99,7 +99,7 @@ def ask_of(options: Namespace, environment: Mapping[str, str]) -> Ask:
         fields.append(("authorization", f"Bearer {key}"))
     has_body = options.chat or options.body is not None or options.data is not None
     method = options.method or ("POST" if has_body else "GET")
-    ask = Ask(target, method, tuple(fields), body)
+    ask = Ask(target, method, tuple(fields), body, chat=options.chat)
     try:
         ask.writer()(0)
     except ValueError as error:

@@ -14,6 +14,7 @@ from random import Random
 from urllib.parse import SplitResult, quote, urlsplit
 from uuid import UUID
 
+from streamserver.lab.client.wanted import Wanted, wanted_by
 from streamserver.wire.request_heads import request_head
 
 FORMS = "http://HOST[:PORT][/PATH][?QUERY] or https://..."
@@ -32,6 +33,8 @@ class Ask:
     """Beside Host, Content-Length and, unless they are given, Accept and User-Agent."""
     body: bytes = b""
     seed: int = 0
+    chat: bool = False
+    """Whether it asks a model, so that only a stream with an answer is a success."""
 
     def __post_init__(self) -> None:
         self.parts()
@@ -56,6 +59,13 @@ class Ask:
         parts = self.parts()
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         return quote(target, safe=_SAFE)
+
+    @property
+    def wanted(self) -> Wanted:
+        """What kind of response it asks for."""
+        if self.chat:
+            return "answer"
+        return wanted_by(self.method, self.fields, self._values(0)(self.body))
 
     def writer(self, *own: tuple[str, str]) -> Callable[[int], bytes]:
         """What gives the request for each number; ``own``: fields of the client's.

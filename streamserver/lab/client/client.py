@@ -13,6 +13,7 @@ from streamserver.lab.client.place import Place, place_of
 from streamserver.lab.client.reading import Reading
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.timeouts import Clocks, Timeouts
+from streamserver.lab.client.wanted import Wanted
 from streamserver.proxy.origin import client_context
 
 __all__ = ["Ask", "Client"]
@@ -34,6 +35,7 @@ class Client:
     """For an https URL; by default certificates are verified against the system's authorities."""
     place: Place = field(init=False)
     _write: Callable[[int], bytes] = field(init=False)
+    _wanted: Wanted = field(init=False)
     _idle: list[Connection] = field(default_factory=list)
     _clocks: Clocks | None = None
 
@@ -43,6 +45,7 @@ class Client:
         self.place = place_of(parts, (self.tls or client_context()) if secure else None)
         self._write = self.ask.writer(*([("connection", "close")] if self.fresh else []))
         self._write(0)
+        self._wanted = self.ask.wanted
 
     async def exchange(self, planned: int = 0, n: int = 0) -> Record:
         """Ask once; never raises for what the other side does.
@@ -106,7 +109,7 @@ class Client:
     async def _ask(
         self, connection: Connection, record: Record, n: int, watch: Watch | None
     ) -> None:
-        reading = Reading(self.ask.method, record, watch, digest=self.digest)
+        reading = Reading(self.ask.method, record, watch, wanted=self._wanted, digest=self.digest)
         await connection.ask(self._write(n), reading)
         if not self.fresh and connection.is_open:
             self._idle.append(connection)

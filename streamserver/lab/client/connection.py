@@ -8,9 +8,6 @@ from streamserver.lab.client.reading import Reading
 from streamserver.lab.client.record import End
 from streamserver.lab.client.timeouts import Clocks
 
-REUSABLE = ("complete", "unfinished", "refused")
-"""Ends after which a connection may take another request."""
-
 
 class Connection(asyncio.Protocol):
     """Sends one request at a time, and stamps what comes back."""
@@ -41,7 +38,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._clocks.over(self)
             self._reading = self._done = None
-            if not reading.keep_alive or reading.record.end not in REUSABLE:
+            if not reading.keep_alive:
                 self.transport.abort()
 
     @property
@@ -51,7 +48,7 @@ class Connection(asyncio.Protocol):
 
     def give_up(self, end: End, detail: str) -> None:
         """End the exchange here."""
-        if self._reading is not None and not self._is_done:
+        if self._reading is not None:
             self._reading.record.end, self._reading.record.detail = end, detail
             self._finish()
 
@@ -68,26 +65,26 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         moment = monotonic_ns()
         if self._reading is None:
-            self.transport.abort()  # nobody asked
+            # No request is open, or its response has ended. uvloop delivers several reads before
+            # the waiting coroutine runs: a finished record must not change.
+            self.transport.abort()
         elif self._reading.feed(data, moment):
             self._finish()
         else:
             self._clocks.read(self)
 
     def eof_received(self) -> None:
-        if self._reading is not None and not self._is_done:
+        if self._reading is not None:
             self._reading.eof(monotonic_ns())
             self._finish()
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._reading is not None and not self._is_done:
+        if self._reading is not None:
             self._reading.lost("reset", str(error or "the connection was closed"))
             self._finish()
 
-    @property
-    def _is_done(self) -> bool:
-        return self._done is None or self._done.done()
-
     def _finish(self) -> None:
+        """End the exchange; bytes that arrive later do not change its record."""
+        self._reading = None
         if self._done is not None and not self._done.done():
             self._done.set_result(None)

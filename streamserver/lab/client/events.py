@@ -1,20 +1,21 @@
 """The events of one response: when the first came, the first token, and how long they lay apart.
 
-Here is what a busy client spends its time with. So what only some streams have is looked for in
-their first events, and no longer if it is not there: the target's stamps, and the JSON of a model.
+Most of the client's CPU time is spent here. So the target's stamps are only looked for as long as
+one of the first events had one.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from streamserver.lab.client.datas import Datas
+from streamserver.lab.client.judge import Judge
 from streamserver.lab.client.lines import MEDIA_TYPES, Lines
-from streamserver.lab.client.record import KEPT, Record
-from streamserver.lab.client.tokens import is_the_end, kind_of, tells_of_an_error
+from streamserver.lab.client.record import KEPT, End, Record
+from streamserver.lab.client.wanted import media_type
 from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times
 
 LOOKED_AT = 8
-"""Events without a stamp, or without a model's JSON, after which none is expected."""
+"""Events without a stamp after which none is expected."""
 
 
 class Hash(Protocol):
@@ -38,7 +39,7 @@ class Events:
     """Takes the pieces of one body; ``record`` is filled as they come."""
 
     __slots__ = (
-        *("_error", "_is_chat", "_kept", "_last", "_last_data", "_looks", "_parse", "_record"),
+        *("_has_stamps", "_judge", "_kept", "_last", "_look", "_parse", "_record", "_room"),
         *("_stamp_looks", "_watch", "hash"),
     )
 
@@ -50,10 +51,10 @@ class Events:
         self._kept = record.stamps = Stamps()
         self._watch = watch
         self._last = 0  # when an event came last
-        self._last_data = ""
-        self._is_chat = False
-        self._error = ""  # an event that tells of one
-        self._looks = self._stamp_looks = LOOKED_AT
+        self._judge = Judge(record)
+        self._look = self._judge.look
+        self._stamp_looks, self._has_stamps = LOOKED_AT, False
+        self._room = KEPT  # for further stamps
         self.hash: Hash | None = None
         """What digests the data of the events, if that is wanted."""
 
@@ -69,15 +70,16 @@ class Events:
             record.first_event = moment
         elif moment - self._last > record.longest_gap:
             record.longest_gap = moment - self._last
-        self._last, self._last_data = moment, found[-1]
+        self._last = moment
         if record.events < KEPT:
-            room = KEPT - record.events
-            record.arrivals.extend([moment] * min(len(found), room))
+            if len(found) == 1:
+                record.arrivals.append(moment)
+            else:
+                record.arrivals.extend([moment] * min(len(found), KEPT - record.events))
         record.events += len(found)
-        if self._looks:
-            self._look(found, moment)
-        elif self._is_chat:
-            self._look_for_errors(found)
+        look = self._look
+        for data in found:
+            look(data, moment)
         stamps = self._stamps(found) if self._stamp_looks else ()
         if self.hash is not None:
             for data in found:
@@ -85,51 +87,22 @@ class Events:
         if self._watch is not None:
             self._watch.came(moment, len(found), stamps)
 
-    def end(self, moment: int) -> str:
-        """The body has ended properly: why the stream has not; "" if it has, too."""
-        if not self._is_chat:
-            return ""
-        if self._error:
-            return f"an event tells of an error: {self._error[:200]}"
-        if not is_the_end(self._last_data):
-            return f"its last event is not the end of an answer: {self._last_data[:80]!r}"
-        return ""
+    def end(self, moment: int) -> None:
+        """The body has ended properly."""
 
-    def _look(self, found: list[str], moment: int) -> None:
-        """Look for the first token, and whether this is a model's answer at all."""
-        record = self._record
-        for data in found:
-            kind = kind_of(data)
-            if kind == "none":
-                if not self._is_chat:
-                    self._looks -= 1
-            else:
-                self._is_chat = True
-            if kind == "reasoning" and not record.first_reasoning:
-                record.first_reasoning = moment
-            if kind == "token":
-                record.first_token = moment
-            if record.first_token or not self._looks:
-                self._looks = 0
-                break
-        self._look_for_errors(found)
-
-    def _look_for_errors(self, found: list[str]) -> None:
-        for data in found:
-            if tells_of_an_error(data):
-                self._is_chat, self._error = True, data
+    def verdict(self) -> tuple[End, str] | None:
+        """The end of the exchange and its reason, unless the events so far are a success."""
+        return self._judge.verdict()
 
     def _stamps(self, found: list[str]) -> list[Stamp]:
-        stamps = []
-        for data in found:
-            stamp = read_stamp(data)
-            if stamp is not None:
-                stamps.append(stamp)
-        kept = self._kept
+        stamps = [stamp for data in found if (stamp := read_stamp(data)) is not None]
         if stamps:
-            if len(kept) < KEPT:
-                kept.extend(stamps[: KEPT - len(kept)])
-        elif not kept:
+            self._has_stamps = True
+            if self._room:
+                kept = stamps[: self._room]
+                self._kept.extend(kept)
+                self._room -= len(kept)
+        elif not self._has_stamps:
             self._stamp_looks = max(self._stamp_looks - len(found), 0)
         return stamps
 
@@ -139,7 +112,7 @@ def events_of(kind: str, record: Record, watch: Watch | None) -> Events | None:
 
     Event streams have events, and of JSON lines each line is one.
     """
-    kind = kind.partition(";")[0].strip().lower()
+    kind = media_type(kind)
     if kind == "text/event-stream":
         return Events(Datas().feed, record, watch)
     if kind in MEDIA_TYPES:
@@ -156,8 +129,7 @@ class LineEvents(Events):
         super().__init__(lines.feed, record, watch)
         self._lines = lines
 
-    def end(self, moment: int) -> str:
+    def end(self, moment: int) -> None:
         """The body has ended, and with it the last line."""
         if last := self._lines.end():
             self.came(last, moment)
-        return ""

@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from streamserver.lab.client.events import Events, Watch, events_of
+from streamserver.lab.client.heads import coding_of, content_type_of, verdict_of
 from streamserver.lab.client.record import End as Ended
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.wanted import Wanted
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
@@ -21,16 +23,29 @@ MAX_HEAD = 64 * 1024
 class Reading:
     """Reads the response to one request; ``record`` is filled as it comes."""
 
-    __slots__ = ("_events", "_hash", "_reader", "_watch", "keep_alive", "record")
+    __slots__ = (
+        *("_events", "_hash", "_head", "_reader", "_verdict", "_wanted", "_watch"),
+        *("keep_alive", "record"),
+    )
 
     def __init__(
-        self, method: str, record: Record, watch: Watch | None = None, *, digest: bool = False
+        self,
+        method: str,
+        record: Record,
+        watch: Watch | None = None,
+        *,
+        wanted: Wanted = "anything",
+        digest: bool = False,
     ) -> None:
+        """``wanted``: what the request asks for. ``digest``: whether the record gets one."""
         self.record = record
         self.keep_alive = False
-        """Whether the connection will take another request, once the response is whole."""
+        """Whether the response is whole and the connection takes another request."""
         self._watch = watch
+        self._wanted = wanted
         self._reader = ResponseReader(method, MAX_HEAD)
+        self._head: ResponseHead | None = None  # the final one
+        self._verdict: tuple[Ended, str] | None = None  # of the head, if it leaves no success
         self._events: Events | None = None
         self._hash = sha256() if digest else None
 
@@ -70,8 +85,12 @@ class Reading:
 
     def lost(self, end: Ended, detail: str) -> None:
         """The connection ended before the response did."""
-        self.record.end = end if self.record.reads else "unanswered"
-        self.record.detail = detail
+        record = self.record
+        record.end, record.detail = end if record.reads else "unanswered", detail
+        # A server that reports a failure in band often cuts the stream behind it.
+        failed = self._events.verdict() if self._events is not None else None
+        if failed is not None and failed[0] == "failed":
+            record.end, record.detail = "failed", f"{failed[1]}; then it was {end}: {detail}"
 
     def _heads(self, parts: Sequence[ResponseHead | bytes | End], moment: int) -> None:
         for part in parts:
@@ -79,17 +98,14 @@ class Reading:
                 self._begin(part, moment)
 
     def _begin(self, head: ResponseHead, moment: int) -> None:
-        record, fields = self.record, dict(head.fields)
+        record = self.record
         record.head, record.status = moment, head.status
-        self.keep_alive = head.keep_alive
-        coding = fields.get("content-encoding", "identity").lower()
-        if coding == "identity":
-            self._events = events_of(fields.get("content-type", ""), record, self._watch)
-            if self._events is not None:
-                # The events then are what is compared: comments and times are nobody's content.
-                self._events.hash = self._hash
-        else:
-            record.detail = f"its body is encoded as {coding[:40]}, so no events are seen in it"
+        self._head, self._verdict = head, verdict_of(head, self._wanted)
+        if not coding_of(head):
+            self._events = events_of(content_type_of(head), record, self._watch)
+        if self._events is not None:
+            # The events then are what is compared: comments and times are no part of a content.
+            self._events.hash = self._hash
 
     def _body(self, piece: bytes, moment: int) -> None:
         record = self.record
@@ -105,13 +121,15 @@ class Reading:
         """The body ended as its framing has it; whether as a stream of its kind has to, too."""
         record = self.record
         record.last_byte = moment
-        problem = self._events.end(moment) if self._events is not None else ""
+        if self._events is not None:
+            self._events.end(moment)
         if self._hash is not None:
             record.digest = self._hash.hexdigest()
-        if record.status >= 400:
-            record.end = "refused"
-        elif problem:
-            record.end, record.detail = "unfinished", problem
-        else:
-            record.end = "complete"
-        self.keep_alive = self.keep_alive and not end.rest
+        record.end, record.detail = self._verdict or self._verdict_of_events() or ("complete", "")
+        self.keep_alive = self._head is not None and self._head.keep_alive and not end.rest
+
+    def _verdict_of_events(self) -> tuple[Ended, str] | None:
+        verdict = self._events.verdict() if self._events is not None else None
+        if verdict is None and self._wanted == "answer" and not self.record.has_answer:
+            return "no_token", "the answer has neither token nor reasoning nor tool call"
+        return verdict

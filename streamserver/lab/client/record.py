@@ -10,6 +10,11 @@ from streamserver.lab.stamps import Stamp, Stamps
 End = Literal[
     "complete",
     "unfinished",
+    "failed",
+    "no_token",
+    "no_stream",
+    "encoded",
+    "redirected",
     "refused",
     "unconnected",
     "untrusted",
@@ -27,6 +32,11 @@ End = Literal[
 
 - complete: all of it came, by its framing, and by what it is.
 - unfinished: all of it came by its framing, but a model's answer lacks the event that ends it.
+- failed: an event or a line reported an error in band, after a status that promised success.
+- no_token: a model was asked, and its answer has neither token nor reasoning nor tool call.
+- no_stream: a stream was asked for, and the response is none: a 204, 205 or 304, or a document.
+- encoded: the body has a content coding, which is not decoded, so its events cannot be read.
+- redirected: all of it came, with a status from 300 to 399 but 304; redirects are not followed.
 - refused: all of it came, with a status of 400 or more.
 - unconnected: there was no connection.
 - untrusted: there was one, but TLS did not come about.
@@ -38,6 +48,7 @@ End = Literal[
 - stopped: we had to end before it did; it is no error, and no success.
 """
 NO_ERROR = ("complete", "stopped")
+_NO_SERVICE = ("failed", "no_token", "no_stream", "encoded", "redirected")
 KEPT = 1000
 """Events of an exchange whose moments are kept; further ones are only counted."""
 
@@ -64,9 +75,11 @@ class Record:
     """Of the body."""
     first_event: int = 0
     first_reasoning: int = 0
-    """The first text that a model thinks, but does not say."""
+    """The first piece of a model's reasoning."""
     first_token: int = 0
-    """The first that it says."""
+    """The first piece of the text that it answers with, or of a refusal."""
+    first_tool_call: int = 0
+    """The first event that names a tool to be called, or has a piece of its input."""
     last_byte: int = 0
     """The end of a body that ended as it should."""
     ended: int = 0
@@ -100,6 +113,17 @@ class Record:
     def is_error(self) -> bool:
         """Whether it ended otherwise than well, and not by our own doing."""
         return self.end not in NO_ERROR
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether a model answered anything."""
+        return bool(self.first_token or self.first_reasoning or self.first_tool_call)
+
+    @property
+    def is_served(self) -> bool:
+        """Whether its milestones say how fast the service is: errors come soon, and would make a
+        server look fast that only fails."""
+        return self.status < 400 and self.end not in _NO_SERVICE
 
     def to_json(self, *, whole: bool = True) -> dict[str, Any]:
         """All of it, for ``from_json``; or all but its events one by one."""

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.client.datas import Datas
+from streamserver.lab.client.datas import Datas, ErrorData
 from streamserver.wire.sse import Parser
 
 PIECES = [
@@ -35,17 +35,31 @@ PIECES = [
     b"a: joined\n\n",
     b"data: end\n\r",
     b"other: 1\ndata: 1\n\n",
+    b"event: error\ndata: 1\n\n",
+    b"event:error\nid: 7\ndata: 1\n\ndata: 2\n\n",
+    b"data: 1\nevent: error\n\n",
+    b"event: error\nevent: other\ndata: 1\n\n",
+    b"id: error\nevent: errors\ndata: 1\n\n",
+    b"event: error\n",
 ]
 
+Found = list[list[tuple[str, bool]]]
+"""Of each piece the data of its events, and whether their type is ``error``."""
 
-def parsed(pieces: list[bytes]) -> list[list[str]]:
+
+def parsed(pieces: list[bytes]) -> Found:
     parser = Parser()
-    return [[event.data for event in parser.feed(piece)] for piece in pieces]
+    return [
+        [(event.data, event.event == "error") for event in parser.feed(piece)] for piece in pieces
+    ]
 
 
-def found(pieces: list[bytes]) -> list[list[str]]:
+def found(pieces: list[bytes]) -> Found:
     reader = Datas()
-    return [reader.feed(piece) for piece in pieces]
+    return [
+        [(str(data), isinstance(data, ErrorData)) for data in reader.feed(piece)]
+        for piece in pieces
+    ]
 
 
 @pytest.mark.parametrize("first", PIECES)
@@ -60,6 +74,11 @@ def test_many_pieces(pieces: list[bytes]) -> None:
     assert found(pieces) == parsed(pieces)
 
 
-@given(st.lists(st.binary(max_size=12) | st.sampled_from([b"data: ", b"\n\n", b"\n", b"id: "])))
+@given(
+    st.lists(
+        st.binary(max_size=12)
+        | st.sampled_from([b"data: ", b"\n\n", b"\n", b"id: ", b"event: error"])
+    )
+)
 def test_any_bytes(pieces: list[bytes]) -> None:
     assert found(pieces) == parsed(pieces)

@@ -1,8 +1,10 @@
 """How an exchange ended: each way has its name, and says what was wrong."""
 
 import asyncio
+import contextlib
 import json
 import socket
+from dataclasses import replace
 
 import pytest
 
@@ -11,6 +13,7 @@ from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.client.record import End
 from streamserver.lab.client.timeouts import Timeouts
 from streamserver.wire.chunked import LAST_CHUNK, encode
+from support.rawserver import RawServer
 from support.waiting import wait_until
 
 pytestmark = pytest.mark.both_loops
@@ -31,8 +34,24 @@ def chat(**delta: str) -> str:
     return json.dumps({"choices": [{"delta": delta}]})
 
 
+def lines(*data: str) -> bytes:
+    """JSON lines that end properly on the wire, the last without a line end."""
+    return EVENTS.replace(b"text/event-stream", b"application/x-ndjson") + (
+        encode("\n".join(data).encode()) + LAST_CHUNK
+    )
+
+
+def coded(coding: str, *data: str) -> bytes:
+    """An event stream with a Content-Encoding."""
+    return events(*data).replace(b"\r\n", f"\r\nContent-Encoding: {coding}\r\n".encode(), 1)
+
+
 TOKENS = (chat(role="assistant"), chat(content="Hi"))
+CALLED = '{"choices":[{"delta":{"function_call":{"name":"f"}}}]}'
 COMPLETED = '{"type":"response.completed"}'
+CUT = '{"delta":{"content":""},"finish_reason":"error"}'
+OVERLOADED = '{"id":"x","error":{"message":"overloaded","code":502},"choices":[%s]}'
+STOPPED = '{"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}'
 STOP = '{"type":"message_stop"}'
 DELTA = '{"type":"content_block_delta","delta":{"text":"Hi"}}'
 TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
@@ -57,8 +76,33 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (events(DELTA), "unfinished", "content_block_delta"),
         (events(TEXT, COMPLETED), "complete", ""),
         (events(TEXT), "unfinished", "response.output_text.delta"),
-        (events(*TOKENS, '{"error":"no"}', "[DONE]"), "unfinished", 'tells of an error: {"error"'),
-        (events('{"error":"no"}', "[DONE]"), "unfinished", "tells of an error"),
+        (events(*TOKENS, STOPPED), "complete", ""),
+        (events(*TOKENS, "[DONE] ", "more"), "complete", ""),
+        (events(DELTA, STOP, '{"type":"ping"}', "keepalive"), "complete", ""),
+        # A failure in band, in any event stream.
+        (events(*TOKENS, '{"error":"no"}', "[DONE]"), "failed", "in band: no"),
+        (events('{"error":"no"}', "[DONE]"), "failed", "in band: no"),
+        (events(OVERLOADED % CUT, "[DONE]"), "failed", "in band: overloaded"),
+        (events(OVERLOADED % "", "[DONE]"), "failed", "in band: overloaded"),
+        (events("1", '{"object":"error","message":"no"}'), "failed", "in band: no"),
+        (events("1", '{ "error" : {"message": "no"} }'), "failed", "in band: no"),
+        (events("1\nevent: error", "2"), "failed", "in band: 1"),
+        (events('{"type":"response.failed","response":{"error":{"message":"no"}}}'), "failed",
+         "in band: no"),
+        # JSON lines.
+        (lines('{"response":"Hi","done":false}', '{"done":true,"response":""}'), "complete", ""),
+        (lines('{"response":"Hi","done":false}'), "unfinished", "is not the end of an answer"),
+        (lines('{"n":1}', '{"error":"model requires more memory"}'), "failed",
+         "in band: model requires more memory"),
+        # A body whose events cannot be read is no stream of none.
+        (coded("none", "1"), "complete", ""),
+        (coded("", *TOKENS), "unfinished", "is not the end of an answer"),
+        (coded("gzip", "1"), "encoded", "its events are encoded as gzip"),
+        (coded("x-new", "1"), "encoded", "its events are encoded as x-new"),
+        # Redirects are not followed.
+        (b"HTTP/1.1 301 -\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n", "redirected", "301"),
+        (b"HTTP/1.1 308 -\r\nContent-Length: 0\r\n\r\n", "redirected", "it has no Location"),
+        (b"HTTP/1.1 304 Not Modified\r\n\r\n", "complete", ""),
         # What is no HTTP.
         (b"SSH-2.0-OpenSSH_9.2\r\n", "malformed", "it must begin with HTTP/1.1"),
         (CHUNKED + b"zz\r\n", "malformed", "a chunk begins with its size"),
@@ -66,7 +110,7 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", "malformed", "twice"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "malformed", "longer than"),
     ],
-)
+)  # fmt: skip
 async def test_an_answer_that_is_whole_or_wrong(
     measure: Measure, answer: bytes, end: End, detail: str
 ) -> None:
@@ -77,6 +121,99 @@ async def test_an_answer_that_is_whole_or_wrong(
     assert detail in record.detail if detail else not record.detail
     assert bool(record.last_byte) is (end != "malformed")
     assert record.ended >= record.last_byte
+
+
+STREAM = Ask("http://upstream/", "POST", body=b'{"stream":true}')
+CHAT = Ask("http://upstream/", "POST", body=b"{}", chat=True)
+EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
+DOCUMENT = HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer", "end", "detail"),
+    [
+        (STREAM, events(*TOKENS, "[DONE]"), "complete", ""),
+        (STREAM, events("[DONE]"), "complete", ""),
+        (STREAM, EMPTY, "no_stream", "status 204, where a stream was asked for"),
+        (STREAM, b"HTTP/1.1 304 Not Modified\r\n\r\n", "no_stream", "status 304"),
+        (STREAM, DOCUMENT, "no_stream", "status 200 with application/json"),
+        (CHAT, events(*TOKENS, "[DONE]"), "complete", ""),
+        (CHAT, events(chat(reasoning="Hm"), "[DONE]"), "complete", ""),
+        (CHAT, events(chat(refusal="No"), "[DONE]"), "complete", ""),
+        (CHAT, events(CALLED, "[DONE]"), "complete", ""),
+        (CHAT, EMPTY, "no_stream", "status 204"),
+        (CHAT, DOCUMENT, "no_stream", "status 200 with application/json"),
+        (CHAT, events(TOKENS[0], STOPPED, "[DONE]"), "no_token", "neither token nor"),
+        (CHAT, events("1", "[DONE]"), "no_token", "neither token nor"),
+        (CHAT, events(TOKENS[0]), "unfinished", "is not the end of an answer"),
+        (CHAT, events('{"error":"no"}'), "failed", "in band: no"),
+        (CHAT, b"HTTP/1.1 307 -\r\nContent-Length: 0\r\n\r\n", "redirected", "status 307"),
+        (CHAT, b"HTTP/1.1 503 -\r\nContent-Length: 0\r\n\r\n", "refused", ""),
+    ],
+)
+async def test_an_answer_is_judged_by_what_was_asked_for(
+    upstream: RawServer, measure: Measure, ask: Ask, answer: bytes, end: End, detail: str
+) -> None:
+    async with measure(replace(ask, url=upstream.url)) as exchange:
+        await exchange.connection.send(answer)
+        record = await exchange.record()
+    assert record.end == end, record.detail
+    assert detail in record.detail if detail else not record.detail
+    assert record.is_served is (end in ("complete", "unfinished"))
+
+
+@pytest.mark.parametrize(
+    "answer", [events('{"error":"no"}'), events(*TOKENS), coded("gzip", "1"), EMPTY, DOCUMENT]
+)
+async def test_a_connection_is_kept_whatever_the_answer_was_judged_to_be(
+    upstream: RawServer, answer: bytes
+) -> None:
+    client = Client(replace(STREAM, url=upstream.url))
+    task = asyncio.create_task(client.exchange())
+    connection = await upstream.asked()
+    await connection.send(answer)
+    records = [await task]
+    task = asyncio.create_task(client.exchange())
+    await connection.read_until(lambda received: received.count(b"\r\n\r\n") == 2)
+    await connection.send(answer)
+    records.append(await task)
+    client.close()
+    assert "complete" not in [record.end for record in records]
+    assert [bool(record.connected) for record in records] == [True, False]
+
+
+@pytest.mark.parametrize("how", ["closed", "reset"])
+async def test_a_failure_in_band_is_the_reason_of_the_cut_behind_it(
+    measure: Measure, how: str
+) -> None:
+    async with measure() as exchange:
+        await exchange.connection.send(events('{"error":"no"}')[: -len(LAST_CHUNK)])
+        await wait_until(lambda: exchange.seen.events)
+        exchange.connection.end() if how == "closed" else exchange.connection.reset()
+        record = await exchange.record()
+    assert record.end == "failed"
+    assert record.detail.startswith("in band: no; then it was ")
+
+
+async def test_a_record_that_is_finished_does_not_change(upstream: RawServer) -> None:
+    """The rest of an event over the limit is delivered before anything else can run on uvloop."""
+    limit, surplus = 16 * 1024 * 1024, 8 * 1024 * 1024
+
+    def answer(sock: socket.socket) -> None:
+        with contextlib.suppress(ConnectionError):
+            sock.sendall(HEAD + b"Content-Type: text/event-stream\r\n\r\ndata: ")
+            sock.sendall(b"x" * (limit + surplus))
+
+    client = Client(Ask(upstream.url))
+    task = asyncio.create_task(client.exchange())
+    with (await upstream.asked()).sock.dup() as sock:
+        sock.setblocking(True)
+        await asyncio.to_thread(answer, sock)
+        record = await task
+    client.close()
+    assert record.end == "malformed"
+    assert record.detail == f"an event of the stream, or a line of it, exceeds {limit} bytes"
+    assert record.size < limit + 600_000  # of two reads
 
 
 @pytest.mark.parametrize("how", ["closed", "reset"])

@@ -108,13 +108,44 @@ async def test_what_else_comes_has_no_events(measure: Measure) -> None:
     assert record.first_byte
 
 
-async def test_events_that_are_compressed_are_said_to_be_unseen(measure: Measure) -> None:
-    head = HEAD + b"Content-Type: text/event-stream\r\nContent-Encoding: gzip\r\n"
+@pytest.mark.parametrize(
+    ("coding", "events"), [(b"none", 1), (b"", 1), (b"identity", 1), (b"gzip", 0)]
+)
+async def test_events_are_read_where_the_body_is_not_encoded(
+    measure: Measure, coding: bytes, events: int
+) -> None:
+    head = HEAD + b"Content-Type: text/event-stream\r\nContent-Encoding: " + coding + b"\r\n"
     async with measure() as exchange:
         await exchange.connection.send(head + b"Content-Length: 9\r\n\r\ndata: 1\n\n")
         record = await exchange.record()
-    assert (record.end, record.events) == ("complete", 0)
-    assert "encoded as gzip" in record.detail
+    assert (record.end, record.events) == ("complete" if events else "encoded", events)
+
+
+async def test_reasoning_text_and_tool_calls_are_milestones_of_their_own(measure: Measure) -> None:
+    thinking = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
+    steps = [
+        (": pings\n\n", ""),
+        ('data: {"type":"ping"}\n\n' * 50, "first_event"),
+        (f"data: {json.dumps({'choices': [{'delta': {'content': [thinking]}}]})}\n\n",
+         "first_reasoning"),
+        ('data: {"choices":[{"delta":{"refusal":"No"}}]}\n\n', "first_token"),
+        ('data: {"choices":[{"delta":{"tool_calls":[{"function":{"name":"f"}}]}}]}\n\n',
+         "first_tool_call"),
+    ]  # fmt: skip
+    async with measure() as exchange:
+        seen = exchange.seen
+        await exchange.connection.send(EVENTS)
+        await wait_until(lambda: seen.reads == 1)
+        for reads, (data, _) in enumerate(steps, 2):
+            await exchange.connection.send(encode(data.encode()))
+            await wait_until(lambda reads=reads: seen.reads == reads)  # type: ignore[misc]  # a default has no type
+        await exchange.connection.send(encode(b"data: [DONE]\n\n") + LAST_CHUNK)
+        record = await exchange.record()
+    moments = [getattr(record, name) for _, name in steps[1:]]
+    assert record.end == "complete"
+    assert moments[0] > 0
+    assert moments == sorted(set(moments))
+    assert record.first_reasoning == record.arrivals[50]
 
 
 async def test_many_events_are_counted_and_only_the_first_are_kept(

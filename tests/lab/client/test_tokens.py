@@ -1,100 +1,168 @@
-"""What is a token, in the interfaces that services share."""
+"""What an event holds, in the interfaces that services share."""
 
 import json
 from typing import Any
 
 import pytest
 
-from streamserver.lab.client.tokens import is_the_end, kind_of, tells_of_an_error
+from streamserver.lab.client.tokens import Meaning, meaning_of
+
+NOTHING = Meaning()
+TOKEN, REASONING, TOOL_CALL = Meaning(token=True), Meaning(reasoning=True), Meaning(tool_call=True)
+END = Meaning(ends=True)
 
 
-def chat(**delta: Any) -> str:
+def chat(**delta: Any) -> dict[str, Any]:
     """An event of a chat completion."""
-    return json.dumps({"id": "c", "choices": [{"index": 0, "delta": delta}]})
+    return {"id": "c", "choices": [{"index": 0, "delta": delta}]}
 
 
-def typed(name: str, **members: Any) -> str:
+def typed(name: str, **members: Any) -> dict[str, Any]:
     """An event of the Responses API, or of Anthropic's messages."""
-    return json.dumps({"type": name, **members})
+    return {"type": name, **members}
+
+
+def call(**function: Any) -> list[dict[str, Any]]:
+    """The tool calls of a delta."""
+    return [{"index": 0, "function": function}]
+
+
+THINKING = {"type": "thinking", "thinking": [{"type": "text", "text": "Hm"}]}
+TEXT = {"type": "text", "text": "Hi"}
+
+CHAT = [
+    (chat(role="assistant"), NOTHING),
+    (chat(role="assistant", content=""), NOTHING),
+    (chat(content=""), NOTHING),
+    (chat(), NOTHING),
+    (chat(content="Hi"), TOKEN),
+    (chat(content=" "), TOKEN),
+    (chat(role="assistant", content="Hi"), TOKEN),
+    (chat(content=7), NOTHING),
+    (chat(refusal="No"), TOKEN),
+    (chat(content=None, refusal=None), NOTHING),
+    (chat(reasoning_content="Hm"), REASONING),
+    (chat(reasoning_content="Hm", content=None), REASONING),
+    (chat(reasoning_content=None, content="Hi"), TOKEN),
+    (chat(reasoning="Hm", content=""), REASONING),
+    (chat(thinking="Hm"), REASONING),
+    (chat(reasoning_content="Hm", content="Hi"), Meaning(reasoning=True, token=True)),
+    (chat(content=[THINKING]), REASONING),
+    (chat(content=[{"type": "thinking", "thinking": [{"type": "text", "text": ""}]}]), NOTHING),
+    (chat(content=[{"type": "thinking", "thinking": "Hm"}]), REASONING),
+    (chat(content=[TEXT]), TOKEN),
+    (chat(content=["Hi"]), TOKEN),
+    (chat(content=[{"type": "refusal", "refusal": "No"}]), TOKEN),
+    (chat(content=[THINKING, TEXT]), Meaning(reasoning=True, token=True)),
+    (chat(content=[{"type": "reference"}, None, [[]]]), NOTHING),
+    (chat(tool_calls=call(name="f", arguments="")), TOOL_CALL),
+    (chat(tool_calls=call(arguments="{")), TOOL_CALL),
+    (chat(tool_calls=[{"custom": {"input": "x"}}]), TOOL_CALL),
+    (chat(tool_calls=call(arguments="")), NOTHING),
+    (chat(content=None, tool_calls=[{}]), NOTHING),
+    (chat(tool_calls=[], function_call=None), NOTHING),
+    (chat(function_call={"name": "f", "arguments": ""}), TOOL_CALL),
+    (chat(function_call={"arguments": "{"}), TOOL_CALL),
+    ({"choices": [{"text": "Hi", "index": 0}]}, TOKEN),
+    ({"choices": [{"text": "", "index": 0, "finish_reason": "stop"}]}, NOTHING),
+    ({"choices": [], "usage": {"total_tokens": 3}}, NOTHING),
+    ({"choices": [None, {"delta": {"content": "Hi"}}]}, TOKEN),
+    ({"choices": [{"delta": {"content": ""}}, {"delta": {"content": "Hi"}}]}, TOKEN),
+    (
+        {"choices": [{"delta": {"reasoning": "Hm"}}, {"delta": {"tool_calls": call(name="f")}}]},
+        Meaning(reasoning=True, tool_call=True),
+    ),
+]
+RESPONSES = [
+    (typed("response.created", response={}), NOTHING),
+    (typed("response.output_text.delta", delta="Hi"), TOKEN),
+    (typed("response.output_text.delta", delta=""), NOTHING),
+    (typed("response.output_text.done", text="Hi"), NOTHING),
+    (typed("response.refusal.delta", delta="No"), TOKEN),
+    (typed("response.reasoning_text.delta", delta="Hm"), REASONING),
+    (typed("response.reasoning_summary_text.delta", delta="Hm"), REASONING),
+    (typed("response.output_item.added", item={"type": "function_call", "name": "f"}), TOOL_CALL),
+    (typed("response.output_item.added", item={"type": "message"}), NOTHING),
+    (typed("response.function_call_arguments.delta", delta="{"), TOOL_CALL),
+    (typed("response.function_call_arguments.delta", delta=""), NOTHING),
+    (typed("response.custom_tool_call_input.delta", delta="x"), TOOL_CALL),
+    (typed("response.mcp_call_arguments.delta", delta="{"), TOOL_CALL),
+    (typed("response.completed", response={}), END),
+    (typed("response.incomplete", response={}), END),
+    (typed("response.failed", response={}), NOTHING),
+]
+MESSAGES = [
+    (typed("message_start", message={}), NOTHING),
+    (typed("content_block_start", content_block={"type": "text", "text": ""}), NOTHING),
+    (typed("content_block_start", content_block={"type": "tool_use", "name": "f"}), TOOL_CALL),
+    (typed("content_block_start", content_block={"type": "server_tool_use"}), TOOL_CALL),
+    (typed("content_block_delta", delta={"type": "text_delta", "text": "Hi"}), TOKEN),
+    (typed("content_block_delta", delta={"type": "thinking_delta", "thinking": "Hm"}), REASONING),
+    (typed("content_block_delta", delta={"type": "input_json_delta", "partial_json": "{"}),
+     TOOL_CALL),
+    (typed("content_block_delta", delta={"type": "input_json_delta", "partial_json": ""}), NOTHING),
+    (typed("content_block_delta", delta={"type": "signature_delta", "signature": "x"}), NOTHING),
+    (typed("content_block_delta", delta="?"), NOTHING),
+    (typed("content_block_stop"), NOTHING),
+    (typed("message_delta", delta={"stop_reason": "end_turn"}), NOTHING),
+    (typed("message_stop"), END),
+]  # fmt: skip
+LINES = [
+    ({"message": {"role": "assistant", "content": ""}, "done": False}, NOTHING),
+    ({"message": {"content": "Hi"}, "done": False}, TOKEN),
+    ({"message": {"content": "", "thinking": "Hm"}, "done": False}, REASONING),
+    (
+        {"message": {"tool_calls": [{"function": {"name": "f", "arguments": {}}}]}, "done": False},
+        TOOL_CALL,
+    ),
+    ({"response": "Hi", "done": False}, TOKEN),
+    ({"response": "", "thinking": "Hm", "done": False}, REASONING),
+    ({"response": "", "done": True, "done_reason": "stop"}, END),
+    ({"message": {"content": "!"}, "done": True}, Meaning(token=True, ends=True)),
+]
+OTHERS: list[dict[str, Any]] = [
+    typed("ping"),
+    typed("message_created", text="of a chat between people"),
+    {"type": 7},
+    {"text": "Hi"},
+    {"seq": 3, "pad": "xx"},
+    {"choices": "Hi"},
+    {"choices": [None, 7]},
+    {"choices": [{"id": 1, "text": "of a poll"}]},
+    {"choices": []},
+    {"title": "of a list of tasks", "done": False},
+    {"message": "step 1", "done": False},
+    {"response": "Hi", "done": "no"},
+    {},
+]
+
+
+@pytest.mark.parametrize(("event", "meaning"), [*CHAT, *RESPONSES, *MESSAGES, *LINES])
+def test_what_an_event_of_a_model_holds(event: dict[str, Any], meaning: Meaning) -> None:
+    found = meaning_of(json.loads(json.dumps(event)))
+    assert found is not None
+    assert found._replace(text="") == meaning
+
+
+@pytest.mark.parametrize("event", OTHERS)
+def test_other_events_are_no_models(event: dict[str, Any]) -> None:
+    assert meaning_of(event) is None
 
 
 @pytest.mark.parametrize(
-    ("data", "kind"),
+    ("event", "text"),
     [
-        (chat(role="assistant"), "other"),
-        (chat(role="assistant", content=""), "other"),
-        (chat(content=""), "other"),
-        (chat(content=None, tool_calls=[{}]), "other"),
-        (chat(), "other"),
-        (chat(content="Hi"), "token"),
-        (chat(content=" "), "token"),
-        (chat(role="assistant", content="Hi"), "token"),
-        (chat(reasoning_content="Hm"), "reasoning"),
-        (chat(reasoning="Hm", content=""), "reasoning"),
-        ('{"choices":[{"text":"Hi","index":0}]}', "token"),
-        ('{"choices":[{"text":"","index":0,"finish_reason":"stop"}]}', "other"),
-        ('{"choices":[],"usage":{"total_tokens":3}}', "other"),
-        ('{"choices":[null,7]}', "other"),
-        ('{"choices":[{"delta":{"content":""}},{"delta":{"content":"Hi"}}]}', "token"),
-        (typed("response.created", response={}), "other"),
-        (typed("response.output_text.delta", delta="Hi"), "token"),
-        (typed("response.output_text.delta", delta=""), "other"),
-        (typed("response.output_text.done", text="Hi"), "other"),
-        (typed("response.reasoning_summary_text.delta", delta="Hm"), "reasoning"),
-        (typed("response.completed", response={}), "other"),
-        (typed("message_start", message={}), "other"),
-        (typed("content_block_start", content_block={"type": "text", "text": ""}), "other"),
-        (typed("content_block_delta", delta={"type": "text_delta", "text": "Hi"}), "token"),
-        (typed("content_block_delta", delta={"type": "thinking_delta", "thinking": "Hm"}),
-         "reasoning"),
-        (typed("content_block_delta", delta={"type": "input_json_delta", "partial_json": "{"}),
-         "other"),
-        (typed("content_block_delta", delta="?"), "other"),
-        (typed("ping"), "none"),
-        ("[DONE]", "none"),
-        ("", "none"),
-        ("Hi", "none"),
-        ('{"text":"Hi"}', "none"),
-        ('{"seq":3,"pad":"xx"}', "none"),
-        ('{"choices":"Hi"}', "none"),
-        ('{"type":7}', "none"),
-        ('{"cut', "none"),
-        ("[" * 100_000, "none"),
-        ("{" + '"a":{' * 100_000, "none"),
-    ],
-)  # fmt: skip
-def test_the_kind_of_an_event(data: str, kind: str) -> None:
-    assert kind_of(data) == kind
-
-
-@pytest.mark.parametrize(
-    ("data", "ends"),
-    [
-        ("[DONE]", True),
-        (typed("message_stop"), True),
-        (typed("response.completed", response={}), True),
-        (typed("response.incomplete", response={}), True),
-        (typed("response.failed", response={}), False),
-        (typed("content_block_stop"), False),
-        (chat(content="Bye"), False),
-        ('{"choices":[{"delta":{},"finish_reason":"stop"}]}', False),
-        ("", False),
+        (chat(content="Hi"), "Hi"),
+        (chat(reasoning_content="Hm", content=""), "Hm"),
+        (chat(content=[TEXT]), ""),
+        (typed("response.output_text.delta", delta="Hi"), "Hi"),
+        (typed("content_block_delta", delta={"text": "Hi"}), "Hi"),
+        (typed("content_block_delta", delta={"thinking": "Hm"}), "Hm"),
+        ({"response": "Hi", "done": False}, "Hi"),
+        (typed("message_stop"), ""),
     ],
 )
-def test_what_ends_an_answer(data: str, ends: bool) -> None:
-    assert is_the_end(data) is ends
-
-
-@pytest.mark.parametrize(
-    ("data", "tells"),
-    [
-        ('{"error":{"message":"overloaded"}}', True),
-        ('{"error": "overloaded"}', True),
-        ('{"type":"error","error":{}}', True),
-        ('{"type": "error", "error": {}}', True),
-        ('{"errors":0}', False),
-        (chat(content='{"error"'), False),
-    ],
-)
-def test_an_event_that_tells_of_an_error(data: str, tells: bool) -> None:
-    assert tells_of_an_error(data) is tells
+def test_the_text_of_an_event(event: dict[str, Any], text: str) -> None:
+    found = meaning_of(event)
+    assert found is not None
+    assert found.text == text
