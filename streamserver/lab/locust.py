@@ -13,9 +13,9 @@
 
 Locust's own ``http`` client knows one time for a whole response. Here each milestone is an entry
 of its own in Locust's statistics, in ms from the beginning of the exchange: ``head``,
-``first byte``, ``first event``, ``first token``; a ``gap`` is from event to event; the entry with
-the method is the whole exchange, and carries its failure. Master and workers merge them like any
-other.
+``first byte``, ``first event``, ``first reasoning``, ``first token``, ``first tool call``. A
+``gap`` is from event to event. The entry with the method is the whole exchange, and carries its
+failure. Master and workers merge them like any other.
 
 Locust runs on gevent, where sockets that look blocking give way to others; so this is the same
 reading of the same bytes as the client's (``client.reading``), with a blocking socket below.
@@ -29,7 +29,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from streamserver.lab.client.reading import Reading
-from streamserver.lab.client.record import End, Record
+from streamserver.lab.client.record import Record
+from streamserver.lab.client.wanted import wanted_by
 from streamserver.proxy.origin import client_context
 from streamserver.wire.request_heads import request_head
 
@@ -40,7 +41,10 @@ except ImportError as error:
 
 MS = 1_000_000
 READ = 64 * 1024
-MILESTONES = ("head", "first_byte", "first_event", "first_token")
+MILESTONES = (
+    *("head", "first_byte", "first_event"),
+    *("first_reasoning", "first_token", "first_tool_call"),
+)
 
 
 class StreamUser(User):
@@ -61,8 +65,8 @@ class StreamUser(User):
     ) -> Record:
         """Ask once, on a new connection, and report each milestone under ``name`` (the path).
 
-        The path comes after that of ``host``, if it has one. Of an answer with a status of 400 or
-        more there are no milestones: an error is soon told.
+        The path comes after that of ``host``, if it has one. A response is judged by what the
+        request asks for, see ``client.wanted``; an error has no milestones, since it comes soon.
 
         It fails for Locust where it did not end well: never raises for what the server does.
         """
@@ -74,7 +78,8 @@ class StreamUser(User):
             record.end = "gap_timeout"
             record.detail = f"nothing came for {self.timeout:g} s"
         except OSError as error:
-            record.end, record.detail = _lost(record), str(error)
+            record.end = "untrusted" if record.connected else "unconnected"
+            record.detail = str(error)
         self._report(record, method, name or path)
         return record
 
@@ -85,16 +90,19 @@ class StreamUser(User):
         fields = [("host", place.netloc), ("accept", "*/*"), *headers.items()]
         if body:
             fields.append(("content-length", str(len(body))))
-        reading = Reading(method, record)
+        reading = Reading(method, record, wanted=wanted_by(method, headers.items(), body))
         target = place.path.rstrip("/") + path
         with self._connect(record, place.hostname or "", place.port, place.scheme) as connection:
             record.sent = monotonic_ns()
-            connection.sendall(request_head(method, target, fields) + body)
-            while data := connection.recv(READ):
-                moment = monotonic_ns()
-                if reading.feed(data, moment):
-                    return
-            reading.eof(monotonic_ns())
+            try:
+                connection.sendall(request_head(method, target, fields) + body)
+                while data := connection.recv(READ):
+                    moment = monotonic_ns()
+                    if reading.feed(data, moment):
+                        return
+                reading.eof(monotonic_ns())
+            except ConnectionError as error:
+                reading.lost("reset", str(error))
 
     def _connect(
         self, record: Record, host: str, port: int | None, scheme: str
@@ -113,7 +121,7 @@ class StreamUser(User):
     def _report(self, record: Record, method: str, name: str) -> None:
         begin = record.planned
         for milestone in MILESTONES:
-            if (moment := getattr(record, milestone)) and record.status < 400:
+            if (moment := getattr(record, milestone)) and record.is_served:
                 self._fire(milestone.replace("_", " "), name, moment - begin)
         for before, after in pairwise(record.arrivals):
             self._fire("gap", name, after - before)
@@ -133,13 +141,6 @@ class StreamUser(User):
             exception=failed,
             context={},
         )
-
-
-def _lost(record: Record) -> End:
-    """How an exchange ended that a socket's error ended."""
-    if record.sent:
-        return "reset" if record.reads else "unanswered"
-    return "untrusted" if record.connected else "unconnected"
 
 
 class StreamFailed(Exception):

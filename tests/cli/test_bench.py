@@ -7,7 +7,9 @@ import re
 import signal
 import subprocess
 import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -52,6 +54,44 @@ def test_the_time_to_the_first_token_of_any_service_is_one_command(target: Serve
     assert done.returncode == 0, done.stderr
     assert re.search(r"^first token +2 +[0-9.]+", done.stdout, re.MULTILINE)
     assert SECRET not in done.stdout + done.stderr
+
+
+class _Documents(BaseHTTPRequestHandler):
+    """Answers a chat with a document, as a service does that ignores ``stream``."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = b'{"choices":[{"message":{"content":"Hi"}}]}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_chat_that_is_answered_by_a_document_has_failed() -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Documents) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        done = run(
+            "bench", f"http://127.0.0.1:{server.server_port}/v1",
+            "--chat", "--model", "m", "--prompt", "Hello", "-n", "2",
+        )  # fmt: skip
+        server.shutdown()
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (3, "")
+    assert "exchanges   no_stream 2" in lines
+    assert "statuses    200 x 2" in lines
+    assert "not valid   no exchange ended well" in lines
+
+
+def test_a_redirect_is_no_success(target: ServerProcess) -> None:
+    done = run("bench", f"{target.url}/status/301", "-n", "2")
+    assert done.returncode == 3
+    assert "exchanges   redirected 2" in done.stdout
+    assert "statuses    301 x 2" in done.stdout
 
 
 def test_a_key_in_the_url_is_not_shown(target: ServerProcess) -> None:

@@ -83,6 +83,7 @@ def test_a_chat_is_asked_for_as_a_stream(base: str, url: str) -> None:
     ask = asked("--chat", "--model", "m", "--prompt", "Hä?", url=base)
     assert (ask.url, ask.method) == (url, "POST")
     assert dict(ask.fields)["content-type"] == "application/json"
+    assert ask.wanted == "answer"
     assert json.loads(ask.body) == {
         "model": "m", "messages": [{"role": "user", "content": "Hä?"}], "stream": True,
     }  # fmt: skip

@@ -15,6 +15,7 @@ import pytest
 from streamserver.lab.target.app import make_target
 from support.inprocess import Serve
 from support.process import ROOT
+from support.rawserver import RawServer
 from support.redis import free_port
 
 LOCUSTFILE = """
@@ -118,6 +119,7 @@ async def test_milestones_of_two_workers_are_merged(serve: Serve, tmp_path: Path
     [
         ("/lab/", "/lateness", {"head": "", "first byte": "", "GET": ""}),
         ("", "/status/503", {"GET": "refused 503"}),
+        ("", "/status/301", {"GET": "redirected"}),
         ("", "/sse?fault=half_head:4", {"GET": "truncated"}),
         ("", "/raw?gap=0&fault=rst@byte:5", {"head": "", "first byte": "", "GET": "reset"}),
     ],
@@ -127,6 +129,15 @@ async def test_how_one_ended_is_told(
 ) -> None:
     target = await serve(make_target())
     assert await asked(target.url + below, path) == told
+
+
+async def test_a_failure_in_band_is_one_for_locust_too(upstream: RawServer) -> None:
+    told = asyncio.create_task(asked(upstream.url, "/"))
+    connection = await upstream.asked(LIMIT)
+    await connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
+    await connection.send(b"event: error\ndata: overloaded\n\n")
+    connection.end()
+    assert await told == {"GET": "failed"}
 
 
 async def test_nobody_there_is_told() -> None:

@@ -16,7 +16,10 @@ from streamserver.lab.report.evidence import APART, TOGETHER
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.verdicts import BUFFERED, ENOUGH, Verdict, verdicts
 
-MOMENTS = ("head", "first_byte", "first_event", "first_token", "last_byte")
+MOMENTS = (
+    *("head", "first_byte", "first_event"),
+    *("first_reasoning", "first_token", "first_tool_call", "last_byte"),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any, TextIO
 from streamserver.lab.report.summary import Summary
 
 MS = 1_000_000
-SHOWN = ("head", "first_byte", "first_token", "gap")
+SHOWN = ("head", "first_byte", "first_reasoning", "first_token", "first_tool_call", "gap")
 
 
 @dataclass(frozen=True, slots=True)

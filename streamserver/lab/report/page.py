@@ -11,10 +11,11 @@ from streamserver.lab.report.waterfall import waterfall
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1d2326; --quiet: #59646a; --line: #dde2e5;
   --faint: #bcd6ea; --failed: #b3361f; --a: #2a78b8; --b: #b8602a; --c: #2f8f5b;
-  --d: #8a4fb0; --e: #a88a12; --f: #c0417c; --g: #4a6b7c; }
+  --d: #8a4fb0; --e: #a88a12; --f: #c0417c; --g: #4a6b7c; --h: #7d5a45; }
 @media (prefers-color-scheme: dark) { :root { --page: #121617; --ink: #e6e4de; --quiet: #a0abab;
   --line: #2f383a; --faint: #26465e; --failed: #f09a85; --a: #5aa5e0; --b: #e0975a;
-  --c: #5fc792; --d: #bf8be0; --e: #d6ba48; --f: #ea83b2; --g: #94b0bf; } }
+  --c: #5fc792; --d: #bf8be0; --e: #d6ba48; --f: #ea83b2; --g: #94b0bf;
+  --h: #c4a48f; } }
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; background: var(--page);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
@@ -31,6 +32,9 @@ rect { fill: currentColor; }
 .c2, .tls { color: var(--c); } .c3, .first-byte { color: var(--d); }
 .c4, .connect { color: var(--e); } .c5 { color: var(--f); } .c6 { color: var(--g); }
 .c7 { color: var(--ink); } .c8 { color: var(--quiet); }
+.c9 { color: var(--h); }
+.first-reasoning { color: var(--g); } .first-token { color: var(--f); }
+.first-tool-call { color: var(--h); }
 /* What is drawn shrinks with the page; its words must not. */
 @media (max-width: 40rem) { svg { overflow: visible; } text { font-size: 18px; } }
 """
@@ -41,6 +45,9 @@ _PHASES = (
     ("head", "to the head"),
     ("first-byte", "to the first byte"),
     ("body", "body and its events"),
+    ("first-reasoning", "first reasoning"),
+    ("first-token", "first token"),
+    ("first-tool-call", "first tool call"),
 )
 
 
@@ -67,7 +74,7 @@ def _charts(report: Report) -> Iterator[str]:
     there = {name: one for name, one in summary.histograms.items() if one.get_total_count()}
     if not there:
         return
-    for name in ("first_token", "first_byte", "gap"):
+    for name in ("first_reasoning", "first_token", "first_tool_call", "first_byte", "gap"):
         if name in there:
             shown = name.replace("_", " ")
             yield f"<h2>Distribution: {shown}</h2>{distribution(shown, there[name])}"

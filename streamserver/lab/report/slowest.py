@@ -12,15 +12,16 @@ KEPT = 10
 
 @dataclass(slots=True)
 class Slowest:
-    """So many records that took longest from their planned beginning to the first token, or else
-    to the first byte, or else to their end."""
+    """So many records that took longest from their planned beginning to the first token or tool
+    call, or else to the first byte, or else to their end."""
 
     _heap: list[tuple[int, int, Record]] = field(default_factory=list)
     _serial: "count[int]" = field(default_factory=count)
 
     def add(self, record: Record) -> None:
         """Keep it if it is one of them."""
-        moment = record.first_token or record.first_byte or record.ended
+        answered = [one for one in (record.first_token, record.first_tool_call) if one]
+        moment = min(answered, default=record.first_byte or record.ended)
         entry = (moment - record.planned, -next(self._serial), record)
         if len(self._heap) < KEPT:
             heapq.heappush(self._heap, entry)

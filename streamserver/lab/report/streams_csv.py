@@ -17,6 +17,7 @@ MOMENTS = (
     "first_event",
     "first_reasoning",
     "first_token",
+    "first_tool_call",
     "last_byte",
 )
 COLUMNS = (

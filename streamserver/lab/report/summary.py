@@ -22,6 +22,7 @@ MILESTONES = (
     "first_event",
     "first_reasoning",
     "first_token",
+    "first_tool_call",
     "gap",
     "last_byte",
 )
@@ -44,8 +45,7 @@ class Summary:
     histograms: dict[str, Any] = field(
         default_factory=lambda: {name: new_histogram() for name in MILESTONES}
     )
-    """Of answers with a status below 400 alone, but for ``connect`` and ``tls``: an error is soon
-    told, and would make a server look fast that only fails."""
+    """Of exchanges that were served (see ``Record.is_served``), but for ``connect`` and ``tls``."""
     reads: int = 0
     chunks: int = 0
     events: int = 0
@@ -103,7 +103,7 @@ class Summary:
         self.slowest.add(record)
         self._time("connect", record.dialed or record.began, record.connected)
         self._time("tls", record.connected, record.secured)
-        if record.status < 400:
+        if record.is_served:
             for name in _FROM_THE_PLAN:
                 self._time(name, record.planned, getattr(record, name))
 

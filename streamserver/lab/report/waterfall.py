@@ -17,6 +17,7 @@ _PHASES = (
     ("head", "first_byte", "first-byte"),
     ("first_byte", "last_byte", "body"),
 )
+_MARKS = ("first_reasoning", "first_token", "first_tool_call")
 
 
 def waterfall(records: list[Record]) -> str:
@@ -40,6 +41,11 @@ def _exchange(x: svg.Axis, y: svg.Axis, row: int, record: Record) -> Iterator[st
             yield svg.box(left, top, right - left, 14, kind, told)
     for moment in record.arrivals:
         yield svg.box(x.scale((moment - record.planned) / MS), top + 3, 1, 8, "event")
+    for name in _MARKS:
+        if moment := getattr(record, name):
+            told = f"{name.replace('_', ' ')}: {svg.duration((moment - record.planned) / MS)}"
+            left = x.scale((moment - record.planned) / MS)
+            yield svg.box(left - 1, top - 2, 2, 18, name.replace("_", "-"), told)
     if record.end != "complete":
         right = x.scale((_end(record) - record.planned) / MS)
         yield svg.words(right - 4, top + 11, record.end, "end")

@@ -35,6 +35,12 @@ REFUSED = Record(
 )
 
 
+MOVED = Record(1, 1, head=2 * MS, status=301, end="redirected", detail="status 301, and so on")
+DOCUMENT = Record(1, 1, head=2 * MS, status=200, end="no_stream", detail="status 200 with json")
+ANSWERED = Record(1, 1, head=MS, first_byte=2 * MS, last_byte=9 * MS, status=200, end="complete")
+ANSWERED.first_reasoning, ANSWERED.first_token, ANSWERED.first_tool_call = 3 * MS, 5 * MS, 7 * MS
+
+
 def report(*records: Record, slo: str = "", problems: tuple[str, ...] = ()) -> Report:
     """What these exchanges come to, in two seconds."""
     summary = Summary()
@@ -56,6 +62,35 @@ def test_the_table_has_a_line_for_each_milestone_that_was_reached() -> None:
     assert "reason      1 x truncated: it ended" in lines
     assert "received    2 reads, 3 chunks, 3 events" in lines
     assert "per second  1.5 exchanges, 1.5 events, 50 bytes, over 2.00 s" in lines
+
+
+@pytest.mark.parametrize(
+    ("records", "line"),
+    [
+        ([WHOLE, CUT], None),
+        ([MOVED, MOVED, WHOLE], "statuses    301 x 2"),
+        ([REFUSED, MOVED], "statuses    301 x 1, 503 x 1"),
+        ([WHOLE, DOCUMENT], "statuses    200 x 2"),
+    ],
+)
+def test_statuses_that_are_no_success_are_listed(records: list[Record], line: str | None) -> None:
+    lines = [one for one in table(report(*records)).splitlines() if one.startswith("statuses")]
+    assert lines == ([line] if line else [])
+
+
+@pytest.mark.parametrize("name", ["first_reasoning", "first_token", "first_tool_call"])
+def test_what_a_model_answers_has_milestones_in_every_form(name: str) -> None:
+    shown = name.replace("_", " ")
+    one = report(ANSWERED, slo=f"{name}_p50=1s")
+    assert re.search(rf"^{shown} +1 +[357]\.", table(one), re.MULTILINE)
+    assert one.to_json()["milestones"][name]["count"] == 1
+    assert one.status == VALID_AND_MET
+    assert f"<title>{shown}: " in page(one)
+    assert f"Distribution: {shown}</h2>" in page(one)
+    file = io.StringIO()
+    StreamsCsv(file).add(ANSWERED)
+    header, line = csv.reader(io.StringIO(file.getvalue()))
+    assert line[header.index(f"{name}_ms")]
 
 
 def test_the_json_has_milliseconds_and_can_be_read_back() -> None:
@@ -132,6 +167,9 @@ def test_each_exchange_is_a_line_of_csv() -> None:
         ([WHOLE], "first_token_p50=1s", (), NOT_VALID),
         ([CUT], "errors=100%", (), NOT_VALID),
         ([CUT], "", (), NOT_VALID),
+        ([MOVED], "", (), NOT_VALID),
+        ([DOCUMENT], "", (), NOT_VALID),
+        ([WHOLE, MOVED], "errors=0%", (), MISSED),
         # That all failed is a finding, though nothing else could be measured.
         ([CUT], "errors=0.1%", (), MISSED),
         ([CUT], "first_token_p50=1s,errors=0.1%", (), MISSED),

@@ -60,9 +60,7 @@ def summary_of(numbers: range) -> Summary:
 
 def told(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
     """All there is in it, so that two can be compared."""
-    counts = {
-        name: (one.get_total_count(), list(one.counts)) for name, one in histograms(summary)
-    }
+    counts = {name: (one.get_total_count(), list(one.counts)) for name, one in histograms(summary)}
     slowest = [record.to_json() for record in summary.slowest.records()]
     return counts, write_summary(summary) | {"slowest": slowest, "histograms": {}}
 
@@ -133,6 +131,7 @@ def test_each_milestone_counts_from_where_it_should() -> None:
         first_event=122 * MS,
         first_reasoning=123 * MS,
         first_token=124 * MS,
+        first_tool_call=125 * MS,
         last_byte=150 * MS,
         arrivals=array("q", [122 * MS, 140 * MS]),
         status=200,
@@ -141,13 +140,27 @@ def test_each_milestone_counts_from_where_it_should() -> None:
     summary = Summary()
     summary.add(record)
     maxima = [summary.histograms[name].get_max_value() / MS for name in MILESTONES]
-    assert maxima == pytest.approx([3, 7, 20, 21, 22, 23, 24, 18, 50], rel=1e-3)
+    assert maxima == pytest.approx([3, 7, 20, 21, 22, 23, 24, 25, 18, 50], rel=1e-3)
 
 
-@pytest.mark.parametrize(("status", "counted"), [(200, 1), (399, 1), (400, 0), (503, 0)])
-def test_an_error_that_is_soon_told_makes_no_server_fast(status: int, counted: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "end", "counted"),
+    [
+        (200, "complete", 1),
+        (304, "complete", 1),
+        (200, "truncated", 1),
+        (200, "stopped", 1),
+        (200, "failed", 0),
+        (200, "no_token", 0),
+        (204, "no_stream", 0),
+        (301, "redirected", 0),
+        (400, "refused", 0),
+        (503, "truncated", 0),
+    ],
+)
+def test_an_error_that_comes_soon_makes_no_server_fast(status: int, end: End, counted: int) -> None:
     summary = Summary()
-    summary.add(Record(1, 1, dialed=1, connected=5, head=9, status=status))
+    summary.add(Record(1, 1, dialed=1, connected=5, head=9, status=status, end=end))
     assert summary.histograms["head"].get_total_count() == counted
     assert summary.histograms["connect"].get_total_count() == 1
 
@@ -161,11 +174,10 @@ def test_an_error_that_is_soon_told_makes_no_server_fast(status: int, counted: i
         (["complete", "stopped"], 0),
         (["complete", "reset", "stopped"], 0.5),
         (["complete", "unfinished", "gap_timeout", "refused"], 0.75),
+        (["failed", "redirected", "no_stream", "no_token", "encoded"], 1),
     ],
 )
-def test_what_we_stopped_is_neither_well_nor_an_error(
-    ends: list[End], share: float | None
-) -> None:
+def test_what_we_stopped_is_neither_well_nor_an_error(ends: list[End], share: float | None) -> None:
     summary = Summary()
     for end in ends:
         summary.add(Record(1, 1, end=end, ended=2))

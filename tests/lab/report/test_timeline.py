@@ -1,5 +1,9 @@
 """Seconds of a run, of one process and of several."""
 
+from dataclasses import replace
+
+import pytest
+
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.slowest import KEPT, Slowest
 from streamserver.lab.report.timeline import SECOND, Second, Timeline
@@ -37,3 +41,21 @@ def test_the_slowest_are_kept() -> None:
         slowest.add(Record(planned=1, first_byte=1 + took))
     kept = [record.first_byte - record.planned for record in slowest.records()]
     assert kept == [100, *range(29, 29 - KEPT + 1, -1)]
+
+
+@pytest.mark.parametrize(
+    ("record", "took"),
+    [
+        (Record(1, first_byte=3, first_token=9, first_tool_call=20), 8),
+        (Record(1, first_byte=3, first_token=20, first_tool_call=9), 8),
+        (Record(1, first_byte=3, first_tool_call=9), 8),
+        (Record(1, first_byte=3, ended=9), 2),
+        (Record(1, ended=9), 8),
+    ],
+)
+def test_slow_is_by_the_first_of_the_answer(record: Record, took: int) -> None:
+    slowest = Slowest()
+    for _ in range(KEPT):
+        slowest.add(Record(1, first_byte=1 + took))
+    slowest.add(replace(record, planned=record.planned - 1))
+    assert slowest.records()[0].planned == 0
