@@ -131,5 +131,5 @@ class Reading:
     def _verdict_of_events(self) -> tuple[Ended, str] | None:
         verdict = self._events.verdict() if self._events is not None else None
         if verdict is None and self._wanted == "answer" and not self.record.has_answer:
-            return "no_token", "the answer has neither token nor reasoning nor tool call"
+            return "no_token", "the answer has neither token nor tool call"
         return verdict

@@ -33,7 +33,7 @@ End = Literal[
 - complete: all of it came, by its framing, and by what it is.
 - unfinished: all of it came by its framing, but a model's answer lacks the event that ends it.
 - failed: an event or a line reported an error in band, after a status that promised success.
-- no_token: a model was asked, and its answer has neither token nor reasoning nor tool call.
+- no_token: a model was asked, and its answer has neither token nor tool call: at most reasoning.
 - no_stream: a stream was asked for, and the response is none: a 204, 205 or 304, or a document.
 - encoded: the body has a content coding, which is not decoded, so its events cannot be read.
 - redirected: all of it came, with a status from 300 to 399 but 304; redirects are not followed.
@@ -116,8 +116,8 @@ class Record:
 
     @property
     def has_answer(self) -> bool:
-        """Whether a model answered anything."""
-        return bool(self.first_token or self.first_reasoning or self.first_tool_call)
+        """Whether a model answered: reasoning alone is no answer."""
+        return bool(self.first_token or self.first_tool_call)
 
     @property
     def is_served(self) -> bool:

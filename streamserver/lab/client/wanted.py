@@ -15,7 +15,7 @@ Wanted = Literal["anything", "stream", "events", "answer"]
 - anything: the request does not say.
 - stream: the JSON body has ``"stream": true``. Any type but that of a document will do.
 - events: Accept takes event streams or JSON lines and nothing else.
-- answer: the answer of a model in events, with at least one token, reasoning token or tool call.
+- answer: the answer of a model in events, with at least one token or tool call.
 """
 
 EVENT_TYPES = MEDIA_TYPES | {"text/event-stream"}

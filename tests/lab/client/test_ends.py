@@ -138,7 +138,7 @@ DOCUMENT = HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{
         (STREAM, b"HTTP/1.1 304 Not Modified\r\n\r\n", "no_stream", "status 304"),
         (STREAM, DOCUMENT, "no_stream", "status 200 with application/json"),
         (CHAT, events(*TOKENS, "[DONE]"), "complete", ""),
-        (CHAT, events(chat(reasoning="Hm"), "[DONE]"), "complete", ""),
+        (CHAT, events(chat(reasoning="Hm"), "[DONE]"), "no_token", "neither token nor tool call"),
         (CHAT, events(chat(refusal="No"), "[DONE]"), "complete", ""),
         (CHAT, events(CALLED, "[DONE]"), "complete", ""),
         (CHAT, EMPTY, "no_stream", "status 204"),
