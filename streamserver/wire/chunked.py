@@ -11,7 +11,8 @@ receiver can tell. So ``encode`` refuses to write an empty chunk: it would be th
 Encoding is one expression. Decoding takes whatever pieces the network makes of the body, and
 is strict, because all servers on a path must agree on where a message ends: each freedom
 taken here (a bare LF, "+5", "0x5", "5 ") has once let a second request slip by unseen inside
-a body. Where h11 is lenient this is not, and it accepts nothing that h11 refuses.
+a body. Where h11 is lenient this is not, and it accepts nothing that h11 refuses. (The body of
+a response is read by ``ResponseDecoder``, which has to repair a little.)
 
 Data is handed on as it comes. All that waits is one unfinished line, and lines are bounded.
 """
@@ -19,7 +20,7 @@ Data is handed on as it comes. All that waits is one unfinished line, and lines 
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import ClassVar, NoReturn
 
 from streamserver.wire.fields import HOP_BY_HOP, TOKEN, is_token
 from streamserver.wire.problem import HTTPError
@@ -49,11 +50,14 @@ FORBIDDEN_TRAILERS = HOP_BY_HOP | {
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of a body that has no trailer fields."""
 
+SizeLine = Callable[[bytes, int], "re.Match[bytes] | None"]
+"""What matches the line with a chunk's size: the size, then all that stands before CRLF."""
+
 # The grammar, in possessive quantifiers: what one took it never gives back, so there is one
 # way through any input and the time is linear.
 _TOKEN = f"{TOKEN}+"
 _QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]++|\\[\t -~\x80-\xff])*+"'
-_EXTENSION = rf"[ \t]*+;[ \t]*+{_TOKEN}(?:[ \t]*+=[ \t]*+(?:{_TOKEN}|{_QUOTED}))?+"
+CHUNK_EXTENSION = rf"[ \t]*+;[ \t]*+{_TOKEN}(?:[ \t]*+=[ \t]*+(?:{_TOKEN}|{_QUOTED}))?+"
 # No whitespace right after the size, though the grammar would allow it before a semicolon:
 # h11 and llhttp refuse it there, and a size must read the same to everyone.
 _SIZE = rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}(?![ \t]))"
@@ -65,7 +69,7 @@ _SIZE_RULE = (
 )
 _TRAILER_RULE = "a trailer line is text without control characters, ended by CRLF"
 
-_size_line = re.compile(rf"{_SIZE}((?:{_EXTENSION})*+)\r\n".encode()).match
+_strict_size_line: SizeLine = re.compile(rf"{_SIZE}((?:{CHUNK_EXTENSION})*+)\r\n".encode()).match
 _trailer_line = re.compile(rf"({_FIELD_TEXT})\r\n".encode()).match
 _is_field_value = re.compile(_FIELD_TEXT).fullmatch
 
@@ -85,21 +89,25 @@ def last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
     """
     lines = ["0\r\n"]
     for name, value in trailers:
-        if problem := _trailer_problem(name, value):
+        if problem := _field_problem(name, value):
             raise ValueError(problem)
+        if name.lower() in FORBIDDEN_TRAILERS:
+            raise ValueError(_forbidden(name))
         lines.append(f"{name}: {value}\r\n")
     lines.append("\r\n")
     return "".join(lines).encode("latin-1")
 
 
-def _trailer_problem(name: str, value: str) -> str | None:
-    """Why this cannot be a trailer field: one rule for those we write and those we read."""
+def _forbidden(name: str) -> str:
+    return f"{name!r} may not be a trailer field (RFC 9110, section 6.5.1)"
+
+
+def _field_problem(name: str, value: str) -> str | None:
+    """Why this cannot be a field: one rule for those we write and those we read."""
     if not is_token(name):
         return f"a trailer's name must be a token (RFC 9110, section 5.6.2), not {name[:40]!r}"
     if not _is_field_value(value):
         return f"the trailer {name!r} has a control or non-Latin-1 character in its value"
-    if name.lower() in FORBIDDEN_TRAILERS:
-        return f"{name!r} may not be a trailer field (RFC 9110, section 6.5.1)"
     return None
 
 
@@ -120,6 +128,8 @@ class Decoder:
     """
 
     __slots__ = ("_budget", "_held", "_left", "_read", "_trailers", "chunks")
+
+    _size_line: ClassVar[SizeLine] = staticmethod(_strict_size_line)
 
     def __init__(self) -> None:
         self.chunks = 0
@@ -164,11 +174,11 @@ class Decoder:
     # the unfinished start of one. self._read is the reader of what comes next.
 
     def _read_size(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
-        line = _size_line(data, at)
+        line = self._size_line(data, at)
         if not line:
             return self._hold_line(data, at, _SIZE_RULE)
         if line[2]:
-            self._spend(len(line[2]))
+            self._spend_extensions(len(line[2]))
         size, start = int(line[1], 16), line.end()
         if not size:
             self._budget = MAX_TRAILERS
@@ -208,18 +218,27 @@ class Decoder:
         start, end = line.span()
         self._spend(end - start)
         if line[1]:
-            self._trailers.append(self._trailer(line[1].decode("latin-1")))
+            self._add_trailer(line[1].decode("latin-1"))
         else:
             self._read = None
-            parts.append(End(tuple(self._trailers), rest=data[end:]))
+            parts.append(self._end(data[end:]))
         return end
 
-    def _trailer(self, line: str) -> tuple[str, str]:
+    def _add_trailer(self, line: str) -> None:
+        name, value = self._field(line)
+        if name in FORBIDDEN_TRAILERS:
+            self._refuse(_forbidden(name))
+        self._trailers.append((name, value))
+
+    def _field(self, line: str) -> tuple[str, str]:
         name, colon, value = line.partition(":")
-        problem = _trailer_problem(name, value) if colon else f"{line[:40]!r} has no colon"
+        problem = _field_problem(name, value) if colon else f"{line[:40]!r} has no colon"
         if problem:
             self._refuse(problem)
         return name.lower(), value.strip(" \t")
+
+    def _end(self, rest: bytes) -> End:
+        return End(tuple(self._trailers), rest)
 
     def _hold_line(self, data: bytes, at: int, rule: str) -> int:
         """Keep the line at ``at`` until the rest comes; refuse it if it is whole, or too long.
@@ -237,6 +256,9 @@ class Decoder:
         size = 0 if self._read is _READ_TRAILER else MAX_SIZE_DIGITS + 2
         if len(self._held) > size + self._budget:
             self._refuse_length()
+
+    def _spend_extensions(self, count: int) -> None:
+        self._spend(count)
 
     def _spend(self, count: int) -> None:
         self._budget -= count

@@ -29,29 +29,38 @@ EMPTY_LINE = b"\r\n\r\n"
 PLAIN_LINE = rf"(?:{TOKEN}:[\t -~]*\r\n)"
 """A field line in which nothing is unusual, as the source of a regular expression."""
 
-_LINE_FAULTS = (
+Faults = tuple[tuple[re.Pattern[bytes], str], ...]
+
+RESPONSE_FAULTS: Faults = (
     (re.compile(rb"\0"), "a NUL byte"),
     (re.compile(rb"(?<!\r)\n"), "a line that ends in LF alone"),
     (re.compile(rb"\r(?!\n)"), "a CR that no LF follows"),
-    (re.compile(rb"\r\n[ \t]"), "a folded field line"),
     (re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"), "a control character"),
+)
+"""What is refused in the lines of a response, and its name in the refusal."""
+
+REQUEST_FAULTS: Faults = (
+    *RESPONSE_FAULTS,
+    (re.compile(rb"\r\n[ \t]"), "a folded field line"),
     (re.compile(rb"(?i)\r\ncontent-length:[^\r]*,"), "a list in Content-Length"),
     (re.compile(rb"(?is)\r\ncontent-length:.*\r\ncontent-length:"), "Content-Length twice"),
 )
+"""The same for a request: a client can smuggle a second request past a reader that repairs these,
+while a recipient of responses has to repair them (RFC 9112, sections 5.2 and 6.3)."""
 
 
-def refuse_line_faults(head: bytes) -> None:
+def refuse_line_faults(head: bytes, faults: Faults) -> None:
     """Raise HTTPError 400 for lines of a whole head that two readers may read in two ways."""
-    _refuse_faults(head, 0, len(head))
+    _refuse_faults(head, faults, 0, len(head))
 
 
-def refuse_early_faults(data: bytes, seen: int) -> None:
+def refuse_early_faults(data: bytes, faults: Faults, seen: int) -> None:
     """The same for a head that is not whole, of which ``seen`` bytes were looked at before."""
-    _refuse_faults(data, max(seen - 2, 0), len(data) - data.endswith(b"\r"))
+    _refuse_faults(data, faults, max(seen - 2, 0), len(data) - data.endswith(b"\r"))
 
 
-def _refuse_faults(head: bytes, start: int, end: int) -> None:
-    for fault, name in _LINE_FAULTS:
+def _refuse_faults(head: bytes, faults: Faults, start: int, end: int) -> None:
+    for fault, name in faults:
         if fault.search(head, start, end):
             raise HTTPError(400, f"the head holds {name}")
 

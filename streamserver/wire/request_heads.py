@@ -11,6 +11,7 @@ from streamserver.wire.fields import TOKEN
 from streamserver.wire.heads import (
     EMPTY_LINE,
     PLAIN_LINE,
+    REQUEST_FAULTS,
     Fields,
     body_length,
     field_lines,
@@ -58,12 +59,12 @@ def read_request_head(
     if end > max_head or (end < 0 and len(data) > max_head + 3):
         raise _too_large(data, max_head, max_target)
     if end < 0:
-        refuse_early_faults(data, seen)
+        refuse_early_faults(data, REQUEST_FAULTS, seen)
         return None, data
     head = data[: end + 4]
     read = _read_plain(head)
     if read is None:
-        refuse_line_faults(head)
+        refuse_line_faults(head, REQUEST_FAULTS)
         read = _read_with_h11(head)
     return _understand(*read, max_target), data[end + 4 :]
 

@@ -1,10 +1,11 @@
 """Response heads: written, as a server does, and read, as the relay does (RFC 9112, section 4).
 
-Reading is strict. What a proxy cannot understand it answers with 502, and it closes the
-connection, since nothing that follows can be trusted (RFC 9112, sections 5.2 and 6.3). So
-there is one status for every refusal, and the detail says what was wrong. Whitespace before a
-colon is refused too, though section 5.1 would have it taken off: no server sends it that
-means well, and the next reader may see another field.
+Reading is strict, except where a recipient of responses has to repair what old servers send
+(RFC 9112): whitespace before a colon is removed (section 5.1), a folded line is joined with one
+space (section 5.2), and equal values of Content-Length become one (section 6.3). The fields that
+are returned are the repaired ones, so the next reader has nothing to interpret. Everything else
+that is malformed is a 502, whose detail says what was wrong, and the connection is closed, since
+nothing that follows can be trusted.
 """
 
 import re
@@ -12,9 +13,11 @@ from typing import NamedTuple
 
 import h11
 
+from streamserver.wire.fields import TOKEN
 from streamserver.wire.heads import (
     EMPTY_LINE,
     PLAIN_LINE,
+    RESPONSE_FAULTS,
     Fields,
     body_length,
     field_lines,
@@ -80,7 +83,7 @@ def read_response_head(
             raise HTTPError(431, f"the head is longer than {max_head} bytes")
         if end < 0:
             _refuse_other_protocols(data)
-            refuse_early_faults(data, seen)
+            refuse_early_faults(data, RESPONSE_FAULTS, seen)
             return None, data
         head = data[: end + 4]
         read = _read_plain(head) or _read_with_h11(head)
@@ -122,9 +125,12 @@ _REQUEST = h11.Request(method="GET", target="/", headers=[("Host", "upstream")])
 """What h11 takes to have been asked. Nothing that is read here depends on it."""
 
 
+_space_before_colon = re.compile(rf"(\r\n{TOKEN})[ \t]+:".encode())
+
+
 def _read_with_h11(head: bytes) -> tuple[int, Fields, int]:
     _refuse_other_protocols(head)
-    refuse_line_faults(head)
+    refuse_line_faults(head, RESPONSE_FAULTS)
     line = _status_line(head)
     if not line:
         raise _wrong_start(head)
@@ -133,7 +139,7 @@ def _read_with_h11(head: bytes) -> tuple[int, Fields, int]:
         raise HTTPError(400, "it switched protocols unasked")
     connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=len(head))
     connection.send(_REQUEST)
-    _, fields = read_with_h11(connection, head)
+    _, fields = read_with_h11(connection, _space_before_colon.sub(rb"\1:", head))
     return status, fields, 0 if line[1] == b"0" else 1  # RFC 9110, section 2.5
 
 
@@ -142,6 +148,7 @@ _TELLING = frozenset(("connection", "content-length", "transfer-encoding"))
 
 def _understand(status: int, fields: Fields, minor: int, method: str) -> ResponseHead:
     """What the fields say about the body and the connection."""
+    fields = _with_one_length(fields)
     said = telling_fields(fields, _TELLING)
     # Looked at even where no body can be: the relay hands on what HEAD would have got.
     length = body_length(said, minor, untold=UNTIL_CLOSE)
@@ -150,3 +157,19 @@ def _understand(status: int, fields: Fields, minor: int, method: str) -> Respons
     return ResponseHead(
         status, fields, minor, length, length != UNTIL_CLOSE and persists(said, minor)
     )
+
+
+def _with_one_length(fields: Fields) -> Fields:
+    """The fields with one Content-Length in place of several equal ones (RFC 9112, section 6.3).
+
+    HTTPError 400 where they differ.
+    """
+    lengths = [value for name, value in fields if name == "content-length"]
+    if not lengths or (len(lengths) == 1 and "," not in lengths[0]):
+        return fields
+    members = {length.strip(" \t") for value in lengths for length in value.split(",")}
+    if len(members) > 1:
+        raise HTTPError(400, f"its Content-Length values differ: {', '.join(lengths)[:80]}")
+    others = [field for field in fields if field[0] != "content-length"]
+    at = next(at for at, (name, _) in enumerate(fields) if name == "content-length")
+    return [*others[:at], ("content-length", members.pop()), *others[at:]]

@@ -12,6 +12,7 @@ from typing import Protocol
 from streamserver.wire.chunked import Decoder, End
 from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.response_chunks import ResponseDecoder
 from streamserver.wire.response_heads import (
     UNTIL_CLOSE,
     ResponseHead,
@@ -151,7 +152,7 @@ _OVER = _Counted(0)
 
 def _reader_of(length: int) -> _Body:
     if length == CHUNKED:
-        return Decoder()
+        return ResponseDecoder()
     if length == UNTIL_CLOSE:
         return _Unbounded()
     return _Counted(length) if length else _OVER

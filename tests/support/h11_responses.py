@@ -1,6 +1,7 @@
 """Responses as h11 has them, in our words, save for the liberties that have a name.
 
-As for requests, whatever it refuses we refuse, and whatever it takes means the same to us.
+As for requests, whatever it refuses we refuse, and whatever it takes means the same to us. What a
+recipient of responses has to repair is repaired before h11 reads it.
 """
 
 import re
@@ -19,6 +20,7 @@ from support.h11_heads import (
     liberty_of_framing,
     liberty_of_lines,
 )
+from support.repairs import repaired
 from support.request_heads import EMPTY_LINE, LIMIT
 from support.responses import Heard, hear
 
@@ -105,8 +107,9 @@ def liberty(data: bytes, method: str) -> str | None:
 
 def compare(data: bytes, method: str = "GET", pieces: list[bytes] | None = None) -> None:
     """Hold our reading of a whole response and more to h11's, as it is or in these pieces."""
-    theirs, ours = ask_h11(data, method), hear(pieces or [data], method)
-    if theirs is None or liberty(data, method):
+    strict = repaired(data, method)
+    theirs, ours = ask_h11(strict, method), hear(pieces or [data], method)
+    if theirs is None or liberty(strict, method):
         assert ours is None or ours.end is None, f"taken, though it should be refused: {data!r}"
     elif theirs.end is None:
         assert ours is None or ours.end is None, f"ended, though it is cut: {data!r}"

@@ -51,6 +51,26 @@ MEANINGS: list[tuple[bytes, ResponseHead]] = [
         ),
     ),
     (ok(b"Connection: keep-alive"), ResponseHead(200, [KEEP], 1, UNTIL_CLOSE, False)),
+    # what a recipient has to repair: equal lengths are one (RFC 9112, section 6.3)
+    *(
+        (ok(b"X: y", *lengths), ResponseHead(200, [("x", "y"), LENGTH], 1, 5))
+        for lengths in (
+            *([b"Content-Length: 5, 5"], [b"Content-Length: 5,5 ,\t5"], [FIVE, FIVE]),
+            *([FIVE, b"content-length:\t5", b"CONTENT-LENGTH: 5,5"], [b"Content-Length: 5,", b" 5"]),
+        )
+    ),
+    (ok(FIVE, b"X: \xe9", FIVE), ResponseHead(200, [LENGTH, ("x", "é")], 1, 5)),
+    # whitespace before the colon is no part of the name (section 5.1)
+    (
+        ok(b"Content-Length : 5", b"X \t: y : z"),
+        ResponseHead(200, [LENGTH, ("x", "y : z")], 1, 5),
+    ),
+    (ok(b"Transfer-Encoding\t: chunked"), ResponseHead(200, [CODING], 1, CHUNKED)),
+    # a folded line belongs to the value before it (section 5.2)
+    (
+        ok(FIVE, b"X: y", b" z", b"\t\tContent-Length : 6", b"Y:", b" z"),
+        ResponseHead(200, [LENGTH, ("x", "y z Content-Length : 6"), ("y", "z")], 1, 5),
+    ),
     # the connection (RFC 9112, section 9.3)
     (ok(FIVE, b"Connection: close"), ResponseHead(200, [LENGTH, CLOSE], 1, 5, False)),
     (

@@ -44,29 +44,34 @@ FAULTS: list[tuple[bytes, str]] = [
     (b"HTTP/1.1 200 OK\r\r\n\r\n", "a CR that no LF follows"),
     (ok(b"X: y\rHTTP/1.1 200 OK"), "a CR that no LF follows"),
     # field lines
-    (ok(b"X: y", b" folded"), "a folded field line"),
-    (ok(b"\tHost: a"), "a folded field line"),
+    (ok(b"\tHost: a"), "continuation line at start"),
     *((ok(b"X: a%bb" % c), "a control character") for c in (b"\x01", b"\x0b", b"\x1b[2J", b"\x7f")),
     (response(b"HTTP/1.1 200 \x1b", b"X: y"), "a control character"),
     (ok(b"X: \0"), "a NUL byte"),
     (response(b"HTTP/1.1 200 \0"), "a NUL byte"),
     *(
         (ok(line, b"Content-Length: 0"), "illegal header line")
-        for line in (b"X", b": x", b"X : x", b"X\t: x", b"X Y: z", b"X(: y", b"\xe9: y", b'"X": y')
+        for line in (b"X", b": x", b"\x85 : x", b"X Y: z", b"X Y : z", b"X(: y", b"\xe9: y", b'"X": y')
     ),
-    (ok(b"Content-Length : 5"), "illegal header line"),
     # framing that two readers may read in two ways (RFC 9112, section 6.3)
     *(
         (ok(b"Content-Length: " + value), "must be 1 to 16 decimal digits")
         for value in (b"", b"a", b"+5", b"-5", b"5.0", b"0x5", b"5_0", b"5 5", b"1" * 17)
     ),
     (ok(b"Content-Length: \xb2"), "bad Content-Length"),
-    (ok(b"Content-Length: 5, 5", b"X: \xe9"), "a list in Content-Length"),
-    (ok(b"Content-Length: 5", b"content-length: 5", b"X: \xe9"), "Content-Length twice"),
-    (ok(b"Content-Length: 5, 5"), "must be 1 to 16|a list in Content-Length"),
-    (ok(b"Content-Length: 5, 6"), "must be 1 to 16|a list in Content-Length"),
-    (ok(b"Content-Length: 5", b"content-length: 5"), "given twice|Content-Length twice"),
-    (ok(b"Content-Length: 5", b"Content-Length: 6"), "given twice|Content-Length twice"),
+    *(
+        (ok(*lengths), "its Content-Length values differ")
+        for lengths in (
+            *([b"Content-Length: 5, 6"], [b"Content-Length: 5", b"content-length: 6"]),
+            *([b"Content-Length: 5,"], [b"Content-Length: ,5"], [b"Content-Length: 5, 05"]),
+            *([b"Content-Length: 5, 5", b"content-length: 6"], [b"Content-Length: 5;6,5"]),
+        )
+    ),
+    (ok(b"Content-Length: 5", b"Content-Length : 6"), "conflicting Content-Length"),
+    (ok(b"Content-Length: 5,", b" 6"), "conflicting Content-Length"),
+    (ok(b"Content-Length: 5", b" 6"), "bad Content-Length"),
+    (ok(b"Content-Length: a, a"), "must be 1 to 16 decimal digits"),
+    (ok(b"Content-Length: 5", b"Transfer-Encoding : chunked"), "exclude each other"),
     (ok(b"Content-Length: 5", b"Transfer-Encoding: chunked"), "exclude each other"),
     (ok(b"transfer-encoding: chunked", b"CONTENT-LENGTH: 0"), "exclude each other"),
     *(
@@ -117,7 +122,6 @@ def test_what_is_refused(data: bytes, told: str) -> None:
         (b"HTTP/1.1 200 OK\n", "a line that ends in LF alone"),
         (b"HTTP/1.1 200 OK\rX", "a CR that no LF follows"),
         (b"HTTP/1.1 200 OK\r\nX: \0", "a NUL byte"),
-        (b"HTTP/1.1 200 OK\r\nX: y\r\n ", "a folded field line"),
     ],
 )
 def test_a_fault_is_refused_as_soon_as_it_arrives(data: bytes, told: str) -> None:
