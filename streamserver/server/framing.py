@@ -44,6 +44,8 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
             break
     bodiless = is_bodiless(request.method, status)
     length = _length(answer.body, declared, bodiless)
+    if status == 205:  # it has no content, and says so (RFC 9110, section 15.3.6)
+        bodiless, length = True, 0
     framing: Framing
     own = f"date: {date}\r\n" if date else ""
     if bodiless:

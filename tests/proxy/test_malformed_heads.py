@@ -67,11 +67,7 @@ FIELDS = {
     "NUL in a name": field(b"A\0: b"),
     "another control character": field(b"A: b\x1bc"),
     "DEL": field(b"A: b\x7f"),
-    "a fold": field(b"A: b\r\n c"),
-    "a fold of a tab": field(b"A: b\r\n\tSet-Cookie: c=d"),
-    "a fold of nothing": field(b"A: b\r\n "),
     "a fold of the status line": OK + b" A: b" + END,
-    "a space before the colon": field(b"A : b"),
     "a space in a name": field(b"A B: c"),
     "no colon": field(b"A"),
     "no name": field(b": b"),
@@ -85,9 +81,12 @@ FRAMING = {
         b"Connection: Content-Length", b"Content-Length: 5", b"Transfer-Encoding: chunked"
     ),
     "two lengths": framed(b"Content-Length: 5", b"Content-Length: 6"),
-    "one length twice": framed(b"Content-Length: 5", b"Content-Length: 5"),
+    "two lengths, one behind a space": framed(b"Content-Length: 5", b"Content-Length : 6"),
+    "two lengths, one in a fold": framed(b"Content-Length: 5,\r\n 6"),
+    "both framings, one behind a space": framed(
+        b"Content-Length: 5", b"Transfer-Encoding : chunked"
+    ),
     "a list of lengths": framed(b"Content-Length: 5, 6"),
-    "a list of one length": framed(b"Content-Length: 5, 5"),
     "a negative length": framed(b"Content-Length: -5"),
     "a length with a plus": framed(b"Content-Length: +5"),
     "a length in hex": framed(b"Content-Length: 0x5"),

@@ -116,6 +116,64 @@ async def test_what_never_has_a_body(
     assert body(passed.down) == b""
 
 
+NO_CONTENT = {
+    "a length": b"Content-Length: 6\r\n\r\nhello!",
+    "chunks": b"Transfer-Encoding: chunked\r\n\r\n6\r\nhello!\r\n0\r\n\r\n",
+    "no end": b"Transfer-Encoding: chunked\r\n\r\n6\r\nhello!\r\n",
+    "no framing": b"\r\n",
+    "nothing": b"Content-Length: 0\r\n\r\n",
+}
+
+
+@pytest.mark.parametrize("rest", NO_CONTENT.values(), ids=NO_CONTENT)
+async def test_the_content_of_a_205_stays_here(
+    rest: bytes, relay: StartRelay, upstream: RawServer
+) -> None:
+    """It may have none (RFC 9110, section 15.3.6), and the client waits for none."""
+    answer = b"HTTP/1.1 205 Reset Content\r\n" + rest
+    passed = await pass_on(await relay(), upstream, LAST_GET, answer)
+    assert lines(passed.down)[0] == b"HTTP/1.1 205 Reset Content"
+    assert framing(passed.down) == [b"content-length: 0", CLOSE.lower()]
+    assert body(passed.down) == b""
+
+
+REPAIRED = {
+    "padded sizes": CHUNKED_HEAD + b"5   \r\nhello\r\n1 \r\n!\r\n0 \r\n\r\n",
+    "a forbidden trailer": CHUNKED_HEAD + b"6\r\nhello!\r\n0\r\nHost: a\r\n\r\n",
+    "two equal lengths": ok(b"hello!", b"Content-Length: 6"),
+    "a list of one length": ok(b"hello!").replace(b": 6", b": 6, 6"),
+    "a space before the colon": ok(b"hello!", b"X : y").replace(b":", b" :"),
+    "a folded line": ok(b"hello!", b"X:", b"\ty"),
+}
+
+
+@pytest.mark.parametrize("answer", REPAIRED.values(), ids=REPAIRED)
+async def test_what_a_recipient_has_to_repair(
+    answer: bytes, relay: StartRelay, upstream: RawServer
+) -> None:
+    """The client gets it repaired, and the upstream's connection is in step."""
+    async with connect((await relay()).port) as client:
+        await client.send(get(b"/"))
+        peer = await upstream.asked()
+        await peer.send(answer)
+        coded = answer.startswith(CHUNKED_HEAD)
+        received = await client.read_until(CHUNKED if coded else b"hello!")
+        assert framing(received) == (CODING if coded else LENGTH)
+        assert body(received) == (CHUNKED if coded else b"hello!")
+        assert (b"x: y" in lines(received)) is (b"X" in answer)
+        await client.send(LAST_GET)
+        await peer.read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peer.send(ok(b"next"))
+        assert (await client.read_until()).endswith(b"\r\n\r\nnext")
+
+
+async def test_repaired_fields_of_what_has_no_body(relay: StartRelay, upstream: RawServer) -> None:
+    """A HEAD tells the length that a GET would have, once."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6, 6\r\ncontent-length : 6\r\n\r\n"
+    passed = await pass_on(await relay(), upstream, HEAD, answer)
+    assert framing(passed.down) == [*LENGTH, CLOSE.lower()]
+
+
 async def test_a_connection_is_in_step_behind_what_has_no_body(
     relay: StartRelay, upstream: RawServer
 ) -> None:

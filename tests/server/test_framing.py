@@ -74,6 +74,12 @@ LENGTH, CODED, CLOSES = b"content-length", b"transfer-encoding", b"connection"
         ("GET 1.1", STREAM, 204, "none", {}),
         ("GET 1.1", b"", 304, "none", {}),
         ("GET 1.1", STREAM, 304, "none", {}),
+        # Nor with 205, whose length is told (RFC 9110, section 15.3.6).
+        ("GET 1.1", b"", 205, "none", {LENGTH: b"0"}),
+        ("GET 1.1", b"hello", 205, "none", {LENGTH: b"0"}),
+        ("POST 1.1", STREAM, 205, "none", {LENGTH: b"0"}),
+        ("GET 1.0", PULLED, 205, "none", {LENGTH: b"0", CLOSES: b"keep-alive"}),
+        ("HEAD 1.1", FILE, 205, "none", {LENGTH: b"0"}),
     ],
 )
 def test_how_a_body_is_framed(
@@ -136,6 +142,11 @@ def test_a_length_that_the_handler_knows(
 def test_no_length_goes_with_204() -> None:
     """RFC 9110, section 8.6."""
     assert told(framed("GET 1.1", b"", 204, {"Content-Length": "0"}).head) == {}
+
+
+def test_no_other_length_goes_with_205() -> None:
+    """RFC 9110, section 15.3.6."""
+    assert told(framed("GET 1.1", STREAM, 205, {"Content-Length": "5"}).head) == {LENGTH: b"0"}
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,9 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" + FIVE + b"12345", "complete", ""),
         (CHUNKED + encode(b"1") + LAST_CHUNK, "complete", ""),
         (events("1", "2"), "complete", ""),
+        # What a recipient has to repair.
+        (CHUNKED + b"1  \r\n1\r\n0 \r\nHost: a\r\n\r\n", "complete", ""),
+        (HEAD + b"X : y\r\n z\r\nContent-Length: 5,5\r\n\r\n12345", "complete", ""),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "refused", ""),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "refused", ""),
         # A model's answer has an end of its own.
@@ -107,7 +110,7 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (b"SSH-2.0-OpenSSH_9.2\r\n", "malformed", "it must begin with HTTP/1.1"),
         (CHUNKED + b"zz\r\n", "malformed", "a chunk begins with its size"),
         (CHUNKED + b"1\r\n12\r\n", "malformed", "must be followed by CRLF"),
-        (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", "malformed", "twice"),
+        (HEAD + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\n", "malformed", "values differ"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "malformed", "longer than"),
     ],
 )  # fmt: skip
