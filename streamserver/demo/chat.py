@@ -22,7 +22,7 @@ from streamserver.lab.model import add_model
 from streamserver.proxy.proxy import Proxy
 from streamserver.server.listener import Listener
 from streamserver.server.shared import Shared
-from streamserver.wire.fields import Headers
+from streamserver.wire.fields import UNBUFFERED, Headers
 from streamserver.wire.heads import Fields
 
 PROMPT = text("prompt", 1, 20_000)
@@ -34,7 +34,6 @@ OWN_MODEL = "streamserver-demo"
 PASSED = frozenset(
     ("content-type", "content-length", "content-encoding", "retry-after", "x-request-id", "via")
 )
-UNBUFFERED = [("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no")]
 
 
 class Chat:

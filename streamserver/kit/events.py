@@ -10,9 +10,7 @@ from typing import Any
 
 from streamserver.kit.response import HeadersInit, Response
 from streamserver.server.answer import Endless, PushBody
-from streamserver.wire.sse import Event, encode
-
-HEARTBEAT = encode(Event(comment=""))
+from streamserver.wire.sse import HEADERS, HEARTBEAT, Event, encode
 
 
 class EventStream(Response):
@@ -40,20 +38,13 @@ class EventStream(Response):
         headers: HeadersInit = None,
     ) -> None:
         super().__init__(events, status, headers)
-        for name, value in _HEADERS:
+        for name, value in HEADERS:
             if name not in self.headers:
                 self.headers.append(name, value)
         if heartbeat is not None and not heartbeat >= 0:
             raise ValueError(f"heartbeat is seconds, 0 or more, not {heartbeat!r}")
         self.encode = _encode if retry is None else _WithRetry(retry)
         self.endless = _ENDLESS if heartbeat is None else _ENDLESS._replace(interval=heartbeat)
-
-
-_HEADERS = (
-    ("content-type", "text/event-stream"),
-    ("cache-control", "no-cache, no-transform"),
-    ("x-accel-buffering", "no"),
-)
 
 
 def _encode(item: Any) -> bytes:

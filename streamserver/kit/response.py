@@ -6,7 +6,7 @@ from collections.abc import AsyncIterable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
 from streamserver.server.answer import Endless, FileRegion, PushBody
-from streamserver.wire.fields import Headers, Pairs
+from streamserver.wire.fields import UNBUFFERED, Headers, Pairs
 
 if TYPE_CHECKING:
     from streamserver.kit.request import Request
@@ -85,10 +85,9 @@ class TextStream(Response):
     ) -> None:
         super().__init__(chunks, status, headers)
         self._default_type("text/plain; charset=utf-8")
-        if "cache-control" not in self.headers:
-            self.headers.append("cache-control", "no-cache, no-transform")
-        if "x-accel-buffering" not in self.headers:
-            self.headers.append("x-accel-buffering", "no")
+        for name, value in UNBUFFERED:
+            if name not in self.headers:
+                self.headers.append(name, value)
         self.encode = _encode_text
 
 

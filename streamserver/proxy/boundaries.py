@@ -1,8 +1,8 @@
-"""Where an event stream that passes by stands: between two events, or inside one.
+"""The position of a relayed event stream: between two events, or inside one.
 
-Whoever adds something to a stream that is not his, a heartbeat or a last word, must know. What
-stands inside an unfinished event can still become part of it, and its ``id`` could even
-make a client that reconnects leave out an event it has never seen.
+A relay that adds an event or a comment to a stream has to know it. Whatever is added inside an
+unfinished event becomes part of it, and the ``id`` of that event could make a client that
+reconnects skip an event that it has never received.
 """
 
 import re
@@ -15,12 +15,12 @@ LONGEST_ID = 4096
 class Boundaries:
     """Follows an event stream (WHATWG HTML, section 9.2.6) and keeps next to nothing of it."""
 
-    __slots__ = ("_after_cr", "_begun", "_id", "_inside", "_last_id", "_line")
+    __slots__ = ("_after_cr", "_begun", "_has_data", "_id", "_inside", "_last_id", "_line")
 
     def __init__(self) -> None:
         self._line = b""  # the unfinished one, or its beginning
         self._after_cr = self._begun = False
-        self._inside = False
+        self._inside = self._has_data = False
         self._id = self._last_id = b""  # of this event so far, and of the last whole one
 
     @property
@@ -30,6 +30,15 @@ class Boundaries:
 
     def feed(self, data: bytes) -> None:
         """Follow what passes."""
+        if (
+            data.endswith(b"\n\n")
+            and not (self._inside or self._line or self._after_cr)
+            and self._begun
+            and b"\nid" not in data
+            and b"\r" not in data
+            and not data.startswith(b"id")
+        ):
+            return  # whole events without an id, of which most streams consist
         if self._after_cr and data.startswith(b"\n"):  # the other half of a CRLF
             data = data[1:]
         self._after_cr = data.endswith(b"\r")
@@ -47,21 +56,33 @@ class Boundaries:
             self._begun = True
             line = line.removeprefix(b"\xef\xbb\xbf")
         if not line:
-            self._inside = False
+            self._inside = self._has_data = False
             self._last_id = self._id
             return
         self._inside = True
         name, _, value = line.partition(b":")
-        if name == b"id" and b"\0" not in value and len(line) < LONGEST_ID:
+        if name == b"data":
+            self._has_data = True
+        elif name == b"id" and b"\0" not in value and len(line) < LONGEST_ID:
             self._id = value.removeprefix(b" ")
 
-    def way_out(self) -> bytes:
-        """What must go before a further event, which an unfinished one then becomes part of.
+    def end_event(self) -> bytes:
+        """End the unfinished event, if there is one, so that another can follow.
 
-        A NUL makes the ids and times void that were cut short in the middle; and the id of an
-        event that nobody has got whole is taken back.
+        Its data is not whole, so its type becomes ``incomplete``, for which no client listens. A
+        NUL invalidates an id or a time that was cut in the middle, and the id is set back to that
+        of the last whole event.
         """
         if self.between:
             return b""
-        out = b"\0\n" if self._line else b""
-        return out + b"id: " + self._last_id + b"\n"
+        out = b""
+        if self._line:
+            out = b"\0\n"
+            self._end(self._line + b"\0")
+            self._line = b""
+        out += b"id: " + self._last_id + b"\n"
+        if self._has_data:
+            out += b"event: incomplete\n"
+        self._id = self._last_id
+        self._end(b"")
+        return out + b"\n"

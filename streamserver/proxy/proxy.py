@@ -106,7 +106,8 @@ class Proxy:
             upload = Upload(body, length) if whole is None else None
             length = length if whole is None else len(whole)
         sent = self._rewriting.head(request, None if body is None else length)
-        relay = self._make_relay(request, request.method, sent + whole if whole else sent)
+        sent += whole or b""
+        relay = self._make_relay(request, request.method, request.target, sent)
         te = request.headers.get("te")
         relay.trailers = bool(exchange.head.minor and te and takes_trailers(te))
         if self.tapes is not None:
@@ -125,7 +126,7 @@ class Proxy:
         no field.
         """
         sent = self._rewriting.question(method, target, fields, body)
-        relay = self._make_relay(request, method, sent)
+        relay = self._make_relay(request, method, target, sent)
         relay.tells_all = False
         return await self._answer(relay, None)
 
@@ -138,12 +139,12 @@ class Proxy:
         response.headers = Headers.of_lower(fields)
         return response
 
-    def _make_relay(self, request: Request, method: str, sent: bytes) -> Relay:
+    def _make_relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
         exchange = request.exchange
         shared = self._shared_by(exchange.connection.shared)
         if not self._heartbeat and not self._says_why:
             return Relay(shared, exchange, method, sent)
-        relay = EventRelay(shared, exchange, method, sent)
+        relay = EventRelay(shared, exchange, method, target, sent)
         relay.says_why = self._says_why
         wants_events = accepts_events(request.headers.get("accept", "") or "")
         relay.may_be_early = bool(self._heartbeat) and wants_events and method != "HEAD"

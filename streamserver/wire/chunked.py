@@ -50,9 +50,6 @@ FORBIDDEN_TRAILERS = HOP_BY_HOP | {
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of a body that has no trailer fields."""
 
-SizeLine = Callable[[bytes, int], "re.Match[bytes] | None"]
-"""What matches the line with a chunk's size: the size, then all that stands before CRLF."""
-
 # The grammar, in possessive quantifiers: what one took it never gives back, so there is one
 # way through any input and the time is linear.
 _TOKEN = f"{TOKEN}+"
@@ -69,7 +66,7 @@ _SIZE_RULE = (
 )
 _TRAILER_RULE = "a trailer line is text without control characters, ended by CRLF"
 
-_strict_size_line: SizeLine = re.compile(rf"{_SIZE}((?:{CHUNK_EXTENSION})*+)\r\n".encode()).match
+_size_line = re.compile(rf"{_SIZE}((?:{CHUNK_EXTENSION})*+)\r\n".encode())
 _trailer_line = re.compile(rf"({_FIELD_TEXT})\r\n".encode()).match
 _is_field_value = re.compile(_FIELD_TEXT).fullmatch
 
@@ -129,7 +126,8 @@ class Decoder:
 
     __slots__ = ("_budget", "_held", "_left", "_read", "_trailers", "chunks")
 
-    _size_line: ClassVar[SizeLine] = staticmethod(_strict_size_line)
+    _size_line: ClassVar[re.Pattern[bytes]] = _size_line
+    """Matches the line with a chunk's size: the size, then what stands before CRLF."""
 
     def __init__(self) -> None:
         self.chunks = 0
@@ -174,7 +172,7 @@ class Decoder:
     # the unfinished start of one. self._read is the reader of what comes next.
 
     def _read_size(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
-        line = self._size_line(data, at)
+        line = self._size_line.match(data, at)
         if not line:
             return self._hold_line(data, at, _SIZE_RULE)
         if line[2]:

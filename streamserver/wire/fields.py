@@ -32,6 +32,9 @@ HOP_BY_HOP = frozenset(
 )
 """Fields that speak of one connection and are never passed on (RFC 9110, section 7.6.1)."""
 
+UNBUFFERED = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
+"""Fields of a streamed response: no cache reuses it, and no proxy transforms or buffers it."""
+
 
 def is_token(text: str) -> bool:
     """Whether ``text`` is a token, as methods and field names must be."""
@@ -62,6 +65,14 @@ def grouped(pairs: Pairs) -> dict[str, list[str]]:
     for name, value in pairs:
         values.setdefault(name, []).append(value)
     return values
+
+
+def content_codings(value: str) -> list[str]:
+    """The codings that a Content-Encoding field names (RFC 9110, section 8.4).
+
+    "identity" is none, and neither is "none", which some services send.
+    """
+    return [coding for coding in split_list(value.lower()) if coding not in ("identity", "none")]
 
 
 def http_date(seconds: float) -> str:

@@ -19,12 +19,7 @@ from streamserver.wire.chunked import (
     MAX_SIZE_DIGITS,
     Decoder,
     End,
-    SizeLine,
 )
-
-_padded_size_line: SizeLine = re.compile(
-    rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}+)((?:{CHUNK_EXTENSION})*+[ \t]*+)\r\n".encode()
-).match
 
 
 class ResponseDecoder(Decoder):
@@ -32,7 +27,9 @@ class ResponseDecoder(Decoder):
 
     __slots__ = ()
 
-    _size_line: ClassVar[SizeLine] = staticmethod(_padded_size_line)
+    _size_line: ClassVar[re.Pattern[bytes]] = re.compile(
+        rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}+)((?:{CHUNK_EXTENSION})*+[ \t]*+)\r\n".encode()
+    )
 
     def _spend_extensions(self, count: int) -> None:
         if count > MAX_EXTENSIONS:

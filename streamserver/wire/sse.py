@@ -19,6 +19,16 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from streamserver.wire.fields import UNBUFFERED
+
+MEDIA_TYPE = "text/event-stream"
+
+HEARTBEAT = b":\n\n"
+"""An empty comment with a blank line, so that parsers which split at blank lines skip it too."""
+
+HEADERS = (("content-type", MEDIA_TYPE), *UNBUFFERED)
+"""The fields of a response that is an event stream."""
+
 _LINE_END = re.compile(r"[\r\n]")
 _LINE_END_OR_NUL = re.compile(r"[\r\n\0]")
 _BOM = b"\xef\xbb\xbf"

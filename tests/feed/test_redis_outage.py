@@ -19,7 +19,7 @@ from support.redis import MakeRedis, RedisServer, redis_server
 from support.requests import post
 from support.waiting import wait_until
 
-BEAT = b": \n\n"
+BEAT = b":\n\n"
 TIMEOUT = 0.3
 WELL_WITHIN = 4.0
 """Seconds that a busy machine may make of it, and less than the usual timeout."""

@@ -146,11 +146,11 @@ async def test_heartbeats_fill_the_silence(serve: Serve, make_feed: MakeFeed) ->
     server = await serve(app(feed), heartbeat=0)
     async with connect(server.port) as client:
         await client.send(get(b"/"))
-        await client.read_until(lambda got: got.count(encode(b": \n\n")) >= 2)
+        await client.read_until(lambda got: got.count(encode(b":\n\n")) >= 2)
         id = await feed.publish("between")
         await client.read_until(b"between\n\n\r\n")
         received = await client.read_until(
-            lambda got: got.partition(b"between")[2].count(encode(b": \n\n")) >= 2
+            lambda got: got.partition(b"between")[2].count(encode(b":\n\n")) >= 2
         )
     events = {chunk for chunk in chunks(received) if b"retry" not in chunk}
-    assert events == {b": \n\n", b"id: %b\ndata: between\n\n" % id.encode()}
+    assert events == {b":\n\n", b"id: %b\ndata: between\n\n" % id.encode()}

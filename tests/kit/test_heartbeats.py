@@ -17,7 +17,7 @@ from support.producers import pulled
 from support.rawsocket import connect
 from support.requests import GET
 
-BEAT = b": \n\n"
+BEAT = b":\n\n"
 
 
 @pytest.mark.parametrize("settings", [{"heartbeat": 0.02}, {}])

@@ -1,4 +1,4 @@
-"""Between two events or inside one: what may be said there, and how to get out of it first."""
+"""Between two events or inside one: what may be added there, and how an unfinished one is ended."""
 
 import itertools
 import json
@@ -16,62 +16,66 @@ BEAT = b":\n\n"
 TOLD = {"status": 502, "detail": "a\nb"}
 LAST = encode(Event(event="error", data=TOLD))
 
-# What has passed, and what must go before a further event; None: nothing, as no event has begun.
+# What has passed, and what ends the event that has begun; None: none has.
 STREAMS: list[tuple[bytes, bytes | None]] = [
     (b"", None),
-    (b"d", b"\0\nid: \n"),
-    (b"data: a", b"\0\nid: \n"),
-    (b"data: a\n", b"id: \n"),
+    (b"d", b"\0\nid: \n\n"),
+    (b"data: a", b"\0\nid: \nevent: incomplete\n\n"),
+    (b"data: a\n", b"id: \nevent: incomplete\n\n"),
     (b"data: a\n\n", None),
-    (b"data: a\n\nd", b"\0\nid: \n"),
+    (b"data: a\n\nd", b"\0\nid: \n\n"),
     # The three ends of a line, alone and mixed.
-    (b"data: a\r", b"id: \n"),
-    (b"data: a\r\n", b"id: \n"),
+    (b"data: a\r", b"id: \nevent: incomplete\n\n"),
+    (b"data: a\r\n", b"id: \nevent: incomplete\n\n"),
     (b"data: a\r\r", None),
     (b"data: a\r\n\r", None),
     (b"data: a\r\n\r\n", None),
     (b"data: a\n\r\n", None),
     (b"data: a\r\n\n", None),
-    (b"data: a\r\n\r\nd", b"\0\nid: \n"),
+    (b"data: a\r\n\r\nd", b"\0\nid: \n\n"),
     (b"\n", None),
     (b"\r\n\r", None),
     # What is no event by itself, but could become part of one.
-    (b":", b"\0\nid: \n"),
-    (b": still here\n", b"id: \n"),
+    (b":", b"\0\nid: \n\n"),
+    (b": still here\n", b"id: \n\n"),
     (b": still here\n\n", None),
-    (b"retry: 5\n", b"id: \n"),
-    (b"\0", b"\0\nid: \n"),
-    ("data: \u2028\x85".encode(), b"\0\nid: \n"),
+    (b"retry: 5\n", b"id: \n\n"),
+    (b"\0", b"\0\nid: \n\n"),
+    ("data: \u2028\x85".encode(), b"\0\nid: \nevent: incomplete\n\n"),
     # The id of the last whole event, in all its forms.
-    (b"id: 1\n\nx", b"\0\nid: 1\n"),
-    (b"id: 1\n\nid: 2", b"\0\nid: 1\n"),
-    (b"id: 1\n\nid: 2\n", b"id: 1\n"),
-    (b"id: 1\n\nid: 2\n\nx\n", b"id: 2\n"),
-    (b"id: 1\rid: 2\r\rx\r", b"id: 2\n"),
-    (b"id: 1\r\n\r\ndata: a\r\n\r\nx\r\n", b"id: 1\n"),
-    (b"id:1\n\nx\n", b"id: 1\n"),
-    (b"id:  1 \n\nx\n", b"id:  1 \n"),
-    (b"id: a: b\n\nx\n", b"id: a: b\n"),
-    ("id: é\n\nx\n".encode(), "id: é\n".encode()),
-    (b"id: \xff\n\nx\n", b"id: \xff\n"),
-    (b"id: 1\n\nid\n\nx\n", b"id: \n"),
-    (b"id: 1\n\nid:\n\nx\n", b"id: \n"),
-    (b"id: 1\n\nid: 2\0\n\nx\n", b"id: 1\n"),
-    (b"id: 1\n\nID: 2\n id: 3\nidx: 4\ndata: id: 5\n: id: 6\n\nx\n", b"id: 1\n"),
-    (BOM + b"id: 1\n\nx\n", b"id: 1\n"),
-    (b"id: 1\n\n" + BOM + b"id: 2\n\nx\n", b"id: 1\n"),
+    (b"id: 1\n\nx", b"\0\nid: 1\n\n"),
+    (b"id: 1\n\nid: 2", b"\0\nid: 1\n\n"),
+    (b"id: 1\n\nid: 2\n", b"id: 1\n\n"),
+    (b"id: 1\n\nid: 2\n\nx\n", b"id: 2\n\n"),
+    (b"id: 1\rid: 2\r\rx\r", b"id: 2\n\n"),
+    (b"id: 1\r\n\r\ndata: a\r\n\r\nx\r\n", b"id: 1\n\n"),
+    (b"id:1\n\nx\n", b"id: 1\n\n"),
+    (b"id:  1 \n\nx\n", b"id:  1 \n\n"),
+    (b"id: a: b\n\nx\n", b"id: a: b\n\n"),
+    ("id: é\n\nx\n".encode(), "id: é\n\n".encode()),
+    (b"id: \xff\n\nx\n", b"id: \xff\n\n"),
+    (b"id: 1\n\nid\n\nx\n", b"id: \n\n"),
+    (b"id: 1\n\nid:\n\nx\n", b"id: \n\n"),
+    (b"id: 1\n\nid: 2\0\n\nx\n", b"id: 1\n\n"),
+    (b"id: 1\n\nID: 2\n id: 3\nidx: 4\ndata: id: 5\n: id: 6\n\nx\n", b"id: 1\n\n"),
+    (b"id: 1\n\ndata: id: 2\n\ndata: a\n\nx\n", b"id: 1\n\n"),
+    (b"id: 1\n\nid: 2\n\ndata: a\nid: 3\n\nx\n", b"id: 3\n\n"),
+    (BOM + b"id: 1\n\nx\n", b"id: 1\n\n"),
+    (b"id: 1\n\n" + BOM + b"id: 2\n\nx\n", b"id: 1\n\n"),
 ]
 
 
-@pytest.mark.parametrize(("stream", "way_out"), STREAMS)
-def test_where_a_stream_stands(stream: bytes, way_out: bytes | None) -> None:
+@pytest.mark.parametrize(("stream", "end"), STREAMS)
+def test_where_a_stream_stands(stream: bytes, end: bytes | None) -> None:
     """Whole, byte by byte and cut everywhere."""
     for pieces in cuts(stream):
         boundaries = Boundaries()
         for piece in pieces:
             boundaries.feed(piece)
-        assert boundaries.between is (way_out is None), pieces
-        assert boundaries.way_out() == (way_out or b""), pieces
+        assert boundaries.between is (end is None), pieces
+        assert boundaries.end_event() == (end or b""), pieces
+        assert boundaries.between
+        assert boundaries.end_event() == b""
 
 
 LONG = LONGEST_ID - len(b"id: ") - 1
@@ -85,7 +89,7 @@ def test_an_id_is_kept_whole_or_not_at_all(length: int, kept: bool, size: int) -
     boundaries = Boundaries()
     for piece in in_pieces(b"id: 1\n\nid: " + long + b"\n\ny\n", size):
         boundaries.feed(piece)
-    assert boundaries.way_out() == b"id: " + (long if kept else b"1") + b"\n"
+    assert boundaries.end_event() == b"id: " + (long if kept else b"1") + b"\n\n"
 
 
 @pytest.mark.parametrize("line", [b"x", b"data: x\n", b"id: 1\n\n", b"\r\n"])
@@ -113,17 +117,18 @@ PLACES = st.sets(st.integers(0, 60))
 @example(stream=BOM + b"id: 1\n\ndata", places={1, 2})
 @example(stream=b"data: a\r\n\r", places={8, 9})
 def test_a_last_event_can_follow_whatever_has_passed(stream: bytes, places: set[int]) -> None:
-    """It is an event of its own type, with the id of the last whole one; what was unfinished is
-    given, if at all, as the beginning of its data."""
+    """It is an event of its own, with the id of the last whole one; an unfinished one is given, if
+    at all, as an event of a type that no client listens for."""
     boundaries, whole = Boundaries(), Parser()
     for piece in cut(stream, places):
         boundaries.feed(piece)
     events = whole.feed(stream)
     client = Parser()
-    *before, last = client.feed(stream + boundaries.way_out() + LAST)
-    assert before == events
+    *before, last = client.feed(stream + boundaries.end_event() + LAST)
+    assert before[: len(events)] == events
+    assert [one.event for one in before[len(events) :]] in ([], ["incomplete"])
     assert last.event == "error"
-    assert json.loads(last.data.rpartition("\n")[2]) == TOLD
+    assert json.loads(last.data) == TOLD
     assert (last.id or "") == (client.last_event_id or "") == (whole.last_event_id or "")
     assert client.retry == whole.retry
 

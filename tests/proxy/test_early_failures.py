@@ -1,4 +1,4 @@
-"""A failure behind an early head, whose status says 200: an event tells of it, and then a cut."""
+"""A failure behind an early head, whose status says 200: an event reports it, and then a cut."""
 
 import asyncio
 from collections.abc import Callable
@@ -22,13 +22,11 @@ NOT_EVENTS = "the upstream answered {}, not with events"
 
 # What the upstream answers, and what the event tells.
 OTHERS = {
-    "429": (b"HTTP/1.1 429 -\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbusy", 429),
-    "a head": (b"HTTP/1.1 500 -\r\nContent-Length: 4\r\n\r\n", 500),
+    "beyond 5xx": (b"HTTP/1.1 600 -\r\nContent-Length: 4\r\n\r\n", 600),
     "JSON": (ok(b"{}", b"Content-Type: application/json"), 200),
     "chunks": (CHUNKED_HEAD + chunk(EVENT), 200),
     "nothing": (b"HTTP/1.1 204 -\r\n\r\n", 204),
     "moved": (b"HTTP/1.1 302 -\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n", 302),
-    "an error": (EVENTS_HEAD.replace(b"200", b"503") + chunk(EVENT) + LAST_CHUNK, 503),
     "compressed": (EVENTS_HEAD[:-2] + b"Content-Encoding: br\r\n\r\n" + chunk(EVENT), 200),
 }
 

@@ -36,12 +36,7 @@ async def test_who_wants_events_hears_that_they_are_waited_for(
         await early(server, upstream, client, get(b"/", b"Accept: " + accept))
         received = await client.read_until(beaten(3))
     assert lines(received)[0] == b"HTTP/1.1 200 OK"
-    told = {line.partition(b":")[0]: line.partition(b": ")[2] for line in lines(received)[1:]}
-    assert told.keys() - {b"date"} == {
-        *(b"content-type", b"cache-control", b"x-accel-buffering"),
-        *(b"transfer-encoding", b"via"),
-    }
-    assert told[b"content-type"] == b"text/event-stream"
+    assert b"content-type: text/event-stream" in lines(received)
     assert set(chunks(received)) == {BEAT}
 
 

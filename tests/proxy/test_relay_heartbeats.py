@@ -10,12 +10,16 @@ from typing import Any
 
 import pytest
 
+from streamserver.kit.events import EventStream
+from streamserver.kit.stream import Stream
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.exchange import Exchange
 from streamserver.wire.sse import Parser
 from support.answers import body, chunks, content, statuses
-from support.beating import ASK, BEAT, BEATEN, INTERVAL, beaten, events, pass_time
-from support.inprocess import Served
+from support.beating import ASK, BEAT, BEATEN, INTERVAL, beaten, early, events, pass_time
+from support.handlers import answering
+from support.inprocess import Serve, Served
+from support.passing import VIA, lines
 from support.rawserver import RawServer
 from support.rawsocket import RawClient, connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, StartRelay, chunk
@@ -152,6 +156,21 @@ async def test_a_stream_that_has_ended_beats_no_more(
     assert (await client.read_until(b"204"))[len(received) :].startswith(b"HTTP/1.1 204 ")
 
 
+async def test_an_early_head_is_that_of_an_event_stream(
+    relay: StartRelay, upstream: RawServer, serve: Serve
+) -> None:
+    """Its fields and the heartbeats are those of our own event streams, to the byte."""
+    own = await serve(answering(lambda: EventStream(Stream(), heartbeat=INTERVAL)))
+    server = await relay(heartbeat=INTERVAL)
+    async with connect(server.port) as relayed, connect(own.port) as reader:
+        await early(server, upstream, relayed)
+        await reader.send(GET)
+        streams = [await one.read_until(beaten(2)) for one in (relayed, reader)]
+    early_head, head = ({*lines(one)} for one in streams)
+    assert {line for line in early_head ^ head if not line.startswith(b"date: ")} == {VIA}
+    assert {*chunks(streams[0]), *chunks(streams[1])} == {BEAT}
+
+
 # Where nothing may be put in
 
 
@@ -163,6 +182,9 @@ def head(*fields: bytes, status: bytes = b"200 OK") -> bytes:
 EVENT_STREAM, CHUNKED = b"Content-Type: text/event-stream", b"Transfer-Encoding: chunked"
 CLOSED = {
     "compressed": head(EVENT_STREAM, CHUNKED, b"Content-Encoding: gzip"),
+    "compressed, and more": head(
+        EVENT_STREAM, CHUNKED, b"Content-Encoding: br", b"Content-Encoding: identity"
+    ),
     "of a length": head(EVENT_STREAM, b"Content-Length: 30"),
     "text": head(b"Content-Type: text/plain", CHUNKED),
     "similar": head(b"Content-Type: text/event-streams", CHUNKED),
@@ -189,6 +211,11 @@ OPEN = {
     "a parameter": head(EVENT_STREAM + b"; charset=utf-8", CHUNKED),
     "large letters": head(b"Content-Type: Text/Event-Stream", CHUNKED),
     "as it is": head(EVENT_STREAM, CHUNKED, b"Content-Encoding: identity"),
+    "no coding": head(EVENT_STREAM, CHUNKED, b"Content-Encoding: none"),
+    "no coding, said twice": head(
+        EVENT_STREAM, CHUNKED, b"Content-Encoding: NONE,", b"Content-Encoding: identity"
+    ),
+    "an empty coding": head(EVENT_STREAM, CHUNKED, b"Content-Encoding:"),
     "until it closes": head(EVENT_STREAM),
 }
 

@@ -56,7 +56,10 @@ MEANINGS: list[tuple[bytes, ResponseHead]] = [
         (ok(b"X: y", *lengths), ResponseHead(200, [("x", "y"), LENGTH], 1, 5))
         for lengths in (
             *([b"Content-Length: 5, 5"], [b"Content-Length: 5,5 ,\t5"], [FIVE, FIVE]),
-            *([FIVE, b"content-length:\t5", b"CONTENT-LENGTH: 5,5"], [b"Content-Length: 5,", b" 5"]),
+            *(
+                [FIVE, b"content-length:\t5", b"Content-length: 5,5"],
+                [b"Content-Length: 5,", b" 5"],
+            ),
         )
     ),
     (ok(FIVE, b"X: \xe9", FIVE), ResponseHead(200, [LENGTH, ("x", "é")], 1, 5)),

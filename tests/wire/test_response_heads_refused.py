@@ -51,7 +51,7 @@ FAULTS: list[tuple[bytes, str]] = [
     (response(b"HTTP/1.1 200 \0"), "a NUL byte"),
     *(
         (ok(line, b"Content-Length: 0"), "illegal header line")
-        for line in (b"X", b": x", b"\x85 : x", b"X Y: z", b"X Y : z", b"X(: y", b"\xe9: y", b'"X": y')
+        for line in (b"X", b": x", b"X Y: z", b"X Y : z", b"X(: y", b"\xe9: y", b'"X": y')
     ),
     # framing that two readers may read in two ways (RFC 9112, section 6.3)
     *(

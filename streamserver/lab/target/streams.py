@@ -16,10 +16,10 @@ from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.limits import check
 from streamserver.lab.target.schedule import SECOND, due_times, sizes
 from streamserver.lab.target.text import PIECE, Text
+from streamserver.wire.fields import UNBUFFERED
 
 STREAM = (*START, *EVENTS, *SIZES, *WIRE)
 """What every stream can be commanded."""
-_FLOWING = {"cache-control": "no-cache, no-transform", "x-accel-buffering": "no"}
 
 
 def add_streams(app: Router, lateness: Lateness) -> None:
@@ -51,7 +51,7 @@ async def flowing(
     check(commanded)
     await head(commanded, clock)
     body = bounded(request, commanded, clock, pieces)
-    return Response(body, headers={**told(commanded), **_FLOWING, "content-type": media})
+    return Response(body, headers={**told(commanded), **dict(UNBUFFERED), "content-type": media})
 
 
 async def head(commanded: Knobs, clock: Clock) -> None:
