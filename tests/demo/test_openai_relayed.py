@@ -12,6 +12,7 @@ from streamserver.proxy.proxy import OnBreak, Proxy
 from support import peers
 from support.inprocess import Serve, Served
 from support.model import FAST, MODEL, PROMPT, TEXT, TOKENS, make_model
+from support.openai_client import client_of
 from support.process import RunServer, ServerProcess
 from support.rawserver import raw_server
 from support.relaying import EVENTS_HEAD, chunk
@@ -29,16 +30,6 @@ FIRST = (
     b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":'
     b'[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}\n\n'
 )
-
-
-def client_of(url: str) -> "AsyncOpenAI":
-    """The client, which asks once and takes no proxy from the environment."""
-    openai = peers.module("openai")
-    http_client = openai.DefaultAsyncHttpxClient(trust_env=False)
-    client: AsyncOpenAI = openai.AsyncOpenAI(
-        base_url=f"{url}/v1", api_key="any", max_retries=0, http_client=http_client
-    )
-    return client
 
 
 @pytest.fixture

@@ -1,0 +1,137 @@
+"""A stream that fails behind the relay, as the official clients report it: as an API error."""
+
+import asyncio
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import pytest
+
+from streamserver.server.exchange import Exchange
+from support import peers
+from support.beating import INTERVAL
+from support.openai_client import client_of
+from support.relaying import EVENTS_HEAD, chunk, ok
+from support.stage import Stage, staged
+from support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
+
+FIRST = (
+    b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":'
+    b'[{"index":0,"delta":{"content":"Hel"},"finish_reason":null}]}\n'
+)
+CREATED = b'event: response.created\ndata: {"type":"response.created","response":{}}\n\n'
+LIMIT = {"error": {"message": "Slow down", "type": "tokens", "code": "limit"}}
+LIMITED = ok(json.dumps(LIMIT).encode(), b"Retry-After: 7").replace(b"200 OK", b"429 -")
+BROKEN = {"type": "server_error", "code": 502}
+
+
+class Case(NamedTuple):
+    """What an upstream sends before it leaves, and what a client makes of it."""
+
+    sent: bytes
+    events: int
+    message: str = "the upstream's response is broken"
+    error: dict[str, object] = BROKEN
+    interface: Literal["chat", "responses"] = "chat"
+    is_late: bool = False
+    """Whether the client has got an early head before."""
+
+
+CASES = {
+    "a break": Case(EVENTS_HEAD + chunk(FIRST + b"\n"), 1),
+    "a break before a blank line": Case(EVENTS_HEAD + chunk(FIRST), 1),
+    "a break behind half a comment": Case(EVENTS_HEAD + chunk(FIRST + b"\n: hold"), 1),
+    "a break before the first event": Case(EVENTS_HEAD, 0),
+    "no answer": Case(b"", 0, is_late=True),
+    "an error": Case(
+        LIMITED, 0, "Slow down", LIMIT["error"] | {"status": 429, "retry_after": "7"}, is_late=True
+    ),
+    "a break of responses": Case(EVENTS_HEAD + chunk(CREATED), 1, interface="responses"),
+    "no responses": Case(b"", 0, interface="responses", is_late=True),
+}
+
+
+@pytest.fixture
+async def at() -> AsyncIterator[Stage]:
+    """A relay with heartbeats, which these clients have to skip."""
+    async with staged(on_break="event", heartbeat=INTERVAL) as stage:
+        yield stage
+
+
+async def play(at: Stage) -> None:
+    """Be the upstream of each case in turn."""
+    for case in CASES.values():
+        peer = await at.upstream.asked(timeout=30.0)
+        if case.is_late:
+            await wait_until(partial(has_begun, at.begun[-1]))
+        await peer.send(case.sent)
+        peer.end()
+
+
+def has_begun(exchange: Exchange) -> bool:
+    """Whether the client has got a part of the body: a heartbeat, while there is nothing else."""
+    return exchange.bytes_sent > 0
+
+
+def check(told: list[dict[str, Any]]) -> None:
+    """What a client tells of each case is the service's error, in its own words."""
+    assert len(told) == len(CASES)
+    for (name, case), one in zip(CASES.items(), told, strict=True):
+        assert (one["events"], one["raised"]) == (case.events, "APIError"), (name, one)
+        assert case.message in one["message"], name
+        assert case.error.items() <= one["error"].items(), name
+
+
+async def test_python(at: Stage) -> None:
+    playing = asyncio.create_task(play(at))
+    async with client_of(at.server.url) as client:
+        check([await told_by(client, case.interface) for case in CASES.values()])
+    await playing
+
+
+async def told_by(client: "AsyncOpenAI", interface: str) -> dict[str, Any]:
+    """How many events one stream has, and the error that it ends with."""
+    openai, events = peers.module("openai"), 0
+    accept = {"accept": "text/event-stream"}
+    try:
+        if interface == "chat":
+            async for _ in await client.chat.completions.create(
+                model="m",
+                messages=[{"role": "user", "content": "?"}],
+                stream=True,
+                extra_headers=accept,
+            ):
+                events += 1
+        else:
+            async for _ in await client.responses.create(
+                model="m", input="?", stream=True, extra_headers=accept
+            ):
+                events += 1
+    except openai.APIError as error:
+        raised = type(error).__name__
+        return {"events": events, "raised": raised, "message": error.message, "error": error.body}
+    return {"events": events, "raised": None}
+
+
+async def test_node(at: Stage, peer: Callable[[str], str]) -> None:
+    playing = asyncio.create_task(play(at))
+    node = await asyncio.create_subprocess_exec(
+        peer("node"),
+        str(Path(__file__).with_name("openai.mjs")),
+        f"{at.server.url}/v1",
+        *[case.interface for case in CASES.values()],
+        env={**os.environ, "NODE_PATH": str(peers.node_package("openai"))},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    out, complaint = await asyncio.wait_for(node.communicate(), 50.0)
+    assert not node.returncode, complaint.decode()
+    check(json.loads(out))
+    await playing
