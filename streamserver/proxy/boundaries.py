@@ -32,8 +32,8 @@ class Boundaries:
         """Follow what passes."""
         if (
             data.endswith(b"\n\n")
-            and not (self._inside or self._line or self._after_cr)
             and self._begun
+            and not (self._inside or self._line)
             and b"\nid" not in data
             and b"\r" not in data
             and not data.startswith(b"id")

@@ -78,6 +78,26 @@ def test_where_a_stream_stands(stream: bytes, end: bytes | None) -> None:
         assert boundaries.end_event() == b""
 
 
+@pytest.mark.parametrize(
+    ("piece", "last_id"),
+    [
+        (b"data: a\n\n", b"1"),
+        (b"data: a\n\nevent: id\ndata: id: 2\n\n", b"1"),
+        (b"id: 2\n\n", b"2"),
+        (b"id\n\n", b""),
+        (b"data: a\n\nid: 2\n\n", b"2"),
+        (b"data: a\nid: 2\ndata: b\n\n", b"2"),
+        (b"data: a\rid: 2\n\n", b"2"),
+        (b"\n\n", b"1"),
+    ],
+)
+def test_a_piece_of_whole_events(piece: bytes, last_id: bytes) -> None:
+    boundaries = Boundaries()
+    for each in (b"id: 1\n\n", piece, b"data: a\r\n\r", b"\n\n", b"\nx"):
+        boundaries.feed(each)
+    assert boundaries.end_event() == b"\0\nid: " + last_id + b"\n\n"
+
+
 LONG = LONGEST_ID - len(b"id: ") - 1
 
 
