@@ -54,7 +54,7 @@ _ANSWERS = (
         "cut",
         one_of(*get_args(OnBreak)),
         "HOW",
-        "an event stream that breaks: cut, or first an event that says so",
+        "an event stream that breaks: cut, or first an event that reports the failure",
     ),
     Option("server-timing", False, switch, "", "tell in each how long the upstream took", "off"),
 )

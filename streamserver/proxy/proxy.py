@@ -38,7 +38,9 @@ class Proxy:
     - ``max_body``: bytes of a request body; None is no limit, since none of it is kept.
     - ``heartbeat``: seconds of silence after which an event stream gets a comment, from the
       request on where Accept names event streams; 0: never, and every byte is the upstream's.
-    - ``on_break``: an event stream that breaks is cut, or gets an ``error`` event first.
+      An upstream's error that comes after such an early head is reported in an event.
+    - ``on_break``: an event stream that breaks is cut, or gets an event first that reports the
+      failure, in the form of its service, see ``failure_events``.
     - ``server_timing``: answers tell how long the upstream took (W3C Server-Timing).
     - ``tls``: for an https upstream, instead of verifying by the system's authorities.
 

@@ -134,6 +134,19 @@ async def test_a_failure_behind_an_early_head_is_one(metrics: Metrics, figures: 
         assert told(figures) == (1, 0, 0, 1)
 
 
+async def test_an_error_behind_an_early_head_is_an_answer(
+    metrics: Metrics, figures: Figures
+) -> None:
+    """As it would be before one: the upstream has not failed."""
+    async with staged(heartbeat=0.05, observers=[metrics]) as at:
+        client = await at.begin(EVENTS)
+        peer = await at.upstream.asked()
+        await client.read_until(b":\n\n")
+        await peer.send(ok(b"busy").replace(b"200 OK", b"503 -"))
+        await at.has_ended(1)
+        assert told(figures) == (1, 0, 0, 0)
+
+
 async def test_a_client_that_leaves_is_no_failure(at: Stage, figures: Figures) -> None:
     client, peer = await at.ask()
     await peer.send(CHUNKED_HEAD + chunk(b"some"))

@@ -155,7 +155,7 @@ async def test_a_client_that_leaves_in_the_middle_of_it(
 async def test_its_connection_serves_the_next_request(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """It is whole, and it was no failure of the upstream's connection."""
+    """It is whole, and so the connection is in step."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client, connect(server.port) as other:
         peer = await early(server, upstream, client)
