@@ -22,8 +22,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
-from streamserver.wire.fields import HOP_BY_HOP, TOKEN, is_token
+from streamserver.wire.fields import TOKEN
 from streamserver.wire.problem import HTTPError
+from streamserver.wire.trailers import FIELD_TEXT, MAX_TRAILERS, forbidden, malformed
 
 MAX_SIZE_DIGITS = 16
 """Hex digits in one size: 64 bits. The grammar has no limit, and asks for one (section 7.1)."""
@@ -34,18 +35,6 @@ MAX_EXTENSIONS = 4096
 Hardly anyone sends them, save those who send kilobytes of them with each byte of data
 (CVE-2023-39326 in Go's net/http, CVE-2024-22019 in Node); so they are counted over the body.
 """
-
-MAX_TRAILERS = 8192
-"""Bytes of all trailer lines of one body, their line ends included."""
-
-FORBIDDEN_TRAILERS = HOP_BY_HOP | {
-    # framing, routing, and what the content is: needed before the body, not after it
-    *("content-length", "host", "content-encoding", "content-type", "content-range"),
-    # controls, conditions and credentials, already acted upon when a trailer arrives
-    *("cache-control", "expect", "max-forwards", "range", "authorization", "cookie", "set-cookie"),
-    *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"),
-}
-"""Fields that mean nothing, or harm, after the body; in lower case (RFC 9110, section 6.5.1)."""
 
 LAST_CHUNK = b"0\r\n\r\n"
 """The end of a body that has no trailer fields."""
@@ -58,7 +47,6 @@ CHUNK_EXTENSION = rf"[ \t]*+;[ \t]*+{_TOKEN}(?:[ \t]*+=[ \t]*+(?:{_TOKEN}|{_QUOT
 # No whitespace right after the size, though the grammar would allow it before a semicolon:
 # h11 and llhttp refuse it there, and a size must read the same to everyone.
 _SIZE = rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}(?![ \t]))"
-_FIELD_TEXT = r"[\t -~\x80-\xff]*+"
 
 _SIZE_RULE = (
     f"a chunk begins with its size, 1 to {MAX_SIZE_DIGITS} hex digits, "
@@ -67,8 +55,7 @@ _SIZE_RULE = (
 _TRAILER_RULE = "a trailer line is text without control characters, ended by CRLF"
 
 _size_line = re.compile(rf"{_SIZE}((?:{CHUNK_EXTENSION})*+)\r\n".encode())
-_trailer_line = re.compile(rf"({_FIELD_TEXT})\r\n".encode()).match
-_is_field_value = re.compile(_FIELD_TEXT).fullmatch
+_trailer_line = re.compile(rf"({FIELD_TEXT})\r\n".encode()).match
 
 
 def encode(data: bytes) -> bytes:
@@ -82,30 +69,15 @@ def last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
     """The end of a body, with trailer fields (RFC 9112, section 7.1.2).
 
     ValueError for a name or a value that no field can have, and for a field that may not
-    be a trailer, see ``FORBIDDEN_TRAILERS``.
+    be a trailer, see ``trailers``.
     """
     lines = ["0\r\n"]
     for name, value in trailers:
-        if problem := _field_problem(name, value):
+        if problem := malformed(name, value) or forbidden(name):
             raise ValueError(problem)
-        if name.lower() in FORBIDDEN_TRAILERS:
-            raise ValueError(_forbidden(name))
         lines.append(f"{name}: {value}\r\n")
     lines.append("\r\n")
     return "".join(lines).encode("latin-1")
-
-
-def _forbidden(name: str) -> str:
-    return f"{name!r} may not be a trailer field (RFC 9110, section 6.5.1)"
-
-
-def _field_problem(name: str, value: str) -> str | None:
-    """Why this cannot be a field: one rule for those we write and those we read."""
-    if not is_token(name):
-        return f"a trailer's name must be a token (RFC 9110, section 5.6.2), not {name[:40]!r}"
-    if not _is_field_value(value):
-        return f"the trailer {name!r} has a control or non-Latin-1 character in its value"
-    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,13 +196,13 @@ class Decoder:
 
     def _add_trailer(self, line: str) -> None:
         name, value = self._field(line)
-        if name in FORBIDDEN_TRAILERS:
-            self._refuse(_forbidden(name))
+        if problem := forbidden(name):
+            self._refuse(problem)
         self._trailers.append((name, value))
 
     def _field(self, line: str) -> tuple[str, str]:
         name, colon, value = line.partition(":")
-        problem = _field_problem(name, value) if colon else f"{line[:40]!r} has no colon"
+        problem = malformed(name, value) if colon else f"{line[:40]!r} has no colon"
         if problem:
             self._refuse(problem)
         return name.lower(), value.strip(" \t")

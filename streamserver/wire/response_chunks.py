@@ -14,12 +14,12 @@ from typing import ClassVar
 
 from streamserver.wire.chunked import (
     CHUNK_EXTENSION,
-    FORBIDDEN_TRAILERS,
     MAX_EXTENSIONS,
     MAX_SIZE_DIGITS,
     Decoder,
     End,
 )
+from streamserver.wire.trailers import forbidden
 
 
 class ResponseDecoder(Decoder):
@@ -46,5 +46,5 @@ class ResponseDecoder(Decoder):
 
     def _end(self, rest: bytes) -> End:
         # Not earlier: a folded line belongs to the field before it, which may be a forbidden one.
-        trailers = [field for field in self._trailers if field[0] not in FORBIDDEN_TRAILERS]
+        trailers = [field for field in self._trailers if not forbidden(field[0])]
         return End(tuple(trailers), rest)

@@ -4,11 +4,9 @@ import re
 
 from streamserver.lab.client.record import End
 from streamserver.lab.client.wanted import EVENT_TYPES, Wanted, has_stream, media_type
+from streamserver.wire.fields import content_codings
 from streamserver.wire.response_heads import ResponseHead
 
-IDENTITY = ("", "identity", "none")
-"""Content codings that leave a body as it is. ``none`` is not registered, but some servers send it,
-and clients take it for what it says."""
 SHOWN = 200
 """Characters of a field's value that are shown."""
 _EMPTY = (204, 205, 304)
@@ -46,9 +44,8 @@ def content_type_of(head: ResponseHead) -> str:
 
 def coding_of(head: ResponseHead) -> str:
     """The content codings of a body, without those that leave it as it is."""
-    lists = [value.lower() for name, value in head.fields if name == "content-encoding"]
-    codings = [one.strip() for one in ",".join(lists).split(",")]
-    return ", ".join([one for one in codings if one not in IDENTITY])
+    values = [value for name, value in head.fields if name == "content-encoding"]
+    return ", ".join(content_codings(", ".join(values)))
 
 
 def _place_of(head: ResponseHead) -> str:
