@@ -8,6 +8,7 @@ from streamserver.feed import Feed
 from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
 from streamserver.kit.files import FileResponse
+from streamserver.kit.idempotency import idempotency_key
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
 from streamserver.kit.router import Router
@@ -34,4 +35,5 @@ __all__ = [
     "TextStream",
     "Timeouts",
     "cors",
+    "idempotency_key",
 ]

@@ -80,7 +80,7 @@ class Job:
             async with asyncio.timeout(KEPT):
                 while True:
                     with suppress(HTTPError):
-                        await self.feed.publish(self.state, last=True)
+                        await self.feed.publish(self.state, last=True, key="end")
                         return
                     await asyncio.sleep(RETRY)
 

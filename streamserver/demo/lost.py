@@ -69,7 +69,7 @@ class Watch:
     async def _end(self, id: str, feed: Feed, newest: Event) -> None:
         state = json.loads(str(newest.data))
         lost = {**state, "state": "lost", "error": "the worker that ran it is gone"}
-        await feed.publish(lost, last=True)
+        await feed.publish(lost, last=True, key="lost")  # several workers may find it lost
         await self._orders.send("cancel", id)
 
 

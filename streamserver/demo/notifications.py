@@ -9,6 +9,7 @@ import time
 
 from streamserver.demo.orders import Orders
 from streamserver.feed.feed import Backend, Feed
+from streamserver.kit.idempotency import idempotency_key
 from streamserver.kit.params import json_object, one_of, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -36,14 +37,19 @@ class Notifications:
         orders.define("cut", self._cut)
 
     async def publish(self, request: Request) -> Response:
-        """``POST /api/notifications`` with ``{"text": "...", "level"?: "info"}``: tell all."""
+        """``POST /api/notifications`` with ``{"text": "...", "level"?: "info"}``: tell all.
+
+        A request that is repeated with its ``Idempotency-Key`` publishes once.
+        """
         parameters = await json_object(request)
-        notification = {
-            "text": TEXT.of(parameters),
-            "level": LEVEL.of(parameters),
-            "time": time.time_ns() // 1_000_000,
-        }
-        return Response.json({"id": await self._feed.publish(notification)}, 201)
+        text, level = TEXT.of(parameters), LEVEL.of(parameters)
+        notification = {"text": text, "level": level, "time": time.time_ns() // 1_000_000}
+        id = await self._feed.publish(
+            notification,
+            key=idempotency_key(request),
+            fingerprint=f"{level} {text}".encode(),  # a repetition has another time
+        )
+        return Response.json({"id": id}, 201)
 
     async def follow(self, request: Request) -> Response:
         """``GET /api/notifications?start=new``: the feed, from where Last-Event-ID left off."""

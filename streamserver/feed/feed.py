@@ -23,6 +23,7 @@ from typing import Any, Literal, Protocol
 from streamserver.feed.cursor import Start, Watcher
 from streamserver.feed.log import Entry
 from streamserver.feed.memory import Memory
+from streamserver.feed.once import once
 from streamserver.feed.reader import Lagging, Reader
 from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.kit.events import EventStream
@@ -108,15 +109,28 @@ class Feed:
         """Its name."""
         return self._topic.name
 
-    async def publish(self, event: Any, *, last: bool = False) -> str:
-        """Add an event, or what becomes the ``data`` of one, for everybody; its id.
+    async def publish(
+        self,
+        event: Any,
+        *,
+        last: bool = False,
+        key: str | None = None,
+        fingerprint: bytes | None = None,
+    ) -> str:
+        """Add an event, or what becomes the ``data`` of one, for all readers; its id.
 
         ``last``: the feed ends with it, and so do the streams of its readers; an EventSource that
         comes back, its ``position`` the id of the ``newest`` event, is best answered with 204.
+
+        ``key``: an idempotency key. A publish that is repeated with it adds nothing and returns the
+        id of the event that is there, at any worker, among the newest 10,000 keys of the topic.
+        ``fingerprint``: what the key was used for, by default the event; see ``once``.
+
         ValueError for an event that brings an id, since the feed gives it, for one without data,
-        which no client would hear of, for one that is larger than the log may be, and as
-        ``encode`` has it. HTTPError 503 when the backend is out of reach: then nobody knows
-        whether the event was added.
+        which no client would receive, for one that is larger than the log may be, for an empty key,
+        and as ``encode`` has it. HTTPError 422 for a key that was used with another fingerprint.
+        HTTPError 503 when the backend is out of reach: its member ``added`` is "no", or "unknown"
+        where the event may have been added, so that only a repetition with a key is safe.
         """
         event = event if isinstance(event, Event) else Event(event)
         if event.id is not None:
@@ -126,7 +140,10 @@ class Feed:
         data, most = encode(event), self._topic.bounds.bytes
         if len(data) > most:
             raise ValueError(f"an event of {len(data)} bytes, where the whole log holds {most}")
-        return await self._topic.publish(data, last)
+        if key is None:
+            return await self._topic.publish(data, last)
+        of = (data, b"last" if last else b"") if fingerprint is None else (fingerprint,)
+        return await self._topic.publish(data, last, once(key, *of))
 
     def subscribe(
         self, request: Request, *, start: Literal["new", "beginning"] = "new"
@@ -187,4 +204,3 @@ class Feed:
         """
         entry: Entry | None = await self._topic.newest()
         return None if entry is None else entry.event()
-

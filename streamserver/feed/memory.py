@@ -5,6 +5,7 @@ from collections.abc import Callable
 from weakref import WeakValueDictionary
 
 from streamserver.feed.log import Entry, make_entry
+from streamserver.feed.once import KEYS, Once
 from streamserver.feed.topic import Bounds, Topic
 
 
@@ -38,11 +39,19 @@ class MemoryTopic(Topic):
         # An id of its own, so that no position of an earlier process fits by accident.
         super().__init__(name, bounds, ids())
         self._ids = ids
+        self._published: dict[str, tuple[str, str]] = {}  # keys, each with fingerprint and id
 
-    async def publish(self, event: bytes, is_last: bool) -> str:
+    async def publish(self, event: bytes, is_last: bool, once: Once | None = None) -> str:
         """Add an event to the log; it is on its way to everybody when this returns."""
         assert self.log.last_id is not None
+        if once is not None and (known := self._published.get(once.key)) is not None:
+            once.check(known[0])
+            return known[1]
         entry = make_entry(self._ids(), self.log.last_id, event, is_last)
+        if once is not None:
+            self._published[once.key] = once.fingerprint, entry.id
+            if len(self._published) > KEYS:
+                del self._published[next(iter(self._published))]
         self.deliver([entry])
         return entry.id
 

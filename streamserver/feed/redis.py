@@ -14,7 +14,9 @@ from weakref import WeakValueDictionary
 from streamserver.feed import redis_url
 from streamserver.feed.bell import Bell
 from streamserver.feed.following import Following
-from streamserver.feed.redis_topic import RedisTopic, reached
+from streamserver.feed.once import Once
+from streamserver.feed.redis_publishing import NotConnected, Publisher
+from streamserver.feed.redis_topic import RedisTopic
 from streamserver.feed.topic import Bounds, Topic
 
 TIMEOUT = 5.0
@@ -25,34 +27,6 @@ CONNECTIONS = 32
 
 FETCHES = 8
 """Readers for whom older entries are fetched at a time; the rest is for those who publish."""
-
-# An entry names the one before it, which only Redis can know. And it says how many bytes of events
-# there have been up to it: MAXLEN bounds a stream by count alone, and MEMORY USAGE only guesses.
-# What others have put there has no such count, and is passed over.
-PUBLISH = """
-local function get(entry, name)
-  for i = 1, #entry[2], 2 do
-    if entry[2][i] == name then return entry[2][i + 1] end
-  end
-  return ''
-end
-local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)[1]
-local ours = newest
-while ours and not tonumber(get(ours, 'bytes')) do
-  ours = redis.call('XREVRANGE', KEYS[1], '(' .. ours[1], '-', 'COUNT', 1)[1]
-end
-local bytes = (ours and get(ours, 'bytes') or 0) + #ARGV[1]
-local id = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[3], '*', 'event', ARGV[1],
-    'previous', newest and newest[1] or '0-0', 'last', ARGV[2], 'bytes', bytes)
-while true do
-  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
-  local before = (tonumber(get(oldest, 'bytes')) or 0) - #get(oldest, 'event')
-  if oldest[1] == id or bytes - before <= tonumber(ARGV[4]) then break end
-  redis.call('XDEL', KEYS[1], oldest[1])
-end
-if tonumber(ARGV[5]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[5]) end
-return id
-"""
 
 
 class Redis:
@@ -74,7 +48,7 @@ class Redis:
         self._timeout = timeout
         self._topics: WeakValueDictionary[str, RedisTopic] = WeakValueDictionary()
         self._client: Any = None
-        self._publish: Any = None
+        self._publisher: Publisher | None = None
         self.following = Following(self._connect, Bell(prefix, lambda: self.client))
         self.fetching = asyncio.Semaphore(FETCHES)
         redis_url.check(url)
@@ -92,26 +66,35 @@ class Redis:
         """The connections for short questions."""
         if self._client is None:
             self._client = self._connect(self._timeout)
-            self._publish = self._client.register_script(PUBLISH)
         return self._client
 
-    async def publish(self, key: str, event: bytes, is_last: bool, bounds: Bounds) -> str:
-        """Add an event to a stream; its id. HTTPError 503."""
-        client = self.client
-        limits = (bounds.events, bounds.bytes, int(bounds.ttl * 1000))
-        with reached():
-            id = await self._publish([key], [event, int(is_last), *limits], client)
-        return str(id.decode())
+    async def publish(
+        self, topic: str, event: bytes, is_last: bool, bounds: Bounds, once: Once | None
+    ) -> str:
+        """Add an event to a topic; its id. HTTPError 503 and 422 as ``Publisher`` has it."""
+        if self._publisher is None:
+            self._publisher = Publisher(self.client)
+        keys = [self._prefix + topic, f"{self._prefix}idempotency-keys:{topic}"]
+        return await self._publisher.publish(keys, event, is_last, bounds, once)
 
     def _connect(self, timeout: float) -> Any:
         try:
-            from redis.asyncio import BlockingConnectionPool as Pool
+            from redis.asyncio import BlockingConnectionPool
             from redis.asyncio import Redis as Client
             from redis.asyncio.retry import Retry
             from redis.backoff import NoBackoff
         except ImportError as error:
             raise RuntimeError("feeds in Redis need streamserver[redis]") from error
         over_tcp = {"socket_keepalive": True} if urlsplit(self._url).scheme != "unix" else {}
+
+        class Pool(BlockingConnectionPool):
+            async def get_connection(self, *arguments: Any, **options: Any) -> Any:
+                base: Any = super()
+                try:
+                    return await base.get_connection(*arguments, **options)
+                except Exception as error:
+                    raise NotConnected(str(error)) from error
+
         # Never twice by itself: an event that was added, though the answer was lost, would come
         # again. And RESP2, in which all versions of redis-py answer alike.
         pool = Pool.from_url(
@@ -129,6 +112,6 @@ class Redis:
     async def close(self) -> None:
         """Close every connection."""
         await self.following.close()
-        client, self._client = self._client, None
+        client, self._client, self._publisher = self._client, None, None
         if client is not None:
             await client.aclose()

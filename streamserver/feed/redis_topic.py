@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamserver.feed.cursor import Cursor
 from streamserver.feed.log import ORIGIN, Entry, make_entry
+from streamserver.feed.once import Once
 from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.feed.trailing import Trailing
 
@@ -67,9 +68,9 @@ class RedisTopic(Topic):
         self.position: str | None = None
         """The id up to which the stream was read; None as long as it is not followed."""
 
-    async def publish(self, event: bytes, is_last: bool) -> str:
+    async def publish(self, event: bytes, is_last: bool, once: Once | None = None) -> str:
         """Add an event to the stream, from where it reaches everybody, here and elsewhere."""
-        return await self._backend.publish(self._key, event, is_last, self.bounds)
+        return await self._backend.publish(self.name, event, is_last, self.bounds, once)
 
     async def newest(self) -> Entry | None:
         """The newest entry, if any is left."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 from streamserver.feed.cursor import Cursor, Start
 from streamserver.feed.log import Entry, Log
+from streamserver.feed.once import Once
 from streamserver.wire.problem import HTTPError
 
 
@@ -49,8 +50,11 @@ class Topic(ABC):
         self.cursors: dict[Cursor, None] = {}
 
     @abstractmethod
-    async def publish(self, event: bytes, is_last: bool) -> str:
-        """Add an event, encoded without an id, to the log for all who read it; its id."""
+    async def publish(self, event: bytes, is_last: bool, once: Once | None = None) -> str:
+        """Add an event, encoded without an id, to the log for all who read it; its id.
+
+        An event that was published ``once`` is not added again; HTTPError 422 as ``Once.check``.
+        """
 
     @abstractmethod
     async def newest(self) -> Entry | None:

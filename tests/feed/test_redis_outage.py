@@ -20,6 +20,7 @@ from support.requests import post
 from support.waiting import wait_until
 
 BEAT = b":\n\n"
+OUT_OF_REACH = "the feed's store is out of reach: the event was not added, try again"
 TIMEOUT = 0.3
 WELL_WITHIN = 4.0
 """Seconds that a busy machine may make of it, and less than the usual timeout."""
@@ -61,7 +62,7 @@ async def refused(server: Served) -> None:
     async with asyncio.timeout(WELL_WITHIN):
         received = await raw(server.port, asked)
     assert statuses(received) == [503]
-    assert detail(received) == "the feed's store is out of reach: try again"
+    assert detail(received) == OUT_OF_REACH
     assert b"\r\nretry-after: 1\r\n" in received.lower()
 
 
