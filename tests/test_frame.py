@@ -37,13 +37,14 @@ TOP_LEVEL = {
 # hands out what handlers use. What lies at the top may import everything.
 TOP = {"cli", "__main__"}
 BELOW = {
+    "extras": set[str](),
     "wire": set[str](),
     "server": {"wire"},
     "kit": {"wire", "server"},
-    "feed": {"wire", "server", "kit"},
+    "feed": {"extras", "wire", "server", "kit"},
     "proxy": {"wire", "server", "kit", "feed"},
-    "lab": {"wire", "server", "kit", "feed", "proxy"},
-    "observe": {"wire", "server"},
+    "lab": {"extras", "wire", "server", "kit", "feed", "proxy"},
+    "observe": {"extras", "wire", "server"},
     "": {"wire", "server", "kit", "feed", "proxy"},
     "demo": {"", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
 }

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import switch
+from streamserver.extras import install_hint
 from streamserver.observe.metrics import Metrics
 from streamserver.observe.prometheus import DIRECTORY, process_ended
 
@@ -34,7 +35,7 @@ def metrics(wanted: bool | None, serves: bool) -> Metrics | None:
     if wanted is False or (wanted is None and not _is_installed()):
         return None
     if not _is_installed():
-        what = "--metrics needs prometheus-client: pip install 'streamserver[metrics]'"
+        what = f"--metrics needs prometheus-client: {install_hint('metrics')}"
         raise CannotServe(what)
     directory = os.environ.get(DIRECTORY)
     if directory and not (os.path.isdir(directory) and os.access(directory, os.W_OK)):

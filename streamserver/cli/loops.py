@@ -5,6 +5,7 @@ import importlib
 from collections.abc import Callable
 
 from streamserver.cli.problem import CannotServe
+from streamserver.extras import install_hint
 
 NAMES = ("auto", "asyncio", "uvloop")
 
@@ -21,5 +22,5 @@ def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:
             return factory
         except ImportError:
             if name == "uvloop":
-                raise CannotServe("--loop uvloop: install streamserver[fast]") from None
+                raise CannotServe(f"--loop uvloop needs uvloop: {install_hint('fast')}") from None
     return asyncio.new_event_loop

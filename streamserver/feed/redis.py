@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
+from streamserver.extras import install_hint
 from streamserver.feed import redis_url
 from streamserver.feed.bell import Bell
 from streamserver.feed.following import Following
@@ -35,7 +36,7 @@ class Redis:
     ``prefix`` goes before each topic in the name of its key; what it has in braces keeps all keys
     on one node of a cluster. Redis has ``timeout`` seconds to connect, and to answer. Use it in one
     event loop, until ``close``. ValueError for what is no such URL, RuntimeError without redis-py
-    (extra: redis).
+    (the extra ``redis``).
     """
 
     is_shared = True
@@ -84,7 +85,7 @@ class Redis:
             from redis.asyncio.retry import Retry
             from redis.backoff import NoBackoff
         except ImportError as error:
-            raise RuntimeError("feeds in Redis need streamserver[redis]") from error
+            raise RuntimeError(f"feeds in Redis need redis-py: {install_hint('redis')}") from error
         over_tcp = {"socket_keepalive": True} if urlsplit(self._url).scheme != "unix" else {}
 
         class Pool(BlockingConnectionPool):

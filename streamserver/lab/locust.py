@@ -28,6 +28,7 @@ from time import monotonic_ns
 from typing import Any
 from urllib.parse import urlsplit
 
+from streamserver.extras import install_hint
 from streamserver.lab.client.reading import Reading
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.wanted import wanted_by
@@ -37,7 +38,7 @@ from streamserver.wire.request_heads import request_head
 try:
     from locust import User
 except ImportError as error:
-    raise ImportError("streamserver.lab.locust needs pip install 'streamserver[locust]'") from error
+    raise ImportError(f"streamserver.lab.locust needs Locust: {install_hint('locust')}") from error
 
 MS = 1_000_000
 READ = 64 * 1024

@@ -6,6 +6,7 @@ They stand in front of the app, whatever that is: a relay has no routes.
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from streamserver.extras import install_hint
 from streamserver.observe.metrics import Metrics
 from streamserver.server.answer import Answer, Endless
 from streamserver.server.exchange import Exchange
@@ -13,7 +14,6 @@ from streamserver.server.shared import Handler
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import HTTPError
 
-MISSING = "metrics need prometheus-client, of the extra streamserver[metrics]"
 METRICS, HEALTH, READY = PATHS = ("/metrics", "/health", "/ready")
 
 
@@ -42,7 +42,7 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
             raise HTTPError(405, f"this path knows the methods {allow}", headers={"Allow": allow})
         if exchange.route == METRICS:
             if metrics is None:
-                raise HTTPError(501, MISSING)
+                raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
             accept = Headers.of_lower(exchange.head.fields).get("accept", "")
             return _told(*await metrics.scrape(accept or ""))
         if exchange.route == READY and exchange.connection.shared.draining:

@@ -1,4 +1,4 @@
-"""All that is asked of Prometheus' client library: ``pip install streamserver[metrics]``.
+"""All that is asked of Prometheus' client library: the extra ``metrics``.
 
 Several workers count each into files of its own in one directory, and whichever of them is
 asked answers for all: the library's multiprocess mode. The library looks for the directory's

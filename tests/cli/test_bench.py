@@ -176,7 +176,7 @@ def test_figures_that_nobody_reads_are_told_in_a_line(target: ServerProcess) -> 
 def test_what_is_to_be_installed_is_told_in_a_line(argv: list[str], tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['hdrh'] = None\n")
     done = run("bench", *argv, PYTHONPATH=f"{tmp_path}:{ROOT}")
-    needed = "percentiles need hdrhistogram: pip install 'streamserver[lab]'"
+    needed = "percentiles need hdrhistogram: pip install '.[lab]'"
     assert (done.returncode, done.stderr) == (1, f"streamserver: {needed}\n")
 
 
@@ -196,7 +196,7 @@ def test_a_terminal_without_rich_is_told_what_to_install(tmp_path: Path) -> None
         os.close(terminal)
         os.close(inner)
     assert done.returncode == 1
-    assert told == b"streamserver: the live view needs rich: pip install 'streamserver[lab]'\r\n"
+    assert told == b"streamserver: the live view needs rich: pip install '.[lab]'\r\n"
 
 
 class Running:

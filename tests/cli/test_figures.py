@@ -167,7 +167,7 @@ async def test_the_demo_without_the_library_says_what_is_missing(
     server = run_server("--workers", workers, env={"PYTHONPATH": without_library})
     problem = json.loads(await body(server, b"/metrics"))
     assert problem["status"] == 501
-    assert "streamserver[metrics]" in problem["detail"]
+    assert "pip install '.[metrics]'" in problem["detail"]
     assert await body(server, b"/ready") == "ok\n"
     assert "data:" in await body(server, b"/api/counter?count=1")
 
@@ -179,7 +179,7 @@ def test_figures_that_are_asked_for_need_the_library(
     done = run(*command, "--metrics", PYTHONPATH=without_library)
     assert done.returncode == 1
     assert done.stderr == (
-        "streamserver: --metrics needs prometheus-client: pip install 'streamserver[metrics]'\n"
+        "streamserver: --metrics needs prometheus-client: pip install '.[metrics]'\n"
     )
 
 

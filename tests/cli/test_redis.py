@@ -97,7 +97,8 @@ def test_without_the_library(tmp_path: Path) -> None:
     path = os.pathsep.join((str(tmp_path), HELLO["PYTHONPATH"]))
     done = run("--redis", "redis://127.0.0.1", PYTHONPATH=path)
     assert done.returncode == 1
-    assert done.stderr == "streamserver: --redis: feeds in Redis need streamserver[redis]\n"
+    needed = "feeds in Redis need redis-py: pip install '.[redis]'"
+    assert done.stderr == f"streamserver: --redis: {needed}\n"
 
 
 def test_the_library_is_not_needed_without_it(run_server: RunServer, tmp_path: Path) -> None:

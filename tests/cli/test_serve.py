@@ -86,7 +86,7 @@ def test_uvloop_asked_for_and_missing_is_exit_status_1(tmp_path: Path) -> None:
     (tmp_path / "hello.py").write_text(Path(__file__).with_name("hello.py").read_text())
     done = run("hello:app", "--loop", "uvloop", cwd=tmp_path)
     assert done.returncode == 1
-    assert done.stderr == "streamserver: --loop uvloop: install streamserver[fast]\n"
+    assert done.stderr == f"streamserver: --loop uvloop needs uvloop: pip install '{ROOT}[fast]'\n"
 
 
 def test_the_command_may_be_named(run_server: RunServer, curl: Curl) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from streamserver.extras import install_hint
 from streamserver.observe.metrics import Metrics
 from streamserver.observe.probes import PATHS
 from support.asking import ask
@@ -74,5 +75,5 @@ async def test_without_the_library_it_says_what_is_missing() -> None:
     async with probed(None) as server:
         answer = await ask(server, "/metrics")
         assert answer.status == 501
-        assert "streamserver[metrics]" in json.loads(answer.body)["detail"]
+        assert json.loads(answer.body)["detail"].endswith(install_hint("metrics"))
         assert (await ask(server, "/ready")).status == 200

@@ -7,6 +7,8 @@ same counters.
 
 from typing import Any
 
+from streamserver.extras import install_hint
+
 LONGEST = 3600 * 1_000_000_000
 """Nanoseconds that a histogram holds; longer durations count as that."""
 _DIGITS = 3
@@ -21,7 +23,7 @@ def new_histogram() -> Any:
     try:
         from hdrh.histogram import HdrHistogram
     except ImportError as error:
-        needed = "percentiles need hdrhistogram: pip install 'streamserver[lab]'"
+        needed = f"percentiles need hdrhistogram: {install_hint('lab')}"
         raise RuntimeError(needed) from error
     return HdrHistogram(1, LONGEST, _DIGITS)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from streamserver.extras import install_hint
 from streamserver.lab.report.summary import Summary
 
 MS = 1_000_000
@@ -91,7 +92,7 @@ class View:
             from rich.console import Console
             from rich.live import Live
         except ImportError as error:
-            needed = "the live view needs rich: pip install 'streamserver[lab]'"
+            needed = f"the live view needs rich: {install_hint('lab')}"
             raise RuntimeError(needed) from error
         self._title = title
         self._rates = Rates()
