@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from socket import socket
+from typing import TypeAlias
 
 from streamserver.cli import figures, logs
 from streamserver.cli.loops import loop_factory
@@ -19,10 +20,13 @@ from streamserver.observe.accesslog import AccessLog
 from streamserver.observe.probes import with_probes
 from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
+from streamserver.server.shared import Handler as EngineHandler
 from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.server.workers import VARIABLE, Supervisor, inherit
 
 logger = logging.getLogger("streamserver")
+
+Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
 
 
 def launch(
@@ -30,17 +34,19 @@ def launch(
     settings: Settings,
     make_handler: Callable[[], Handler],
     each_alone: str = "",
+    guard: Guard | None = None,
 ) -> int:
     """Serve what `make_handler` makes, until a signal comes; the exit status.
 
-    `each_alone` is told where there are several workers: what each of them has for itself.
+    `each_alone` is logged where there are several workers: what each of them has for itself.
+    `guard` wraps all that is served, `/metrics` included.
     Raises CannotServe or CannotListen.
     """
     # Taken out, or a program of the app's that serves too would take itself for a worker.
     inherited = os.environ.pop(VARIABLE, None)
     logs.configure(options.log_format, options.log_level)
     serves = bool(inherited) or options.workers == 1
-    site = _site(options, settings, make_handler(), serves)
+    site = _site(options, settings, make_handler(), serves, guard)
     make_loop = loop_factory(options.loop)
     if inherited:
         _run(make_loop, as_worker(site, *inherit(inherited)))
@@ -57,7 +63,9 @@ def launch(
     return 0
 
 
-def _site(options: Namespace, settings: Settings, handler: Handler, serves: bool) -> Site:
+def _site(
+    options: Namespace, settings: Settings, handler: Handler, serves: bool, guard: Guard | None
+) -> Site:
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     # Python has no stdout where the descriptor is closed: its number may be a client's by then.
     logged = options.access_log and sys.stdout is not None
@@ -67,6 +75,8 @@ def _site(options: Namespace, settings: Settings, handler: Handler, serves: bool
     served = service(handler)
     if options.metrics is not False:
         served = with_probes(served, metrics)
+    if guard is not None:
+        served = guard(served)
     observer = observers[0] if len(observers) == 1 else Several(observers)
     return Site(served, settings, observer, tls, partial(close, handler))
 

@@ -3,6 +3,7 @@
 import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from streamserver.cli import engine_options, figures
 from streamserver.cli.apps import is_app_name, load_app, load_demo
@@ -11,7 +12,8 @@ from streamserver.cli.keys import key_of
 from streamserver.cli.launch import launch
 from streamserver.cli.options import Option, Table, duration, make_parser
 from streamserver.cli.running import stoppable
-from streamserver.cli.values import text, variable, whole
+from streamserver.cli.values import host_name, text, variable, whole
+from streamserver.kit.hosts import known_hosts
 from streamserver.kit.service import Handler
 
 USAGE = """streamserver [serve] [MODULE:APP] [options]
@@ -37,6 +39,15 @@ _MAX_BODY = Option(
 _DEMO = (
     Option("files", None, text, "DIR", "what it offers for download", "some it makes"),
     Option("upstream", None, text, "URL", "of the chat's model, as https://HOST/v1", "its own"),
+    Option(
+        "allow-host",
+        (),
+        host_name,
+        "NAME",
+        "a Host that it answers to, besides localhost and IP addresses; * is any; may be repeated",
+        "any where it listens on more than loopback",
+        many=True,
+    ),
     Option("redis", None, text, "URL", "that holds its feeds, for all workers", "memory"),
     Option(
         "api-key-env",
@@ -76,7 +87,8 @@ def main(argv: Sequence[str]) -> int:
     stoppable()
     options = read(argv, os.environ)
     each_alone = "" if options.app or options.redis else EACH_ALONE
-    return launch(options, settings(options), lambda: _handler(options), each_alone)
+    guard = None if options.app else partial(known_hosts, names=options.allow_host)
+    return launch(options, settings(options), lambda: _handler(options), each_alone, guard)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -68,6 +68,13 @@ def variable(value: str) -> str:
     return value
 
 
+def host_name(value: str) -> str:
+    """The name of a host, without a port, or `*` for any."""
+    if value == "*" or re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", value):
+        return value
+    _refuse(value, "the name of a host without a port, as in demo.example, or *")
+
+
 def field(value: str) -> tuple[str, str]:
     """A field's name, in lower case, and its value; not repeated either."""
     name, colon, rest = value.partition(":")
