@@ -1,23 +1,104 @@
-"""Keys of services: read from the environment, where no list of processes shows them."""
+"""Secrets: read from the environment or from files, since every user of a machine sees arguments.
+
+What is read is never repeated in an error.
+"""
 
 import re
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 
+from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
+from streamserver.cli.values import field, text, variable
+
+MOST = 64 * 1024
+"""Bytes of a file that holds secrets."""
 
 _is_key = re.compile(r"[!-~]+").fullmatch
 
+HEADER_FILE = Option(
+    "header-file",
+    None,
+    text,
+    "FILE",
+    "more of --header, a line for each, such as those that are secret",
+    shown="",
+)
 
-def key_of(variable: str, environment: Mapping[str, str], flag: str = "--api-key-env") -> str:
-    """The key that a variable holds, which ``flag`` named.
 
-    Raises CannotServe, which never repeats it, if there is none or if it is not one word of ASCII.
+def sources(name: str, what: str, default: str = "") -> tuple[Option, Option]:
+    """The options that name a variable and a file which hold a secret."""
+    return (
+        Option(f"{name}-env", None, variable, "NAME", f"the variable that holds {what}", default),
+        Option(f"{name}-file", None, text, "FILE", f"the file that holds {what}", ""),
+    )
+
+
+def check_sources(options: Namespace, parser: ArgumentParser, *names: str) -> None:
+    """Exit with what is wrong where more than one of these options is given."""
+    given = [name for name in names if getattr(options, name.replace("-", "_"))]
+    if len(given) > 1:
+        parser.error(f"--{given[0]} and --{given[1]} exclude each other")
+
+
+def secret_of(options: Namespace, name: str, environment: Mapping[str, str]) -> str | None:
+    """What the variable or the file holds that the options of ``sources`` name, if they name one.
+
+    Raises CannotServe if it is not there, or empty.
     """
-    key = environment.get(variable)
-    if not key:
-        raise CannotServe(
-            f"{flag}: the environment variable {variable} is not set, or empty"
-        )
-    if not _is_key(key):
-        raise CannotServe(f"{flag}: {variable} holds something else than one word of ASCII")
+    return _found(options, name, environment)[1]
+
+
+def key_of(options: Namespace, name: str, environment: Mapping[str, str]) -> str | None:
+    """The key of a service, as ``secret_of`` has it; CannotServe if it is not one word of ASCII."""
+    source, key = _found(options, name, environment)
+    if key is not None and not _is_key(key):
+        raise CannotServe(f"{source} holds something else than one word of ASCII")
     return key
+
+
+def _found(options: Namespace, name: str, environment: Mapping[str, str]) -> tuple[str, str | None]:
+    """Where a secret is, as an error names it, and the secret."""
+    key = name.replace("-", "_")
+    if named := getattr(options, f"{key}_env"):
+        source = f"--{name}-env: the environment variable {named}"
+        if found := environment.get(named):
+            return source, found
+        raise CannotServe(f"{source} is not set, or empty")
+    if path := getattr(options, f"{key}_file"):
+        source = f"--{name}-file {path}"
+        if found := _read(source, path).strip():
+            return source, found
+        raise CannotServe(f"{source}: the file is empty")
+    return "", None
+
+
+def fields_of(options: Namespace) -> list[tuple[str, str]]:
+    """The fields of ``--header`` and those in the file of ``--header-file``.
+
+    Raises CannotServe if that cannot be read, or for a line that is no field.
+    """
+    fields = list(options.header)
+    if path := options.header_file:
+        for number, line in enumerate(_read(f"--header-file {path}", path).splitlines(), 1):
+            try:
+                fields += [field(line)] if line.strip() else []
+            except ArgumentTypeError as error:
+                raise CannotServe(f"--header-file {path}, line {number}: {error}") from None
+    return fields
+
+
+def _read(source: str, path: str) -> str:
+    try:
+        with open(path, "rb") as file:
+            data = file.read(MOST + 1)
+    except OSError as error:
+        raise CannotServe(f"{source}: {error.strerror}") from error
+    except ValueError as error:  # a NUL in the path
+        raise CannotServe(f"{source}: {error}") from error
+    if len(data) > MOST:
+        raise CannotServe(f"{source}: the file is longer than {MOST} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise CannotServe(f"{source}: the file is not UTF-8") from None

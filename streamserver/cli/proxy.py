@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from streamserver.cli import engine_options
-from streamserver.cli.keys import key_of
+from streamserver.cli.keys import check_sources, fields_of, key_of
 from streamserver.cli.launch import launch
 from streamserver.cli.options import make_parser
 from streamserver.cli.proxy_options import TABLE
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     """
     stoppable()
     options, proxy = read(argv, os.environ)
-    handler = partial(recorded, proxy, options, _injected(options, os.environ))
+    handler = partial(recorded, proxy, options)
     return launch(options, settings(options), handler)
 
 
@@ -46,8 +46,10 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     options = engine_options.read(parser, TABLE, argv, environment)
     if options.upstream_ca and not options.url.lower().startswith("https:"):
         parser.error("--upstream-ca is for an upstream that speaks TLS: https://HOST")
+    check_sources(options, parser, "api-key-env", "api-key-file")
     try:
-        return options, _proxy(options, _injected(options, environment))
+        options.injected = _injected(options, environment)
+        return options, _proxy(options)
     except ValueError as problem:
         parser.error(str(problem))
 
@@ -58,11 +60,11 @@ def settings(options: Namespace) -> Settings:
     return replace(told, max_connections=told.max_connections or _pairs_of_descriptors())
 
 
-def _proxy(options: Namespace, inject: Mapping[str, str]) -> Proxy:
+def _proxy(options: Namespace) -> Proxy:
     return Proxy(
         options.url,
         strip=options.strip,
-        inject=inject,
+        inject=options.injected,
         keep_host=options.keep_host,
         forwarded=options.forwarded,
         timeouts=Timeouts(
@@ -87,13 +89,13 @@ def _proxy(options: Namespace, inject: Mapping[str, str]) -> Proxy:
 
 def _injected(options: Namespace, environment: Mapping[str, str]) -> dict[str, str]:
     """ValueError where a field is set twice, since only one of the two could be meant."""
-    fields = list(options.header)
-    if options.api_key_env:
-        fields.append(("authorization", f"Bearer {key_of(options.api_key_env, environment)}"))
+    fields = fields_of(options)
+    if key := key_of(options, "api-key", environment):
+        fields.append(("authorization", f"Bearer {key}"))
     names = [name for name, _ in fields]
     for name in names:
         if names.count(name) > 1:
-            raise ValueError(f"--header and --api-key-env may set {name} only once")
+            raise ValueError(f"--header, --header-file and a key may set {name} only once")
     return dict(fields)
 
 

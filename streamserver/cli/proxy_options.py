@@ -4,9 +4,10 @@ from typing import get_args
 
 from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, MOST_BYTES
+from streamserver.cli.keys import HEADER_FILE, sources
 from streamserver.cli.options import Option, Table, duration
 from streamserver.cli.recording import RECORD
-from streamserver.cli.values import field, one_of, switch, text, variable, whole
+from streamserver.cli.values import field, one_of, switch, text, whole
 from streamserver.proxy.forwarded import MODES
 from streamserver.proxy.proxy import OnBreak
 from streamserver.proxy.settings import PoolLimits, Timeouts
@@ -25,14 +26,8 @@ _REQUESTS = (
         shown="",
         many=True,
     ),
-    Option(
-        "api-key-env",
-        None,
-        variable,
-        "NAME",
-        "the variable that holds a key, sent as Authorization: Bearer KEY",
-        shown="",
-    ),
+    HEADER_FILE,
+    *sources("api-key", "a key, sent as Authorization: Bearer KEY"),
     Option("keep-host", False, switch, "", "send the client's Host, not the upstream's", "off"),
     Option(
         "forwarded",

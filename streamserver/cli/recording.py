@@ -3,7 +3,6 @@
 import math
 import re
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Mapping
 from pathlib import Path
 
 from streamserver.cli.engine_options import MOST_BYTES
@@ -36,11 +35,11 @@ RECORD = (
 )
 
 
-def recorded(proxy: Proxy, options: Namespace, injected: Mapping[str, str]) -> Handler:
+def recorded(proxy: Proxy, options: Namespace) -> Handler:
     """The proxy, recorded if that is wanted; CannotServe if there is no place for it."""
     if options.record is None:
         return proxy
-    secrets = [secret.decode("latin-1") for secret in secrets_of([*injected.items()])]
+    secrets = [secret.decode("latin-1") for secret in secrets_of([*options.injected.items()])]
     limits = options.record_bytes, options.record_count
     try:
         return Recording(proxy, Recorder(Path(options.record), *limits, secrets))

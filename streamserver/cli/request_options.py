@@ -6,10 +6,10 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Mapping
 from pathlib import Path
 
-from streamserver.cli.keys import key_of
+from streamserver.cli.keys import HEADER_FILE, check_sources, fields_of, key_of, sources
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.values import field, switch, text, variable
+from streamserver.cli.values import field, switch, text
 from streamserver.lab.client.asked import Ask
 from streamserver.wire.fields import is_token
 
@@ -39,14 +39,8 @@ REQUESTS = (
         shown="",
         many=True,
     ),
-    Option(
-        "bearer-env",
-        None,
-        variable,
-        "NAME",
-        "the variable that holds a key, sent as Authorization: Bearer KEY and never shown",
-        shown="",
-    ),
+    HEADER_FILE,
+    *sources("bearer", "a key, sent as Authorization: Bearer KEY and never shown"),
     Option("body", None, text, "FILE", "whose bytes are sent; - is standard input", shown=""),
     Option("data", None, text, "TEXT", "that is sent", shown=""),
     Option("insecure", False, switch, "", "take any certificate", "off"),
@@ -80,13 +74,14 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
         parser.error("--chat needs --model and --prompt")
     if not options.chat and (options.model or options.prompt):
         parser.error("--model and --prompt go with --chat")
+    check_sources(options, parser, "bearer-env", "bearer-file")
     if options.insecure and options.ca:
         parser.error("--insecure and --ca exclude each other")
 
 
 def ask_of(options: Namespace, environment: Mapping[str, str]) -> Ask:
     """The request; CannotServe for a file or key that is not there, or what cannot be sent."""
-    body, fields = _body(options), [*options.header]
+    body, fields = _body(options), fields_of(options)
     target = options.url
     if options.chat:
         target = chat_url(target)
@@ -94,8 +89,7 @@ def ask_of(options: Namespace, environment: Mapping[str, str]) -> Ask:
         _default(fields, "accept", "text/event-stream")
     elif body:
         _default(fields, "content-type", "application/json" if _is_json(body) else "text/plain")
-    if options.bearer_env:
-        key = key_of(options.bearer_env, environment, "--bearer-env")
+    if key := key_of(options, "bearer", environment):
         fields.append(("authorization", f"Bearer {key}"))
     has_body = options.chat or options.body is not None or options.data is not None
     method = options.method or ("POST" if has_body else "GET")

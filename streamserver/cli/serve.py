@@ -8,11 +8,11 @@ from functools import partial
 from streamserver.cli import engine_options, figures
 from streamserver.cli.apps import is_app_name, load_app, load_demo
 from streamserver.cli.engine_options import DEFAULTS, ENGINE, MOST_BYTES, settings
-from streamserver.cli.keys import key_of
+from streamserver.cli.keys import check_sources, key_of, secret_of, sources
 from streamserver.cli.launch import launch
 from streamserver.cli.options import Option, Table, duration, make_parser
 from streamserver.cli.running import stoppable
-from streamserver.cli.values import host_name, text, variable, whole
+from streamserver.cli.values import host_name, text, whole
 from streamserver.kit.hosts import known_hosts
 from streamserver.kit.service import Handler
 
@@ -49,14 +49,8 @@ _DEMO = (
         many=True,
     ),
     Option("redis", None, text, "URL", "that holds its feeds, for all workers", "memory"),
-    Option(
-        "api-key-env",
-        None,
-        variable,
-        "NAME",
-        "the variable that holds the upstream's key",
-        f"{KEY} if it is set",
-    ),
+    *sources("redis", "the URL of --redis, which may have a password"),
+    *sources("api-key", "the upstream's key", f"{KEY} if it is set"),
     Option(
         "chat-model", None, text, "NAME", "asked where a prompt names none", f"{MODEL}, or its own"
     ),
@@ -86,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
     """
     stoppable()
     options = read(argv, os.environ)
-    each_alone = "" if options.app or options.redis else EACH_ALONE
+    each_alone = "" if options.app or _names_redis(options) else EACH_ALONE
     guard = None if options.app else partial(known_hosts, names=options.allow_host)
     return launch(options, settings(options), lambda: _handler(options), each_alone, guard)
 
@@ -103,6 +97,8 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     for option in _DEMO if options.app else ():
         if getattr(options, option.key):
             parser.error(f"--{option.name} is for the demo: give either that or MODULE:APP")
+    check_sources(options, parser, "redis", "redis-env", "redis-file")
+    check_sources(options, parser, "api-key-env", "api-key-file")
     if options.app is not None and not is_app_name(options.app):
         parser.error(f"{options.app!r} is not MODULE:APP, as in hello:app for app in hello.py")
     return options
@@ -112,14 +108,18 @@ def _handler(options: Namespace) -> Handler:
     if options.app:
         return load_app(options.app)
     upstream = options.upstream or ""
-    key = _key(options) if upstream else ""
+    key = (_key(options) or "") if upstream else ""
     model = options.chat_model or (MODEL if upstream else "")
-    redis = options.redis or ""
+    redis = options.redis or secret_of(options, "redis", os.environ) or ""
     return load_demo(options.files, upstream, key, model, redis, options.workers)
 
 
-def _key(options: Namespace) -> str:
+def _names_redis(options: Namespace) -> bool:
+    return bool(options.redis or options.redis_env or options.redis_file)
+
+
+def _key(options: Namespace) -> str | None:
     """A key that is named must be there; a model of one's own may need none."""
-    if options.api_key_env or os.environ.get(KEY):
-        return key_of(options.api_key_env or KEY, os.environ)
-    return ""
+    if not (options.api_key_env or options.api_key_file) and os.environ.get(KEY):
+        options.api_key_env = KEY
+    return key_of(options, "api-key", os.environ)

@@ -19,6 +19,15 @@ LINES = (b"GET /", b"GET /metrics", b"GET /health", b"POST /api/chat", b"GET /fi
 
 async def test_the_demo(run_server: RunServer) -> None:
     """All of it, with what stands in front of it."""
+    server = run_server(env={"STREAMSERVER_ALLOW_HOST": ""})
+    for line in LINES:
+        for host in (b"evil.example", b"127.0.0.1.evil.example:80"):
+            assert statuses(await raw(server.port, asking(line, host))) == [421]
+        for host in (b"localhost:8000", b"127.0.0.1", b"[::1]:8000"):
+            assert statuses(await raw(server.port, asking(line, host))) != [421]
+
+
+async def test_other_names(run_server: RunServer) -> None:
     server = run_server("--allow-host", "demo.example", "--allow-host", "other.example")
     for line in LINES:
         for host in (b"evil.example", b"demo.example.evil.example:80"):

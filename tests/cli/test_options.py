@@ -50,6 +50,9 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "files": ("/srv", "/srv"),
     "allow-host": ("demo.example", ["demo.example"]),
     "redis": ("redis://127.0.0.1:6379/0", "redis://127.0.0.1:6379/0"),
+    "redis-env": ("REDIS_URL", "REDIS_URL"),
+    "redis-file": ("/run/secrets/redis", "/run/secrets/redis"),
+    "api-key-file": ("/run/secrets/key", "/run/secrets/key"),
     "upstream": ("http://127.0.0.1:9/v1", "http://127.0.0.1:9/v1"),
     "chat-model": ("small", "small"),
     "workers": ("4", 4),
@@ -84,9 +87,13 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "record-bytes": ("0", 0),
     "record-count": ("1", 1),
 }
-# One is no text but a file, which is opened at once: its place is where TLS is spoken.
+OPENED = {"upstream-ca", "header-file", ("proxy", "api-key-file")}
+"""Files that are read at once: `test_keys.py` and the tests of TLS have them."""
 VALUED = [
-    case for case in CASES if case.option.read is not switch and case.option.name != "upstream-ca"
+    case
+    for case in CASES
+    if case.option.read is not switch
+    and not {case.option.name, (case.command, case.option.name)} & OPENED
 ]
 
 

@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[2]
 LISTENING = re.compile(r"^listening on (\S+)$", re.MULTILINE)
 ENVIRONMENT = {"PYTHONASYNCIODEBUG": "1", "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
+HOST = "a"
+"""The Host of `support.requests`."""
+
 
 @dataclass(slots=True)
 class ServerProcess:
@@ -94,6 +97,8 @@ def start_server(
     """Start `python -m streamserver ARGS` on a port of its own, its output into the directory."""
     if "--port" not in args and "--uds" not in args:
         args = (*args, "--port", "0")
+    if args[0].startswith("--"):  # the demo, which answers only to hosts that it knows
+        env = {"STREAMSERVER_ALLOW_HOST": HOST, **(env or {})}
     number = len(list(directory.glob("*.out")))
     stdout, stderr = directory / f"{number}.out", directory / f"{number}.err"
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("STREAMSERVER_")}
