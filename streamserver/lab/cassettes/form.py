@@ -11,8 +11,8 @@ One file is one exchange, in UTF-8. Each line is a JSON object; times are in nan
 
 - The first line (broken in two only here) is the request, as the client sent it and with its
   secrets redacted (see ``redaction``). ``at`` is when it came, in UTC. ``size`` and ``sha256`` are
-  of the whole body, ``sha256`` null when it never was whole; ``text`` is there if the body is UTF-8
-  and short, for those who read the file.
+  of the whole body in which secrets are overwritten, ``sha256`` null when it never was whole;
+  ``text`` is there if the body is UTF-8 and short, for those who read the file.
 - The head, after any interim ones; none, if the upstream never sent it. All its fields are there,
   those of the connection and of the framing too.
 - A line for each read of the upstream that brought a part of the body: the part, as text where it

@@ -1,54 +1,46 @@
-"""What a cassette never holds: secrets, as far as their names tell.
+"""What a cassette never holds: secrets, as far as their names tell (``names``).
 
-Redacted, which means replaced by ``REDACTED``, is
+In fields and targets a secret is replaced by ``REDACTED``:
 
-- the value of a field that is named after a secret: Authorization, Proxy-Authorization, Cookie,
-  Set-Cookie, X-Api-Key, Api-Key and all others with one of the words in ``WORDS`` between their
-  dashes, in requests and answers, interim ones and trailers included;
-- the value of a parameter with such a name, in the target's query and in every URL that another
+- the value of a field of such a name, as Authorization, Cookie, Set-Cookie and X-Api-Key, in
+  requests and responses, interim ones and trailers included;
+- the value of a parameter of such a name, in the target's query and in every URL that another
   field holds (Location, Referer, Link);
 - the name and password of a URL in a field.
 
-A value that was redacted in the request, or set as a cookie by the answer, may come back in a body:
-an endpoint that echoes, a service that repeats the key it refuses. There it is overwritten with as
-many asterisks, whatever reads it is cut into, if it has ``LEAST`` bytes or more, since shorter ones
-are no secrets and would be found by chance, and is among the ``MOST`` longest of its exchange.
+In bodies a secret is overwritten by as many asterisks (``bodies``): members of JSON, fields of
+forms and parameters of URLs. So Content-Length, the sizes of reads and the framing of events stay
+true. The hash of a request's body is that of what is left, since the hash of a body that is known
+but for a short password tells the password.
 
-Not redacted are secrets that no name tells: those of a path, of a body that is the first to tell
-them, and of bodies that are compressed. The hash of a request's body is that of what was sent.
+A value that was redacted in the request, or set as a cookie by the response, may come back anywhere
+in a body: an endpoint that echoes, a service that repeats the key it refuses. There it is
+overwritten as well, however it is cut into reads, if it has ``LEAST`` bytes or more, since shorter
+ones would be found by chance, and is among the ``MOST`` longest of its exchange.
+
+Not redacted are secrets that no name tells: in a path, in text, in JSON within a string of JSON, in
+bodies that are compressed, in media and in other encodings than UTF-8.
 """
 
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from itertools import accumulate
 from urllib.parse import unquote, unquote_plus
 
+from streamserver.lab.cassettes.names import is_secret
 from streamserver.wire.heads import Fields
 
 REDACTED = "REDACTED"
 LEAST = 8
 MOST = 50
 
-WORDS = (
-    *("auth", "authentication", "authorization", "cookie", "cookie2", "credential", "credentials"),
-    *("apikey", "jwt", "key", "passphrase", "passwd", "password", "pwd", "secret", "sid", "sig"),
-    *("jsessionid", "phpsessid", "session", "sessionid", "signature", "token"),
-)
-"""What names a secret, between dashes, underscores, dots or brackets: ``x-api-key``,
-``access_token``, ``X-Amz-Signature``."""
-
-_named = re.compile(rf"(?i)(?:^|[^a-z0-9])(?:{'|'.join(WORDS)})(?![a-z0-9])").search
-_camel = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _parameter = re.compile(r"[?&;]([^=&;?#\s]+)=")
 _end_in_target = re.compile(r"[&#]|\Z")
 _end_in_text = re.compile(r"[&#\s\"'<>]|\Z")
 _userinfo = re.compile(r"(?i)(?<![a-z0-9+.-])([a-z][a-z0-9+.-]*://)[^/?#@\s\"'<>]+@")
 _words = re.compile(r"[^\s;,\"]+")
-
-
-def is_secret(name: str) -> bool:
-    """Whether what has this name is one."""
-    return _named(_camel.sub("-", name)) is not None
 
 
 def redact_target(target: str) -> str:
@@ -98,6 +90,18 @@ def secrets_of(fields: Fields, target: str = "") -> set[bytes]:
         for part in told
         if len(part) >= LEAST and part != REDACTED
     }
+
+
+def spellings(values: Iterable[bytes]) -> set[bytes]:
+    """Secrets of a body, in the ways in which they may be spelled in another."""
+    told = set[str]()
+    for value in values:
+        text = value.decode("latin-1")
+        told |= {text, unquote(text, "latin-1"), unquote_plus(text, "latin-1")}
+        if "\\" in text:
+            with suppress(ValueError):
+                told.add(str(json.loads(f'"{text}"').encode().decode("latin-1")))
+    return {part.encode("latin-1") for part in told if len(part) >= LEAST}
 
 
 def _parts(name: str, value: str) -> list[str]:

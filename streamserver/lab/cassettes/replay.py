@@ -1,7 +1,7 @@
 """The replay: a handler that answers as an upstream once did, byte for byte and in its own time.
 
-A request is known by its method, its target with the query, and the hash of its body; the secrets
-that no cassette holds play no part in it. All moments are absolute: they are counted from when the
+A request is identified by its method, its target with the query, and the hash of its body, each
+without the secrets that no cassette holds. All moments are absolute: they are counted from when the
 request came, so nothing adds up, and how late each read was is told, by each exchange in the access
 log and by all of them at ``/lab/lateness``.
 """
@@ -16,6 +16,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.lab.cassettes.ahead import Ahead
+from streamserver.lab.cassettes.bodies import redactor_of
 from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Read
 from streamserver.lab.cassettes.library import Key, Library
 from streamserver.lab.faults.applying import in_stream
@@ -78,9 +79,9 @@ class Replay:
         clock = Clock(request.exchange, self._lateness)
         clock.begin = int(request.exchange.started * SECOND)
         request.max_body = None  # none of it is kept
-        digest = hashlib.sha256()
+        digest, redactor = hashlib.sha256(), redactor_of(request.headers.items())
         async for part in request:
-            digest.update(part)
+            digest.update(redactor.feed(part))
             clock.make_room()  # who is late with a request makes nobody else late
         key = Key.of(request.method, request.target, digest.hexdigest())
         path = self._library.find(key)

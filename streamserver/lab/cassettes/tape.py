@@ -14,8 +14,15 @@ from time import monotonic_ns
 from typing import TypeAlias
 
 from streamserver.kit.request import Request
+from streamserver.lab.cassettes.bodies import BodyRedactor, redactor_of
 from streamserver.lab.cassettes.form import Asked, Body, End, Head, OtherEnd, line, read_line
-from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_target, secrets_of
+from streamserver.lab.cassettes.redaction import (
+    Mask,
+    redact_fields,
+    redact_target,
+    secrets_of,
+    spellings,
+)
 from streamserver.server.exchange import Exchange
 from streamserver.server.outcome import Outcome
 from streamserver.wire.chunked import End as BodyEnd
@@ -56,6 +63,7 @@ class Tape:
         "_moments",
         "_most",
         "_reads",
+        "_redactor",
         "_request",
         "_waiting",
         "_waits",
@@ -76,7 +84,8 @@ class Tape:
         self.at = datetime.now(UTC)
         self._exchange = exchange
         self._request = (request.method, request.target, request.headers.items())
-        self._body = _Body(is_whole=exchange.body is None)
+        self._body = _Body(redactor_of(request.headers.items()), exchange.body is None)
+        self._redactor = redactor_of([])  # of the response's body; its head brings another
         self._most = most
         self._waits = waits
         self._full = full
@@ -164,6 +173,7 @@ class Tape:
                 data.append(part)
             elif isinstance(part, ResponseHead):
                 self._has_head = part.status >= 200
+                self._redactor = redactor_of(part.fields)
                 self._mask.add(secrets_of(part.fields))
                 fields = redact_fields(part.fields)
                 lines.append(line(Head(self._since(moment), part.status, fields)))
@@ -176,7 +186,7 @@ class Tape:
             self._reads += 1
             self._bytes += len(piece)
             self._moments.append(moment)
-            pieces.append(piece)
+            pieces.append(self._redactor.feed(piece))
 
     def _last_words(self, moment: int, end: str, detail: str, trailers: Trailers) -> End:
         told = _quoted.sub("...", detail)
@@ -185,7 +195,7 @@ class Tape:
 
     def _asked(self) -> Asked:
         method, target, fields = self._request
-        self._mask.add(secrets_of(fields, target))
+        self._mask.add(secrets_of(fields, target) | spellings(self._body.secrets))
         at = self.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
         body = self._body.kept(self._mask)
         return Asked(at, method, redact_target(target), redact_fields(fields), body)
@@ -196,17 +206,23 @@ class Tape:
 
 
 class _Body:
-    """The body of a request, of which little is kept."""
+    """The body of a request without its secrets, of which little is kept."""
 
-    __slots__ = ("_hash", "_short", "_size", "is_whole")
+    __slots__ = ("_hash", "_redactor", "_short", "_size", "is_whole")
 
-    def __init__(self, is_whole: bool) -> None:
+    def __init__(self, redactor: BodyRedactor, is_whole: bool) -> None:
+        self._redactor = redactor
         self._hash = hashlib.sha256()
         self._size = 0
         self._short: list[bytes] = []
         self.is_whole = is_whole
 
+    @property
+    def secrets(self) -> list[bytes]:
+        return self._redactor.values
+
     def add(self, part: bytes, is_last: bool) -> None:
+        part = self._redactor.feed(part)
         self._hash.update(part)
         self._size += len(part)
         if self._size <= SHORT:

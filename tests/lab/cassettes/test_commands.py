@@ -157,7 +157,29 @@ def test_a_key_of_ours_is_nowhere_even_where_it_is_echoed(
     (file,) = tapes.iterdir()
     told = file.read_text("utf-8")
     assert SECRET not in told
-    assert f"Bearer {'*' * len(SECRET)}" in told
+    assert "*" * len(f"Bearer {SECRET}") in told
+
+
+FORMS = {
+    "-d": ("-d", f"user=me&password={SECRET}"),
+    "-F": ("-F", "user=me", "-F", f"password={SECRET}", "-F", f'data={{"apiKey":"{SECRET}"}}'),
+    "--json": ("--json", json.dumps({"user": "me", "login": {"refreshToken": SECRET}})),
+    "JSON as a form": ("-d", json.dumps({"user": "me", "client_secret": SECRET})),
+}
+
+
+def test_what_curl_posts_is_nowhere_even_where_it_is_echoed(
+    run_server: RunServer, tmp_path: Path
+) -> None:
+    tapes = tmp_path / "tapes"
+    proxy = run_server("proxy", run_server("target").url, "--record", str(tapes))
+    for form in FORMS.values():
+        assert SECRET.encode() in curl(f"{proxy.url}/post", *form)
+    assert proxy.stop() == 0
+    for name, file in zip(FORMS, sorted(tapes.iterdir()), strict=True):
+        told = file.read_text("utf-8")
+        assert SECRET not in told, name
+        assert told.count("*" * len(SECRET)) >= 2, name
 
 
 def test_limits_are_told(run_server: RunServer, tmp_path: Path) -> None:

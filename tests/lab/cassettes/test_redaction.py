@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamserver.lab.cassettes.names import is_secret
 from streamserver.lab.cassettes.redaction import (
     MOST,
     REDACTED,
     Mask,
-    is_secret,
     redact_fields,
     redact_target,
     secrets_of,
@@ -27,6 +27,8 @@ SECRET = "s3cr3t-0123456789"
         *("key", "api_key", "API_KEY", "apiKey", "ApiKey", "token", "access_token", "accessToken"),
         *("id_token", "client_secret", "password", "pwd", "sig", "X-Amz-Signature", "signature"),
         *("X-Amz-Credential", "user[password]", "auth", "jsessionid", "sid", "jwt"),
+        *("refresh_token", "refreshToken", "RefreshToken", "refreshtoken", "REFRESH-TOKEN"),
+        *("APIKey", "myAPIKey", "JWTToken", "clientsecret", "privateKey", "db.password", "secrets"),
     ],
 )
 def test_a_secret_is_known_by_its_name(name: str) -> None:
@@ -44,6 +46,7 @@ def test_a_secret_is_known_by_its_name(name: str) -> None:
             "design",
             "tokens_per_second",
         ),
+        *("token_type", "tokenType", "promptTokenCount", "token-count", "session_expires_at"),
         *("turkey", "stoken", "inside", "cookies-are-nice-2", "last-event-id", "access-control"),
     ],
 )

@@ -1,16 +1,22 @@
 """A secret is nowhere in the directory, wherever it stood in the exchange."""
 
+import json
 import re
+from hashlib import sha256
+
+import pytest
 
 from lab.cassettes.conftest import StartDeck
+from streamserver.lab.cassettes.form import Body
 from streamserver.lab.cassettes.redaction import secrets_of
 from streamserver.lab.cassettes.replay import make_replay
 from support.asking import ask
 from support.cassettes import Deck
+from support.cutting import in_pieces
 from support.hearing import drip
 from support.inprocess import Serve
 from support.rawsocket import connect, until_end
-from support.relaying import LAST_CHUNK, chunk, ok
+from support.relaying import EVENTS_HEAD, LAST_CHUNK, chunk, ok
 from support.requests import get, post
 
 OURS = "sk-ours-0123456789"
@@ -77,6 +83,51 @@ async def test_in_bodies_that_repeat_them(record: StartDeck) -> None:
     assert cassette.asked.body.text == '{"key":"%s"}' % ("*" * 18)
 
 
+LOGIN = b"grant_type=password&password=" + THEIRS + b"&client_secret=" + COOKIE
+GRANTED = b'{"access_token":"%b","user":"%b","expires_in":3600}' % (OURS.encode(), THEIRS)
+
+
+async def test_of_a_login_by_name(record: StartDeck) -> None:
+    """The form of the request, the JSON of the response, and what this repeats of the form."""
+    deck = await record()
+    async with connect(deck.server.port) as client:
+        form = b"Content-Type: application/x-www-form-urlencoded"
+        await client.send(post(LOGIN, fields=[form, b"Connection: close"]))
+        peer = await deck.upstream.asked()
+        await peer.send(ok(GRANTED, b"Content-Type: application/json"))
+        assert GRANTED in await client.read_until(GRANTED), "it is relayed as it was"
+    (cassette,) = await deck.cassettes()
+    nowhere(deck)
+    expected = LOGIN.replace(THEIRS, b"*" * len(THEIRS)).replace(COOKIE, b"*" * len(COOKIE))
+    asked = cassette.asked.body
+    assert asked == Body(len(LOGIN), sha256(expected).hexdigest(), expected.decode())
+    (answer,) = cassette.pieces
+    assert cassette.head is not None
+    assert dict(cassette.head.fields)["content-length"] == str(len(answer))
+    assert json.loads(answer) == {
+        "access_token": "*" * len(OURS),
+        "user": "*" * len(THEIRS),
+        "expires_in": 3600,
+    }
+
+
+@pytest.mark.parametrize("size", [1, 5, 64])
+async def test_in_events_however_they_are_cut(record: StartDeck, size: int) -> None:
+    """Reads, chunks and events keep their sizes."""
+    deck = await record()
+    events = b'data: {"a":1}\n\nid: 2\ndata: {"refreshToken": "%b"}\n\ndata: [DONE]\n\n' % THEIRS
+    pieces = in_pieces(events, size)
+    async with connect(deck.server.port) as client:
+        await client.send(get(b"/", b"Connection: close"))
+        peer = await deck.upstream.asked()
+        await drip(peer, [EVENTS_HEAD, *map(chunk, pieces), LAST_CHUNK])
+        await client.read_until(LAST_CHUNK)
+    (cassette,) = await deck.cassettes()
+    nowhere(deck)
+    assert b"".join(cassette.pieces) == events.replace(THEIRS, b"*" * len(THEIRS))
+    assert cassette.end.bytes == len(events)
+
+
 async def test_not_even_a_part_in_what_is_told_of_a_broken_answer(record: StartDeck) -> None:
     deck = await record()
     async with connect(deck.server.port) as client:
@@ -100,6 +151,26 @@ async def test_what_is_redacted_is_found_again(record: StartDeck, serve: Serve) 
     target = await serve(make_replay(deck.directory))
     assert (await ask(target, f"/v1?key={THEIRS.decode()}")).body == b"found"
     assert (await ask(target, "/v1?key=another")).body == b"found"
+
+
+async def test_a_request_is_found_with_another_password(record: StartDeck, serve: Serve) -> None:
+    """Of the same length, since lengths are all that is known of what was overwritten."""
+    deck = await record()
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with connect(deck.server.port) as client:
+        field = b"Content-Type: " + form["Content-Type"].encode()
+        await client.send(post(LOGIN, fields=[field, b"Connection: close"]))
+        await (await deck.upstream.asked()).send(ok(b"found"))
+        await until_end(client)
+    await deck.cassettes()
+    target = await serve(make_replay(deck.directory))
+    for body, status in (
+        (LOGIN, 200),
+        (LOGIN.replace(THEIRS, THEIRS[::-1]), 200),
+        (LOGIN.replace(THEIRS, b"short"), 404),
+        (LOGIN.replace(b"=password&", b"=anything&"), 404),
+    ):
+        assert (await ask(target, "/", "POST", form, body)).status == status
 
 
 async def test_a_request_made_to_be_searched_for_long(record: StartDeck) -> None:
