@@ -92,8 +92,3 @@ def _of_type(content_type: str | None) -> BodyRedactor:
 
 def _of_json(layout: Layout) -> InTurn:
     return InTurn(JSONBody(layout), Parameters(is_form=False))
-
-
-def redacted(body: bytes, fields: Fields) -> bytes:
-    """A whole body without its secrets, as long as it was."""
-    return redactor_of(fields).feed(body)

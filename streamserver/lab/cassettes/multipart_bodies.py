@@ -11,8 +11,11 @@ LONGEST_HEAD = 8192
 
 _END_OF_HEAD = b"\r\n\r\n"
 _part_name = re.compile(
-    rb'(?im)^content-disposition:[^\r\n]*?[;\s]name=(?:"((?:[^"\\\r\n]|\\.)*)"|([^;\s]+))'
+    rb'(?im)^content-disposition:[^\r\n]*?[;\s]name=(?:"((?:[^"\\\r\n]++|\\.)*+)|([^;\s]++))'
 )
+# The beginnings of delimiters, as many as follow one another. A boundary has no CR, so each begins
+# with one, and none within another.
+_begun = re.compile(rb"(?:\r(?:\n(?:--?)?)?)++")
 _part_type = re.compile(rb"(?im)^content-type:[ \t]*([^\r\n]*)")
 
 
@@ -25,7 +28,6 @@ class Multipart(Covering):
     """
 
     __slots__ = (
-        "_begun",
         "_delimiter",
         "_head",
         "_inner",
@@ -38,7 +40,6 @@ class Multipart(Covering):
     def __init__(self, boundary: bytes, inner: Callable[[str | None], Redactor]) -> None:
         super().__init__()
         self._delimiter = b"\r\n--" + boundary
-        self._begun = _beginnings(self._delimiter)
         self._inner = inner
         self._part: Redactor | None = None
         self._is_secret = False
@@ -82,10 +83,12 @@ class Multipart(Covering):
     def _redact(self, start: int, end: int) -> None:
         if not self._is_secret:
             return self._pass_on(start, end)
-        for begun in self._begun.finditer(self._piece, start, end):
+        for begun in _begun.finditer(self._piece, start, end):
             if start < begun.start():
                 self._cover(start, begun.start())
             start = begun.end()
+            if begun[0].endswith(b"\r\n--"):
+                start += _common(self._piece, start, self._delimiter, 4)
         if start < end:
             self._cover(start, end)
 
@@ -126,12 +129,3 @@ def _common(piece: bytes, at: int, delimiter: bytes, matched: int) -> int:
         if byte != rest[count]:
             return count
     return min(len(rest), len(piece) - at)
-
-
-def _beginnings(delimiter: bytes) -> re.Pattern[bytes]:
-    """What finds beginnings of a delimiter, as many as follow one another. A boundary has no CR, so
-    each begins with a CR, and none within another."""
-    pattern = b""
-    for byte in reversed(delimiter[1:]):
-        pattern = b"(?:%b%b)?+" % (re.escape(bytes([byte])), pattern)
-    return re.compile(rb"(?:\r" + pattern + rb")++")
