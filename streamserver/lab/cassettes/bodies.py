@@ -6,7 +6,7 @@ from typing import TypeAlias
 from streamserver.lab.cassettes.form_bodies import Parameters
 from streamserver.lab.cassettes.json_bodies import JSONBody, Layout
 from streamserver.lab.cassettes.multipart_bodies import Multipart
-from streamserver.wire.fields import Headers
+from streamserver.wire.fields import Headers, content_codings
 from streamserver.wire.heads import Fields
 
 FORM = "application/x-www-form-urlencoded"
@@ -66,8 +66,7 @@ BodyRedactor: TypeAlias = InTurn | FormOrJSON
 def redactor_of(fields: Fields) -> BodyRedactor:
     """The redactor of a body with these fields in its head. One that is compressed is not read."""
     headers = Headers.of_lower(fields)
-    coding = (headers.get("content-encoding") or "").strip().lower()
-    if coding not in ("", "identity", "none"):
+    if content_codings(headers.get("content-encoding") or ""):
         return InTurn()
     content_type = headers.get("content-type")
     boundary = _boundary(content_type or "")
