@@ -1,7 +1,6 @@
 """The command `proxy`: a whole reverse proxy, in front of one upstream."""
 
 import os
-import resource
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,6 +17,7 @@ from streamserver.cli.tls import trusting
 from streamserver.proxy.origin import FORMS
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 
 USAGE = "streamserver proxy URL [options]"
@@ -55,9 +55,9 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
 
 
 def settings(options: Namespace) -> Settings:
-    """The engine's settings, with room for no more clients than there is for their upstreams."""
-    told = engine_options.settings(options)
-    return replace(told, max_connections=told.max_connections or _pairs_of_descriptors())
+    """The engine's settings; a client takes two descriptors, one of them for its upstream."""
+    given = engine_options.settings(options)
+    return replace(given, max_connections=given.max_connections or of_process().total // 2)
 
 
 def _proxy(options: Namespace) -> Proxy:
@@ -97,13 +97,3 @@ def _injected(options: Namespace, environment: Mapping[str, str]) -> dict[str, s
         if names.count(name) > 1:
             raise ValueError(f"--header, --header-file and a key may set {name} only once")
     return dict(fields)
-
-
-_RESERVE = 256
-"""Descriptors kept back for listeners, files, logs and refusals on their way."""
-
-
-def _pairs_of_descriptors() -> int:
-    """One for the client and one for its upstream."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 500_000 if soft == resource.RLIM_INFINITY else max(16, (soft - _RESERVE) // 2)

@@ -6,15 +6,14 @@ one that is let go, or for the place of the next that closes: in order, and not 
 """
 
 import asyncio
-import errno
 import logging
-import resource
 import ssl
 
 from streamserver.proxy.origin import Origin
 from streamserver.proxy.settings import PoolLimits
 from streamserver.proxy.upstream import Upstream
 from streamserver.server.deadlines import Deadlines
+from streamserver.server.descriptors import Descriptors, is_exhausted, unavailable
 from streamserver.wire.problem import HTTPError
 
 log = logging.getLogger("streamserver")
@@ -22,15 +21,18 @@ log = logging.getLogger("streamserver")
 READ_SIZE = 64 * 1024
 """Bytes taken from an upstream at once, and so the longest piece that goes to a client."""
 
+UPSTREAM = "a connection to the upstream"
+
 
 class Pool:
     """Connections to ``origin``: opened, taken, given back, and forgotten when they close.
 
-    ``connect_timeout`` is in seconds; 0 is none.
+    ``connect_timeout`` is in seconds; 0 is none. Each connection takes one of ``descriptors``.
     """
 
     __slots__ = (
         "_connect_timeout",
+        "_descriptors",
         "_idle",
         "_idle_deadlines",
         "_limits",
@@ -42,12 +44,20 @@ class Pool:
         "read_buffer",
     )
 
-    def __init__(self, origin: Origin, limits: PoolLimits, connect_timeout: float) -> None:
+    def __init__(
+        self,
+        origin: Origin,
+        limits: PoolLimits,
+        connect_timeout: float,
+        descriptors: Descriptors,
+    ) -> None:
         self._origin = origin
         self._limits = limits
         self._connect_timeout = connect_timeout
         self._loop = asyncio.get_running_loop()
-        self._room = limits.open or _room_by_descriptors()
+        self._descriptors = descriptors
+        # Half of the budget, because the other half is for the clients.
+        self._room = limits.open or descriptors.total // 2
         self._idle: dict[Upstream, None] = {}  # the newest is last
         self._idle_deadlines: Deadlines[Upstream] = Deadlines(
             self._loop, limits.idle_timeout, Upstream.cut
@@ -75,7 +85,7 @@ class Pool:
         """
         if self.open >= self._room and self._idle:
             next(iter(self._idle)).cut()  # the oldest makes place
-            self.open += 1
+            self._open_place()
         elif self.open >= self._room:
             given = await self._turn()
             if given is not None:
@@ -84,7 +94,7 @@ class Pool:
                 given.has_place = False  # it is ours now
                 given.cut()
         else:
-            self.open += 1
+            self._open_place()
         return await self._connect()
 
     def release(self, upstream: Upstream) -> None:
@@ -114,12 +124,17 @@ class Pool:
             upstream.cut()
         self._idle_deadlines.close()
 
+    def _open_place(self) -> None:
+        self._descriptors.take(1, UPSTREAM)
+        self.open += 1
+
     def _free(self) -> None:
-        """A place is free, and goes to whoever waits longest."""
+        """A place is free, and goes to the request that has waited longest."""
         if waiter := self._next_waiter():
             waiter.set_result(None)
         else:
             self.open -= 1
+            self._descriptors.give_back(1)
 
     def _next_waiter(self) -> asyncio.Future[Upstream | None] | None:
         while self._waiters:
@@ -176,8 +191,8 @@ def _busy(detail: str) -> HTTPError:
 
 def _unreachable(error: OSError | UnicodeError) -> HTTPError:
     """What the client may know: what went wrong, but not at which address."""
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
-        return _busy("this server has no descriptor left for a connection to the upstream")
+    if is_exhausted(error):
+        return unavailable(UPSTREAM)
     if isinstance(error, ssl.SSLCertVerificationError):
         return HTTPError(502, "the upstream's certificate is not valid")
     if isinstance(error, ssl.SSLError):
@@ -185,9 +200,3 @@ def _unreachable(error: OSError | UnicodeError) -> HTTPError:
     if isinstance(error, ConnectionRefusedError):
         return HTTPError(502, "the upstream refused the connection")
     return HTTPError(502, "the upstream cannot be reached")
-
-
-def _room_by_descriptors() -> int:
-    """Half of what the process may open: the other half is for the clients."""
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 500_000 if soft == resource.RLIM_INFINITY else max(16, soft // 2)

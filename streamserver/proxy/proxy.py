@@ -156,7 +156,13 @@ class Proxy:
         """The connections and deadlines that live as long as a listener."""
         shared = self._shared.get(listening)
         if shared is None:
-            shared = Shared(self._origin, self._timeouts, self._limits, self._heartbeat)
+            shared = Shared(
+                self._origin,
+                self._timeouts,
+                self._limits,
+                self._heartbeat,
+                listening.descriptors,
+            )
             self._shared[listening] = shared
             listening.on_close.append(lambda: self._shared.pop(listening).close())
         return shared

@@ -7,6 +7,7 @@ from streamserver.proxy.origin import Origin
 from streamserver.proxy.pool import Pool
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.deadlines import Deadlines
+from streamserver.server.descriptors import Descriptors
 from streamserver.wire.problem import HTTPError
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ class Shared:
     __slots__ = ("beats", "first_byte", "gap", "loop", "pool", "total")
 
     def __init__(
-        self, origin: Origin, timeouts: Timeouts, limits: PoolLimits, heartbeat: float
+        self,
+        origin: Origin,
+        timeouts: Timeouts,
+        limits: PoolLimits,
+        heartbeat: float,
+        descriptors: Descriptors,
     ) -> None:
         self.loop = asyncio.get_running_loop()
-        self.pool = Pool(origin, limits, timeouts.connect)
+        self.pool = Pool(origin, limits, timeouts.connect, descriptors)
         self.first_byte = self._deadlines(timeouts.first_byte, "did not answer in time")
         self.gap = self._deadlines(timeouts.gap, "fell silent")
         self.total = self._deadlines(timeouts.total, "took too long")

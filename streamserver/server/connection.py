@@ -21,9 +21,6 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead, read_request_head
 from streamserver.wire.response_heads import response_head
 
-MOST_REFUSED = 128
-"""Refused connections that may linger at once; beyond it they are cut without a word."""
-
 
 class Connection(Flow):
     """A client's connection, from accept to close."""
@@ -59,12 +56,11 @@ class Connection(Flow):
         if transport.get_extra_info("sslcontext") is not None:
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
         shared = self.shared
-        if shared.admit(self):
-            shared.idle_deadlines.start(self)
-        elif len(shared.refused) > MOST_REFUSED:
-            self.transport.abort()
-        else:
+        shared.opened(self)
+        if self in shared.refused:
             self._refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
+        else:
+            shared.idle_deadlines.start(self)
 
     def buffer_updated(self, nbytes: int) -> None:
         data = bytes(self.shared.read_buffer[:nbytes])

@@ -18,6 +18,7 @@ from streamserver.server import eager
 from streamserver.server.answer import Answer, Problem, is_push
 from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
+from streamserver.server.failing import failed, problem_of
 from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
 from streamserver.server.sending import attach, copy, pull
@@ -207,13 +208,11 @@ class Exchange(Writer):
         if self.outcome is not None:
             return
         self.error = error
-        if not isinstance(error, HTTPError):
-            log.error("%s %s failed", *self._name, exc_info=error)
-            error = HTTPError(500, "the server failed to answer this request")
+        problem = problem_of(error, *self._name, self.connection.shared.descriptors)
         if self.has_sent_head:
             return self.cut(Outcome.TRUNCATED)
         refused = self.body is not None and self.body.error is error
-        self.reject(error, Outcome.REJECTED if refused else Outcome.COMPLETE)
+        self.reject(problem, Outcome.REJECTED if refused else Outcome.COMPLETE)
 
     def reject(self, error: HTTPError, outcome: Outcome = Outcome.REJECTED) -> None:
         """Answer with an error, instead of a head that has not left yet."""
@@ -224,7 +223,7 @@ class Exchange(Writer):
             self._prepare(answer)
         except (TypeError, ValueError):
             log.exception("%r cannot be sent as a problem", error)
-            answer = Problem(HTTPError(500, "the server failed to answer this request"))
+            answer = Problem(failed())
             self._prepare(answer)
         self._end_properly(outcome, answer.body)
 

@@ -8,59 +8,54 @@ wakes whoever waits for it.
 import asyncio
 import socket
 import ssl as tls
-import sys
-from typing import Any
 
-from streamserver.server.connection import Connection
+from streamserver.server.accepting import Acceptor
+from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
 from streamserver.server.outcome import Outcome
 from streamserver.server.settings import Settings
 from streamserver.server.shared import Handler, Shared
-from streamserver.server.sockets import BACKLOG
 
 
 class Listener:
-    """A server on one socket: ``handler`` answers, ``observer`` is told what happens.
+    """A server on one socket: ``handler`` answers requests, ``observer`` is called with events.
 
-    Create it inside a running event loop.
+    ``descriptors`` is the budget that its clients, files and upstreams share; the default is that
+    of the process. Create it inside a running event loop.
     """
 
     def __init__(
-        self, handler: Handler, settings: Settings | None = None, observer: Observer | None = None
+        self,
+        handler: Handler,
+        settings: Settings | None = None,
+        observer: Observer | None = None,
+        descriptors: Descriptors | None = None,
     ) -> None:
         self.settings = settings or Settings()
-        loop = asyncio.get_running_loop()
-        self._shared = Shared(handler, self.settings, observer or Observer(), loop)
-        self._server: asyncio.AbstractServer | None = None
+        loop, descriptors = asyncio.get_running_loop(), descriptors or of_process()
+        self._shared = Shared(handler, self.settings, observer or Observer(), loop, descriptors)
+        self._acceptor: Acceptor | None = None
         self.url = ""
 
     @property
     def connections(self) -> int:
-        """How many connections are open."""
-        return len(self._shared.connections)
+        """How many connections are open, TLS handshakes included."""
+        return len(self._shared.connections) + len(self._shared.opening)
 
     async def start(self, *, sock: socket.socket, ssl: tls.SSLContext | None = None) -> None:
         """Accept connections on a bound ``sock``. OSError when the kernel will not listen."""
-        loop = self._shared.loop
         self.url = _url(sock, ssl is not None)
-        options: dict[str, Any] = {"sock": sock, "ssl": ssl, "backlog": BACKLOG}
-        if ssl is not None:
-            options["ssl_handshake_timeout"] = self.settings.head_timeout
-        unix = sock.family == socket.AF_UNIX
-        if not unix:
-            # A chunk must not wait for the acknowledgement of the one before it. asyncio sees
-            # to this only for sockets that name their protocol; accepted ones inherit it.
+        if sock.family != socket.AF_UNIX:
+            # A chunk must not wait for the acknowledgement of the one before it. asyncio sets
+            # this only for sockets that name their protocol; accepted ones inherit it.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if unix and sys.version_info >= (3, 13):
-            options["cleanup_socket"] = False  # other workers may still listen on it
-        create: Any = loop.create_unix_server if unix else loop.create_server
-        self._server = await create(lambda: Connection(self._shared), **options)
+        self._acceptor = Acceptor(self._shared, sock, ssl)
+        self._acceptor.start()
 
     async def stop(self, grace: float | None = None) -> None:
         """Drain, and cut what is left after ``grace`` seconds (default: the settings')."""
         shared = self._shared
-        if self._server is not None:
-            self._server.close()
+        self._stop_accepting()
         shared.draining = True
         for connection in list(shared.connections):
             connection.drain()
@@ -78,16 +73,19 @@ class Listener:
 
     def abort(self) -> None:
         """Cut every connection now."""
-        if self._server is not None:
-            self._server.close()
+        self._stop_accepting()
         for connection in list(self._shared.connections):
             if connection.exchange is not None:
                 connection.exchange.abandon(Outcome.DRAINED)
             connection.cut(reset=True)
 
+    def _stop_accepting(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
+
     async def _until_empty(self, seconds: float) -> None:
         shared = self._shared
-        if shared.connections:
+        if not shared.is_empty:
             shared.emptied = shared.loop.create_future()
             await asyncio.wait([shared.emptied], timeout=seconds)
 

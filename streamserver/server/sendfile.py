@@ -8,6 +8,8 @@ TLS encrypts in user space, so there the file is read and written in slices.
 
 import asyncio
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from streamserver.server.answer import FileRegion
@@ -20,25 +22,49 @@ SLICE = 1024 * 1024
 """Bytes per call: large enough that calls don't matter, small enough to let others run."""
 
 
-async def send_file(exchange: "Exchange", region: FileRegion) -> None:
-    """Send the region as the body of ``exchange``, whose head is written.
+@contextmanager
+def output(exchange: "Exchange") -> "Iterator[int | None]":
+    """The descriptor that the file is copied to, None over TLS; before any head is written.
+
+    Counts it and the file in the budget: HTTPError 503 where there is no room for both.
+    """
+    transport, descriptors = exchange.connection.transport, exchange.connection.shared.descriptors
+    secure = transport.get_extra_info("sslcontext") is not None
+    count = 1 if secure else 2
+    descriptors.take(count, "a download")
+    try:
+        if secure:
+            yield None
+        else:
+            yield from _duplicate(exchange, transport.get_extra_info("socket").fileno())
+    finally:
+        descriptors.give_back(count)
+
+
+def _duplicate(exchange: "Exchange", descriptor: int) -> Iterator[int]:
+    out = os.dup(descriptor)
+    try:
+        yield out
+    finally:
+        exchange.connection.loop.remove_writer(out)
+        os.close(out)
+
+
+async def send_file(exchange: "Exchange", region: FileRegion, out: int | None) -> None:
+    """Send the region as the body of ``exchange``, whose head is written, to its ``output``.
 
     OSError when the file cannot be read; a file that has become shorter ends early, and the
     exchange finds out by its Content-Length. The connection's write deadline holds.
     """
     connection = exchange.connection
-    if connection.transport.get_extra_info("sslcontext") is not None:
+    if out is None:
         return await _send_slices(exchange, region)
     await connection.flushed()
-    out = os.dup(connection.transport.get_extra_info("socket").fileno())
     try:
         await _send_natively(exchange, region, out)
     except ConnectionError:  # the socket's, for files have none
         exchange.abandon(Outcome.CLIENT_GONE)
         connection.cut(reset=True)
-    finally:
-        connection.loop.remove_writer(out)
-        os.close(out)
 
 
 async def _send_natively(exchange: "Exchange", region: FileRegion, out: int) -> None:

@@ -8,7 +8,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from streamserver.server.answer import Answer, FileRegion
-from streamserver.server.sendfile import send_file
+from streamserver.server.sendfile import output, send_file
 
 if TYPE_CHECKING:
     from streamserver.server.exchange import Exchange
@@ -53,10 +53,10 @@ async def copy(exchange: "Exchange", answer: Answer) -> None:
     body = answer.body
     if not isinstance(body, FileRegion):
         raise TypeError(f"a body is bytes, a file, a stream or iterable, not {body!r}")
-    with body.file:
+    with body.file, output(exchange) as out:
         if exchange.begin(answer):
             exchange.flush_head()
-            await send_file(exchange, body)
+            await send_file(exchange, body, out)
 
 
 def attach(exchange: "Exchange", answer: Answer) -> None:

@@ -1,7 +1,6 @@
 """What all connections of a listener share: the handler, the limits, the deadlines."""
 
 import asyncio
-import resource
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
+from streamserver.server.descriptors import Descriptors
 from streamserver.server.exchange import Exchange
 from streamserver.server.hangups import Hangups
 from streamserver.server.observer import Observer
@@ -38,6 +38,7 @@ class Shared:
         settings: Settings,
         observer: Observer,
         loop: asyncio.AbstractEventLoop,
+        descriptors: Descriptors,
     ) -> None:
         self.handler = handler
         self.settings = settings
@@ -46,8 +47,13 @@ class Shared:
         self.loop = loop
         self.context = copy_context()  # in which requests begin
         self.draining = False
+        self.descriptors = descriptors
+        self._most_connections = settings.max_connections
         self.connections: set[Connection] = set()
-        self.refused: set[Connection] = set()  # those that only hear why
+        # Accepted, and not yet in ``connections``, with the task that makes the TLS handshake.
+        self.opening: dict[Connection, asyncio.Task[None] | None] = {}
+        self.refused: set[Connection] = set()  # of these, those that only get a 503
+        self.on_room: Callable[[], object] | None = None  # called when a connection is forgotten
         self.unwinding: set[asyncio.Task[None]] = set()  # cancelled, and not yet done
         # One for all: what is read is taken out before anything else is read. Without it
         # the loop allocates 256 KiB for each read, which the kernel maps and unmaps anew.
@@ -55,7 +61,6 @@ class Shared:
         # What handlers keep open for the listener's sake, such as a pool, is closed with it.
         self.on_close: list[Callable[[], object]] = []
         self.emptied: asyncio.Future[None] | None = None
-        self._room = settings.max_connections or _room_by_descriptors()
 
         self._make_deadlines(settings)
         self.hangups: Hangups[Flow] = Hangups(loop, lambda flow: flow.hung_up())
@@ -84,25 +89,49 @@ class Shared:
         )
         self._beats: dict[float, Deadlines[Exchange]] = {}
 
-    def admit(self, connection: "Connection") -> bool:
-        """Count the connection in, if there is room for it."""
-        self.connections.add(connection)
-        if len(self.connections) - len(self.refused) <= self._room:
+    @property
+    def is_full(self) -> bool:
+        """Whether one connection more could only be refused."""
+        most = self._most_connections
+        if most and len(self.connections) + len(self.opening) - len(self.refused) >= most:
             return True
-        self.refused.add(connection)
-        self.observer.refused()
-        return False
+        return not self.descriptors.has_room_for_client
+
+    def admit(self, connection: "Connection") -> None:
+        """Count a connection that was just accepted, as refused if the server is full."""
+        if self.is_full:
+            self.refused.add(connection)
+            self.observer.refused()
+        else:
+            self.descriptors.take(1, "a client")
+        self.opening[connection] = None
+
+    def opened(self, connection: "Connection") -> None:
+        """The connection has its transport."""
+        self.opening.pop(connection, None)
+        self.connections.add(connection)
 
     def forget(self, connection: "Connection") -> None:
-        """The connection is closed."""
+        """The connection is closed, or was never made."""
+        if connection in self.refused:
+            self.refused.discard(connection)
+        elif connection in self.connections or connection in self.opening:
+            self.descriptors.give_back(1)
         self.connections.discard(connection)
-        self.refused.discard(connection)
+        self.opening.pop(connection, None)
         self.head_deadlines.stop(connection)
         self.idle_deadlines.stop(connection)
         self.linger_deadlines.stop(connection)
         self.write_deadlines.stop(connection)
-        if not self.connections and self.emptied is not None and not self.emptied.done():
+        if self.on_room is not None:
+            self.on_room()
+        if self.is_empty and self.emptied is not None and not self.emptied.done():
             self.emptied.set_result(None)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no connection is open."""
+        return not self.connections and not self.opening
 
     def date(self) -> str:
         """The Date of an answer that begins now (RFC 9110, section 6.6.1)."""
@@ -137,15 +166,6 @@ class Shared:
         for exchanges in (self.stream_deadlines, *self._beats.values()):
             exchanges.close()
         self.observer.closed()
-
-
-_RESERVE = 256
-"""Descriptors kept back for listeners, files, logs, upstreams and refusals on their way."""
-
-
-def _room_by_descriptors() -> int:
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 1_000_000 if soft == resource.RLIM_INFINITY else max(16, soft - _RESERVE)
 
 
 def _body_is_late(body: RequestBody) -> None:

@@ -10,6 +10,7 @@ from cli.conftest import run
 from streamserver.cli import proxy
 from streamserver.cli.problem import CannotServe
 from streamserver.proxy.origin import FORMS
+from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 from support.certificates import Certificate
 
@@ -143,8 +144,10 @@ def descriptors() -> Iterator[int]:
     """The number that this process may have for the time being."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (1000, hard))
+    of_process.cache_clear()
     yield 1000
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    of_process.cache_clear()
 
 
 def test_by_default_each_client_can_have_an_upstream(descriptors: int) -> None:

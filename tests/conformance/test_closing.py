@@ -102,7 +102,8 @@ async def test_a_body_that_breaks_before_it_is_read(target: bytes, serve: Serve)
     received = await talk(server.port, [head, b"Z\r\n", b"hello\r\n", BEHIND, BEHIND])
     [answer] = read_answers(received, ["POST"])
     assert answer.status == (200 if target == b"/unread" else 400)
-    assert answer.fields["connection"] == "close"
+    # An answer that leaves before the fault has arrived cannot announce what follows from it.
+    assert target == b"/unread" or answer.fields["connection"] == "close"
     assert len(echo.ran) == 1
 
 

@@ -121,6 +121,8 @@ async def test_without_a_descriptor_the_relay_is_busy() -> None:
             status, detail = await refused(client)
         assert status == 503
         assert "descriptor" in detail
-        await client.send(GET)
+        assert b"\r\nretry-after: 1\r\n" in client.received
+        assert b"\r\nconnection: close\r\n" in client.received
+        other = await at.begin(GET)
         await (await at.upstream.asked()).send(ok(b"again"))
-        await client.read_until(b"again")
+        await other.read_until(b"again")

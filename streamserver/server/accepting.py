@@ -1,0 +1,142 @@
+"""Accept connections, and stop accepting for a while when the kernel refuses.
+
+The event loops accept by themselves, but not safely: out of descriptors, asyncio logs one
+traceback for each place in the backlog and retries at once, and uvloop closes the connections
+that wait. Here the listening socket is watched as any other descriptor. A refusal by the
+kernel removes it from the loop; the connections stay in the backlog, and accepting resumes
+when a connection of ours closes, or after `RETRY` seconds, since others may have freed what was
+missing.
+
+Accepting also pauses while the server is full and as many connections as are allowed are being
+told so. A connection is counted as soon as it is accepted, so a TLS handshake takes room, and
+it has a deadline.
+
+Workers that share a port have a backlog each (SO_REUSEPORT). The kernel does not move a
+connection from the backlog of a worker that has paused to another one: it waits until that
+worker resumes, or until the client gives up.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl as tls
+
+from streamserver.server import eager
+from streamserver.server.connection import Connection
+from streamserver.server.shared import Shared
+from streamserver.server.sockets import BACKLOG
+
+log = logging.getLogger("streamserver")
+
+BATCH = 64
+"""Connections accepted in one iteration of the loop; requests are served between two batches."""
+RETRY = 0.1
+"""Seconds between two attempts while the kernel refuses: ten system calls a second."""
+REFUSED_HANDSHAKE = 2.0
+"""Seconds for the TLS handshake of a connection that only gets a 503."""
+PAUSED = "accepting connections is paused"
+
+
+class Acceptor:
+    """Accepts on a bound ``sock``, which it owns from ``start`` on, with TLS by ``ssl``."""
+
+    def __init__(self, shared: Shared, sock: socket.socket, ssl: tls.SSLContext | None) -> None:
+        self._shared = shared
+        self._loop = shared.loop
+        self._sock = sock
+        self._ssl = ssl
+        # As numbers: ``socket.accept`` makes enums of them, twice for each connection.
+        self._kind = int(sock.family), int(sock.type), sock.proto
+        self._retry: asyncio.TimerHandle | None = None
+        self._reported_at: float | None = None
+
+    def start(self) -> None:
+        """Listen, and accept from now on; OSError when the kernel will not listen."""
+        self._sock.listen(BACKLOG)
+        self._sock.setblocking(False)
+        self._loop.add_reader(self._sock, self._accept_batch)
+
+    def close(self) -> None:
+        """Accept nothing more, and cancel the TLS handshakes; may be called twice."""
+        if self._sock.fileno() >= 0:
+            self._pause()
+            self._stop_waiting()
+            self._sock.close()
+        for opening in [*self._shared.opening.values()]:
+            if opening is not None:
+                opening.cancel()
+
+    def _accept_batch(self) -> None:
+        shared = self._shared
+        for _ in range(BATCH):
+            if len(shared.refused) >= shared.descriptors.refusals and shared.is_full:
+                return self._pause()
+            try:
+                descriptor, _ = self._sock._accept()  # type: ignore[attr-defined]
+            except BlockingIOError:
+                return self._report_resumed()
+            except ConnectionAbortedError:  # the client left while it waited in the backlog
+                continue
+            except OSError as error:
+                if shared.descriptors.report(error, PAUSED):
+                    self._reported_at = self._loop.time()
+                return self._pause()
+            self._open(socket.socket(*self._kind, descriptor))
+
+    def _open(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        shared = self._shared
+        connection = Connection(shared)
+        shared.admit(connection)
+        opening = eager.start(self._connect(connection, sock), self._loop)
+        if connection in shared.opening:
+            shared.opening[connection] = opening
+
+    async def _connect(self, connection: Connection, sock: socket.socket) -> None:
+        """Make the transport of a connection, with a TLS handshake where there is TLS."""
+        shared = self._shared
+        timeout = None
+        if self._ssl is not None:
+            is_refused = connection in shared.refused
+            timeout = shared.settings.head_timeout
+            timeout = min(timeout, REFUSED_HANDSHAKE) if is_refused else timeout
+        try:
+            await self._loop.connect_accepted_socket(
+                lambda: connection, sock, ssl=self._ssl, ssl_handshake_timeout=timeout
+            )
+        except OSError:  # the handshake failed, was too late, or the client has left
+            shared.forget(connection)
+        except BaseException:
+            shared.forget(connection)
+            raise
+
+    # Pauses
+
+    def _pause(self) -> None:
+        self._loop.remove_reader(self._sock)
+        self._shared.on_room = self._resume_soon
+        if self._retry is None:
+            self._retry = self._loop.call_later(RETRY, self._resume)
+
+    def _resume_soon(self) -> None:
+        # The loop closes the socket of a connection after it has reported its loss.
+        self._shared.on_room = None
+        self._loop.call_soon(self._resume)
+
+    def _resume(self) -> None:
+        if self._retry is not None:
+            self._stop_waiting()
+            self._loop.add_reader(self._sock, self._accept_batch)
+
+    def _stop_waiting(self) -> None:
+        self._shared.on_room = None
+        if self._retry is not None:
+            self._retry.cancel()
+            self._retry = None
+
+    def _report_resumed(self) -> None:
+        """The backlog is empty; if a pause was logged, log its end too."""
+        if self._reported_at is not None:
+            seconds = self._loop.time() - self._reported_at
+            self._reported_at = None
+            log.warning("accepting connections has resumed after %.1f s", seconds)

@@ -1,0 +1,102 @@
+"""The descriptors of the process: one budget, and what happens when the kernel has none left.
+
+A client holds one descriptor. An exchange may take more: a download opens its file and
+duplicates its socket, a relayed request opens a connection to the upstream. All of them are
+counted here, so that a request which would exceed the limit of the process is answered with
+503, instead of failing halfway. What is not counted (listening sockets, logs, what handlers
+open themselves) has a reserve. Where that is not enough, the kernel refuses, and the same
+answer is given.
+"""
+
+import errno
+import logging
+import os
+import resource
+from functools import cache
+from time import monotonic
+from typing import TypeGuard
+
+from streamserver.wire.problem import HTTPError
+
+log = logging.getLogger("streamserver")
+
+RESERVE = 256
+"""Descriptors that are not in the budget; half of them are for connections that get a 503."""
+FOR_EXCHANGES = 256
+"""Descriptors of the budget that idle clients cannot take, so that requests can be answered."""
+UNLIMITED = 1_000_000
+REPORT_EVERY = 10.0
+"""Seconds between two log lines about the same consequence of an exhausted system."""
+
+_EXHAUSTED = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+
+def is_exhausted(error: BaseException) -> TypeGuard[OSError]:
+    """Whether the kernel refused a descriptor or the memory that belongs to one."""
+    return isinstance(error, OSError) and error.errno in _EXHAUSTED
+
+
+def unavailable(purpose: str) -> HTTPError:
+    """The answer to a request for which no descriptor is left; it also frees the client's."""
+    fields = {"Retry-After": "1", "Connection": "close"}
+    return HTTPError(503, f"this server has no descriptor left for {purpose}", headers=fields)
+
+
+class Descriptors:
+    """How many descriptors may be held at once by clients, files and upstreams: ``total``.
+
+    ``refusals`` is how many refused connections may be open besides.
+    """
+
+    __slots__ = ("_keep", "_reported", "refusals", "taken", "total")
+
+    def __init__(self, total: int, refusals: int) -> None:
+        self.total = total
+        self.refusals = refusals
+        self.taken = 0
+        self._keep = min(total // 4, FOR_EXCHANGES)
+        self._reported: dict[str, float] = {}
+
+    @property
+    def has_room_for_client(self) -> bool:
+        """Whether one more client leaves enough for the exchanges."""
+        return self.total - self.taken > self._keep
+
+    def take(self, count: int, purpose: str) -> None:
+        """Take ``count`` for an exchange; HTTPError 503 when fewer are left."""
+        if self.taken + count > self.total:
+            self._report(f"no descriptor left for {purpose}: answering 503", "budget in use")
+            raise unavailable(purpose)
+        self.taken += count
+
+    def give_back(self, count: int) -> None:
+        """Return what was taken."""
+        self.taken -= count
+
+    def report(self, error: OSError, consequence: str) -> bool:
+        """Log a refusal of the kernel in one line, unless the same was logged recently; whether
+        it was logged."""
+        return self._report(consequence, os.strerror(error.errno or 0))
+
+    def _report(self, consequence: str, reason: str) -> bool:
+        now = monotonic()
+        is_due = now >= self._reported.get(consequence, 0.0)
+        if is_due:
+            self._reported[consequence] = now + REPORT_EVERY
+            soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+            log.error("%s (%s; the limit of open files is %d)", consequence, reason, soft)
+        return is_due
+
+
+def budget(limit: int) -> Descriptors:
+    """The budget of a process that may open so many files, or ``resource.RLIM_INFINITY``."""
+    if limit == resource.RLIM_INFINITY:
+        return Descriptors(UNLIMITED, RESERVE // 2)
+    reserve = min(RESERVE, limit // 2)
+    return Descriptors(limit - reserve, reserve // 2)
+
+
+@cache
+def of_process() -> Descriptors:
+    """The budget that all listeners of this process share, by the limit at the first call."""
+    return budget(resource.getrlimit(resource.RLIMIT_NOFILE)[0])
