@@ -7,7 +7,7 @@ one line that says why: 2 means that the command was wrong, 1 that the world was
 import sys
 from collections.abc import Callable, Sequence
 
-from streamserver.cli import bench, calibrate, proxy, serve, target
+from streamserver.cli import bench, calibrate, logs, proxy, serve, target
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.running import Stopped, leave
 from streamserver.server.sockets import CannotListen
@@ -33,8 +33,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return command(arguments)
     except (CannotServe, CannotListen) as problem:
-        print(f"streamserver: {problem}", file=sys.stderr)
-        return 1
+        return _fail(f"streamserver: {problem}")
     except Stopped as early:
         leave()
         return early.status
+    except SystemExit as end:
+        if isinstance(end.code, str):  # the interpreter would print it
+            return _fail(end.code)
+        raise
+
+
+def _fail(problem: str) -> int:
+    if not logs.complain(problem):
+        print(problem, file=sys.stderr)
+    return 1

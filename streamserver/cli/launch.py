@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from streamserver.cli import figures, logs
 from streamserver.cli.loops import loop_factory
-from streamserver.cli.running import Site, alone, announce, as_worker, supervise
+from streamserver.cli.running import Site, alone, announce, as_worker, stoppable, supervise
 from streamserver.cli.tls import server_context
 from streamserver.kit.service import Handler, close, service
 from streamserver.observe.accesslog import AccessLog
@@ -27,6 +27,12 @@ from streamserver.server.workers import VARIABLE, Supervisor, inherit
 logger = logging.getLogger("streamserver")
 
 Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
+
+
+def prepare(argv: Sequence[str]) -> None:
+    """Set up the log and the signals, first of all in a command that serves."""
+    logs.configure(logs.asked(argv, os.environ), "info")
+    stoppable()
 
 
 def launch(
@@ -53,7 +59,7 @@ def launch(
         return 0
     with _listen(options) as sockets:
         if options.workers == 1:
-            _run(make_loop, alone(site, sockets[0]))
+            _run(make_loop, alone(site, sockets[0], partial(announce, options.log_format)))
         else:
             if each_alone:
                 logger.warning(each_alone)
@@ -96,7 +102,12 @@ def _supervisor(
     # The same command line, with the interpreter's own options.
     command = [sys.executable, *sys.orig_argv[1:]]
     return Supervisor(
-        command, environment, sockets, grace=options.grace, announce=announce, on_exit=on_exit
+        command,
+        environment,
+        sockets,
+        grace=options.grace,
+        announce=partial(announce, options.log_format),
+        on_exit=on_exit,
     )
 
 

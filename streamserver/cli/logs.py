@@ -1,24 +1,94 @@
-"""What the server says of itself: on standard error, as text or as JSON lines.
+"""What the server writes about itself, as text or as JSON lines.
 
-Standard output is for what a user asked for: the line that tells where the server listens,
-and the access log. What comes from a client may turn up in a message or a traceback, so
-neither form lets a control character through, and no line of text can be forged: whatever
-follows the first line of a message is indented.
+Standard error has the log; standard output has what a user asked for: the line with the address
+on which the server listens, and the access log. With ``--log-format json`` every line of both is
+one JSON object, from the first error of usage to a traceback that nobody caught, so a collector
+needs one parser. What the app prints itself, and what the interpreter writes when it crashes, is
+not changed.
+
+Text from a client may occur in a message or a traceback. Therefore neither form contains a control
+character, and no line of the text form can be forged: what follows the first line of a message
+is indented.
 """
 
 import json
 import logging
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from types import TracebackType
 
 from streamserver.observe.accesslog import Clock
 
 LEVELS = ("debug", "info", "warning", "error")
+FLAG = "--log-format"
+VARIABLE = "STREAMSERVER_LOG_FORMAT"
+
+logger = logging.getLogger("streamserver")
+
+
+def asked(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The form that a command line asks for, read before it is parsed: it may be wrong."""
+    form = environment.get(VARIABLE, "")
+    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+        if word == FLAG:
+            form = following
+        elif word.startswith(f"{FLAG}="):
+            form = word.partition("=")[2]
+    return "json" if form == "json" else "text"
 
 
 def configure(form: str, level: str) -> None:
-    """Send all logging to standard error in the form "text" or "json"."""
-    handler = logging.StreamHandler()
+    """Send all logging to standard error in the form "text" or "json"; in the latter also
+    warnings, and what nothing caught."""
+    handler = Handler()
     handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter())
-    logging.basicConfig(handlers=[handler], level=level.upper())
+    logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
+    if form == "json":
+        logging.captureWarnings(True)
+        sys.excepthook = _log_uncaught
+        threading.excepthook = lambda failed: _log_uncaught(
+            failed.exc_type, failed.exc_value, failed.exc_traceback
+        )
+        sys.unraisablehook = lambda failed: _log_uncaught(
+            failed.exc_type, failed.exc_value, failed.exc_traceback
+        )
+
+
+def complain(problem: str) -> bool:
+    """Write why a command ends as a JSON line; whether that is the form in use."""
+    handlers = [each for each in logging.root.handlers if isinstance(each, Handler)]
+    if not handlers or not isinstance(handlers[0].formatter, JSONFormatter):
+        return False
+    # Past the logger, which the app may have silenced.
+    handlers[0].handle(logging.makeLogRecord({"msg": problem, **_OURS}))
+    return True
+
+
+_OURS = {"name": logger.name, "levelno": logging.ERROR, "levelname": "ERROR"}
+
+
+def listening(form: str, url: str) -> str:
+    """The line on standard output that tells where the server listens."""
+    message = f"listening on {url}"
+    if form != "json":
+        return message
+    return _json_line(Clock().stamp(time.time()), "info", logger.name, message, url=url)
+
+
+class Handler(logging.StreamHandler):  # type: ignore[type-arg]
+    """Writes to standard error; a record that cannot be formatted is replaced by an error."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Called while the error is handled; the original one prints several lines."""
+        error = sys.exc_info()[1]
+        place = f"{record.pathname}:{record.lineno}"
+        told = {"msg": f"a log record of {place} was lost: {error!r}", **_OURS}
+        with suppress(OSError, ValueError, AttributeError):  # standard error itself may fail
+            self.stream.write(self.format(logging.makeLogRecord(told)) + self.terminator)
+            self.flush()
 
 
 class TextFormatter(logging.Formatter):
@@ -47,15 +117,25 @@ class JSONFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """One record, without a line feed at its end."""
-        told = {
-            "time": self._clock.stamp(record.created),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
+        more = {}
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told)
+            more["traceback"] = self.formatException(record.exc_info)
+        if record.stack_info:
+            more["stack"] = record.stack_info
+        stamp, message = self._clock.stamp(record.created), record.getMessage().rstrip("\n")
+        return _json_line(stamp, record.levelname.lower(), record.name, message, **more)
+
+
+def _json_line(stamp: str, level: str, name: str, message: str, **more: str) -> str:
+    told = {"time": stamp, "level": level, "logger": name, "message": message, **more}
+    return json.dumps(told)
+
+
+def _log_uncaught(
+    kind: type[BaseException], error: BaseException | None, traceback: TracebackType | None
+) -> None:
+    info = (kind, error if error is not None else kind(), traceback)
+    logger.critical("an exception was not caught", exc_info=info)
 
 
 def _printable(line: str) -> str:

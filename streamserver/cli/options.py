@@ -10,8 +10,10 @@ import argparse
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import NoReturn
 
 from streamserver import __version__
+from streamserver.cli import logs
 from streamserver.cli.values import seconds, switch
 
 PREFIX = "STREAMSERVER_"
@@ -53,9 +55,19 @@ def duration(name: str, default: float, help: str, *, zero: bool = False) -> Opt
     return Option(name, default, seconds(zero=zero), "SECONDS", help, f"{default:g}")
 
 
+class Parser(argparse.ArgumentParser):
+    """Reports wrong usage as one line of JSON where the log is JSON."""
+
+    def error(self, message: str) -> NoReturn:
+        """As the base class has it, with exit status 2."""
+        if logs.complain(f"{self.prog}: error: {message}"):
+            self.exit(2)
+        super().error(message)
+
+
 def make_parser(usage: str, description: str, table: Table) -> argparse.ArgumentParser:
     """A parser that knows the table's flags and `--version`, and leaves absent ones absent."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="streamserver",
         usage=usage,
         description=description,

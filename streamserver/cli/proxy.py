@@ -8,11 +8,10 @@ from functools import partial
 
 from streamserver.cli import engine_options
 from streamserver.cli.keys import check_sources, fields_of, key_of
-from streamserver.cli.launch import launch
+from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import make_parser
 from streamserver.cli.proxy_options import TABLE
 from streamserver.cli.recording import recorded
-from streamserver.cli.running import stoppable
 from streamserver.cli.tls import trusting
 from streamserver.proxy.origin import FORMS
 from streamserver.proxy.proxy import Proxy
@@ -29,7 +28,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
     """
-    stoppable()
+    prepare(argv)
     options, proxy = read(argv, os.environ)
     handler = partial(recorded, proxy, options)
     return launch(options, settings(options), handler)

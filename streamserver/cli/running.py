@@ -7,9 +7,12 @@ The first SIGTERM or SIGINT drains: streams end cleanly, within the grace period
 what is left, and from then on signals do what they do to any process. A worker leaves the
 counting to its supervisor, since a terminal or a service manager signals the whole family, and
 so a worker hears everything twice.
+
+SIGHUP, SIGUSR1 and SIGUSR2 are logged and ignored, in a supervisor and in its workers too.
 """
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -17,6 +20,7 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from types import FrameType
 
+from streamserver.cli import logs
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
@@ -24,6 +28,10 @@ from streamserver.server.shared import Handler
 from streamserver.server.workers import Supervisor, obey
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+IGNORED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+"""What other servers take for an order to reload or to reopen logs; by default they would kill."""
+
+logger = logging.getLogger("streamserver")
 
 
 class Stopped(BaseException):
@@ -58,12 +66,12 @@ class Site:
         await self.close()
 
 
-def announce(url: str) -> None:
-    """Tell the user, and whatever program waits for it, where the server listens."""
-    print(f"listening on {url}", flush=True)
+def announce(form: str, url: str) -> None:
+    """Print where the server listens, for the user and for programs that wait for it."""
+    print(logs.listening(form, url), flush=True)
 
 
-async def alone(site: Site, sock: socket.socket) -> None:
+async def alone(site: Site, sock: socket.socket, announce: Callable[[str], object]) -> None:
     """Serve until a signal comes and all has ended."""
     listener = site.listener()
     stopping = asyncio.Event()
@@ -104,9 +112,13 @@ async def supervise(supervisor: Supervisor) -> None:
 
 
 def stoppable() -> None:
-    """From now on a signal raises Stopped, until a loop takes the signals over."""
+    """From now on a signal that stops raises Stopped, until a loop handles those signals, and
+    those without a meaning are logged and ignored."""
     for number in SIGNALS:
         signal.signal(number, _stop)
+    for number in IGNORED:
+        if signal.getsignal(number) is not signal.SIG_IGN:  # which nohup sets for our children too
+            signal.signal(number, _ignore)
 
 
 def leave(let_go: Callable[[int], object] = lambda number: None) -> None:
@@ -127,6 +139,11 @@ def _stop(number: int, frame: FrameType | None) -> None:
     for each in SIGNALS:
         signal.signal(each, lambda number, frame: None)
     raise Stopped(number)
+
+
+def _ignore(number: int, frame: FrameType | None) -> None:
+    name = signal.Signals(number).name
+    logger.warning("ignored %s: only SIGTERM and SIGINT have a meaning, and stop the server", name)
 
 
 def _on_signals(react: Callable[[], object]) -> None:

@@ -9,9 +9,8 @@ from streamserver.cli import engine_options, figures
 from streamserver.cli.apps import is_app_name, load_app, load_demo
 from streamserver.cli.engine_options import DEFAULTS, ENGINE, MOST_BYTES, settings
 from streamserver.cli.keys import check_sources, key_of, secret_of, sources
-from streamserver.cli.launch import launch
+from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import Option, Table, duration, make_parser
-from streamserver.cli.running import stoppable
 from streamserver.cli.values import host_name, text, whole
 from streamserver.kit.hosts import known_hosts
 from streamserver.kit.service import Handler
@@ -78,7 +77,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
     """
-    stoppable()
+    prepare(argv)
     options = read(argv, os.environ)
     each_alone = "" if options.app or _names_redis(options) else EACH_ALONE
     guard = None if options.app else partial(known_hosts, names=options.allow_host)

@@ -7,10 +7,9 @@ from functools import partial
 
 from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, settings
-from streamserver.cli.launch import launch
+from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import Option, Table, make_parser
 from streamserver.cli.recording import PLAY, replayed
-from streamserver.cli.running import stoppable
 from streamserver.cli.values import whole
 from streamserver.lab.target.app import make_target
 
@@ -37,7 +36,7 @@ def main(argv: Sequence[str]) -> int:
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
     """
-    stoppable()
+    prepare(argv)
     options = read(argv, os.environ)
     if options.replay:
         make = partial(replayed, options)

@@ -161,6 +161,14 @@ class Pool:
                 raise _busy("all connections to the upstream are in use") from None
             raise
 
+    def _refusal(self, error: OSError | UnicodeError) -> HTTPError:
+        """Log why there is no connection, and make the answer."""
+        if is_exhausted(error):
+            self._descriptors.report(error, "requests are answered with 503")
+            return unavailable(UPSTREAM)
+        log.warning("%s: %s", self._origin.authority, error)
+        return _unreachable(error)
+
     def _pass_on(self, given: Upstream | None) -> None:
         if given is None:
             self._free()
@@ -179,8 +187,7 @@ class Pool:
             if isinstance(error, TimeoutError):
                 raise HTTPError(504, "the upstream did not accept a connection in time") from error
             if isinstance(error, OSError | UnicodeError):
-                log.warning("%s: %s", self._origin.authority, error)
-                raise _unreachable(error) from error
+                raise self._refusal(error) from error
             raise
         return upstream
 
@@ -191,8 +198,6 @@ def _busy(detail: str) -> HTTPError:
 
 def _unreachable(error: OSError | UnicodeError) -> HTTPError:
     """What the client may know: what went wrong, but not at which address."""
-    if is_exhausted(error):
-        return unavailable(UPSTREAM)
     if isinstance(error, ssl.SSLCertVerificationError):
         return HTTPError(502, "the upstream's certificate is not valid")
     if isinstance(error, ssl.SSLError):

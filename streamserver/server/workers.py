@@ -156,14 +156,14 @@ class Supervisor:
 
     async def _live(self, slot: int) -> str:
         """One worker, from its start to its end, which is returned in words."""
-        lifeline, theirs = socket.socketpair()
-        lifeline.setblocking(False)
-        with lifeline:
-            with theirs:
-                try:
+        with contextlib.ExitStack() as ours:
+            try:
+                lifeline, theirs = map(ours.enter_context, socket.socketpair())
+                lifeline.setblocking(False)
+                with theirs:
                     process = await self._start(self._sockets[slot], theirs)
-                except OSError as error:
-                    return f"cannot start: {error}"
+            except OSError as error:
+                return f"cannot start: {error}"
             self._alive[process] = lifeline
             if self._stopping.is_set():  # which came while it was being started
                 process.terminate()

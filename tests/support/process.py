@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from support.waiting import block_until
 
 ROOT = Path(__file__).parents[2]
-LISTENING = re.compile(r"^listening on (\S+)$", re.MULTILINE)
+LISTENING = re.compile(r'^(?:{.*")?listening on ([^\s"]+)("|$)', re.MULTILINE)
 ENVIRONMENT = {"PYTHONASYNCIODEBUG": "1", "PYTHONWARNINGS": "error", "PYTHONUNBUFFERED": "1"}
 
 HOST = "a"

@@ -28,6 +28,7 @@ from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import SECOND
 from streamserver.proxy.rewriting import takes_trailers
+from streamserver.server.descriptors import is_exhausted
 from streamserver.server.outcome import Outcome
 from streamserver.wire.fields import HOP_BY_HOP, connection_options
 from streamserver.wire.heads import Fields
@@ -145,6 +146,8 @@ class _Play:
                     exchange.connection.inform(part.status, passed(part.fields))
                 part = await self._next()
         except (Malformed, OSError) as error:
+            if is_exhausted(error):
+                raise
             raise HTTPError(502, self._has_changed(error)) from error
         await self._due(part.after)
         if not isinstance(part, Head):
