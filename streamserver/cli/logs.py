@@ -32,7 +32,7 @@ logger = logging.getLogger("streamserver")
 def asked(argv: Sequence[str], environment: Mapping[str, str]) -> str:
     """The form that a command line asks for, read before it is parsed: it may be wrong."""
     form = environment.get(VARIABLE, "")
-    for word, following in zip(argv, [*argv[1:], ""], strict=True):
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
         if word == FLAG:
             form = following
         elif word.startswith(f"{FLAG}="):

@@ -1,7 +1,10 @@
 """A handler for the tests of the command line; they start servers that load it by name."""
 
 import asyncio
+import logging
 import os
+import threading
+import warnings
 from collections.abc import AsyncIterator
 
 from streamserver import EventStream, Feed, Request, Response, Router
@@ -29,6 +32,8 @@ async def app(request: Request) -> Response:
             return Response.json({"target": request.target, "fields": [*request.headers.items()]})
         case "/error":
             raise RuntimeError("secret\n\x1b[31mred")
+        case "/noise":
+            make_noise()
         case "/events":
             return EventStream(ticks())
         case "/stubborn":
@@ -38,6 +43,25 @@ async def app(request: Request) -> Response:
         case "/feed":
             return FEED.subscribe(request)
     return Response("hello")
+
+
+def make_noise() -> None:
+    """Write to standard error in every way that ends no process."""
+    warnings.warn("one\ntwo", RuntimeWarning, stacklevel=2)
+    logging.getLogger("app").error("%d", "no number")
+    logging.getLogger("app").error("with a stack", stack_info=True)
+    failing = threading.Thread(target=lambda: 1 // 0)
+    failing.start()
+    failing.join()
+    Unraisable()
+    asyncio.get_running_loop().call_soon(lambda: 1 // 0)
+
+
+class Unraisable:
+    """Its end cannot be reported to a caller."""
+
+    def __del__(self) -> None:
+        raise ValueError("at the end")
 
 
 async def ticks() -> AsyncIterator[str]:

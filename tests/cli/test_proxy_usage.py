@@ -1,6 +1,5 @@
 """What `proxy` refuses, and what it never repeats: what is in the wrong place may be a secret."""
 
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +9,9 @@ from cli.conftest import run
 from streamserver.cli import proxy
 from streamserver.cli.problem import CannotServe
 from streamserver.proxy.origin import FORMS
-from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 from support.certificates import Certificate
+from support.limits import file_limit
 
 URL = "http://127.0.0.1:9"
 SECRET = "sk-do-not-tell"
@@ -142,12 +141,8 @@ def test_authorities_that_cannot_be_used(certificate: Certificate, tmp_path: Pat
 @pytest.fixture
 def descriptors() -> Iterator[int]:
     """The number that this process may have for the time being."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (1000, hard))
-    of_process.cache_clear()
-    yield 1000
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    of_process.cache_clear()
+    with file_limit(1000):
+        yield 1000
 
 
 def test_by_default_each_client_can_have_an_upstream(descriptors: int) -> None:

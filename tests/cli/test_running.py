@@ -9,11 +9,13 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import LIMIT, Curl, Hello, refusing
+from support.limits import file_limit
 from support.process import ServerProcess, alive, start_server, workers_of
 from support.rawsocket import RawClient, connect
 from support.relaying import LAST_CHUNK
@@ -38,12 +40,11 @@ async def until_ended(server: ServerProcess) -> int:
 @pytest.fixture
 def many_descriptors() -> Iterator[None]:
     """As many as the system allows: a thousand streams need more than some start with."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < 2 * STREAMS:
         pytest.skip(f"the system allows only {hard} descriptors")
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with file_limit(hard):
+        yield
 
 
 @pytest.mark.parametrize(("number", "workers"), SIGNALS)
@@ -186,6 +187,26 @@ async def test_workers_hear_a_signal_to_the_whole_family_as_one(hello: Hello) ->
             await client.read_until(timeout=LIMIT)
         assert time.monotonic() - asked >= 0.95
     assert await until_ended(server) == 0
+
+
+@pytest.mark.parametrize(("loop", "workers"), [("asyncio", "1"), ("uvloop", "1"), ("auto", "2")])
+def test_other_signals_are_logged_and_ignored(
+    hello: Hello, curl: Curl, loop: str, workers: str
+) -> None:
+    """By default they kill: the supervisor, or a worker that then is replaced."""
+    server = hello("--loop", loop, "--workers", workers)
+    pids = {server.process.pid, *workers_of(server)}
+
+    def told(number: signal.Signals) -> int:
+        return server.output().count(f"ignored {number.name}: ")
+
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        for pid in pids:
+            os.kill(pid, number)
+        block_until(partial(lambda each: told(each) == len(pids), number), LIMIT)
+    assert curl(server.url) == "hello"
+    assert {server.process.pid, *workers_of(server)} == pids
+    assert server.stop() == 0
 
 
 def test_what_a_worker_starts_is_no_worker(hello: Hello, curl: Curl) -> None:

@@ -1,15 +1,13 @@
 """An upstream that cannot be reached, or that leaves before it answers: a problem, and no more."""
 
-import contextlib
-import os
-import resource
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits
 from support.inprocess import Serve
+from support.limits import no_descriptor_left
 from support.problems import INJECTED, problem, refused
 from support.rawsocket import RawClient, connect
 from support.relaying import ok
@@ -93,20 +91,6 @@ async def test_after_a_problem_the_next_request_is_served() -> None:
 
 
 # --- no descriptor is left ----------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def no_descriptor_left() -> Iterator[None]:
-    """This process can open nothing more while inside."""
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with contextlib.ExitStack() as opened:
-        highest = opened.enter_context(open(os.devnull, "rb")).fileno()
-        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, limits)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, limits[1]))
-        with contextlib.suppress(OSError):
-            while True:
-                opened.enter_context(open(os.devnull, "rb"))
-        yield
 
 
 async def test_without_a_descriptor_the_relay_is_busy() -> None:

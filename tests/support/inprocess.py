@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from streamserver.kit.service import Handler, close, service
+from streamserver.server.descriptors import Descriptors
 from streamserver.server.exchange import Exchange
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer, Several
@@ -72,16 +73,18 @@ async def running(
     tls: ssl.SSLContext | None = None,
     observers: Sequence[Observer] = (),
     front: Callable[[EngineHandler], EngineHandler] = lambda handler: handler,
+    descriptors: Descriptors | None = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve the handler on 127.0.0.1 while inside, then stop; what is left behind is a failure.
 
-    ``front`` makes of it what is served in its place.
+    ``front`` makes of it what is served in its place; ``descriptors``: a budget of its own.
     """
     async with no_leaks():
         ended = Ended()
         observer = Several([*observers, ended]) if observers else ended
-        listener = Listener(front(service(handler)), Settings(**settings), observer)
+        served_by = front(service(handler))
+        listener = Listener(served_by, Settings(**settings), observer, descriptors)
         sock = socket.create_server(("127.0.0.1", 0))
         host, port = sock.getsockname()
         await listener.start(sock=sock, ssl=tls)

@@ -9,6 +9,7 @@ import contextlib
 import os
 from collections.abc import AsyncIterator
 
+from streamserver.server.descriptors import of_process
 from support.waiting import wait_until
 
 
@@ -23,8 +24,10 @@ def descriptors() -> set[str]:
 
 @contextlib.asynccontextmanager
 async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
-    """Fail unless every task and descriptor made inside is gone `timeout` seconds after the end."""
-    tasks, files = asyncio.all_tasks(), descriptors()
+    """Fail unless every task and descriptor made inside is gone `timeout` seconds after the end,
+    and what was taken of the process's budget of descriptors is given back."""
+    tasks, files, budget = asyncio.all_tasks(), descriptors(), of_process()
+    taken = budget.taken
     yield
 
     def leaked() -> set[object]:
@@ -34,7 +37,8 @@ async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
         # Each time that uvloop is run it opens a pair of sockets anew, in place of the last one.
         if len(new) <= len(gone) and type(asyncio.get_running_loop()).__module__ == "uvloop":
             new = set()
-        return {*others, *new}
+        held = {f"{budget.taken - taken} of the budget"} if budget.taken > taken else set()
+        return {*others, *new, *held}
 
     try:
         await wait_until(lambda: not leaked(), timeout)
