@@ -20,13 +20,13 @@ MOST_BYTES = 2**50
 
 
 def max_connections(auto: str) -> Option:
-    """How many clients a process has at once; `auto` says how many that are by default."""
+    """How many connections a process has at once; `auto` describes the default."""
     return Option(
         "max-connections",
         DEFAULTS.max_connections,
         whole(1, 10**9, auto=0),
         "N",
-        f"open connections of a process; auto: {auto}",
+        f"open connections of a process, TLS handshakes included; auto: {auto}",
         shown="auto",
     )
 

@@ -66,7 +66,7 @@ _POOL = (
         LIMITS.open,
         whole(1, 10**9, auto=0),
         "N",
-        "open in a process; auto: half as many as it may have descriptors for",
+        "open in a process; auto: half of its descriptors",
         shown="auto",
     ),
     Option("pool-idle", LIMITS.idle, whole(0, 10**9), "N", "kept for the next requests"),
@@ -89,7 +89,7 @@ TABLE: Table = {
     "recording": RECORD,
     **ENGINE,
     "limits": (
-        engine_options.max_connections("as many as it may have two descriptors for"),
+        engine_options.max_connections("half of its descriptors"),
         _MAX_BODY,
     ),
     "figures": (figures.option(False, "off"),),

@@ -63,7 +63,7 @@ _HEARTBEAT = duration(
 TABLE: Table = {
     **ENGINE,
     "limits": (
-        engine_options.max_connections("as many as it may have descriptors for"),
+        engine_options.max_connections("as many as its descriptors allow"),
         _MAX_BODY,
     ),
     "event streams": (_HEARTBEAT,),

@@ -21,7 +21,7 @@ EACH_ALONE = (
 )
 TABLE: Table = {
     **ENGINE,
-    "limits": (engine_options.max_connections("as many as it may have descriptors for"),),
+    "limits": (engine_options.max_connections("as many as its descriptors allow"),),
     "as a busy model": (
         Option("slots", 0, whole(0, 10_000), "N", "exchanges answered at once; 0: all"),
         Option("queue", 1000, whole(0, 100_000), "N", "that may wait for a slot"),

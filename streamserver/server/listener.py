@@ -1,8 +1,8 @@
-"""Listen, admit, drain, stop.
+"""Listen, drain, stop.
 
-Stopping has three steps: accept nobody; let everything that is open end as well as it can;
-cut what is left when the grace period is over. Nothing polls: the last connection to close
-wakes whoever waits for it.
+Stopping has three steps: accepting ends; each open exchange ends as properly as it can; what is
+left after the grace period is cut. Nothing polls: the last connection to close resolves a future
+that the listener awaits.
 """
 
 import asyncio

@@ -57,7 +57,7 @@ class Settings:
     reading until they have been."""
 
     max_connections: int = 0
-    """Open connections, else 503 at once; 0 derives it from the descriptor limit."""
+    """Open connections, TLS handshakes included, else 503; 0: only the descriptors limit them."""
 
     def __post_init__(self) -> None:
         for field in fields(self):
