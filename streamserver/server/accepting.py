@@ -59,7 +59,7 @@ class Acceptor:
     def close(self) -> None:
         """Accept nothing more, and cancel the TLS handshakes; may be called twice."""
         if self._sock.fileno() >= 0:
-            self._pause()
+            self._loop.remove_reader(self._sock)
             self._stop_waiting()
             self._sock.close()
         for opening in [*self._shared.opening.values()]:

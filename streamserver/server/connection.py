@@ -56,8 +56,9 @@ class Connection(Flow):
         if transport.get_extra_info("sslcontext") is not None:
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
         shared = self.shared
-        shared.opened(self)
-        if self in shared.refused:
+        if not shared.opened(self):
+            self.transport.abort()
+        elif self in shared.refused:
             self._refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
         else:
             shared.idle_deadlines.start(self)

@@ -23,7 +23,8 @@ log = logging.getLogger("streamserver")
 RESERVE = 256
 """Descriptors that are not in the budget; half of them are for connections that get a 503."""
 FOR_EXCHANGES = 256
-"""Descriptors of the budget that idle clients cannot take, so that requests can be answered."""
+"""Descriptors of the budget that connections of clients cannot take: without them a crowd of
+clients would leave nothing for the files and upstreams of their own requests."""
 UNLIMITED = 1_000_000
 REPORT_EVERY = 10.0
 """Seconds between two log lines about the same consequence of an exhausted system."""
@@ -48,19 +49,30 @@ class Descriptors:
     ``refusals`` is how many refused connections may be open besides.
     """
 
-    __slots__ = ("_keep", "_reported", "refusals", "taken", "total")
+    __slots__ = ("_clients", "_most_clients", "_reported", "refusals", "taken", "total")
 
     def __init__(self, total: int, refusals: int) -> None:
         self.total = total
         self.refusals = refusals
         self.taken = 0
-        self._keep = min(total // 4, FOR_EXCHANGES)
+        self._clients = 0
+        self._most_clients = total - min(total // 4, FOR_EXCHANGES)
         self._reported: dict[str, float] = {}
 
     @property
     def has_room_for_client(self) -> bool:
-        """Whether one more client leaves enough for the exchanges."""
-        return self.total - self.taken > self._keep
+        """Whether one more client can be admitted."""
+        return self._clients < self._most_clients and self.taken < self.total
+
+    def add_client(self) -> None:
+        """Take one for a client, which was admitted."""
+        self._clients += 1
+        self.taken += 1
+
+    def remove_client(self) -> None:
+        """Return that of a client."""
+        self._clients -= 1
+        self.taken -= 1
 
     def take(self, count: int, purpose: str) -> None:
         """Take ``count`` for an exchange; HTTPError 503 when fewer are left."""

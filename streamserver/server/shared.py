@@ -103,20 +103,23 @@ class Shared:
             self.refused.add(connection)
             self.observer.refused()
         else:
-            self.descriptors.take(1, "a client")
+            self.descriptors.add_client()
         self.opening[connection] = None
 
-    def opened(self, connection: "Connection") -> None:
-        """The connection has its transport."""
-        self.opening.pop(connection, None)
+    def opened(self, connection: "Connection") -> bool:
+        """The connection has its transport; False if it was given up in the meantime."""
+        if connection not in self.opening:
+            return False
+        del self.opening[connection]
         self.connections.add(connection)
+        return True
 
     def forget(self, connection: "Connection") -> None:
         """The connection is closed, or was never made."""
         if connection in self.refused:
             self.refused.discard(connection)
         elif connection in self.connections or connection in self.opening:
-            self.descriptors.give_back(1)
+            self.descriptors.remove_client()
         self.connections.discard(connection)
         self.opening.pop(connection, None)
         self.head_deadlines.stop(connection)

@@ -175,3 +175,19 @@ async def test_the_kernel_refuses_before_the_head(serve: Serve, large: Path, whe
             with no_descriptor_left():
                 await client.send(GET)
                 assert is_refusal(await client.read_until())
+
+
+def test_exchanges_and_clients_share_what_is_left() -> None:
+    """A quarter is for exchanges alone, and these may also take what no client needs."""
+    descriptors = Descriptors(8, 1)
+    for _ in range(6):
+        assert descriptors.has_room_for_client
+        descriptors.add_client()
+    assert not descriptors.has_room_for_client
+    descriptors.take(2, "a download")
+    for _ in range(3):
+        descriptors.remove_client()
+    descriptors.take(2, "a download")
+    descriptors.add_client()
+    assert descriptors.taken == 8
+    assert not descriptors.has_room_for_client
