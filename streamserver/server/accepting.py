@@ -20,6 +20,7 @@ import asyncio
 import logging
 import socket
 import ssl as tls
+from functools import partial
 
 from streamserver.server import eager
 from streamserver.server.connection import Connection
@@ -37,6 +38,19 @@ REFUSED_HANDSHAKE = 2.0
 PAUSED = "accepting connections is paused"
 
 
+Opened = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
+
+
+def _socket_class(sock: socket.socket) -> type[socket.socket]:
+    """The class of the sockets that ``sock`` accepts: their family and type are constants.
+
+    ``socket.socket`` makes an enum at each access to them, and ``accept`` and the loops access
+    them six times for each connection, which costs as much as a system call.
+    """
+    constants = {"__slots__": (), "family": sock.family, "type": sock.type}
+    return type("AcceptedSocket", (socket.socket,), constants)
+
+
 class Acceptor:
     """Accepts on a bound ``sock``, which it owns from ``start`` on, with TLS by ``ssl``."""
 
@@ -45,7 +59,7 @@ class Acceptor:
         self._loop = shared.loop
         self._sock = sock
         self._ssl = ssl
-        # As numbers: ``socket.accept`` makes enums of them, twice for each connection.
+        self._make_socket = _socket_class(sock)
         self._kind = int(sock.family), int(sock.type), sock.proto
         self._retry: asyncio.TimerHandle | None = None
         self._reported_at: float | None = None
@@ -81,34 +95,36 @@ class Acceptor:
                 if shared.descriptors.report(error, PAUSED):
                     self._reported_at = self._loop.time()
                 return self._pause()
-            self._open(socket.socket(*self._kind, descriptor))
+            self._open(self._make_socket(*self._kind, descriptor))
 
     def _open(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         shared = self._shared
         connection = Connection(shared)
         shared.admit(connection)
-        opening = eager.start(self._connect(connection, sock), self._loop)
+        timeout = None
+        if self._ssl is not None:
+            timeout = shared.settings.head_timeout
+            if connection in shared.refused:
+                timeout = min(timeout, REFUSED_HANDSHAKE)
+        connecting = self._loop.connect_accepted_socket(
+            lambda: connection, sock, ssl=self._ssl, ssl_handshake_timeout=timeout
+        )
+        opening = eager.start(connecting, self._loop)
+        if opening is None:  # it failed at once
+            return shared.forget(connection)
+        opening.add_done_callback(partial(self._opened, connection))
         if connection in shared.opening:
             shared.opening[connection] = opening
 
-    async def _connect(self, connection: Connection, sock: socket.socket) -> None:
-        """Make the transport of a connection, with a TLS handshake where there is TLS."""
-        shared = self._shared
-        timeout = None
-        if self._ssl is not None:
-            is_refused = connection in shared.refused
-            timeout = shared.settings.head_timeout
-            timeout = min(timeout, REFUSED_HANDSHAKE) if is_refused else timeout
-        try:
-            await self._loop.connect_accepted_socket(
-                lambda: connection, sock, ssl=self._ssl, ssl_handshake_timeout=timeout
-            )
-        except OSError:  # the handshake failed, was too late, or the client has left
-            shared.forget(connection)
-        except BaseException:
-            shared.forget(connection)
-            raise
+    def _opened(self, connection: Connection, opening: "asyncio.Task[Opened]") -> None:
+        """The transport is made, after the handshake where there is TLS, or it failed."""
+        if opening.cancelled():
+            self._shared.forget(connection)
+        elif (error := opening.exception()) is not None:
+            self._shared.forget(connection)
+            if not isinstance(error, OSError):  # those mean that the client left or was late
+                log.error("a connection could not be made", exc_info=error)
 
     # Pauses
 

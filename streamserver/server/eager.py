@@ -18,7 +18,6 @@ from contextvars import Context
 from typing import Any, TypeVar
 
 T = TypeVar("T")
-Work = Coroutine[Any, Any, None]
 
 
 class _Held(threading.local):
@@ -52,14 +51,18 @@ def resolve(waiter: "asyncio.Future[T]", result: T, loop: asyncio.AbstractEventL
 
 if sys.version_info >= (3, 12):
 
-    def start(work: Work, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    def start(
+        work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Task[T] | None:
         """Step ``work`` at once; the task that goes on with it, or None if it is finished."""
         task = asyncio.Task(work, loop=loop, eager_start=True)
         return None if task.done() else task
 
 else:
 
-    def start(work: Work, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None] | None:
+    def start(
+        work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
+    ) -> asyncio.Task[T] | None:
         """Step ``work`` at once; the task that goes on with it, or None if it is finished."""
         attributes = vars(loop)
         attributes["call_soon"] = _hold

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
@@ -51,7 +51,7 @@ class Shared:
         self._most_connections = settings.max_connections
         self.connections: set[Connection] = set()
         # Accepted, and not yet in ``connections``, with the task that makes the TLS handshake.
-        self.opening: dict[Connection, asyncio.Task[None] | None] = {}
+        self.opening: dict[Connection, asyncio.Task[Any] | None] = {}
         self.refused: set[Connection] = set()  # of these, those that only get a 503
         self.on_room: Callable[[], object] | None = None  # called when a connection is forgotten
         self.unwinding: set[asyncio.Task[None]] = set()  # cancelled, and not yet done
