@@ -16,7 +16,7 @@ DESCRIPTORS = 1024
 SERVED = (DESCRIPTORS - 256 - CLIENTS) // 2
 """Beside the reserve and one for each client, a download takes two more."""
 LARGE = 64 * 2**20
-GET = b"GET /files/large HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET /files/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def head(client: socket.socket) -> bytes:
