@@ -1,7 +1,6 @@
 """From the words MODULE:APP to a handler."""
 
 import importlib
-import inspect
 import logging
 import os
 import sys
@@ -11,6 +10,7 @@ from typing import cast
 
 from streamserver.cli.problem import CannotServe
 from streamserver.feed.feed import Backend
+from streamserver.kit.mistakes import check_handler
 from streamserver.kit.service import Handler
 
 logger = logging.getLogger("streamserver")
@@ -35,7 +35,10 @@ def load_app(name: str) -> Handler:
             app = getattr(app, step)
         except AttributeError as error:
             raise CannotServe(f"cannot load {name}: {error}") from error
-    _check(name, app)
+    try:
+        check_handler(app)
+    except TypeError as error:
+        raise CannotServe(f"cannot serve {name}: {error}") from error
     return cast(Handler, app)
 
 
@@ -86,17 +89,3 @@ def _import(name: str, module: str) -> ModuleType:
         logger.debug("cannot load %s", name, exc_info=True)
         said = " ".join(str(error).split())
         raise CannotServe(f"cannot load {name}: {type(error).__name__}: {said}") from error
-
-
-def _check(name: str, app: object) -> None:
-    """Refuse what cannot be a handler; a plain function may be one, if it returns an awaitable."""
-    if not callable(app) or isinstance(app, type):
-        what = f"the class {app.__name__}" if isinstance(app, type) else f"a {type(app).__name__}"
-        raise CannotServe(f"cannot serve {name}: it is {what}, not an async function or a Router")
-    try:
-        inspect.signature(app).bind(None)
-    except TypeError as error:
-        problem = f"a handler takes one argument, the request, but this one: {error}"
-        raise CannotServe(f"cannot serve {name}: {problem}") from error
-    except ValueError:  # a callable that does not tell its signature
-        pass

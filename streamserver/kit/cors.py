@@ -18,6 +18,7 @@ import re
 from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any, TypeGuard
 
+from streamserver.kit.mistakes import checked_handler, wrong_response
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
@@ -118,7 +119,7 @@ class _Cors:
     __slots__ = ("_handler", "_policy")
 
     def __init__(self, handler: Handler, policy: _Policy) -> None:
-        self._handler = handler
+        self._handler = checked_handler(handler)
         self._policy = policy
 
     async def aclose(self) -> None:
@@ -131,8 +132,11 @@ class _Cors:
             return policy.preflight(origin)
         errors = _Errors(policy, origin, request)
         with errors:
+            response = await self._handler(request)
+            if not isinstance(response, Response):
+                raise wrong_response(response)
             # A file that is not there, or a range that is none of its, shows only here.
-            response = (await self._handler(request)).for_request(request)
+            response = response.for_request(request)
         policy.apply(response.headers, origin)
         if policy.allows(origin) and hasattr(response.body, "__aiter__"):
             response.body = _Pieces(response.body, errors)

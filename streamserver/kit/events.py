@@ -8,7 +8,8 @@ import random
 from collections.abc import AsyncIterable
 from typing import Any
 
-from streamserver.kit.response import HeadersInit, Response
+from streamserver.kit.mistakes import wrong_body
+from streamserver.kit.response import HeadersInit, Response, is_stream
 from streamserver.server.answer import Endless, PushBody
 from streamserver.wire.sse import HEADERS, HEARTBEAT, Event, encode
 
@@ -37,6 +38,8 @@ class EventStream(Response):
         status: int = 200,
         headers: HeadersInit = None,
     ) -> None:
+        if not is_stream(events):
+            raise wrong_body("an EventStream is made of an async iterable or a Stream", events)
         super().__init__(events, status, headers)
         for name, value in HEADERS:
             if name not in self.headers:

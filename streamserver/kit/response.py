@@ -1,10 +1,12 @@
 """A response, as a handler makes it (after the Fetch standard's ``Response``)."""
 
+import io
 import json
 import os
 from collections.abc import AsyncIterable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 
+from streamserver.kit.mistakes import wrong_body
 from streamserver.server.answer import Endless, FileRegion, PushBody
 from streamserver.wire.fields import UNBUFFERED, Headers, Pairs
 
@@ -17,9 +19,20 @@ Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | BinaryIO | FileR
 HeadersInit: TypeAlias = Mapping[str, str] | Pairs | None
 
 
+def is_stream(body: object) -> bool:
+    """Whether a body is an async iterable or a push stream."""
+    return hasattr(body, "__aiter__") or hasattr(body, "attach")
+
+
 def _rest_of(file: BinaryIO) -> FileRegion:
-    offset = file.tell()
-    return FileRegion(file, offset, max(os.fstat(file.fileno()).st_size - offset, 0))
+    if isinstance(file, io.TextIOBase):
+        raise TypeError('a body that is a file must be opened in binary mode: open(path, "rb")')
+    try:
+        offset = file.tell()
+        return FileRegion(file, offset, max(os.fstat(file.fileno()).st_size - offset, 0))
+    except (OSError, AttributeError, TypeError) as error:
+        problem = f"which this {type(file).__name__} is not"
+        raise TypeError(f"a body that is a file must be a file on disk, {problem}") from error
 
 
 class Response:
@@ -28,14 +41,14 @@ class Response:
     engine frames it; set neither Transfer-Encoding nor, save for a stream whose
     length you know, Content-Length.
 
-    TypeError for any other body, ValueError for a status outside 200 to 999, OSError for a
-    file that is none of the file system's.
+    TypeError for any other body, a file that is none of the file system's included; ValueError
+    for a status that is no whole number from 200 to 999.
     """
 
     __slots__ = ("body", "encode", "endless", "headers", "status")
 
     def __init__(self, body: Body = b"", status: int = 200, headers: HeadersInit = None) -> None:
-        if not 200 <= status <= 999:
+        if not isinstance(status, int) or not 200 <= status <= 999:
             raise ValueError(f"a response's status is 200 to 999, not {status!r}")
         self.status = status
         self.headers = Headers(headers)
@@ -46,12 +59,10 @@ class Response:
             body = body.encode()
         elif hasattr(body, "fileno"):
             body = _rest_of(cast(BinaryIO, body))
-        elif not (
-            isinstance(body, bytes | FileRegion)
-            or hasattr(body, "__aiter__")
-            or hasattr(body, "attach")
-        ):
-            raise TypeError(f"a body is bytes, str, a stream or a file, not {body!r}")
+        elif isinstance(body, bytearray | memoryview):
+            body = bytes(body)
+        elif not isinstance(body, bytes | FileRegion) and not is_stream(body):
+            raise wrong_body(_BODY, body)
         self.body: Any = body
 
     def _default_type(self, content_type: str) -> None:
@@ -71,6 +82,9 @@ class Response:
         return self
 
 
+_BODY = "a body is bytes, str, an async iterable of either, a Stream or an open binary file"
+
+
 class TextStream(Response):
     """Text as it comes into being, from an async iterable of str (or a ``Stream``).
 
@@ -83,6 +97,8 @@ class TextStream(Response):
     def __init__(
         self, chunks: AsyncIterable[str] | PushBody, status: int = 200, headers: HeadersInit = None
     ) -> None:
+        if not is_stream(chunks):
+            raise wrong_body("a TextStream is made of an async iterable of str or a Stream", chunks)
         super().__init__(chunks, status, headers)
         self._default_type("text/plain; charset=utf-8")
         for name, value in UNBUFFERED:

@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
+from streamserver.kit.mistakes import checked_handler
 from streamserver.kit.pattern import Pattern, Shape, canonical
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -102,7 +103,8 @@ class Router:
         """A decorator: the handler answers these methods at ``path``, and is given back as it is.
 
         ``max_body``: bytes that a request's body may have; None is no limit, "default" the
-        server's setting. ValueError for a path or method that cannot be, or is taken.
+        server's setting. ValueError for a path or method that cannot be, or is taken; TypeError,
+        when the decorator is applied, for what is no handler.
         """
         names = _methods(methods)
         resource = self._resource(Pattern(path))
@@ -110,7 +112,8 @@ class Router:
             raise ValueError(f"{taken[0]} {path} is defined twice")
 
         def define(handler: H) -> H:
-            limited = handler if max_body == "default" else _limited(handler, max_body)
+            checked = checked_handler(handler)
+            limited = checked if max_body == "default" else _limited(checked, max_body)
             resource.handlers.update(dict.fromkeys(names, limited))
             return handler
 
@@ -121,14 +124,15 @@ class Router:
 
         "/lab" is for "/lab/" and all that lies below it, but not for "/lab"; "/" is for
         everything. The handler sees the target without the prefix, as if it stood alone:
-        "/lab/x?y" is "/x?y" to it. ValueError for a prefix with parameters or one that is taken.
+        "/lab/x?y" is "/x?y" to it. ValueError for a prefix with parameters or one that is taken;
+        TypeError for what is no handler.
         """
         below = Pattern(prefix.rstrip("/") + "/").path
         if below is None:
             raise ValueError(f"a prefix has no parameters: {prefix!r}")
         if below in dict(self._mounts):
             raise ValueError(f"something is mounted at {prefix} already")
-        self._mounts.append((below, handler))
+        self._mounts.append((below, checked_handler(handler)))
         self._mounts.sort(key=lambda mount: -len(mount[0]))
 
     def _resource(self, pattern: Pattern) -> _Resource:
@@ -176,7 +180,7 @@ class Router:
             _tell_route(request, others[0])
         allow = _allow(others or self._resources.values())
         if request.method != "OPTIONS":
-            raise HTTPError(405, f"this path knows the methods {allow}", headers={"Allow": allow})
+            raise HTTPError(405, f"allowed methods: {allow}", headers={"Allow": allow})
         return _answering_options(allow)
 
     def _mounted(self, request: Request, path: str) -> Handler:

@@ -9,6 +9,7 @@ standard, section 3.1). Programs that are no browsers send neither, and nobody c
 Like ``cors`` it is a wrapper around a whole handler, so that no route can be forgotten.
 """
 
+from streamserver.kit.mistakes import checked_handler
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
@@ -35,7 +36,7 @@ class _SameOrigin:
     __slots__ = ("_handler",)
 
     def __init__(self, handler: Handler) -> None:
-        self._handler = handler
+        self._handler = checked_handler(handler)
 
     async def aclose(self) -> None:
         """Have the handler close what it keeps open."""

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
+from streamserver.kit.mistakes import checked_handler, wrong_response
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.exchange import Exchange
@@ -18,13 +19,14 @@ async def close(handler: object) -> None:
 
 
 def service(handler: Handler) -> EngineHandler:
-    """What a ``Listener`` takes, made of what people write."""
+    """What a ``Listener`` takes, made of what people write; TypeError for what is no handler."""
+    checked = checked_handler(handler)
 
     async def serve(exchange: Exchange) -> Response:
         request = Request(exchange)
-        response = await handler(request)
+        response = await checked(request)
         if not isinstance(response, Response):
-            raise TypeError(f"a handler returns a Response, not {response!r}")
+            raise wrong_response(response)
         return response.for_request(request)
 
     return serve

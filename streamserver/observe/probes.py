@@ -39,7 +39,7 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
     async def answer(exchange: Exchange) -> Answer:
         if exchange.method not in ("GET", "HEAD"):
             allow = "GET, HEAD"
-            raise HTTPError(405, f"this path knows the methods {allow}", headers={"Allow": allow})
+            raise HTTPError(405, f"allowed methods: {allow}", headers={"Allow": allow})
         if exchange.route == METRICS:
             if metrics is None:
                 raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")

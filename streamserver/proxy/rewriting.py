@@ -15,7 +15,7 @@ from streamserver.kit.request import Request
 from streamserver.proxy.forwarded import MODES, UNTRUSTED, Mode, append, who_asked
 from streamserver.proxy.max_forwards import lowered
 from streamserver.proxy.origin import Origin
-from streamserver.wire.fields import HOP_BY_HOP, connection_options, is_token, split_list
+from streamserver.wire.fields import HOP_BY_HOP, connection_options, field, is_token, split_list
 from streamserver.wire.heads import CHUNKED, Fields
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import request_head
@@ -182,7 +182,7 @@ def _names(names: Iterable[str]) -> frozenset[str]:
 
 
 def _injected(name: str, value: str) -> tuple[str, str]:
-    name = name.lower()
+    name, value = field(name, value)
     if not is_token(name) or name in HOP_BY_HOP | _MADE_ANEW:
         raise ValueError(f"{name!r} cannot be injected: it is no field name, or it is the relay's")
     if not _is_value(value):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from streamserver.server.framing import Framing
 from streamserver.server.outcome import Outcome
+from streamserver.server.pieces import as_bytes
 from streamserver.wire.chunked import LAST_CHUNK, last_chunk
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ class Writer:
         """
         if self.outcome is not None:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
-        if isinstance(piece, str):
-            piece = piece.encode()
+        if type(piece) is not bytes:
+            piece = as_bytes(piece)
         size = len(piece)
         if not size or self._framing == "none":
             return
@@ -96,7 +97,7 @@ class Writer:
             data = b"%x\r\n%b\r\n" % (size, piece)
         else:
             self._count(size)
-            data = bytes(piece)
+            data = piece
         if not self.bytes_sent:
             self.first_byte = monotonic()
             data = self._unsent_head + data

@@ -89,11 +89,31 @@ def parse_http_date(text: str) -> float | None:
         return None
 
 
+def field_value(name: str, value: object) -> str:
+    """A field's value as text; a whole number becomes its digits.
+
+    TypeError, which names the field, for anything else: ``None`` would be sent as the word.
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    raise TypeError(f"the value of the header field {name!r} is str, not {type(value).__name__}")
+
+
+def field(name: object, value: object) -> tuple[str, str]:
+    """A field line as Headers keep it: the name in lower case. TypeError for what is no text."""
+    if isinstance(name, str):
+        return name.lower(), field_value(name, value)
+    raise TypeError(f"the name of a header field is str, not {type(name).__name__}: {name!r}")
+
+
 class Headers:
     """Header fields: ordered, repeatable, found whatever the case of their name.
 
     Reading ``h["name"]`` joins repeated fields with ", " (RFC 9110, section 5.3) and raises
-    KeyError when there is none; ``get_all`` keeps them apart, as Set-Cookie needs.
+    KeyError when there is none; ``get_all`` keeps them apart, as Set-Cookie needs. A value is
+    text, or a whole number; TypeError for any other.
     """
 
     __slots__ = ("_pairs",)
@@ -103,7 +123,15 @@ class Headers:
             self._pairs: list[tuple[str, str]] = []
             return
         pairs = fields.items() if isinstance(fields, Mapping) else fields
-        self._pairs = [(name.lower(), value) for name, value in pairs]
+        try:
+            self._pairs = [
+                (name.lower(), value) if type(name) is type(value) is str else field(name, value)
+                for name, value in pairs
+            ]
+        except ValueError:  # these are no pairs
+            given = type(fields).__name__
+            forms = 'a mapping {"name": "value"} or pairs [("name", "value")]'
+            raise TypeError(f"header fields are {forms}, not {given}") from None
 
     @classmethod
     def of_lower(cls, pairs: list[tuple[str, str]]) -> "Headers":
@@ -126,7 +154,8 @@ class Headers:
 
     def append(self, name: str, value: str) -> None:
         """Add a field line, and keep those of the same name."""
-        self._pairs.append((name.lower(), value))
+        plain = type(name) is type(value) is str
+        self._pairs.append((name.lower(), value) if plain else field(name, value))
 
     def items(self) -> list[tuple[str, str]]:
         """The field lines as ``(lower-case name, value)``, in order. Not a copy."""

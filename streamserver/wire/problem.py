@@ -10,6 +10,8 @@ import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
+from streamserver.wire.fields import field_value
+
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Content Too Large",  # RFC 9110's words, which http has from Python 3.13 on
     414: "URI Too Long",
@@ -40,12 +42,12 @@ class HTTPError(Exception):
         headers: Mapping[str, str] | None = None,
         **members: object,
     ) -> None:
-        if not 400 <= status <= 599:
+        if not isinstance(status, int) or not 400 <= status <= 599:
             raise ValueError(f"an HTTPError's status is 400 to 599, not {status!r}")
         super().__init__(f"{status} {reason_phrase(status)}: {detail}")
         self.status = status
         self.detail = detail
-        self.headers = dict(headers or {})
+        self.headers = {name: field_value(name, value) for name, value in (headers or {}).items()}
         self.members = members
 
     def body(self) -> bytes:

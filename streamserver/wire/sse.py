@@ -64,13 +64,14 @@ def encode(event: Event) -> bytes:
     CR, LF and CRLF in ``data`` and ``comment`` divide them into several lines, and arrive as
     LF. ValueError for a line end in ``event`` or ``id``, a NUL in ``id``, a ``retry`` that is
     no whole number from 0, text that UTF-8 cannot hold, or an event without any field;
-    TypeError or ValueError for data that JSON does not take.
+    TypeError for an ``event`` or a ``comment`` that is no text, and TypeError or ValueError for
+    data that JSON does not take.
     """
     lines = []
     if event.comment is not None:
-        lines.append(_lines("", event.comment))
+        lines.append(_lines("", _checked("comment", event.comment)))
     if event.event is not None:
-        lines.append(_line("event", event.event, _LINE_END))
+        lines.append(_line("event", _checked("event", event.event), _LINE_END))
     if event.id is not None:
         lines.append(_line("id", str(event.id), _LINE_END_OR_NUL))
     if event.retry is not None:
@@ -80,6 +81,12 @@ def encode(event: Event) -> bytes:
     if not lines:
         raise ValueError("an event needs at least one field (for a JSON null: data='null')")
     return ("".join(lines) + "\n").encode()
+
+
+def _checked(field: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"an event's {field} is str, not {type(value).__name__}")
+    return value
 
 
 def _line(field: str, value: str, forbidden: re.Pattern[str]) -> str:

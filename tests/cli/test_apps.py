@@ -29,6 +29,7 @@ def wrapped(request):
 
 def factory(): ...
 async def asgi(scope, receive, send): ...
+async def ticks(request): yield b"tick"
 
 partial = functools.partial(asgi, 1, 2)
 instance = Router()
@@ -63,10 +64,11 @@ def test_a_handler_is_found_in_the_working_directory(module: str, app: str) -> N
     [
         ("absent", "has no attribute 'absent'"),
         ("app.absent", "has no attribute 'absent'"),
-        ("text", "it is a str, not an async function or a Router"),
-        ("Router", "it is the class Router, not an async function or a Router"),
-        ("factory", "a handler takes one argument, the request, but this one: too many"),
-        ("asgi", "a handler takes one argument, the request, but this one: missing a required"),
+        ("text", "a handler is an async function or a Router, not str"),
+        ("Router", "an async function or a Router, not the class Router: call it, Router()"),
+        ("factory", "a handler takes one argument, the request, but factory does not: too many"),
+        ("asgi", "a handler takes one argument, the request, but asgi does not: missing a req"),
+        ("ticks", "a handler returns a Response, but ticks is a generator function"),
     ],
 )
 def test_what_is_no_handler_is_refused(module: str, app: str, reason: str) -> None:

@@ -64,6 +64,7 @@ async def test_other_methods_are_refused(server: Served, path: str) -> None:
     answer = await ask(server, path, "POST", body=b"x")
     assert answer.status == 405
     assert answer.headers["allow"] == "GET, HEAD"
+    assert json.loads(answer.body)["detail"] == "allowed methods: GET, HEAD"
 
 
 @pytest.mark.parametrize("target", ["/", "/metrics/", "/Metrics", "/x/metrics", "//ready"])

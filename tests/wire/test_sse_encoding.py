@@ -80,3 +80,11 @@ def test_retry_is_a_whole_number_of_milliseconds(retry: Any) -> None:
 def test_data_that_json_does_not_take_is_an_error() -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         encode(Event({1, 2}))
+
+
+@pytest.mark.parametrize("value", [7, b"x", ["x"]], ids=str)
+@pytest.mark.parametrize("name", ["event", "comment"])
+def test_what_is_no_text_is_named(name: str, value: object) -> None:
+    fields: Any = {name: value}
+    with pytest.raises(TypeError, match=f"an event's {name} is str, not {type(value).__name__}"):
+        encode(Event("x", **fields))
