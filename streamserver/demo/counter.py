@@ -10,14 +10,14 @@ from collections.abc import AsyncIterator
 
 from streamserver.kit.events import EventStream
 from streamserver.kit.pace import Pace
-from streamserver.kit.params import number, whole
+from streamserver.kit.params import duration, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.wire.sse import Event
 
 MOST = 100_000
 COUNT = whole("count", 1, MOST, default=10)
-INTERVAL = number("interval", 0, 60, default=0.5)
+INTERVAL = duration("interval", 0, 60, default=0.5)
 LAST_EVENT_ID = whole("Last-Event-ID", 0, MOST - 1)
 RETRY = 1000
 

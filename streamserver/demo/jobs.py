@@ -15,7 +15,7 @@ from streamserver.demo.job import KEPT, Job
 from streamserver.demo.lost import Watch
 from streamserver.demo.orders import Orders
 from streamserver.feed.feed import Backend, Feed
-from streamserver.kit.params import json_object, number, whole
+from streamserver.kit.params import duration, json_object, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.wire.problem import HTTPError
@@ -31,7 +31,7 @@ FAREWELL = 1.0
 """Seconds that jobs have to tell their end when the server stops."""
 
 STEPS = whole("steps", 1, 1000, default=20)
-INTERVAL = number("interval", 0, 60, default=0.25)
+INTERVAL = duration("interval", 0, 60, default=0.25)
 FAIL_AT = whole("fail_at", 1, 1000)
 
 

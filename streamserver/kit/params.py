@@ -9,7 +9,8 @@ in the answer's own words what would have been right:
 
 A query holds only text, which is read strictly: what ``int`` and ``float`` take besides
 digits (signs, spaces, underscores, other scripts' digits, "nan") is more often an accident
-than a wish. A JSON object has types of its own, and there a number in quotes is text.
+than a wish. A duration and a size may have a unit there. A JSON object has types of its own:
+there a number in quotes is text, and a duration is a number of seconds.
 """
 
 import re
@@ -17,6 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from streamserver.kit import units
+from streamserver.kit.nearest import did_you_mean
 from streamserver.kit.request import Query, Request
 from streamserver.wire.problem import HTTPError
 
@@ -29,7 +32,8 @@ _SHOWN = 40
 
 @dataclass(frozen=True, slots=True)
 class Parameter(Generic[T]):
-    """A parameter as ``whole``, ``number``, ``one_of`` and ``text`` define it."""
+    """A parameter as ``whole``, ``size``, ``number``, ``duration``, ``one_of`` and ``text``
+    define it."""
 
     name: str
     allowed: str
@@ -38,6 +42,8 @@ class Parameter(Generic[T]):
     check: Callable[[object], T | None]
     """The value if it is in the range, else None."""
     default: T | None = None
+    words: tuple[str, ...] = ()
+    """All values there are, where they are words: a refusal names the nearest."""
 
     def of(self, source: Query | Mapping[str, object]) -> T:
         """The parameter's value in a query or a JSON object, or its default.
@@ -65,7 +71,8 @@ class Parameter(Generic[T]):
         if checked is None:
             shown = ascii(value)
             shown = shown if len(shown) <= _SHOWN else shown[:_SHOWN] + "..."
-            raise self._refusal(f"must be {self.allowed}, not {shown}")
+            hint = did_you_mean(value, self.words) if isinstance(value, str) else ""
+            raise self._refusal(f"must be {self.allowed}, not {shown}{hint}")
         return checked
 
     def _refusal(self, sentence: str) -> HTTPError:
@@ -74,31 +81,40 @@ class Parameter(Generic[T]):
 
 def whole(name: str, least: int, most: int, *, default: int | None = None) -> Parameter[int]:
     """A whole number from ``least`` to ``most``."""
+    allowed = f"a whole number from {least} to {most}"
+    return Parameter(name, allowed, _whole_of, _whole_within(least, most), default)
 
-    def check(value: object) -> int | None:
-        # True is an int to Python, but not to JSON.
-        return value if type(value) is int and least <= value <= most else None
+
+def size(name: str, least: int, most: int, *, default: int | None = None) -> Parameter[int]:
+    """A number of bytes from ``least`` to ``most``."""
 
     def from_text(text: str) -> object:
-        return int(text) if _whole(text) else text
+        octets = units.size(text)
+        return _whole_of(text) if octets is None else octets
 
-    return Parameter(name, f"a whole number from {least} to {most}", from_text, check, default)
+    allowed = f"a size from {least} to {most} bytes, as in 1000 or 64KiB"
+    return Parameter(name, allowed, from_text, _whole_within(least, most), default)
 
 
 def number(
     name: str, least: float, most: float, *, default: float | None = None
 ) -> Parameter[float]:
     """A number from ``least`` to ``most``, with or without a fraction."""
+    allowed = f"a number from {least:g} to {most:g}"
+    return Parameter(name, allowed, _number_of, _number_within(least, most), default)
 
-    def check(value: object) -> float | None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return None
-        return float(value) if least <= value <= most else None
+
+def duration(
+    name: str, least: float, most: float, *, default: float | None = None
+) -> Parameter[float]:
+    """A number of seconds from ``least`` to ``most``."""
 
     def from_text(text: str) -> object:
-        return float(text) if _number(text) else text
+        seconds = units.duration(text)
+        return _number_of(text) if seconds is None else float(seconds)
 
-    return Parameter(name, f"a number from {least:g} to {most:g}", from_text, check, default)
+    allowed = f"a duration from {least:g} to {most:g} seconds, as in 0.5 or 500ms"
+    return Parameter(name, allowed, from_text, _number_within(least, most), default)
 
 
 def one_of(name: str, *words: str, default: str | None = None) -> Parameter[str]:
@@ -107,7 +123,7 @@ def one_of(name: str, *words: str, default: str | None = None) -> Parameter[str]
     def check(value: object) -> str | None:
         return value if isinstance(value, str) and value in words else None
 
-    return Parameter(name, "one of " + ", ".join(words), _as_it_is, check, default)
+    return Parameter(name, "one of " + ", ".join(words), _as_it_is, check, default, words)
 
 
 def text(name: str, least: int, most: int, *, default: str | None = None) -> Parameter[str]:
@@ -129,6 +145,31 @@ _lone_surrogate = re.compile("[\ud800-\udfff]").search
 
 def _as_it_is(text: str) -> object:
     return text
+
+
+def _whole_of(text: str) -> object:
+    return int(text) if _whole(text) else text
+
+
+def _number_of(text: str) -> object:
+    return float(text) if _number(text) else text
+
+
+def _whole_within(least: int, most: int) -> Callable[[object], int | None]:
+    def check(value: object) -> int | None:
+        # True is an int to Python, but not to JSON.
+        return value if type(value) is int and least <= value <= most else None
+
+    return check
+
+
+def _number_within(least: float, most: float) -> Callable[[object], float | None]:
+    def check(value: object) -> float | None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return None
+        return float(value) if least <= value <= most else None
+
+    return check
 
 
 async def json_object(request: Request) -> dict[str, object]:

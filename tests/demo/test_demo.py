@@ -12,6 +12,7 @@ from support.problems import check_refusal
 
 COUNTS = "a whole number from 1 to 100000"
 ROWS = "a whole number from 1 to 100000000"
+INTERVALS = "a duration from 0 to 60 seconds, as in 0.5 or 500ms"
 CPS = "a number from 1 to 1000"
 
 
@@ -21,8 +22,8 @@ CPS = "a number from 1 to 1000"
         ("/api/counter?count=0", "count", COUNTS),
         ("/api/counter?count=100001", "count", COUNTS),
         ("/api/counter?count=ten", "count", COUNTS),
-        ("/api/counter?interval=-1", "interval", "a number from 0 to 60"),
-        ("/api/counter?interval=61", "interval", "a number from 0 to 60"),
+        ("/api/counter?interval=-1", "interval", INTERVALS),
+        ("/api/counter?interval=2m", "interval", INTERVALS),
         ("/api/export?rows=0", "rows", ROWS),
         ("/api/export?rows=100000001", "rows", ROWS),
         ("/api/export?format=xml", "format", "one of csv, ndjson"),

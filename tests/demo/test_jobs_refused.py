@@ -14,7 +14,7 @@ from support.inprocess import Serve, Served
 from support.problems import check_refusal
 
 STEPS = "a whole number from 1 to 1000"
-INTERVAL = "a number from 0 to 60"
+INTERVAL = "a duration from 0 to 60 seconds, as in 0.5 or 500ms"
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from streamserver.kit.params import Parameter, json_object, number, one_of, text, whole
+from streamserver.kit.params import (
+    Parameter,
+    duration,
+    json_object,
+    number,
+    one_of,
+    size,
+    text,
+    whole,
+)
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.wire.problem import HTTPError
@@ -15,6 +24,8 @@ from support.inprocess import Serve
 COUNT = whole("count", 1, 1000)
 OFFSET = whole("offset", -5, 5)
 INTERVAL = number("interval", 0, 2.5)
+GAP = duration("gap", 0, 90)
+SIZE = size("size", 0, 65536)
 FORMAT = one_of("format", "csv", "ndjson")
 NAME = text("name", 1, 5)
 
@@ -22,6 +33,8 @@ ALLOWED = {
     COUNT: "a whole number from 1 to 1000",
     OFFSET: "a whole number from -5 to 5",
     INTERVAL: "a number from 0 to 2.5",
+    GAP: "a duration from 0 to 90 seconds, as in 0.5 or 500ms",
+    SIZE: "a size from 0 to 65536 bytes, as in 1000 or 64KiB",
     FORMAT: "one of csv, ndjson",
     NAME: "a text of 1 to 5 characters",
 }
@@ -38,6 +51,12 @@ ALLOWED = {
         (INTERVAL, "interval=0", 0.0),
         (INTERVAL, "interval=2.5", 2.5),
         (INTERVAL, "interval=0.125", 0.125),
+        (GAP, "gap=0.5", 0.5),
+        (GAP, "gap=7ms", 0.007),
+        (GAP, "gap=1.5m", 90.0),
+        (SIZE, "size=1000", 1000),
+        (SIZE, "size=1.5KiB", 1536),
+        (SIZE, "size=64KiB", 65536),
         (FORMAT, "format=ndjson", "ndjson"),
         (NAME, "name=na%C3%AFve", "naïve"),
         (NAME, "name=1", "1"),
@@ -70,7 +89,18 @@ def test_a_query(parameter: Parameter[Any], query: str, value: object) -> None:
         (INTERVAL, "interval=inf", "'inf'"),
         (INTERVAL, "interval=1e-1", "'1e-1'"),
         (INTERVAL, "interval=.5", "'.5'"),
-        (FORMAT, "format=CSV", "'CSV'"),
+        (GAP, "gap=91s", "91.0"),
+        (GAP, "gap=-1", "-1.0"),
+        (GAP, "gap=-1s", "'-1s'"),
+        (GAP, "gap=1%20s", "'1 s'"),
+        (SIZE, "size=65537", "65537"),
+        (SIZE, "size=65KiB", "66560"),
+        (SIZE, "size=-1", "-1"),
+        (SIZE, "size=1.5", "'1.5'"),
+        (SIZE, "size=1k", "'1k'"),
+        (FORMAT, "format=CSV", "'CSV' (did you mean 'csv'?)"),
+        (FORMAT, "format=ndjsonl", "'ndjsonl' (did you mean 'ndjson'?)"),
+        (FORMAT, "format=xml", "'xml'"),
         (FORMAT, "format=", "''"),
         (NAME, "name=", "''"),
         (NAME, "name=sixsix", "'sixsix'"),
@@ -101,6 +131,8 @@ def test_json(parameter: Parameter[Any], value: object) -> None:
         (INTERVAL, float("nan"), "nan"),
         (INTERVAL, float("inf"), "inf"),
         (INTERVAL, 10**1000, "1" + "0" * 39 + "..."),
+        (GAP, "1s", "'1s'"),
+        (SIZE, "1KiB", "'1KiB'"),
         (FORMAT, ["csv"], "['csv']"),
         (NAME, 1, "1"),
         (NAME, {"a": {}}, "{'a': {}}"),

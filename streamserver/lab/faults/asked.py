@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import NamedTuple
 
-from streamserver.kit.params import Parameter, number, one_of, whole
+from streamserver.kit import units
+from streamserver.kit.params import Parameter, duration, one_of, size, whole
 from streamserver.lab.faults.breaks import HELD
 from streamserver.lab.faults.places import END, UNITS, Place, Unit
 from streamserver.wire.problem import HTTPError
@@ -35,9 +36,9 @@ class Kind(NamedTuple):
     needs_value: bool = False
 
 
-_seconds = number("fault {}:SECONDS", 0, HELD)
-_bytes = whole("fault {}:BYTES", 1, 65536)
-_length = whole("fault {}:BYTES", 0, FARTHEST)
+_seconds = duration("fault {}:SECONDS", 0, HELD)
+_bytes = size("fault {}:BYTES", 1, 65536)
+_length = size("fault {}:BYTES", 0, FARTHEST)
 
 KINDS = {
     "truncate": Kind(True),
@@ -67,7 +68,7 @@ class Fault:
 
     def __str__(self) -> str:
         place = f"@{self.place}" if KINDS[self.name].placed else ""
-        return f"{self.name}{place}" + ("" if self.value is None else f":{self.value:g}")
+        return f"{self.name}{place}" + ("" if self.value is None else f":{self.value:.12g}")
 
     @property
     def is_end(self) -> bool:
@@ -126,8 +127,8 @@ def _place(name: str, unit: str, values: list[str], random: Random, count: int) 
         return Place(known, random.randrange(ANY_BYTE if known == "byte" else max(count, 1)))
     if (found := _range(given)) and int(found[1]) <= int(found[2]) <= FARTHEST:
         return Place(known, random.randint(int(found[1]), int(found[2])))
-    parameter = whole(f"fault {name}@{unit}:NUMBER", 0, FARTHEST)
-    if not given.isdigit():
+    parameter = (size if known == "byte" else whole)(f"fault {name}@{unit}:NUMBER", 0, FARTHEST)
+    if units.size(given) is None:
         raise _refusal(parameter.name, f"{parameter.allowed}, a range such as 2-8, or ?", given)
     return Place(known, parameter.read(given))
 

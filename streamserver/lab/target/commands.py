@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from random import randrange
 from urllib.parse import urlencode
 
+from streamserver.kit.nearest import did_you_mean
 from streamserver.kit.request import Query, Request
 from streamserver.lab.outer import knob
 from streamserver.lab.target.distributions import USUAL
@@ -64,6 +65,6 @@ def knobs_of(commanded: Query) -> Knobs:
 
 def _unknown(name: str, names: list[str]) -> HTTPError:
     known = ", ".join(names)
-    shown = ascii(name[:40])
-    detail = f"{shown} is no knob of this endpoint: there are {known} (and {FREE}, which is free)"
+    wrong = f"{name[:40]!a} is no knob of this endpoint{did_you_mean(name, names)}"
+    detail = f"{wrong}: there are {known} (and {FREE}, which is free)"
     return HTTPError(400, detail, parameter=name[:40], allowed=known)

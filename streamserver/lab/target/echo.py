@@ -4,14 +4,14 @@ import asyncio
 import json
 from typing import Any
 
-from streamserver.kit.params import number, whole
+from streamserver.kit.params import duration, whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.wire.fields import grouped
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 1024 * 1024
-DELAY = number("delay", 0, 60)
+DELAY = duration("delay", 0, 60)
 CODE = whole("code", 200, 599)
 
 

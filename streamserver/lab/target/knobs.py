@@ -7,38 +7,38 @@ together, and how much a stream may come to as a whole, is checked in ``limits``
 from dataclasses import dataclass
 from typing import Any
 
-from streamserver.kit.params import Parameter, number, one_of, whole
+from streamserver.kit.params import Parameter, duration, number, one_of, size, whole
 from streamserver.lab.target import distributions, text
 
 MOST_SIZE = 1024 * 1024
 MOST_SEED = 2**53
 
 _DEFINED: tuple[Parameter[Any], ...] = (
-    number("head_delay", 0, 60, default=0),
-    number("first_byte_delay", 0, 60, default=0),
-    number("first_token_delay", 0, 60, default=0),
+    duration("head_delay", 0, 60, default=0),
+    duration("first_byte_delay", 0, 60, default=0),
+    duration("first_token_delay", 0, 60, default=0),
     whole("count", 0, 1_000_000, default=10),
-    number("gap", 0, 60, default=0.1),
+    duration("gap", 0, 60, default=0.1),
     one_of("jitter", *distributions.NAMES, default="none"),
     number("spread", 0, 1, default=0),
     whole("burst", 1, 1000, default=1),
-    whole("size", 0, MOST_SIZE, default=32),
+    size("size", 0, MOST_SIZE, default=32),
     one_of("size_jitter", *distributions.NAMES, default="none"),
     number("size_spread", 0, 1, default=0),
     one_of("text", *text.NAMES, default="ascii"),
-    whole("bandwidth", 0, 10**10, default=0),
+    size("bandwidth", 0, 10**10, default=0),
     whole("tokens", 0, 32_768, default=0),
     number("tokens_per_second", 0, 10_000, default=0),
     whole("seed", 0, MOST_SEED, default=0),
     one_of("stamps", "0", "1", default="0"),
     one_of("line_end", "lf", "crlf", "cr", default="lf"),
     whole("chunk_events", 1, 1000, default=1),
-    whole("chunk_size", 0, MOST_SIZE, default=0),
+    size("chunk_size", 0, MOST_SIZE, default=0),
     one_of("chunk_split", "none", "event", "character", "crlf", default="none"),
     whole("write_events", 0, 1000, default=0),
-    whole("write_size", 0, MOST_SIZE, default=0),
+    size("write_size", 0, MOST_SIZE, default=0),
     one_of("write_split", "none", "event", "character", "crlf", "framing", default="none"),
-    number("write_gap", 0, 10, default=0),
+    duration("write_gap", 0, 10, default=0),
 )
 PARAMETERS = {parameter.name: parameter for parameter in _DEFINED}
 

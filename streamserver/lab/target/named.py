@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 
-from streamserver.kit.params import number, whole
+from streamserver.kit.params import duration, size, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
@@ -17,9 +17,9 @@ from streamserver.lab.target.streams import events, flowing
 
 PACE = ("gap", "jitter", "spread", "burst")
 LINES = whole("n", 0, 100_000)
-DURATION = number("duration", 0, 60, default=2)
-NUMBYTES = whole("numbytes", 1, 100_000, default=10)
-DELAY = number("delay", 0, 60, default=0)
+DURATION = duration("duration", 0, 60, default=2)
+NUMBYTES = size("numbytes", 1, 100_000, default=10)
+DELAY = duration("delay", 0, 60, default=0)
 CODE = whole("code", 200, 599, default=200)
 DRIP = ("duration", "numbytes", "delay", "code")
 

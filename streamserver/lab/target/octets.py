@@ -3,15 +3,15 @@
 from collections.abc import AsyncIterator
 from random import Random, randrange
 
-from streamserver.kit.params import whole
+from streamserver.kit.params import size, whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.lab.target.commands import commands
 from streamserver.lab.target.pacing import pacer
 
-N = whole("n", 0, 2**30)
+N = size("n", 0, 2**30)
 SEED = whole("seed", 0, 2**53, default=-1)
-CHUNK_SIZE = whole("chunk_size", 1, 1024 * 1024, default=10 * 1024)
+CHUNK_SIZE = size("chunk_size", 1, 1024 * 1024, default=10 * 1024)
 PIECE = 64 * 1024
 KIND = {"content-type": "application/octet-stream"}
 

@@ -25,6 +25,10 @@ ASKED = [
     ("length_under:65536", Fault("length_under", END, 65536)),
     ("half_head", Fault("half_head")),
     ("half_head:20", Fault("half_head", END, 20)),
+    ("rst@byte:64KiB", Fault("rst", byte(65536))),
+    ("stall@event:3:500ms", Fault("stall", event(3), 0.5)),
+    ("slow_close:2m", Fault("slow_close", END, 120)),
+    ("length:1MB", Fault("length", END, 1_000_000)),
 ]
 
 
@@ -95,8 +99,20 @@ REFUSED = [
     ("length:+5", "fault length:BYTES", "0 to 1000000000"),
     ("length_over:0", "fault length_over:BYTES", "1 to 65536"),
     ("half_head:0", "fault half_head:BYTES", "1 to 65536"),
+    ("half_head:1M", "fault half_head:BYTES", "as in 1000 or 64KiB"),
+    ("rst@event:64KiB", "fault rst@event:NUMBER", "a whole number from 0"),
     (",".join(["rst"] * (MOST + 1)), "fault", f"at most {MOST}"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("text", "nearest"),
+    [("trunkate", "truncate"), ("RST", "rst"), ("stal:2", "stall"), ("rst@bytes:5", "byte")],
+)
+def test_the_nearest_word_is_named(text: str, nearest: str) -> None:
+    with pytest.raises(HTTPError) as refused:
+        read_faults([text], 0)
+    assert refused.value.detail.endswith(f"(did you mean {nearest!r}?)")
 
 
 @pytest.mark.parametrize(("text", "name", "allowed"), REFUSED, ids=[one[0] for one in REFUSED])

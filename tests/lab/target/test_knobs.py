@@ -59,7 +59,12 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("chunk_split=character", "chunk_split", "needs text=utf8"),
         ("write_split=crlf&line_end=cr", "write_split", "needs line_end=crlf"),
         # What there is not, or not here, or twice.
-        ("gaps=1", "gaps", "no knob of this endpoint: there are bandwidth, burst, "),
+        ("gaps=1", "gaps", "knob of this endpoint (did you mean 'gap'?): there are bandwidth, "),
+        ("jitter=norml", "jitter", "not 'norml' (did you mean 'normal'?)"),
+        ("frist_byte_delay=1", "frist_byte_delay", "(did you mean 'first_byte_delay'?)"),
+        ("gap=2m", "gap", "a duration from 0 to 60 seconds, as in 0.5 or 500ms, not 120.0"),
+        ("size=1M", "size", "a size from 0 to 1048576 bytes, as in 1000 or 64KiB, not '1M'"),
+        ("bandwidth=11GB", "bandwidth", "not 11000000000"),
         ("tokens=5", "tokens", "no knob of this endpoint"),
         ("gap=1&gap=1", "gap", "more than once"),
         ("%00=1", "\0", "no knob"),
@@ -80,6 +85,14 @@ async def test_a_field_commands_as_a_parameter_does(target: Served, path: str) -
     by_query = await ask(target, f"{path}?seed=5&count=3&gap=0&size_jitter=uniform")
     assert by_fields.status == 200
     assert by_fields.body == by_query.body
+
+
+async def test_knobs_may_have_units(target: Served) -> None:
+    rest = "seed=5&count=2&chunk_split=event"
+    plain = await ask(target, f"/raw?{rest}&gap=0.001&size=2048&bandwidth=1000000&write_size=512")
+    query = f"/raw?{rest}&gap=1ms&size=2KiB&bandwidth=1MB&write_size=0.5KiB"
+    with_units = await ask(target, query, fields={"X-Lab-Head-Delay": "1ms"})
+    assert (with_units.status, with_units.body) == (200, plain.body)
 
 
 async def test_the_query_wins(target: Served) -> None:
