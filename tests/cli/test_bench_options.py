@@ -149,7 +149,7 @@ def test_every_timeout_has_an_option() -> None:
         ([URL, "-c", "x"], "'x' is no stage"),
         ([URL, "-c", "0.5"], "less than one at once"),
         ([URL, "-c", "100001"], "more than 100000 at once"),
-        ([URL, "--rate", "1..2"], "needs its seconds"),
+        ([URL, "--rate", "1..2"], "needs its duration"),
         ([URL, "--rate", "1", "-c", "2"], "give one of them"),
         ([URL, "--arrivals", "random"], "one of constant, poisson"),
         ([URL, "--duration", "0"], "more than 0"),

@@ -2,7 +2,7 @@
 
     100                  100 all the time
     10@30,20@30,40@30    steps: 10 for 30 s, then 20, then 40
-    0..100@60,100@60     a ramp: from 0 to 100 in a minute, then a minute of 100
+    0..100@1m,100@60s    a ramp: from 0 to 100 in a minute, then a minute of 100
 
 Pure: no clock and no event loop. Times are in seconds from the beginning.
 """
@@ -12,14 +12,16 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, sqrt
 
+from streamserver.kit.units import duration
+
 MOST = 1_000_000.0
 LONGEST = 31 * 86_400.0
 FORMS = (
-    "N, or stages separated by commas: N@SECONDS is a step and N..M@SECONDS a ramp,"
-    f" with numbers up to {MOST:.0f}; only the last stage may leave its seconds out"
+    "N, or stages separated by commas: N@DURATION is a step and N..M@DURATION a ramp, with"
+    f" numbers up to {MOST:.0f}; only the last stage may leave its duration out"
 )
 _NUMBER = r"([0-9]{1,7}(?:\.[0-9]{1,6})?)"
-_stage = re.compile(rf"{_NUMBER}(?:\.\.{_NUMBER})?(?:@{_NUMBER})?").fullmatch
+_stage = re.compile(rf"{_NUMBER}(?:\.\.{_NUMBER})?(?:@(.+))?").fullmatch
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +107,7 @@ def parse(text: str) -> Profile:
     stages = [_read(item.strip()) for item in text.split(",")]
     for stage, item in zip(stages[:-1], text.split(","), strict=False):
         if stage.seconds == inf:
-            raise ValueError(f"{item.strip()!r} needs its seconds, since another follows: {FORMS}")
+            raise ValueError(f"{item.strip()!r} needs its duration, since another follows: {FORMS}")
     if not any(stage.begin or stage.end for stage in stages):
         raise ValueError(f"{text!r} is no load at all: {FORMS}")
     return Profile(tuple(stages))
@@ -117,9 +119,16 @@ def _read(text: str) -> Stage:
         raise ValueError(f"{text!r} is no stage: {FORMS}")
     begin = float(found[1])
     end = begin if found[2] is None else float(found[2])
-    seconds = inf if found[3] is None else float(found[3])
+    seconds = inf if found[3] is None else _seconds(text, found[3])
     if max(begin, end) > MOST or not seconds > 0 or LONGEST < seconds < inf:
         raise ValueError(f"{text!r} is out of bounds: {FORMS}")
     if begin != end and seconds == inf:
-        raise ValueError(f"{text!r} needs its seconds, since it is a ramp: {FORMS}")
+        raise ValueError(f"{text!r} needs its duration, since it is a ramp: {FORMS}")
     return Stage(begin, end, seconds)
+
+
+def _seconds(stage: str, text: str) -> float:
+    seconds = duration(text)
+    if seconds is None:
+        raise ValueError(f"{stage!r} is no stage, since {text!r} is no duration: {FORMS}")
+    return float(seconds)

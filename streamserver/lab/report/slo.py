@@ -3,8 +3,9 @@
     first_byte_p99=50ms,gap_p99=200ms,errors=0.1%
 
 Each is an upper bound: a percentile, the mean or the maximum of a milestone, or the share of
-exchanges that did not end well. An objective that cannot be judged, since nothing of its kind was
-measured, is neither met nor missed: then the measurement is not valid.
+exchanges that did not end well. A limit has a unit, since a plain 50 could be milliseconds or
+seconds. An objective that cannot be judged, because nothing of its kind was measured, is neither
+met nor missed: then the measurement is not valid.
 """
 
 import re
@@ -12,17 +13,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.units import DURATIONS, duration
 from streamserver.lab.report.summary import MILESTONES, Summary
 
-_UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
+_NS = 10**9
 _STATISTIC = re.compile(r"(p(?:100|[0-9]{1,2}(?:\.[0-9]{1,3})?)|mean|max)").fullmatch
-_DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?)(ns|us|ms|s)").fullmatch
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%").fullmatch
 ERRORS = "errors"
 FORMS = (
     f"NAME_STATISTIC=LIMIT, where NAME is one of {', '.join(MILESTONES)}, STATISTIC is p50, p99.9"
-    f" or any other percentile, mean or max, and LIMIT is a duration as in 50ms (ns, us, ms, s);"
-    f" or {ERRORS}=SHARE as in 0.1%; several are separated by commas"
+    f" or any other percentile, mean or max, and LIMIT is a duration as in 50ms"
+    f" ({', '.join(DURATIONS)}); or {ERRORS}=SHARE as in 0.1%; several are separated by commas"
 )
 
 
@@ -92,9 +94,22 @@ def _objective(text: str) -> Objective:
         share = _SHARE(limit)
         if share and float(share[1]) <= 100:
             return Objective(text, ERRORS, "", float(share[1]) / 100)
+        raise _refusal(text, f"{limit!r} is not a share from 0% to 100%")
     milestone, _, statistic_name = name.rpartition("_")
-    duration = _DURATION(limit)
-    if milestone in MILESTONES and _STATISTIC(statistic_name) and duration:
-        limit_ns = float(duration[1]) * _UNITS[duration[2]]
-        return Objective(text, milestone, statistic_name, limit_ns)
-    raise ValueError(f"{text!r} is no objective: it is {FORMS}")
+    if name in MILESTONES:
+        raise _refusal(text, f"{name!r} needs a statistic, as in {name}_p99")
+    if milestone not in MILESTONES:
+        wrong = milestone or name
+        hint = did_you_mean(wrong, [*MILESTONES, ERRORS])
+        raise _refusal(text, f"{wrong!r} is no milestone{hint}")
+    if not _STATISTIC(statistic_name):
+        hint = did_you_mean(statistic_name, ("mean", "max"))
+        raise _refusal(text, f"{statistic_name!r} is not a statistic{hint}")
+    limit_s = duration(limit, bare=False)
+    if limit_s is None:
+        raise _refusal(text, f"{limit!r} is not a duration with a unit")
+    return Objective(text, milestone, statistic_name, float(limit_s * _NS))
+
+
+def _refusal(text: str, problem: str) -> ValueError:
+    return ValueError(f"{text!r} is no objective: {problem}; it is {FORMS}")

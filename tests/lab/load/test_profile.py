@@ -16,6 +16,7 @@ from streamserver.lab.load.profile import Profile, Stage, parse
         ("0..100@60, 100@60", [Stage(0, 100, 60), Stage(100, 100, 60)]),
         ("9..1@2.5", [Stage(9, 1, 2.5)]),
         ("0@1,5", [Stage(0, 0, 1), Stage(5, 5)]),
+        ("0..9@500ms,9@2m", [Stage(0, 9, 0.5), Stage(9, 9, 120)]),
     ],
 )
 def test_a_profile_is_read(text: str, stages: list[Stage]) -> None:
@@ -34,14 +35,17 @@ def test_a_profile_is_read(text: str, stages: list[Stage]) -> None:
         ("1000001", "'1000001' is out of bounds"),
         ("5@0", "'5@0' is out of bounds"),
         ("5@2678401", "'5@2678401' is out of bounds"),
-        ("1..2", "'1..2' needs its seconds"),
-        ("1..2@3,4,5", "'4' needs its seconds"),
+        ("5@32d", "'5@32d' is out of bounds"),
+        ("5@soon", "'5@soon' is no stage, since 'soon' is no duration"),
+        ("5@", "'5@' is no stage"),
+        ("1..2", "'1..2' needs its duration"),
+        ("1..2@3,4,5", "'4' needs its duration"),
         ("0", "'0' is no load at all"),
         ("0@5,0@3", "'0@5,0@3' is no load at all"),
     ],
 )
 def test_what_is_wrong_is_named_and_what_is_allowed(text: str, named: str) -> None:
-    with pytest.raises(ValueError, match="N@SECONDS is a step") as told:
+    with pytest.raises(ValueError, match="N@DURATION is a step") as told:
         parse(text)
     assert str(told.value).startswith(named)
 
