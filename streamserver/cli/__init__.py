@@ -1,24 +1,33 @@
 """The command line: the only room that reads argv and the environment.
 
-A command is a function from its arguments to an exit status. Whatever cannot be done is told in
-one line that says why: 2 means that the command was wrong, 1 that the world was.
+A command is a function from its arguments, and warnings that it shows where it logs, to an exit
+status: 2 for wrong usage, 1 for what cannot be done, after one line that says why.
 """
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 
-from streamserver.cli import bench, calibrate, logs, proxy, serve, target
+from streamserver.cli import bench, calibrate, logs, proxy, proxy_options, serve, target, variables
+from streamserver.cli.options import Table
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.running import Stopped, leave
 from streamserver.server.sockets import CannotListen
 
 DEFAULT = "serve"
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+COMMANDS: dict[str, Callable[[Sequence[str], Sequence[str]], int]] = {
     "serve": serve.main,
     "proxy": proxy.main,
     "target": target.main,
     "bench": bench.main,
     "calibrate": calibrate.main,
+}
+TABLES: dict[str, Table] = {
+    "serve": serve.TABLE,
+    "proxy": proxy_options.TABLE,
+    "target": target.TABLE,
+    "bench": bench.TABLE,
+    "calibrate": calibrate.TABLE,
 }
 
 
@@ -29,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = bool(arguments) and arguments[0] in COMMANDS
-    command = COMMANDS[arguments.pop(0) if named else DEFAULT]
+    name = arguments.pop(0) if named else DEFAULT
+    warnings = variables.unread(os.environ, TABLES[name], TABLES.values())
     try:
-        return command(arguments)
+        return COMMANDS[name](arguments, warnings)
     except (CannotServe, CannotListen) as problem:
         return _fail(f"streamserver: {problem}")
     except Stopped as early:

@@ -11,15 +11,10 @@ from typing import cast
 from streamserver.cli.problem import CannotServe
 from streamserver.feed.feed import Backend
 from streamserver.kit.mistakes import check_handler
+from streamserver.kit.nearest import did_you_mean
 from streamserver.kit.service import Handler
 
 logger = logging.getLogger("streamserver")
-
-
-def is_app_name(text: str) -> bool:
-    """Whether it is MODULE:APP, both dotted names."""
-    module, _, app = text.partition(":")
-    return all(part.isidentifier() for part in (*module.split("."), *app.split(".")))
 
 
 def load_app(name: str) -> Handler:
@@ -34,7 +29,8 @@ def load_app(name: str) -> Handler:
         try:
             app = getattr(app, step)
         except AttributeError as error:
-            raise CannotServe(f"cannot load {name}: {error}") from error
+            hint = did_you_mean(step, [known for known in dir(app) if not known.startswith("_")])
+            raise CannotServe(f"cannot load {name}: {error}{hint}") from error
     try:
         check_handler(app)
     except TypeError as error:
@@ -88,4 +84,7 @@ def _import(name: str, module: str) -> ModuleType:
     except (Exception, SystemExit) as error:  # a script that ends itself is no app
         logger.debug("cannot load %s", name, exc_info=True)
         said = " ".join(str(error).split())
-        raise CannotServe(f"cannot load {name}: {type(error).__name__}: {said}") from error
+        hint = ""
+        if isinstance(error, ModuleNotFoundError) and error.name == module:
+            hint = did_you_mean(module, [path.stem for path in Path().glob("*.py")])
+        raise CannotServe(f"cannot load {name}: {type(error).__name__}: {said}{hint}") from error

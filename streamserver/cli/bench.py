@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from streamserver.cli import calibrate, compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
-from streamserver.cli.problem import CannotServe
+from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_options import REPORTS, check_reports, lines, tell, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load import child
@@ -22,27 +22,28 @@ from streamserver.lab.report.slo import judge
 
 USAGE = "streamserver bench URL [options]"
 ABOUT = (
-    "Ask for URL over and over, and tell when the head, the first byte and each event came. "
-    + request_options.VARIABLES
+    "Send requests to URL, and report when the head, the first byte and each event of the"
+    " responses arrived. " + request_options.VARIABLES
 )
 CHILD = "--child"
 """The one argument of a process that takes its share of another's run."""
 TABLE: Table = {
-    "what to ask": request_options.REQUESTS,
-    "asking a model": request_options.CHAT,
+    "request": request_options.REQUESTS,
+    "chat": request_options.CHAT,
     "load": load_options.LOAD,
     "timeouts": load_options.WAITS,
     "processes": load_options.PROCESSES,
-    "comparing": compare.COMPARE,
+    "comparison": compare.COMPARE,
     "reports": REPORTS,
 }
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Measure; the exit status. SystemExit for wrong usage; CannotServe if nothing can be asked."""
     if [*argv] == [CHILD]:
         return _as_child()
     options = read(argv, os.environ)
+    warn(warnings)
     check_reports(options)
     job = load_options.job_of(options, request_options.ask_of(options, os.environ))
     if options.compare:
@@ -63,7 +64,7 @@ def _warn(report: Report, processes: int) -> None:
     each = report.summary.events / report.seconds / processes if report.seconds > 0 else 0.0
     if known is not None and each > known:
         told = f"{each:,.0f} events/s for each process, while figures hold up to {known:,.0f}"
-        print(f"warning: {told} on this machine: use more --processes", file=sys.stderr)
+        warn([f"{told} on this machine: use more --processes"])
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -4,15 +4,16 @@ import asyncio
 import json
 import os
 import time
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from streamserver.cli.interrupted import unless_interrupted
-from streamserver.cli.loops import NAMES, loop_factory
+from streamserver.cli.loops import HELP, NAMES, loop_factory
 from streamserver.cli.options import Option, Table, make_parser, parse
-from streamserver.cli.problem import CannotServe
+from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.values import one_of, whole
+from streamserver.kit.units import duration
 from streamserver.lab.calibrate.calibrate import LOADS, calibrate
 from streamserver.lab.calibrate.level import Level, Tolerance, highest
 from streamserver.lab.calibrate.own_target import DidNotStart, own_target
@@ -20,27 +21,43 @@ from streamserver.lab.calibrate.table import HEADING, line, outcome
 
 USAGE = "streamserver calibrate [options]"
 ABOUT = (
-    "Measure a target of our own under rising loads, until what is measured is no longer what was"
-    " commanded. `bench` then warns of runs beyond."
+    "Measure a target on this machine under rising loads, until the figures no longer match what"
+    " was commanded. bench warns of runs beyond that load."
 )
+MOST_SECONDS = 10
+
+
+def _seconds(value: str) -> int:
+    found = duration(value)
+    if found is not None and 1 <= found <= MOST_SECONDS and found == int(found):
+        return int(found)
+    allowed = f"a duration from 1 to {MOST_SECONDS} whole seconds, as in 3 or 3s"
+    raise ArgumentTypeError(f"{value!r} is not {allowed}")
+
+
 TABLE: Table = {
     "load": (
-        Option("seconds", 3, whole(1, 10), "N", "that each stream goes on"),
-        Option("up-to", 100_000, whole(10, 100_000), "N", "events per second, in all streams"),
+        Option("seconds", 3, _seconds, "DURATION", "of each stream, in whole seconds", "3s"),
+        Option(
+            "up-to",
+            100_000,
+            whole(10, 100_000),
+            "N",
+            "total of events per second at the highest load",
+        ),
     ),
-    "processes": (
-        Option("loop", "auto", one_of(*NAMES), "NAME", "asyncio, uvloop, or auto: the best"),
-    ),
+    "processes": (Option("loop", "auto", one_of(*NAMES), "NAME", HELP),),
 }
 NOT_EVEN_ONE = 3
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Calibrate; the exit status: 3 if not even the lowest load holds.
 
     SystemExit for wrong usage.
     """
     options = read(argv, os.environ)
+    warn(warnings)
     with asyncio.Runner(loop_factory=loop_factory(options.loop)) as runner:
         found = runner.run(unless_interrupted(_calibrate(options)))
     print(f"\n{outcome(found)}")

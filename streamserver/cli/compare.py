@@ -23,8 +23,8 @@ COMPARE = (
         None,
         request_options.url,
         "URL2",
-        f"ask URL and URL2 in turn, for the same, as directly and through a proxy: what the"
-        f" second adds. Headers and keys go to both. --count is of pairs, {PAIRS} by default",
+        f"send each request to URL and to URL2, and report what URL2 adds, for example a proxy"
+        f" before URL. Headers and keys are sent to both. --count is of pairs, {PAIRS} by default",
         shown="",
     ),
 )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from streamserver.cli import logs
-from streamserver.cli.loops import NAMES
+from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, Table, duration, parse
 from streamserver.cli.values import one_of, switch, text, whole
 from streamserver.observe.accesslog import FORMATS
@@ -26,7 +26,7 @@ def max_connections(auto: str) -> Option:
         DEFAULTS.max_connections,
         whole(1, 10**9, auto=0),
         "N",
-        f"open connections of a process, TLS handshakes included; auto: {auto}",
+        f"open connections per process, TLS handshakes included; auto: {auto}",
         shown="auto",
     )
 
@@ -36,28 +36,36 @@ def _deadline(key: str, help: str, *, zero: bool = False) -> Option:
 
 
 _LISTEN = (
-    Option("host", "127.0.0.1", text, "HOST", "a name or an address; :: is every address"),
-    Option("port", 8000, whole(0, 65535), "PORT", "0 picks a free one"),
-    Option("uds", None, text, "PATH", "a unix socket, instead of host and port", ""),
-    Option("tls-cert", None, text, "FILE", "speak TLS, with this PEM certificate chain", ""),
-    Option("tls-key", None, text, "FILE", "the key of the certificate, without a passphrase", ""),
+    Option(
+        "host", "127.0.0.1", text, "HOST", "host name or address to listen on; :: is every address"
+    ),
+    Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 picks a free one"),
+    Option("uds", None, text, "PATH", "listen on a Unix socket instead of a host and port", ""),
+    Option("tls-cert", None, text, "FILE", "serve TLS with this PEM certificate chain", ""),
+    Option("tls-key", None, text, "FILE", "PEM key of the certificate, without a passphrase", ""),
 )
 _PROCESSES = (
-    Option("workers", 1, whole(1, 1024), "N", "processes that share the address"),
-    Option("loop", "auto", one_of(*NAMES), "NAME", "asyncio, uvloop, or auto: the best there is"),
+    Option("workers", 1, whole(1, 1024), "N", "number of processes that share the address"),
+    Option("loop", "auto", one_of(*NAMES), "NAME", HELP),
 )
 _LOGS = (
-    Option("access-log", True, switch, "", "a line per exchange on standard output", "on"),
+    Option("access-log", True, switch, "", "write a line per exchange to standard output", "on"),
     Option("log-format", "text", one_of(*FORMATS), "FORMAT", "text or json"),
-    Option("log-level", "info", one_of(*logs.LEVELS), "LEVEL", ", ".join(logs.LEVELS)),
+    Option(
+        "log-level",
+        "info",
+        one_of(*logs.LEVELS),
+        "LEVEL",
+        f"least level that is logged: {', '.join(logs.LEVELS)}",
+    ),
 )
 _DEADLINES = (
-    _deadline("head_timeout", "from the first byte of a request to the end of its head"),
-    _deadline("body_timeout", "between two pieces of a request body"),
-    _deadline("write_timeout", "for a client that takes nothing of what is there for it"),
-    _deadline("keep_alive", "for an idle connection"),
+    _deadline("head_timeout", "for a request head, from its first byte on"),
+    _deadline("body_timeout", "between two reads of a request body"),
+    _deadline("write_timeout", "for a client that reads nothing of a response"),
+    _deadline("keep_alive", "for an idle connection, until it is closed"),
     _deadline("max_stream", "for a whole response; 0: off", zero=True),
-    _deadline("grace", "for streams to end, from the first signal on", zero=True),
+    _deadline("grace", "for open responses to end after the first signal", zero=True),
 )
 ENGINE: Table = {
     "where to listen": _LISTEN,

@@ -23,7 +23,7 @@ OnExit = Callable[[int], object]
 
 def option(default: bool | None, shown: str) -> Option:
     """Yes, no, or None: if it can be."""
-    about = "GET /metrics, for Prometheus, and /health and /ready, in front of all else"
+    about = "answer GET /metrics (for Prometheus), /health and /ready before the handler"
     return Option("metrics", default, switch, "", about, shown)
 
 

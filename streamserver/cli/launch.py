@@ -41,16 +41,19 @@ def launch(
     make_handler: Callable[[], Handler],
     each_alone: str = "",
     guard: Guard | None = None,
+    warnings: Sequence[str] = (),
 ) -> int:
     """Serve what `make_handler` makes, until a signal comes; the exit status.
 
-    `each_alone` is logged where there are several workers: what each of them has for itself.
-    `guard` wraps all that is served, `/metrics` included.
+    `warnings` are logged once, and `each_alone`, what each worker has for itself, where there are
+    several workers. `guard` wraps all that is served, `/metrics` included.
     Raises CannotServe or CannotListen.
     """
     # Taken out, or a program of the app's that serves too would take itself for a worker.
     inherited = os.environ.pop(VARIABLE, None)
     logs.configure(options.log_format, options.log_level)
+    for warning in () if inherited else warnings:
+        logger.warning(warning)
     serves = bool(inherited) or options.workers == 1
     site = _site(options, settings, make_handler(), serves, guard)
     make_loop = loop_factory(options.loop)

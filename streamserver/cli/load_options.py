@@ -4,7 +4,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from math import ceil, inf
 from typing import Any
 
-from streamserver.cli.loops import NAMES
+from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, duration
 from streamserver.cli.values import one_of, switch, whole
 from streamserver.lab.client.asked import Ask
@@ -46,8 +46,8 @@ LOAD = (
         None,
         _concurrency,
         "PROFILE",
-        "a closed loop, of so many exchanges at once: a number, or over time"
-        " 10@30,20@30 (steps of 30 s) or 0..100@60 (a ramp)",
+        "closed loop: number of concurrent exchanges, constant or over time, as in"
+        " 10@30s,20@30s (steps) or 0..100@1m (a ramp)",
         "1",
         letter="c",
     ),
@@ -56,8 +56,8 @@ LOAD = (
         None,
         _profile,
         "PROFILE",
-        "an open loop: so many exchanges begin in a second, whatever becomes of them;"
-        " over time as with --concurrency",
+        "open loop: number of exchanges that begin per second, whether or not earlier ones have"
+        " ended; over time as with --concurrency",
         shown="",
     ),
     Option(
@@ -65,48 +65,53 @@ LOAD = (
         ARRIVALS[0],
         one_of(*ARRIVALS),
         "KIND",
-        "of an open loop: constant, or poisson as people come",
+        "intervals of an open loop: constant, or poisson (random)",
     ),
-    Option("seed", 0, whole(0, 2**53), "N", "the same one gives the same arrivals and UUIDs"),
+    Option("seed", 0, whole(0, 2**53), "N", "seed of the arrivals and UUIDs"),
     Option(
         "count",
         None,
         whole(1, 10**9),
         "N",
-        "exchanges in all",
-        f"{EACH} for each at once; an open loop ends after {OPEN_LOOP_SECONDS:g} s",
+        "number of exchanges",
+        f"{EACH} per concurrent one; an open loop ends after {OPEN_LOOP_SECONDS:g} s",
         letter="n",
     ),
     Option(
         "duration",
         None,
         duration("duration", 0, "").read,
-        "SECONDS",
-        "in which exchanges may begin",
-        "as --count or the profile has it",
+        "DURATION",
+        "time in which exchanges begin",
+        "by --count or the profile",
     ),
-    duration("warm-up", 0.0, "before, that count in no figure", zero=True),
-    duration("grace", 30.0, "that exchanges may still take at the end", zero=True),
+    duration("warm-up", 0.0, "time at the beginning that is not measured", zero=True),
+    duration("grace", 30.0, "for open exchanges to end after the last has begun", zero=True),
     Option(
         "max-open",
         _DEFAULTS["max_open"].default,
         whole(1, MOST_AT_ONCE),
         "N",
-        "exchanges of an open loop at once; what is beyond is counted as not sent",
+        "concurrent exchanges of an open loop; others are counted as not sent",
     ),
-    Option("fresh", False, switch, "", "a new connection for each exchange", "off"),
+    Option("fresh", False, switch, "", "open a new connection for each exchange", "off"),
 )
 WAITS = (
     duration(
         "connect-timeout", TIMEOUTS.connect, "for a connection, TLS included; 0: off", zero=True
     ),
-    duration("first-byte-timeout", TIMEOUTS.first_byte, "for an answer; 0: off", zero=True),
-    duration("gap-timeout", TIMEOUTS.gap, "between two pieces of it; 0: off", zero=True),
-    duration("total-timeout", TIMEOUTS.total, "for all of it; 0: off", zero=True),
+    duration(
+        "first-byte-timeout",
+        TIMEOUTS.first_byte,
+        "until the first byte of a response; 0: off",
+        zero=True,
+    ),
+    duration("gap-timeout", TIMEOUTS.gap, "between two reads of a response; 0: off", zero=True),
+    duration("total-timeout", TIMEOUTS.total, "for a whole exchange; 0: off", zero=True),
 )
 PROCESSES = (
-    Option("processes", 1, whole(1, 256), "N", "that share the load"),
-    Option("loop", "auto", one_of(*NAMES), "NAME", "asyncio, uvloop, or auto: the best there is"),
+    Option("processes", 1, whole(1, 256), "N", "number of processes that share the load"),
+    Option("loop", "auto", one_of(*NAMES), "NAME", HELP),
 )
 
 

@@ -8,6 +8,7 @@ from streamserver.cli.problem import CannotServe
 from streamserver.extras import install_hint
 
 NAMES = ("auto", "asyncio", "uvloop")
+HELP = "asyncio, uvloop, or auto: uvloop if it is installed"
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:

@@ -7,16 +7,24 @@ repeated, the value is all it was given; a variable holds one to a line.
 """
 
 import argparse
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, takewhile
 from typing import NoReturn
 
 from streamserver import __version__
 from streamserver.cli import logs
-from streamserver.cli.values import seconds, switch
+from streamserver.cli.values import seconds, size, switch
+from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.units import shown_size
 
 PREFIX = "STREAMSERVER_"
+EPILOG = (
+    "A DURATION is in seconds or has a unit: 500ms, 30s, 2m, 1h. A SIZE is in bytes or has a unit:"
+    " 64KiB, 10MB. Each option is also read from the environment variable "
+    f"{PREFIX}NAME, for example {PREFIX}HEAD_TIMEOUT=5s."
+)
 Table = Mapping[str, Sequence["Option"]]
 """Titles as `--help` shows them, each with its options."""
 
@@ -49,10 +57,21 @@ class Option:
         """The environment variable: `STREAMSERVER_HEAD_TIMEOUT`."""
         return PREFIX + self.key.upper()
 
+    @property
+    def flags(self) -> list[str]:
+        """What may stand on the command line: `--access-log` and `--no-access-log`."""
+        names = [f"-{self.letter}"] if self.letter else []
+        return [*names, f"--{self.name}", *([f"--no-{self.name}"] if self.read is switch else [])]
+
 
 def duration(name: str, default: float, help: str, *, zero: bool = False) -> Option:
-    """An option in seconds; `zero` if 0 has a meaning, which `help` then says."""
-    return Option(name, default, seconds(zero=zero), "SECONDS", help, f"{default:g}")
+    """An option that is a duration; `zero` if 0 has a meaning, which `help` then says."""
+    return Option(name, default, seconds(zero=zero), "DURATION", help, f"{default:g}s")
+
+
+def octets(name: str, default: int, most: int, help: str) -> Option:
+    """An option that is a size, from 0 to `most` bytes."""
+    return Option(name, default, size(0, most), "SIZE", help, shown_size(default))
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,7 +90,7 @@ def make_parser(usage: str, description: str, table: Table) -> argparse.Argument
         prog="streamserver",
         usage=usage,
         description=description,
-        epilog=f"Each option is also read from {PREFIX}NAME, for example {PREFIX}HEAD_TIMEOUT=5.",
+        epilog=EPILOG,
         argument_default=argparse.SUPPRESS,
         # Else a script's --max would change its meaning with the next option of ours.
         allow_abbrev=False,
@@ -94,7 +113,11 @@ def parse(
 
     Raises SystemExit(2) where a text does not fit, after a line that names the flag or variable.
     """
-    values = parser.parse_args(argv)
+    _refuse_unknown(parser, table, argv)
+    values, rest = parser.parse_known_args(argv)
+    for word in rest:
+        if word != "--":
+            parser.error(f"unexpected argument {word!r}")
     for option in chain.from_iterable(table.values()):
         if option.key in values:
             continue
@@ -106,6 +129,23 @@ def parse(
     return values
 
 
+def _refuse_unknown(parser: argparse.ArgumentParser, table: Table, argv: Sequence[str]) -> None:
+    """Exit with the first flag that there is not: argparse would name its value besides."""
+    flags = {flag for options in table.values() for option in options for flag in option.flags}
+    flags |= {"--help", "-h", "--version"}
+    for word in takewhile(lambda word: word != "--", argv):
+        name = word.partition("=")[0]
+        # The exceptions are those of argparse: a number, and what has a space in it, is a value.
+        if not name.startswith("-") or " " in word or name == "-" or _is_number(word):
+            continue
+        if name not in flags and (name.startswith("--") or name[:2] not in flags):
+            hint = did_you_mean("--" + name.lstrip("-"), flags)
+            parser.error(f"there is no option {name}{hint}")
+
+
+_is_number = re.compile(r"-(\d+|\d*\.\d+)").fullmatch
+
+
 def _read(option: Option, text: str) -> object:
     if not option.many:
         return option.read(text)
@@ -113,9 +153,7 @@ def _read(option: Option, text: str) -> object:
 
 
 def _add(group: argparse._ArgumentGroup, option: Option) -> None:
-    flags = [f"--{option.name}"]
-    if option.letter:
-        flags.insert(0, f"-{option.letter}")
+    flags = [flag for flag in option.flags if not flag.startswith("--no-")]
     default = option.default if option.shown is None else option.shown
     about = f"{option.help} (default: {default})" if default != "" else option.help
     about = about.replace("%", "%%")  # argparse formats it

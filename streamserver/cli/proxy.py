@@ -20,10 +20,10 @@ from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 
 USAGE = "streamserver proxy URL [options]"
-ABOUT = "Relay every request to the upstream at URL, and its answers as they arrive."
+ABOUT = "Relay every request to the upstream at URL, and its responses as they arrive."
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Relay until a signal comes; the exit status.
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
@@ -31,7 +31,7 @@ def main(argv: Sequence[str]) -> int:
     prepare(argv)
     options, proxy = read(argv, os.environ)
     handler = partial(recorded, proxy, options)
-    return launch(options, settings(options), handler)
+    return launch(options, settings(options), handler, warnings=warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:

@@ -7,7 +7,7 @@ from streamserver.cli.engine_options import ENGINE, MOST_BYTES
 from streamserver.cli.keys import HEADER_FILE, sources
 from streamserver.cli.options import Option, Table, duration
 from streamserver.cli.recording import RECORD
-from streamserver.cli.values import field, one_of, switch, text, whole
+from streamserver.cli.values import field, one_of, size, switch, text, whole
 from streamserver.proxy.forwarded import MODES
 from streamserver.proxy.proxy import OnBreak
 from streamserver.proxy.settings import PoolLimits, Timeouts
@@ -16,32 +16,35 @@ TIMEOUTS = Timeouts()
 LIMITS = PoolLimits()
 
 _REQUESTS = (
-    Option("strip", "", text, "PATH", "taken off the front of targets; others are not found"),
+    Option("strip", "", text, "PATH", "prefix to remove from targets; targets without it are 404"),
     Option(
         "header",
         (),
         field,
         "'NAME: VALUE'",
-        "set in place of the client's; may be repeated, in the variable with a line for each",
+        "set in each request, in place of the client's; may be repeated (in the variable: one a"
+        " line)",
         shown="",
         many=True,
     ),
     HEADER_FILE,
     *sources("api-key", "a key, sent as Authorization: Bearer KEY"),
-    Option("keep-host", False, switch, "", "send the client's Host, not the upstream's", "off"),
+    Option(
+        "keep-host", False, switch, "", "send the client's Host instead of the upstream's", "off"
+    ),
     Option(
         "forwarded",
         MODES[0],
         one_of(*MODES),
         "MODE",
-        "who asked, in Forwarded and X-Forwarded-*: replace what the client says, append, or off",
+        "Forwarded and X-Forwarded-*: replace the client's, append to them, or off",
     ),
 )
 _ANSWERS = (
     duration(
         "relay-heartbeat",
         0.0,
-        "of silence before an event stream gets a comment; 0: off",
+        "silence after which an event stream is sent a comment; 0: off",
         zero=True,
     ),
     Option(
@@ -49,16 +52,30 @@ _ANSWERS = (
         "cut",
         one_of(*get_args(OnBreak)),
         "HOW",
-        "an event stream that breaks: cut, or first an event that reports the failure",
+        "of an event stream that breaks: cut, or event: report the failure before the cut",
     ),
-    Option("server-timing", False, switch, "", "tell in each how long the upstream took", "off"),
+    Option(
+        "server-timing",
+        False,
+        switch,
+        "",
+        "add a Server-Timing field with the times of the upstream",
+        "off",
+    ),
 )
 _UPSTREAM = (
-    Option("upstream-ca", None, text, "FILE", "whom to trust, in PEM", "the system's authorities"),
-    duration("connect-timeout", TIMEOUTS.connect, "for a connection; 0: off", zero=True),
-    duration("first-byte-timeout", TIMEOUTS.first_byte, "for an answer; 0: off", zero=True),
-    duration("gap-timeout", TIMEOUTS.gap, "between two pieces of it; 0: off", zero=True),
-    duration("total-timeout", TIMEOUTS.total, "for all of it; 0: off", zero=True),
+    Option("upstream-ca", None, text, "FILE", "PEM authorities to trust", "those of the system"),
+    duration(
+        "connect-timeout", TIMEOUTS.connect, "for a connection, TLS included; 0: off", zero=True
+    ),
+    duration(
+        "first-byte-timeout",
+        TIMEOUTS.first_byte,
+        "until the first byte of a response; 0: off",
+        zero=True,
+    ),
+    duration("gap-timeout", TIMEOUTS.gap, "between two reads of a response; 0: off", zero=True),
+    duration("total-timeout", TIMEOUTS.total, "for a whole response; 0: off", zero=True),
 )
 _POOL = (
     Option(
@@ -66,24 +83,31 @@ _POOL = (
         LIMITS.open,
         whole(1, 10**9, auto=0),
         "N",
-        "open in a process; auto: half of its descriptors",
+        "open connections per process; auto: half of its descriptors",
         shown="auto",
     ),
-    Option("pool-idle", LIMITS.idle, whole(0, 10**9), "N", "kept for the next requests"),
-    duration("pool-idle-timeout", LIMITS.idle_timeout, "that each is kept; 0: for ever", zero=True),
-    duration("pool-wait", LIMITS.wait, "that a request waits while all are in use", zero=True),
+    Option(
+        "pool-idle", LIMITS.idle, whole(0, 10**9), "N", "idle connections that are kept for reuse"
+    ),
+    duration(
+        "pool-idle-timeout",
+        LIMITS.idle_timeout,
+        "until an idle connection is closed; 0: never",
+        zero=True,
+    ),
+    duration("pool-wait", LIMITS.wait, "for a connection while all are in use", zero=True),
 )
 _MAX_BODY = Option(
     "max-body",
     None,
-    whole(0, MOST_BYTES, unlimited=None),
-    "BYTES",
-    "of a request, which is relayed as it comes and never kept",
+    size(0, MOST_BYTES, unlimited=None),
+    "SIZE",
+    "limit of a request body, which is relayed as it arrives",
     shown="unlimited",
 )
 TABLE: Table = {
     "requests": _REQUESTS,
-    "answers": _ANSWERS,
+    "responses": _ANSWERS,
     "the upstream": _UPSTREAM,
     "connections to the upstream": _POOL,
     "recording": RECORD,

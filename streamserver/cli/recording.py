@@ -6,7 +6,7 @@ from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 from streamserver.cli.engine_options import MOST_BYTES
-from streamserver.cli.options import Option
+from streamserver.cli.options import Option, octets
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import text, whole
 from streamserver.kit.service import Handler
@@ -17,20 +17,23 @@ from streamserver.lab.cassettes.replay import make_replay
 from streamserver.proxy.proxy import Proxy
 
 RECORD = (
-    Option("record", None, text, "DIR", "keep each exchange in a file there, secrets redacted", ""),
     Option(
-        "record-bytes",
-        recorder.MOST_BYTES,
-        whole(0, MOST_BYTES),
-        "BYTES",
-        "of each answer that are kept",
+        "record",
+        None,
+        text,
+        "DIR",
+        "write each exchange to a file there, with secrets redacted",
+        "",
+    ),
+    octets(
+        "record-bytes", recorder.MOST_BYTES, MOST_BYTES, "limit of what is recorded of a response"
     ),
     Option(
         "record-count",
         recorder.MOST_CASSETTES,
         whole(1, 10**6),
         "N",
-        "files there, beyond which a process records no more",
+        "files there, after which a process records no more",
     ),
 )
 
@@ -57,8 +60,8 @@ def speed(value: str) -> float:
 
 
 PLAY = (
-    Option("replay", None, text, "DIR", "answer from the files that proxy --record made there", ""),
-    Option("speed", 1.0, speed, "N", "how many times as fast as they were recorded, or max", "1"),
+    Option("replay", None, text, "DIR", "replay the files that proxy --record wrote there", ""),
+    Option("speed", 1.0, speed, "N", "factor on the recorded speed, or max: without delays", "1"),
 )
 
 

@@ -47,10 +47,10 @@ REPORTS = (
         "3 if the measurement is not valid",
         shown="",
     ),
-    Option("json", None, text, "FILE", "the figures, for programs; - is standard output", ""),
-    Option("csv", None, _file, "FILE", "every exchange as a line", ""),
-    Option("html", None, _file, "FILE", "the report as a page of its own", ""),
-    Option("progress", True, switch, "", "what happens while it runs, on standard error", "on"),
+    Option("json", None, text, "FILE", "write the figures as JSON; - is standard output", ""),
+    Option("csv", None, _file, "FILE", "write a line per exchange", ""),
+    Option("html", None, _file, "FILE", "write the report as a page", ""),
+    Option("progress", True, switch, "", "show the progress on standard error", "on"),
 )
 
 

@@ -29,22 +29,24 @@ def url(value: str) -> str:
 
 
 REQUESTS = (
-    Option("method", None, _method, "NAME", "of the request", "GET; POST where there is a body"),
+    Option("method", None, _method, "NAME", "request method", "GET, or POST with a body"),
     Option(
         "header",
         (),
         field,
         "'NAME: VALUE'",
-        "may be repeated, in the variable with a line for each",
+        "field of the request; may be repeated (in the variable: one a line)",
         shown="",
         many=True,
     ),
     HEADER_FILE,
     *sources("bearer", "a key, sent as Authorization: Bearer KEY and never shown"),
-    Option("body", None, text, "FILE", "whose bytes are sent; - is standard input", shown=""),
-    Option("data", None, text, "TEXT", "that is sent", shown=""),
-    Option("insecure", False, switch, "", "take any certificate", "off"),
-    Option("ca", None, text, "FILE", "whom to trust, in PEM", "the system's authorities"),
+    Option(
+        "body", None, text, "FILE", "file that is the request body; - is standard input", shown=""
+    ),
+    Option("data", None, text, "TEXT", "request body", shown=""),
+    Option("insecure", False, switch, "", "accept any certificate", "off"),
+    Option("ca", None, text, "FILE", "PEM authorities to trust", "those of the system"),
 )
 CHAT = (
     Option(
@@ -53,15 +55,15 @@ CHAT = (
         switch,
         "",
         "URL is the base of an OpenAI-compatible service, as in https://HOST/v1: "
-        "ask its model to stream an answer",
+        "request a streamed chat completion",
         "off",
     ),
-    Option("model", None, text, "NAME", "the model that answers, with --chat", shown=""),
-    Option("prompt", None, text, "TEXT", "what it is asked, with --chat", shown=""),
+    Option("model", None, text, "NAME", "model of the request, with --chat", shown=""),
+    Option("prompt", None, text, "TEXT", "message of the user, with --chat", shown=""),
 )
 VARIABLES = (
-    "In URL, header values, --data, --body and --prompt, {n} is the number of the request from 0,"
-    " and {uuid} a UUID that each has for itself; all other braces stay."
+    "In URL, header values, --data, --body and --prompt, {n} is replaced by the number of the"
+    " request, from 0, and {uuid} by a UUID of its own; other braces are kept."
 )
 
 

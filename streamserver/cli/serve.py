@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from streamserver.cli import engine_options, figures
-from streamserver.cli.apps import is_app_name, load_app, load_demo
+from streamserver.cli.apps import load_app, load_demo
 from streamserver.cli.engine_options import DEFAULTS, ENGINE, MOST_BYTES, settings
 from streamserver.cli.keys import check_sources, key_of, secret_of, sources
 from streamserver.cli.launch import launch, prepare
-from streamserver.cli.options import Option, Table, duration, make_parser
-from streamserver.cli.values import host_name, text, whole
+from streamserver.cli.naming import app_name
+from streamserver.cli.options import Option, Table, duration, make_parser, octets
+from streamserver.cli.values import host_name, text
 from streamserver.kit.hosts import known_hosts
 from streamserver.kit.service import Handler
 
@@ -20,7 +21,7 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver target [options]
        streamserver bench URL [options]
        streamserver calibrate [options]"""
-ABOUT = "Serve a handler: APP of MODULE, which may lie in the working directory."
+ABOUT = "Serve a handler: APP of MODULE. The working directory is searched first."
 
 EACH_ALONE = (
     "without --redis each worker has its own feed: what one publishes, readers of others do not see"
@@ -28,36 +29,49 @@ EACH_ALONE = (
 KEY = "OPENAI_API_KEY"
 MODEL = "gpt-4o-mini"
 
-_MAX_BODY = Option(
+_MAX_BODY = octets(
     "max-body",
     DEFAULTS.max_body,
-    whole(0, MOST_BYTES),
-    "BYTES",
-    "of a request, where its route does not say else",
+    MOST_BYTES,
+    "limit of a request body, unless its route sets another",
 )
 _DEMO = (
-    Option("files", None, text, "DIR", "what it offers for download", "some it makes"),
-    Option("upstream", None, text, "URL", "of the chat's model, as https://HOST/v1", "its own"),
+    Option(
+        "files", None, text, "DIR", "directory of files to offer for download", "generated files"
+    ),
+    Option(
+        "upstream",
+        None,
+        text,
+        "URL",
+        "base URL of the chat's service, as in https://HOST/v1",
+        "its own model",
+    ),
     Option(
         "allow-host",
         (),
         host_name,
         "NAME",
-        "a Host that it answers to, besides localhost and IP addresses; * is any; may be repeated",
+        "Host that is answered besides localhost and IP addresses; * is any; may be repeated",
         "any where it listens on more than loopback",
         many=True,
     ),
     Option("redis", None, text, "URL", "that holds its feeds, for all workers", "memory"),
     *sources("redis", "the URL of --redis, which may have a password"),
-    *sources("api-key", "the upstream's key", f"{KEY} if it is set"),
+    *sources("api-key", "the upstream's key", f"{KEY}, if set"),
     Option(
-        "chat-model", None, text, "NAME", "asked where a prompt names none", f"{MODEL}, or its own"
+        "chat-model",
+        None,
+        text,
+        "NAME",
+        "model for prompts that name none",
+        f"{MODEL} with --upstream, else its own",
     ),
 )
 _HEARTBEAT = duration(
     "heartbeat",
     DEFAULTS.heartbeat,
-    "of silence before an event stream sends a comment; 0: off",
+    "silence after which an event stream sends a comment; 0: off",
     zero=True,
 )
 TABLE: Table = {
@@ -67,12 +81,12 @@ TABLE: Table = {
         _MAX_BODY,
     ),
     "event streams": (_HEARTBEAT,),
-    "figures": (figures.option(None, "on for the demo, if prometheus-client is there"),),
+    "figures": (figures.option(None, "on for the demo, if prometheus-client is installed"),),
     "the demo": _DEMO,
 }
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Serve until a signal comes; the exit status.
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
@@ -81,14 +95,20 @@ def main(argv: Sequence[str]) -> int:
     options = read(argv, os.environ)
     each_alone = "" if options.app or _names_redis(options) else EACH_ALONE
     guard = None if options.app else partial(known_hosts, names=options.allow_host)
-    return launch(options, settings(options), lambda: _handler(options), each_alone, guard)
+    make = partial(_handler, options)
+    return launch(options, settings(options), make, each_alone, guard, warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     parser.add_argument(
-        "app", nargs="?", default=None, metavar="MODULE:APP", help="(default: the demo)"
+        "app",
+        nargs="?",
+        type=app_name,
+        default=None,
+        metavar="MODULE:APP",
+        help="the handler to serve, as in hello:app (default: the demo)",
     )
     options = engine_options.read(parser, TABLE, argv, environment)
     if options.app and options.metrics is None:
@@ -98,8 +118,6 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
             parser.error(f"--{option.name} is for the demo: give either that or MODULE:APP")
     check_sources(options, parser, "redis", "redis-env", "redis-file")
     check_sources(options, parser, "api-key-env", "api-key-file")
-    if options.app is not None and not is_app_name(options.app):
-        parser.error(f"{options.app!r} is not MODULE:APP, as in hello:app for app in hello.py")
     return options
 
 

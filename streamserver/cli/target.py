@@ -14,7 +14,7 @@ from streamserver.cli.values import whole
 from streamserver.lab.target.app import make_target
 
 USAGE = "streamserver target [options]"
-ABOUT = "Serve streams as each request commands them, to be measured against."
+ABOUT = "Serve endpoints that stream as each request commands, for load tests."
 EACH_ALONE = (
     "each worker has its own slots and queue, and tells its own lateness at /lab/lateness: /metrics"
     " has that of all"
@@ -23,15 +23,17 @@ TABLE: Table = {
     **ENGINE,
     "limits": (engine_options.max_connections("as many as its descriptors allow"),),
     "as a busy model": (
-        Option("slots", 0, whole(0, 10_000), "N", "exchanges answered at once; 0: all"),
-        Option("queue", 1000, whole(0, 100_000), "N", "that may wait for a slot"),
+        Option(
+            "slots", 0, whole(0, 10_000), "N", "exchanges that are answered at once; 0: no limit"
+        ),
+        Option("queue", 1000, whole(0, 100_000), "N", "exchanges that may wait for a slot"),
     ),
     "instead of the endpoints": PLAY,
-    "figures": (figures.option(None, "on, if prometheus-client is there"),),
+    "figures": (figures.option(None, "on, if prometheus-client is installed"),),
 }
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Serve until a signal comes; the exit status.
 
     Raises CannotServe or CannotListen, and SystemExit for wrong usage.
@@ -42,7 +44,7 @@ def main(argv: Sequence[str]) -> int:
         make = partial(replayed, options)
     else:
         make = partial(make_target, options.slots, options.queue)
-    return launch(options, settings(options), make, EACH_ALONE)
+    return launch(options, settings(options), make, EACH_ALONE, warnings=warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

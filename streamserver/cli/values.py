@@ -5,7 +5,12 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable
 from typing import NoReturn
 
+from streamserver.kit import units
+from streamserver.kit.nearest import did_you_mean
 from streamserver.wire.fields import is_token
+
+_LONGEST = 10**9
+"""Seconds; timers of the event loops take no number."""
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True}
 _SWITCH |= {"0": False, "false": False, "no": False, "off": False}
@@ -26,7 +31,9 @@ def one_of(*words: str) -> Callable[[str], str]:
     """Exactly one of the words."""
 
     def read(value: str) -> str:
-        return value if value in words else _refuse(value, f"one of {', '.join(words)}")
+        if value in words:
+            return value
+        _refuse(value, f"one of {', '.join(words)}{did_you_mean(value, words)}")
 
     return read
 
@@ -46,13 +53,30 @@ def whole(least: int, most: int, **words: int | None) -> Callable[[str], int | N
     return read
 
 
+def size(least: int, most: int, **words: int | None) -> Callable[[str], int | None]:
+    """A number of bytes in a range, with or without a unit, or a word that stands for one."""
+    between = f"from {least} to {units.shown_size(most)}"
+    allowed = " or ".join((*words, f"a size {between}, as in 1000 (bytes), 64KiB or 10MB"))
+
+    def read(value: str) -> int | None:
+        if value in words:
+            return words[value]
+        octets = units.size(value)
+        if octets is not None and least <= octets <= most:
+            return octets
+        _refuse(value, allowed)
+
+    return read
+
+
 def seconds(*, zero: bool) -> Callable[[str], float]:
-    """A decimal number of seconds; 0 only where it has a meaning."""
-    allowed = f"a number of seconds, {'0 or more' if zero else 'more than 0'}"
+    """A duration, of seconds if it has no unit; 0 only where it has a meaning."""
+    allowed = f"a duration of {'0 s or more' if zero else 'more than 0 s'}, as in 1.5, 500ms, 2m"
 
     def read(value: str) -> float:
-        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value) and (zero or float(value)):
-            return float(value)
+        found = units.duration(value)
+        if found is not None and found < _LONGEST and (zero or found):
+            return float(found)
         _refuse(value, allowed)
 
     return read

@@ -2,6 +2,7 @@
 
 import itertools
 import logging
+import re
 import sys
 from pathlib import Path
 
@@ -63,6 +64,7 @@ def test_a_handler_is_found_in_the_working_directory(module: str, app: str) -> N
     ("app", "reason"),
     [
         ("absent", "has no attribute 'absent'"),
+        ("ap", "has no attribute 'ap' (did you mean 'app'?)"),
         ("app.absent", "has no attribute 'absent'"),
         ("text", "a handler is an async function or a Router, not str"),
         ("Router", "an async function or a Router, not the class Router: call it, Router()"),
@@ -108,7 +110,10 @@ def test_a_module_that_fails_is_told_in_one_line(
     assert record.levelno == logging.DEBUG
 
 
-def test_a_module_that_is_not_there() -> None:
+def test_a_module_that_is_not_there(module: str) -> None:
+    nearest = re.escape(f" (did you mean {module!r}?)")
+    with pytest.raises(CannotServe, match=f"No module named '{module[:-2]}'{nearest}$"):
+        load_app(f"{module[:-2]}:app")
     with pytest.raises(CannotServe, match=r"no_such:app: .*No module named 'no_such'"):
         load_app("no_such:app")
 

@@ -135,6 +135,7 @@ def test_every_timeout_has_an_option() -> None:
     limits = job(*argv).timeouts
     assert (limits.connect, limits.first_byte, limits.gap, limits.total) == (0, 1, 2, 3)
     assert job("--duration", "5").duration == 5
+    assert job("--duration", "1500ms").duration == 1.5
     assert job(STREAMSERVER_DURATION="6").duration == 6
     assert job("--rate", "3@4").duration == inf
 
@@ -181,5 +182,5 @@ def test_the_help_tells_of_the_variables_in_a_request(capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit):
         bench.read(["--help"], {})
     told = " ".join(capsys.readouterr().out.split())
-    assert "{n} is the number of the request from 0" in told
+    assert "{n} is replaced by the number of the request, from 0" in told
     assert "-c PROFILE, --concurrency PROFILE" in told

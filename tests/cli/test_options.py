@@ -61,13 +61,13 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "log-format": ("json", "json"),
     "log-level": ("debug", "debug"),
     "max-connections": ("100", 100),
-    "max-body": ("0", 0),
-    "head-timeout": ("0.5", 0.5),
+    "max-body": ("10MB", 10_000_000),
+    "head-timeout": ("500ms", 0.5),
     "body-timeout": ("7", 7.0),
     "write-timeout": ("007.50", 7.5),
     "keep-alive": ("1", 1.0),
     "heartbeat": ("0", 0.0),
-    "max-stream": ("3600", 3600.0),
+    "max-stream": ("1h", 3600.0),
     "grace": ("0.0", 0.0),
     "strip": ("/v1", "/v1"),
     "header": ("X-One: 1: 2 ", [("x-one", "1: 2")]),
@@ -78,13 +78,13 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "connect-timeout": ("0", 0.0),
     "first-byte-timeout": ("0.5", 0.5),
     "gap-timeout": ("0", 0.0),
-    "total-timeout": ("90", 90.0),
+    "total-timeout": ("1.5m", 90.0),
     "pool-open": ("10", 10),
     "pool-idle": ("0", 0),
     "pool-idle-timeout": ("0", 0.0),
     "pool-wait": ("0", 0.0),
     "record": ("/tapes", "/tapes"),
-    "record-bytes": ("0", 0),
+    "record-bytes": ("64KiB", 65536),
     "record-count": ("1", 1),
 }
 OPENED = {"upstream-ca", "header-file", ("proxy", "api-key-file")}
@@ -191,11 +191,12 @@ def test_the_settings_hold_what_was_told() -> None:
         ("port", ["-1", "65536", "http", "+1", "1_0", " 1", "1.0", "٣"], "number from 0 to 65535"),
         ("workers", ["0", "1e2", "9" * 5000], "a whole number from 1 to"),
         ("max-connections", ["0", "none"], "auto or a whole number from 1 to"),
-        ("max-body", ["-1", "1M"], "a whole number from 0 to"),
-        ("head-timeout", ["0", "0.0", "-1", "nan", "inf", "1e1", "1_0", "5s"], "more than 0"),
-        ("keep-alive", ["0"], "a number of seconds, more than 0"),
-        ("grace", ["-1", ".", "", "forever"], "a number of seconds, 0 or more"),
+        ("max-body", ["-1", "1M", "0.5"], "size from 0 to 1024TiB, as in 1000 (bytes), 64KiB or"),
+        ("head-timeout", ["0", "0.0", "-1", "nan", "inf", "1e1", "1_0", "5x"], "more than 0 s"),
+        ("keep-alive", ["0", "0ms", "11575d"], "a duration of more than 0 s, as in 1.5, 500ms, 2m"),
+        ("grace", ["-1", ".", "", "forever"], "a duration of 0 s or more, as in 1.5, 500ms, 2m"),
         ("loop", ["trio", "AUTO"], "one of auto, asyncio, uvloop"),
+        ("loop", ["uvlop"], "(did you mean 'uvloop'?)"),
         ("log-format", ["xml"], "one of text, json"),
         ("log-level", ["loud"], "one of debug, info, warning, error"),
         ("host", [""], "at least one character"),
@@ -217,14 +218,14 @@ def test_a_value_that_does_not_fit_is_refused_and_named(
 @pytest.mark.parametrize(
     ("argv", "named"),
     [
-        (["--colour"], "--colour"),
-        (["--max", "1"], "unrecognized arguments: --max"),
-        (["hello"], "'hello' is not MODULE:APP"),
+        (["--colour"], "there is no option --colour"),
+        (["--max", "1"], "there is no option --max (did you mean '--max-body'?)"),
+        (["hello"], "'hello' is neither a command"),
         (["hello:"], "MODULE:APP"),
         ([":app"], "MODULE:APP"),
         (["hello.py:app:x"], "MODULE:APP"),
         (["no/path:app"], "MODULE:APP"),
-        (["hello:app", "hello:app"], "unrecognized arguments: hello:app"),
+        (["hello:app", "hello:app"], "unexpected argument 'hello:app'"),
         (["--tls-cert", "c"], "--tls-cert and --tls-key go together"),
         (["--tls-key", "k"], "--tls-cert and --tls-key go together"),
         (["--port"], "--port"),
@@ -247,7 +248,9 @@ def test_help_tells_defaults_and_variables(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         read(["--help"], {})
     told = " ".join(capsys.readouterr().out.split())
-    assert "(default: 75)" in told
+    assert "(default: 75s)" in told
+    assert "(default: 1MiB)" in told
+    assert "A DURATION is in seconds or has a unit: 500ms, 30s, 2m, 1h." in told
     assert "STREAMSERVER_NAME" in told
     for command in ("proxy URL", "target", "bench URL", "calibrate"):
         assert f"streamserver {command} [options]" in told

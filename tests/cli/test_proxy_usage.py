@@ -66,7 +66,7 @@ def test_a_url_that_is_none_of_an_upstream(
         (["--on-break", "hang"], "one of cut, event"),
         (["--upstream-ca", "ca.pem"], "--upstream-ca is for an upstream that speaks TLS"),
         (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
-        (["--max-body", "none"], "unlimited or a whole number from 0"),
+        (["--max-body", "none"], "unlimited or a size from 0"),
         (["--pool-open", "0"], "auto or a whole number from 1"),
         (["--files", "/srv"], "--files"),
         (["http://other"], "http://other"),

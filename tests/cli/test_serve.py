@@ -168,12 +168,15 @@ def test_the_access_log(hello: Hello, curl: Curl) -> None:
 
 
 def test_the_logs_as_json(hello: Hello, curl: Curl) -> None:
-    server = hello("--log-format", "json")
+    server = hello("--log-format", "json", STREAMSERVER_PROT="1", STREAMSERVER_SLOTS="1")
     with pytest.raises(subprocess.CalledProcessError):
         curl(f'{server.url}/error?"\\')
     access = json.loads(access_lines(server, 1)[0])
     assert (access["target"], access["status"]) == ('/error?"\\', 500)
-    logged = map(json.loads, server.stderr.read_text().splitlines())
+    logged = [json.loads(line) for line in server.stderr.read_text().splitlines()]
+    (warning,) = [line for line in logged if line["level"] == "warning"]
+    expected = "no option reads the environment variable STREAMSERVER_PROT (did you mean "
+    assert warning["message"] == f"{expected}'STREAMSERVER_PORT'?)"
     (log,) = [line for line in logged if line["level"] == "error"]
     assert "RuntimeError: secret\n\x1b[31mred" in log["traceback"]
 

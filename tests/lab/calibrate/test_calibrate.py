@@ -72,7 +72,7 @@ def test_where_it_cannot_be_remembered_it_is_told(
 
 def test_the_command_tells_each_load_and_the_outcome(tmp_path: Path) -> None:
     """Whatever this machine can do while it runs other tests."""
-    done = run("calibrate", "--seconds", "1", "--up-to", "10", XDG_CACHE_HOME=str(tmp_path))
+    done = run("calibrate", "--seconds", "1s", "--up-to", "10", XDG_CACHE_HOME=str(tmp_path))
     heading, *lines = done.stdout.splitlines()
     assert heading.split()[0] == "streams"
     assert lines[0].split()[:3] == ["1", "10", "10"]
@@ -95,4 +95,4 @@ def test_a_signal_ends_its_target_too(number: int) -> None:
 def test_a_wrong_option_is_refused() -> None:
     done = run("calibrate", "--seconds", "11")
     assert done.returncode == 2
-    assert "a whole number from 1 to 10" in done.stderr
+    assert "a duration from 1 to 10 whole seconds" in done.stderr

@@ -1,0 +1,49 @@
+"""The first word of a command line: a command, or MODULE:APP."""
+
+import re
+from argparse import ArgumentTypeError
+
+from streamserver.kit.nearest import did_you_mean
+
+COMMANDS = ("serve", "proxy", "target", "bench", "calibrate")
+"""All commands; without one, ``serve``."""
+
+_file = re.compile(r"(?:\./)?([^:]+?)\.py(?:[:.](.*))?").fullmatch
+
+
+def is_app_name(text: str) -> bool:
+    """Whether it is MODULE:APP, both dotted names, and the module's is not that of a file."""
+    module, _, app = text.partition(":")
+    names = (*module.split("."), *app.split("."))
+    return not module.endswith(".py") and all(name.isidentifier() for name in names)
+
+
+def app_name(text: str) -> str:
+    """``text``, if it is MODULE:APP; ArgumentTypeError that says what was probably meant."""
+    if is_app_name(text):
+        return text
+    raise ArgumentTypeError(_not_an_app(text))
+
+
+def _not_an_app(text: str) -> str:
+    """Why ``text`` is neither a command nor MODULE:APP, and what was probably meant."""
+    if text in COMMANDS:
+        return f"{text!r} is a command: it must be the first argument"
+    hint = did_you_mean(text, COMMANDS) if text.isalpha() else ""
+    if not hint and is_app_name(nearest := _nearest_app(text)):
+        hint = f" (did you mean {nearest!r}?)"
+    forms = f"a command ({', '.join(COMMANDS)}) nor MODULE:APP, as in hello:app for app in hello.py"
+    return f"{text!r} is neither {forms}{hint}"
+
+
+def _nearest_app(text: str) -> str:
+    """MODULE:APP for a path, a call, or a dot in place of the colon."""
+    text = text.removesuffix("()")
+    if text.isidentifier():
+        return ""
+    if found := _file(text):
+        return f"{found[1].replace('/', '.')}:{found[2] or 'app'}"
+    module, colon, app = text.replace("/", ".").partition(":")
+    if not colon and "." in module:
+        module, _, app = module.rpartition(".")
+    return f"{module}:{app or 'app'}"

@@ -1,0 +1,40 @@
+"""Variables of the environment that look like options and are read by none."""
+
+import re
+from collections.abc import Iterable, Mapping
+from itertools import chain
+
+from streamserver.cli.options import PREFIX, Table
+from streamserver.kit.nearest import did_you_mean
+from streamserver.server.workers import VARIABLE
+
+_of_kubernetes = re.compile(
+    rf"{PREFIX}(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_\w+)?)?)"
+).fullmatch
+"""What a pod has for each Service; the name of one may begin with ``streamserver``."""
+
+
+def unread(environment: Mapping[str, str], own: Table, tables: Iterable[Table]) -> list[str]:
+    """A warning for each ``STREAMSERVER_...`` variable that no option of any command reads.
+
+    ``own``: the table of the command that runs, in which the nearest name is looked for first.
+    An empty variable counts as absent.
+    """
+    near = _names(own)
+    known = near.union(*map(_names, tables))
+    given = [name for name, value in environment.items() if value and name.startswith(PREFIX)]
+    return [
+        f"no option reads the environment variable {name}{_hint(name, near, known)}"
+        for name in sorted(given)
+        if name.removeprefix(PREFIX) not in known and name != VARIABLE and not _of_kubernetes(name)
+    ]
+
+
+def _names(table: Table) -> set[str]:
+    return {option.variable.removeprefix(PREFIX) for option in chain(*table.values())}
+
+
+def _hint(name: str, *groups: set[str]) -> str:
+    """The nearest name of the first group that has one; the prefix, alike in all, not compared."""
+    bare = name.removeprefix(PREFIX)
+    return next(filter(None, [did_you_mean(bare, group, PREFIX) for group in groups]), "")
