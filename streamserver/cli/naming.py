@@ -1,4 +1,4 @@
-"""The first word of a command line: a command, or MODULE:APP."""
+"""What a command line names: a command, MODULE:APP, or a URL; and what was probably meant."""
 
 import re
 from argparse import ArgumentTypeError
@@ -23,6 +23,17 @@ def app_name(text: str) -> str:
     if is_app_name(text):
         return text
     raise ArgumentTypeError(_not_an_app(text))
+
+
+def url_hint(text: str) -> str:
+    """What was probably meant by a URL that has no scheme or another; "" if that is not known."""
+    scheme, mark, _ = text.partition("://")
+    if mark:
+        schemes = ("http", "https")
+        return "" if scheme in schemes else did_you_mean(scheme, schemes)
+    # One with a user name may hold a password, and is not repeated.
+    plain = text and "@" not in text and not text.startswith(("http:", "https:", "unix:", "/"))
+    return f" (did you mean {'http://' + text!r}?)" if plain else ""
 
 
 def _not_an_app(text: str) -> str:

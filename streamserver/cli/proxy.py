@@ -1,7 +1,7 @@
 """The command `proxy`: a whole reverse proxy, in front of one upstream."""
 
 import os
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -9,11 +9,12 @@ from functools import partial
 from streamserver.cli import engine_options
 from streamserver.cli.keys import check_sources, fields_of, key_of
 from streamserver.cli.launch import launch, prepare
+from streamserver.cli.naming import url_hint
 from streamserver.cli.options import make_parser
 from streamserver.cli.proxy_options import TABLE
 from streamserver.cli.recording import recorded
 from streamserver.cli.tls import trusting
-from streamserver.proxy.origin import FORMS
+from streamserver.proxy.origin import FORMS, parse_origin
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.descriptors import of_process
@@ -41,7 +42,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     authorities that are not there.
     """
     parser = make_parser(USAGE, ABOUT, TABLE)
-    parser.add_argument("url", metavar="URL", help=FORMS)
+    parser.add_argument("url", type=_upstream, metavar="URL", help=FORMS)
     options = engine_options.read(parser, TABLE, argv, environment)
     if options.upstream_ca and not options.url.lower().startswith("https:"):
         parser.error("--upstream-ca is for an upstream that speaks TLS: https://HOST")
@@ -51,6 +52,14 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
         return options, _proxy(options)
     except ValueError as problem:
         parser.error(str(problem))
+
+
+def _upstream(value: str) -> str:
+    try:
+        parse_origin(value)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{error}{url_hint(value)}") from error
+    return value
 
 
 def settings(options: Namespace) -> Settings:

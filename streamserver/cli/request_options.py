@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamserver.cli.keys import HEADER_FILE, check_sources, fields_of, key_of, sources
+from streamserver.cli.naming import url_hint
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import field, switch, text
@@ -25,7 +26,7 @@ def url(value: str) -> str:
     try:
         return Ask(value).url
     except ValueError as error:
-        raise ArgumentTypeError(str(error)) from error
+        raise ArgumentTypeError(f"{error}{url_hint(value)}") from error
 
 
 REQUESTS = (

@@ -107,6 +107,26 @@ def test_what_is_no_option_is_not_taken_for_one(
     assert refused(capsys, *argv).startswith(told)
 
 
+@pytest.mark.parametrize("command", ["bench", "proxy"])
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("127.0.0.1:9/v1", " (did you mean 'http://127.0.0.1:9/v1'?)"),
+        ("localhost", " (did you mean 'http://localhost'?)"),
+        ("htp://localhost", " (did you mean 'http'?)"),
+        ("http:/localhost", ""),
+        ("http://", ""),
+        ("me:secret@localhost", ""),
+        ("/srv/app", ""),
+    ],
+)
+def test_a_url(capsys: pytest.CaptureFixture[str], command: str, url: str, hint: str) -> None:
+    told = refused(capsys, command, url)
+    assert told.startswith("argument URL: ")
+    assert told.endswith(hint)
+    assert bool(hint) is ("did you mean" in told)
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [
