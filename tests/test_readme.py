@@ -1,86 +1,150 @@
-"""What the README has people paste: each command of its lab works, and answers as it is shown.
+"""What the README has people paste: each block, in order, does what is said of it.
 
 Figures differ from run to run, so they are masked; what a busy machine may add is left out.
 """
 
-import os
+import asyncio
+import json
 import re
-import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from urllib.request import Request as Asked
+from urllib.request import urlopen
 
 import pytest
 
+from streamserver.cli import COMMANDS
+from streamserver.cli.apps import load_app, load_demo
+from streamserver.cli.keys import secret_of
+from streamserver.cli.serve import USAGE, read
+from streamserver.lab.target.app import make_target
+from support import peers
+from support.asking import ask
+from support.inprocess import Serve, Served
 from support.process import ROOT, RunServer
-from support.redis import free_port
+from support.readme import LIMIT, Block, Reader, blocks, words_of, written
+from support.redis import RedisServer
 
-README = (ROOT / "README.md").read_text("utf-8")
-LAB = README.partition("\n## The lab\n")[2].partition("\n## ")[0]
-PYTHON = "python -m streamserver "
-LIMIT = 50
-STATUSES = (0, 3, 18)
-"""3: measured by a busy machine. 18: curl's, for the stream that shall break."""
-BUSY = ("verdict ", "not valid ", "this client ")
-"""What lines begin with that a run on a busy machine may have, and one on a quiet machine not."""
-
-
-def examples() -> list[tuple[str, list[str]]]:
-    """Commands of the lab, each with what it printed."""
-    found: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"^```console\n(.*?)^```", LAB, re.DOTALL | re.MULTILINE):
-        for line in block.splitlines():
-            if line.startswith("$ "):
-                found.append((line[2:], []))
-            else:
-                found[-1][1].append(line)
-    return found
-
-
-def masked(lines: list[str]) -> list[str]:
-    """Lines without their figures and spaces, and without those of a busy machine."""
-    kept = [line for line in lines if line and not line.startswith(BUSY)]
-    told = [line.replace(", which may be chance", "") for line in kept]
-    return [re.sub(r"\s+", " ", re.sub(r"[+-]?\d[\d,.]*", "#", line)).strip() for line in told]
+KEY = "sk-0123456789"
 
 
 @pytest.fixture
-def ports() -> dict[str, str]:
-    """Free ports instead of those in the README."""
-    return {port: str(free_port()) for port in ("8000", "8001", "8002")}
+def reader(tmp_path: Path, run_server: RunServer, monkeypatch: pytest.MonkeyPatch) -> Reader:
+    """One with a key for the services of the examples."""
+    monkeypatch.setenv("EXAMPLE_KEY", KEY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    return Reader(tmp_path, run_server)
 
 
-def moved(command: str, ports: dict[str, str]) -> str:
-    """The command for these ports, and for a few exchanges instead of many."""
-    for port, free in ports.items():
-        command = command.replace(port, free)
-    return re.sub(r"-n \d+", "-n 4", command)
+def section(name: str) -> list[Block]:
+    """The blocks below a heading."""
+    return [block for block in blocks() if block.section == name]
 
 
-def test_what_is_pasted_answers_as_it_is_shown(
-    run_server: RunServer, ports: dict[str, str], tmp_path: Path
-) -> None:
-    for command, shown in examples():
-        moved_command = moved(command, ports)
-        if command.endswith(" &"):
-            words = shlex.split(moved_command.removesuffix(" &").removeprefix(PYTHON))
-            words = [str(tmp_path / word) if word == "cassettes" else word for word in words]
-            port = [] if "--port" in words else ["--port", ports["8000"]]
-            run_server(*words, *port)
-        else:
-            done = subprocess.run(
-                moved_command.replace("python", sys.executable, 1),
-                shell=True,
-                cwd=tmp_path,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
-                capture_output=True,
-                text=True,
-                timeout=LIMIT,
-                check=False,
-            )
-            assert done.returncode in STATUSES, (command, done.stderr)
-            assert masked(done.stdout.splitlines()) == masked(shown), command
+async def fetch(url: str, fields: Mapping[str, str] | None = None, body: str | None = None) -> str:
+    """The body of the answer; urllib.error.HTTPError for an error."""
+    asked = Asked(url, body.encode() if body else None, dict(fields or {}))
+
+    def answer() -> str:
+        with urlopen(asked, timeout=LIMIT) as answered:
+            return str(answered.read().decode())
+
+    return await asyncio.to_thread(answer)
 
 
-def test_there_is_something_to_paste() -> None:
-    assert len(examples()) == 9
+def test_the_first_block_names_targets_of_make() -> None:
+    [block] = section("# streamserver")
+    for line in block.text.splitlines():
+        make, target = line.partition("#")[0].split()
+        command = [peers.program(make), "--dry-run", "--no-print-directory", target]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+
+
+async def test_the_first_handler(reader: Reader) -> None:
+    program, console, wire = section("A first handler")
+    assert written(program, reader.directory) == "hello:app"
+    [server] = await reader.console(console)
+    assert await reader.console(wire) == []
+    for last, first in [("", 0), ("8", 9), ("9", 10), ("10", 0), ("-1", 0), ("x" * 5000, 0)]:
+        answer = await fetch(f"{server.url}/api/counter", {"Last-Event-ID": last})
+        ids = [int(found) for found in re.findall(r"^id: (\d+)$", answer, re.MULTILINE)]
+        assert ids == [*range(first, 10)]
+        assert first < 10 or answer == ""
+
+
+async def test_the_relay(reader: Reader, serve: Serve) -> None:
+    upstream = await serve(make_target())
+    reader.instead = {
+        "https://api.example.org/v1": upstream.url,
+        "https://api.example.org": upstream.url,
+        "https://api.openai.com": upstream.url,
+        "OPENAI_API_KEY=...": f"OPENAI_API_KEY={KEY}",
+    }
+    whole, program, chat = section("The relay")
+    [server] = await reader.console(whole)
+    assert f'"Bearer {KEY}"' in await fetch(f"{server.url}/v1/headers")
+    server.stop()
+    relay = await app_of(program, reader, serve)
+    assert f'"Bearer {KEY}"' in (await ask(relay, "/models/headers")).body.decode()
+    [server] = await reader.console(chat)
+    asked = json.dumps({"prompt": "Hello!", "model": "streamserver-demo-fast"})
+    assert "data: [DONE]" in await fetch(f"{server.url}/api/chat", body=asked)
+    server.stop()
+
+
+async def app_of(block: Block, reader: Reader, serve: Serve) -> Served:
+    """The app of a program, served."""
+    program = Block(block.section, block.language, reader.moved(block.text))
+    return await serve(load_app(written(program, reader.directory)))
+
+
+async def test_the_feed(reader: Reader, serve: Serve, shared_redis: RedisServer) -> None:
+    program, workers = section("The feed")
+    news = await app_of(program, reader, serve)
+    published = await ask(news, "/news", "POST", body=b"It works")
+    assert published.status == 201
+    async with asyncio.timeout(LIMIT), asyncio.TaskGroup() as group:
+        sent = b"GET /news?last-event-id=0-0 HTTP/1.1\r\nHost: a\r\n\r\n"
+        group.create_task(hears(news, sent, b"data: It works\n\n"))
+    check_workers(workers, shared_redis)
+
+
+async def hears(server: Served, sent: bytes, expected: bytes) -> None:
+    """Return once the answer to this request holds these bytes."""
+    receiving, sending = await asyncio.open_connection("127.0.0.1", server.port)
+    sending.write(sent)
+    await receiving.readuntil(expected)
+    sending.close()
+    await sending.wait_closed()
+
+
+def check_workers(block: Block, redis: RedisServer) -> None:
+    """Workers that share feeds have tests of their own: here the command is read, and loads."""
+    [(command, _)] = block.commands
+    variables, words = words_of(command.replace("redis://127.0.0.1:6379", redis.url))
+    options = read(words, variables)
+    url = secret_of(options, "redis", variables) or ""
+    assert (options.workers, url) == (4, f"{redis.url}/0")
+    assert callable(load_demo(None, redis=url, workers=options.workers))
+
+
+async def test_the_lab(reader: Reader) -> None:
+    for block in section("The lab"):
+        await reader.console(block)
+
+
+def test_the_usage_of_each_command() -> None:
+    [block] = section("The command line")
+    shown = block.text.splitlines()
+    assert shown == [f"python -m {line.strip()}" for line in USAGE.splitlines()]
+    assert [line.split()[3].strip("[]") for line in shown] == [*COMMANDS]
+
+
+def test_there_is_no_other_block() -> None:
+    tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
+    assert {block.section for block in blocks()[1:]} == tested
+    assert len([command for block in section("The lab") for command in block.commands]) == 9
