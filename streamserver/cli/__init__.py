@@ -1,7 +1,7 @@
 """The command line: the only room that reads argv and the environment.
 
-A command is a function from its arguments, and warnings that it shows where it logs, to an exit
-status: 2 for wrong usage, 1 for what cannot be done, after one line that says why.
+A command is a function of its arguments and of warnings, which it shows where it logs. It returns
+the exit status: 2 for wrong usage, 1 for what cannot be done, each after a line that says why.
 """
 
 import os

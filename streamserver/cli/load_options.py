@@ -6,6 +6,7 @@ from typing import Any
 
 from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, duration
+from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import one_of, switch, whole
 from streamserver.lab.client.asked import Ask
 from streamserver.lab.client.timeouts import Timeouts
@@ -96,19 +97,7 @@ LOAD = (
     ),
     Option("fresh", False, switch, "", "open a new connection for each exchange", "off"),
 )
-WAITS = (
-    duration(
-        "connect-timeout", TIMEOUTS.connect, "for a connection, TLS included; 0: off", zero=True
-    ),
-    duration(
-        "first-byte-timeout",
-        TIMEOUTS.first_byte,
-        "until the first byte of a response; 0: off",
-        zero=True,
-    ),
-    duration("gap-timeout", TIMEOUTS.gap, "between two reads of a response; 0: off", zero=True),
-    duration("total-timeout", TIMEOUTS.total, "for a whole exchange; 0: off", zero=True),
-)
+WAITS = timeout_options(TIMEOUTS.connect, TIMEOUTS.first_byte, TIMEOUTS.gap, TIMEOUTS.total)
 PROCESSES = (
     Option("processes", 1, whole(1, 256), "N", "number of processes that share the load"),
     Option("loop", "auto", one_of(*NAMES), "NAME", HELP),

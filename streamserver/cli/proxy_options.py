@@ -7,6 +7,7 @@ from streamserver.cli.engine_options import ENGINE, MOST_BYTES
 from streamserver.cli.keys import HEADER_FILE, sources
 from streamserver.cli.options import Option, Table, duration
 from streamserver.cli.recording import RECORD
+from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import field, one_of, size, switch, text, whole
 from streamserver.proxy.forwarded import MODES
 from streamserver.proxy.proxy import OnBreak
@@ -65,17 +66,7 @@ _ANSWERS = (
 )
 _UPSTREAM = (
     Option("upstream-ca", None, text, "FILE", "PEM authorities to trust", "those of the system"),
-    duration(
-        "connect-timeout", TIMEOUTS.connect, "for a connection, TLS included; 0: off", zero=True
-    ),
-    duration(
-        "first-byte-timeout",
-        TIMEOUTS.first_byte,
-        "until the first byte of a response; 0: off",
-        zero=True,
-    ),
-    duration("gap-timeout", TIMEOUTS.gap, "between two reads of a response; 0: off", zero=True),
-    duration("total-timeout", TIMEOUTS.total, "for a whole response; 0: off", zero=True),
+    *timeout_options(TIMEOUTS.connect, TIMEOUTS.first_byte, TIMEOUTS.gap, TIMEOUTS.total),
 )
 _POOL = (
     Option(
