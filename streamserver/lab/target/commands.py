@@ -11,7 +11,9 @@ from urllib.parse import urlencode
 
 from streamserver.kit.nearest import did_you_mean
 from streamserver.kit.request import Query, Request
+from streamserver.lab.faults import faulty
 from streamserver.lab.outer import knob
+from streamserver.lab.target import slots
 from streamserver.lab.target.distributions import USUAL
 from streamserver.lab.target.knobs import MOST_SEED, PARAMETERS, Knobs
 from streamserver.lab.target.limits import check
@@ -65,6 +67,7 @@ def knobs_of(commanded: Query) -> Knobs:
 
 def _unknown(name: str, names: list[str]) -> HTTPError:
     known = ", ".join(names)
-    wrong = f"{name[:40]!a} is no knob of this endpoint{did_you_mean(name, names)}"
+    hint = did_you_mean(name, names) or did_you_mean(name, sorted(faulty.OURS | slots.OURS))
+    wrong = f"{name[:40]!a} is no knob of this endpoint{hint}"
     detail = f"{wrong}: there are {known} (and {FREE}, which is free)"
     return HTTPError(400, detail, parameter=name[:40], allowed=known)
