@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = bool(arguments) and arguments[0] in COMMANDS
     name = arguments.pop(0) if named else DEFAULT
-    warnings = variables.unread(os.environ, TABLES[name], TABLES.values())
+    warnings = variables.unread(arguments, os.environ, TABLES[name], TABLES.values())
     try:
         return COMMANDS[name](arguments, warnings)
     except (CannotServe, CannotListen) as problem:

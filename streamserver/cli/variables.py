@@ -1,7 +1,7 @@
 """Variables of the environment that look like options and are read by none."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from streamserver.cli.options import PREFIX, Table
@@ -14,19 +14,22 @@ _of_kubernetes = re.compile(
 """What a pod has for each Service; the name of one may begin with ``streamserver``."""
 
 
-def unread(environment: Mapping[str, str], own: Table, tables: Iterable[Table]) -> list[str]:
+def unread(
+    argv: Sequence[str], environment: Mapping[str, str], own: Table, tables: Iterable[Table]
+) -> list[str]:
     """A warning for each ``STREAMSERVER_...`` variable that no option of any command reads.
 
     ``own``: the table of the command that runs, in which the nearest name is looked for first.
-    An empty variable counts as absent.
+    An empty variable counts as absent, and one that an option names, for a secret, as read.
     """
     near = _names(own)
     known = near.union(*map(_names, tables))
+    silent = {VARIABLE, *environment.values(), *(word.rpartition("=")[2] for word in argv)}
     given = [name for name, value in environment.items() if value and name.startswith(PREFIX)]
     return [
         f"no option reads the environment variable {name}{_hint(name, near, known)}"
-        for name in sorted(given)
-        if name.removeprefix(PREFIX) not in known and name != VARIABLE and not _of_kubernetes(name)
+        for name in sorted({*given} - silent)
+        if name.removeprefix(PREFIX) not in known and not _of_kubernetes(name)
     ]
 
 

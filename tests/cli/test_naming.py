@@ -137,7 +137,7 @@ def test_a_url(capsys: pytest.CaptureFixture[str], command: str, url: str, hint:
     ],
 )
 def test_a_variable_that_no_option_reads(name: str, told: str) -> None:
-    (warning,) = unread({f"STREAMSERVER_{name}": "1"}, TABLES["serve"], TABLES.values())
+    (warning,) = unread([], {f"STREAMSERVER_{name}": "1"}, TABLES["serve"], TABLES.values())
     assert warning.startswith(f"no option reads the environment variable {told}")
 
 
@@ -149,7 +149,21 @@ def test_variables_that_are_read_or_not_ours() -> None:
     services = [f"STREAMSERVER_{name}{pod}" for name in ("", "REDIS_") for pod in (*pods, *more)]
     silent = dict.fromkeys([*options, *services, VARIABLE, "STREAMSERVE"], "1")
     silent["STREAMSERVER_PROT"] = ""
-    assert unread(silent, TABLES["bench"], TABLES.values()) == []
+    assert unread([], silent, TABLES["bench"], TABLES.values()) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "more"),
+    [
+        (["--redis-env", "STREAMSERVER_URL"], {}),
+        (["--redis-env=STREAMSERVER_URL"], {}),
+        ([], {"STREAMSERVER_REDIS_ENV": "STREAMSERVER_URL"}),
+    ],
+)
+def test_a_variable_that_an_option_names(argv: list[str], more: dict[str, str]) -> None:
+    environment = {"STREAMSERVER_URL": "redis://127.0.0.1", **more}
+    assert unread(argv, environment, TABLES["serve"], TABLES.values()) == []
+    assert unread([], {"STREAMSERVER_URL": "x"}, TABLES["serve"], TABLES.values())
 
 
 def test_bench_warns_on_standard_error() -> None:
