@@ -21,7 +21,7 @@ HEADER_FILE = Option(
     None,
     text,
     "FILE",
-    "more of --header, a line for each, such as those that are secret",
+    "file of further fields, one a line, such as secret ones",
     shown="",
 )
 

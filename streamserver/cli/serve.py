@@ -56,7 +56,7 @@ _DEMO = (
         "any where it listens on more than loopback",
         many=True,
     ),
-    Option("redis", None, text, "URL", "that holds its feeds, for all workers", "memory"),
+    Option("redis", None, text, "URL", "Redis that holds the feeds of all workers", "memory"),
     *sources("redis", "the URL of --redis, which may have a password"),
     *sources("api-key", "the upstream's key", f"{KEY}, if set"),
     Option(
