@@ -45,10 +45,10 @@ def test_whatever_a_server_writes(hello: Hello, curl: Curl, workers: str, loop: 
 
 
 FAILURES = {
-    "an unknown option": (["--colour"], {}, 2, "unrecognized arguments: --colour"),
+    "an unknown option": (["--colour"], {}, 2, "there is no option --colour"),
     "a value": (["--port", "x"], {}, 2, "argument --port: 'x'"),
     "a variable": ([], {"STREAMSERVER_PORT": "x"}, 2, "STREAMSERVER_PORT: 'x'"),
-    "a name": (["hello.py"], {}, 2, "'hello.py' is not MODULE:APP"),
+    "a name": (["hello.py"], {}, 2, "'hello.py' is neither a command"),
     "an app": (["absent:app"], {}, 1, "cannot load absent:app: ModuleNotFoundError"),
     "an address": (["--host", "192.0.2.1"], {}, 1, "cannot listen on 192.0.2.1"),
 }

@@ -5,7 +5,7 @@ from itertools import chain
 import pytest
 
 from cli.conftest import run
-from streamserver.cli import COMMANDS, TABLES, main, naming
+from streamserver.cli import COMMANDS, TABLES, bench, calibrate, naming, proxy, serve, target
 from streamserver.cli.naming import is_app_name
 from streamserver.cli.variables import unread
 from streamserver.server.workers import VARIABLE
@@ -16,10 +16,20 @@ NEITHER = (
 URL = "http://127.0.0.1:9/"
 
 
+READ = {
+    "serve": serve.read,
+    "proxy": proxy.read,
+    "target": target.read,
+    "bench": bench.read,
+    "calibrate": calibrate.read,
+}
+
+
 def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     """What is wrong with this command line."""
+    read = READ.get(argv[0])
     with pytest.raises(SystemExit) as end:
-        main(argv)
+        read(argv[1:], {}) if read else serve.read(argv, {})
     assert end.value.code == 2
     return capsys.readouterr().err.splitlines()[-1].removeprefix("streamserver: error: ")
 
