@@ -48,6 +48,7 @@ TABLE: Table = {
     ),
     "processes": (Option("loop", "auto", one_of(*NAMES), "NAME", HELP),),
 }
+TOLERANCE = Tolerance()
 NOT_EVEN_ONE = 3
 
 
@@ -59,8 +60,9 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     options = read(argv, os.environ)
     warn(warnings)
     with asyncio.Runner(loop_factory=loop_factory(options.loop)) as runner:
-        found = runner.run(unless_interrupted(_calibrate(options)))
-    print(f"\n{outcome(found)}")
+        levels = runner.run(unless_interrupted(_calibrate(options)))
+    found = highest(levels, TOLERANCE)
+    print(f"\n{outcome(levels, found)}")
     if found is None:
         return NOT_EVEN_ONE
     keep(found, os.environ)
@@ -72,18 +74,18 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     return parse(make_parser(USAGE, ABOUT, TABLE), TABLE, argv, environment)
 
 
-async def _calibrate(options: Namespace) -> Level | None:
-    tolerance, levels = Tolerance(), list[Level]()
+async def _calibrate(options: Namespace) -> list[Level]:
+    levels = list[Level]()
     try:
         async with own_target(options.loop) as url:
             print(HEADING)
             loads = [(streams, rate) for streams, rate in LOADS if streams * rate <= options.up_to]
-            async for level in calibrate(url, options.seconds, tolerance, loads):
-                print(line(level, tolerance), flush=True)
+            async for level in calibrate(url, options.seconds, TOLERANCE, loads):
+                print(line(level, TOLERANCE), flush=True)
                 levels.append(level)
     except (DidNotStart, TimeoutError, RuntimeError) as problem:
         raise CannotServe(str(problem)) from problem
-    return highest(levels, tolerance)
+    return levels
 
 
 def kept_in(environment: Mapping[str, str]) -> Path:

@@ -17,6 +17,7 @@ from cli.conftest import LIMIT, run
 from streamserver.cli.calibrate import keep
 from streamserver.lab.calibrate.level import Level
 from support.certificates import Certificate
+from support.nginx import reserved_port
 from support.process import ROOT, RunServer, ServerProcess
 
 URL = "http://127.0.0.1:9/x"
@@ -151,6 +152,15 @@ def test_what_cannot_be_begun_is_told_in_a_line(argv: list[str], told: str) -> N
     assert "Traceback" not in done.stderr
 
 
+def test_a_service_that_is_not_reached_makes_the_measurement_invalid() -> None:
+    with reserved_port() as port:
+        url = f"http://127.0.0.1:{port}/"
+        done = run("bench", url, "-n", "2", "--slo", "first_byte_p99=50ms,errors=0.1%")
+    assert done.returncode == 3
+    reason = "not valid   no exchange received a response: unconnected 2 (unconnected: "
+    assert reason in done.stdout
+
+
 @pytest.mark.parametrize("option", ["--json", "--csv", "--html"])
 def test_a_disk_that_is_full_is_told_in_a_line(target: ServerProcess, option: str) -> None:
     done = run("bench", f"{target.url}/bytes/3", "-n", "1", option, "/dev/full")
@@ -282,7 +292,7 @@ def test_a_load_beyond_the_calibrated_one_is_warned_of(
         return run("bench", url, "-n", "2", XDG_CACHE_HOME=caches).stderr
 
     assert "warning" not in told()
-    keep(Level(1, 0.5), {"XDG_CACHE_HOME": caches})
+    keep(Level(1, 0.5, 1), {"XDG_CACHE_HOME": caches})
     assert re.search(r"warning: [0-9,]+ events/s for each process, while .* up to 0 on", told())
-    keep(Level(1000, 1e6), {"XDG_CACHE_HOME": caches})
+    keep(Level(1000, 1e6, 1), {"XDG_CACHE_HOME": caches})
     assert "warning" not in told()

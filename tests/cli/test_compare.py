@@ -99,6 +99,7 @@ def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
     assert done.returncode == 3
     assert "through     refused 2" in done.stdout
     assert "not valid   no pair ended well on both sides" in done.stdout
+    assert "not valid   through: no exchange ended well: refused 2" in done.stdout
 
 
 @pytest.mark.parametrize(

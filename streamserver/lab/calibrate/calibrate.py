@@ -41,8 +41,8 @@ async def calibrate(
 
 async def measure(url: str, streams: int, rate: float, seconds: float) -> Level:
     """One level."""
-    level = Level(streams, rate)
-    knobs = f"count={round(rate * seconds)}&gap={1 / rate:.9f}&first_byte_delay={FIRST}&stamps=1"
+    level = Level(streams, rate, round(rate * seconds))
+    knobs = f"count={level.each}&gap={1 / rate:.9f}&first_byte_delay={FIRST}&stamps=1"
     client = Client(Ask(f"{url}/sse?{knobs}"))
     chance = Random(streams)
 

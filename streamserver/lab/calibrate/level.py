@@ -31,10 +31,12 @@ class Tolerance:
 
 @dataclass(slots=True)
 class Level:
-    """So many streams, each with so many events per second."""
+    """So many streams, each with so many events, at a rate in events per second."""
 
     streams: int
     rate: float
+    each: int
+    """Events of a stream. A stream that brings another number of them has failed."""
     first_excess: Any = field(default_factory=new_histogram)
     """What the first event took beyond the delay that was commanded, from the request on."""
     delay: Any = field(default_factory=new_histogram)
@@ -46,11 +48,14 @@ class Level:
     together: int = 0
     """Events that came in the same read as the one before, though they were sent apart."""
     failed: int = 0
+    reason: str = ""
+    """Why the first of them failed."""
 
     def add(self, record: Record, first_delay: int) -> None:
         """Count one exchange, whose first event was due ``first_delay`` ns after the head."""
-        if record.end != "complete" or len(record.stamps) != len(record.arrivals):
+        if reason := self._failure(record):
             self.failed += 1
+            self.reason = self.reason or reason
             return
         count(self.first_excess, record.first_event - record.sent - first_delay)
         before = None
@@ -64,6 +69,14 @@ class Level:
                 self.together += came == 0 and sent >= APART
             before = stamp.sent, arrival
 
+    def _failure(self, record: Record) -> str:
+        """Why the exchange measures nothing; "" if it does."""
+        if record.end != "complete":
+            return f"{record.end} {record.detail or record.status or ''}".strip()
+        if len(record.stamps) != self.each or len(record.arrivals) != self.each:
+            return f"{len(record.stamps)} stamped events came of {self.each}"
+        return ""
+
     def misses(self, tolerance: Tolerance) -> list[str]:
         """What does not hold; empty if all does."""
         limits = (
@@ -76,7 +89,7 @@ class Level:
         if self.together > tolerance.joined * self.events:
             told.append(f"{self.together} events joined")
         if self.failed:
-            told.append(f"{self.failed} streams failed")
+            told.append(f"{self.failed} streams failed: {self.reason}")
         return told
 
 

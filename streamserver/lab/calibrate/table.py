@@ -1,5 +1,6 @@
 """Levels as text, and the outcome in words."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from streamserver.lab.calibrate.level import MS, Level, Tolerance
@@ -24,8 +25,10 @@ def line(level: Level, tolerance: Tolerance) -> str:
     ).rstrip()
 
 
-def outcome(highest: Level | None) -> str:
-    """What it comes to."""
+def outcome(levels: Sequence[Level], highest: Level | None) -> str:
+    """What the levels come to, of which ``highest`` is the last that holds."""
+    if highest is None and not levels[-1].events:
+        return f"Nothing was measured: all streams failed: {levels[-1].reason}"
     if highest is None:
         return "On this machine, as busy as it is now, not even the lowest load can be measured."
     load = f"{highest.streams:,} streams of {highest.rate:g} events/s"

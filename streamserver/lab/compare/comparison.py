@@ -14,6 +14,7 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.compare.bootstrap import Interval, interval
 from streamserver.lab.report.evidence import APART, TOGETHER
 from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.validity import failed
 from streamserver.lab.report.verdicts import BUFFERED, ENOUGH, Verdict, verdicts
 
 MOMENTS = (
@@ -119,4 +120,8 @@ class Comparison:
         """Why it says nothing; empty if it is valid."""
         spoiled = {str(one): None for one in verdicts(self.direct) if one.spoils}
         spoiled |= {str(one): None for one in verdicts(self.through) if one.spoils}
-        return [*spoiled] if self.whole else ["no pair ended well on both sides", *spoiled]
+        if self.whole:
+            return [*spoiled]
+        sides = (("direct", self.direct), ("through", self.through))
+        why = [f"{side}: {told}" for side, summary in sides if (told := failed(summary))]
+        return ["no pair ended well on both sides", *why, *spoiled]

@@ -5,6 +5,7 @@ from typing import Any
 
 from streamserver.lab.report.slo import ERRORS, Judgement
 from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.validity import failed, unreached
 from streamserver.lab.report.verdicts import Verdict, verdicts
 
 VERSION = 1
@@ -38,16 +39,17 @@ class Report:
     def not_valid(self) -> list[str]:
         """Why the measurement says nothing; empty if it is valid."""
         spoiled = [str(verdict) for verdict in self.verdicts if verdict.spoils]
-        if self._has_failed:
+        nothing = unreached(self.summary)
+        if self._has_failed and not nothing:
             return [*self.problems, *spoiled]
+        nothing = nothing or failed(self.summary)
         missing = [str(one) for one in self.judgements if one.measured is None]
-        nothing = [] if self.summary.ends["complete"] else ["no exchange ended well"]
-        return [*self.problems, *nothing, *spoiled, *missing]
+        return [*self.problems, *filter(None, [nothing]), *spoiled, *missing]
 
     @property
     def _has_failed(self) -> bool:
-        """Whether more exchanges failed than may: a finding, even if all did and so nothing else
-        could be measured."""
+        """Whether the objective of errors is missed. If there were responses, that is a finding,
+        even where all exchanges failed and no other objective can be judged."""
         errors = [one for one in self.judgements if one.objective.milestone == ERRORS]
         return any(one.measured is not None and not one.is_met for one in errors)
 
@@ -55,11 +57,10 @@ class Report:
     def status(self) -> int:
         """The exit status: with objectives 1 if one is missed, 3 if the measurement is not valid.
 
-        Without objectives only a run that was stopped, or in which nothing ended well, is none.
+        Without objectives, a verdict alone does not make the measurement invalid.
         """
         if not self.judgements:
-            nothing = not self.summary.ends["complete"]
-            return NOT_VALID if self.problems or nothing else VALID_AND_MET
+            return NOT_VALID if self.problems or failed(self.summary) else VALID_AND_MET
         if self.not_valid:
             return NOT_VALID
         return VALID_AND_MET if all(one.is_met for one in self.judgements) else MISSED

@@ -9,10 +9,12 @@ import pytest
 from cli.conftest import interrupted, run
 from streamserver.cli.calibrate import events_per_second, keep, kept_in
 from streamserver.lab.calibrate.calibrate import calibrate
-from streamserver.lab.calibrate.level import Level, Tolerance
+from streamserver.lab.calibrate.level import Level, Tolerance, highest
 from streamserver.lab.calibrate.own_target import own_target
+from streamserver.lab.calibrate.table import outcome
 from streamserver.lab.target.app import make_target
 from support.inprocess import Serve
+from support.nginx import reserved_port
 
 PATIENT = Tolerance(10**12, 10**12, 10**12, 1)
 SMALL = ((1, 50.0), (5, 50.0))
@@ -38,6 +40,14 @@ async def test_it_ends_with_the_first_load_that_does_not_hold(serve: Serve) -> N
     assert [level.streams for level in levels] == [1]
 
 
+async def test_a_target_that_is_gone_holds_no_load() -> None:
+    with reserved_port() as port:
+        [level] = [one async for one in calibrate(f"http://127.0.0.1:{port}", 0.1, PATIENT, SMALL)]
+    assert (level.events, level.failed) == (0, 1)
+    assert level.misses(PATIENT)
+    assert outcome([level], highest([level], PATIENT)).startswith("Nothing was measured: ")
+
+
 async def test_more_events_than_a_record_holds_are_refused() -> None:
     with pytest.raises(ValueError, match="1000 within fewer seconds"):
         await anext(calibrate("http://127.0.0.1", 21, PATIENT, SMALL))
@@ -55,7 +65,7 @@ async def test_its_target_is_there_as_long_as_it_is_needed(
 def test_what_holds_is_remembered(tmp_path: Path) -> None:
     environment = {"XDG_CACHE_HOME": str(tmp_path)}
     assert events_per_second(environment) is None
-    keep(Level(100, 50.0), environment)
+    keep(Level(100, 50.0, 1), environment)
     assert events_per_second(environment) == 5000
     for broken in ("", "[]", "{}", '{"streams": 1, "rate": null}'):
         kept_in(environment).write_text(broken)
@@ -66,7 +76,7 @@ def test_where_it_cannot_be_remembered_it_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "streamserver").write_text("")
-    keep(Level(100, 50.0), {"XDG_CACHE_HOME": str(tmp_path)})
+    keep(Level(100, 50.0, 1), {"XDG_CACHE_HOME": str(tmp_path)})
     assert "not remembered" in capsys.readouterr().out
 
 

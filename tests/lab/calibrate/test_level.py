@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from streamserver.lab.calibrate.level import Level, Tolerance, highest
+from streamserver.lab.calibrate.table import outcome
 from streamserver.lab.client.record import Record
 from streamserver.lab.stamps import Stamp
 
@@ -24,7 +25,7 @@ def exchange(*arrived_after: int, first: int = 0) -> Record:
 
 
 def of(*records: Record) -> Level:
-    level = Level(100, 100)
+    level = Level(100, 100, len(records[0].arrivals))
     for record in records:
         level.add(record, DELAY)
     return level
@@ -65,7 +66,17 @@ def test_events_that_were_sent_together_are_not() -> None:
         ([exchange(12 * MS)], ["first event p50 12.0 ms off", "first event p99 12.0 ms off"]),
         ([exchange(0, 15 * MS, MS)], ["gaps 14.0 ms off"]),
         ([exchange(0, 0, 10 * MS, 0)], ["gaps 10.0 ms off", "1 events joined"]),
-        ([exchange(MS), Record(end="reset")], ["1 streams failed"]),
+        ([exchange(MS), Record(end="reset")], ["1 streams failed: reset"]),
+        ([exchange(MS), Record(end="refused", status=404)], ["1 streams failed: refused 404"]),
+        (
+            [exchange(MS, MS), exchange(MS)],
+            ["1 streams failed: 1 stamped events came of 2"],
+        ),
+        # A stream without any event measures nothing, so its load does not hold.
+        (
+            [exchange(MS), Record(end="complete", status=200)],
+            ["1 streams failed: 0 stamped events came of 1"],
+        ),
     ],
 )
 def test_what_does_not_hold_is_told(records: list[Record], told: list[str]) -> None:
@@ -78,3 +89,15 @@ def test_the_highest_load_is_the_last_before_one_that_did_not_hold() -> None:
     assert highest([good, bad, lucky], Tolerance()) is good
     assert highest([bad, good], Tolerance()) is None
     assert highest([good, lucky], Tolerance()) is lucky
+
+
+def test_a_level_in_which_every_stream_failed_is_no_matter_of_the_load() -> None:
+    level = Level(1, 100, 1)
+    level.add(Record(end="unconnected", detail="connection refused"), DELAY)
+    assert outcome([level], None) == (
+        "Nothing was measured: all streams failed: unconnected connection refused"
+    )
+    busy = of(exchange(50 * MS))
+    assert "not even the lowest load" in outcome([busy], None)
+    good = of(exchange(MS))
+    assert outcome([good, level], good).startswith("Figures hold up to 100 streams")

@@ -57,6 +57,19 @@ def test_a_pair_of_which_one_failed_is_counted_but_not_compared() -> None:
     assert "bodies      the same bytes in 1 of 1" in told
 
 
+def test_the_reason_why_nothing_is_compared_names_each_side_that_failed() -> None:
+    gone = Record(planned=MS, end="unconnected", detail="connection refused")
+    assert compared((exchange(1, 5), gone)).not_valid == [
+        "no pair ended well on both sides",
+        "through: no exchange received a response: unconnected 1"
+        " (unconnected: connection refused)",
+    ]
+    assert compared().not_valid[1:] == [
+        f"{side}: no exchange counts: none began, or all belong to the warm-up"
+        for side in ("direct", "through")
+    ]
+
+
 def test_a_difference_that_may_be_chance_is_told_as_such() -> None:
     random = Random(1)
     pairs = [(exchange(1, 5), exchange(1, 5 + random.gauss(0, 1))) for _ in range(20)]

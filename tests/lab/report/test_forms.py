@@ -27,9 +27,11 @@ WHOLE.first_byte, WHOLE.first_event, WHOLE.last_byte = 6 * MS, 6 * MS, 31 * MS
 WHOLE.status, WHOLE.end, WHOLE.events, WHOLE.size = 200, "complete", 3, 99
 WHOLE.longest_gap = 20 * MS
 WHOLE.arrivals = array("q", [6 * MS, 11 * MS, 31 * MS])
+UNREACHED = Record(planned=MS, began=MS, end="unconnected", detail="connection refused")
 CUT = Record(
     planned=MS, began=MS, sent=MS, head=2 * MS, status=200, end="truncated", detail="it ended"
 )
+UNANSWERED = Record(planned=MS, began=MS, sent=MS, end="first_byte_timeout")
 REFUSED = Record(
     planned=MS, began=MS, sent=MS, head=2 * MS, last_byte=3 * MS, status=503, end="refused"
 )
@@ -174,12 +176,39 @@ def test_each_exchange_is_a_line_of_csv() -> None:
         ([CUT], "errors=0.1%", (), MISSED),
         ([CUT], "first_token_p50=1s,errors=0.1%", (), MISSED),
         ([CUT], "errors=0.1%", ("it was stopped",), NOT_VALID),
+        ([REFUSED], "gap_p50=1s,errors=0.1%", (), MISSED),
+        # Where no response was received, nothing was measured.
+        ([UNREACHED], "", (), NOT_VALID),
+        ([UNREACHED], "first_byte_p99=1s,errors=0.1%", (), NOT_VALID),
+        ([UNREACHED], "errors=100%", (), NOT_VALID),
+        ([UNREACHED, CUT], "errors=0.1%", (), MISSED),
+        ([UNANSWERED], "errors=0.1%", (), NOT_VALID),
+        ([], "errors=0.1%", (), NOT_VALID),
     ],
 )
 def test_the_exit_status_tells_missed_from_not_valid(
     records: list[Record], slo: str, problems: tuple[str, ...], status: int
 ) -> None:
     assert report(*records, slo=slo, problems=problems).status == status
+
+
+@pytest.mark.parametrize(
+    ("records", "reason"),
+    [
+        (
+            [UNREACHED, UNREACHED, UNANSWERED],
+            "no exchange received a response: unconnected 2, first_byte_timeout 1"
+            " (unconnected: connection refused)",
+        ),
+        ([REFUSED], "no exchange ended well: refused 1"),
+        ([], "no exchange counts: none began, or all belong to the warm-up"),
+    ],
+)
+def test_every_form_says_why_nothing_is_valid(records: list[Record], reason: str) -> None:
+    one = report(*records, slo="gap_p50=1s,errors=100%")
+    assert f"not valid   {reason}" in table(one).splitlines()
+    assert reason in one.to_json()["not_valid"]
+    assert reason in page(one)
 
 
 def test_the_client_tells_of_itself() -> None:
