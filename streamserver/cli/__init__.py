@@ -13,6 +13,7 @@ from streamserver.cli.options import Table
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.running import Stopped, leave
 from streamserver.server.sockets import CannotListen
+from streamserver.wire.printable import printable
 
 DEFAULT = "serve"
 COMMANDS: dict[str, Callable[[Sequence[str], Sequence[str]], int]] = {
@@ -55,5 +56,5 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _fail(problem: str) -> int:
     if not logs.complain(problem):
-        print(problem, file=sys.stderr)
+        print("\n".join(map(printable, problem.split("\n"))), file=sys.stderr)
     return 1

@@ -106,7 +106,7 @@ async def _measure(options: Namespace, job: Job) -> tuple[Outcome, bool]:
         except asyncio.CancelledError:
             raise CannotServe("it was interrupted twice, and tells nothing") from None
         except CannotRun as error:
-            raise CannotServe(f"{job.ask.url}: {error}") from error
+            raise CannotServe(f"{redact_target(job.ask.url)}: {error}") from error
 
 
 def _as_child() -> int:

@@ -10,6 +10,7 @@ from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_options import show, watching
+from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.run import compare
 from streamserver.lab.compare.table import table, to_json
@@ -55,7 +56,7 @@ def main(options: Namespace, job: Job) -> int:
 
 
 async def _compare(options: Namespace, direct: Job, through: Job) -> Comparison:
-    title = f"{direct.ask.url} and {through.ask.url}"
+    title = " and ".join([redact_target(job.ask.url) for job in (direct, through)])
     with watching(options, title) as watch:
         try:
             return await compare(direct, through, options.count or PAIRS, watch)

@@ -21,6 +21,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from streamserver.observe.accesslog import Clock
+from streamserver.wire.printable import printable
 
 LEVELS = ("debug", "info", "warning", "error")
 FLAG = "--log-format"
@@ -105,7 +106,7 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One record, without a line feed at its end."""
         lines = super().format(record).split("\n")
-        return "\n    ".join(map(_printable, lines))
+        return "\n    ".join(map(printable, lines))
 
 
 class JSONFormatter(logging.Formatter):
@@ -136,9 +137,3 @@ def _log_uncaught(
 ) -> None:
     info = (kind, error if error is not None else kind(), traceback)
     logger.critical("an exception was not caught", exc_info=info)
-
-
-def _printable(line: str) -> str:
-    if line.isprintable():
-        return line
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)

@@ -105,8 +105,10 @@ def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
 
 
 def _print(told: str) -> None:
+    # A peer's text may hold what the encoding of the terminal does not.
+    encoding = sys.stdout.encoding
     try:
-        sys.stdout.write(told)
+        sys.stdout.write(told.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
         # Python would else try again at its end, and complain.

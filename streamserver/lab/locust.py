@@ -31,8 +31,10 @@ from urllib.parse import urlsplit
 from streamserver.extras import install_hint
 from streamserver.lab.client.reading import Reading
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.shown import Secrets
 from streamserver.lab.client.wanted import wanted_by
 from streamserver.proxy.origin import client_context
+from streamserver.wire.printable import printable
 from streamserver.wire.request_heads import request_head
 
 try:
@@ -98,12 +100,14 @@ class StreamUser(User):
             try:
                 connection.sendall(request_head(method, target, fields) + body)
                 while data := connection.recv(READ):
-                    moment = monotonic_ns()
-                    if reading.feed(data, moment):
-                        return
-                reading.eof(monotonic_ns())
+                    if reading.feed(data, monotonic_ns()):
+                        break
+                else:
+                    reading.eof(monotonic_ns())
             except ConnectionError as error:
                 reading.lost("reset", str(error))
+        if record.detail:
+            Secrets(fields, target, body).describe(record, None)
 
     def _connect(
         self, record: Record, host: str, port: int | None, scheme: str
@@ -129,7 +133,7 @@ class StreamUser(User):
         failed = None
         if record.end != "complete":
             why = record.detail or (record.status if record.end == "refused" else "")
-            failed = StreamFailed(f"{record.end} {why}".strip())
+            failed = StreamFailed(printable(f"{record.end} {why}".strip()))
         took = (record.last_byte or monotonic_ns()) - begin
         self._fire(method, name, took, record.size, failed)
 

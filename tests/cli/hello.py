@@ -14,6 +14,8 @@ GAP = 0.05
 FEED_HOLDS = 4
 """Events that the feed holds, so that readers soon fall off."""
 FEED = Feed("hello", max_events=FEED_HOLDS)
+HOSTILE = "no \x1b[2J\x9b31m\u202e\u200b<b>, key {key}"
+"""What no terminal may execute, and no page take for its own."""
 routed = Router()
 
 
@@ -32,8 +34,13 @@ async def app(request: Request) -> Response:
             return Response.json({"target": request.target, "fields": [*request.headers.items()]})
         case "/error":
             raise RuntimeError("secret\n\x1b[31mred")
+<<<<<<< HEAD
         case "/noise":
             make_noise()
+=======
+        case "/hostile":
+            return Response(HOSTILE.format(key=request.headers.get("x-api-key")), 503)
+>>>>>>> 6552df2 (Show the first line of a failed response's body, and escape what does not print)
         case "/events":
             return EventStream(ticks())
         case "/stubborn":

@@ -13,9 +13,10 @@ from threading import Thread
 
 import pytest
 
-from cli.conftest import LIMIT, run
+from cli.conftest import LIMIT, Hello, run
 from streamserver.cli.calibrate import keep
 from streamserver.lab.calibrate.level import Level
+from streamserver.wire.printable import printable
 from support.certificates import Certificate
 from support.nginx import reserved_port
 from support.process import ROOT, RunServer, ServerProcess
@@ -159,6 +160,34 @@ def test_a_service_that_is_not_reached_makes_the_measurement_invalid() -> None:
     assert done.returncode == 3
     reason = "not valid   no exchange received a response: unconnected 2 (unconnected: "
     assert reason in done.stdout
+
+
+def test_the_body_of_a_failure_is_shown_without_secrets_and_controls(
+    hello: Hello, tmp_path: Path
+) -> None:
+    server, files = hello(), [tmp_path / name for name in ("r.json", "r.csv", "r.html")]
+    done = run(
+        "bench", f"{server.url}/hostile", "-n", "4", "-c", "2", "--processes", "2",
+        "--header", f"X-Api-Key: {SECRET}", "--no-progress",
+        "--json", str(files[0]), "--csv", str(files[1]), "--html", str(files[2]),
+    )  # fmt: skip
+    assert done.returncode == 3
+    line = rf"no \x1b[2J\x9b31m\u202e\u200b<b>, key {'*' * len(SECRET)}"
+    assert done.stdout.count(f"answer 503  {line}\n") == 1
+    told = json.loads(files[0].read_text())
+    assert printable(told["exchanges"]["answers"]["503"]) == line
+    assert line.replace("<b>", "&lt;b&gt;") in files[2].read_text()
+    for text in (done.stdout, *[file.read_text() for file in files]):
+        assert SECRET not in text
+        assert all(character.isprintable() or character == "\n" for character in text)
+
+
+@pytest.mark.parametrize("argv", [[], ["--compare", "http://name.invalid/?token=other-secret"]])
+def test_a_url_that_cannot_be_resolved_is_shown_without_its_secrets(argv: list[str]) -> None:
+    done = run("bench", f"http://name.invalid/?api_key={SECRET}", *argv)
+    assert "http://name.invalid/?api_key=REDACTED" in done.stderr
+    assert SECRET not in done.stderr
+    assert "other-secret" not in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--json", "--csv", "--html"])

@@ -95,8 +95,13 @@ def test_an_interrupt_is_told_in_a_line(target: ServerProcess) -> None:
 
 
 def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
-    done = run("bench", f"{target.url}/get", "--compare", f"{target.url}/status/500", "-n", "2")
+    url = f"{target.url}/get?fail_rate=1&fail_status=500"
+    done = run("bench", f"{target.url}/get", "--compare", url, "-n", "2", "--json", "-")
+    assert json.loads(done.stdout)["through"]["ended"] == {"refused": 2}
+    done = run("bench", f"{target.url}/get", "--compare", url, "-n", "2")
     assert done.returncode == 3
+    assert "statuses    500 x 2" in done.stdout
+    assert 'answer 500  {"title": "Internal Server Error", "status": 500,' in done.stdout
     assert "through     refused 2" in done.stdout
     assert "not valid   no pair ended well on both sides" in done.stdout
     assert "not valid   through: no exchange ended well: refused 2" in done.stdout

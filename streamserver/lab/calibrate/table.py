@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from streamserver.lab.calibrate.level import MS, Level, Tolerance
+from streamserver.wire.printable import printable
 
 _ROW = "{:>8}{:>10}{:>10}{:>20}{:>20}{:>20}{:>10}  {}"
 HEADING = _ROW.format(
@@ -15,20 +16,21 @@ HEADING = _ROW.format(
 def line(level: Level, tolerance: Tolerance) -> str:
     """A level: p50 and p99 of what the first event took beyond what was commanded, of each event's
     way, and of the target's own lateness; events that came joined to the one before."""
-    return _ROW.format(
+    told = _ROW.format(
         level.streams,
         f"{level.streams * level.rate:,.0f}",
         f"{level.events:,}",
         *map(_both, (level.first_excess, level.delay, level.target_late)),
         level.together,
         ", ".join(level.misses(tolerance)) or "holds",
-    ).rstrip()
+    )
+    return printable(told.rstrip())
 
 
 def outcome(levels: Sequence[Level], highest: Level | None) -> str:
     """What the levels come to, of which ``highest`` is the last that holds."""
     if highest is None and not levels[-1].events:
-        return f"Nothing was measured: all streams failed: {levels[-1].reason}"
+        return printable(f"Nothing was measured: all streams failed: {levels[-1].reason}")
     if highest is None:
         return "On this machine, as busy as it is now, not even the lowest load can be measured."
     load = f"{highest.streams:,} streams of {highest.rate:g} events/s"

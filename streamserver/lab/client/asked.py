@@ -14,6 +14,7 @@ from random import Random
 from urllib.parse import SplitResult, quote, urlsplit
 from uuid import UUID
 
+from streamserver.lab.client.shown import Secrets
 from streamserver.lab.client.wanted import Wanted, wanted_by
 from streamserver.wire.request_heads import request_head
 
@@ -66,6 +67,10 @@ class Ask:
         if self.chat:
             return "answer"
         return wanted_by(self.method, self.fields, self._values(0)(self.body))
+
+    def secrets(self) -> Secrets:
+        """What of the request must not be shown."""
+        return Secrets(list(self.fields), self.target(), self.body)
 
     def writer(self, *own: tuple[str, str]) -> Callable[[int], bytes]:
         """What gives the request for each number; ``own``: fields of the client's.

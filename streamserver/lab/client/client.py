@@ -12,6 +12,7 @@ from streamserver.lab.client.events import Watch
 from streamserver.lab.client.place import Place, place_of
 from streamserver.lab.client.reading import Reading
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.shown import Secrets
 from streamserver.lab.client.timeouts import Clocks, Timeouts
 from streamserver.lab.client.wanted import Wanted
 from streamserver.proxy.origin import client_context
@@ -38,6 +39,7 @@ class Client:
     _wanted: Wanted = field(init=False)
     _idle: list[Connection] = field(default_factory=list)
     _clocks: Clocks | None = None
+    _secrets: Secrets | None = None
 
     def __post_init__(self) -> None:
         parts = self.ask.parts()
@@ -111,6 +113,9 @@ class Client:
     ) -> None:
         reading = Reading(self.ask.method, record, watch, wanted=self._wanted, digest=self.digest)
         await connection.ask(self._write(n), reading)
+        if reading.error_body or record.detail:
+            self._secrets = self._secrets or self.ask.secrets()
+            self._secrets.describe(record, reading.error_body)
         if not self.fresh and connection.is_open:
             self._idle.append(connection)
         else:

@@ -11,6 +11,7 @@ from streamserver.lab.client.events import Events, Watch, events_of
 from streamserver.lab.client.heads import coding_of, content_type_of, verdict_of
 from streamserver.lab.client.record import End as Ended
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.shown import KEPT
 from streamserver.lab.client.wanted import Wanted
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
@@ -25,7 +26,7 @@ class Reading:
 
     __slots__ = (
         *("_events", "_hash", "_head", "_reader", "_verdict", "_wanted", "_watch"),
-        *("keep_alive", "record"),
+        *("error_body", "keep_alive", "record"),
     )
 
     def __init__(
@@ -41,6 +42,9 @@ class Reading:
         self.record = record
         self.keep_alive = False
         """Whether the response is whole and the connection takes another request."""
+        self.error_body: bytearray | None = None
+        """The first ``KEPT`` bytes of the body, where the head leaves no success and no content
+        coding hides the text."""
         self._watch = watch
         self._wanted = wanted
         self._reader = ResponseReader(method, MAX_HEAD)
@@ -103,6 +107,7 @@ class Reading:
         self._head, self._verdict = head, verdict_of(head, self._wanted)
         if not coding_of(head):
             self._events = events_of(content_type_of(head), record, self._watch)
+            self.error_body = bytearray() if self._verdict else None
         if self._events is not None:
             # The events then are what is compared: comments and times are no part of a content.
             self._events.hash = self._hash
@@ -112,6 +117,8 @@ class Reading:
         if not record.first_byte:
             record.first_byte = moment
         record.size += len(piece)
+        if self.error_body is not None and len(self.error_body) < KEPT:
+            self.error_body += piece[: KEPT - len(self.error_body)]
         if self._events is not None:
             self._events.feed(piece, moment)
         elif self._hash is not None:

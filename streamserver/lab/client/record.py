@@ -88,6 +88,8 @@ class Record:
     end: End = "stopped"
     detail: str = ""
     """What went wrong."""
+    answer: str = ""
+    """The first line of the body of a response whose head leaves no success, without secrets."""
     retries: int = 0
     """1 if a kept connection turned out to be closed, and the request went out again."""
     reads: int = 0

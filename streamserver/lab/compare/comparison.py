@@ -77,6 +77,11 @@ class Comparison:
     direct: Summary = field(default_factory=Summary)
     through: Summary = field(default_factory=Summary)
 
+    @property
+    def sides(self) -> tuple[tuple[str, Summary], ...]:
+        """Each side's name and figures."""
+        return ("direct", self.direct), ("through", self.through)
+
     def add(self, direct: Record, through: Record) -> None:
         """One more pair."""
         self.pairs.append(Pair(direct, through))
@@ -122,6 +127,5 @@ class Comparison:
         spoiled |= {str(one): None for one in verdicts(self.through) if one.spoils}
         if self.whole:
             return [*spoiled]
-        sides = (("direct", self.direct), ("through", self.through))
-        why = [f"{side}: {told}" for side, summary in sides if (told := failed(summary))]
+        why = [f"{side}: {told}" for side, summary in self.sides if (told := failed(summary))]
         return ["no pair ended well on both sides", *why, *spoiled]

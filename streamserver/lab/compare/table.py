@@ -6,6 +6,8 @@ from typing import Any
 from streamserver.lab.compare.bootstrap import LEVEL
 from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.table import failures
+from streamserver.wire.printable import printable
 
 MS = 1_000_000
 VERSION = 1
@@ -14,7 +16,7 @@ _ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
 
 def table(comparison: Comparison, seed: int = 0) -> str:
     """What the second adds to each moment, in ms, and whether that may be chance."""
-    return "\n".join(_lines(comparison, seed)) + "\n"
+    return "\n".join(map(printable, _lines(comparison, seed))) + "\n"
 
 
 def to_json(comparison: Comparison, seed: int = 0) -> dict[str, Any]:
@@ -35,6 +37,7 @@ def to_json(comparison: Comparison, seed: int = 0) -> dict[str, Any]:
         "same_bodies": comparison.same_bodies,
         "level": LEVEL,
         "added": added,
+        **{side: _told(summary) for side, summary in comparison.sides},
         "verdicts": [str(verdict) for verdict in comparison.verdicts],
         "not_valid": comparison.not_valid,
     }
@@ -52,13 +55,24 @@ def _lines(comparison: Comparison, seed: int) -> Iterator[str]:
     whole = comparison.whole
     yield f"pairs       {len(comparison.pairs)}, of which {whole} ended well on both sides"
     yield f"bodies      the same bytes in {comparison.same_bodies} of {whole}"
-    for summary, side in ((comparison.direct, "direct"), (comparison.through, "through")):
+    for side, summary in comparison.sides:
         if failed := [f"{end} {n}" for end, n in summary.ends.most_common() if end != "complete"]:
             yield f"{side:<12}{', '.join(failed)}"
+        yield from failures(summary)
     for verdict in comparison.verdicts:
         yield f"verdict     {verdict}"
     for reason in comparison.not_valid:
         yield f"not valid   {reason}"
+
+
+def _told(summary: Summary) -> dict[str, Any]:
+    """How the exchanges of one side ended."""
+    return {
+        "ended": dict(summary.ends),
+        "statuses": {str(status): count for status, count in summary.statuses.items()},
+        "answers": {str(status): line for status, line in summary.answers.items()},
+        "reasons": dict(summary.reasons),
+    }
 
 
 def _shown(summary: Summary, name: str) -> str:

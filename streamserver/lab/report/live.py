@@ -9,6 +9,7 @@ from typing import Any, TextIO
 
 from streamserver.extras import install_hint
 from streamserver.lab.report.summary import Summary
+from streamserver.wire.printable import printable
 
 MS = 1_000_000
 SHOWN = ("head", "first_byte", "first_reasoning", "first_token", "first_tool_call", "gap")
@@ -124,4 +125,4 @@ class View:
             table.add_column(heading, justify="left" if heading == "ms" else "right", min_width=9)
         for name, *figures in _rows(now.summary):
             table.add_row(name.replace("_", " "), *figures)
-        return Group(Text(self._title), table, Text(told))
+        return Group(Text(printable(self._title)), table, Text(told))

@@ -7,6 +7,7 @@ from streamserver.lab.report.charts import distribution, percentiles, time_line
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.table import figures, meaning
 from streamserver.lab.report.waterfall import waterfall
+from streamserver.wire.printable import printable
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1d2326; --quiet: #59646a; --line: #dde2e5;
@@ -53,7 +54,7 @@ _PHASES = (
 
 def page(report: Report) -> str:
     """The whole document."""
-    title = escape(report.title)
+    title = _text(report.title)
     return "\n".join(
         [
             "<!doctype html>",
@@ -61,12 +62,16 @@ def page(report: Report) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
-            "<pre>" + escape("\n".join(figures(report))) + "</pre>",
-            *[f"<p>{escape(line)}</p>" for line in meaning(report)],
+            "<pre>" + "\n".join(map(_text, figures(report))) + "</pre>",
+            *[f"<p>{_text(line)}</p>" for line in meaning(report)],
             *_charts(report),
             "</body></html>\n",
         ]
     )
+
+
+def _text(text: str) -> str:
+    return escape(printable(text))
 
 
 def _charts(report: Report) -> Iterator[str]:

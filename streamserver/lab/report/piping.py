@@ -46,6 +46,7 @@ def _counts(summary: Summary) -> dict[str, Any]:
         "ends": dict(summary.ends),
         "reasons": dict(summary.reasons),
         "statuses": {str(status): count for status, count in summary.statuses.items()},
+        "answers": {str(status): answer for status, answer in summary.answers.items()},
         "evidence": [getattr(summary.evidence, name) for name in _EVIDENCE],
         "timeline": summary.timeline.to_json(),
     }
@@ -57,6 +58,7 @@ def read_summary(told: dict[str, Any]) -> Summary:
         Counter(told["ends"]),
         Counter({int(status): count for status, count in told["statuses"].items()}),
         Counter(told["reasons"]),
+        {int(status): answer for status, answer in told["answers"].items()},
         timeline=Timeline.from_json(told["timeline"]),
         slowest=Slowest.from_json(told["slowest"]),
     )

@@ -77,6 +77,7 @@ class Report:
             "exchanges": {
                 "ended": dict(summary.ends),
                 "statuses": {str(status): count for status, count in summary.statuses.items()},
+                "answers": {str(status): line for status, line in summary.answers.items()},
                 "reasons": dict(summary.reasons),
                 "errors": summary.errors,
                 "unsent": summary.unsent,

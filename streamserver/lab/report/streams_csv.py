@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from streamserver.lab.client.record import Record
+from streamserver.wire.printable import printable
 
 MOMENTS = (
     "began",
@@ -51,7 +52,7 @@ class StreamsCsv:
                 f"{record.longest_gap / 1e6:.6f}" if record.events > 1 else "",
                 record.status or "",
                 record.end,
-                record.detail,
+                printable(record.detail),
                 record.retries,
                 record.reads,
                 record.chunks,

@@ -29,6 +29,9 @@ MILESTONES = (
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, and all
 else from when the exchange was to begin."""
 REASONS = 20
+LENGTH = 300
+"""Characters of a reason."""
+ANSWERS = 20
 _STEPS = ("connect", "tls", "gap")
 _FROM_THE_PLAN = tuple(name for name in MILESTONES if name not in _STEPS)
 
@@ -42,6 +45,9 @@ class Summary:
     """0 counts the exchanges that got none."""
     reasons: "Counter[str]" = field(default_factory=Counter)
     """What went wrong, in the words of the first ``REASONS`` that differ."""
+    answers: dict[int, str] = field(default_factory=dict)
+    """The first line of one body for each of the first ``ANSWERS`` statuses that left no success
+    and came with a body."""
     histograms: dict[str, Any] = field(
         default_factory=lambda: {name: new_histogram() for name in MILESTONES}
     )
@@ -92,7 +98,9 @@ class Summary:
         self.ends[record.end] += 1
         self.statuses[record.status] += 1
         if record.detail:
-            self._count_reason(f"{record.end}: {record.detail}", 1)
+            self._count_reason(f"{record.end}: {record.detail}"[:LENGTH], 1)
+        if record.answer:
+            self._keep_answer(record.status, record.answer)
         self.reads += record.reads
         self.chunks += record.chunks
         self.size += record.size
@@ -113,6 +121,8 @@ class Summary:
         self.statuses.update(other.statuses)
         for reason, times in other.reasons.items():
             self._count_reason(reason, times)
+        for status, answer in other.answers.items():
+            self._keep_answer(status, answer)
         for name, histogram in self.histograms.items():
             add_histogram(histogram, other.histograms[name])
         for name in ("reads", "chunks", "events", "size", "retries", "unsent", "warmed"):
@@ -129,6 +139,10 @@ class Summary:
     def _count_reason(self, reason: str, times: int) -> None:
         if reason in self.reasons or len(self.reasons) < REASONS:
             self.reasons[reason] += times
+
+    def _keep_answer(self, status: int, answer: str) -> None:
+        if len(self.answers) < ANSWERS:
+            self.answers.setdefault(status, answer)
 
     def _replay(self, record: Record) -> None:
         """Count the events of one that was not watched as it ran."""

@@ -1,9 +1,10 @@
-"""A report as text: for a terminal, and for whoever pipes it on."""
+"""A report as text, in which no control character of a peer is left."""
 
 from collections.abc import Iterator
 
 from streamserver.lab.report.report import MS, Report
 from streamserver.lab.report.summary import Summary
+from streamserver.wire.printable import printable
 
 REASONS = 3
 SHOWN = (50.0, 90.0, 99.0, 99.9)
@@ -12,7 +13,7 @@ _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
 def table(report: Report) -> str:
     """A line for each milestone, in milliseconds; then how exchanges ended, and what it means."""
-    return "\n".join([*figures(report), *meaning(report)]) + "\n"
+    return "\n".join(map(printable, [*figures(report), *meaning(report)])) + "\n"
 
 
 def figures(report: Report) -> list[str]:
@@ -34,8 +35,7 @@ def _counts(report: Report) -> Iterator[str]:
     summary, seconds = report.summary, report.seconds
     ended = ", ".join(f"{end} {count}" for end, count in summary.ends.most_common())
     yield f"exchanges   {ended or 'none'}"
-    if statuses := _statuses(summary):
-        yield f"statuses    {', '.join(statuses)}"
+    yield from failures(summary)
     for reason, count in summary.reasons.most_common(REASONS):
         yield f"reason      {count} x {reason}"
     if summary.unsent:
@@ -53,11 +53,15 @@ def _counts(report: Report) -> Iterator[str]:
         yield f"this client {late}"
 
 
-def _statuses(summary: Summary) -> list[str]:
-    """How often each status came; one that promised success only where it was no success."""
-    counts = sorted(summary.statuses.items())
+def failures(summary: Summary) -> Iterator[str]:
+    """How often each status came that is no success, and the first line of one body of each; a
+    status that promised success is counted where it was no success."""
     least = 100 if summary.ends["no_stream"] else 300
-    return [f"{status} x {count}" for status, count in counts if status >= least]
+    statuses = sorted((status, n) for status, n in summary.statuses.items() if status >= least)
+    if statuses:
+        yield f"statuses    {', '.join(f'{status} x {n}' for status, n in statuses)}"
+    for status, line in sorted(summary.answers.items()):
+        yield f"answer {status}  {line}"
 
 
 def _own_lateness(summary: Summary) -> str:

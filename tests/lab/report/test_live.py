@@ -35,9 +35,9 @@ def test_on_a_pipe_each_look_is_a_line_with_the_rates_since_the_last() -> None:
 def test_on_a_terminal_there_is_a_table() -> None:
     ours, theirs = pty.openpty()
     with open(ours, "rb", buffering=0) as terminal, open(theirs, "w") as file:
-        with View("http://127.0.0.1/", file) as view:
+        with View("http://127.0.0.1/\x9b31m\u202e", file) as view:
             view.show(Progress(2.0, 1, run_of(4)))
         shown = terminal.read(65536).decode()
-    assert "http://127.0.0.1/" in shown
+    assert r"http://127.0.0.1/\x9b31m\u202e" in shown
     assert re.search(r"first byte\W+2\.0\W+2\.0\W+2\.0", shown)
     assert "4 ended (2.0/s), 0.0 failed/s, 20 events/s" in re.sub(r"\s+", " ", shown)

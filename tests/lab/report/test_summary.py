@@ -11,7 +11,7 @@ import pytest
 from streamserver.lab.client.record import End, Record
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.piping import histograms, read_summary, write_summary
-from streamserver.lab.report.summary import MILESTONES, REASONS, Summary
+from streamserver.lab.report.summary import ANSWERS, MILESTONES, REASONS, Summary
 from streamserver.lab.stamps import Stamp
 
 MS = 1_000_000
@@ -39,6 +39,7 @@ def exchange(number: int) -> Record:
         status=200,
         end="truncated" if number % 5 == 3 else "complete",
         detail=f"for reason {number % 3}" if number % 5 == 3 else "",
+        answer="never twice" if number % 5 == 3 else "",
         reads=14,
         chunks=13,
         events=len(moments),
@@ -182,6 +183,17 @@ def test_what_we_stopped_is_neither_well_nor_an_error(ends: list[End], share: fl
     for end in ends:
         summary.add(Record(1, 1, end=end, ended=2))
     assert summary.errors == share
+
+
+def test_of_each_status_one_body_is_kept_and_not_without_bound() -> None:
+    one, other = Summary(), Summary()
+    for number in range(50):
+        one.add(Record(1, 1, end="refused", status=500 + number % 10, answer=f"one {number}"))
+        other.add(Record(1, 1, end="refused", status=505 + number, answer=f"other {number}"))
+    assert one.answers == {500 + number: f"one {number}" for number in range(10)}
+    one.merge(piped(other))
+    assert (one.answers[505], one.answers[510]) == ("one 5", "other 5")
+    assert len(one.answers) == len(other.answers) == ANSWERS
 
 
 def test_reasons_are_told_in_words_and_not_without_bound() -> None:
