@@ -34,13 +34,10 @@ async def app(request: Request) -> Response:
             return Response.json({"target": request.target, "fields": [*request.headers.items()]})
         case "/error":
             raise RuntimeError("secret\n\x1b[31mred")
-<<<<<<< HEAD
         case "/noise":
             make_noise()
-=======
         case "/hostile":
             return Response(HOSTILE.format(key=request.headers.get("x-api-key")), 503)
->>>>>>> 6552df2 (Show the first line of a failed response's body, and escape what does not print)
         case "/events":
             return EventStream(ticks())
         case "/stubborn":

@@ -38,7 +38,8 @@ def test_a_traceback() -> None:
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JSONFormatter()])
 def test_nothing_can_be_forged(formatter: logging.Formatter) -> None:
-    evil = "\x1b[2J\r\n2026-11-22T16:51:06.000Z INFO streamserver: forged\x9b\u2028\u202e\u200b\u3164\udc80"
+    forged = "\r\n2026-11-22T16:51:06.000Z INFO streamserver: forged"
+    evil = f"\x1b[2J{forged}\x9b\u2028\u202e\u200b\u3164\udc80"
     first, *others = formatter.format(record(evil, failed=ValueError(evil))).split("\n")
     assert first.startswith(("2026-11-22T16:51:05.250Z ERROR", "{"))
     assert all(line.startswith("    ") for line in others)

@@ -22,6 +22,7 @@ from streamserver.lab.cassettes.library import Key, Library
 from streamserver.lab.faults.applying import in_stream
 from streamserver.lab.faults.breaks import cut_off
 from streamserver.lab.faults.faulty import faulty
+from streamserver.lab.faults.inband import in_band
 from streamserver.lab.taken import taken
 from streamserver.lab.target.app import add_lateness
 from streamserver.lab.target.clock import Clock
@@ -90,7 +91,7 @@ class Replay:
             nearest = self._library.nearest(key)
             raise HTTPError(404, f"there is no cassette of {key}", nearest=nearest)
         response = await _Play(request, path, Tempo(self._speed), clock).response()
-        response.body = in_stream(request, response.body, clock.make_room)
+        response.body = in_stream(request, response.body, clock.make_room, in_band(response))
         return response
 
 

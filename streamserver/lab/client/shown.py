@@ -66,7 +66,7 @@ class Secrets:
         line = _without_named(_line_of(masked.decode(errors="replace")))
         return line if len(line) <= LENGTH else line[: LENGTH - 3] + "..."
 
-    def describe(self, record: Record, error_body: bytes | None) -> None:
+    def describe(self, record: Record, error_body: bytes | bytearray | None) -> None:
         """Complete the record of an exchange that failed with what may be shown of it."""
         if error_body:
             record.answer = self.first_line(bytes(error_body))

@@ -10,9 +10,10 @@ from streamserver.kit.service import close
 from streamserver.lab.faults import breaks, filters
 from streamserver.lab.faults.asked import Fault
 from streamserver.lab.faults.breaks import HELD, Break
-from streamserver.lab.faults.heads import half_head, set_framing
+from streamserver.lab.faults.heads import half_head, refusal, set_framing
+from streamserver.lab.faults.inband import InBand, in_band
 from streamserver.lab.faults.parts import Faulty
-from streamserver.lab.faults.places import END
+from streamserver.lab.faults.places import END, Place
 from streamserver.server.answer import FileRegion
 from streamserver.server.exchange import Exchange
 from streamserver.wire.problem import HTTPError
@@ -25,11 +26,19 @@ LATE = 1.0
 
 
 def in_stream(
-    request: Request, pieces: Faulty, resumed: Callable[[], object] | None = None
+    request: Request,
+    pieces: Faulty,
+    resumed: Callable[[], object] | None = None,
+    in_band: InBand | None = None,
 ) -> Faulty:
     """For a handler that writes the pieces of its body itself: the pieces, with what shall happen
-    between them. ``resumed`` is called when a stall is over."""
-    return request.inside(pieces, resumed) if isinstance(request, FaultyRequest) else pieces
+    between them. ``resumed`` is called when a stall is over; ``in_band`` reports an error.
+
+    HTTPError 400 for an error that this stream cannot report.
+    """
+    if isinstance(request, FaultyRequest):
+        return request.inside(pieces, resumed, in_band)
+    return pieces
 
 
 class FaultyRequest(Request):
@@ -57,37 +66,45 @@ class FaultyRequest(Request):
         set_framing(response, self._faults)
         body = _Body(response.body, response.encode)
         if not self._is_inside:
-            body.pieces = self.inside(body.pieces)
+            body.pieces = self.inside(body.pieces, None, in_band(response))
         body.pieces = self._outside(body.pieces, response, ends)
         response.body, response.encode = body, None
         if response.endless is not None:  # a heartbeat would break a silence
             response.endless = response.endless._replace(interval=0)
         return response
 
-    def inside(self, pieces: Faulty, resumed: Callable[[], object] | None = None) -> Faulty:
+    def inside(
+        self, pieces: Faulty, resumed: Callable[[], object] | None, in_band: InBand | None
+    ) -> Faulty:
         """The pieces up to where the response breaks, with what is put in before."""
         self._is_inside = True
         faults = [(n, fault) for n, fault in enumerate(self._faults) if not fault.is_end]
         # On the way the outer filter strikes first, at the end the inner one.
         last = [one for one in faults if one[1].place == END]
         for n, fault in last + [one for one in reversed(faults) if one[1].place != END]:
+            place = in_band.place(fault.place) if in_band else fault.place
             random = Random(f"{self._seed} {n}")
             if fault.breaks:
-                pieces = self._broken(pieces, fault, random)
+                pieces = self._broken(pieces, fault, place, random)
             elif fault.name == "stall":
-                pieces = filters.stall(pieces, self, fault.place, fault.value, resumed)
+                pieces = filters.stall(pieces, self, place, fault.value, resumed)
+            elif fault.name == "error":
+                if in_band is None:
+                    raise refusal(fault, "needs a stream of events or of JSON lines")
+                data = in_band.of(fault.form)
+                pieces = filters.error(pieces, self, place, data, in_band.border)
             else:
                 size = filters.GARBAGE if fault.value is None else int(fault.value)
-                pieces = filters.garbage(pieces, self, fault.place, size, random)
+                pieces = filters.garbage(pieces, self, place, size, random)
         return pieces
 
-    def _broken(self, pieces: Faulty, fault: Fault, random: Random) -> Faulty:
+    def _broken(self, pieces: Faulty, fault: Fault, place: Place, random: Random) -> Faulty:
         if fault.name == "truncate":
-            breaking = breaks.truncating(self, fault.place)
+            breaking = breaks.truncating(self, place)
         elif fault.name == "rst":
-            breaking = breaks.resetting(self, fault.place)
+            breaking = breaks.resetting(self, place)
         else:
-            breaking = breaks.breaking_a_chunk(self, fault.place, random)
+            breaking = breaks.breaking_a_chunk(self, place, random)
         self._breaks.append((fault, breaking))
         return breaking.before(pieces)
 

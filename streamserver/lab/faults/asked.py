@@ -2,6 +2,7 @@
 
     fault=truncate@event:5        fault=stall@event:3:2.5        fault=rst@byte:?
     fault=unfinished:10           fault=length_over:100          fault=garbage@event:2-8:64
+    fault=error@event:5           fault=error@event:5:openrouter
 
 A fault's name, its place in the body for those that have one (without it, the end), and a value
 for those that take one. A place is a number, a range of which one is chosen by the seed, or ``?``
@@ -10,13 +11,14 @@ for the range that there is by default. Pure.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from streamserver.kit import units
 from streamserver.kit.params import Parameter, duration, one_of, size, whole
 from streamserver.lab.faults.breaks import HELD
+from streamserver.lab.faults.inband import FORMS
 from streamserver.lab.faults.places import END, UNITS, Place, Unit
 from streamserver.wire.problem import HTTPError
 
@@ -32,13 +34,14 @@ class Kind(NamedTuple):
     """What a fault of some name may be given."""
 
     placed: bool
-    value: Parameter[int] | Parameter[float] | None = None
+    value: Parameter[Any] | None = None
     needs_value: bool = False
 
 
 _seconds = duration("fault {}:SECONDS", 0, HELD)
 _bytes = size("fault {}:BYTES", 1, 65536)
 _length = size("fault {}:BYTES", 0, FARTHEST)
+_form = one_of("fault {}:FORM", *FORMS)
 
 KINDS = {
     "truncate": Kind(True),
@@ -46,6 +49,7 @@ KINDS = {
     "stall": Kind(True, _seconds),
     "garbage": Kind(True, _bytes),
     "bad_chunk": Kind(True),
+    "error": Kind(True, _form),
     "unfinished": Kind(False, _seconds),
     "slow_close": Kind(False, _seconds),
     "length": Kind(False, _length, needs_value=True),
@@ -65,10 +69,13 @@ class Fault:
     name: str
     place: Place = END
     value: float | None = None
+    form: str = ""
+    """Of an error in band: the service that sends it so."""
 
     def __str__(self) -> str:
         place = f"@{self.place}" if KINDS[self.name].placed else ""
-        return f"{self.name}{place}" + ("" if self.value is None else f":{self.value:.12g}")
+        value = "" if self.value is None else f":{self.value:.12g}"
+        return f"{self.name}{place}{value}" + (f":{self.form}" if self.form else "")
 
     @property
     def is_end(self) -> bool:
@@ -84,7 +91,7 @@ class Fault:
     def needs_open_end(self) -> bool:
         """Whether it would be none, or another, in a body whose length is announced."""
         at_end = self.name in ("truncate", "rst") and self.place == END
-        return at_end or self.name in ("garbage", "bad_chunk", "unfinished")
+        return at_end or self.name in ("garbage", "bad_chunk", "error", "unfinished")
 
 
 def read_faults(texts: Sequence[str], seed: int, count: int = 10) -> list[Fault]:
@@ -112,9 +119,11 @@ def _read(text: str, random: Random, count: int) -> Fault:
     if len(values) > (kind.value is not None):
         form = name + ("@UNIT:NUMBER" if kind.placed else "") + (":VALUE" if kind.value else "")
         raise _refusal(f"fault {name}", f"of the form {form}", text)
-    if kind.value is not None and (values or kind.needs_value):
-        return Fault(name, place, _named(kind.value, name).read("".join(values)))
-    return Fault(name, place)
+    if kind.value is None or not (values or kind.needs_value):
+        return Fault(name, place)
+    parameter = kind.value
+    value = replace(parameter, name=parameter.name.format(name)).read("".join(values))
+    return Fault(name, place, form=value) if kind.value is _form else Fault(name, place, value)
 
 
 def _place(name: str, unit: str, values: list[str], random: Random, count: int) -> Place:
@@ -131,11 +140,6 @@ def _place(name: str, unit: str, values: list[str], random: Random, count: int) 
     if units.size(given) is None:
         raise _refusal(parameter.name, f"{parameter.allowed}, a range such as 2-8, or ?", given)
     return Place(known, parameter.read(given))
-
-
-def _named(parameter: Parameter[int] | Parameter[float], name: str) -> Parameter[float]:
-    own = parameter.name.format(name)
-    return Parameter(own, parameter.allowed, parameter.from_text, parameter.check)
 
 
 def _refusal(name: str, allowed: str, given: str) -> HTTPError:

@@ -124,6 +124,24 @@ def garbage(
     return _inserted("garbage", pieces, request.exchange, after, strike)
 
 
+async def error(
+    pieces: Pieces, request: Request, after: Place, data: bytes, border: bytes
+) -> Faulty:
+    """Report an error in band, and end the body properly. Where the place is within an event,
+    ``border`` ends that one first."""
+    exchange, tail = request.exchange, b""
+    async with aclosing(parts(pieces, after)) as found:
+        async for part in found:
+            if exchange.outcome is not None:
+                return
+            if part is None:
+                note(exchange, f"error@{after}")
+                yield data if tail in (b"", border) else border + data
+                return
+            tail = (tail + part)[-len(border) :]
+            yield part
+
+
 _ONE_LINE = bytes(0 if number in b"\r\n" else number for number in range(256))
 
 

@@ -5,7 +5,7 @@ cut into pieces, and a piece that goes beyond it is cut there. Pure.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 Unit = Literal["event", "line", "chunk", "byte", "end"]
@@ -25,9 +25,15 @@ class Place:
 
     unit: Unit
     count: int = 0
+    of_lines: bool = False
+    """Whether the stream is one of JSON lines, in which each line is an event."""
 
     def __str__(self) -> str:
         return self.unit if self.unit == "end" else f"{self.unit}:{self.count}"
+
+    def in_lines(self) -> "Place":
+        """The same place in a stream of JSON lines."""
+        return replace(self, of_lines=self.unit == "event")
 
 
 END = Place("end")
@@ -61,7 +67,7 @@ class Finder:
     def __init__(self, place: Place) -> None:
         self._unit = place.unit
         self._left = place.count
-        self._ends = _ENDS.get(place.unit)
+        self._ends = _ENDS.get("line" if place.of_lines else place.unit)
         self._tail = b""
 
     @property

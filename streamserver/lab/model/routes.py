@@ -17,6 +17,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
+from streamserver.lab.faults.inband import FORMS, InBand
 from streamserver.lab.model import asked, shape
 from streamserver.lab.model.answers import answer, tokens
 from streamserver.lab.model.asked import PACES, Asked
@@ -72,7 +73,9 @@ def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handle
         clock = Clock(request.exchange, lateness)
         if question.stream:
             events = _events(commanded, clock, question, completion)
-            return await flowing(request, commanded, clock, events, "text/event-stream")
+            return await flowing(
+                request, commanded, clock, events, "text/event-stream", _in_band(completion)
+            )
         await head(commanded, clock)
         last = max([one for one in _due(commanded, question, completion) if one is not None])
         await clock.reach(clock.begin + last)
@@ -114,6 +117,15 @@ async def _events(
     for seq, data in enumerate(completion.events(question.include_usage)):
         now = await clock.event(seq, next(due, None))
         yield encode(Event(_stamped(data, now) if commanded.stamps else data))
+
+
+def _in_band(completion: Completion) -> InBand:
+    """How a stream of the model reports an error: in the form of any of the services."""
+
+    def render(form: str) -> bytes:
+        return b"".join([encode(Event(data)) for data in completion.errors(form)])
+
+    return InBand(render, forms=FORMS)
 
 
 def _stamped(data: shape.Json | str, now: Due) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, TypeAlias
 
+from streamserver.lab.faults.inband import MESSAGE
 from streamserver.lab.model.answers import FINGERPRINT
 from streamserver.wire.problem import HTTPError
 
@@ -68,6 +69,22 @@ class Completion:
         if include_usage:
             yield self._object(self.piece, []) | {"usage": self._usage()}
         yield DONE
+
+    def errors(self, form: str) -> Iterator[Json | str]:
+        """The data of the events with which a stream reports that it failed, as a service sends
+        them: OpenAI's ends with the error, vLLM and OpenRouter send ``[DONE]`` after it, and
+        OpenRouter makes the error a member of a last chunk."""
+        if form == "openrouter":
+            chunk = self._object(self.piece, [self._token("") | {"finish_reason": "error"}])
+            yield chunk | {"error": {"code": 502, "message": MESSAGE}}
+            yield DONE
+        elif form == "vllm":
+            error = {"message": MESSAGE, "type": "InternalServerError", "param": None, "code": 500}
+            yield {"error": error}
+            yield DONE
+        else:
+            error = {"message": MESSAGE, "type": "server_error", "param": None, "code": None}
+            yield {"error": error}
 
     def _opening(self) -> Sequence[Json]:
         """The choices of events before the first token."""

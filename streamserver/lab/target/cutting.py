@@ -9,6 +9,7 @@ from contextlib import aclosing
 
 from streamserver.kit.request import Request
 from streamserver.lab.faults.applying import in_stream
+from streamserver.lab.faults.inband import InBand
 from streamserver.lab.target.boundaries import (
     Write,
     chunks,
@@ -23,14 +24,18 @@ from streamserver.server.exchange import Exchange
 
 
 def bounded(
-    request: Request, commanded: Knobs, clock: Clock, events: AsyncGenerator[bytes, None]
+    request: Request,
+    commanded: Knobs,
+    clock: Clock,
+    events: AsyncGenerator[bytes, None],
+    in_band: InBand | None,
 ) -> AsyncIterable[bytes]:
     """The events as a body with the boundaries and the faults that are commanded."""
     in_writes = is_cut_into_writes(commanded)
     if not in_writes and not is_cut_into_chunks(commanded):
-        return in_stream(request, events, clock.make_room)
+        return in_stream(request, events, clock.make_room, in_band)
     cut = Cut(request.exchange, commanded, clock, events)
-    cut.pieces = in_stream(request, cut.pieces, clock.make_room)
+    cut.pieces = in_stream(request, cut.pieces, clock.make_room, in_band)
     return cut if in_writes else cut.pieces
 
 

@@ -7,6 +7,7 @@ from streamserver.kit.params import duration, size, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
+from streamserver.lab.faults.inband import JSON_LINES
 from streamserver.lab.target.clock import Clock, Due
 from streamserver.lab.target.commands import commands, knobs_of
 from streamserver.lab.target.echo import asked
@@ -36,7 +37,7 @@ def add_named(app: Router, lateness: Lateness) -> None:
             commanded = replace(commanded, gap=0.0)
         clock = Clock(request.exchange, lateness)
         lines = events(commanded, clock, _lines(request))
-        return await flowing(request, commanded, clock, lines, "application/json")
+        return await flowing(request, commanded, clock, lines, "application/json", JSON_LINES)
 
     @app.get("/drip")
     async def drip(request: Request) -> Response:

@@ -6,6 +6,7 @@ from random import Random
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
+from streamserver.lab.faults.inband import EVENT_STREAMS, JSON_LINES, InBand
 from streamserver.lab.target import forms
 from streamserver.lab.target.clock import Clock
 from streamserver.lab.target.commands import read
@@ -25,18 +26,29 @@ STREAM = (*START, *EVENTS, *SIZES, *WIRE)
 def add_streams(app: Router, lateness: Lateness) -> None:
     """``/sse``, ``/jsonl`` and ``/raw``."""
 
-    def add(path: str, media: str, form: Callable[[Knobs], Form], *names: str) -> None:
+    def add(
+        path: str,
+        media: str,
+        form: Callable[[Knobs], Form],
+        in_band: Callable[[Knobs], InBand | None],
+        *names: str,
+    ) -> None:
         async def stream(request: Request) -> Response:
             commanded = read(request, STREAM, names)
             clock = Clock(request.exchange, lateness)
             pieces = events(commanded, clock, form(commanded))
-            return await flowing(request, commanded, clock, pieces, media)
+            return await flowing(request, commanded, clock, pieces, media, in_band(commanded))
 
         app.get(path)(stream)
 
-    add("/sse", "text/event-stream", forms.sse, "stamps", "line_end")
-    add("/jsonl", "application/jsonl", forms.jsonl, "stamps")
-    add("/raw", "application/octet-stream", forms.raw)
+    add("/sse", "text/event-stream", forms.sse, _errors, "stamps", "line_end")
+    add("/jsonl", "application/jsonl", forms.jsonl, lambda commanded: JSON_LINES, "stamps")
+    add("/raw", "application/octet-stream", forms.raw, lambda commanded: None)
+
+
+def _errors(commanded: Knobs) -> InBand:
+    """How an event stream reports an error, with the line ends that are commanded."""
+    return EVENT_STREAMS[commanded.line_end]
 
 
 async def flowing(
@@ -45,12 +57,16 @@ async def flowing(
     clock: Clock,
     pieces: AsyncGenerator[bytes, None],
     media: str,
+    in_band: InBand | None = None,
 ) -> Response:
     """The response whose body is these pieces of events, after ``head_delay``; the clock starts
-    anew with its head. HTTPError 400 as ``check`` has it."""
+    anew with its head. ``in_band``: how the stream reports an error, if it can.
+
+    HTTPError 400 as ``check`` and ``in_stream`` raise it.
+    """
     check(commanded)
     await head(commanded, clock)
-    body = bounded(request, commanded, clock, pieces)
+    body = bounded(request, commanded, clock, pieces, in_band)
     return Response(body, headers={**told(commanded), **dict(UNBUFFERED), "content-type": media})
 
 

@@ -37,7 +37,7 @@ ASKED = Secrets(
         (b"hunter2hunter2 is too short", "************** is too short"),
         # What the body names as one.
         (b'{"api_key":"a","code":1}', '{"api_key":"REDACTED","code":1}'),
-        (b'{"session": {"id": 1}, "max_tokens": 5}', '{"session": REDACTED"id": 1}, "max_tokens": 5}'),
+        (b'{"session": 7, "max_tokens": 5}', '{"session": REDACTED, "max_tokens": 5}'),
         (b'{"accessToken":"a\\"b", "ok":true}', '{"accessToken":"REDACTED", "ok":true}'),
         (b"password=a&user=b", "password=REDACTED&user=b"),
         (b"'secret': 'a b', 'c': 'd'", "'secret': 'REDACTED', 'c': 'd'"),

@@ -1,0 +1,165 @@
+"""An error in band: at the event that was asked for, in the form of each interface, and a body that
+ends properly."""
+
+import json
+
+import pytest
+
+from streamserver.lab.target.app import make_target
+from support.asking import Answered, ask
+from support.breaking import LAST, outcome
+from support.inprocess import Serve, Served
+from support.model import TARGET as CHAT
+from support.model import question
+from support.requests import get
+
+MESSAGE = b'"message":"this error was commanded"'
+ERROR = b'event: error\ndata: {"error":{"type":"server_error",%b}}\n\n' % MESSAGE
+LINE = b'{"error":"this error was commanded"}\n'
+KNOBS = "gap=0&count=4&size=1&seed=3"
+ZERO = b'id: 0\ndata: {"seq":0,"text":"P"}\n\n'
+
+
+@pytest.fixture
+async def target(serve: Serve) -> Served:
+    return await serve(make_target())
+
+
+def cut(body: bytes, events: int, border: bytes = b"\n\n") -> bytes:
+    """The first events of a body."""
+    return b"".join([event + border for event in body.split(border)[:events]])
+
+
+async def body(target: Served, path: str) -> bytes:
+    told = await ask(target, path)
+    assert told.status == 200, told.body
+    return told.body
+
+
+@pytest.mark.parametrize("count", [0, 2, 4])
+async def test_an_event_stream_reports_it_behind_so_many_events(
+    target: Served, count: int
+) -> None:
+    whole = await body(target, f"/sse?{KNOBS}")
+    told = await body(target, f"/sse?{KNOBS}&fault=error@event:{count}")
+    assert told == cut(whole, count) + ERROR
+    exchange = target.ended[-1]
+    assert (exchange.outcome, exchange.notes) == (
+        "complete",
+        (("fault", f"error@event:{count}"),),
+    )
+
+
+@pytest.mark.parametrize("path", ["/jsonl?" + KNOBS, "/stream/4?gap=0"])
+async def test_of_json_lines_each_is_an_event(target: Served, path: str) -> None:
+    whole = await body(target, path)
+    assert await body(target, f"{path}&fault=error@event:2") == cut(whole, 2, b"\n") + LINE
+    assert await body(target, f"{path}&fault=error") == whole + LINE
+    sent = get(f"{path}&fault=truncate@event:3".encode(), b"Connection: close")
+    seen = await outcome(target, sent)
+    assert seen.body.count(b'"seq":') + seen.body.count(b'{"id": ') == 3
+
+
+async def test_an_error_within_an_event_stands_in_an_event_of_its_own(target: Served) -> None:
+    whole = await body(target, f"/sse?{KNOBS}")
+    for size in (0, 10, len(cut(whole, 1)), len(cut(whole, 1)) + 1):
+        told = await body(target, f"/sse?{KNOBS}&fault=error@byte:{size}")
+        border = b"" if size in (0, len(cut(whole, 1))) else b"\n\n"
+        assert told == whole[:size] + border + ERROR
+    crlf = f"/sse?{KNOBS}&line_end=crlf"
+    told = await body(target, f"{crlf}&fault=error@byte:10")
+    assert told == (await body(target, crlf))[:10] + b"\r\n\r\n" + ERROR.replace(b"\n", b"\r\n")
+
+
+WIRE = [
+    *("chunk_size=3", "chunk_events=2", "chunk_split=event"),
+    *("write_events=2", "write_split=framing"),
+]
+
+
+@pytest.mark.parametrize("knob", WIRE)
+async def test_boundaries_leave_the_error_as_it_is(target: Served, knob: str) -> None:
+    whole = await body(target, f"/sse?{KNOBS}")
+    told = await body(target, f"/sse?{KNOBS}&{knob}&fault=error@event:2")
+    assert told == cut(whole, 2) + ERROR
+
+
+async def complete(target: Served, path: str, fault: str) -> list[str]:
+    """The data of the events of a model's answer."""
+    asked = question(stream=True)
+    if path != CHAT:
+        asked["prompt"] = asked.pop("messages")[0]["content"]
+    told: Answered = await ask(
+        target, f"{path}?fault={fault}", "POST", body=json.dumps(asked).encode()
+    )
+    assert (told.status, told.headers["x-lab-fault"]) == (200, fault)
+    return [one.removeprefix("data: ") for one in told.body.decode().split("\n\n")[:-1]]
+
+
+OPENAI = {"type": "server_error", "param": None, "code": None}
+VLLM = {"type": "InternalServerError", "param": None, "code": 500}
+
+
+@pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
+@pytest.mark.parametrize(
+    ("form", "members"), [("", OPENAI), (":openai", OPENAI), (":vllm", VLLM)]
+)
+async def test_a_model_reports_it_as_openai_and_vllm_do(
+    target: Served, path: str, form: str, members: dict[str, object]
+) -> None:
+    before, *others = (await complete(target, path, f"error@event:3{form}"))[2:]
+    assert "choices" in json.loads(before)
+    error = {"error": {"message": "this error was commanded", **members}}
+    assert json.loads(others[0]) == error
+    assert others[1:] == (["[DONE]"] if form == ":vllm" else [])
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "piece"),
+    [
+        (CHAT, "chat.completion.chunk", {"delta": {"content": ""}}),
+        ("/v1/completions", "text_completion", {"text": ""}),
+    ],
+)
+async def test_a_model_reports_it_as_openrouter_does(
+    target: Served, path: str, kind: str, piece: dict[str, object]
+) -> None:
+    first, *_, last, done = await complete(target, path, "error@event:3:openrouter")
+    told = json.loads(last)
+    assert (told["id"], told["object"], done) == (json.loads(first)["id"], kind, "[DONE]")
+    assert told["error"] == {"code": 502, "message": "this error was commanded"}
+    [choice] = told["choices"]
+    assert choice == {"index": 0, **piece, "logprobs": None, "finish_reason": "error"}
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/raw?fault=error", "needs a stream of events or of JSON lines"),
+        ("/bytes/9?fault=error", "needs a stream of events or of JSON lines"),
+        ("/get?fault=error@event:1", "needs a stream of events or of JSON lines"),
+        ("/v1/models?fault=error", "needs a stream of events or of JSON lines"),
+        ("/sse?fault=error:vllm", "fault error:FORM must be left out: it has one form"),
+        ("/jsonl?fault=error:openai", "fault error:FORM must be left out: it has one form"),
+    ],
+)
+async def test_a_body_without_events_has_no_error_in_band(
+    target: Served, path: str, why: str
+) -> None:
+    told = await ask(target, path)
+    assert told.status == 400
+    assert why in told.body.decode()
+
+
+async def test_nothing_follows_a_break_before_it(target: Served) -> None:
+    path = f"/sse?{KNOBS}&fault=truncate@event:1,error@event:2".encode()
+    seen = await outcome(target, get(path, b"Connection: close"))
+    assert b"event: error" not in seen.body
+    assert LAST not in seen.body
+
+
+async def test_a_whole_answer_of_a_model_has_no_events(target: Served) -> None:
+    whole = json.dumps(question(stream=False)).encode()
+    told = await ask(target, f"{CHAT}?fault=error", "POST", body=whole)
+    assert told.status == 400
+    assert "needs a stream of events" in json.loads(told.body)["error"]["message"]
