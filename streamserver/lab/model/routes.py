@@ -30,7 +30,7 @@ from streamserver.lab.target.knobs import START, TOKENS, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.limits import check_tokens
 from streamserver.lab.target.schedule import Offset, offsets, together
-from streamserver.lab.target.streams import flowing, head, told
+from streamserver.lab.target.streams import Streamed, flowing, head, told
 from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
@@ -72,10 +72,13 @@ def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handle
         check_tokens(len(completion.tokens), _pace(commanded, question))
         clock = Clock(request.exchange, lateness)
         if question.stream:
-            events = _events(commanded, clock, question, completion)
-            return await flowing(
-                request, commanded, clock, events, "text/event-stream", _in_band(completion)
+            stream = Streamed(
+                _events(commanded, clock, question, completion),
+                "text/event-stream",
+                lambda: _largest(completion),
+                _in_band(completion),
             )
+            return await flowing(request, commanded, clock, stream)
         await head(commanded, clock)
         last = max([one for one in _due(commanded, question, completion) if one is not None])
         await clock.reach(clock.begin + last)
@@ -117,6 +120,11 @@ async def _events(
     for seq, data in enumerate(completion.events(question.include_usage)):
         now = await clock.event(seq, next(due, None))
         yield encode(Event(_stamped(data, now) if commanded.stamps else data))
+
+
+def _largest(completion: Completion) -> int:
+    """Bytes that an event may have: the usage and a stamp take less than the event itself."""
+    return 2 * max([len(encode(Event(one))) for one in islice(completion.events(), 3)])
 
 
 def _in_band(completion: Completion) -> InBand:

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from streamserver.lab.faults.inband import MESSAGE
@@ -64,7 +65,8 @@ class Completion:
         do not (``stream_options`` of the interface).
         """
         no_usage: Json = {"usage": None} if include_usage else {}
-        for choice in (*self._opening(), *map(self._token, self.tokens), self._last()):
+        tokens = map(self._token, self.tokens)
+        for choice in chain(self._opening(), tokens, [self._last()]):
             yield self._object(self.piece, [choice]) | no_usage
         if include_usage:
             yield self._object(self.piece, []) | {"usage": self._usage()}

@@ -69,13 +69,17 @@ def writes(chunks: Sequence[bytes], commanded: Knobs, framed: bool) -> Iterator[
     limits = [commanded.write_size, -(-commanded.bandwidth // PER_SECOND)]
     limit = min(filter(None, limits), default=0)
     for some in joined:
-        parts = _parts(_framed(chunk, commanded.write_split, framed) for chunk in some)
-        cut = [data for part in parts for data in _slices(part, limit)]
+        if commanded.write_split == "none":
+            parts = [b"".join(map(encode, some) if framed else some)]
+        else:
+            parts = [*_parts(_framed(chunk, commanded.write_split, framed) for chunk in some)]
         size = sum(map(len, some))
         lasts = size * SECOND / commanded.bandwidth if commanded.bandwidth else 0.0
-        share = lasts / sum(map(len, cut))
-        for n, data in enumerate(cut):
-            yield Write(data, 0 if n else size, round(len(data) * share))
+        share = lasts / sum(map(len, parts))
+        counted = size
+        for data in (slice for part in parts for slice in _slices(part, limit)):
+            yield Write(data, counted, round(len(data) * share))
+            counted = 0
 
 
 def _framed(chunk: bytes, where: str, framed: bool) -> tuple[bytes, int]:
@@ -103,14 +107,14 @@ def _place(data: bytes, where: str) -> int:
 
 def _parts(some: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
     """What lies between the cuts of data that is joined."""
-    rest = b""
+    held: list[bytes] = []  # joined once: to add each to the rest costs the square of their number
     for data, place in some:
         if place:
-            yield rest + data[:place]
-            rest = data[place:]
+            yield b"".join([*held, data[:place]])
+            held = [data[place:]]
         else:
-            rest += data
-    if rest:
+            held.append(data)
+    if rest := b"".join(held):
         yield rest
 
 

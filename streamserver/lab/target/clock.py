@@ -58,6 +58,10 @@ class Clock:
         else:
             await sleep(0)
 
+    async def turn(self) -> None:
+        """Let other streams run."""
+        await self._pacer.turn()
+
     # Events
 
     async def event(self, seq: int, offset: Offset) -> Due:

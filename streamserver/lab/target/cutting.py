@@ -17,7 +17,7 @@ from streamserver.lab.target.boundaries import (
     is_cut_into_writes,
     writes,
 )
-from streamserver.lab.target.clock import Clock
+from streamserver.lab.target.clock import TURN, Clock
 from streamserver.lab.target.knobs import Knobs
 from streamserver.lab.target.schedule import SECOND
 from streamserver.server.exchange import Exchange
@@ -45,7 +45,7 @@ class Cut:
     It writes by itself. What it yields is empty: the engine then waits for a client that is slow.
     """
 
-    __slots__ = ("_clock", "_commanded", "_exchange", "_follow", "_gap", "pieces")
+    __slots__ = ("_clock", "_commanded", "_exchange", "_follows", "_gap", "pieces")
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Cut:
         self._exchange = exchange
         self._commanded = commanded
         self._clock = clock
-        self._follow = 0
+        self._follows = False
         self._gap = round(commanded.write_gap * SECOND)
         self.pieces = self._chunks(events)
 
@@ -66,19 +66,25 @@ class Cut:
             held: list[bytes] = []
             async for event in events:
                 held.append(event)
-                if len(held) == self._commanded.together:
-                    for piece in self._cut(held):
-                        yield piece
-                    held.clear()
+                if len(held) < self._commanded.together:
+                    continue
+                for n, piece in enumerate(self._cut(held), 1):
+                    yield piece
+                    if not n % TURN:
+                        await self._clock.turn()
+                held = []
             for piece in self._cut(held):
                 yield piece
 
     def _cut(self, events: list[bytes]) -> Iterator[bytes]:
-        """The chunks of events that leave together, each with the number of those that follow."""
-        cut = [*chunks(events, self._commanded)]
-        for n, piece in enumerate(cut, 1):
-            self._follow = len(cut) - n
+        """The chunks of events that leave together; of each it is known whether another follows."""
+        cut = chunks(events, self._commanded)
+        piece = next(cut, None)
+        while piece is not None:
+            following = next(cut, None)
+            self._follows = following is not None
             yield piece
+            piece = following
 
     def __aiter__(self) -> AsyncGenerator[bytes, None]:
         return self._writes()
@@ -102,7 +108,7 @@ class Cut:
             held: list[bytes] = []
             async for piece in self.pieces:
                 held += [piece] if piece else []
-                if not self._commanded.write_events or not self._follow:
+                if not self._commanded.write_events or not self._follows:
                     yield held
                     held = []
             yield held  # where a filter has ended the body in the middle

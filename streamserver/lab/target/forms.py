@@ -5,10 +5,12 @@ may be large, is never put together with what is around it.
 """
 
 from collections.abc import Callable
+from math import ceil
 from time import time_ns
 
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.clock import Due
+from streamserver.lab.target.distributions import most
 from streamserver.lab.target.knobs import Knobs
 
 Form = Callable[[Due], tuple[bytes, bytes]]
@@ -19,6 +21,12 @@ def members(due: Due, stamps: bool) -> str:
     """What an event tells of itself, as the beginning of a JSON object."""
     seq, when, sent = due
     return "{" + (write_stamp(seq, when, sent, time_ns()) if stamps else f'"seq":{seq}')
+
+
+def largest(form: Form, commanded: Knobs) -> int:
+    """Bytes that an event of the form may have."""
+    begin, end = form(Due(commanded.count, 0, 0))
+    return len(begin) + ceil(commanded.size * most(commanded.size_jitter)) + len(end)
 
 
 def sse(commanded: Knobs) -> Form:

@@ -10,6 +10,10 @@ MOST_SECONDS = 3600
 """A whole stream may be commanded to take so long."""
 MOST_BYTES = 2**30
 """And to have so many bytes of text."""
+MOST_JOINED = 1024 * 1024
+"""Bytes of events that leave together, with all that is around their text."""
+MOST_PIECES = 8192
+"""Chunks of events that leave in one write."""
 MOST_TOGETHER = 64 * 1024
 """Bytes of text of events that leave together: they must be kept until the last of them is due."""
 
@@ -43,6 +47,20 @@ def _check_time(knobs: Knobs) -> None:
     if knobs.write_gap:
         writes = _writes(knobs) * knobs.count
         _limit("write_gap", "seconds of all gaps between writes", writes * knobs.write_gap)
+
+
+def check_together(knobs: Knobs, event: int) -> None:
+    """HTTPError 400 for more than leaves together, where an event has up to so many bytes.
+
+    Chunks of one write are framed and joined at once, and nothing else runs meanwhile.
+    """
+    name = "write_events" if knobs.write_events > 1 else "chunk_events"
+    if knobs.together > 1:
+        size = event * knobs.together
+        _limit(name, "bytes that leave together, with what is around the text,", size, MOST_JOINED)
+    if knobs.write_events and knobs.chunk_size:
+        pieces = ceil(event / knobs.chunk_size) * knobs.together
+        _limit("chunk_size", "chunks that leave in one write", pieces, MOST_PIECES)
 
 
 def check_tokens(count: int, per_second: float) -> None:

@@ -14,7 +14,7 @@ from streamserver.lab.target.echo import asked
 from streamserver.lab.target.forms import Form
 from streamserver.lab.target.knobs import START, WIRE
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.streams import events, flowing
+from streamserver.lab.target.streams import flowing, streamed
 
 PACE = ("gap", "jitter", "spread", "burst")
 LINES = whole("n", 0, 100_000)
@@ -36,8 +36,8 @@ def add_named(app: Router, lateness: Lateness) -> None:
         if "gap" not in given:
             commanded = replace(commanded, gap=0.0)
         clock = Clock(request.exchange, lateness)
-        lines = events(commanded, clock, _lines(request))
-        return await flowing(request, commanded, clock, lines, "application/json", JSON_LINES)
+        lines = streamed(commanded, clock, _lines(request), "application/json", JSON_LINES)
+        return await flowing(request, commanded, clock, lines)
 
     @app.get("/drip")
     async def drip(request: Request) -> Response:
@@ -52,8 +52,8 @@ def add_named(app: Router, lateness: Lateness) -> None:
         )
         status = CODE.of(given)
         clock = Clock(request.exchange, lateness)
-        drops = events(commanded, clock, _drops())
-        response = await flowing(request, commanded, clock, drops, "application/octet-stream")
+        drops = streamed(commanded, clock, _drops(), "application/octet-stream")
+        response = await flowing(request, commanded, clock, drops)
         response.headers["content-length"] = str(count)
         response.status = status
         return response

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Iterator
 from random import Random
+from typing import NamedTuple
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -14,7 +15,7 @@ from streamserver.lab.target.cutting import bounded
 from streamserver.lab.target.forms import Form
 from streamserver.lab.target.knobs import EVENTS, SIZES, START, WIRE, Knobs
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.limits import check
+from streamserver.lab.target.limits import check, check_together
 from streamserver.lab.target.schedule import SECOND, due_times, sizes
 from streamserver.lab.target.text import PIECE, Text
 from streamserver.wire.fields import UNBUFFERED
@@ -36,8 +37,8 @@ def add_streams(app: Router, lateness: Lateness) -> None:
         async def stream(request: Request) -> Response:
             commanded = read(request, STREAM, names)
             clock = Clock(request.exchange, lateness)
-            pieces = events(commanded, clock, form(commanded))
-            return await flowing(request, commanded, clock, pieces, media, in_band(commanded))
+            stream = streamed(commanded, clock, form(commanded), media, in_band(commanded))
+            return await flowing(request, commanded, clock, stream)
 
         app.get(path)(stream)
 
@@ -51,23 +52,37 @@ def _errors(commanded: Knobs) -> InBand:
     return EVENT_STREAMS[commanded.line_end]
 
 
-async def flowing(
-    request: Request,
-    commanded: Knobs,
-    clock: Clock,
-    pieces: AsyncGenerator[bytes, None],
-    media: str,
-    in_band: InBand | None = None,
-) -> Response:
-    """The response whose body is these pieces of events, after ``head_delay``; the clock starts
-    anew with its head. ``in_band``: how the stream reports an error, if it can.
+class Streamed(NamedTuple):
+    """A stream of events that is not yet cut into chunks and writes."""
 
-    HTTPError 400 as ``check`` and ``in_stream`` raise it.
-    """
+    pieces: AsyncGenerator[bytes, None]
+    media: str
+    largest: Callable[[], int]
+    """Bytes that an event may have."""
+    in_band: InBand | None = None
+    """How the stream reports an error; None if it cannot."""
+
+
+def streamed(
+    commanded: Knobs, clock: Clock, form: Form, media: str, in_band: InBand | None = None
+) -> Streamed:
+    """The events of a form."""
+    pieces = events(commanded, clock, form)
+    return Streamed(pieces, media, lambda: forms.largest(form, commanded), in_band)
+
+
+async def flowing(
+    request: Request, commanded: Knobs, clock: Clock, stream: Streamed
+) -> Response:
+    """The response whose body is this stream, after ``head_delay``; the clock starts anew with
+    its head. HTTPError 400 as ``check``, ``check_together`` and ``in_stream`` raise it."""
     check(commanded)
+    if commanded.together > 1 or commanded.write_events:
+        check_together(commanded, stream.largest())
     await head(commanded, clock)
-    body = bounded(request, commanded, clock, pieces, in_band)
-    return Response(body, headers={**told(commanded), **dict(UNBUFFERED), "content-type": media})
+    body = bounded(request, commanded, clock, stream.pieces, stream.in_band)
+    headers = {**told(commanded), **dict(UNBUFFERED), "content-type": stream.media}
+    return Response(body, headers=headers)
 
 
 async def head(commanded: Knobs, clock: Clock) -> None:

@@ -52,6 +52,9 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("chunk_events=100&size=1000", "chunk_events", "65,536 at most, not 100,000"),
         ("write_events=40&size=1000&size_jitter=normal", "write_events", "65,536 at most"),
         ("count=1000&size=100&write_size=1&write_gap=1", "write_gap", "3600 at most"),
+        ("write_events=1000&size=65&chunk_size=1", "chunk_size", "8192 at most, not 10"),
+        ("write_events=1&size=8192&chunk_size=1", "chunk_size", "8192 at most, not 8,2"),
+        ("write_events=1000&size=9&stamps=1&chunk_size=16", "chunk_size", "8192 at most, not 1"),
         # What needs another.
         ("spread=0.5", "spread", "needs jitter"),
         ("jitter=normal&size_spread=0", "size_spread", "needs size_jitter"),
@@ -134,3 +137,15 @@ async def test_head_is_checked_too(target: Served) -> None:
     answered = await ask(target, "/sse?count=5", "HEAD")
     assert (answered.status, answered.body) == (200, b"")
     assert (await ask(target, "/sse?count=x", "HEAD")).status == 400
+
+
+async def test_lines_that_leave_together_are_bounded_with_what_the_request_puts_in_them(
+    target: Served,
+) -> None:
+    fields = {"X-Long": "x" * 2000}
+    answered = await ask(target, "/stream/1?write_events=1000", fields=fields)
+    name, detail = refusal(answered)
+    assert name == "write_events"
+    assert "bytes that leave together" in detail
+    assert "1,048,576 at most" in detail
+    assert (await ask(target, "/stream/1?write_events=100", fields=fields)).status == 200
