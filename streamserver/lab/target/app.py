@@ -10,6 +10,7 @@ from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.model import add_model
 from streamserver.lab.model.words import with_its_words
 from streamserver.lab.target import echo, octets
+from streamserver.lab.target.index import add_index
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.named import add_named
 from streamserver.lab.target.slots import busy
@@ -21,6 +22,7 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     say else, 0 for all, and ``queue``: how many may wait."""
     app = Router()
     lateness = Lateness()
+    add_index(app)
     add_streams(app, lateness)
     add_lateness(app, lateness)
     add_named(app, lateness)

@@ -1,0 +1,103 @@
+"""``/`` lists what the target has, in the form that is preferred, and lists nothing else."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamserver.demo.app import make_app
+from streamserver.lab.target.endpoints import ENDPOINTS, KNOBS, OUTER
+from support.asking import ask
+from support.inprocess import Serve, Served
+from support.model import question
+
+README = Path(__file__).parents[3] / "README.md"
+VALUES = {"n": "3", "seconds": "0", "code": "204", "name": "streamserver-demo"}
+
+
+def filled(path: str) -> str:
+    return re.sub(r"\{(\w+)\}", lambda found: VALUES[found[1]], path)
+
+
+async def listed(served: Served, at: str = "/") -> Any:
+    told = await ask(served, at, fields={"Accept": "application/json"})
+    assert told.headers["content-type"] == "application/json; charset=utf-8"
+    return json.loads(told.body)
+
+
+async def test_text_is_for_terminals(target: Served) -> None:
+    told = await ask(target, "/", fields={"Accept": "*/*"})
+    assert told.headers["content-type"] == "text/plain; charset=utf-8"
+    lines = told.body.decode().splitlines()
+    for one in ENDPOINTS:
+        assert f"{one.method:<7} {one.path:<25} {one.about}" in lines
+    for name, knob in (KNOBS | OUTER).items():
+        assert any(line.startswith(f"  {name} ") and knob.allowed in line for line in lines)
+    assert max(map(len, lines)) < 100
+
+
+class Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.hrefs: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.hrefs += [value for name, value in attrs if name == "href" and value]
+
+
+async def test_a_page_with_links_is_for_browsers(target: Served) -> None:
+    accept = "text/html,application/xhtml+xml,*/*;q=0.8"
+    told = await ask(target, "/", fields={"Accept": accept})
+    assert told.headers["content-type"] == "text/html; charset=utf-8"
+    assert told.headers["vary"] == "accept"
+    links = Links()
+    links.feed(told.body.decode())
+    assert links.hrefs == [one.example for one in ENDPOINTS if one.example]
+
+
+async def test_each_endpoint_is_there_with_its_method_and_its_knobs(target: Served) -> None:
+    for one in (await listed(target))["endpoints"]:
+        path = filled(one["path"])
+        allowed = await ask(target, path, "OPTIONS")
+        assert one["method"] in allowed.headers["allow"].split(", "), one
+        if one["knobs"]:
+            body = json.dumps(question() | {"prompt": "a"}).encode()
+            body = body if one["method"] == "POST" else b""
+            refused = (await ask(target, f"{path}?no_such_knob=1", one["method"], body=body)).body
+            known = ", ".join(sorted(set(one["knobs"])))
+            assert f"there are {known} (and _" in refused.decode()
+
+
+async def test_each_example_is_answered(target: Served) -> None:
+    for one in (await listed(target))["endpoints"]:
+        if one["example"]:
+            hurried = re.sub("(gap|duration)=[0-9.]+", r"\1=0.01", one["example"])
+            told = await ask(target, hurried.replace("/delay/1", "/delay/0"))
+            assert told.status == (503 if "status" in one["example"] else 200), one
+
+
+def test_the_readme_names_no_endpoint_that_is_not_listed() -> None:
+    table = README.read_text("utf-8").partition("| endpoints | |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`(/[^`]*)`", table))
+    assert {re.sub(r"\{\w+\}", "{}", one) for one in named} <= {
+        re.sub(r"\{\w+\}", "{}", one.path) for one in ENDPOINTS
+    }
+
+
+async def test_below_another_path_the_paths_are_those_that_work_there(serve: Serve) -> None:
+    demo = await serve(make_app())
+    paths = [one["path"] for one in (await listed(demo, "/lab/"))["endpoints"]]
+    assert paths[0] == "/lab/sse"
+    assert "/lab/lateness" in paths
+    assert (await ask(demo, "/lab/lateness")).status == 200
+    for path in map(filled, paths):
+        assert "allow" in (await ask(demo, path, "OPTIONS")).headers, path
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+async def test_it_is_the_same_for_head(target: Served, method: str) -> None:
+    told = await ask(target, "/", method)
+    assert (told.status, told.headers["content-type"]) == (200, "text/plain; charset=utf-8")
