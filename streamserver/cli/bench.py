@@ -7,11 +7,13 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 
 from streamserver.cli import calibrate, compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
+from streamserver.cli.report_about import about
 from streamserver.cli.report_options import REPORTS, check_reports, lines, tell, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load import child
@@ -46,14 +48,15 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     warn(warnings)
     check_reports(options)
     job = load_options.job_of(options, request_options.ask_of(options, os.environ))
+    made = about(argv, options, TABLE, job.ask.secrets(), datetime.now(UTC))
     if options.compare:
-        return compare.main(options, job)
+        return compare.main(options, job, made)
     loop_factory(job.loop)  # so that a missing one is told here, and once
     outcome, interrupted = asyncio.run(_measure(options, job))
     summary = outcome.summary
     problems = [*outcome.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
-    report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems)
+    report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, made)
     _warn(report, options.processes)
     return tell(options, report)
 

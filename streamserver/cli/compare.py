@@ -15,6 +15,7 @@ from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.run import compare
 from streamserver.lab.compare.table import table, to_json
 from streamserver.lab.load.job import Job
+from streamserver.lab.report.about import About
 from streamserver.lab.report.report import NOT_VALID
 
 PAIRS = 50
@@ -43,7 +44,7 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
         parser.error("--processes do not go with --compare: one process measures both")
 
 
-def main(options: Namespace, job: Job) -> int:
+def main(options: Namespace, job: Job, about: About) -> int:
     """Compare; the exit status: 3 if the measurement is not valid. CannotServe if nothing can be
     asked."""
     target = options.compare
@@ -51,7 +52,7 @@ def main(options: Namespace, job: Job) -> int:
     through = replace(job, ask=replace(job.ask, url=url))
     with asyncio.Runner(loop_factory=loop_factory(job.loop)) as runner:
         comparison = runner.run(unless_interrupted(_compare(options, job, through)))
-    show(options, to_json(comparison, job.seed), table(comparison, job.seed))
+    show(options, to_json(comparison, job.seed, about), table(comparison, job.seed))
     return NOT_VALID if comparison.not_valid else 0
 
 

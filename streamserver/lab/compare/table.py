@@ -5,8 +5,9 @@ from typing import Any
 
 from streamserver.lab.compare.bootstrap import LEVEL
 from streamserver.lab.compare.comparison import Comparison
+from streamserver.lab.report.about import About
 from streamserver.lab.report.summary import Summary
-from streamserver.lab.report.table import failures
+from streamserver.lab.report.table import failures, labelled
 from streamserver.wire.printable import printable
 
 MS = 1_000_000
@@ -19,7 +20,9 @@ def table(comparison: Comparison, seed: int = 0) -> str:
     return "\n".join(map(printable, _lines(comparison, seed))) + "\n"
 
 
-def to_json(comparison: Comparison, seed: int = 0) -> dict[str, Any]:
+def to_json(
+    comparison: Comparison, seed: int = 0, about: About | None = None
+) -> dict[str, Any]:
     """The same for programs; durations are in milliseconds."""
     added = {
         name: {
@@ -32,6 +35,7 @@ def to_json(comparison: Comparison, seed: int = 0) -> dict[str, Any]:
     }
     return {
         "version": VERSION,
+        "run": about.to_json() if about else None,
         "pairs": len(comparison.pairs),
         "whole": comparison.whole,
         "same_bodies": comparison.same_bodies,
@@ -58,7 +62,7 @@ def _lines(comparison: Comparison, seed: int) -> Iterator[str]:
     for side, summary in comparison.sides:
         if failed := [f"{end} {n}" for end, n in summary.ends.most_common() if end != "complete"]:
             yield f"{side:<12}{', '.join(failed)}"
-        yield from failures(summary)
+        yield from map(labelled, failures(summary))
     for verdict in comparison.verdicts:
         yield f"verdict     {verdict}"
     for reason in comparison.not_valid:

@@ -32,6 +32,12 @@ class Stage:
     end: float
     seconds: float = inf
 
+    def __str__(self) -> str:
+        level = f"{self.begin:g}"
+        if self.begin != self.end:
+            level += f"..{self.end:g}"
+        return level if self.seconds == inf else f"{level}@{self.seconds:g}"
+
     @property
     def area(self) -> float:
         """What the level comes to over its time: with a rate, how many are sent."""
@@ -61,6 +67,9 @@ class Profile:
     """Stages, one after the other."""
 
     stages: tuple[Stage, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.stages))
 
     @property
     def seconds(self) -> float:

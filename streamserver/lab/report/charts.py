@@ -5,35 +5,27 @@ from math import log10
 from typing import Any
 
 from streamserver.lab.report import svg
+from streamserver.lab.report.bins import MS, SHORTEST, Bin
 from streamserver.lab.report.timeline import Second, Timeline
 
-MS = 1_000_000
 NINES = (0, 90, 99, 99.9, 99.99, 99.999)
-SHORTEST = 0.001
-"""Milliseconds: what is shorter is drawn as this, for events of one read have nothing between."""
-STEP = 10 ** (1 / 16)
-"""Sixteen bars of a distribution to a decade: fine enough for two humps, coarse enough for few
-values."""
+LOWEST = 1.5
+"""Pixels: a bar that stands for one value of a million is still seen."""
 
 
-def distribution(name: str, histogram: Any) -> str:
+def bars(name: str, found: Sequence[Bin]) -> str:
     """How often a milestone took how long, on a logarithmic scale."""
-    counts: dict[int, int] = {}
-    for item in histogram.get_recorded_iterator():
-        ms = max(item.value_iterated_to / MS, SHORTEST)
-        bucket = int(log10(ms) // log10(STEP))
-        counts[bucket] = counts.get(bucket, 0) + item.count_added_in_this_iter_step
-    low, high = STEP ** min(counts), STEP ** (max(counts) + 1)
-    x, y = svg.log_across(low, high, svg.duration), svg.upwards(max(counts.values()))
-    bars = [_bar(x, y, bucket, count) for bucket, count in sorted(counts.items())]
-    return svg.chart(f"Distribution of {name}", x, y, bars)
+    x = svg.log_across(found[0].low, found[-1].high, svg.duration)
+    y = svg.upwards(max(one.values for one in found))
+    return svg.chart(f"Distribution of {name}", x, y, [_bar(x, y, one) for one in found])
 
 
-def _bar(x: svg.Axis, y: svg.Axis, bucket: int, count: int) -> str:
-    left, right = x.scale(STEP**bucket), x.scale(STEP ** (bucket + 1))
-    top, bottom = y.scale(count), y.scale(0)
-    told = f"{svg.duration(STEP**bucket)} to {svg.duration(STEP ** (bucket + 1))}: {count}"
-    return svg.box(left + 0.5, top, right - left - 1, bottom - top, "bar", told)
+def _bar(x: svg.Axis, y: svg.Axis, one: Bin) -> str:
+    left, right = x.scale(one.low), x.scale(one.high)
+    height = max(y.scale(0) - y.scale(one.values), LOWEST)
+    space = 1 if right - left > 3 else 0
+    told = f"{svg.duration(one.low)} to {svg.duration(one.high)}: {one.values}"
+    return svg.box(left, y.scale(0) - height, right - left - space, height, "bar", told)
 
 
 def percentiles(histograms: Sequence[Any]) -> str:

@@ -1,13 +1,13 @@
 """A report as one page of HTML: no script, nothing from outside, so it can be kept and sent."""
 
 from collections.abc import Iterable, Iterator
-from html import escape
 
-from streamserver.lab.report.charts import distribution, percentiles, time_line
+from streamserver.lab.report import tables
+from streamserver.lab.report.bins import Distribution, distribution
+from streamserver.lab.report.charts import bars, percentiles, time_line
 from streamserver.lab.report.report import Report
-from streamserver.lab.report.table import figures, meaning
+from streamserver.lab.report.tables import text
 from streamserver.lab.report.waterfall import waterfall
-from streamserver.wire.printable import printable
 
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1d2326; --quiet: #59646a; --line: #dde2e5;
@@ -20,7 +20,14 @@ STYLE = """
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; background: var(--page);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.4rem; overflow-wrap: anywhere; } h2 { font-size: 1.1rem; margin-top: 2.2rem; }
-pre { overflow-x: auto; font: 0.8rem/1.5 ui-monospace, Menlo, Consolas, monospace; }
+figure { margin: 0; } figcaption, summary { font-size: 0.85rem; color: var(--quiet); }
+.wide { overflow-x: auto; } table { border-collapse: collapse; white-space: nowrap; }
+th, td { padding: 0.2rem 1.2rem 0.2rem 0; text-align: left; font-weight: normal; }
+thead th { border-bottom: 1px solid var(--line); color: var(--quiet); }
+.numbers td, .numbers th + th { padding: 0.2rem 0 0.2rem 1.2rem; text-align: right; }
+.numbers, dd { font: 0.8rem/1.7 ui-monospace, Menlo, Consolas, monospace; }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1.2rem; margin: 0.5rem 0; }
+dt { color: var(--quiet); font-size: 0.85rem; } dd { margin: 0; overflow-wrap: anywhere; }
 svg { width: 100%; height: auto; } text { font: 11px system-ui, sans-serif; fill: var(--quiet); }
 .middle { text-anchor: middle; } .end { text-anchor: end; } .grid { stroke: var(--line); }
 rect { fill: currentColor; }
@@ -45,16 +52,18 @@ _PHASES = (
     ("tls", "TLS"),
     ("head", "to the head"),
     ("first-byte", "to the first byte"),
-    ("body", "body and its events"),
+    ("body", "body"),
+    ("event", "event"),
     ("first-reasoning", "first reasoning"),
     ("first-token", "first token"),
     ("first-tool-call", "first tool call"),
 )
+_SECONDS = (("bar", "mean"), ("faint", "slowest"), ("failed", "a second with failures"))
 
 
 def page(report: Report) -> str:
     """The whole document."""
-    title = _text(report.title)
+    title = text(report.title)
     return "\n".join(
         [
             "<!doctype html>",
@@ -62,16 +71,15 @@ def page(report: Report) -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{title}</title><style>{STYLE}</style></head><body>",
             f"<h1>{title}</h1>",
-            "<pre>" + "\n".join(map(_text, figures(report))) + "</pre>",
-            *[f"<p>{_text(line)}</p>" for line in meaning(report)],
+            tables.run(report.about) if report.about else "",
+            tables.findings(report),
+            f"<h2>Objectives</h2>{tables.objectives(report)}" if report.judgements else "",
+            f"<h2>Milestones, ms</h2>{tables.figures(report)}",
+            f"<h2>Exchanges</h2>{tables.totals(report)}",
             *_charts(report),
             "</body></html>\n",
         ]
     )
-
-
-def _text(text: str) -> str:
-    return escape(printable(text))
 
 
 def _charts(report: Report) -> Iterator[str]:
@@ -82,15 +90,30 @@ def _charts(report: Report) -> Iterator[str]:
     for name in ("first_reasoning", "first_token", "first_tool_call", "first_byte", "gap"):
         if name in there:
             shown = name.replace("_", " ")
-            yield f"<h2>Distribution: {shown}</h2>{distribution(shown, there[name])}"
-    curves = _key([(f"c{n}", name.replace("_", " ")) for n, name in enumerate(there)])
-    yield f"<h2>Percentiles</h2>{curves}{percentiles([*there.values()])}"
-    yield f"<h2>First byte over time, ms</h2>{time_line(summary.timeline)}"
+            of = "gaps between events" if name == "gap" else "exchanges"
+            legend = [("bar", f"{of} for each duration")]
+            found = distribution(there[name])
+            drawing = bars(shown, found.bins)
+            yield _figure(f"Distribution: {shown}", legend, drawing, _not_drawn(found))
+    curves = [(f"c{n}", name.replace("_", " ")) for n, name in enumerate(there)]
+    told = "the share of exchanges or gaps that took no longer"
+    yield _figure("Percentiles", curves, percentiles([*there.values()]), told)
+    if any(second.measured for second in summary.timeline.seconds.values()):
+        told = "ms, for each second of the run"
+        yield _figure("First byte over time", _SECONDS, time_line(summary.timeline), told)
     slowest = waterfall(summary.slowest.records())
-    yield f"<h2>The slowest exchanges, ms</h2>{_key(_PHASES)}{slowest}"
+    yield _figure("The slowest exchanges", _PHASES, slowest, "ms from the planned beginning")
 
 
-def _key(kinds: Iterable[tuple[str, str]]) -> str:
-    """What each colour means."""
-    told = [f'<span><i class="{kind}"></i>{text}</span>' for kind, text in kinds]
-    return f'<p class="key">{"".join(told)}</p>'
+def _not_drawn(found: Distribution) -> str:
+    sides = (("shorter", found.shorter), ("longer", found.longer))
+    told = " and ".join([f"{count:,} {side}" for side, count in sides if count])
+    return f"{told} than what is drawn" if told else ""
+
+
+def _figure(name: str, kinds: Iterable[tuple[str, str]], drawing: str, axis: str = "") -> str:
+    """A chart below its heading and its legend, with what its axis counts."""
+    told = "".join([f'<span><i class="{kind}"></i>{text(one)}</span>' for kind, one in kinds])
+    caption = f"<figcaption>{text(axis)}</figcaption>" if axis else ""
+    legend = f'<p class="key">{told}</p>'
+    return f"<h2>{text(name)}</h2><figure>{legend}{drawing}{caption}</figure>"

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from streamserver.lab.report.about import About
 from streamserver.lab.report.slo import ERRORS, Judgement
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.validity import failed, unreached
@@ -29,6 +30,7 @@ class Report:
     judgements: list[Judgement] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     """What else makes the measurement not valid: a process that died, a run that was stopped."""
+    about: About | None = None
 
     @property
     def verdicts(self) -> list[Verdict]:
@@ -71,6 +73,7 @@ class Report:
         return {
             "version": VERSION,
             "title": self.title,
+            "run": self.about.to_json() if self.about else None,
             "seconds": round(self.seconds, 6),
             "valid": not self.not_valid,
             "not_valid": self.not_valid,

@@ -58,14 +58,24 @@ class Judgement:
         """Whether what was measured is within the limit."""
         return self.measured is not None and self.measured <= self.objective.limit
 
-    def __str__(self) -> str:
+    @property
+    def outcome(self) -> str:
+        """``met``, ``missed``, or that there is nothing to judge it by."""
         if self.measured is None:
-            return f"{self.objective.text}: nothing of the kind was measured"
+            return "nothing of the kind was measured"
+        return "met" if self.is_met else "missed"
+
+    @property
+    def shown(self) -> str:
+        """What was measured; "" if nothing was."""
+        if self.measured is None:
+            return ""
         if self.objective.milestone == ERRORS:
-            measured = f"{self.measured:.3%}"
-        else:
-            measured = f"{self.measured / 1e6:.3f}ms"
-        return f"{self.objective.text}: {'met' if self.is_met else 'missed'}, {measured}"
+            return f"{self.measured:.3%}"
+        return f"{self.measured / 1e6:.3f}ms"
+
+    def __str__(self) -> str:
+        return f"{self.objective.text}: " + ", ".join(filter(None, [self.outcome, self.shown]))
 
 
 def parse(text: str) -> list[Objective]:

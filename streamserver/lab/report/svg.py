@@ -9,6 +9,9 @@ WIDTH, HEIGHT = 680, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 36
 """Pixels around the area that is drawn in, for the marks of the scales."""
 
+FEW = 3
+"""Marks below which a scale cannot be read."""
+
 Scale = Callable[[float], float]
 
 
@@ -96,15 +99,19 @@ def _round_marks(low: float, high: float) -> list[tuple[float, str]]:
 
 
 def _log_marks(low: float, high: float, text: Callable[[float], str]) -> list[tuple[float, str]]:
-    """Marks at powers of ten, and within less than three of these at their halves too."""
+    """Marks at powers of ten, within less than three of these also at 2 and 5 times them, and
+    where fewer than three such marks lie, at round values."""
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     steps = (1, 2, 5) if high / low < 1000 else (1,)
     marks = [step * 10.0**decade for decade in decades for step in steps]
-    return [(mark, text(mark)) for mark in marks if low <= mark <= high]
+    marks = [mark for mark in marks if low <= mark <= high]
+    if len(marks) < FEW:
+        marks = [mark for mark, _ in _round_marks(low, high) if low <= mark <= high]
+    return [(mark, text(mark)) for mark in marks]
 
 
 def duration(ms: float) -> str:
     """Milliseconds as people write them."""
     if ms >= 1000:
-        return f"{ms / 1000:.4g} s"
-    return f"{ms:.4g} ms" if ms >= 1 else f"{ms * 1000:.4g} µs"
+        return f"{ms / 1000:.5g} s"
+    return f"{ms:.5g} ms" if ms >= 1 else f"{ms * 1000:.5g} µs"

@@ -13,55 +13,71 @@ _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
 def table(report: Report) -> str:
     """A line for each milestone, in milliseconds; then how exchanges ended, and what it means."""
-    return "\n".join(map(printable, [*figures(report), *meaning(report)])) + "\n"
+    lines = [
+        *[_ROW.format(*row) for row in milestones(report)],
+        "",
+        *map(labelled, counts(report)),
+        *map(labelled, meaning(report)),
+    ]
+    return "\n".join(map(printable, lines)) + "\n"
 
 
-def figures(report: Report) -> list[str]:
-    """The lines with numbers."""
-    return [*_milestones(report), "", *_counts(report)]
+Labelled = tuple[str, str]
+"""What a line is about, and what it says."""
 
 
-def _milestones(report: Report) -> Iterator[str]:
-    yield _ROW.format("ms", "count", *[f"p{p:g}" for p in SHOWN], "max")
+def labelled(line: Labelled) -> str:
+    """The line as text."""
+    return f"{line[0]:<11} {line[1]}"
+
+
+def milestones(report: Report) -> Iterator[list[str]]:
+    """A row of headings, and one for each milestone that was reached."""
+    yield ["ms", "count", *[f"p{p:g}" for p in SHOWN], "max"]
     for name, histogram in report.summary.histograms.items():
         count = histogram.get_total_count()
         if count:
             values = [histogram.get_value_at_percentile(p) for p in SHOWN]
             shown = [f"{value / MS:.3f}" for value in (*values, histogram.get_max_value())]
-            yield _ROW.format(name.replace("_", " "), count, *shown)
+            yield [name.replace("_", " "), str(count), *shown]
 
 
-def _counts(report: Report) -> Iterator[str]:
+def counts(report: Report) -> Iterator[Labelled]:
+    """How many exchanges ended how, and what they brought."""
     summary, seconds = report.summary, report.seconds
     ended = ", ".join(f"{end} {count}" for end, count in summary.ends.most_common())
-    yield f"exchanges   {ended or 'none'}"
+    yield "exchanges", ended or "none"
     yield from failures(summary)
     for reason, count in summary.reasons.most_common(REASONS):
-        yield f"reason      {count} x {reason}"
+        yield "reason", f"{count} x {reason}"
     if summary.unsent:
-        yield f"not sent    {summary.unsent}"
+        yield "not sent", str(summary.unsent)
     if summary.retries:
-        yield f"retried     {summary.retries}, since a kept connection had been closed"
+        yield "retried", f"{summary.retries}, since a kept connection had been closed"
     if summary.warmed:
-        yield f"warm-up     {summary.warmed} exchanges, which count nowhere else"
-    yield f"received    {summary.reads} reads, {summary.chunks} chunks, {summary.events} events"
+        yield "warm-up", f"{summary.warmed} exchanges, which count nowhere else"
+    yield "received", f"{summary.reads} reads, {summary.chunks} chunks, {summary.events} events"
     if seconds > 0:
         rates = (summary.ends.total() / seconds, summary.events / seconds, summary.size / seconds)
         told = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
-        yield f"per second  {told}, over {seconds:.2f} s"
+        yield "per second", f"{told}, over {seconds:.2f} s"
     if late := _own_lateness(summary):
-        yield f"this client {late}"
+        yield "this client", late
 
 
-def failures(summary: Summary) -> Iterator[str]:
+def failures(summary: Summary) -> Iterator[Labelled]:
     """How often each status came that is no success, and the first line of one body of each; a
     status that promised success is counted where it was no success."""
     least = 100 if summary.ends["no_stream"] else 300
     statuses = sorted((status, n) for status, n in summary.statuses.items() if status >= least)
     if statuses:
-        yield f"statuses    {', '.join(f'{status} x {n}' for status, n in statuses)}"
+        yield "statuses", ", ".join(f"{status} x {n}" for status, n in statuses)
     for status, line in sorted(summary.answers.items()):
-        yield f"answer {status}  {line}"
+        yield f"answer {status}", line
+    if statuses:
+        yield "statuses", ", ".join(f"{status} x {n}" for status, n in statuses)
+    for status, line in sorted(summary.answers.items()):
+        yield f"answer {status}", line
 
 
 def _own_lateness(summary: Summary) -> str:
@@ -75,11 +91,11 @@ def _own_lateness(summary: Summary) -> str:
     return ", ".join(f"{name} {p50} ms late at p50, {p99} at p99" for name, p50, p99 in figures)
 
 
-def meaning(report: Report) -> Iterator[str]:
-    """The lines that say what the numbers mean."""
+def meaning(report: Report) -> Iterator[Labelled]:
+    """What the numbers mean."""
     for verdict in report.verdicts:
-        yield f"verdict     {verdict}"
+        yield "verdict", str(verdict)
     for judgement in report.judgements:
-        yield f"objective   {judgement}"
+        yield "objective", str(judgement)
     for reason in report.not_valid:
-        yield f"not valid   {reason}"
+        yield "not valid", reason

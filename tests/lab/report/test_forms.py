@@ -5,6 +5,7 @@ import io
 import json
 import re
 from array import array
+from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
@@ -17,6 +18,7 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.table import table as comparison_table
 from streamserver.lab.compare.table import to_json as comparison_json
+from streamserver.lab.report.about import About, Setting
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.page import STYLE, page
 from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET, Report
@@ -113,6 +115,53 @@ def test_the_json_has_milliseconds_and_can_be_read_back() -> None:
     assert told["valid"] is True
 
 
+ABOUT = About(
+    "2026-11-22T16:51:05Z",
+    "streamserver 1.2.3",
+    "streamserver bench 'http://x/?a&b' --slo errors=1%",
+    (Setting("slo", "errors=1%", False), Setting("seed", "0", True)),
+)
+
+
+def test_the_report_says_when_and_how_it_was_made() -> None:
+    made = replace(report(WHOLE), about=ABOUT)
+    text = page(made)
+    top, defaults, rest = re.split("<summary>Options by default</summary>|</details>", text)
+    rows = re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", top)
+    command = "streamserver bench &#x27;http://x/?a&amp;b&#x27; --slo errors=1%"
+    assert rows == [
+        ("date", ABOUT.date),
+        ("version", ABOUT.version),
+        ("command", command),
+        ("slo", "errors=1%"),
+    ]
+    assert "<dt>seed</dt><dd>0</dd>" in defaults
+    assert "<svg" in rest
+    assert made.to_json()["run"] == {
+        "date": ABOUT.date,
+        "version": ABOUT.version,
+        "command": ABOUT.command,
+        "options": {"slo": "errors=1%"},
+    }
+    assert report(WHOLE).to_json()["run"] is None
+
+
+def test_objectives_and_milestones_are_tables() -> None:
+    text = page(report(WHOLE, CUT, slo="gap_p50=6ms,errors=1%,first_token_p50=1s"))
+    objectives, milestones = re.findall("<table class=.*?</table>", text)
+    rows = re.findall(r"<tr><th scope=.row.>(.*?)</th>(.*?)</tr>", objectives)
+    cells = {name: re.findall("<td class=.(.*?).>(.*?)</td>", row) for name, row in rows}
+    assert cells["gap_p50=6ms"][1] == ("cell", "met")
+    assert cells["errors=1%"] == [("cell", "50.000%"), ("failed", "missed")]
+    assert cells["first_token_p50=1s"] == [
+        ("cell", "-"), ("failed", "nothing of the kind was measured")
+    ]  # fmt: skip
+    assert re.findall("<th scope=.col.>(.*?)</th>", milestones) == [
+        "ms", "count", "p50", "p90", "p99", "p99.9", "max",
+    ]  # fmt: skip
+    assert "<th scope=\"row\">first event</th><td class=\"cell\">1</td>" in milestones
+
+
 class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -129,6 +178,7 @@ def test_the_page_needs_nothing_from_outside_and_its_drawings_are_xml() -> None:
     assert not {"script", "link", "img", "b"} & {tag for tag, _ in parser.tags}
     assert not [attributes for _, attributes in parser.tags if {"src", "href"} & attributes.keys()]
     drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(re.findall("<figure><p class=.key.><span><i", text)) == 5  # each has a legend
     # Two distributions, percentiles, time line, waterfall: each says in words what it is.
     assert len([ElementTree.fromstring(one).attrib["aria-label"] for one in drawings]) == 5
     assert "<h1>&lt;b&gt;&amp;amp;</h1>" in text
@@ -142,7 +192,9 @@ def test_each_milestone_has_a_colour_of_its_own() -> None:
 
 
 def test_a_page_of_nothing_is_a_page() -> None:
-    assert "exchanges   none" in page(report())
+    text = page(report())
+    assert "<dt>exchanges</dt><dd>none</dd>" in text
+    assert "<svg" not in text
 
 
 def test_each_exchange_is_a_line_of_csv() -> None:

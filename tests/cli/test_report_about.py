@@ -1,0 +1,69 @@
+"""What a report says of its command holds no secret, however it was given."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from streamserver.cli import request_options
+from streamserver.cli.bench import TABLE, read
+from streamserver.cli.report_about import about
+from streamserver.lab.report.about import About
+
+URL = "http://127.0.0.1:9/x"
+NOW = datetime(2026, 11, 22, 17, 51, 5, 999, timezone(timedelta(hours=1)))
+SECRET = "do-not-show-0123456789"
+SHORT = "s3c"
+
+
+def told(argv: list[str], **environment: str) -> About:
+    options = read(argv, environment)
+    ask = request_options.ask_of(options, environment)
+    return about(argv, options, TABLE, ask.secrets(), NOW)
+
+
+def test_date_version_command_and_options() -> None:
+    made = told([URL, "-c", "0..5@3,5@2", "--slo", "first_token_p99=1s,errors=1%", "--fresh"])
+    assert made.date == "2026-11-22T16:51:05Z"
+    assert made.version.startswith("streamserver ")
+    assert made.command == (
+        f"streamserver bench {URL} -c 0..5@3,5@2 --slo first_token_p99=1s,errors=1% --fresh"
+    )
+    assert {one.name: one.value for one in made.settings if not one.is_default} == {
+        "concurrency": "0..5@3,5@2",
+        "slo": "first_token_p99=1s, errors=1%",
+        "fresh": "on",
+    }
+    defaults = {one.name: one.value for one in made.settings if one.is_default}
+    assert (defaults["seed"], defaults["gap-timeout"], defaults["insecure"]) == ("0", "60", "off")
+    assert told([URL], STREAMSERVER_SEED="7").to_json()["options"] == {"seed": "7"}
+    assert datetime.fromisoformat(made.date) == NOW.astimezone(UTC).replace(microsecond=0)
+
+
+@pytest.mark.parametrize(
+    ("argv", "shown"),
+    [
+        ([f"{URL}?api_key={SECRET}&a=b"], f"'{URL}?api_key=REDACTED&a=b'"),
+        ([URL, "--header", f"X-Api-Key: {SECRET}"], "--header 'X-Api-Key: REDACTED'"),
+        ([URL, "--header", f"X-Api-Key: {SHORT}"], "--header 'X-Api-Key: REDACTED'"),
+        ([URL, f"--header=Cookie: a={SECRET}; b={SHORT}"], "'--header=Cookie: REDACTED'"),
+        ([URL, "--header", f"Authorization: Basic {SECRET}"], "'Authorization: REDACTED'"),
+        ([URL, "--data", f'{{"password": "{SECRET}"}}'], '{"password": "'),
+        ([URL, "--data", f"token={SECRET}&a=b"], "&a=b"),
+        ([f"{URL}/{SECRET}", "--header", f"X-Key: {SECRET}"], f"{URL}/{'*' * len(SECRET)}"),
+        ([URL, "--bearer-env", "KEY", "--header", "X-Echo: a"], "--bearer-env KEY"),
+        ([URL, "--chat", "--model", "m", "--prompt", f"my api_key={SECRET} is"], "is"),
+        ([URL, "--compare", f"{URL}?token={SECRET}"], f"--compare '{URL}?token=REDACTED'"),
+    ],
+)
+def test_secrets_are_redacted(argv: list[str], shown: str) -> None:
+    made = told(argv, KEY=SECRET)
+    assert shown in made.command
+    for text in (made.command, *[one.value for one in made.settings]):
+        assert SECRET not in text
+        assert SHORT not in text
+
+
+def test_secrets_of_variables_are_redacted() -> None:
+    fields = f"X-Api-Key: {SECRET}\nX-Other: a"
+    made = told([URL], STREAMSERVER_HEADER=fields, STREAMSERVER_DATA="x")
+    assert made.to_json()["options"] == {"header": "x-api-key: REDACTED, x-other: a", "data": "x"}
