@@ -26,7 +26,8 @@ from support.waiting import wait_until
 
 NOW = "2026-11-22T16:51:05.123Z"
 PIPE_BUF = 4096
-HOSTILE = st.text(max_size=20) | st.text(st.sampled_from('\0\n\r\x1b\x7f\x9b"\\ aé\u2028'))
+CONTROLS = '\0\n\r\x1b\x7f\x9b"\\ aé\u2028\u202e\u200b\ud800'
+HOSTILE = st.text(max_size=20) | st.text(st.sampled_from(CONTROLS))
 
 
 @pytest.fixture
