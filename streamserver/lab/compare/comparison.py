@@ -127,5 +127,5 @@ class Comparison:
         spoiled |= {str(one): None for one in verdicts(self.through) if one.spoils}
         if self.whole:
             return [*spoiled]
-        why = [f"{side}: {told}" for side, summary in self.sides if (told := failed(summary))]
+        why = [f"{side}: {reason}" for side, summary in self.sides if (reason := failed(summary))]
         return ["no pair ended well on both sides", *why, *spoiled]

@@ -41,7 +41,7 @@ def to_json(
         "same_bodies": comparison.same_bodies,
         "level": LEVEL,
         "added": added,
-        **{side: _told(summary) for side, summary in comparison.sides},
+        **{side: _ended(summary) for side, summary in comparison.sides},
         "verdicts": [str(verdict) for verdict in comparison.verdicts],
         "not_valid": comparison.not_valid,
     }
@@ -69,7 +69,7 @@ def _lines(comparison: Comparison, seed: int) -> Iterator[str]:
         yield f"not valid   {reason}"
 
 
-def _told(summary: Summary) -> dict[str, Any]:
+def _ended(summary: Summary) -> dict[str, Any]:
     """How the exchanges of one side ended."""
     return {
         "ended": dict(summary.ends),

@@ -96,24 +96,25 @@ def _charts(report: Report) -> Iterator[str]:
             drawing = bars(shown, found.bins)
             yield _figure(f"Distribution: {shown}", legend, drawing, _not_drawn(found))
     curves = [(f"c{n}", name.replace("_", " ")) for n, name in enumerate(there)]
-    told = "the share of exchanges or gaps that took no longer"
-    yield _figure("Percentiles", curves, percentiles([*there.values()]), told)
+    axis = "the share of exchanges or gaps that took no longer"
+    yield _figure("Percentiles", curves, percentiles([*there.values()]), axis)
     if any(second.measured for second in summary.timeline.seconds.values()):
-        told = "ms, for each second of the run"
-        yield _figure("First byte over time", _SECONDS, time_line(summary.timeline), told)
+        drawing = time_line(summary.timeline)
+        yield _figure("First byte over time", _SECONDS, drawing, "ms, for each second of the run")
     slowest = waterfall(summary.slowest.records())
     yield _figure("The slowest exchanges", _PHASES, slowest, "ms from the planned beginning")
 
 
 def _not_drawn(found: Distribution) -> str:
+    """How many values lie beyond the ends of the chart."""
     sides = (("shorter", found.shorter), ("longer", found.longer))
-    told = " and ".join([f"{count:,} {side}" for side, count in sides if count])
-    return f"{told} than what is drawn" if told else ""
+    numbers = " and ".join([f"{count:,} {side}" for side, count in sides if count])
+    return f"{numbers} than what is drawn" if numbers else ""
 
 
 def _figure(name: str, kinds: Iterable[tuple[str, str]], drawing: str, axis: str = "") -> str:
     """A chart below its heading and its legend, with what its axis counts."""
-    told = "".join([f'<span><i class="{kind}"></i>{text(one)}</span>' for kind, one in kinds])
+    keys = "".join([f'<span><i class="{kind}"></i>{text(one)}</span>' for kind, one in kinds])
     caption = f"<figcaption>{text(axis)}</figcaption>" if axis else ""
-    legend = f'<p class="key">{told}</p>'
+    legend = f'<p class="key">{keys}</p>'
     return f"<h2>{text(name)}</h2><figure>{legend}{drawing}{caption}</figure>"

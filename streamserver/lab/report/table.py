@@ -74,10 +74,6 @@ def failures(summary: Summary) -> Iterator[Labelled]:
         yield "statuses", ", ".join(f"{status} x {n}" for status, n in statuses)
     for status, line in sorted(summary.answers.items()):
         yield f"answer {status}", line
-    if statuses:
-        yield "statuses", ", ".join(f"{status} x {n}" for status, n in statuses)
-    for status, line in sorted(summary.answers.items()):
-        yield f"answer {status}", line
 
 
 def _own_lateness(summary: Summary) -> str:

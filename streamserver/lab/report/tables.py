@@ -9,9 +9,9 @@ from streamserver.lab.report.table import counts, milestones
 from streamserver.wire.printable import printable
 
 
-def text(told: str) -> str:
-    """Text of anybody, as HTML."""
-    return escape(printable(told))
+def text(plain: str) -> str:
+    """Text as HTML, in which no control character of a peer is left."""
+    return escape(printable(plain))
 
 
 def run(about: About) -> str:

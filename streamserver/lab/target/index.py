@@ -114,7 +114,7 @@ def _terms(knobs: dict[str, Parameter[Any]]) -> Iterator[str]:
 
 
 def _as_json(endpoints: Iterable[_Seen]) -> str:
-    told = {
+    listed = {
         "title": TITLE,
         "endpoints": [
             {
@@ -126,14 +126,14 @@ def _as_json(endpoints: Iterable[_Seen]) -> str:
             }
             for path, example, one in endpoints
         ],
-        "knobs": _told(KNOBS),
-        "everywhere": _told(OUTER),
+        "knobs": _ranges(KNOBS),
+        "everywhere": _ranges(OUTER),
         "faults": [*KINDS],
     }
-    return json.dumps(told, indent=1) + "\n"
+    return json.dumps(listed, indent=1) + "\n"
 
 
-def _told(knobs: dict[str, Parameter[Any]]) -> dict[str, dict[str, Any]]:
+def _ranges(knobs: dict[str, Parameter[Any]]) -> dict[str, dict[str, Any]]:
     return {
         name: {"allowed": knob.allowed, "default": knob.default} for name, knob in knobs.items()
     }

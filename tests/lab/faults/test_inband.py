@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.target.app import make_target
 from support.asking import Answered, ask
 from support.breaking import LAST, outcome
@@ -163,3 +164,23 @@ async def test_a_whole_answer_of_a_model_has_no_events(target: Served) -> None:
     told = await ask(target, f"{CHAT}?fault=error", "POST", body=whole)
     assert told.status == 400
     assert "needs a stream of events" in json.loads(told.body)["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("path", "prompt"),
+    [
+        *[(f"{path}?{KNOBS}&fault=error@event:2", None) for path in ("/sse", "/jsonl")],
+        *[(f"{path}?fault=error@event:2{form}", path) for path in (CHAT, "/v1/completions")
+          for form in ("", ":vllm", ":openrouter")],
+    ],
+)  # fmt: skip
+async def test_the_client_that_measures_takes_none_of_them_for_a_success(
+    target: Served, path: str, prompt: str | None
+) -> None:
+    asked = question(stream=True) | {"prompt": "a"}
+    body = json.dumps(asked).encode() if prompt else b""
+    client = Client(Ask(target.url + path, "POST" if prompt else "GET", body=body))
+    record = await client.exchange()
+    client.close()
+    assert (record.status, record.end) == (200, "failed")
+    assert "this error was commanded" in record.detail
