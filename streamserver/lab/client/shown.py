@@ -8,13 +8,14 @@ masked wherever they stand, and then everything that follows such a name.
 import re
 from collections.abc import Iterator
 
+from streamserver.lab.cassettes.bodies import redactor_of
+from streamserver.lab.cassettes.names import is_secret
 from streamserver.lab.cassettes.redaction import (
-    LEAST,
     REDACTED,
     Mask,
-    is_secret,
     redact_fields,
     secrets_of,
+    spellings,
 )
 from streamserver.lab.client.record import Record
 from streamserver.wire.heads import Fields
@@ -44,10 +45,12 @@ class Secrets:
     __slots__ = ("_longest", "_mask")
 
     def __init__(self, fields: Fields, target: str = "", body: bytes = b"") -> None:
-        text = body[:SEARCHED].decode("latin-1")
-        values = {text[start:end].encode("latin-1") for start, end in _named(text)}
         named = [(name.lower(), value) for name, value in fields]
-        secrets = secrets_of(named, target) | {one for one in values if len(one) >= LEAST}
+        in_body = redactor_of(named)
+        in_body.feed(body[:SEARCHED])
+        text = body[:SEARCHED].decode("latin-1")  # whatever Content-Type says
+        values = [text[start:end].encode("latin-1") for start, end in _named(text)]
+        secrets = secrets_of(named, target) | spellings([*in_body.values, *values])
         self._mask = Mask()
         self._mask.add(secrets)
         self._longest = max(map(len, secrets), default=1)

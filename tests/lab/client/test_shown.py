@@ -60,6 +60,28 @@ def test_a_secret_that_the_limit_cuts_is_not_shown_in_part(at: int) -> None:
     assert ASKED.first_line(lines[:KEPT]).strip("-*") == ""
 
 
+MULTIPART = b"""--x\r
+Content-Disposition: form-data; name="password"\r
+\r
+hunter2hunter2\r
+--x--\r
+"""
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("multipart/form-data; boundary=x", MULTIPART),
+        ("application/x-www-form-urlencoded", b"a=b&password=hunter2hunter2"),
+        ("text/plain", b"a=b&password=hunter2hunter2"),
+        ("application/json", b'{"a": [{"password": "hunter2hunter2"}]}'),
+    ],
+)
+def test_the_secrets_of_a_body_are_found_in_any_form(content_type: str, body: bytes) -> None:
+    secrets = Secrets([("Content-Type", content_type)], "/", body)
+    assert secrets.first_line(b"no hunter2hunter2 here") == "no ************** here"
+
+
 def test_details_lose_their_secrets_too() -> None:
     assert ASKED.remove(f"in band: {KEY}\ud800, token: 1") == (
         f"in band: {'*' * len(KEY)}\ud800, token: REDACTED"

@@ -4,60 +4,21 @@ import csv
 import io
 import json
 import re
-from array import array
 from dataclasses import replace
 from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import pytest
 
-from streamserver.lab.calibrate.level import Level, Tolerance
-from streamserver.lab.calibrate.table import line as calibration_line
-from streamserver.lab.calibrate.table import outcome
 from streamserver.lab.client.record import Record
-from streamserver.lab.compare.comparison import Comparison
-from streamserver.lab.compare.table import table as comparison_table
-from streamserver.lab.compare.table import to_json as comparison_json
 from streamserver.lab.report.about import About, Setting
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.page import STYLE, page
-from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET, Report
-from streamserver.lab.report.slo import judge, parse
+from streamserver.lab.report.report import VALID_AND_MET
 from streamserver.lab.report.streams_csv import COLUMNS, StreamsCsv
-from streamserver.lab.report.summary import MILESTONES, Summary
+from streamserver.lab.report.summary import MILESTONES
 from streamserver.lab.report.table import table
-
-MS = 1_000_000
-WHOLE = Record(
-    planned=MS, began=2 * MS, connected=3 * MS, sent=3 * MS, head=5 * MS, reads=2, chunks=3
-)
-WHOLE.first_byte, WHOLE.first_event, WHOLE.last_byte = 6 * MS, 6 * MS, 31 * MS
-WHOLE.status, WHOLE.end, WHOLE.events, WHOLE.size = 200, "complete", 3, 99
-WHOLE.longest_gap = 20 * MS
-WHOLE.arrivals = array("q", [6 * MS, 11 * MS, 31 * MS])
-UNREACHED = Record(planned=MS, began=MS, end="unconnected", detail="connection refused")
-CUT = Record(
-    planned=MS, began=MS, sent=MS, head=2 * MS, status=200, end="truncated", detail="it ended"
-)
-UNANSWERED = Record(planned=MS, began=MS, sent=MS, end="first_byte_timeout")
-REFUSED = Record(
-    planned=MS, began=MS, sent=MS, head=2 * MS, last_byte=3 * MS, status=503, end="refused"
-)
-
-
-MOVED = Record(1, 1, head=2 * MS, status=301, end="redirected", detail="status 301, and so on")
-DOCUMENT = Record(1, 1, head=2 * MS, status=200, end="no_stream", detail="status 200 with json")
-ANSWERED = Record(1, 1, head=MS, first_byte=2 * MS, last_byte=9 * MS, status=200, end="complete")
-ANSWERED.first_reasoning, ANSWERED.first_token, ANSWERED.first_tool_call = 3 * MS, 5 * MS, 7 * MS
-
-
-def report(*records: Record, slo: str = "", problems: tuple[str, ...] = ()) -> Report:
-    """What these exchanges come to, in two seconds."""
-    summary = Summary()
-    for record in records:
-        summary.add(record)
-    judgements = judge(parse(slo), summary) if slo else []
-    return Report("<b>&amp;", summary, 2.0, judgements, [*problems])
+from support.reported import ANSWERED, CUT, DOCUMENT, MOVED, MS, REFUSED, WHOLE, report
 
 
 def test_the_table_has_a_line_for_each_milestone_that_was_reached() -> None:
@@ -211,92 +172,6 @@ def test_each_exchange_is_a_line_of_csv() -> None:
         "truncated",
         "it ended",
     )
-
-
-HOSTILE = "a\x1b[2J\r\n\x85\x9bm\u061c\u200b\u202e\u2028\ufeff\ud800b"
-SHOWN = r"a\x1b[2J\r\n\x85\x9bm\u061c\u200b\u202e\u2028\ufeff\ud800b"
-
-
-def test_what_a_peer_sent_is_escaped_in_every_form() -> None:
-    hostile = Record(
-        planned=MS, began=MS, head=2 * MS, status=503, end="refused", detail=HOSTILE, answer=HOSTILE
-    )
-    one = report(hostile)
-    file = io.StringIO()
-    StreamsCsv(file).add(hostile)
-    of_two = Comparison()
-    of_two.add(hostile, hostile)
-    level = Level(1, 1, 1)
-    level.add(hostile, MS)
-    forms = {
-        "table": table(one),
-        "page": page(one),
-        "csv": file.getvalue().replace("\r\n", "\n"),
-        "comparison": comparison_table(of_two),
-        "level": calibration_line(level, Tolerance()),
-        "outcome": outcome([level], None),
-    }
-    for name, text in forms.items():
-        assert SHOWN in text, name
-        assert all(character.isprintable() or character == "\n" for character in text), name
-    for form in (one.to_json()["exchanges"], comparison_json(of_two)["direct"]):
-        assert form["answers"] == {"503": HOSTILE}  # JSON has escapes of its own
-
-
-@pytest.mark.parametrize(
-    ("records", "slo", "problems", "status"),
-    [
-        ([WHOLE], "", (), VALID_AND_MET),
-        ([WHOLE, CUT], "", (), VALID_AND_MET),
-        ([], "", (), NOT_VALID),
-        ([WHOLE], "", ("a process died",), NOT_VALID),
-        ([WHOLE], "gap_p50=6ms,errors=0%", (), VALID_AND_MET),
-        ([WHOLE, CUT], "gap_p50=6ms,errors=0%", (), MISSED),
-        ([WHOLE], "gap_p50=1ms", (), MISSED),
-        ([WHOLE], "gap_p50=1ms", ("it was stopped",), NOT_VALID),
-        ([WHOLE], "first_token_p50=1s", (), NOT_VALID),
-        ([CUT], "errors=100%", (), NOT_VALID),
-        ([CUT], "", (), NOT_VALID),
-        ([MOVED], "", (), NOT_VALID),
-        ([DOCUMENT], "", (), NOT_VALID),
-        ([WHOLE, MOVED], "errors=0%", (), MISSED),
-        # That all failed is a finding, though nothing else could be measured.
-        ([CUT], "errors=0.1%", (), MISSED),
-        ([CUT], "first_token_p50=1s,errors=0.1%", (), MISSED),
-        ([CUT], "errors=0.1%", ("it was stopped",), NOT_VALID),
-        ([REFUSED], "gap_p50=1s,errors=0.1%", (), MISSED),
-        # Where no response was received, nothing was measured.
-        ([UNREACHED], "", (), NOT_VALID),
-        ([UNREACHED], "first_byte_p99=1s,errors=0.1%", (), NOT_VALID),
-        ([UNREACHED], "errors=100%", (), NOT_VALID),
-        ([UNREACHED, CUT], "errors=0.1%", (), MISSED),
-        ([UNANSWERED], "errors=0.1%", (), NOT_VALID),
-        ([], "errors=0.1%", (), NOT_VALID),
-    ],
-)
-def test_the_exit_status_tells_missed_from_not_valid(
-    records: list[Record], slo: str, problems: tuple[str, ...], status: int
-) -> None:
-    assert report(*records, slo=slo, problems=problems).status == status
-
-
-@pytest.mark.parametrize(
-    ("records", "reason"),
-    [
-        (
-            [UNREACHED, UNREACHED, UNANSWERED],
-            "no exchange received a response: unconnected 2, first_byte_timeout 1"
-            " (unconnected: connection refused)",
-        ),
-        ([REFUSED], "no exchange ended well: refused 1"),
-        ([], "no exchange counts: none began, or all belong to the warm-up"),
-    ],
-)
-def test_every_form_says_why_nothing_is_valid(records: list[Record], reason: str) -> None:
-    one = report(*records, slo="gap_p50=1s,errors=100%")
-    assert f"not valid   {reason}" in table(one).splitlines()
-    assert reason in one.to_json()["not_valid"]
-    assert reason in page(one)
 
 
 def test_the_client_tells_of_itself() -> None:

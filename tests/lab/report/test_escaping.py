@@ -1,0 +1,44 @@
+"""Text of a peer holds no control character in any form of a report."""
+
+import io
+
+from streamserver.lab.calibrate.level import Level, Tolerance
+from streamserver.lab.calibrate.table import line as calibration_line
+from streamserver.lab.calibrate.table import outcome
+from streamserver.lab.client.record import Record
+from streamserver.lab.compare.comparison import Comparison
+from streamserver.lab.compare.table import table as comparison_table
+from streamserver.lab.compare.table import to_json as comparison_json
+from streamserver.lab.report.page import page
+from streamserver.lab.report.streams_csv import StreamsCsv
+from streamserver.lab.report.table import table
+from support.reported import MS, report
+
+HOSTILE = "a\x1b[2J\r\n\x85\x9bm\u061c\u200b\u202e\u2028\ufeff\ud800b"
+SHOWN = r"a\x1b[2J\r\n\x85\x9bm\u061c\u200b\u202e\u2028\ufeff\ud800b"
+
+
+def test_what_a_peer_sent_is_escaped_in_every_form() -> None:
+    hostile = Record(
+        planned=MS, began=MS, head=2 * MS, status=503, end="refused", detail=HOSTILE, answer=HOSTILE
+    )
+    one = report(hostile)
+    file = io.StringIO()
+    StreamsCsv(file).add(hostile)
+    of_two = Comparison()
+    of_two.add(hostile, hostile)
+    level = Level(1, 1, 1)
+    level.add(hostile, MS)
+    forms = {
+        "table": table(one),
+        "page": page(one),
+        "csv": file.getvalue().replace("\r\n", "\n"),
+        "comparison": comparison_table(of_two),
+        "level": calibration_line(level, Tolerance()),
+        "outcome": outcome([level], None),
+    }
+    for name, text in forms.items():
+        assert SHOWN in text, name
+        assert all(character.isprintable() or character == "\n" for character in text), name
+    for form in (one.to_json()["exchanges"], comparison_json(of_two)["direct"]):
+        assert form["answers"] == {"503": HOSTILE}  # JSON has escapes of its own
