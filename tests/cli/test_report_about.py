@@ -34,7 +34,7 @@ def test_date_version_command_and_options() -> None:
         "fresh": "on",
     }
     defaults = {one.name: one.value for one in made.settings if one.is_default}
-    assert (defaults["seed"], defaults["gap-timeout"], defaults["insecure"]) == ("0", "60", "off")
+    assert (defaults["seed"], defaults["gap-timeout"], defaults["insecure"]) == ("0", "60s", "off")
     assert told([URL], STREAMSERVER_SEED="7").to_json()["options"] == {"seed": "7"}
     assert datetime.fromisoformat(made.date) == NOW.astimezone(UTC).replace(microsecond=0)
 
