@@ -63,7 +63,7 @@ class Chat:
         self._own: dict[Shared, asyncio.Task[Proxy]] = {}
 
     async def __call__(self, request: Request) -> Response:
-        """``{"prompt": "...", "model"?: "...", "system"?: "..."}``: the answer's events."""
+        """``{"prompt": "...", "model"?: "...", "system"?: "..."}``: the model's events."""
         parameters = await json_object(request)
         messages = [{"role": "user", "content": PROMPT.of(parameters)}]
         if parameters.get("system") is not None:

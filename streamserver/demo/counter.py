@@ -1,8 +1,8 @@
-"""Server-sent events: a counter that counts, and then ends.
+"""Server-sent events: a counter with a fixed number of events.
 
-An EventSource takes the end of a stream for an accident and comes back, with the id of the
-last event that it saw. One that had them all is told by a 204 that there is nothing to come
-back for (WHATWG HTML, section 9.2.3); one that lost its connection gets the rest.
+An EventSource reconnects whenever its stream ends, and sends the id of the last event that it
+received. If events are left, the server sends them. Otherwise it answers 204, which stops the
+EventSource (WHATWG HTML, section 9.2.3).
 """
 
 import time
@@ -23,7 +23,7 @@ RETRY = 1000
 
 
 async def counter(request: Request) -> Response:
-    """``GET /api/counter?count=10&interval=0.5``: that many events, that many seconds apart."""
+    """``GET /api/counter?count=10&interval=0.5``: ``count`` events, ``interval`` seconds apart."""
     count, interval = COUNT.of(request.query), INTERVAL.of(request.query)
     first = 0
     if request.last_event_id:

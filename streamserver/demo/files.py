@@ -44,7 +44,7 @@ class Files:
         return Response.json({"files": files}, headers={"Cache-Control": "no-cache"})
 
     async def download(self, request: Request) -> Response:
-        """``GET /files/{name}``: a file, to be saved, or the part of it that is asked for."""
+        """``GET /files/{name}``: a file as an attachment, or the requested range of it."""
         name = request.params["name"]
         headers = {"Cache-Control": "no-cache"}
         return FileResponse(name, root=await self._folder(), filename=name, headers=headers)

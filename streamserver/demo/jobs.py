@@ -75,10 +75,10 @@ class Jobs:
         return Response.json(state, headers={"Cache-Control": "no-cache"})
 
     async def events(self, request: Request) -> Response:
-        """``GET /api/jobs/{id}/events``: its progress, from the beginning or where it was left off.
+        """``GET /api/jobs/{id}/events``: the job's progress, resumed after Last-Event-ID.
 
-        The stream ends with the job. An EventSource that then comes back is told by a 204 that
-        there is nothing to come back for (WHATWG HTML, section 9.2.3).
+        The stream ends with the job. An EventSource that reconnects after the end gets a 204,
+        which stops it (WHATWG HTML, section 9.2.3).
         """
         newest, state = await self._newest(request)
         feed = self._feed(request.params["id"])

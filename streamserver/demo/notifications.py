@@ -52,7 +52,7 @@ class Notifications:
         return Response.json({"id": id}, 201)
 
     async def follow(self, request: Request) -> Response:
-        """``GET /api/notifications?start=new``: the feed, from where Last-Event-ID left off."""
+        """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID."""
         if "client" in request.query:
             self._remember(CLIENT.of(request.query), request.exchange)
         return self._feed.subscribe(

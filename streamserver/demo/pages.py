@@ -1,11 +1,11 @@
-"""The page: plain HTML, style sheets and modules of script, with nothing built and nothing
-fetched from elsewhere. Only the commands and the code shown in it are filled in here.
+"""The page: static HTML, style sheets and JavaScript modules, without a build step and without
+requests to other hosts. This module inserts the commands and the source code that the page shows.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from streamserver.demo.chat import Chat
 from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import Notifications
-from streamserver.demo.source import excerpt, shown
+from streamserver.demo.source import command, excerpt, shown
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -23,7 +23,7 @@ from streamserver.kit.service import Handler
 PAGE = Path(__file__).with_name("page")
 PITFALLS = PAGE / "js" / "panels" / "pitfalls.js"
 
-# Nothing but what is ours, no script or style in the markup, and no frame around us
+# Resources of this origin only, no inline script or style, no embedding in frames
 # (W3C Content Security Policy Level 3).
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -48,20 +48,21 @@ BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "unlabelled": (pitfalls.unlabelled, pitfalls._events),
     "unclosed": (pitfalls._forgotten, pitfalls._failing),
 }
-"""The functions that are shown beside each panel."""
+"""The functions whose source each panel shows."""
 
 ALONE = {
-    "feeds": "so what is published at one, readers of another do not see",
-    "jobs": "so a question about one may reach a worker that knows nothing of it",
+    "feeds": "A notification reaches only the clients of the worker that received it.",
+    "jobs": "A request for a job can reach a worker that does not have this job.",
 }
-"""What the panels of feeds say where each worker has its own."""
+"""The consequence, for each panel that needs shared state, of workers that share none."""
 
 _placeholder = re.compile(r"\{(origin|(?:alone|source) [a-z]+)\}")
+_command = re.compile(r"<pre><code>(curl .*?)</code></pre>", re.DOTALL)
 
 
 def make_index(each_alone: bool) -> Handler:
-    """``GET /``: the page, with commands that work for whoever reads it; ``each_alone``: whether
-    there are several workers, each with a feed of its own."""
+    """``GET /``: the page, with commands that contain the origin of the request; ``each_alone``:
+    whether there are several workers without shared state."""
 
     async def index(request: Request) -> Response:
         filled = {"origin": _origin(request), **_alone(each_alone), **_sources()}
@@ -72,10 +73,10 @@ def make_index(each_alone: bool) -> Handler:
 
 
 def _alone(each_alone: bool) -> dict[str, str]:
-    """A hint, or none, for each of ALONE."""
+    """A hint for each key of ALONE; empty if there is one worker or a shared store."""
     hint = (
-        '<p class="why">This server has several workers, and nothing that they share: each has'
-        " {} of its own, {}. Started with <code>--redis</code>, they share them.</p>"
+        '<p class="why">This server has several workers, and each has its own {}. {}'
+        " With <code>--redis</code> the workers share them.</p>"
     )
     return {
         f"alone {what}": hint.format(what, then) if each_alone else ""
@@ -84,8 +85,8 @@ def _alone(each_alone: bool) -> dict[str, str]:
 
 
 def _origin(request: Request) -> str:
-    """Where the commands find us. curl takes a bare host for http; what a proxy in front of us
-    speaks with its clients is not known here."""
+    """The origin for the commands. curl reads a bare host as http. The scheme between a client and
+    a proxy in front of this server is not known."""
     host = escape(request.headers.get("host") or "127.0.0.1:8000")
     secure = request.exchange.connection.transport.get_extra_info("sslcontext") is not None
     return f"https://{host}" if secure else host
@@ -97,15 +98,16 @@ async def part(request: Request) -> Response:
     return FileResponse(request.params["name"], root=PAGE, headers=headers)
 
 
-# Once, and not before somebody asks: what is shown is what this process runs.
+# Read once, at the first request: the source that is shown is the source that runs.
 
 
 @cache
 def _template() -> str:
-    return (PAGE / "index.html").read_text("utf-8")
+    page = (PAGE / "index.html").read_text("utf-8")
+    return _command.sub(lambda found: command(unescape(found[1])), page)
 
 
 @cache
 def _sources() -> dict[str, str]:
-    told = {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}
-    return told | {"source posting": excerpt(PITFALLS, "const posting", "  } catch")}
+    sources = {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}
+    return sources | {"source posting": excerpt(PITFALLS, "const posting", "  } catch")}

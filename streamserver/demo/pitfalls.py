@@ -1,6 +1,6 @@
-"""What the lesson warns of, there to be tried: each of these is wrong on purpose.
+"""Endpoints for the page's pitfalls: each makes a mistake on purpose.
 
-A fourth endpoint is not needed: an EventSource that should POST fails at any that knows no GET.
+The third pitfall needs no endpoint here: an EventSource that should POST fails at the chat.
 """
 
 import asyncio
@@ -12,22 +12,22 @@ from streamserver.kit.response import Response, TextStream
 from streamserver.wire.problem import HTTPError
 
 HELD = 30.0
-"""Seconds after which even a stream that nobody closes is taken away."""
+"""Seconds after which a stream that is never closed fails."""
 WORDS = ("This ", "text ", "should ", "have ")
 
 
 async def unlabelled(request: Request) -> Response:
-    """``GET /pitfalls/unlabelled``: events, but nothing in the head says that they are."""
+    """``GET /pitfalls/unlabelled``: events, but no field of the head declares them."""
     return Response(_events())  # instead of EventStream(_events())
 
 
 async def unclosed(request: Request) -> Response:
-    """``GET /pitfalls/unclosed``: a text whose producer forgets to say that it is done."""
+    """``GET /pitfalls/unclosed``: a text whose producer never closes its stream."""
     return TextStream(_forgotten())
 
 
 async def unhandled(request: Request) -> Response:
-    """``GET /pitfalls/unhandled``: a text whose producer fails in mid-sentence."""
+    """``GET /pitfalls/unhandled``: a text whose producer fails halfway."""
     return TextStream(_failing())
 
 
@@ -49,11 +49,11 @@ async def _forgotten() -> AsyncIterator[str]:
     async for word in _words():
         yield word
     await asyncio.sleep(HELD)
-    raise HTTPError(500, "nobody has closed this stream")
+    raise HTTPError(500, "the producer never closed this stream")
 
 
 async def _failing() -> AsyncIterator[str]:
     async for word in _words():
         yield word
-    await asyncio.sleep(0.25)  # or the browser may lose the last word with the connection
+    await asyncio.sleep(0.25)  # the browser may discard the last word with the connection
     raise HTTPError(500, "the database has gone")

@@ -1,8 +1,14 @@
-"""The code behind an endpoint, as HTML: read from the functions that run, so it is never stale."""
+"""Code as HTML: the functions behind an endpoint, read from the objects that run, and commands.
+
+Long lines wrap. Each line is an element whose class is its indentation, so that the style sheet
+can indent continuation lines further than the line itself. Identifiers, options and field names
+are not split: ``<wbr>`` marks where a line may break, and words with hyphens do not wrap.
+"""
 
 import inspect
 import io
 import keyword
+import re
 import tokenize
 from collections.abc import Callable, Iterator
 from html import escape
@@ -12,12 +18,20 @@ from typing import Any
 
 PACKAGE = Path(__file__).parents[1]
 
+# `Cache-Control`, `--data`: browsers break a line after each hyphen. A backslash that continues a
+# command stays at the end of its line.
+_word = re.compile(r"(-*\w+(?:-\w+)+|--\w+|[\w.]+'? \\(?=\n))")
+# After an opening bracket or the slash of a path, before the dot of an attribute.
+_breaks = re.compile(
+    r"""(?<=[(\[])(?=[\w"']|\Z)|(?<=[\w}]/)(?=\w|\Z)|(?<=[\w)\]])(?=\.[A-Za-z_])"""
+)
+
 
 def shown(*functions: Callable[..., Any]) -> str:
-    """Functions of one file, and where they stand."""
+    """Functions of one file, with its path and the line of the first."""
     sources = [dedent(inspect.getsource(function)).rstrip() for function in functions]
     path = Path(inspect.getsourcefile(functions[0]) or "")
-    code = "\n".join([marked(source) for source in sources])  # lines end by themselves
+    code = "\n".join([marked(source) for source in sources])
     return _code(code, path, inspect.getsourcelines(functions[0])[1])
 
 
@@ -27,31 +41,62 @@ def excerpt(path: Path, begin: str, end: str) -> str:
     lines = path.read_text("utf-8").splitlines(keepends=True)
     first = next(n for n, line in enumerate(lines) if line.startswith(begin))
     last = next(n for n, line in enumerate(lines) if n > first and line.startswith(end))
-    code = [f'<span class="line">{escape(line)}</span>' for line in lines[first:last]]
-    return _code("".join(code), path, first + 1)
+    return _code(_plain("".join(lines[first:last])), path, first + 1)
+
+
+def command(text: str) -> str:
+    """A command for a terminal."""
+    return _block("Command", _plain(text))
 
 
 def _code(code: str, path: Path, line: int) -> str:
     whose = "Server" if path.suffix == ".py" else "Browser"
-    where = f'<p class="where">{path.relative_to(PACKAGE.parent)}, from line {line}</p>\n'
-    label = f'role="group" tabindex="0" aria-label="{whose} code: {path.name}"'
-    return f"{where}<pre {label}><code>{code}</code></pre>"
+    name = _wrappable(str(path.relative_to(PACKAGE.parent)))
+    where = f'<p class="where">{name}, <span class="word">line {line}</span></p>\n'
+    return where + _block(f"{whose} code: {path.name}", code)
+
+
+def _block(label: str, code: str) -> str:
+    """A scrollable element: it has a name and can get the keyboard's focus."""
+    return f'<pre role="group" tabindex="0" aria-label="{label}"><code>{code}</code></pre>'
+
+
+def _plain(text: str) -> str:
+    lines = text.splitlines(keepends=True)
+    return "".join([_line(line, _wrappable(line)) for line in lines])
 
 
 def marked(source: str) -> str:
-    """Python as HTML, with what a reader looks for in colour; each line an element of its own, so
-    that one which is too long may go on further in."""
-    lines = [""]
+    """Python as HTML, with a class for each keyword, string and comment."""
+    texts, lines = [""], [""]
     for kind, text in _pieces(source):
         for part in text.splitlines(keepends=True):
-            lines[-1] += f'<span class="{kind}">{escape(part)}</span>' if kind else escape(part)
+            code = _wrappable(part)
+            texts[-1] += part
+            lines[-1] += f'<span class="{kind}">{code}</span>' if kind else code
             if part.endswith("\n"):
+                texts.append("")
                 lines.append("")
-    return "".join([f'<span class="line">{line}</span>' for line in lines if line])
+    return "".join(map(_line, texts, lines))
+
+
+def _line(text: str, code: str) -> str:
+    """The element of a line, from its text and its HTML; nothing for no text."""
+    indentation = len(text) - len(text.lstrip(" "))
+    return f'<span class="line in{indentation}">{code}</span>' if text else ""
+
+
+def _wrappable(text: str) -> str:
+    """Text as HTML, with the places where a line may break, and those where it may not."""
+    html = []
+    for n, part in enumerate(_word.split(text)):
+        code = "<wbr>".join(map(escape, _breaks.split(part)))
+        html.append(f'<span class="word">{escape(part)}</span>' if n % 2 else code)
+    return "".join(html)
 
 
 def _pieces(source: str) -> Iterator[tuple[str, str]]:
-    """All of the source, cut where a token of some kind begins or ends."""
+    """The whole source, cut where a token that has a class begins or ends."""
     lines = source.splitlines(keepends=True)
     starts = [0]
     for line in lines:

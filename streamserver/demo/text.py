@@ -1,4 +1,4 @@
-"""Text streaming: character by character, as a chat shows an answer that is being written."""
+"""Text streaming: a text returned character by character, at a fixed rate."""
 
 from collections.abc import AsyncIterator
 
@@ -12,9 +12,9 @@ CPS = number("cps", 1, 1000, default=40)
 
 
 async def type_text(request: Request) -> Response:
-    """``POST /api/type`` with ``{"text": "...", "cps": 40}``: the text, 40 characters a second.
+    """``POST /api/type`` with ``{"text": "...", "cps": 40}``: 40 characters per second.
 
-    A character is a Unicode code point, and a chunk holds all of its bytes.
+    A character is a Unicode code point. A chunk contains whole characters.
     """
     parameters = await json_object(request)
     return TextStream(_typed(TEXT.of(parameters), CPS.of(parameters)))

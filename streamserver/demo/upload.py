@@ -1,4 +1,4 @@
-"""A body of any size, read as a stream: counted and hashed piece by piece, and never kept."""
+"""An upload of any size, read as a stream: counted and hashed piece by piece, never stored."""
 
 import hashlib
 
@@ -11,7 +11,6 @@ async def upload(request: Request) -> Response:
     size, digest = 0, hashlib.sha256()
     async for part in request:
         size += len(part)
-        # A part is what one read of the socket gave. To hash so little in a thread would
-        # cost more than it saves.
+        # A part is the result of one socket read: too small to hash in a thread.
         digest.update(part)
     return Response.json({"size": size, "sha256": digest.hexdigest()})

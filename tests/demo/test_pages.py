@@ -13,7 +13,7 @@ import pytest
 
 from streamserver.demo import pages
 from streamserver.demo.app import make_app
-from streamserver.demo.source import marked
+from streamserver.demo.source import command, marked
 from support.asking import ask
 from support.certificates import Certificate
 from support.inprocess import Serve, Served
@@ -47,6 +47,21 @@ class Links(HTMLParser):
         self.inline += [name for name in fields if name.startswith("on") or name == "style"]
         self.inline += [tag] if tag == "style" or (tag == "script" and "src" not in fields) else []
         self.ids += [fields["id"] or ""] if "id" in fields else []
+
+
+def plain(markup: str) -> str:
+    """The text of HTML."""
+    return html.unescape(re.sub(r"<[^>]*>", "", markup))
+
+
+def commands(page: str) -> list[str]:
+    """The commands that the page shows."""
+    return [text for code in codes(page, "Command") if (text := plain(code)).startswith("curl ")]
+
+
+def codes(page: str, label: str) -> list[str]:
+    """The blocks of code whose labels begin so, as HTML."""
+    return re.findall(rf'<pre role="group" tabindex="0" aria-label="{label}.*?</pre>', page, re.S)
 
 
 async def shown(server: Served, **fields: str) -> str:
@@ -114,7 +129,7 @@ async def test_the_page_repeats_no_markup_of_the_client(server: Served) -> None:
     """Host may hold an ampersand and an apostrophe (RFC 3986, section 3.2.2), and no more."""
     page = await shown(server, Host="a'b&lt;c")
     assert "a'b" not in page
-    assert "a&#x27;b&amp;lt;c/api/type" in page
+    assert "a&#x27;b&amp;lt;c/" in page
 
 
 # The commands
@@ -123,23 +138,28 @@ async def test_the_page_repeats_no_markup_of_the_client(server: Served) -> None:
 async def test_the_commands_of_the_page_work(
     server: Served, peer: Callable[[str], str], tmp_path: Path
 ) -> None:
-    page = await shown(server, Host=f"{server.host}:{server.port}")
-    commands = [html.unescape(one) for one in re.findall(r"<code>(curl [^<]*)</code>", page)]
-    assert len(commands) == 10
-    endless = [one for one in commands if "/api/notifications?" in one]
+    found = commands(await shown(server, Host=f"{server.host}:{server.port}"))
+    assert len(found) == 10
     (tmp_path / "sample.bin").write_bytes(b"sample")
     (tmp_path / "here").mkdir()
     (tmp_path / "here" / "sample.bin").write_bytes(b"sam")
     environment = {"PATH": str(Path(peer("curl")).parent), "LANG": "C.UTF-8"}
-    for command in commands:
-        quick = command.replace("interval=0.5", "interval=0").replace("1000000", "1000")
+
+    async def status(text: str) -> int:
+        quick = text.replace("interval=0.5", "interval=0").replace("1000000", "1000")
         process = await asyncio.create_subprocess_shell(
-            f"{quick} -sS --fail --noproxy '*' {'--max-time 0.5' if command in endless else ''}",
+            f"{quick} -sS --fail --noproxy '*' {'--max-time 0.5' if is_endless(text) else ''}",
             cwd=tmp_path / "here",
             env=environment,
             stderr=asyncio.subprocess.DEVNULL,
         )
-        assert await process.wait() == (28 if command in endless else 0), quick
+        return await process.wait()
+
+    def is_endless(text: str) -> bool:
+        return "/api/notifications?" in text
+
+    statuses = await asyncio.gather(*map(status, found))
+    assert statuses == [28 if is_endless(text) else 0 for text in found]
     assert (tmp_path / "here" / "sample.bin").read_bytes() == b"sample"
 
 
@@ -153,15 +173,14 @@ async def test_over_tls_the_commands_say_so(serve: Serve, certificate: Certifica
     page = (await reader.read()).decode()
     writer.close()
     await writer.wait_closed()
-    commands = re.findall(r"<code>(curl [^<]*)</code>", page)
-    assert len(commands) == 10
-    assert all("https://a/" in command for command in commands)
+    assert len(commands(page)) == 10
+    assert all("https://a/" in command for command in commands(page))
 
 
 @pytest.mark.parametrize("each_alone", [False, True])
 async def test_the_page_says_where_each_worker_is_alone(serve: Serve, each_alone: bool) -> None:
     page = await shown(await serve(make_app(each_alone=each_alone)))
-    assert ("has feeds of its own" in page) is ("has jobs of its own" in page) is each_alone
+    assert ("has its own feeds" in page) is ("has its own jobs" in page) is each_alone
     assert "{alone" not in page
 
 
@@ -169,23 +188,22 @@ async def test_the_page_says_where_each_worker_is_alone(serve: Serve, each_alone
 
 
 async def test_it_is_short_enough_to_be_read_beside_its_panel(server: Served) -> None:
-    codes = re.findall(r"<pre role.*?</pre>", await shown(server), re.DOTALL)
-    assert len(codes) == len(pages.BEHIND) + 1
-    lengths = [len(re.findall(r'<span class="line">', code)) for code in codes]
+    found = codes(await shown(server), "(?:Server|Browser) code")
+    assert len(found) == len(pages.BEHIND) + 1
+    lengths = [len(re.findall(r'<span class="line ', code)) for code in found]
     assert all(3 <= length <= 15 for length in lengths), lengths
 
 
 async def test_the_browsers_code_is_taken_from_what_runs_too(server: Served) -> None:
-    page = await shown(server)
-    text = html.unescape(re.sub(r"</?(span|code|p|pre)\b[^>]*>", "", page))
-    [shown_lines] = re.findall(r'^const posting = .*?(?=</div>)', text, re.DOTALL | re.MULTILINE)
+    [code] = codes(await shown(server), "Browser code")
+    shown_lines = plain(code)
     assert 'method: "POST"' in shown_lines
     assert shown_lines in pages.PITFALLS.read_text("utf-8")
 
 
 async def test_the_code_beside_a_panel_is_what_runs(server: Served) -> None:
     page = await shown(server)
-    text = html.unescape(re.sub(r"</?(span|code|p|pre)\b[^>]*>", "", page))
+    text = plain(page)
     for name, functions in pages.BEHIND.items():
         assert f"{{source {name}}}" not in page
         for function in functions:
@@ -200,9 +218,46 @@ async def test_the_code_beside_a_panel_is_what_runs(server: Served) -> None:
     ],
 )
 def test_marked_code_is_the_same_code(source: str) -> None:
-    assert html.unescape(re.sub(r"</?span[^>]*>", "", marked(source))) == source
+    assert plain(marked(source)) == source
 
 
 def test_marked_code_tells_tokens_apart() -> None:
     told = re.findall(r'<span class="(\w+)">([^<]+)</span>', marked("return 'a'  # b"))
     assert told == [("keyword", "return"), ("string", "&#x27;a&#x27;"), ("comment", "# b")]
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("a\n", ['<span class="line in0">a\n</span>']),
+        ("(\n  a)", ['<span class="line in0">(\n</span>', '<span class="line in2">  a)</span>']),
+        ("", []),
+    ],
+)
+def test_each_line_is_an_element_with_its_indentation(text: str, lines: list[str]) -> None:
+    for markup in (command(text), f"<code>{marked(text)}</code>"):
+        assert f"<code>{''.join(lines)}</code>" in markup
+
+
+async def test_the_style_sheet_has_each_indentation(server: Served) -> None:
+    page, sheet = await shown(server), (pages.PAGE / "css" / "code.css").read_text("utf-8")
+    for indentation in set(re.findall(r'class="line in(\d+)"', page)) - {"0"}:
+        assert f".in{indentation} {{\n  --in: {indentation}ch;\n}}" in sheet
+
+
+@pytest.mark.parametrize(
+    ("text", "breaks"),
+    [
+        ("COUNT.of(request.query)", "COUNT|.of(|request|.query)"),
+        ("a[b] + 0.5", "a[|b] + 0.5"),
+        ("{origin}/api/jobs", "{origin}/|api/|jobs"),
+        ("--limit-rate 8M", "<--limit-rate> 8M"),
+        ("Cache-Control: no-cache", "<Cache-Control>: <no-cache>"),
+        ("files/sample.bin \\\n", "files/|<sample.bin \\>\n"),
+        ("n - 1 // 2", "n - 1 // 2"),
+    ],
+)
+def test_where_a_line_may_break(text: str, breaks: str) -> None:
+    markup = command(text).replace("<wbr>", "|")
+    found = re.sub(r'<span class="word">(.*?)</span>', "<\\1>", markup, flags=re.DOTALL)
+    assert f'<span class="line in0">{breaks}</span>' in found

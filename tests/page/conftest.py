@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from page.filling import fill_everything
 from support import peers
-from support.browsing import Browsing, profile, visiting
+from support.browsing import Browsing, profile, showing, visiting
 from support.demo import CONTENT, Demo
 from support.process import start_server
 
@@ -57,8 +58,23 @@ def context(browser: Any) -> Iterator[Any]:
         yield context
 
 
+@pytest.fixture(scope="package")
+def window(context: Any) -> Any:
+    """One window for all: to load the page in it again is faster than to open another."""
+    return context.new_page()
+
+
 @pytest.fixture
-def visit(context: Any, demo: Demo) -> Iterator[Browsing]:
-    """The demo's page, in a window of its own; what its console complains of is a failure."""
+def visit(window: Any, demo: Demo) -> Iterator[Browsing]:
+    """The demo's page, newly loaded; an unexpected message on its console is a failure."""
+    with showing(window, demo.url) as browsing:
+        yield browsing
+
+
+@pytest.fixture(scope="package")
+def filled(context: Any, demo: Demo) -> Iterator[Browsing]:
+    """The page with content in every panel, for tests of its appearance: these may change the
+    size of the window and the colour scheme, and nothing else."""
     with visiting(context, demo.url) as browsing:
+        fill_everything(browsing)
         yield browsing

@@ -20,11 +20,11 @@ def test_a_refusal_is_told_in_the_servers_words_and_can_be_tried_again(visit: Br
     typing.find("[name=text]").evaluate("area => area.removeAttribute('maxlength')")
     typing.fill(text="x" * 10_001, cps=1000)
     typing.start()
-    typing.says(re.compile(r"^Refused: 400 text must be a text of 1 to 10000 characters"))
+    typing.says(re.compile(r"^Refused: status 400 \(text must be a text of 1 to 10000 characters"))
     typing.fill(text="short")
     again = typing.section.get_by_role("button", name="Try again")
     again.click()
-    typing.says(re.compile(r"^Done: \d pieces?, 5 B"))
+    typing.says(re.compile(r"^Done: \d chunks?, 5 B"))
     expect(again).to_have_count(0)
     visit.expect_complaint("400 (Bad Request)")
 
@@ -40,11 +40,11 @@ def test_where_no_server_answers_every_panel_says_so(context: Any, run_server: R
             visit.panel(name).start()
         for name in PANELS:
             if name in ("counter", "notifications"):  # an EventSource keeps trying
-                visit.panel(name).says(re.compile("^Cut: the EventSource comes back by itself"))
+                visit.panel(name).says(re.compile("^Cut: the EventSource reconnects"))
                 visit.panel(name).stop()
                 visit.panel(name).says("Stopped by you.")
             else:
-                visit.panel(name).says(re.compile("^(Refused: nobody answers|Cut: )"))
+                visit.panel(name).says(re.compile("^(Refused: the server does not answer|Cut: )"))
         visit.expect_complaint("ERR_CONNECTION_REFUSED")
 
 
@@ -59,16 +59,16 @@ def test_silence_is_late(browser: Any, demo: Demo) -> None:
         visit.page.clock.fast_forward(3900)
         unclosed.says("Reading …")
         visit.page.clock.fast_forward(200)
-        unclosed.says("Late: nothing came for 4 seconds.")
-        expect(unclosed.find("[data-why]")).to_have_text(re.compile("no last-chunk came"))
+        unclosed.says("Late: no data arrived for 4 seconds.")
+        expect(unclosed.find("[data-why]")).to_have_text(re.compile("no last-chunk followed"))
 
 
 def test_a_stream_that_breaks_is_cut(visit: Browsing) -> None:
     unclosed = visit.panel("unclosed")
-    unclosed.section.get_by_role("button", name="Breaks").click()
-    unclosed.says(re.compile(r"^Cut: the connection broke after \d+ bytes\.$"))
+    unclosed.section.get_by_role("button", name="Fails").click()
+    unclosed.says(re.compile(r"^Cut: the connection closed after \d+ bytes\.$"))
     unclosed.shows(re.compile("^This text "))
-    expect(unclosed.find("[data-why]")).to_have_text(re.compile("cut the connection without"))
+    expect(unclosed.find("[data-why]")).to_have_text(re.compile("closed the connection without"))
     assert "Outcome: truncated" in unclosed.raw()
     visit.expect_complaint(CUT)
 
@@ -76,10 +76,10 @@ def test_a_stream_that_breaks_is_cut(visit: Browsing) -> None:
 def test_events_without_their_headers_reach_no_event_source(visit: Browsing) -> None:
     unlabelled = visit.panel("unlabelled")
     unlabelled.start()
-    unlabelled.says("Refused: the EventSource gave up, and does not say why.")
+    unlabelled.says("Refused: the EventSource stopped and reports no reason.")
     unlabelled.shows(re.compile("has no Content-Type"))
     expect(unlabelled.find(".figure")).to_have_text("\N{EN DASH}")
-    expect(unlabelled.find(".legend")).to_have_text(re.compile(r"^sent 0 · end [\d.]+ m?s$"))
+    expect(unlabelled.find(".legend")).to_have_text(re.compile(r"^request 0 ms · end [\d.]+ m?s$"))
     raw = unlabelled.raw()
     assert "data: 0LF" in raw
     assert "content-type" not in raw
@@ -89,8 +89,14 @@ def test_events_without_their_headers_reach_no_event_source(visit: Browsing) -> 
 def test_an_event_source_cannot_post(visit: Browsing) -> None:
     posting = visit.panel("posting")
     posting.start()
-    posting.says("Refused: the EventSource gave up, and does not say why.")
-    posting.shows(re.compile(r"answered 405 .*\(Allow: OPTIONS, POST\)"))
+    posting.says("Refused: the EventSource stopped and reports no reason.")
+    posting.shows(
+        "The EventSource sent GET, and the server answered 405 Method Not Allowed: it allows only"
+        " OPTIONS, POST. The EventSource reports one error event without a reason. Send POST with"
+        " fetch and read response.body, as the chat above does."
+    )
+    expect(posting.find(".legend")).to_have_text(re.compile(r"^request 0 ms · end [\d.]+ m?s$"))
+    assert not posting.find(".holes").get_attribute("d"), "it did not reconnect"
     visit.expect_complaint("405 (Method Not Allowed)")
 
 
@@ -104,8 +110,8 @@ TOKEN = b'data: {"choices":[{"delta":{"content":"half"}}]}\n\n'
 @pytest.mark.parametrize(
     ("end", "said", "complaint"),
     [
-        (b"", f"Cut: the connection broke after {len(TOKEN)} bytes.", CUT),
-        (b"0\r\n\r\n", "Cut: the answer ended without [DONE], after 1 token.", ""),
+        (b"", f"Cut: the connection closed after {len(TOKEN)} bytes.", CUT),
+        (b"0\r\n\r\n", "Cut: the answer ended without [DONE] after 1 token.", ""),
     ],
     ids=["cut", "no-done"],
 )
@@ -129,7 +135,7 @@ def test_a_model_that_is_away_is_told(context: Any, run_server: RunServer) -> No
         server = run_server("--upstream", f"http://127.0.0.1:{port}/v1")
         with visiting(context, server.url) as visit:
             visit.panel("chat").start()
-            visit.panel("chat").says(re.compile("^Refused: 502 "))
+            visit.panel("chat").says(re.compile("^Refused: status 502 "))
             again = visit.panel("chat").section.get_by_role("button", name="Try again")
             expect(again).to_be_visible()
             visit.expect_complaint("502 (Bad Gateway)")

@@ -14,8 +14,11 @@ def test_the_counter_counts_and_learns_that_there_is_no_more(visit: Browsing) ->
     counter = visit.panel("counter")
     counter.fill(count=5, interval=0.02)
     counter.start()
-    counter.says(re.compile(r"^Done: 5 pieces, .* the server said 204\.$"))
+    counter.says(re.compile(r"^Done: 5 events, .* the server answered 204\.$"))
     counter.shows("5")
+    # The timeline ends with the stream, not with the 204 a second later.
+    expect(counter.find(".legend")).to_have_text(re.compile(r"5 events, 160 B · end \d+ ms$"))
+    assert not counter.find(".holes").get_attribute("d")
 
 
 def test_a_stopped_counter_lets_go_of_its_stream(visit: Browsing, demo: Demo) -> None:
@@ -24,7 +27,7 @@ def test_a_stopped_counter_lets_go_of_its_stream(visit: Browsing, demo: Demo) ->
     counter.start()
     counter.shows(re.compile("[1-9]"))
     counter.stop()
-    counter.says(re.compile(r"^Stopped by you, after \d+ pieces?\.$"))
+    counter.says(re.compile(r"^Stopped by you, after \d+ events?\.$"))
     block_until(lambda: "client_gone" in demo.ended("/api/counter?count=1000&interval=0.05"))
 
 
@@ -33,7 +36,7 @@ def test_text_is_typed_character_by_character(visit: Browsing) -> None:
     text = "Grüße aus 東京! 🚄"
     typing.fill(text=text, cps=500)
     typing.start()
-    typing.says(re.compile(rf"^Done: \d+ pieces?, {len(text.encode())} B, "))
+    typing.says(re.compile(rf"^Done: \d+ chunks?, {len(text.encode())} B, "))
     typing.shows(text)
 
 
@@ -50,7 +53,7 @@ def test_half_a_character_waits_for_its_other_half(visit: Browsing) -> None:
     }""")
     typing = visit.panel("typing")
     typing.start()
-    typing.says(re.compile("^Done: 9 pieces, 9 B"))
+    typing.says(re.compile("^Done: 9 chunks, 9 B"))
     typing.shows("a東🚄b")
 
 
@@ -58,7 +61,7 @@ def test_typing_shows_a_text_before_it_is_whole(visit: Browsing) -> None:
     typing = visit.panel("typing")
     typing.fill(text="abc" * 1000, cps=50)
     typing.start()
-    typing.says("Typing …")
+    typing.says("Receiving text …")
     typing.shows(re.compile("^abc"))
     typing.stop()
     typing.says(re.compile("^Stopped by you"))
@@ -68,7 +71,7 @@ def test_the_chat_answers_token_by_token(visit: Browsing) -> None:
     chat = visit.panel("chat")
     chat.fill(prompt="the page")
     chat.start()
-    chat.says("The model is speaking …")
+    chat.says("Receiving tokens …")
     chat.shows(re.compile("the page"))
     chat.says(re.compile(r"^Done: \d\d+ tokens in "))
     expect(chat.find(".arrivals strong").first).to_have_text(re.compile('^".+"'))
@@ -78,7 +81,7 @@ def test_the_stop_button_frees_the_upstream(visit: Browsing, demo: Demo, model: 
     ended = model.ended("/v1/chat/completions")
     chat = visit.panel("chat")
     chat.start()
-    chat.says("The model is speaking …")
+    chat.says("Receiving tokens …")
     chat.shows(re.compile("."))
     chat.stop()
     chat.says(re.compile("^Stopped by you"))
@@ -121,11 +124,27 @@ def test_an_export_counts_its_rows(visit: Browsing) -> None:
     export.shows(re.compile(r'^\{"id":1,"name":"item 1".*…\s*\{"id":20000,.*\}$', re.S))
 
 
+def test_the_link_saves_the_chosen_rows(visit: Browsing) -> None:
+    export = visit.panel("export")
+    link = export.find("[data-save]")
+    expect(link).to_have_text("Save 200,000 rows as CSV")
+    export.fill(rows=1, format="ndjson")
+    expect(link).to_have_text("Save 1 row as NDJSON")
+    with visit.page.expect_download() as saved:
+        link.click()
+    assert saved.value.suggested_filename == "export.ndjson"
+    assert saved.value.path().read_text() == '{"id":1,"name":"item 1","stock":7919}\n'
+    export.fill(rows=0)
+    expect(link).to_have_text("Save the rows as NDJSON")
+    link.click()
+    expect(export.find("[name=rows]")).to_be_focused()
+
+
 def test_an_export_can_be_stopped(visit: Browsing, demo: Demo) -> None:
     export = visit.panel("export")
     export.fill(rows=100_000_000, format="csv")
     export.start()
-    export.says("Rows are coming …")
+    export.says("Receiving rows …")
     export.shows(re.compile("item 3"))
     export.stop()
     export.says(re.compile("^Stopped by you"))
@@ -139,7 +158,7 @@ def test_an_upload_shows_its_progress(visit: Browsing) -> None:
     upload.find("[type=file]").set_input_files(file)
     upload.start()
     upload.says(re.compile(r"^Done: 3\.0 MiB in "))
-    upload.shows(f"3.0 MiB arrived, with SHA-256 {hashlib.sha256(CONTENT).hexdigest()}")
+    upload.shows(f"3.0 MiB received, SHA-256 {hashlib.sha256(CONTENT).hexdigest()}")
     assert upload.find("progress").evaluate("bar => bar.value") == len(CONTENT)
 
 

@@ -37,14 +37,14 @@ def test_a_cut_connection_comes_back_and_the_replay_fills_the_hole(
     panel = listening(visit)
     publish(panel, "before")
     expect(panel.find(".feed li")).to_have_text(["infobefore"])
-    panel.section.get_by_role("button", name="Cut, then publish three").click()
-    panel.says(re.compile("^Cut: the EventSource comes back by itself"))
+    panel.section.get_by_role("button", name="Cut, publish 3").click()
+    panel.says(re.compile("^Cut: the EventSource reconnects"))
     panel.says("Listening …")
-    away = [f"infoWhile you were away: {n} of 3replayed" for n in (1, 2, 3)]
+    away = [f"infoWhile disconnected: {n} of 3 replayed" for n in (1, 2, 3)]
     expect(panel.find(".feed li")).to_have_text(["infobefore", *away])
     publish(panel, "after")
     expect(panel.find(".feed li")).to_have_text(["infobefore", *away, "infoafter"])
-    expect(panel.find(".legend")).to_have_text(re.compile("away 1 time"))
+    expect(panel.find(".legend")).to_have_text(re.compile("reconnected 1 time"))
     raw = panel.raw()
     assert raw.count("GET /api/notifications") == 2
     assert raw.count("HTTP/1.1 200 OK") == 2
@@ -55,8 +55,8 @@ def test_a_cut_connection_comes_back_and_the_replay_fills_the_hole(
 
 def test_a_client_cut_before_its_first_event_misses_nothing(visit: Browsing) -> None:
     panel = listening(visit)
-    panel.section.get_by_role("button", name="Cut, then publish three").click()
-    away = [f"infoWhile you were away: {n} of 3replayed" for n in (1, 2, 3)]
+    panel.section.get_by_role("button", name="Cut, publish 3").click()
+    away = [f"infoWhile disconnected: {n} of 3 replayed" for n in (1, 2, 3)]
     expect(panel.find(".feed li")).to_have_text(away)
     visit.expect_complaint(CUT)
 
@@ -77,7 +77,8 @@ def test_what_cannot_be_published_is_told(visit: Browsing) -> None:
     panel = listening(visit)
     panel.find("[name=text]").evaluate("input => input.removeAttribute('maxlength')")
     publish(panel, "x" * 501)
-    expect(panel.find(".feed li")).to_have_text(re.compile("Not done: 400 text must be a text of"))
+    refused = re.compile(r"Not done: status 400 \(text must be a text of")
+    expect(panel.find(".feed li")).to_have_text(refused)
     visit.expect_complaint("400 (Bad Request)")
 
 
@@ -156,7 +157,8 @@ def test_a_job_that_is_gone_is_told(visit: Browsing) -> None:
     gone = "/api/jobs/00000000-0000-4000-8000-000000000000"
     visit.page.evaluate("path => sessionStorage.setItem('streamserver.job', path)", gone)
     visit.page.reload()
-    visit.panel("job").says(re.compile("^Refused: 404 there is no such job, or none any more"))
+    gone_too = r"^Refused: status 404 \(there is no such job, or none any more"
+    visit.panel("job").says(re.compile(gone_too))
     visit.expect_complaint("404 (Not Found)")
     visit.page.reload()
     visit.panel("job").says("Ready.")

@@ -12,14 +12,13 @@ from support.browsing import Browsing, visiting
 from support.process import start_server
 from support.redis import redis_server
 
-ALONE = re.compile("several workers, and nothing that they share")
-WORKERS = 4
+ALONE = re.compile("several workers, and each has its own")
 
 
 @contextmanager
-def workers(context: Any, directory: Path, *args: str) -> Iterator[Browsing]:
+def workers(context: Any, directory: Path, count: int, *args: str) -> Iterator[Browsing]:
     """The page, as several workers serve it; they must stop without complaint."""
-    server = start_server(directory, "--workers", str(WORKERS), "--no-access-log", *args)
+    server = start_server(directory, "--workers", str(count), "--no-access-log", *args)
     try:
         with visiting(context, server.url) as visit:
             yield visit
@@ -31,7 +30,7 @@ def workers(context: Any, directory: Path, *args: str) -> Iterator[Browsing]:
 def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
     with (
         redis_server(tmp_path) as redis,
-        workers(context, tmp_path, "--redis", redis.url) as visit,
+        workers(context, tmp_path, 4, "--redis", redis.url) as visit,
     ):
         expect(visit.page.get_by_text(ALONE)).to_have_count(0)
         listening = visit.panel("notifications")
@@ -49,8 +48,8 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
         told = [f"infonumber {n}" for n in range(1, 9)]
         rows = listening.find(".feed li").filter(has_not_text="there?")
         expect(rows).to_have_text(told)
-        listening.section.get_by_role("button", name="Cut, then publish three").click()
-        away = [f"infoWhile you were away: {n} of 3replayed" for n in (1, 2, 3)]
+        listening.section.get_by_role("button", name="Cut, publish 3").click()
+        away = [f"infoWhile disconnected: {n} of 3 replayed" for n in (1, 2, 3)]
         expect(rows).to_have_text([*told, *away])
         assert "Outcome: truncated" in listening.raw()
         job = visit.panel("job")
@@ -61,10 +60,10 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
 
 
 def test_without_one_the_page_says_that_each_is_alone(context: Any, tmp_path: Path) -> None:
-    with workers(context, tmp_path) as visit:
+    with workers(context, tmp_path, 2) as visit:
         for name, what in (("notifications", "feeds"), ("job", "jobs")):
             expect(visit.panel(name).section.get_by_text(ALONE)).to_contain_text(
-                f"each has {what} of its own"
+                f"each has its own {what}"
             )
 
 

@@ -95,18 +95,38 @@ def profile(browser: Any, **options: Any) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def visiting(context: Any, url: str) -> Iterator[Browsing]:
-    """A window that shows the page while inside; afterwards its console is checked."""
-    browsing = Browsing(context.new_page())
+    """A new window that shows the page while inside; afterwards its console is checked."""
+    window = context.new_page()
+    try:
+        with showing(window, url) as browsing:
+            yield browsing
+    finally:
+        window.close()
 
-    def hear(message: Any) -> None:
+
+@contextlib.contextmanager
+def showing(window: Any, url: str) -> Iterator[Browsing]:
+    """The page in a window that exists, loaded anew; afterwards its console is checked and all
+    that a test leaves in the window is removed: routes, storage, streams, console listeners."""
+    browsing = Browsing(window)
+
+    def on_console(message: Any) -> None:
         if message.type in ("error", "warning"):
             browsing.complaints.append(f"{message.type}: {message.text}")
 
-    browsing.page.on("console", hear)
-    browsing.page.on("pageerror", lambda error: browsing.complaints.append(f"thrown: {error}"))
+    def on_error(error: Any) -> None:
+        browsing.complaints.append(f"thrown: {error}")
+
+    listeners = {"console": on_console, "pageerror": on_error}
+    for event, listener in listeners.items():
+        window.on(event, listener)
     try:
-        browsing.page.goto(url)
+        window.goto(url)
         yield browsing
     finally:
-        browsing.page.close()
+        for event, listener in listeners.items():
+            window.remove_listener(event, listener)
+        window.evaluate("sessionStorage.clear()")
+        window.unroute_all()
+        window.goto("about:blank")
     browsing.check()

@@ -1,26 +1,26 @@
-// The ways in which a stream may end other than well. Each says what happened, not what to feel.
+// The ways in which a stream can end other than complete.
 
 export class Refused extends Error {
-  // The server answered, but with an error; or nobody answered at all.
+  // The server answered with an error, or did not answer.
   name = "Refused";
 }
 
 export class Cut extends Error {
-  // The connection was gone before the stream's proper end.
+  // The connection closed before the end of the stream.
   name = "Cut";
 }
 
 export class Late extends Error {
-  // Nothing came for too long: nothing tells a slow producer from a dead one.
+  // No data arrived for too long: a slow producer cannot be distinguished from a dead one.
   name = "Late";
 }
 
 export class Failed extends Error {
-  // All is well with the stream; what it tells of is not.
+  // The stream is complete and reports a failure.
   name = "Failed";
 }
 
 export class Stopped extends Error {
-  // Whoever reads has had enough.
+  // The user stopped the stream.
   name = "Stopped";
 }

@@ -1,14 +1,15 @@
-// Reading with an EventSource: GET only, and it reconnects by itself.
+// Reads a stream with an EventSource, which sends GET only and reconnects by itself.
 
 import { Cut, Refused } from "./ends.js";
 
-// Read until `take` returns true, or the server says that there is no more. `take` is given each
-// message, `others` those of other types by their names; `again` is called whenever the connection is
-// lost and the EventSource comes back, `over` whether that it gave up is all right. `init` is what
-// the EventSource is made with.
+export const RECONNECTING = "Cut: the EventSource reconnects …";
+
+// Read until `take` returns true for a message. `others` has a listener for each other type of event.
+// `again` is called when the connection is lost and the EventSource reconnects. If the EventSource
+// stops reconnecting, `over` returns whether the stream is complete. `init` is passed to EventSource.
 export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {}, init = {} }) {
   return new Promise((resolve, reject) => {
-    run.wire.unit = "event"; // its frame, and heartbeats, are for the EventSource alone
+    run.wire.unit = "event"; // the EventSource hides frames and heartbeats
     run.wire.sent();
     const source = new EventSource(run.tapped(url), init);
     const settle = (how, value) => {
@@ -25,17 +26,19 @@ export function listen(url, run, { take, opened = () => {}, again = () => {}, ov
       run.wire.chunk(event.data);
       if (take(event)) settle(resolve);
     };
-    // An EventSource never says what is wrong, only whether it will try again.
+    // An EventSource reports no reason, only whether it reconnects.
     source.onerror = () => {
-      run.wire.lost();
-      if (source.readyState !== EventSource.CLOSED) return again();
+      if (source.readyState !== EventSource.CLOSED) {
+        run.wire.lost();
+        return again();
+      }
       if (over()) {
-        run.wire.holes.pop(); // it was no hole, but the end
+        run.wire.wasComplete();
         return settle(resolve);
       }
       const Kind = run.wire.headAt === null ? Refused : Cut;
-      settle(reject, new Kind("the EventSource gave up, and does not say why"));
+      settle(reject, new Kind("the EventSource stopped and reports no reason"));
     };
-    for (const [type, hear] of Object.entries(others)) source.addEventListener(type, hear);
+    for (const [type, listener] of Object.entries(others)) source.addEventListener(type, listener);
   });
 }

@@ -1,10 +1,10 @@
-// Figures as a person reads them.
+// Numbers, sizes and durations as text.
 
 const whole = new Intl.NumberFormat("en");
 
 export const count = (n) => whole.format(n);
 
-export const plural = (n, what) => `${count(n)} ${what}${n === 1 ? "" : "s"}`;
+export const plural = (n, noun) => `${count(n)} ${noun}${n === 1 ? "" : "s"}`;
 
 export function bytes(n) {
   if (n < 1024) return `${n} B`;

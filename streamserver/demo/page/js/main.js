@@ -1,4 +1,4 @@
-// The page: a module for each panel. What they stand on is in reading.js and events.js.
+// The page: one module for each panel. reading.js and events.js read the streams.
 
 import "./panels/counter.js";
 import "./panels/typing.js";

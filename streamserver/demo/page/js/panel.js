@@ -1,5 +1,5 @@
-// What all panels have in common: a form that starts something, a button that stops it, a line
-// that says how it stands, and the wire below.
+// The parts that all panels share: a form that starts a stream, a button that stops it, a status
+// line, and the view of the wire.
 
 import { Cut, Failed, Late, Refused, Stopped } from "./ends.js";
 import { bytes, plural, time } from "./format.js";
@@ -12,8 +12,8 @@ export class Panel {
   #status;
   #stop;
 
-  // `work(run, form, submitter)` does it all; what it returns is said at the end. `stop` is what
-  // the other button does.
+  // `work(run, form, submitter)` reads the stream and returns the final status, or nothing for a
+  // summary. `stop` is the action of the stop button.
   constructor(id, work, stop = (run) => run.stop()) {
     this.section = document.getElementById(id);
     this.output = this.section.querySelector("[data-output]");
@@ -35,29 +35,29 @@ export class Panel {
     this.#show("busy", "Waiting for the first byte …");
     run.say = (text) => this.#show("busy", text);
     try {
-      const said = await work(run, this.form, submitter);
+      const status = await work(run, this.form, submitter);
       run.wire.end();
-      this.#show("done", said ?? summary(run));
+      this.#show("done", status ?? summary(run));
     } catch (error) {
       run.wire.end();
       this.#failed(error, run);
     } finally {
-      run.abort(new Stopped("over")); // whatever still runs for it
+      run.abort(new Stopped("complete")); // whatever still runs for it
       this.#run = null;
     }
   }
 
   #failed(error, run) {
     if (!KINDS.some((kind) => error instanceof kind)) {
-      this.#show("failed", `A fault of this page: ${error.message}`);
+      this.#show("failed", `Error in this page: ${error.message}`);
       throw error;
     }
-    const came = run.wire.count ? `, after ${plural(run.wire.count, "piece")}` : "";
-    if (error instanceof Stopped) this.#show("done", `Stopped by you${came}.`);
+    const received = run.wire.count ? `, after ${plural(run.wire.count, run.wire.piece)}` : "";
+    if (error instanceof Stopped) this.#show("done", `Stopped by you${received}.`);
     else this.#show("failed", `${error.name}: ${error.message}.`);
   }
 
-  // A button that cannot be used stays where it is, so that the keyboard's focus does.
+  // A disabled button stays focusable, so that the keyboard focus is not lost.
   #show(state, text) {
     this.section.dataset.state = state;
     if (this.#status.textContent !== text) this.#status.textContent = text;
@@ -74,5 +74,5 @@ export class Panel {
 const KINDS = [Refused, Cut, Late, Failed, Stopped];
 
 export function summary({ wire }) {
-  return `Done: ${plural(wire.count, "piece")}, ${bytes(wire.size)}, in ${time(wire.duration)}.`;
+  return `Done: ${plural(wire.count, wire.piece)}, ${bytes(wire.size)}, in ${time(wire.duration)}.`;
 }

@@ -1,31 +1,35 @@
-// Bytes made visible: CR and LF get a sign, what is no UTF-8 is shown in hexadecimal, and what
-// frames a chunk is told apart from what is in it.
+// Bytes as text: CR and LF are marked, bytes that are not UTF-8 are shown in hexadecimal, and the
+// framing of chunks is separated from their content.
 
 import { element } from "./dom.js";
 
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-// The nodes that show some bytes, or a text. `lines`: whether a line ends where one does.
-export function visible(piece, { lines = true } = {}) {
+// The nodes that show bytes or a text. `lines`: whether each line end also starts a new line;
+// `words`: whether words with hyphens, such as field names, must not wrap.
+export function visible(piece, { lines = true, words = false } = {}) {
   const nodes = [];
   for (const part of text(piece).split(/(\r\n|\r|\n)/)) {
     if (!/[\r\n]/.test(part)) {
-      nodes.push(part);
+      nodes.push(...(words ? unsplit(part) : [part]));
       continue;
     }
-    const sign = part.replace("\r", "CR").replace("\n", "LF"); // ␍ and ␊ are in few fonts
-    nodes.push(element("span", { class: "eol" }, sign));
+    const mark = part.replace("\r", "CR").replace("\n", "LF"); // few fonts have ␍ and ␊
+    nodes.push(element("span", { class: "eol" }, mark));
     if (lines) nodes.push("\n");
   }
   return nodes;
 }
+
+const unsplit = (line) =>
+  line.split(/(\w+(?:-\w+)+)/).map((part, n) => (n % 2 ? element("span", { class: "word" }, part) : part));
 
 function text(piece) {
   const read = typeof piece === "string" ? piece : decoded(piece);
   return read.replace(/[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g, (sign) => hex(sign.charCodeAt(0)));
 }
 
-// A cut may leave half a character at either end; the rest is still to be read.
+// A cut can leave an incomplete character at either end: its bytes are shown in hexadecimal.
 function decoded(bytes) {
   let read = "";
   for (let at = 0, length; at < bytes.length; at += length) {
@@ -40,16 +44,16 @@ function decoded(bytes) {
   return read;
 }
 
-// How many bytes a character has that begins with this one (RFC 3629, section 3).
+// The length of a character from its first byte (RFC 3629, section 3).
 const sequenceLength = (first) => 1 + (first >= 0xc0) + (first >= 0xe0) + (first >= 0xf0);
 const hex = (byte) => `\\x${byte.toString(16).padStart(2, "0")}`;
 
-// Cut what was written into its head, its frames (chunk sizes, and the CRLF behind each chunk)
-// and its body. `Framing` remembers where in a chunk the last write ended.
+// Splits writes into head, frames (chunk sizes and the CRLF after each chunk) and body. It keeps the
+// position within a chunk from one write to the next.
 export class Framing {
   #head = true;
   #chunked = false;
-  #left = 0; // bytes of this chunk, its CRLF included, that are still to come
+  #left = 0; // remaining bytes of this chunk, including its CRLF
 
   *parts(bytes) {
     let rest = bytes;

@@ -1,10 +1,10 @@
-// The bytes on demand: what the server really wrote, fetched from the recording it made.
+// The bytes that the server wrote, fetched from its recording on demand.
 
-import { element } from "./dom.js";
+import { element, prose } from "./dom.js";
 import { bytes, plural, time } from "./format.js";
 import { Framing, visible } from "./rawbytes.js";
 
-const SHOWN = 2048; // bytes of one write: the rest of a long one tells nothing new
+const SHOWN = 2048; // bytes of one write; the rest of a long write is omitted
 
 export class RawView {
   #token = "";
@@ -39,7 +39,7 @@ export class RawView {
   async #load() {
     const token = this.#token;
     const nodes = await recording(token, this.#wire.connections);
-    if (token === this.#token) this.box.replaceChildren(...nodes); // else another run has begun
+    if (token === this.#token) this.box.replaceChildren(...nodes); // otherwise another run has started
   }
 }
 
@@ -53,27 +53,27 @@ async function recording(token, connections) {
     if (exchanges.length < connections) nodes.unshift(note(PARTLY));
     return nodes;
   } catch {
-    return [note("No connection: the recording could not be read.")];
+    return [note("The server did not answer: the recording could not be read.")];
   }
 }
 
 const ELSEWHERE =
-  "This process of the server has no such recording: nothing was answered, it is too long ago, or" +
-  " another worker holds it (with --redis, workers share them).";
+  "This server process has no recording: the server sent no response, the recording has expired, or" +
+  " another worker has it (with `--redis`, workers share recordings).";
 
 const PARTLY =
-  "This is not all of it: some of the connections reached another worker, whose recording is not" +
-  " shared (with --redis it is).";
+  "This recording is incomplete: some connections reached another worker, which does not share its" +
+  " recordings (with `--redis` it does).";
 
-const note = (text) => element("p", { class: "hint" }, text);
+const note = (text) => element("p", { class: "hint" }, ...prose(text));
 
 function exchangeNodes({ request, outcome, body, unkept, writes }) {
-  const heading = element("p", { class: "request" }, `${request.replace(/[?&]wire=\w+/, "")}`);
+  const heading = element("p", { class: "request" }, request.replace(/[?&]wire=\w+/, ""));
   const framing = new Framing();
   const nodes = writes.map((write) => writeNode(write, framing));
   const written = writes.reduce((sum, { size }) => sum + size, 0);
-  if (body > written) nodes.push(note(`${bytes(body)} of the body went from a file to the socket, by sendfile.`));
-  if (unkept) nodes.push(note(`${plural(unkept, "more write")} not kept, or not whole.`));
+  if (body > written) nodes.push(note(`${bytes(body)} of the body were sent from a file by sendfile.`));
+  if (unkept) nodes.push(note(`${plural(unkept, "more write")} not recorded, or recorded in part.`));
   const how = outcome ? `Outcome: ${outcome}` : "Still open";
   return [heading, ...nodes, element("p", { class: "outcome" }, how)];
 }
@@ -85,7 +85,7 @@ function writeNode({ ms, size, bytes: encoded }, framing) {
   for (const [kind, part] of framing.parts(all)) {
     const some = part.subarray(0, left);
     left -= some.length;
-    if (some.length) shown.append(element("span", { class: kind }, ...visible(some)));
+    if (some.length) shown.append(element("span", { class: kind }, ...visible(some, { words: kind === "head" })));
   }
   if (size > SHOWN || size > all.length) shown.append(element("span", { class: "eol" }, "…"));
   return element("div", { class: "write" }, element("p", { class: "at" }, `+${time(ms)} · ${bytes(size)}`), shown);

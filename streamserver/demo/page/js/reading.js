@@ -1,13 +1,13 @@
-// Reading a response as a stream, with fetch: this is all that there is to it.
+// Reads a response as a stream, with fetch:
 //
 //   const response = await ask("/api/type", { method: "POST", json: { text } }, run);
 //   for await (const chunk of chunks(response, run)) show(decoder.decode(chunk, { stream: true }));
 //
-// `run` is told what happens when, and its signal ends everything: see run.js.
+// `run` records the times of all steps, and its signal aborts them: see run.js.
 
 import { Cut, Late, Refused } from "./ends.js";
 
-const PATIENCE = 20_000; // ms of silence: the server's heartbeats come more often
+const PATIENCE = 20_000; // ms without data: the server's heartbeats are more frequent
 
 export async function ask(url, { json, ...options } = {}, run) {
   if (json !== undefined) Object.assign(options, asJson(json));
@@ -19,16 +19,16 @@ export async function ask(url, { json, ...options } = {}, run) {
     if (!response.ok) throw new Refused(await complaint(response));
     return response;
   } catch (error) {
-    throw reason(error, run, () => new Refused("nobody answers there"));
+    throw reason(error, run, () => new Refused("the server does not answer"));
   } finally {
     patience.end();
   }
 }
 
-// A request whose answer is short: no stream, so nothing to stop or to watch.
+// A request with a short response: there is no stream to stop or to watch.
 export async function post(url, json) {
   const response = await fetch(url, { method: "POST", ...asJson(json) }).catch(() => {
-    throw new Refused("nobody answers there");
+    throw new Refused("the server does not answer");
   });
   if (!response.ok) throw new Refused(await complaint(response));
   return response;
@@ -39,8 +39,8 @@ const asJson = (json) => ({
   headers: { "Content-Type": "application/json" },
 });
 
-// The chunks of a body, each as soon as the browser hands it over. Leaving the loop early closes
-// the connection, which is how the server learns that nobody reads any more.
+// The chunks of a body, each as soon as the browser delivers it. Leaving the loop early closes the
+// connection, and the server cancels the response.
 export async function* chunks(response, run, patienceMs = PATIENCE) {
   const reader = response.body.getReader();
   const patience = watch(run, patienceMs);
@@ -56,17 +56,17 @@ export async function* chunks(response, run, patienceMs = PATIENCE) {
       yield value;
     }
   } catch (error) {
-    throw reason(error, run, () => new Cut(`the connection broke after ${size} bytes`));
+    throw reason(error, run, () => new Cut(`the connection closed after ${size} bytes`));
   } finally {
     patience.end();
-    reader.cancel().catch(() => {}); // of a stream that has failed there is nothing to cancel
+    reader.cancel().catch(() => {}); // a stream that has failed cannot be cancelled
   }
 }
 
-// A deadline for silence, not for the whole: a stream may take all day if it keeps talking.
+// A deadline for each wait, not for the whole stream: a stream may run all day if it sends data.
 export function watch(run, ms = PATIENCE) {
   let timer;
-  const late = () => run.abort(new Late(`nothing came for ${ms / 1000} seconds`));
+  const late = () => run.abort(new Late(`no data arrived for ${ms / 1000} seconds`));
   const patience = {
     begin: () => (timer = setTimeout(late, ms)),
     end: () => clearTimeout(timer),
@@ -75,14 +75,16 @@ export function watch(run, ms = PATIENCE) {
   return patience;
 }
 
-// What fetch rejects with says little: "network error" or "aborted". We know more.
+// fetch rejects with "network error" or "aborted" only; this adds what is known here.
 function reason(error, run, failure) {
   if (run.signal.aborted) return run.signal.reason;
   return error instanceof TypeError ? failure() : error;
 }
 
-// Errors are problem documents here (RFC 9457); a proxy on the way may answer with anything.
+// Errors of this server are problem documents (RFC 9457); a proxy may send any content.
 export async function complaint(response) {
   const problem = await response.json().catch(() => ({}));
-  return `${response.status} ${problem.detail ?? problem.title ?? response.statusText}`.trim();
+  return refusal(response.status, problem?.detail ?? problem?.title ?? response.statusText);
 }
+
+export const refusal = (status, detail) => `status ${status}${detail ? ` (${detail})` : ""}`;

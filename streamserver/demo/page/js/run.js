@@ -1,5 +1,4 @@
-// One attempt at something: its signal, its timeline, and the token by which the server records
-// what it writes for it.
+// One run of a panel: its signal, its timeline, and the token that names the server's recording.
 
 import { Stopped } from "./ends.js";
 import { Timeline } from "./timeline.js";
@@ -26,7 +25,7 @@ export class Run {
   }
 }
 
-// crypto.randomUUID would be shorter, but only exists where the page came by HTTPS or localhost.
+// crypto.randomUUID is shorter, but exists only in secure contexts.
 function makeToken() {
   const random = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");

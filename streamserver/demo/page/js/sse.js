@@ -1,14 +1,14 @@
-// Server-sent events out of a text stream, for those that come as the answer to a POST
-// (WHATWG HTML, section 9.2.6). EventSource does this by itself, but only ever sends a GET.
+// Parses server-sent events from the response to a POST (WHATWG HTML, section 9.2.6). EventSource
+// has its own parser, but can only send GET.
 
 export class EventParser {
   #rest = "";
   #data = [];
 
-  // The data of each event that is complete now.
+  // The data of each event that is now complete.
   *feed(text) {
     this.#rest += text;
-    // A CR at the very end may be half of a CRLF: it waits for what follows.
+    // A CR at the end can be the first half of a CRLF: keep it until the next text arrives.
     const lines = this.#rest.split(/\r\n|\n|\r(?!$)/);
     this.#rest = lines.pop();
     for (const line of lines) {

@@ -1,7 +1,7 @@
-// What happened when, in one exchange: sent, head, first byte, chunks, end.
+// The times of one run: request sent, head, first byte, chunks, end.
 //
-// A stream has no bound, a page must have one. So the moments of chunks are thinned out when they
-// become too many for a picture to show apart, and of the chunks themselves the last are kept.
+// Memory is bounded: when there are more times of chunks than a picture can show, every second one
+// is dropped, and only the last chunks are kept.
 
 const MOMENTS = 600;
 const KEPT = 100;
@@ -12,15 +12,16 @@ export class Timeline {
   #every = 1;
   headAt = null;
   status = null;
-  unit = "byte"; // the least that can be seen of a body
+  unit = "byte"; // the smallest part of the body that the page can observe
   firstAt = null;
   endAt = null;
   count = 0;
   size = 0;
   moments = [];
-  holes = []; // [from, to] in which a connection that came back was away
+  holes = []; // [from, to] of the times without a connection
   latest = []; // { at, size, gist, piece: bytes or text }
-  gist = () => ""; // what a chunk says, where its beginning does not tell
+  gist = () => ""; // a summary of a chunk, for chunks that differ only after their beginning
+  isText = true; // binary chunks are described by their gist only
   onchange = () => {};
 
   get now() {
@@ -29,6 +30,10 @@ export class Timeline {
 
   get duration() {
     return this.endAt ?? this.now;
+  }
+
+  get piece() {
+    return this.unit === "event" ? "event" : "chunk";
   }
 
   get isOpen() {
@@ -46,7 +51,7 @@ export class Timeline {
     this.onchange();
   }
 
-  // A chunk as fetch hands it over, or the text of an event, whose frame nobody gets to see.
+  // A chunk from fetch, or the data of an event, whose framing an EventSource hides.
   chunk(piece) {
     const at = this.now;
     const size = typeof piece === "string" ? new Blob([piece]).size : piece.length;
@@ -57,7 +62,7 @@ export class Timeline {
       this.moments = this.moments.filter((_, index) => index % 2 === 0);
       this.#every *= 2;
     }
-    this.latest.push({ at, size, gist: this.gist(piece), piece: start(piece) });
+    this.latest.push({ at, size, gist: this.gist(piece), piece: this.isText ? start(piece) : "" });
     if (this.latest.length > 2 * KEPT) this.latest.splice(0, this.latest.length - KEPT);
     this.onchange();
   }
@@ -76,9 +81,15 @@ export class Timeline {
     return this.holes.length - (this.isAway ? 1 : 0);
   }
 
-  // Each opened an exchange of its own.
+  // The number of exchanges: one for each connection.
   get connections() {
     return (this.headAt === null ? 0 : 1) + this.comebacks;
+  }
+
+  // The last loss of the connection was the end of the stream.
+  wasComplete() {
+    this.endAt = this.holes.pop()?.[0] ?? this.now;
+    this.onchange();
   }
 
   get isAway() {
@@ -91,7 +102,7 @@ export class Timeline {
   }
 }
 
-// The page shows the beginning of a chunk; to keep 64 KiB for it would be a waste.
+// The page shows only the beginning of a chunk.
 function start(piece) {
   return piece.slice(0, 120);
 }

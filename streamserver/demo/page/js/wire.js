@@ -1,5 +1,5 @@
-// The wire under a panel: the time to first byte, the waterfall, each chunk as it arrived, and on
-// demand the bytes that the server wrote.
+// The wire below a panel: the time to the first byte, the timeline, the chunks in order of arrival,
+// and on demand the bytes that the server wrote.
 
 import { element } from "./dom.js";
 import { bytes, plural, time } from "./format.js";
@@ -18,7 +18,7 @@ export class WireView {
     this.firstByte = element("strong", { class: "figure" }, "–");
     this.waterfall = new Waterfall();
     this.rows = element("ol", { class: "arrivals" });
-    const scroll = { class: "scroll", tabindex: "0", role: "group", "aria-label": "Chunks as they arrived" };
+    const scroll = { class: "scroll", tabindex: "0", role: "group", "aria-label": "Chunks in order of arrival" };
     this.scroll = element("div", scroll, this.rows);
     this.earlier = element("p", { class: "hint" });
     this.raw = new RawView();
@@ -38,7 +38,7 @@ export class WireView {
     this.#soon();
   }
 
-  // However many chunks come, the page is drawn once a frame.
+  // Draw at most once per frame, for any number of chunks.
   #soon() {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
@@ -60,7 +60,7 @@ export class WireView {
     while (this.rows.children.length > ROWS) this.rows.firstChild.remove();
     const more = wire.count - this.rows.children.length;
     this.rows.start = more + 1;
-    this.earlier.textContent = more ? `The last ${ROWS} of ${plural(wire.count, "chunk")}:` : "";
+    this.earlier.textContent = more ? `The last ${ROWS} of ${plural(wire.count, wire.piece)}:` : "";
     if (follow) this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 }

@@ -1,7 +1,9 @@
-// The counter: an EventSource, which takes the end of a stream for an accident and comes back.
+// The counter: an EventSource, which reconnects whenever its stream ends.
 
-import { listen } from "../events.js";
+import { listen, RECONNECTING } from "../events.js";
 import { Panel, summary } from "../panel.js";
+
+const COMPLETE = "Complete: the EventSource reconnects and asks for more …";
 
 const panel = new Panel("counter", async (run, form) => {
   const { count, interval } = form.elements;
@@ -15,8 +17,8 @@ const panel = new Panel("counter", async (run, form) => {
       last = count;
       panel.output.textContent = count + 1;
     },
-    again: () => run.say(last + 1 < wanted ? "Cut: the EventSource comes back by itself …" : "At its end; the EventSource asks whether there is more …"),
-    over: () => last + 1 === wanted, // 204: there is nothing to come back for
+    again: () => run.say(last + 1 < wanted ? RECONNECTING : COMPLETE),
+    over: () => last + 1 === wanted, // the server answered 204
   });
-  return `${summary(run)} Asked for more, the server said 204.`;
+  return `${summary(run)} The EventSource asked for more, and the server answered 204.`;
 });

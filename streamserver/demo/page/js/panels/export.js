@@ -1,6 +1,6 @@
-// An export: rows are counted as they come; the first and the last are shown, none is kept.
+// An export: rows are counted as they arrive. The first rows and the last one are shown.
 
-import { count, time } from "../format.js";
+import { count, plural, time } from "../format.js";
 import { Panel } from "../panel.js";
 import { ask, chunks } from "../reading.js";
 
@@ -9,12 +9,12 @@ const FIRST = 4;
 const panel = new Panel("export", async (run, form) => {
   const { rows, format } = form.elements;
   const bar = panel.section.querySelector("progress");
-  const heading = format.value === "csv" ? 1 : 0; // its first line is no row
+  const heading = format.value === "csv" ? 1 : 0; // the first line is not a row
   const table = new Table();
   bar.max = rows.valueAsNumber + heading;
   bar.value = 0;
   const response = await ask(`/api/export?rows=${rows.value}&format=${format.value}`, {}, run);
-  run.say("Rows are coming …");
+  run.say("Receiving rows …");
   const decoder = new TextDecoder();
   for await (const chunk of chunks(response, run)) {
     table.add(decoder.decode(chunk, { stream: true }));
@@ -24,11 +24,26 @@ const panel = new Panel("export", async (run, form) => {
   return `Done: ${count(table.lines - heading)} rows in ${time(run.wire.now)}.`;
 });
 
+// The link saves what the form selects; the browser reports what is wrong with an invalid form.
+const { rows, format } = panel.form.elements;
+const link = panel.section.querySelector("[data-save]");
+link.addEventListener("click", (event) => {
+  if (!panel.form.reportValidity()) event.preventDefault();
+});
+panel.form.addEventListener("input", offer);
+offer();
+
+function offer() {
+  const wanted = rows.validity.valid ? plural(rows.valueAsNumber, "row") : "the rows";
+  link.href = `/api/export?rows=${rows.value}&format=${format.value}`;
+  link.textContent = `Save ${wanted} as ${format.value.toUpperCase()}`;
+}
+
 class Table {
   lines = 0;
   #first = [];
   #last = "";
-  #rest = ""; // a line that is not whole yet
+  #rest = ""; // a line that is still incomplete
 
   add(text) {
     const lines = (this.#rest + text).split("\n");

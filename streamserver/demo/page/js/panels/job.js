@@ -1,8 +1,8 @@
-// A long job: begun by one request, followed by another. The page only remembers which it is, so
-// after a reload it goes on where the job is.
+// A long job: one request starts it, another follows it. The page stores only the URL of the job, so
+// that it can follow the job again after a reload.
 
 import { Failed, Refused } from "../ends.js";
-import { listen } from "../events.js";
+import { listen, RECONNECTING } from "../events.js";
 import { plural } from "../format.js";
 import { Panel } from "../panel.js";
 import { complaint, post } from "../reading.js";
@@ -12,9 +12,9 @@ let current = null;
 
 const panel = new Panel("job", begin, async (run) => {
   try {
-    if (current) await fetch(current, { method: "DELETE" }); // the job's own stream tells its end
+    if (current) await fetch(current, { method: "DELETE" }); // the job's own stream reports its end
   } catch {
-    run.say("Not cancelled: nobody answers there.");
+    run.say("Not cancelled: the server does not answer.");
   }
 });
 
@@ -31,11 +31,12 @@ async function begin(run, form) {
 async function follow(run, location) {
   const bar = panel.section.querySelector("progress");
   current = location;
+  run.wire.gist = (data) => `step ${JSON.parse(data).step}`; // all states begin with the same id
   let job;
   try {
     await listen(`${location}/events`, run, {
       opened: () => run.say("The job is running …"),
-      again: () => run.say("Cut: the EventSource comes back by itself …"),
+      again: () => run.say(RECONNECTING),
       take(event) {
         job = JSON.parse(event.data);
         bar.max = job.steps;
@@ -48,11 +49,11 @@ async function follow(run, location) {
     throw await explained(error, location);
   }
   sessionStorage.removeItem(KEY);
-  if (job.error) throw new Failed(job.error); // by itself, or with its worker
+  if (job.error) throw new Failed(job.error); // the job failed, or its worker did
   return job.state === "done" ? `Done: ${plural(job.steps, "step")}.` : "The job was cancelled.";
 }
 
-// An EventSource does not say why it was refused; the job itself can be asked.
+// An EventSource reports no reason for a refusal; a request for the job itself does.
 async function explained(error, location) {
   if (!(error instanceof Refused)) return error;
   sessionStorage.removeItem(KEY);

@@ -1,28 +1,30 @@
-// Three mistakes, made on purpose. Each panel shows what the browser told, and then why.
+// Three mistakes, made on purpose. Each panel shows what the browser reports and explains it.
 
+import { prose } from "../dom.js";
 import { Cut, Late, Refused } from "../ends.js";
 import { listen } from "../events.js";
 import { Panel } from "../panel.js";
-import { ask, chunks, complaint } from "../reading.js";
+import { ask, chunks } from "../reading.js";
 
-const PATIENCE = 4000; // ms: short, so that nobody has to wait long for the lesson
+const PATIENCE = 4000; // ms
 
-// 1. The headers are missing.
+function explain(box, text) {
+  box.replaceChildren(...prose(text));
+}
+
+// 1. Missing header fields.
 const unlabelled = new Panel("unlabelled", async (run) => {
   unlabelled.output.textContent = "";
   try {
     await listen("/pitfalls/unlabelled", run, { take: () => false });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    unlabelled.output.textContent =
-      "The answer was 200 and its events were on their way, but its head has no Content-Type. So the" +
-      " EventSource read none of them: one “error” event without a reason, and it never tries again." +
-      " Only the console tells. EventStream sets the three fields that people forget.";
+    explain(unlabelled.output, UNLABELLED);
     throw error;
   }
 });
 
-// 2. Nobody closes the stream, or nobody handles its errors.
+// 2. A stream that is never closed, an error that is not handled.
 const unclosed = new Panel("unclosed", async (run, form, submitter) => {
   const why = unclosed.section.querySelector("[data-why]");
   unclosed.output.textContent = why.textContent = "";
@@ -34,20 +36,23 @@ const unclosed = new Panel("unclosed", async (run, form, submitter) => {
       unclosed.output.append(decoder.decode(chunk, { stream: true }));
     }
   } catch (error) {
-    if (error instanceof Late) why.textContent = FORGOTTEN;
-    if (error instanceof Cut) why.textContent = BROKEN;
+    if (error instanceof Late) explain(why, FORGOTTEN);
+    if (error instanceof Cut) explain(why, BROKEN);
     throw error;
   }
 });
 
+const UNLABELLED =
+  "The server answered 200 and sent events, but the head has no `Content-Type`, so the `EventSource`" +
+  " read none of them. It reports one `error` event without a reason and does not reconnect; only the" +
+  " console names the cause. `EventStream` sets the required fields.";
 const FORGOTTEN =
-  "The four words were all there is, but no last-chunk came behind them: without it a pause looks" +
-  " just like an end. A deadline for silence saves the reader; a generator that returns, or a" +
-  " Stream that is closed, would have saved everybody.";
+  "The four words are the whole text, but no last-chunk followed them, so the reader cannot distinguish" +
+  " the end from a pause. The server must end the stream: the generator returns, or the handler closes" +
+  " the `Stream`. The reader needs a deadline for each wait.";
 const BROKEN =
-  "The server did the one honest thing: it cut the connection without a last-chunk, so read()" +
-  " rejected. A reader who catches nothing, or takes what came for all there is, shows half an" +
-  " answer as if it were whole.";
+  "The producer failed, so the server closed the connection without a last-chunk, and `read()`" +
+  " rejected. A reader that ignores the rejection shows a partial text as a complete one.";
 
 // 3. EventSource where a POST is needed.
 const posting = new Panel("posting", async (run) => {
@@ -57,13 +62,16 @@ const posting = new Panel("posting", async (run) => {
     await listen("/api/chat", run, { init, take: () => false });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    // What the EventSource keeps to itself, fetch tells.
+    // The EventSource hides the status; fetch shows it.
     const response = await fetch("/api/chat").catch(() => null);
     if (!response) throw error;
-    const allow = response.headers.get("allow");
-    posting.output.textContent =
-      `It sent GET, and was answered ${await complaint(response)} (Allow: ${allow}); all that it` +
-      " tells is “error”. POST with fetch, and read response.body: the chat above does.";
+    const { status, statusText, headers } = response;
+    explain(
+      posting.output,
+      `The EventSource sent GET, and the server answered ${status} ${statusText}: it allows only` +
+        ` ${headers.get("allow") ?? "other methods"}. The EventSource reports one \`error\` event without a reason. Send POST` +
+        " with `fetch` and read `response.body`, as the chat above does.",
+    );
     throw error;
   }
 });

@@ -1,0 +1,41 @@
+"""The page with content in every panel."""
+
+import re
+
+from support.browsing import Browsing
+
+CUT = "ERR_INCOMPLETE_CHUNKED_ENCODING"
+
+
+def fill_everything(visit: Browsing) -> None:
+    """Start a stream in each panel, wait until each shows its end, and open what can be opened."""
+    _start(visit)
+    for name in ("typing", "chat", "job", "download", "export", "upload"):
+        visit.panel(name).says(re.compile("^Done"))
+    visit.panel("unclosed").says(re.compile("^Cut"))
+    visit.panel("unlabelled").says(re.compile("^Refused"))
+    visit.panel("posting").says(re.compile("^Refused"))
+    visit.panel("notifications").find(".replayed").nth(2).wait_for()
+    assert "200 OK" in visit.panel("counter").raw()
+    for summary in visit.page.locator("summary").all():
+        summary.click()
+    visit.expect_complaint("405 (Method Not Allowed)")
+    visit.expect_complaint('that is not "text/event-stream"')
+    visit.expect_complaint(CUT)
+
+
+def _start(visit: Browsing) -> None:
+    notifications, unclosed = visit.panel("notifications"), visit.panel("unclosed")
+    notifications.start()
+    notifications.says("Listening …")
+    notifications.section.get_by_role("button", name="Cut, publish 3").click()
+    visit.panel("counter").fill(count=20, interval=0.02)
+    visit.panel("typing").fill(cps=500)
+    visit.panel("job").fill(steps=5, interval=0.02)
+    visit.panel("download").fill(rate=0)
+    visit.panel("export").fill(rows=20_000)
+    for name in ("counter", "typing", "chat", "job", "download", "export", "upload"):
+        visit.panel(name).start()
+    visit.panel("unlabelled").start()
+    visit.panel("posting").start()
+    unclosed.section.get_by_role("button", name="Fails").click()
