@@ -10,12 +10,15 @@ CUT = "ERR_INCOMPLETE_CHUNKED_ENCODING"
 def fill_everything(visit: Browsing) -> None:
     """Start a stream in each panel, wait until each shows its end, and open what can be opened."""
     _start(visit)
-    for name in ("typing", "chat", "job", "download", "export", "upload"):
+    visit.panel("chat").shows(re.compile("."))
+    visit.panel("chat").stop()
+    for name in ("typing", "job", "download", "export", "upload"):
         visit.panel(name).says(re.compile("^Done"))
     visit.panel("unclosed").says(re.compile("^Cut"))
     visit.panel("unlabelled").says(re.compile("^Refused"))
     visit.panel("posting").says(re.compile("^Refused"))
     visit.panel("notifications").find(".replayed").nth(2).wait_for()
+    visit.panel("notifications").stop()  # no stream remains that has to be drawn
     assert "200 OK" in visit.panel("counter").raw()
     for summary in visit.page.locator("summary").all():
         summary.click()
@@ -34,6 +37,8 @@ def _start(visit: Browsing) -> None:
     visit.panel("job").fill(steps=5, interval=0.02)
     visit.panel("download").fill(rate=0)
     visit.panel("export").fill(rows=20_000)
+    file = {"name": "a", "mimeType": "application/octet-stream", "buffer": b"a"}
+    visit.panel("upload").find("[type=file]").set_input_files(file)
     for name in ("counter", "typing", "chat", "job", "download", "export", "upload"):
         visit.panel(name).start()
     visit.panel("unlabelled").start()

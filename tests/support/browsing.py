@@ -1,12 +1,23 @@
 """A window with the page in it."""
 
 import contextlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 PATIENCE = 10_000
 """Milliseconds until what should be on the page has to be there."""
+
+_MATCHED = """(node, [text, pattern, flags, ms]) => new Promise((resolve) => {
+  const wanted = pattern === null ? null : new RegExp(pattern, flags);
+  const plain = () => node.textContent.replace(/\\s+/g, " ").trim();
+  const check = () => (wanted ? wanted.test(node.textContent) : plain() === text) && resolve();
+  const everything = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(check).observe(node, everything);
+  setTimeout(resolve, ms);
+  check();
+})"""
 
 
 @dataclass(slots=True)
@@ -62,23 +73,35 @@ class Panel:
         """Press the other one."""
         self.find("[data-stop]").click()
 
-    def says(self, text: Any) -> None:
+    def says(self, text: str | re.Pattern[str]) -> None:
         """Wait until its status is this text, or has this pattern in it."""
-        from playwright.sync_api import expect
+        wait_for_text(self.find(".status"), text)
 
-        expect(self.find(".status")).to_have_text(text)
-
-    def shows(self, text: Any) -> None:
+    def shows(self, text: str | re.Pattern[str]) -> None:
         """Wait until its output is this text, or has this pattern in it."""
-        from playwright.sync_api import expect
-
-        expect(self.find("[data-output]")).to_have_text(text)
+        wait_for_text(self.find("[data-output]"), text)
 
     def raw(self) -> str:
         """Ask for the raw bytes; what is told of them."""
         self.find(".rawview button").first.click()
         self.find(".raw p").first.wait_for()
         return str(self.find(".raw").inner_text())
+
+
+def wait_for_text(element: Any, text: str | re.Pattern[str]) -> None:
+    """Wait until the text of an element is this one, or has this pattern in it.
+
+    Playwright's own assertion looks again after 100, 250, 500 and 1000 ms. Here the page itself
+    reports each change, so the test continues at once.
+    """
+    from playwright.sync_api import expect
+
+    if isinstance(text, str):
+        wanted = [" ".join(text.split()), None, ""]
+    else:
+        wanted = [None, text.pattern, "s" if text.flags & re.DOTALL else ""]
+    element.evaluate(_MATCHED, [*wanted, PATIENCE])
+    expect(element).to_have_text(text, timeout=100)
 
 
 @contextlib.contextmanager

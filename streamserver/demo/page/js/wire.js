@@ -8,11 +8,13 @@ import { RawView } from "./rawview.js";
 import { Waterfall } from "./waterfall.js";
 
 const ROWS = 100;
+const TICK = 100; // ms between two drawings of a stream that is open and silent
 
 export class WireView {
   #run = null;
   #drawn = 0;
   #frame = 0;
+  #timer = 0;
 
   constructor(box) {
     this.firstByte = element("strong", { class: "figure" }, "–");
@@ -43,7 +45,8 @@ export class WireView {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       this.#draw(this.#run.wire);
-      if (this.#run.wire.isOpen) this.#soon();
+      clearTimeout(this.#timer);
+      if (this.#run.wire.isOpen) this.#timer = setTimeout(() => this.#soon(), TICK);
     });
   }
 
