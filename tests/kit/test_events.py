@@ -103,7 +103,7 @@ def test_a_heartbeat_is_zero_or_more(heartbeat: float) -> None:
         Event("x", retry=-1),
         Event(),
         None,
-        object(),
+        pytest.param(object(), id="object"),
         float("nan"),
         "\ud800",
     ],

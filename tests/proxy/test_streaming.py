@@ -59,7 +59,10 @@ async def test_one_read_of_the_upstream_is_one_write_to_the_client(
     ("fields", "data"),
     [
         ([b"Content-Type: text/event-stream"], EVENT * 9),
-        ([b"Content-Type: text/event-stream", b"Content-Encoding: gzip"], gzip.compress(EVENT)),
+        (
+            [b"Content-Type: text/event-stream", b"Content-Encoding: gzip"],
+            gzip.compress(EVENT, mtime=0),
+        ),
         ([b"Content-Type: application/octet-stream"], bytes(range(256))),
         ([b"Content-Type: application/json", b"Content-Encoding: br"], b"{} no brotli at all"),
         ([], b"HTTP/1.1 200 OK\r\n\r\n0\r\n\r\n"),
