@@ -5,7 +5,8 @@ It is cut out of a ring of random characters, since to draw each of them would t
 send it. Nothing in it means anything to JSON or to an event stream.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from random import Random
 
 NAMES = ("ascii", "utf8")
@@ -26,7 +27,7 @@ class Text:
     __slots__ = ("_random", "_rest", "_ring")
 
     def __init__(self, name: str, random: Random) -> None:
-        self._ring, self._rest = _KINDS[name]
+        self._ring, self._rest = _KINDS[name]()
         self._random = random.random
 
     def take(self, size: int) -> bytes:
@@ -43,12 +44,17 @@ class Text:
         yield self.take(size)
 
 
+# A ring takes 10 ms to make: most commands never need one.
+
+
+@cache
 def _ascii() -> tuple[bytes, list[bytes]]:
     random = Random("ascii")
     ring = "".join(random.choices(_PLAIN, k=_RING * _GROUP)).encode()
     return _twice(ring), [ring[:rest] for rest in range(_GROUP)]
 
 
+@cache
 def _utf8() -> tuple[bytes, list[bytes]]:
     random = Random("utf8")
     kinds = (_PLAIN, *_LONGER)
@@ -63,4 +69,4 @@ def _twice(ring: bytes) -> bytes:
     return ring + ring[:PIECE]
 
 
-_KINDS = {"ascii": _ascii(), "utf8": _utf8()}
+_KINDS: dict[str, Callable[[], tuple[bytes, list[bytes]]]] = {"ascii": _ascii, "utf8": _utf8}
