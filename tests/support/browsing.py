@@ -143,6 +143,7 @@ def showing(window: Any, url: str) -> Iterator[Browsing]:
     listeners = {"console": on_console, "pageerror": on_error}
     for event, listener in listeners.items():
         window.on(event, listener)
+    window.bring_to_front()  # Chromium draws a tab in the background once a second only
     try:
         window.goto(url)
         yield browsing
