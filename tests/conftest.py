@@ -28,6 +28,14 @@ hypothesis.settings.load_profile("unhurried")
 STACK_DEPTH = 2
 
 
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Refuse ids that contain an address: they differ between the processes of one run, and
+    pytest-xdist requires that all processes collect the same tests."""
+    unstable = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if unstable:
+        raise pytest.UsageError("ids that differ between processes:\n" + "\n".join(unstable))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def thrifty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """What costs much and tells little: deep stacks for each callback and each future, searches

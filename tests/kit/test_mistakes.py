@@ -75,7 +75,7 @@ PIECES: list[tuple[object, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("piece", "sent"), PIECES, ids=str)
+@pytest.mark.parametrize(("piece", "sent"), PIECES)
 @pytest.mark.parametrize("push", [True, False])
 async def test_a_piece_is_sent_in_a_chunk_of_its_size(
     serve: Serve, piece: object, sent: bytes, push: bool
@@ -204,7 +204,6 @@ def test_bytes_that_may_change_are_copied() -> None:
         (lambda: coroutine(), "coroutine: it must be awaited"),
         (lambda: Response, "the class Response"),
     ],
-    ids=str,
 )
 async def test_what_is_no_response_is_named(
     serve: Serve,
