@@ -8,6 +8,7 @@ client with a thousand of them in one packet holds up nobody else.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import cast
 
 from streamserver.server.body import WINDOW, RequestBody
@@ -253,7 +254,8 @@ class Connection(Flow):
             return self.close()
         shared.linger_deadlines.start(self)
         if self.transport.can_write_eof():
-            self.transport.write_eof()
+            with suppress(OSError):  # ENOTCONN: the client has already reset the connection
+                self.transport.write_eof()
 
     def cut(self, reset: bool) -> None:
         """Close at once: with a reset where a proper close would be a lie."""

@@ -94,6 +94,27 @@ async def test_whatever_the_kernel_says_is_logged_once(
     assert len(logged(caplog)) == 2
 
 
+def test_a_refused_client_that_has_left_is_no_error(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The kernel resets the connection at the 503, so it can no longer be shut down."""
+
+    async def main(loop: asyncio.AbstractEventLoop) -> None:
+        async with (
+            serving(max_connections=1, linger=FOREVER) as server,
+            connect(server.port) as first,
+        ):
+            await wait_until(lambda: server.listener.connections == 1)
+            for _ in range(3):
+                socket.create_connection(("127.0.0.1", server.port)).close()
+            await wait_until(lambda: len(server.ended) == 3)
+            first.sock.close()
+            await wait_until(lambda: server.listener.connections == 0)
+
+    run(main)
+    assert not caplog.records
+
+
 def test_a_handshake_counts_and_has_a_deadline(run: Run, contexts: Contexts) -> None:
     """Two clients that never say hello take all the room, and lose it."""
 
