@@ -20,6 +20,10 @@ _DIGITS = bytes.maketrans(b"0123456789", b"1111111111")
 class Redactor(Protocol):
     """Overwrites secrets in the pieces of a body."""
 
+    @property
+    def values(self) -> list[bytes]:
+        """What was overwritten so far, as far as it is noted."""
+
     def feed(self, piece: bytes) -> bytes:
         """The next piece without the secrets in it, as long as it was."""
 

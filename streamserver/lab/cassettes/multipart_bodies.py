@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from streamserver.lab.cassettes.covering import Covering, Redactor
+from streamserver.lab.cassettes.covering import MOST_VALUES, Covering, Redactor
 from streamserver.lab.cassettes.names import is_secret
 
 LONGEST_HEAD = 8192
@@ -76,6 +76,8 @@ class Multipart(Covering):
                 self._matched = len(piece) - last
             return len(piece)
         self._end_value()
+        if self._part is not None and not self._is_secret:
+            self.values += self._part.values[: MOST_VALUES - len(self.values)]
         self._head.clear()
         self._matched, self._step = 0, self._in_head
         return end

@@ -101,7 +101,16 @@ def spellings(values: Iterable[bytes]) -> set[bytes]:
         if "\\" in text:
             with suppress(ValueError):
                 told.add(str(json.loads(f'"{text}"').encode().decode("latin-1")))
+    told |= {escaped for text in told for escaped in _escaped(text)}
     return {part.encode("latin-1") for part in told if len(part) >= LEAST}
+
+
+def _escaped(text: str) -> set[str]:
+    """The bytes of a text as JSON has them in a string, with characters beyond ASCII kept or not."""
+    escaped = {json.dumps(text, ensure_ascii=False)[1:-1]}
+    with suppress(ValueError):
+        escaped.add(json.dumps(text.encode("latin-1").decode())[1:-1])
+    return escaped
 
 
 def _parts(name: str, value: str) -> list[str]:

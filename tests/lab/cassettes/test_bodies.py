@@ -221,3 +221,12 @@ def test_few_and_short_values_are_noted() -> None:
     for piece in in_pieces(("{" + ",".join(members) + "}").encode(), 7):
         redactor.feed(piece)
     assert redactor.values == [b"%04d" % n for n in range(50)]
+
+
+def test_values_within_parts_are_noted() -> None:
+    redactor = redactor_of(MULTIPART)
+    typed = 'name="a"\r\nContent-Type: application/json'
+    parts = (part(typed, f'{{"password":"{n:04}"}}') for n in range(100))
+    for piece in in_pieces(("".join(parts) + part('name="key"', "last") + "---XX--").encode(), 7):
+        redactor.feed(piece)
+    assert redactor.values == [b"%04d" % n for n in range(50)]

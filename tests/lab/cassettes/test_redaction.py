@@ -12,6 +12,7 @@ from streamserver.lab.cassettes.redaction import (
     redact_fields,
     redact_target,
     secrets_of,
+    spellings,
 )
 from support.cutting import cut, in_pieces
 
@@ -174,3 +175,19 @@ def test_what_cannot_be_the_beginning_of_a_secret_is_not_held_back() -> None:
     assert mask.feed([b"1", b"2345", b"6", b"78"]) == [b"1"]
     assert mask.feed([b"90123456"]) == [b"2345", b"6", b"78"]
     assert mask.feed([], is_last=True) == [b"90123456"]
+
+
+SPELLINGS = {
+    "plain": (b"abcdefgh", [b"abcdefgh"]),
+    "short": (b"abcdefg", []),
+    "in a form": (b"a%22b%5Ccdef", [b"a%22b%5Ccdef", b'a"b\\cdef', b'a\\"b\\\\cdef']),
+    "in JSON": (rb"a\"bcdefg", [rb"a\"bcdefg", b'a"bcdefg', rb"a\\\"bcdefg"]),
+    "in UTF-8": ("äbcdefgh".encode(), ["äbcdefgh".encode(), rb"\u00e4bcdefgh"]),
+    "in Latin-1": (b"\xe4bcdefgh", [b"\xe4bcdefgh"]),
+}
+
+
+@pytest.mark.parametrize(("value", "spelled"), SPELLINGS.values(), ids=SPELLINGS)
+def test_a_value_is_found_however_it_is_spelled(value: bytes, spelled: list[bytes]) -> None:
+    """A service may repeat it as it is, decoded, or in a string of JSON."""
+    assert spellings([value]) == set(spelled)
