@@ -86,6 +86,8 @@ class Judge:
             if isinstance(choices := event.get("choices"), list):
                 self._choices.take(choices)
             self._repeats.learn(data, meaning.text)
+        elif self._is_model and event.get("done") is True:
+            self._ended = True  # a last line of Ollama's form without a message or a response
 
     def _stamp(self, meaning: Meaning, moment: int) -> None:
         record = self._record

@@ -94,6 +94,7 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
          "in band: no"),
         # JSON lines.
         (lines('{"response":"Hi","done":false}', '{"done":true,"response":""}'), "complete", ""),
+        (lines('{"response":"Hi","done":false}', '{"model":"m","done":true}'), "complete", ""),
         (lines('{"response":"Hi","done":false}'), "unfinished", "is not the end of an answer"),
         (lines('{"n":1}', '{"error":"model requires more memory"}'), "failed",
          "in band: model requires more memory"),
