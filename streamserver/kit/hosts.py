@@ -1,9 +1,9 @@
 """Which hosts a server on this machine answers to: the defence against DNS rebinding.
 
-A page of ``evil.example`` may have its name resolve to 127.0.0.1 a moment later. To the browser the
-server here is then of the same origin, so the page may send what it likes and read the responses.
-Only Host tells: it still is the page's. Names below ``localhost`` never leave the machine
-(RFC 6761, section 6.3), and an address is resolved by nobody, so neither can be rebound.
+A page of ``evil.example`` may have its name resolve to 127.0.0.1 a moment later. The browser then
+takes this server for the page's origin, so the page can send any request and read the responses.
+Only Host still names the page's host. Names below ``localhost`` never leave the machine (RFC 6761,
+section 6.3), and an address is not resolved, so neither can be rebound.
 """
 
 from collections.abc import Awaitable, Iterable
@@ -20,9 +20,9 @@ def known_hosts(handler: Handler, names: Iterable[str] = ()) -> Handler:
     """``handler``, but HTTPError 421 for a request whose Host is none of the known ones: localhost
     and names below it, IP addresses, and ``names``; with any port.
 
-    Without ``names`` that holds for connections to a loopback address: what listens on others, or
-    on a Unix socket, is meant to be reached by names that nobody knows here. ``"*"`` among the
-    names is every host. A request without a Host (HTTP/1.0) is not a browser's, and passes.
+    Without ``names`` only connections to a loopback address are checked: a server on another
+    address, or on a Unix socket, may have names that are not known here. ``"*"`` among the names
+    allows every host. A request without a Host (HTTP/1.0) is not a browser's, and passes.
     """
     known = frozenset(map(_normal, names))
     if "*" in known:

@@ -7,8 +7,8 @@ kernel removes it from the loop; the connections stay in the backlog, and accept
 when a connection of ours closes, or after `RETRY` seconds, since others may have freed what was
 missing.
 
-Accepting also pauses while the server is full and as many connections as are allowed are being
-told so. A connection is counted as soon as it is accepted, so a TLS handshake takes room, and
+Accepting also pauses while the server is full and the most refused connections that are allowed
+are open. A connection is counted as soon as it is accepted, so a TLS handshake takes room, and
 it has a deadline.
 
 Workers that share a port have a backlog each (SO_REUSEPORT). The kernel does not move a

@@ -45,7 +45,7 @@ _rest = re.compile(rb"(?:[^\"\\\r\n]++|\\[^\r\n]?)*+")
 _document_rest = re.compile(rb"(?s:[^\"\\]++|\\.?)*+")
 _space = re.compile(rb"[ \t]*+")
 _document_space = re.compile(rb"[ \t\r\n]*+")
-_event_space = re.compile(rb"[ \t\r\n:dat]*+")  # a line that goes on begins with "data:"
+_event_space = re.compile(rb"[ \t\r\n:dat]*+")  # the next line of the same data begins with "data:"
 _number = re.compile(rb"[-+.0-9eE]*+")
 _inside = re.compile(rb"[\"{}\[\],:\n]|[0-9]++")
 
@@ -90,7 +90,7 @@ class JSONBody(Covering):
         self._escaped = False  # whether the next byte of a string is behind a backslash
         self._kind = Kind.PLAIN
         self._nesting = bytearray()  # brackets that are open around a secret
-        self._line = -1  # where a line begins in which something secret goes on
+        self._line = -1  # where a line begins that continues a secret
         self._is_value = False  # whether a string there would be one, and no name
         self._has_tokens = False  # whether "logprobs" was named in this line, or in the document
         self._tokens_at = 0  # up to where that is known
@@ -162,7 +162,7 @@ class JSONBody(Covering):
         return True
 
     def _is_same_line(self, at: int) -> bool:
-        """Whether "logprobs" was named in the line that goes on here; if not, that is over."""
+        """Whether "logprobs" was named in the current line; if not, forget that it was named."""
         if self._layout is not Layout.DOCUMENT:
             self._has_tokens = self._piece.find(b"\n", self._tokens_at, at) < 0
         self._tokens_at = at
@@ -254,7 +254,7 @@ class JSONBody(Covering):
         return end + 1
 
     def _end_of_string(self, at: int, rest: re.Pattern[bytes]) -> int:
-        """Where the text of a string ends that goes on here."""
+        """Where the text of a string ends that began earlier."""
         begin = min(at + self._escaped, len(self._piece))
         end = _end(rest, self._piece, begin)
         if end == len(self._piece):

@@ -24,7 +24,7 @@ class Multipart(Covering):
     for parts which are none of a secret.
 
     Whatever is the beginning of a delimiter stays in a secret, since the rest may come in the next
-    piece: line ends, and nothing that tells of the value.
+    piece: line ends and hyphens, which reveal nothing of the value.
     """
 
     __slots__ = (

@@ -10,16 +10,16 @@ In fields and targets a secret is replaced by ``REDACTED``:
 
 In bodies a secret is overwritten by as many asterisks (``bodies``): members of JSON, fields of
 forms and parameters of URLs. So Content-Length, the sizes of reads and the framing of events stay
-true. The hash of a request's body is that of what is left, since the hash of a body that is known
-but for a short password tells the password.
+true. The hash of a request's body is that of what is left: where all but a short password is known,
+the hash of the whole body reveals the password.
 
 A value that was redacted in the request, or set as a cookie by the response, may come back anywhere
 in a body: an endpoint that echoes, a service that repeats the key it refuses. There it is
 overwritten as well, however it is cut into reads, if it has ``LEAST`` bytes or more, since shorter
 ones would be found by chance, and is among the ``MOST`` longest of its exchange.
 
-Not redacted are secrets that no name tells: in a path, in text, in JSON within a string of JSON, in
-bodies that are compressed, in media and in other encodings than UTF-8.
+Not redacted are secrets without such a name: in a path, in text, in JSON within a string of JSON,
+in bodies that are compressed, in media and in other encodings than UTF-8.
 """
 
 import json
@@ -106,7 +106,7 @@ def spellings(values: Iterable[bytes]) -> set[bytes]:
 
 
 def _escaped(text: str) -> set[str]:
-    """The bytes of a text as JSON has them in a string, with characters beyond ASCII kept or not."""
+    """The bytes of a text in a string of JSON; characters beyond ASCII as they are, or escaped."""
     escaped = {json.dumps(text, ensure_ascii=False)[1:-1]}
     with suppress(ValueError):
         escaped.add(json.dumps(text.encode("latin-1").decode())[1:-1])
