@@ -30,6 +30,7 @@ def test_liberties_that_h11_allows_are_refused(name: str, body: bytes) -> None:
 
 @given(body=chunked_bodies(), places=st.sets(st.integers(0, 150)))
 @example(body=b"1\r\nx\r\n0\r\n\r\n", places={1, 2, 3, 4, 5, 6})
+@example(body=b"", places=set())
 def test_any_bytes_mean_to_us_what_they_mean_to_h11(body: bytes, places: set[int]) -> None:
     """Or else they are refused: by h11 as well, or for a liberty that has a name."""
     theirs = ask_h11(body)
