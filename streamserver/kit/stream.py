@@ -2,8 +2,9 @@
 
 The words are those of the WHATWG Streams standard's ReadableStreamDefaultController: a
 producer calls ``enqueue``, ``close`` or ``error``, and looks at ``desired_size`` to see
-whether the reader keeps up. Between ``enqueue`` and the socket there is no task and no
-queue; only what is enqueued before the head is sent waits here for it.
+whether the reader keeps up. Between ``enqueue`` and the socket there is no task: the first
+chunk of a call is written at once, and those that the same call enqueues after it share a
+write as soon as it returns. Only what is enqueued before the head is sent waits here for it.
 """
 
 from collections.abc import Callable
@@ -52,7 +53,7 @@ class Stream:
                 f"the stream is {self._ended}: nothing can be enqueued"
             )
         if self._exchange is not None:
-            self._exchange.write(chunk if self._encode is None else self._encode(chunk))
+            self._exchange.push(chunk if self._encode is None else self._encode(chunk))
         elif self._waiting is None:
             self._waiting = [chunk]
         else:
@@ -89,7 +90,7 @@ class Stream:
         self._encode = encode
         waiting, self._waiting = self._waiting or (), None
         for chunk in waiting:
-            exchange.write(chunk if encode is None else encode(chunk))
+            exchange.push(chunk if encode is None else encode(chunk))
         if self._end is not None:
             exchange.fail(self._end)
         elif self._ended == "closed":

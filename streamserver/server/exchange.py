@@ -21,7 +21,8 @@ from streamserver.server.deadlines import Deadlines
 from streamserver.server.failing import failed, problem_of
 from streamserver.server.framing import frame
 from streamserver.server.outcome import Outcome
-from streamserver.server.sending import attach, copy, pull
+from streamserver.server.pull import pull
+from streamserver.server.sending import attach, copy
 from streamserver.server.writer import Trailers, Writer
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
@@ -192,14 +193,14 @@ class Exchange(Writer):
     # The ways it may end
 
     def end(self, piece: bytes = b"", trailers: Trailers = ()) -> None:
-        """The body is whole, with this last piece: send what tells the client so.
+        """Complete the body: this last piece and the end of the framing share a write.
 
         Trailer fields reach a client whose response is chunked; ValueError as
         ``last_chunk`` has it.
         """
         if self.outcome is None:
-            if self._framing == "length" and self._left > len(piece):
-                missing = self._left - len(piece)
+            missing = self._left - len(piece) if self._framing == "length" else 0
+            if missing > 0:
                 return self.fail(ValueError(f"{missing} bytes of Content-Length are missing"))
             self._end_properly(Outcome.COMPLETE, piece, trailers)
 
@@ -210,6 +211,7 @@ class Exchange(Writer):
         self.error = error
         problem = problem_of(error, *self._name, self.connection.shared.descriptors)
         if self.has_sent_head:
+            self.release()  # what came before the failure
             return self.cut(Outcome.TRUNCATED)
         refused = self.body is not None and self.body.error is error
         self.reject(problem, Outcome.REJECTED if refused else Outcome.COMPLETE)

@@ -1,10 +1,5 @@
-"""How each kind of streamed body is sent: pulled, copied from a file, or pushed.
+"""How a body is sent that is not pulled: copied from a file, or pushed by its own driver."""
 
-A pull body is asked for a piece, which is written, and for the next one when the client has
-room. A push body is attached to its exchange and left to whoever drives it.
-"""
-
-import asyncio
 from typing import TYPE_CHECKING
 
 from streamserver.server.answer import Answer, FileRegion
@@ -12,40 +7,6 @@ from streamserver.server.sendfile import output, send_file
 
 if TYPE_CHECKING:
     from streamserver.server.exchange import Exchange
-
-FIRST_TURN, TURN = 16, 256
-"""Pieces that a producer which never waits may send before others have their turn: at first, and
-at most."""
-LARGE = 1024 * 1024
-"""Bytes; behind a turn in which more were sent comes one of half as many pieces, and behind any
-other one of twice as many. So nothing is counted with each piece."""
-
-
-async def pull(exchange: "Exchange", answer: Answer) -> None:
-    """Send the pieces of an async iterable, which is closed in any case."""
-    # Its iterator is what must be closed: not every iterable is its own.
-    pieces, encode = aiter(answer.body), answer.encode
-    connection = exchange.connection
-    write, is_closing = exchange.write, connection.transport.is_closing
-    turn = left = FIRST_TURN
-    mark = 0
-    try:
-        if not exchange.begin(answer):
-            return
-        async for piece in pieces:
-            write(encode(piece) if encode is not None else piece)
-            if connection.paused:
-                await connection.drained()
-            elif left and not is_closing():
-                left -= 1
-            else:
-                sent, mark = exchange.bytes_sent - mark, exchange.bytes_sent
-                left = turn = max(turn // 2, 1) if sent > LARGE else min(2 * turn, TURN)
-                await asyncio.sleep(0)
-    finally:
-        # Here and now, in this task, not whenever the collector comes by.
-        if (close := getattr(pieces, "aclose", None)) is not None:
-            await close()
 
 
 async def copy(exchange: "Exchange", answer: Answer) -> None:

@@ -64,6 +64,8 @@ class Shared:
 
         self._make_deadlines(settings)
         self.hangups: Hangups[Flow] = Hangups(loop, lambda flow: flow.hung_up())
+        self._iteration = 1
+        self._counts = False
         self._second = 0
         self._date = ""
 
@@ -135,6 +137,17 @@ class Shared:
     def is_empty(self) -> bool:
         """Whether no connection is open."""
         return not self.connections and not self.opening
+
+    def iteration(self) -> int:
+        """A number, from 1, that is another one in each iteration of the event loop."""
+        if not self._counts:
+            self._counts = True
+            self.loop.call_soon(self._next_iteration)
+        return self._iteration
+
+    def _next_iteration(self) -> None:
+        self._iteration += 1
+        self._counts = False
 
     def date(self) -> str:
         """The Date of an answer that begins now (RFC 9110, section 6.6.1)."""

@@ -36,10 +36,10 @@ class Watched(Exchange):
             self.connection.shared.observer.began(self)
         return self.is_stream
 
-    def write(self, piece: bytes | str, tail: bytes = b"") -> None:
+    def write(self, piece: bytes | str, *, held: bool = False) -> None:
         """As ``Writer.write``."""
         before = self.bytes_sent
-        Exchange.write(self, piece, tail)  # super() would be looked up for each piece
+        Exchange.write(self, piece, held=held)  # super() would be looked up for each piece
         if self.bytes_sent != before:
             self._tell(before)
 

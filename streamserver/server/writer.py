@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from streamserver.server.framing import Framing
 from streamserver.server.outcome import Outcome
 from streamserver.server.pieces import as_bytes
-from streamserver.wire.chunked import LAST_CHUNK, last_chunk
+from streamserver.wire.chunked import LAST_CHUNK, encode, last_chunk
 
 if TYPE_CHECKING:
     from streamserver.server.connection import Connection
@@ -23,26 +23,36 @@ HIGH_WATER = 64 * 1024 + 1
 number at which the event loops call ``pause_writing``, and so will call ``resume_writing``."""
 
 
+GATHER = 16 * 1024
+"""Bytes of pieces that may be held for a common write."""
+
+
 class Writer:
     """The response side of an exchange.
 
     ``status`` is that of the final head, 0 before one is made. ``bytes_sent`` counts the body
-    without its framing. ``first_byte`` is when the first byte of the body was handed to the
-    socket, in seconds of ``time.monotonic``, 0 if none was.
+    without its framing, ``held_size`` the part of it that waits for the next write. ``first_byte``
+    is when the first byte of the body was handed to the socket, in seconds of
+    ``time.monotonic``, 0 if none was.
     """
 
     __slots__ = (
         "_framing",
+        "_held",
         "_keep_alive",
         "_left",
+        "_pushed_in",
         "_to_wire",
         "_unsent_head",
         "bytes_sent",
         "connection",
         "first_byte",
+        "held_size",
         "outcome",
         "status",
     )
+
+    _held: list[bytes]  # only while there is a ``held_size``
 
     def __init__(self, connection: "Connection") -> None:
         self.connection = connection
@@ -54,6 +64,8 @@ class Writer:
         self._framing: Framing = "none"
         self._left = 0
         self._unsent_head = b""
+        self.held_size = 0
+        self._pushed_in = 0
         self._keep_alive = False
 
     @property
@@ -64,7 +76,8 @@ class Writer:
     @property
     def desired_size(self) -> int:
         """Bytes the client has room for; zero or less asks the producer to wait."""
-        return HIGH_WATER - self.connection.transport.get_write_buffer_size()
+        waiting = self.connection.transport.get_write_buffer_size()
+        return HIGH_WATER - waiting - self.held_size
 
     def tap(self, hear: Callable[[bytes], object]) -> None:
         """Let ``hear`` have each write before it is made, framing and all; must not raise.
@@ -79,9 +92,9 @@ class Writer:
 
         self._to_wire = write
 
-    def write(self, piece: bytes | str, tail: bytes = b"") -> None:
-        """Send a piece of the body, text as UTF-8; an empty one is nothing, for it would end
-        a chunked body. ``tail``: framing that goes behind it in the same write.
+    def write(self, piece: bytes | str, *, held: bool = False) -> None:
+        """Send a piece of the body, text as UTF-8, in a chunk of its own; an empty one is nothing,
+        for it would end a chunked body. ``held``: with the next write, or at ``release``.
 
         TypeError when it is neither, ValueError when it goes beyond the announced
         Content-Length, ConnectionResetError when the exchange has ended.
@@ -94,16 +107,53 @@ class Writer:
         if not size or self._framing == "none":
             return
         if self._framing == "chunked":
-            data = b"%x\r\n%b\r\n" % (size, piece)
+            data = encode(piece)
         else:
             self._count(size)
             data = piece
         if not self.bytes_sent:
             self.first_byte = monotonic()
+        self.bytes_sent += size
+        if not held:
+            if self.held_size or self._unsent_head:
+                self._send(data)
+            else:  # the usual case
+                self._to_wire(data)
+        elif self.held_size:
+            self._held.append(data)
+            self.held_size += size
+        else:
+            self._held, self.held_size = [data], size
+
+    def push(self, piece: bytes | str) -> None:
+        """``write`` for a producer outside: what it pushes in one call shares a write, but for the
+        first piece, which leaves at once."""
+        shared = self.connection.shared
+        iteration = shared.iteration()
+        if iteration != self._pushed_in:
+            self._pushed_in = iteration
+            self.write(piece)
+            return
+        if not self.held_size:
+            shared.loop.call_soon(self.release)
+        self.write(piece, held=True)
+        if self.held_size >= GATHER:
+            self.release()
+
+    def release(self) -> None:
+        """Send what is held."""
+        if self.held_size and self.outcome is None:
+            self._send(b"")
+
+    def _send(self, data: bytes) -> None:
+        """Write, behind what waits for the same write: the head, and the pieces that are held."""
+        if self.held_size:
+            data = b"".join((self._unsent_head, *self._held, data))
+            self._held, self._unsent_head, self.held_size = [], b"", 0
+        elif self._unsent_head:
             data = self._unsent_head + data
             self._unsent_head = b""
-        self.bytes_sent += size
-        self._to_wire(data + tail if tail else data)
+        self._to_wire(data)
 
     @property
     def is_chunked(self) -> bool:
@@ -119,10 +169,8 @@ class Writer:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
         if not self.bytes_sent:
             self.first_byte = monotonic()
-            chunks = self._unsent_head + chunks
-            self._unsent_head = b""
         self.bytes_sent += size
-        self._to_wire(chunks)
+        self._send(chunks)
 
     def sent(self, size: int) -> None:
         """Count ``size`` bytes of a body with a length that went out another way."""
@@ -147,16 +195,13 @@ class Writer:
     def flush_head(self) -> None:
         """Send a head that still waits for its first piece."""
         if self._unsent_head and self.outcome is None:
-            self._to_wire(self._unsent_head)
-            self._unsent_head = b""
+            self._send(b"")
 
     def _write_end(self, piece: bytes, trailers: Trailers) -> None:
-        """Send the last piece and what tells that it was the last, in one write."""
-        tail = b""
+        """Send the last piece and the end of the framing, in one write."""
+        if piece:
+            self.write(piece, held=True)
         if self._framing == "chunked":
-            tail = last_chunk(trailers) if trailers else LAST_CHUNK
-        if piece and self._framing != "none":
-            self.write(piece, tail)
-        elif self._unsent_head or tail:
-            self._to_wire(self._unsent_head + tail)
-            self._unsent_head = b""
+            self._send(last_chunk(trailers) if trailers else LAST_CHUNK)
+        elif self._unsent_head or self.held_size:
+            self._send(b"")
