@@ -38,6 +38,7 @@ TOP_LEVEL = {
 TOP = {"cli", "__main__"}
 BELOW = {
     "extras": set[str](),
+    "learn": set[str](),
     "wire": set[str](),
     "server": {"wire"},
     "kit": {"wire", "server"},
@@ -135,6 +136,35 @@ def test_imports_point_one_way(path: Path) -> None:
     allowed = BELOW[here] | ({here} - {""})
     ours = [(module, line) for module, line in imports(path) if is_ours(module)]
     assert not [f"line {line}: {module}" for module, line in ours if room(module) not in allowed]
+
+
+STEPS = sorted((PACKAGE / "learn").glob("s*.py"))
+
+
+@pytest.mark.parametrize("path", STEPS, ids=short)
+def test_a_step_of_the_ladder_stands_alone(path: Path) -> None:
+    theirs = {module.split(".")[0] for module, _ in imports(path)}
+    assert theirs <= sys.stdlib_module_names | {"h11"}
+    assert "h11" in theirs
+    assert 60 <= len(path.read_text("utf-8").splitlines()) <= 150
+    about = ast.get_docstring(tree(path)) or ""
+    sections = re.findall(r"^(Step \d|Adds|Mends|Try|In the engine)[:,]", about, re.M)
+    assert sections == [f"Step {path.name[1]}", "Adds", "Mends", "Try", "In the engine"]
+
+
+@pytest.mark.parametrize("path", STEPS, ids=short)
+def test_a_step_names_what_is_in_the_engine(path: Path) -> None:
+    about = " ".join((ast.get_docstring(tree(path)) or "").split())
+    named = re.findall(
+        r"`(\w+/\w+\.py)`(?:, ([\w.]+(?: and [\w.]+)*))?", about.partition("In the")[2]
+    )
+    assert named
+    for file, names in named:
+        source = (PACKAGE / file).read_text("utf-8")
+        for name in filter(None, names.split(" and ")):
+            assert re.search(rf"(?:def|class) {name.rpartition('.')[2]}\b", source), (
+                f"{file}: {name}"
+            )
 
 
 def test_every_room_is_a_package() -> None:
