@@ -8,7 +8,17 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from streamserver.cli import bench, calibrate, logs, proxy, proxy_options, serve, target, variables
+from streamserver.cli import (
+    bench,
+    calibrate,
+    learn,
+    logs,
+    proxy,
+    proxy_options,
+    serve,
+    target,
+    variables,
+)
 from streamserver.cli.options import Table
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.running import Stopped, leave
@@ -22,6 +32,7 @@ COMMANDS: dict[str, Callable[[Sequence[str], Sequence[str]], int]] = {
     "target": target.main,
     "bench": bench.main,
     "calibrate": calibrate.main,
+    "learn": learn.main,
 }
 TABLES: dict[str, Table] = {
     "serve": serve.TABLE,
@@ -29,6 +40,7 @@ TABLES: dict[str, Table] = {
     "target": target.TABLE,
     "bench": bench.TABLE,
     "calibrate": calibrate.TABLE,
+    "learn": learn.TABLE,
 }
 
 
