@@ -64,6 +64,8 @@ class Panel:
 PANELS = (
     Panel("first_chunk/alone/", "first_median", "First chunk, median µs (p99)", "first_p99"),
     Panel("first_chunk/alone/", "cpu", "CPU, µs per request"),
+    Panel("ladder/", "cpu", "The ladder: CPU, µs per request and connection"),
+    Panel("ladder/", "first_median", "The ladder: first chunk, median µs"),
     Panel("chunks/", "rate", "Chunks per second (more is better)", more=True),
     Panel("memory/", "kib", "Resident memory of an idle stream, KiB"),
     Panel("fanout/", "everyone", "An event to every reader, ms until all have it (p99)", "p99"),

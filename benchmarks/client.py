@@ -58,8 +58,7 @@ class Connection:
 
     def segments(self) -> int:
         """Return how many segments with data the kernel has received on this connection."""
-        info = self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
-        return int.from_bytes(info[_DATA_SEGMENTS_IN : _DATA_SEGMENTS_IN + 4], "little")
+        return data_segments(self.socket)
 
     def first_chunk(self, serial: int) -> tuple[int, bytes]:
         """Request a stream; return the nanoseconds to its first whole chunk, and what came."""
@@ -142,6 +141,12 @@ class Connection:
                 raise WrongAnswer(f"closed inside the head, after {received!r}")
             received += more
         return received
+
+
+def data_segments(connection: socket.socket) -> int:
+    """Return how many segments with data the kernel has received on a connection."""
+    info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
+    return int.from_bytes(info[_DATA_SEGMENTS_IN : _DATA_SEGMENTS_IN + 4], "little")
 
 
 def prove(port: int) -> None:

@@ -56,6 +56,16 @@ async def serve_burst(request: Request) -> Response:
     return Response(burst(), headers=HEADERS)
 
 
+async def counted() -> AsyncIterator[Event]:
+    for n in range(CHUNKS):
+        yield Event({"count": n})
+        await asyncio.sleep(0)
+
+
+async def serve_ladder(request: Request) -> Response:
+    return EventStream(counted())
+
+
 async def serve_long(request: Request) -> Response:
     return Response(long(asked(request.target.partition("?")[2])), headers=HEADERS)
 
@@ -92,6 +102,7 @@ handler = {
     "alone": serve_alone,
     "burst": serve_burst,
     "long": serve_long,
+    "ladder": serve_ladder,
     "idle": serve_idle,
     "idle-push": serve_idle_push,
     "idle-events": serve_idle_events,

@@ -8,6 +8,7 @@ which parses nothing, can take part.
 - `burst`: ten chunks without ever waiting. A server may gather them; asyncio writes each at once,
   uvloop and node at the end of the turn.
 - `long`: as many chunks as the query `n=` asks for, as fast as the client takes them.
+- `ladder`: ten events of a counter, each alone, as the steps of the ladder send them.
 - `idle`: one chunk, then silence. `idle-push` and `idle-events` are the same through a push
   stream, and through an event stream that sends heartbeats.
 - `fanout`: `GET /stream` is a reader, to whom the head is sent at once and from then on an event
