@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 
 from streamserver.kit.nearest import did_you_mean
 
-COMMANDS = ("serve", "proxy", "target", "bench", "calibrate")
+COMMANDS = ("serve", "proxy", "target", "bench", "calibrate", "learn")
 """All commands; without one, ``serve``."""
 
 _file = re.compile(r"(?:\./)?([^:]+?)\.py(?:[:.](.*))?").fullmatch

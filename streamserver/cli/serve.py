@@ -20,7 +20,8 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver proxy URL [options]
        streamserver target [options]
        streamserver bench URL [options]
-       streamserver calibrate [options]"""
+       streamserver calibrate [options]
+       streamserver learn [STEP] [options]"""
 ABOUT = "Serve a handler: APP of MODULE. The working directory is searched first."
 
 EACH_ALONE = (

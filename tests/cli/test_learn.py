@@ -25,7 +25,7 @@ def test_without_a_step_they_are_listed(capsys: pytest.CaptureFixture[str]) -> N
         (["3", "--upstream-port", "1"], "--upstream-port is for step 7, the relay"),
         (["3", "--probe"], "--probe is for step 8"),
         (["--port", "65536"], "not a whole number from 0 to 65535"),
-        (["--prot", "1"], "there is no option --prot: did you mean --port?"),
+        (["--prot", "1"], "there is no option --prot (did you mean '--port'?)"),
     ],
 )
 def test_wrong_words_are_named(
