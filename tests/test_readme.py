@@ -137,6 +137,12 @@ async def test_the_lab(reader: Reader) -> None:
         await reader.console(block)
 
 
+async def test_the_ladder(reader: Reader) -> None:
+    [console] = section("Learning: the ladder")
+    [server] = await reader.console(console)
+    assert (await fetch(f"{server.url}/counter?0")).count("\ndata: ") == 10
+
+
 def test_the_usage_of_each_command() -> None:
     [block] = section("The command line")
     shown = block.text.splitlines()
@@ -146,5 +152,6 @@ def test_the_usage_of_each_command() -> None:
 
 def test_there_is_no_other_block() -> None:
     tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
+    tested |= {"Learning: the ladder"}
     assert {block.section for block in blocks()[1:]} == tested
     assert len([command for block in section("The lab") for command in block.commands]) == 9
