@@ -9,7 +9,7 @@ model that is paid by the token) was spent on a response that no client read.
 
 Try: curl -N --max-time 2 http://127.0.0.1:8000/ticks    (and read the output of this program)
 In the engine: `server/connection.py`, Connection.connection_lost; `server/exchange.py`,
-Exchange.abandon; `server/sending.py`, pull
+Exchange.abandon; `server/pull.py`, pull
 """
 
 import asyncio

@@ -8,7 +8,7 @@ Mends, of step 3: `write` never waits. A client that reads nothing, or slowly, m
 everything that the handler yielded: of a download of 100 MiB, 96 MiB waited in memory.
 
 Try: curl -sN --limit-rate 1M http://127.0.0.1:8000/download >/dev/null    (and read the output)
-In the engine: `server/flow.py`, Flow.pause_writing; `server/sending.py`, pull
+In the engine: `server/flow.py`, Flow.pause_writing; `server/pull.py`, pull
 """
 
 import asyncio

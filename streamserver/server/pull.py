@@ -10,9 +10,10 @@ that future reaches the event loop all pieces are written: nothing else runs in 
 """
 
 from collections.abc import AsyncIterator, Callable, Generator
+from contextlib import suppress
 from time import monotonic
 from types import AsyncGeneratorType, coroutine
-from typing import TYPE_CHECKING, Any, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
 
 from streamserver.server.answer import Answer
 from streamserver.server.writer import GATHER
@@ -34,7 +35,8 @@ async def pull(exchange: "Exchange", answer: Answer) -> None:
     pieces = aiter(answer.body)
     try:
         if exchange.begin(answer):
-            await _send(exchange, pieces, answer.encode)
+            with suppress(StopAsyncIteration):
+                await _send(exchange, pieces, answer.encode)
     finally:
         # In this task and now: the garbage collector would do it later, in another context.
         if (close := getattr(pieces, "aclose", None)) is not None:
@@ -44,45 +46,43 @@ async def pull(exchange: "Exchange", answer: Answer) -> None:
 @coroutine
 def _send(
     exchange: "Exchange", pieces: AsyncIterator[Any], encode: Callable[[Any], bytes] | None
-) -> Generator[Any, Any, None]:
+) -> Generator[Any, Any, NoReturn]:
+    """Write each piece; StopAsyncIteration when the producer has ended."""
     connection, next_step, write = exchange.connection, _steps(pieces), exchange.write
     until = 0.0  # when other tasks run; 0 until a piece was written since the producer waited
-    try:
-        while True:
-            step = next_step()
-            try:
-                awaited = step.send(None)
-            except StopIteration as ready:
-                piece = ready.value
-            else:
-                if exchange.held_size:
-                    exchange.release()
-                until = 0.0
-                try:
-                    yield awaited
-                except BaseException as error:
-                    piece = yield from _throw(step, error)
-                else:
-                    piece = yield from step
-            if encode is not None:
-                piece = encode(piece)
-            if not until:
-                write(piece)
-                until = monotonic() + SLICE
-            else:
-                write(piece, held=True)
-                is_late = monotonic() >= until
-                if is_late or exchange.held_size >= GATHER:
-                    exchange.release()
-                if is_late:
-                    yield
-                    until = monotonic() + SLICE
-            if connection.paused:
+    while True:
+        step = next_step()
+        try:
+            awaited = step.send(None)
+        except StopIteration as ready:
+            piece = ready.value
+        else:
+            if exchange.held_size:
                 exchange.release()
-                yield from connection.drained().__await__()
-                until = 0.0
-    except StopAsyncIteration:
-        pass
+            until = 0.0
+            try:
+                yield awaited
+            except BaseException as error:
+                piece = yield from _throw(step, error)
+            else:
+                piece = yield from step
+        if encode is not None:
+            piece = encode(piece)
+        if not until:
+            write(piece)
+            until = monotonic() + SLICE
+        else:
+            write(piece, held=True)
+            is_late = monotonic() >= until
+            if is_late or exchange.held_size >= GATHER:
+                exchange.release()
+            if is_late:
+                yield
+                until = monotonic() + SLICE
+        if connection.paused:
+            exchange.release()
+            yield from connection.drained().__await__()
+            until = 0.0
 
 
 def _steps(pieces: AsyncIterator[Any]) -> Callable[[], Step]:
