@@ -211,7 +211,6 @@ class Exchange(Writer):
         self.error = error
         problem = problem_of(error, *self._name, self.connection.shared.descriptors)
         if self.has_sent_head:
-            self.release()  # what came before the failure
             return self.cut(Outcome.TRUNCATED)
         refused = self.body is not None and self.body.error is error
         self.reject(problem, Outcome.REJECTED if refused else Outcome.COMPLETE)
@@ -232,6 +231,7 @@ class Exchange(Writer):
     def cut(self, outcome: Outcome) -> None:
         """End without what would tell the client that the body is whole."""
         if self.outcome is None:
+            self.release()  # what came before the cut
             # A FIN is the proper end of a close-delimited body: only a reset tells the truth.
             reset = self._framing == "close" or outcome is Outcome.STALLED
             self.abandon(outcome)

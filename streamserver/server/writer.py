@@ -193,8 +193,8 @@ class Writer:
             self._keep_alive = False
 
     def flush_head(self) -> None:
-        """Send a head that still waits for its first piece."""
-        if self._unsent_head and self.outcome is None:
+        """Send a head that still waits for its first piece, and what is held."""
+        if (self._unsent_head or self.held_size) and self.outcome is None:
             self._send(b"")
 
     def _write_end(self, piece: bytes, trailers: Trailers) -> None:
