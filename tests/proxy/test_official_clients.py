@@ -121,13 +121,14 @@ async def told_by(client: "AsyncOpenAI", interface: str) -> dict[str, Any]:
 
 
 async def test_node(at: Stage, peer: Callable[[str], str]) -> None:
+    program, packages = peer("node"), str(peers.node_package("openai"))
     playing = asyncio.create_task(play(at))
     node = await asyncio.create_subprocess_exec(
-        peer("node"),
+        program,
         str(Path(__file__).with_name("openai.mjs")),
         f"{at.server.url}/v1",
         *[case.interface for case in CASES.values()],
-        env={**os.environ, "NODE_PATH": str(peers.node_package("openai"))},
+        env={**os.environ, "NODE_PATH": packages},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )

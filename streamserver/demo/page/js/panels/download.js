@@ -35,5 +35,9 @@ const panel = new Panel("download", async (run, form) => {
 
 function until(run, ms) {
   const left = ms - run.wire.now;
-  return left > 0 ? new Promise((resolve) => setTimeout(resolve, left)) : undefined;
+  if (left <= 0) return undefined;
+  return new Promise((resolve) => {
+    setTimeout(resolve, left);
+    run.signal.addEventListener("abort", resolve); // so that Interrupt takes effect immediately
+  });
 }
