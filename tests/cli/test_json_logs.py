@@ -23,6 +23,8 @@ def test_whatever_a_server_writes(hello: Hello, curl: Curl, workers: str, loop: 
     options = ("--log-format", "json", "--workers", workers, "--loop", loop)
     server = hello(*options, PYTHONWARNINGS="always")
     curl(f"{server.url}/noise")
+    # The callback runs after the response: its worker may not be killed before that.
+    block_until(lambda: "Exception in callback" in server.output(), LIMIT)
     if workers == "2":
         os.kill(workers_of(server)[0], signal.SIGKILL)
         block_until(lambda: "another starts" in server.output(), LIMIT)
