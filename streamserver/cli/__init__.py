@@ -21,7 +21,7 @@ from streamserver.cli import (
 )
 from streamserver.cli.options import Table
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.running import Stopped, leave
+from streamserver.cli.running import Stopped, leave, unblock
 from streamserver.server.sockets import CannotListen
 from streamserver.wire.printable import printable
 
@@ -34,6 +34,8 @@ COMMANDS: dict[str, Callable[[Sequence[str], Sequence[str]], int]] = {
     "calibrate": calibrate.main,
     "learn": learn.main,
 }
+SERVING = ("serve", "proxy", "target")
+"""Commands that handle all signals themselves."""
 TABLES: dict[str, Table] = {
     "serve": serve.TABLE,
     "proxy": proxy_options.TABLE,
@@ -53,6 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     named = bool(arguments) and arguments[0] in COMMANDS
     name = arguments.pop(0) if named else DEFAULT
     warnings = variables.unread(arguments, os.environ, TABLES[name], TABLES.values())
+    if name not in SERVING:
+        unblock()
     try:
         return COMMANDS[name](arguments, warnings)
     except (CannotServe, CannotListen) as problem:

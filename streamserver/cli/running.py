@@ -119,6 +119,12 @@ def stoppable() -> None:
     for number in IGNORED:
         if signal.getsignal(number) is not signal.SIG_IGN:  # which nohup sets for our children too
             signal.signal(number, _ignore)
+    unblock()
+
+
+def unblock() -> None:
+    """Let signals through that were blocked while the commands were imported."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
 
 
 def leave(let_go: Callable[[int], object] = lambda number: None) -> None:

@@ -1,0 +1,41 @@
+"""Signals that come while the commands are still being imported."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from cli.conftest import LIMIT
+from support.process import ROOT
+
+EARLY = """
+import os, runpy, signal, sys
+
+class Early:
+    def find_spec(name, path=None, target=None):
+        if name == "streamserver.cli.serve":
+            os.kill(os.getpid(), signal.SIGHUP)
+
+sys.meta_path.insert(0, Early)
+sys.argv[:] = ["streamserver", *sys.argv[1:]]
+runpy.run_module("streamserver", run_name="__main__")
+"""
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", EARLY, *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False
+    )
+
+
+@pytest.mark.parametrize("command", ["serve", "proxy", "target"])
+def test_a_server_logs_and_ignores_them(command: str) -> None:
+    done = run(command, "--tls-key", "absent")  # which it then refuses
+    assert "ignored SIGHUP: " in done.stderr
+    assert done.returncode == 2
+
+
+def test_other_commands_end_by_them_as_they_would() -> None:
+    assert run("learn").returncode == -signal.SIGHUP
