@@ -72,7 +72,7 @@ _OURS = {"name": logger.name, "levelno": logging.ERROR, "levelname": "ERROR"}
 
 
 def listening(form: str, url: str) -> str:
-    """The line on standard output that tells where the server listens."""
+    """The line on standard output that names the URL of the server."""
     message = f"listening on {url}"
     if form != "json":
         return message
