@@ -80,9 +80,8 @@ def title(path: Path) -> str:
 
 
 def _list() -> None:
-    for number, path in STEPS.items():
-        print(f"{number}  {title(path)}\n   {os.path.relpath(path)}")
-    print("\nstreamserver learn STEP serves a step; its file says what to try.")
+    steps = [f"{n}  {title(path)}\n   {os.path.relpath(path)}\n" for n, path in STEPS.items()]
+    print(*steps, "\nstreamserver learn STEP serves a step; its file says what to try.", sep="")
 
 
 def _run(path: Path, arguments: list[str]) -> None:

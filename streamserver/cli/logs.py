@@ -2,7 +2,7 @@
 
 Standard error has the log; standard output has what a user asked for: the line with the address
 on which the server listens, and the access log. With ``--log-format json`` every line of both is
-one JSON object, from the first error of usage to a traceback that nobody caught, so a collector
+one JSON object, from the first error of usage to the traceback of an uncaught exception, so a collector
 needs one parser. What the app prints itself, and what the interpreter writes when it crashes, is
 not changed.
 
