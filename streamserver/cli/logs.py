@@ -2,9 +2,9 @@
 
 Standard error has the log; standard output has what a user asked for: the line with the address
 on which the server listens, and the access log. With ``--log-format json`` every line of both is
-one JSON object, from the first error of usage to the traceback of an uncaught exception, so a collector
-needs one parser. What the app prints itself, and what the interpreter writes when it crashes, is
-not changed.
+one JSON object, from the first error of usage to the traceback of an uncaught exception, so a
+collector needs one parser. What the app prints itself, and what the interpreter writes when it
+crashes, is not changed.
 
 Text from a client may occur in a message or a traceback. Therefore neither form contains a control
 character, and no line of the text form can be forged: what follows the first line of a message
