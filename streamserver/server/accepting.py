@@ -86,6 +86,7 @@ class Acceptor:
             if len(shared.refused) >= shared.descriptors.refusals and shared.is_full:
                 return self._pause()
             try:
+                # Private, but `accept` makes a socket object that would be made anew here.
                 descriptor, _ = self._sock._accept()  # type: ignore[attr-defined]
             except BlockingIOError:
                 return self._report_resumed()
