@@ -12,7 +12,7 @@ from streamserver.kit.idempotency import idempotency_key
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
 from streamserver.kit.router import Router
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.wire.problem import HTTPError
@@ -31,7 +31,7 @@ __all__ = [
     "Request",
     "Response",
     "Router",
-    "Stream",
+    "StreamController",
     "TextStream",
     "Timeouts",
     "cors",

@@ -14,11 +14,19 @@ from benchmarks.servers.work import (
     WORK,
     asked,
 )
-from streamserver import Event, EventStream, FileResponse, Request, Response, Router, Stream
+from streamserver import (
+    Event,
+    EventStream,
+    FileResponse,
+    Request,
+    Response,
+    Router,
+    StreamController,
+)
 from streamserver.feed import Feed, Redis
 
 HEADERS = {"content-type": CONTENT_TYPE, "cache-control": "no-cache"}
-_open: list[Stream] = []
+_open: list[StreamController] = []
 feed = Feed("benchmark", Redis(REDIS) if REDIS else None, heartbeat=SILENCE)
 
 
@@ -75,7 +83,7 @@ async def serve_idle(request: Request) -> Response:
 
 
 async def serve_idle_push(request: Request) -> Response:
-    stream = Stream()
+    stream = StreamController()
     stream.enqueue(CHUNK)
     _open.append(stream)
     return Response(stream, headers=HEADERS)

@@ -20,8 +20,8 @@ from streamserver.observe.accesslog import AccessLog
 from streamserver.observe.probes import with_probes
 from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
-from streamserver.server.shared import Handler as EngineHandler
 from streamserver.server.sockets import listen_tcp, listen_unix
+from streamserver.server.state import Handler as EngineHandler
 from streamserver.server.workers import VARIABLE, Supervisor, inherit
 
 logger = logging.getLogger("streamserver")

@@ -24,7 +24,7 @@ from streamserver.cli import logs
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
-from streamserver.server.shared import Handler
+from streamserver.server.state import Handler
 from streamserver.server.workers import Supervisor, obey
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)

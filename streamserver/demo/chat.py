@@ -21,7 +21,7 @@ from streamserver.kit.service import service
 from streamserver.lab.model import add_model
 from streamserver.proxy.proxy import Proxy
 from streamserver.server.listener import Listener
-from streamserver.server.shared import Shared
+from streamserver.server.state import ServerState
 from streamserver.wire.fields import UNBUFFERED, Headers
 from streamserver.wire.heads import Fields
 
@@ -60,7 +60,7 @@ class Chat:
         self._authorization = f"Bearer {key}" if key else None
         self._passes_key = passes_key
         self._model = model or OWN_MODEL
-        self._own: dict[Shared, asyncio.Task[Proxy]] = {}
+        self._own: dict[ServerState, asyncio.Task[Proxy]] = {}
 
     async def __call__(self, request: Request) -> Response:
         """``{"prompt": "...", "model"?: "...", "system"?: "..."}``: the model's events."""
@@ -72,7 +72,7 @@ class Chat:
         model = MODEL.of(parameters) if named else self._model
         question = {"model": model, "messages": messages, "stream": True}
         body = json.dumps(question, ensure_ascii=False).encode()
-        proxy = self._upstream or await self._own_model(request.exchange.connection.shared)
+        proxy = self._upstream or await self._own_model(request.exchange.connection.server)
         fields = [*ASKED, *self._credentials(request)]
         response = await proxy.ask(request, "POST", "/chat/completions", fields, body)
         response.headers = Headers([*filter(_concerns_the_reader, response.headers), *UNBUFFERED])
@@ -83,7 +83,7 @@ class Chat:
         value = theirs or self._authorization
         return [("authorization", value)] if value else []
 
-    async def _own_model(self, listening: Shared) -> Proxy:
+    async def _own_model(self, listening: ServerState) -> Proxy:
         """A relay to the demo's own model, which is started when somebody first asks for it."""
         starting = self._own.get(listening)
         if starting is None or (starting.done() and starting.exception() is not None):
@@ -96,7 +96,7 @@ def _concerns_the_reader(field: tuple[str, str]) -> bool:
     return field[0] in PASSED or field[0].startswith("x-ratelimit-")
 
 
-async def _start_model(listening: Shared) -> Proxy:
+async def _start_model(listening: ServerState) -> Proxy:
     app = Router()
     add_model(app)
     listener = Listener(service(app))

@@ -29,7 +29,7 @@ from streamserver.feed.topic import Bounds, Topic, unreachable
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
@@ -98,7 +98,7 @@ class Feed:
         if lagging not in ("gap", "cut"):
             raise ValueError(f"lagging is gap or cut, not {lagging!r}")
         # What cannot be is said here, and not to the first who subscribes.
-        EventStream(Stream(), retry=retry, heartbeat=heartbeat)
+        EventStream(StreamController(), retry=retry, heartbeat=heartbeat)
         self._topic = (backend or Memory()).topic(topic, Bounds(max_events, max_bytes, ttl))
         self._retry = retry
         self._heartbeat = heartbeat

@@ -100,4 +100,4 @@ class Reader(Cursor):
             self._tell("left")
 
     def _tell(self, event: FeedEvent, behind: int = 0) -> None:
-        self.exchange.connection.shared.observer.feed(event, behind)
+        self.exchange.connection.server.observer.feed(event, behind)

@@ -15,7 +15,7 @@ from streamserver.wire.sse import HEADERS, HEARTBEAT, Event, encode
 
 
 class EventStream(Response):
-    """Events from an async iterable or a push ``Stream``; each is sent whole, at once.
+    """Events from an async iterable or a push ``StreamController``; each is sent whole, at once.
 
     An item is an ``Event``, or what becomes the ``data`` of one. ``retry``: how long, in
     milliseconds, the client shall wait before it reconnects; sent ahead of the first event.
@@ -39,7 +39,7 @@ class EventStream(Response):
         headers: HeadersInit = None,
     ) -> None:
         if not is_stream(events):
-            raise wrong_body("an EventStream is made of an async iterable or a Stream", events)
+            raise wrong_body(_EVENTS, events)
         super().__init__(events, status, headers)
         for name, value in HEADERS:
             if name not in self.headers:
@@ -72,4 +72,5 @@ def _farewell() -> bytes:
     return encode(Event(retry=random.randint(1000, 5000)))
 
 
+_EVENTS = "an EventStream is made of an async iterable or a StreamController"
 _ENDLESS = Endless(HEARTBEAT, None, _farewell)

@@ -12,7 +12,7 @@ from ipaddress import IPv6Address, ip_address
 
 from streamserver.server.answer import Answer
 from streamserver.server.exchange import Exchange
-from streamserver.server.shared import Handler
+from streamserver.server.state import Handler
 from streamserver.wire.problem import HTTPError
 
 

@@ -36,10 +36,10 @@ def _rest_of(file: BinaryIO) -> FileRegion:
 
 
 class Response:
-    """``body`` is bytes, text (sent as UTF-8), an async iterable of either, a ``Stream`` or
-    an open binary file, which is sent from where it stands to its end and then closed. The
-    engine frames it; set neither Transfer-Encoding nor, save for a stream whose
-    length you know, Content-Length.
+    """``body`` is bytes, text (sent as UTF-8), an async iterable of either, a
+    ``StreamController`` or an open binary file, which is sent from its position to its end and
+    then closed. The engine frames the body: set neither Transfer-Encoding nor Content-Length,
+    except the Content-Length of a stream whose length is known.
 
     TypeError for any other body, a file that is none of the file system's included; ValueError
     for a status that is no whole number from 200 to 999.
@@ -82,11 +82,14 @@ class Response:
         return self
 
 
-_BODY = "a body is bytes, str, an async iterable of either, a Stream or an open binary file"
+_BODY = (
+    "a body is bytes, str, an async iterable of either, a StreamController or an open binary file"
+)
+_TEXT = "a TextStream is made of an async iterable of str or a StreamController"
 
 
 class TextStream(Response):
-    """Text as it comes into being, from an async iterable of str (or a ``Stream``).
+    """Text as it comes into being, from an async iterable of str (or a ``StreamController``).
 
     A piece is encoded whole, so a character is never cut; bytes are refused, since nobody
     could promise that of them.
@@ -98,7 +101,7 @@ class TextStream(Response):
         self, chunks: AsyncIterable[str] | PushBody, status: int = 200, headers: HeadersInit = None
     ) -> None:
         if not is_stream(chunks):
-            raise wrong_body("a TextStream is made of an async iterable of str or a Stream", chunks)
+            raise wrong_body(_TEXT, chunks)
         super().__init__(chunks, status, headers)
         self._default_type("text/plain; charset=utf-8")
         for name, value in UNBUFFERED:

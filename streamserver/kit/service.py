@@ -7,7 +7,7 @@ from streamserver.kit.mistakes import checked_handler, wrong_response
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.exchange import Exchange
-from streamserver.server.shared import Handler as EngineHandler
+from streamserver.server.state import Handler as EngineHandler
 
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 

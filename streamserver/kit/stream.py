@@ -16,7 +16,7 @@ from streamserver.server.writer import HIGH_WATER
 Hook = Callable[[], object]
 
 
-class Stream:
+class StreamController:
     """A body to be pushed: ``Response(stream)``, ``EventStream(stream)``, ``TextStream(stream)``.
 
     ``on_drain`` is called when the client has room again after ``desired_size`` was zero or

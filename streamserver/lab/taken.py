@@ -12,7 +12,7 @@ async def taken(connection: Connection) -> None:
     """Wait until the client has taken all that was written: a reset takes back the rest, the
     kernel's part too. Nobody tells, so it is asked; a client that takes nothing has its limit."""
     loop = connection.loop
-    late = loop.time() + connection.shared.settings.write_timeout
+    late = loop.time() + connection.server.settings.write_timeout
     while connection.count_untaken() and not connection.transport.is_closing():
         if loop.time() > late:
             break

@@ -51,7 +51,7 @@ def text_line(stamp: str, exchange: Exchange) -> str:
     Single spaces between them; `-` where there is nothing to tell. A handler's notes follow
     as `name=value`.
     """
-    notes = "".join([f" {name}={escape(str(value))}" for name, value in exchange.notes])
+    notes = "".join([f" {name}={escape(str(value))}" for name, value in exchange.attributes])
     return (
         f"{stamp} {exchange.client} "
         f"{escape(exchange.method[:LONGEST_METHOD])} {escape(_clipped(exchange.target))} "
@@ -62,7 +62,7 @@ def text_line(stamp: str, exchange: Exchange) -> str:
 
 def json_line(stamp: str, exchange: Exchange) -> str:
     """The same as one object; null where there is nothing to tell."""
-    notes = "".join([f',"{name}":{json.dumps(value)}' for name, value in exchange.notes])
+    notes = "".join([f',"{name}":{json.dumps(value)}' for name, value in exchange.attributes])
     # The encoder is asked only for what comes from the client: half the time for the same line.
     return (
         f'{{"time":"{stamp}","client":"{exchange.client}",'

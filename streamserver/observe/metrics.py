@@ -16,8 +16,8 @@ from typing import Any
 from streamserver.observe.prometheus import OPENMETRICS, PLAIN, Collector, merge
 from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, LATE, RouteTally, Tally
 from streamserver.server.exchange import Exchange
+from streamserver.server.observed import ObservedExchange
 from streamserver.server.observer import FeedEvent, Observer, UpstreamEvent
-from streamserver.server.watched import Watched
 
 PERIOD = 0.25
 """Seconds in which another worker's scrape may not know yet what was counted here."""
@@ -127,7 +127,7 @@ class Metrics(Observer):
         method = exchange.method if exchange.method in METHODS else "other"
         status = str(exchange.status or NOTHING)
         self._ended[name, method, status, str(exchange.outcome)] += 1
-        if isinstance(exchange, Watched) and exchange.is_stream:
+        if isinstance(exchange, ObservedExchange) and exchange.is_stream:
             route = self._routes[name]
             route.open -= 1
             route.open_changed = True

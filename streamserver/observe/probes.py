@@ -10,7 +10,7 @@ from streamserver.extras import install_hint
 from streamserver.observe.metrics import Metrics
 from streamserver.server.answer import Answer, Endless
 from streamserver.server.exchange import Exchange
-from streamserver.server.shared import Handler
+from streamserver.server.state import Handler
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import HTTPError
 
@@ -45,7 +45,7 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
                 raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
             accept = Headers.of_lower(exchange.head.fields).get("accept", "")
             return _told(*await metrics.scrape(accept or ""))
-        if exchange.route == READY and exchange.connection.shared.draining:
+        if exchange.route == READY and exchange.connection.server.draining:
             raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
         return _told(b"ok\n", "text/plain; charset=utf-8")
 

@@ -112,7 +112,7 @@ class Asking(ABC):
             self._patience = None
         if not upstream.reused:
             self.connected = _ms_since(began)
-            self.exchange.notes = (("connect_ms", self.connected),)
+            self.exchange.attributes = (("connect_ms", self.connected),)
         return upstream
 
     async def _ask(self, upstream: Upstream, upload: Upload | None) -> ResponseHead:
@@ -134,7 +134,7 @@ class Asking(ABC):
         return await waiter
 
     def _tell(self, event: UpstreamEvent) -> None:
-        self.exchange.connection.shared.observer.upstream(event)
+        self.exchange.connection.server.observer.upstream(event)
 
     def _blamed(self, error: E) -> E:
         """The same error; the observer is told, once, if it is not the client's doing."""
@@ -158,9 +158,9 @@ class Asking(ABC):
         connect = (
             ("connect", "reused") if self.connected is None else ("connect_ms", self.connected)
         )
-        self.exchange.notes = (connect, ("upstream_ms", self.answered))
+        self.exchange.attributes = (connect, ("upstream_ms", self.answered))
         if waiter is not None and not waiter.done():
-            self.exchange.go_on(waiter, head)
+            self.exchange.resume(waiter, head)
 
     # What the upload tells
 

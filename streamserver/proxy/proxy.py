@@ -16,7 +16,7 @@ from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.proxy.shared import Shared
 from streamserver.proxy.tape import MakeTape
 from streamserver.proxy.upload import Upload
-from streamserver.server.shared import Shared as Listening
+from streamserver.server.state import ServerState
 from streamserver.wire.fields import Headers
 from streamserver.wire.heads import Fields
 
@@ -92,7 +92,7 @@ class Proxy:
         self._heartbeat = heartbeat
         self._says_why = on_break == "event"
         self._server_timing = server_timing
-        self._shared: dict[Listening, Shared] = {}
+        self._shared: dict[ServerState, Shared] = {}
         self.tapes: MakeTape | None = None
 
     async def __call__(self, request: Request) -> Response:
@@ -143,7 +143,7 @@ class Proxy:
 
     def _make_relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
         exchange = request.exchange
-        shared = self._shared_by(exchange.connection.shared)
+        shared = self._shared_by(exchange.connection.server)
         if not self._heartbeat and not self._says_why:
             return Relay(shared, exchange, method, sent)
         relay = EventRelay(shared, exchange, method, target, sent)
@@ -152,7 +152,7 @@ class Proxy:
         relay.may_be_early = bool(self._heartbeat) and wants_events and method != "HEAD"
         return relay
 
-    def _shared_by(self, listening: Listening) -> Shared:
+    def _shared_by(self, listening: ServerState) -> Shared:
         """The connections and deadlines that live as long as a listener."""
         shared = self._shared.get(listening)
         if shared is None:

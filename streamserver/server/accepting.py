@@ -24,8 +24,8 @@ from functools import partial
 
 from streamserver.server import eager
 from streamserver.server.connection import Connection
-from streamserver.server.shared import Shared
 from streamserver.server.sockets import BACKLOG
+from streamserver.server.state import ServerState
 
 log = logging.getLogger("streamserver")
 
@@ -54,9 +54,11 @@ def _socket_class(sock: socket.socket) -> type[socket.socket]:
 class Acceptor:
     """Accepts on a bound ``sock``, which it owns from ``start`` on, with TLS by ``ssl``."""
 
-    def __init__(self, shared: Shared, sock: socket.socket, ssl: tls.SSLContext | None) -> None:
-        self._shared = shared
-        self._loop = shared.loop
+    def __init__(
+        self, server: ServerState, sock: socket.socket, ssl: tls.SSLContext | None
+    ) -> None:
+        self._server = server
+        self._loop = server.loop
         self._sock = sock
         self._ssl = ssl
         self._make_socket = _socket_class(sock)
@@ -76,14 +78,14 @@ class Acceptor:
             self._loop.remove_reader(self._sock)
             self._stop_waiting()
             self._sock.close()
-        for opening in [*self._shared.opening.values()]:
+        for opening in [*self._server.opening.values()]:
             if opening is not None:
                 opening.cancel()
 
     def _accept_batch(self) -> None:
-        shared = self._shared
+        server = self._server
         for _ in range(BATCH):
-            if len(shared.refused) >= shared.descriptors.refusals and shared.is_full:
+            if len(server.refused) >= server.descriptors.refusals and server.is_full:
                 return self._pause()
             try:
                 # Private, but `accept` makes a socket object that would be made anew here.
@@ -93,37 +95,37 @@ class Acceptor:
             except ConnectionAbortedError:  # the client left while it waited in the backlog
                 continue
             except OSError as error:
-                if shared.descriptors.report(error, PAUSED):
+                if server.descriptors.report(error, PAUSED):
                     self._reported_at = self._loop.time()
                 return self._pause()
             self._open(self._make_socket(*self._kind, descriptor))
 
     def _open(self, sock: socket.socket) -> None:
         sock.setblocking(False)
-        shared = self._shared
-        connection = Connection(shared)
-        shared.admit(connection)
+        server = self._server
+        connection = Connection(server)
+        server.admit(connection)
         timeout = None
         if self._ssl is not None:
-            timeout = shared.settings.head_timeout
-            if connection in shared.refused:
+            timeout = server.settings.head_timeout
+            if connection in server.refused:
                 timeout = min(timeout, REFUSED_HANDSHAKE)
         connecting = self._loop.connect_accepted_socket(
             lambda: connection, sock, ssl=self._ssl, ssl_handshake_timeout=timeout
         )
         opening = eager.start(connecting, self._loop)
         if opening is None:  # it failed at once
-            return shared.forget(connection)
+            return server.forget(connection)
         opening.add_done_callback(partial(self._opened, connection))
-        if connection in shared.opening:
-            shared.opening[connection] = opening
+        if connection in server.opening:
+            server.opening[connection] = opening
 
     def _opened(self, connection: Connection, opening: "asyncio.Task[Opened]") -> None:
         """The transport is made, after the handshake where there is TLS, or it failed."""
         if opening.cancelled():
-            self._shared.forget(connection)
+            self._server.forget(connection)
         elif (error := opening.exception()) is not None:
-            self._shared.forget(connection)
+            self._server.forget(connection)
             if not isinstance(error, OSError):  # those mean that the client left or was late
                 log.error("a connection could not be made", exc_info=error)
 
@@ -131,13 +133,13 @@ class Acceptor:
 
     def _pause(self) -> None:
         self._loop.remove_reader(self._sock)
-        self._shared.on_room = self._resume_soon
+        self._server.on_room = self._resume_soon
         if self._retry is None:
             self._retry = self._loop.call_later(RETRY, self._resume)
 
     def _resume_soon(self) -> None:
         # The loop closes the socket of a connection after it has reported its loss.
-        self._shared.on_room = None
+        self._server.on_room = None
         self._loop.call_soon(self._resume)
 
     def _resume(self) -> None:
@@ -146,7 +148,7 @@ class Acceptor:
             self._loop.add_reader(self._sock, self._accept_batch)
 
     def _stop_waiting(self) -> None:
-        self._shared.on_room = None
+        self._server.on_room = None
         if self._retry is not None:
             self._retry.cancel()
             self._retry = None

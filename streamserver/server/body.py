@@ -67,7 +67,7 @@ class RequestBody:
         self.error: Exception | None = None
         self.complete = False
         self.expects_continue = head.expects_continue
-        self.limit: int | None = connection.shared.settings.max_body
+        self.limit: int | None = connection.server.settings.max_body
         self.trailers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -166,7 +166,7 @@ class RequestBody:
 
     def _push(self, part: bytes) -> None:
         self._taken += len(part)
-        deadlines, sink = self._connection.shared.body_deadlines, self._sink
+        deadlines, sink = self._connection.server.body_deadlines, self._sink
         assert sink is not None
         try:
             self._refuse_too_large()
@@ -184,23 +184,23 @@ class RequestBody:
         self.expects_continue = False
         self._connection.inform(100, [])
         if self._sink is not None:
-            self._connection.shared.body_deadlines.start(self)
+            self._connection.server.body_deadlines.start(self)
 
     def pause(self) -> None:
         """Read no more from the client, until ``resume``."""
-        self._connection.shared.body_deadlines.stop(self)
+        self._connection.server.body_deadlines.stop(self)
         self._connection.pause_reading()
 
     def resume(self) -> None:
         """Read on; the client's time begins anew."""
         self._connection.resume_reading()
         if self._sink is not None:
-            self._connection.shared.body_deadlines.start(self)
+            self._connection.server.body_deadlines.start(self)
 
     def leave(self) -> None:
         """Push no more."""
         self._sink = None
-        self._connection.shared.body_deadlines.stop(self)
+        self._connection.server.body_deadlines.stop(self)
 
     def _refuse_too_large(self) -> None:
         if self.limit is not None and max(self._taken, self._declared) > self.limit:
@@ -229,9 +229,9 @@ class RequestBody:
         if self.expects_continue:
             self.invite()
         self._waiter = connection.loop.create_future()
-        connection.shared.body_deadlines.start(self)
+        connection.server.body_deadlines.start(self)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            connection.shared.body_deadlines.stop(self)
+            connection.server.body_deadlines.stop(self)

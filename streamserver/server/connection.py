@@ -15,7 +15,7 @@ from streamserver.server.body import WINDOW, RequestBody
 from streamserver.server.exchange import Exchange
 from streamserver.server.flow import Flow
 from streamserver.server.outcome import Outcome
-from streamserver.server.shared import Shared
+from streamserver.server.state import ServerState
 from streamserver.server.writer import HIGH_WATER
 from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
@@ -36,8 +36,8 @@ class Connection(Flow):
         "exchange",
     )
 
-    def __init__(self, shared: Shared) -> None:
-        super().__init__(shared)
+    def __init__(self, server: ServerState) -> None:
+        super().__init__(server)
         self.client = "unix"
         self.exchange: Exchange | None = None
         self._incoming = b""
@@ -56,16 +56,16 @@ class Connection(Flow):
             self.client = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
         if transport.get_extra_info("sslcontext") is not None:
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
-        shared = self.shared
-        if not shared.opened(self):
+        server = self.server
+        if not server.opened(self):
             self.transport.abort()
-        elif self in shared.refused:
+        elif self in server.refused:
             self._refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
         else:
-            shared.idle_deadlines.start(self)
+            server.idle_deadlines.start(self)
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = bytes(self.shared.read_buffer[:nbytes])
+        data = bytes(self.server.read_buffer[:nbytes])
         exchange = self.exchange
         if self._lingering:
             return
@@ -90,7 +90,7 @@ class Connection(Flow):
     def connection_lost(self, error: Exception | None) -> None:
         self.resume_reading()
         self._closing = True
-        self.shared.forget(self)
+        self.server.forget(self)
         self._abandon()
 
     def _abandon(self) -> None:
@@ -110,22 +110,22 @@ class Connection(Flow):
     def _read(self, data: bytes) -> None:
         """Take the next head from ``data`` and run its exchange."""
         self.resume_reading()
-        shared = self.shared
-        limits = shared.settings
+        server = self.server
+        limits = server.settings
         seen = len(self._incoming)
         try:
             head, rest = read_request_head(data, limits.max_head, limits.max_target, seen)
         except HTTPError as error:
             return self._refuse(error, data)
-        was_idle = shared.idle_deadlines.stop(self)
+        was_idle = server.idle_deadlines.stop(self)
         if head is None:
             # Empty lines before a head count as its beginning: they may not trickle for ever.
             self._incoming = rest
             if was_idle:
-                shared.head_deadlines.start(self)
+                server.head_deadlines.start(self)
             return
-        shared.head_deadlines.stop(self)
-        self.exchange = exchange = shared.exchange(self, head)
+        server.head_deadlines.stop(self)
+        self.exchange = exchange = server.exchange(self, head)
         if rest and exchange.body is not None:
             rest = exchange.body.feed(rest)
         self._queue(rest)
@@ -134,7 +134,7 @@ class Connection(Flow):
     def _queue(self, data: bytes) -> None:
         """Keep what came too early: pipelined requests, as many bytes as the settings allow."""
         self._incoming = data
-        if len(data) > self.shared.settings.max_pipelined:
+        if len(data) > self.server.settings.max_pipelined:
             self.pause_reading()
 
     def exchange_ended(self, exchange: Exchange, keep_alive: bool) -> None:
@@ -142,7 +142,7 @@ class Connection(Flow):
         if self.exchange is not exchange:
             return
         self.exchange = None
-        keep_alive = keep_alive and not self.shared.draining
+        keep_alive = keep_alive and not self.server.draining
         body = exchange.body
         if body is not None and not body.complete:
             self._leave_unread(body, keep_alive)
@@ -158,9 +158,9 @@ class Connection(Flow):
             self._has_turn = True
             # What handlers put into their context is not the next request's, least of all that of
             # the one for which a relay's pooled connection was opened, in which this may run.
-            self.loop.call_soon(self._go_on, context=self.shared.context)
+            self.loop.call_soon(self._go_on, context=self.server.context)
         else:
-            self.shared.idle_deadlines.start(self)
+            self.server.idle_deadlines.start(self)
 
     def _go_on(self) -> None:
         """Read on where an exchange left off."""
@@ -169,7 +169,7 @@ class Connection(Flow):
             if self.paused:
                 return
             data, self._incoming = self._incoming, b""
-            self.shared.idle_deadlines.start(self)
+            self.server.idle_deadlines.start(self)
             self._read(data)
 
     def _leave_unread(self, body: RequestBody, keep_alive: bool) -> None:
@@ -178,7 +178,7 @@ class Connection(Flow):
         if keep_alive and body.is_short:
             self._unread = body
             self._skipped = 0
-            self.shared.linger_deadlines.start(self)
+            self.server.linger_deadlines.start(self)
         else:
             self.linger()
 
@@ -192,15 +192,15 @@ class Connection(Flow):
             return b""
         if body.complete:
             self._unread = None
-            self.shared.linger_deadlines.stop(self)
-            self.shared.idle_deadlines.start(self)
+            self.server.linger_deadlines.stop(self)
+            self.server.idle_deadlines.start(self)
         return rest
 
     def _refuse(self, error: HTTPError, data: bytes = b"") -> None:
         """Answer a request whose head could not be read, and close."""
         self._incoming = b""
         method = "HEAD" if data.startswith(b"HEAD ") else "-"
-        self.exchange = self.shared.exchange(self, RequestHead(method, "-", 1, []))
+        self.exchange = self.server.exchange(self, RequestHead(method, "-", 1, []))
         self.exchange.reject(error)
 
     def inform(self, status: int, fields: Fields) -> None:
@@ -246,13 +246,13 @@ class Connection(Flow):
         self._lingering = True
         self._incoming = b""
         self._unread = None
-        shared = self.shared
-        shared.idle_deadlines.stop(self)
-        shared.head_deadlines.stop(self)
+        server = self.server
+        server.idle_deadlines.stop(self)
+        server.head_deadlines.stop(self)
         self.resume_reading()
-        if not shared.settings.linger:
+        if not server.settings.linger:
             return self.close()
-        shared.linger_deadlines.start(self)
+        server.linger_deadlines.start(self)
         if self.transport.can_write_eof():
             with suppress(OSError):  # ENOTCONN: the client has already reset the connection
                 self.transport.write_eof()

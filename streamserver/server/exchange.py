@@ -38,12 +38,12 @@ class Exchange(Writer):
     """A request and its response.
 
     What an observer may read of one that ended: ``method``, ``target``, ``client``, ``status``
-    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``route``, ``notes``, and
+    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``route``, ``attributes``, and
     ``started``, ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
 
-    ``route`` is the pattern that a router found the target to be, "" where there is none; ``notes``
-    are what a handler wants told beside: names and values. What is in ``on_end`` is called when
-    the exchange has ended, however it did; must not raise.
+    ``route`` is the pattern of the router that matched the target, "" if there is none.
+    ``attributes`` are names and values that a handler adds for the log. The callbacks in
+    ``on_end`` are called when the exchange has ended; they must not raise.
     """
 
     __slots__ = (
@@ -52,11 +52,11 @@ class Exchange(Writer):
         "_in_step",
         "_mark",
         "_task",
+        "attributes",
         "body",
         "ended",
         "error",
         "head",
-        "notes",
         "on_end",
         "route",
         "started",
@@ -70,7 +70,7 @@ class Exchange(Writer):
         self.started = monotonic()
         self.ended = 0.0
         self.error: BaseException | None = None
-        self.notes: tuple[tuple[str, float | str], ...] = ()
+        self.attributes: tuple[tuple[str, float | str], ...] = ()
         self.on_end: list[Callable[[], object]] = []
         self._answer: Answer | None = None
         self._beats: Deadlines[Exchange] | None = None
@@ -107,11 +107,11 @@ class Exchange(Writer):
         if self.outcome is None:
             self._task = task
             self.flush_head()
-            self.connection.shared.stream_deadlines.start(self)
+            self.connection.server.stream_deadlines.start(self)
         else:  # it ended within its first step: by its own doing
             self._cancel(task)
 
-    def go_on(self, waiter: "asyncio.Future[T]", result: T) -> None:
+    def resume(self, waiter: "asyncio.Future[T]", result: T) -> None:
         """Give the handler what it waits for, and let it go on at once.
 
         The head of its answer waits for a piece, or for ``flush_head``.
@@ -122,7 +122,7 @@ class Exchange(Writer):
 
     async def _run(self) -> None:
         try:
-            answer = await self.connection.shared.handler(self)
+            answer = await self.connection.server.handler(self)
             if isinstance(answer.body, bytes):
                 self._prepare(answer)
                 self.end(answer.body)
@@ -142,10 +142,10 @@ class Exchange(Writer):
         """Make the head of the answer; whether a body follows it."""
         if self.outcome is not None:
             return False
-        shared = self.connection.shared
+        server = self.connection.server
         body = self.body
-        may_keep = self.head.keep_alive and not shared.draining and (not body or body.is_short)
-        framed = frame(self.head, answer, shared.date(), may_keep)
+        may_keep = self.head.keep_alive and not server.draining and (not body or body.is_short)
+        framed = frame(self.head, answer, server.date(), may_keep)
         self._unsent_head, self._framing, self._left, self._keep_alive = framed
         self.status = answer.status
         if not self._in_step:
@@ -158,9 +158,9 @@ class Exchange(Writer):
             return False
         self._answer = answer
         if answer.endless is not None:
-            self._beats = self.connection.shared.beats(answer.endless.interval)
+            self._beats = self.connection.server.beats(answer.endless.interval)
             self._beats.start(self)
-            if self.connection.shared.draining:
+            if self.connection.server.draining:
                 self.connection.loop.call_soon(self.end_early, Outcome.DRAINED)
         return True
 
@@ -209,7 +209,7 @@ class Exchange(Writer):
         if self.outcome is not None:
             return
         self.error = error
-        problem = problem_of(error, *self._name, self.connection.shared.descriptors)
+        problem = problem_of(error, *self._name, self.connection.server.descriptors)
         if self.has_sent_head:
             return self.cut(Outcome.TRUNCATED)
         refused = self.body is not None and self.body.error is error
@@ -274,7 +274,7 @@ class Exchange(Writer):
 
     def _cancel(self, task: asyncio.Task[None] | None) -> None:
         if task is not None and task.cancel():
-            unwinding = self.connection.shared.unwinding
+            unwinding = self.connection.server.unwinding
             unwinding.add(task)
             task.add_done_callback(unwinding.discard)
 
@@ -284,14 +284,14 @@ class Exchange(Writer):
         self.connection.exchange_ended(self, self._keep_alive)
 
     def _finish(self, outcome: Outcome) -> None:
-        shared = self.connection.shared
+        server = self.connection.server
         self.outcome = outcome
         self.ended = monotonic()
-        shared.stream_deadlines.stop(self)
+        server.stream_deadlines.stop(self)
         if self._beats is not None:
             self._beats.stop(self)
             self._beats = None
         self._answer = None
         while self.on_end:
             self.on_end.pop()()
-        shared.observer.ended(self)
+        server.observer.ended(self)

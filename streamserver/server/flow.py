@@ -12,7 +12,7 @@ import struct
 import sys
 import termios
 
-from streamserver.server.shared import Shared
+from streamserver.server.state import ServerState
 
 _RESET = struct.pack("ii", 1, 0)  # struct linger: on, zero seconds
 
@@ -27,16 +27,16 @@ class Flow(asyncio.BufferedProtocol):
         "_waiter",
         "loop",
         "paused",
-        "shared",
+        "server",
         "stalls",
         "transport",
     )
 
     transport: asyncio.Transport
 
-    def __init__(self, shared: Shared) -> None:
-        self.shared = shared
-        self.loop = shared.loop
+    def __init__(self, server: ServerState) -> None:
+        self.server = server
+        self.loop = server.loop
         self.paused = False
         self.stalls = 0  # how often a producer had to wait
         self._closing = False
@@ -49,12 +49,12 @@ class Flow(asyncio.BufferedProtocol):
     def pause_writing(self) -> None:
         self.paused = True
         self.stalls += 1
-        self.shared.observer.write_stalled()
+        self.server.observer.write_stalled()
         self.await_progress()
 
     def resume_writing(self) -> None:
         self.paused = False
-        self.shared.write_deadlines.stop(self)
+        self.server.write_deadlines.stop(self)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
@@ -79,7 +79,7 @@ class Flow(asyncio.BufferedProtocol):
     def await_progress(self) -> None:
         """Start the write deadline: the client must take something before it passes."""
         self._untaken = self.count_untaken()
-        self.shared.write_deadlines.start(self)
+        self.server.write_deadlines.start(self)
 
     def write_is_late(self) -> None:
         """The write deadline has passed: has the client taken anything since it began?"""
@@ -104,20 +104,20 @@ class Flow(asyncio.BufferedProtocol):
     # From the client
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self.shared.read_buffer
+        return self.server.read_buffer
 
     def pause_reading(self) -> None:
         """Let TCP hold the client back."""
         if not self._reading_paused and not self._closing:
             self._reading_paused = True
             self.transport.pause_reading()
-            self.shared.hangups.watch(self._descriptor, self)
+            self.server.hangups.watch(self._descriptor, self)
 
     def resume_reading(self) -> None:
         """Read again."""
         if self._reading_paused:
             self._reading_paused = False
-            self.shared.hangups.unwatch(self._descriptor)
+            self.server.hangups.unwatch(self._descriptor)
             if not self._closing:
                 self.transport.resume_reading()
 

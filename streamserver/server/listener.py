@@ -14,7 +14,7 @@ from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
 from streamserver.server.outcome import Outcome
 from streamserver.server.settings import Settings
-from streamserver.server.shared import Handler, Shared
+from streamserver.server.state import Handler, ServerState
 
 
 class Listener:
@@ -33,14 +33,15 @@ class Listener:
     ) -> None:
         self.settings = settings or Settings()
         loop, descriptors = asyncio.get_running_loop(), descriptors or of_process()
-        self._shared = Shared(handler, self.settings, observer or Observer(), loop, descriptors)
+        observer = observer or Observer()
+        self._server = ServerState(handler, self.settings, observer, loop, descriptors)
         self._acceptor: Acceptor | None = None
         self.url = ""
 
     @property
     def connections(self) -> int:
         """How many connections are open, TLS handshakes included."""
-        return len(self._shared.connections) + len(self._shared.opening)
+        return len(self._server.connections) + len(self._server.opening)
 
     async def start(self, *, sock: socket.socket, ssl: tls.SSLContext | None = None) -> None:
         """Accept connections on a bound ``sock``. OSError when the kernel will not listen."""
@@ -49,32 +50,32 @@ class Listener:
             # A chunk must not wait for the acknowledgement of the one before it. asyncio sets
             # this only for sockets that name their protocol; accepted ones inherit it.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._acceptor = Acceptor(self._shared, sock, ssl)
+        self._acceptor = Acceptor(self._server, sock, ssl)
         self._acceptor.start()
 
     async def stop(self, grace: float | None = None) -> None:
         """Drain, and cut what is left after ``grace`` seconds (default: the settings')."""
-        shared = self._shared
+        server = self._server
         self._stop_accepting()
-        shared.draining = True
-        for connection in list(shared.connections):
+        server.draining = True
+        for connection in list(server.connections):
             connection.drain()
         await self._until_empty(self.settings.grace if grace is None else grace)
         self.abort()
         await self._until_empty(1.0)
-        if shared.unwinding:
-            await asyncio.wait(shared.unwinding, timeout=1.0)
-        shared.close()
+        if server.unwinding:
+            await asyncio.wait(server.unwinding, timeout=1.0)
+        server.close()
 
     def close(self) -> None:
         """Cut every connection now, and let go of everything."""
         self.abort()
-        self._shared.close()
+        self._server.close()
 
     def abort(self) -> None:
         """Cut every connection now."""
         self._stop_accepting()
-        for connection in list(self._shared.connections):
+        for connection in list(self._server.connections):
             if connection.exchange is not None:
                 connection.exchange.abandon(Outcome.DRAINED)
             connection.cut(reset=True)
@@ -84,10 +85,10 @@ class Listener:
             self._acceptor.close()
 
     async def _until_empty(self, seconds: float) -> None:
-        shared = self._shared
-        if not shared.is_empty:
-            shared.emptied = shared.loop.create_future()
-            await asyncio.wait([shared.emptied], timeout=seconds)
+        server = self._server
+        if not server.is_empty:
+            server.emptied = server.loop.create_future()
+            await asyncio.wait([server.emptied], timeout=seconds)
 
 
 def _url(sock: socket.socket, secure: bool) -> str:

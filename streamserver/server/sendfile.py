@@ -28,7 +28,7 @@ def output(exchange: "Exchange") -> "Iterator[int | None]":
 
     Counts it and the file in the budget: HTTPError 503 where there is no room for both.
     """
-    transport, descriptors = exchange.connection.transport, exchange.connection.shared.descriptors
+    transport, descriptors = exchange.connection.transport, exchange.connection.server.descriptors
     secure = transport.get_extra_info("sslcontext") is not None
     count = 1 if secure else 2
     descriptors.take(count, "a download")
@@ -88,12 +88,12 @@ async def _writable(exchange: "Exchange", out: int) -> None:
     connection = exchange.connection
     waiter = connection.loop.create_future()
     connection.loop.add_writer(out, _wake, waiter)
-    connection.shared.observer.write_stalled()
+    connection.server.observer.write_stalled()
     connection.await_progress()
     try:
         await waiter
     finally:
-        connection.shared.write_deadlines.stop(connection)
+        connection.server.write_deadlines.stop(connection)
         connection.loop.remove_writer(out)
 
 

@@ -128,14 +128,14 @@ class Writer:
     def push(self, piece: bytes | str) -> None:
         """``write`` for a producer outside: what it pushes in one call shares a write, but for the
         first piece, which leaves at once."""
-        shared = self.connection.shared
-        iteration = shared.iteration()
+        server = self.connection.server
+        iteration = server.iteration()
         if iteration != self._pushed_in:
             self._pushed_in = iteration
             self.write(piece)
             return
         if not self.held_size:
-            shared.loop.call_soon(self.release)
+            server.loop.call_soon(self.release)
         self.write(piece, held=True)
         if self.held_size >= GATHER:
             self.release()

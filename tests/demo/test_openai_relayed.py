@@ -78,7 +78,7 @@ async def test_many_answers_over_one_connection(client: "AsyncOpenAI", proxy: Se
         )
     assert len({exchange.client for exchange in proxy.ended}) == 1
     reused = ("connect", "reused")
-    assert [reused in exchange.notes for exchange in proxy.ended] == [False, True, True]
+    assert [reused in exchange.attributes for exchange in proxy.ended] == [False, True, True]
 
 
 async def test_a_client_that_stops_listening(client: "AsyncOpenAI", proxy: Served) -> None:

@@ -8,7 +8,7 @@ import pytest
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.wire.chunked import LAST_CHUNK
 from streamserver.wire.sse import Event
 from support.answers import chunks, content
@@ -25,8 +25,8 @@ BYTES = (
 )
 
 
-def pushed(*items: Any) -> Stream:
-    stream = Stream()
+def pushed(*items: Any) -> StreamController:
+    stream = StreamController()
     for item in items:
         stream.enqueue(item)
     stream.close()

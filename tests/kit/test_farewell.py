@@ -9,7 +9,7 @@ import pytest
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.wire.chunked import LAST_CHUNK
 from support.answers import content
 from support.handlers import answering
@@ -36,7 +36,7 @@ async def test_a_server_that_stops_ends_its_streams_properly(serve: Serve, push:
     def answer() -> Response:
         if not push:
             return EventStream(endless())
-        stream = Stream(on_cancel=lambda: ended.append(1))
+        stream = StreamController(on_cancel=lambda: ended.append(1))
         stream.enqueue("one")
         return EventStream(stream)
 
@@ -65,7 +65,7 @@ async def test_a_stream_that_begins_while_the_server_stops_ends_too(serve: Serve
     async def handler(request: Request) -> Response:
         reached.set()
         await go_on.wait()
-        return EventStream(Stream())
+        return EventStream(StreamController())
 
     server = await serve(handler)
     async with connect(server.port) as client:
@@ -81,7 +81,7 @@ async def test_a_stream_that_begins_while_the_server_stops_ends_too(serve: Serve
 
 
 async def test_a_stream_that_outlives_its_time_ends_properly(serve: Serve) -> None:
-    server = await serve(answering(lambda: EventStream(Stream())), max_stream=0.05)
+    server = await serve(answering(lambda: EventStream(StreamController())), max_stream=0.05)
     async with connect(server.port) as client:
         await client.send(GET)
         assert (await client.read_until()).endswith(LAST_CHUNK)

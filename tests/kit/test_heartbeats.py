@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streamserver.kit.events import EventStream
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.wire.chunked import LAST_CHUNK
 from streamserver.wire.sse import Event, Parser
 from support.answers import chunks, content
@@ -38,7 +38,7 @@ async def test_a_silent_stream_beats_from_its_start(serve: Serve, settings: dict
 
 async def test_it_beats_no_more_often_than_asked(serve: Serve) -> None:
     beats, interval = 6, 0.04
-    server = await serve(answering(lambda: EventStream(Stream(), heartbeat=interval)))
+    server = await serve(answering(lambda: EventStream(StreamController(), heartbeat=interval)))
     async with connect(server.port) as client:
         loop = asyncio.get_running_loop()
         begin = loop.time()
@@ -50,7 +50,7 @@ async def test_it_beats_no_more_often_than_asked(serve: Serve) -> None:
 
 @pytest.mark.parametrize(("own", "general"), [(0, 0.01), (None, 0)])
 async def test_no_heartbeats(serve: Serve, own: float | None, general: float) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serve(answering(lambda: EventStream(stream, heartbeat=own)), heartbeat=general)
     async with connect(server.port) as client:
         await client.send(GET)
@@ -69,7 +69,7 @@ def beaten(times: int) -> Callable[[bytes], bool]:
 
 
 async def test_heartbeats_stand_between_events_and_change_none(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serve(answering(lambda: EventStream(stream)), heartbeat=0.01)
     async with connect(server.port) as client:
         await client.send(GET)
@@ -86,7 +86,7 @@ async def test_heartbeats_stand_between_events_and_change_none(serve: Serve) -> 
 
 
 async def test_a_stream_that_speaks_needs_no_heartbeat(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serve(answering(lambda: EventStream(stream)), heartbeat=1.0)
     async with connect(server.port) as client:
         await client.send(GET)
@@ -111,7 +111,7 @@ async def test_a_stream_that_has_ended_beats_no_more(serve: Serve) -> None:
 
 
 async def test_a_client_that_does_not_read_gets_no_heaps_of_heartbeats(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serve(answering(lambda: EventStream(stream)), heartbeat=0.01)
     async with connect(server.port, receive_buffer=4096) as client:
         await client.send(GET)

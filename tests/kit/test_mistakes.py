@@ -18,7 +18,7 @@ from streamserver import (
     Request,
     Response,
     Router,
-    Stream,
+    StreamController,
     TextStream,
     cors,
 )
@@ -87,7 +87,7 @@ async def test_a_piece_is_sent_in_a_chunk_of_its_size(
 def body_of(piece: object, push: bool) -> Any:
     if not push:
         return pulled(piece)
-    stream = Stream()
+    stream = StreamController()
     stream.enqueue(piece)
     stream.close()
     return stream
@@ -139,10 +139,13 @@ def generator() -> Iterator[bytes]:
     yield b""
 
 
-BODY = "a body is bytes, str, an async iterable of either, a Stream or an open binary file, not "
+BODY = (
+    "a body is bytes, str, an async iterable of either, a StreamController or an open binary"
+    " file, not "
+)
 JSON = ": Response.json(value) sends a value as JSON"
-EVENTS = "an EventStream is made of an async iterable or a Stream, not "
-TEXTS = "a TextStream is made of an async iterable of str or a Stream, not "
+EVENTS = "an EventStream is made of an async iterable or a StreamController, not "
+TEXTS = "a TextStream is made of an async iterable of str or a StreamController, not "
 
 
 @pytest.mark.parametrize(

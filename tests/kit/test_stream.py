@@ -6,7 +6,7 @@ import pytest
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.wire.chunked import LAST_CHUNK
 from support.answers import body
 from support.inprocess import Serve
@@ -16,7 +16,7 @@ from support.streams import open_stream, serving
 
 
 async def test_what_is_enqueued_before_the_head_goes_with_it(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     stream.enqueue(b"one")
     stream.enqueue("zw\xf6")
     stream.close()
@@ -27,7 +27,7 @@ async def test_what_is_enqueued_before_the_head_goes_with_it(serve: Serve) -> No
 
 
 async def test_each_chunk_is_sent_when_it_is_enqueued(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         await open_stream(client)
@@ -42,10 +42,10 @@ async def test_each_chunk_is_sent_when_it_is_enqueued(serve: Serve) -> None:
 
 
 async def test_the_connection_goes_on_after_a_stream(serve: Serve) -> None:
-    streams: asyncio.Queue[Stream] = asyncio.Queue()
+    streams: asyncio.Queue[StreamController] = asyncio.Queue()
 
     async def handler(request: Request) -> Response:
-        stream = Stream()
+        stream = StreamController()
         streams.put_nowait(stream)
         return Response(stream)
 
@@ -61,7 +61,7 @@ async def test_the_connection_goes_on_after_a_stream(serve: Serve) -> None:
 
 @pytest.mark.parametrize("chunk", [b"", ""])
 async def test_an_empty_chunk_does_not_end_the_stream(serve: Serve, chunk: bytes | str) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         stream.enqueue(chunk)
@@ -76,7 +76,7 @@ async def test_an_empty_chunk_does_not_end_the_stream(serve: Serve, chunk: bytes
 @pytest.mark.parametrize("early", [True, False])
 async def test_a_stream_that_fails_is_cut(serve: Serve, early: bool) -> None:
     """There is no last-chunk, so its client can tell; why it failed is for the log."""
-    stream = Stream()
+    stream = StreamController()
     error = ValueError("secret")
     server = await serving(serve, stream)
     async with connect(server.port) as client:
@@ -92,7 +92,7 @@ async def test_a_stream_that_fails_is_cut(serve: Serve, early: bool) -> None:
 
 
 async def test_a_stream_that_fails_before_its_head_is_out_is_an_error_answer(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     stream.error(ValueError("secret"))
     received = await raw((await serving(serve, stream)).port, GET, until=b"}\n")
     assert received.startswith(b"HTTP/1.1 500 ")
@@ -100,7 +100,7 @@ async def test_a_stream_that_fails_before_its_head_is_out_is_an_error_answer(ser
 
 
 async def test_an_error_for_http_1_0_is_a_reset(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         await open_stream(client, OLD)
@@ -116,12 +116,12 @@ async def test_an_error_for_http_1_0_is_a_reset(serve: Serve) -> None:
 
 @pytest.mark.parametrize("waits", [False, True])
 async def test_an_open_push_stream_has_no_task(serve: Serve, waits: bool) -> None:
-    streams: list[Stream] = []
+    streams: list[StreamController] = []
 
     async def handler(request: Request) -> Response:
         if waits:
             await asyncio.sleep(0)
-        streams.append(Stream())
+        streams.append(StreamController())
         return Response(streams[-1])
 
     server = await serve(handler)

@@ -9,7 +9,7 @@ import pytest
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.wire.chunked import LAST_CHUNK
 from streamserver.wire.sse import Event
 from support.inprocess import Serve, Served
@@ -18,8 +18,8 @@ from support.requests import GET
 from support.streams import Kind, open_stream, serving
 from support.waiting import wait_until
 
-ENDINGS: list[tuple[str, Callable[[Stream], None]]] = [
-    ("closed", Stream.close),
+ENDINGS: list[tuple[str, Callable[[StreamController], None]]] = [
+    ("closed", StreamController.close),
     ("errored", lambda stream: stream.error(ValueError("broken"))),
 ]
 
@@ -27,9 +27,9 @@ ENDINGS: list[tuple[str, Callable[[Stream], None]]] = [
 @pytest.mark.parametrize(("word", "end"), ENDINGS, ids=["closed", "errored"])
 @pytest.mark.parametrize("attached", [True, False])
 async def test_after_its_end_a_stream_takes_nothing(
-    serve: Serve, word: str, end: Callable[[Stream], None], attached: bool
+    serve: Serve, word: str, end: Callable[[StreamController], None], attached: bool
 ) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         if attached:
@@ -48,7 +48,7 @@ async def test_after_its_end_a_stream_takes_nothing(
 async def test_after_its_reader_left(serve: Serve, leave: Callable[[RawClient], None]) -> None:
     """It is told so once; ending such a stream is no error, for nobody could have known."""
     cancelled: list[int] = []
-    stream = Stream(on_cancel=lambda: cancelled.append(stream.desired_size))
+    stream = StreamController(on_cancel=lambda: cancelled.append(stream.desired_size))
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         await open_stream(client)
@@ -66,10 +66,10 @@ async def test_after_its_reader_left(serve: Serve, leave: Callable[[RawClient], 
 
 @pytest.mark.parametrize(("word", "end"), ENDINGS, ids=["closed", "errored"])
 async def test_a_stream_that_has_ended_is_not_cancelled(
-    serve: Serve, word: str, end: Callable[[Stream], None]
+    serve: Serve, word: str, end: Callable[[StreamController], None]
 ) -> None:
     cancelled: list[str] = []
-    stream = Stream(on_cancel=lambda: cancelled.append(word))
+    stream = StreamController(on_cancel=lambda: cancelled.append(word))
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         await open_stream(client)
@@ -80,7 +80,7 @@ async def test_a_stream_that_has_ended_is_not_cancelled(
 
 async def test_a_stream_that_nobody_will_read_is_cancelled_at_once(serve: Serve) -> None:
     cancelled: list[int] = []
-    stream = Stream(on_cancel=lambda: cancelled.append(1))
+    stream = StreamController(on_cancel=lambda: cancelled.append(1))
     server = await serving(serve, stream)
     assert await raw(server.port, GET.replace(b"GET", b"HEAD"), until=b"\r\n\r\n")
     assert cancelled == [1]
@@ -91,7 +91,7 @@ async def test_a_stream_that_nobody_will_read_is_cancelled_at_once(serve: Serve)
 async def test_a_stream_whose_answer_became_an_error_is_cancelled(serve: Serve) -> None:
     """Or its producer would hold on to it for ever."""
     cancelled: list[int] = []
-    stream = Stream(on_cancel=lambda: cancelled.append(1))
+    stream = StreamController(on_cancel=lambda: cancelled.append(1))
     stream.enqueue(Event(event="two\nlines"))
     server = await serving(serve, stream, EventStream)
     received = await raw(server.port, GET, until=b"\r\n\r\n")
@@ -100,7 +100,7 @@ async def test_a_stream_whose_answer_became_an_error_is_cancelled(serve: Serve) 
 
 
 async def test_a_stream_is_the_body_of_one_response(serve: Serve) -> None:
-    stream = Stream()
+    stream = StreamController()
     server = await serving(serve, stream)
     async with connect(server.port) as client:
         await open_stream(client)
@@ -116,7 +116,7 @@ async def test_a_chunk_that_cannot_be_encoded_is_its_producer_s_error(
     serve: Serve, kind: Kind, chunk: object
 ) -> None:
     """The stream is none the worse for it."""
-    stream = Stream()
+    stream = StreamController()
     server = await serving(serve, stream, kind)
     async with connect(server.port) as client:
         await open_stream(client)
@@ -128,15 +128,15 @@ async def test_a_chunk_that_cannot_be_encoded_is_its_producer_s_error(
         assert b"sound" in client.received
 
 
-async def failing_hooks(serve: Serve, **settings: Any) -> tuple[Served, list[Stream]]:
+async def failing_hooks(serve: Serve, **settings: Any) -> tuple[Served, list[StreamController]]:
     """A server whose streams all fail when they are cancelled."""
-    streams: list[Stream] = []
+    streams: list[StreamController] = []
 
     def fail() -> None:
         raise ValueError("a hook that fails")
 
     async def handler(request: Request) -> Response:
-        streams.append(Stream(on_cancel=fail))
+        streams.append(StreamController(on_cancel=fail))
         return EventStream(streams[-1])
 
     return await serve(handler, **settings), streams

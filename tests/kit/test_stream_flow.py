@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.server.writer import HIGH_WATER
 from streamserver.wire.chunked import LAST_CHUNK
 from support.inprocess import Serve
@@ -15,7 +15,7 @@ from support.streams import fill, open_stream, serving
 
 async def test_desired_size_falls_as_the_reader_stays_away(serve: Serve) -> None:
     drained = asyncio.Event()
-    stream = Stream(on_drain=drained.set)
+    stream = StreamController(on_drain=drained.set)
     server = await serving(serve, stream)
     async with connect(server.port, receive_buffer=65536) as client:
         await open_stream(client)
@@ -35,7 +35,7 @@ async def test_desired_size_falls_as_the_reader_stays_away(serve: Serve) -> None
 async def test_a_stream_filled_to_the_last_byte_drains_too(serve: Serve) -> None:
     """A desired size of exactly zero says wait, and whoever waits must be told."""
     drained = asyncio.Event()
-    stream = Stream(on_drain=drained.set)
+    stream = StreamController(on_drain=drained.set)
     server = await serving(serve, stream)
     async with connect(server.port, receive_buffer=65536) as client:
         await open_stream(client, OLD)
@@ -52,7 +52,7 @@ async def test_a_stream_filled_to_the_last_byte_drains_too(serve: Serve) -> None
 
 async def test_a_stream_that_has_ended_is_not_told_that_it_drained(serve: Serve) -> None:
     told: list[int] = []
-    stream = Stream(on_drain=lambda: told.append(1))
+    stream = StreamController(on_drain=lambda: told.append(1))
     server = await serving(serve, stream)
     async with connect(server.port, receive_buffer=65536) as client:
         await open_stream(client)
@@ -64,7 +64,7 @@ async def test_a_stream_that_has_ended_is_not_told_that_it_drained(serve: Serve)
 
 async def test_a_reader_that_takes_nothing_is_cut(serve: Serve) -> None:
     cancelled = asyncio.Event()
-    stream = Stream(on_cancel=cancelled.set)
+    stream = StreamController(on_cancel=cancelled.set)
     server = await serving(serve, stream, write_timeout=0.05)
     async with connect(server.port, receive_buffer=4096) as client:
         await open_stream(client)

@@ -31,7 +31,7 @@ async def noted(serve: Serve, notes: tuple[tuple[str, float | str], ...]) -> Exc
     """An exchange that has ended, whose handler left these notes."""
 
     async def handler(request: Request) -> Response:
-        request.exchange.notes = notes
+        request.exchange.attributes = notes
         return Response("hello")
 
     server = await serve(handler)

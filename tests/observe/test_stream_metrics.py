@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver import EventStream, FileResponse, Request, Response, Router, Stream
+from streamserver import EventStream, FileResponse, Request, Response, Router, StreamController
 from streamserver.kit.service import Handler
 from streamserver.observe.metrics import Metrics
 from support.figures import Figures
@@ -26,7 +26,7 @@ LITTLE = 65536
 async def test_a_stream_tells_its_figures_while_it_is_open(
     serve: Serve, metrics: Metrics, figures: Figures
 ) -> None:
-    app, stream = Router(), Stream()
+    app, stream = Router(), StreamController()
 
     @app.get("/stream/{id}")
     async def handler(request: Request) -> Response:
@@ -146,7 +146,7 @@ async def endless(request: Request) -> Response:
 
 
 async def silent(request: Request) -> Response:
-    return EventStream(Stream(), heartbeat=0)
+    return EventStream(StreamController(), heartbeat=0)
 
 
 async def test_a_stream_that_failed(serve: Serve, metrics: Metrics, figures: Figures) -> None:

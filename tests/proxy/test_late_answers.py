@@ -136,7 +136,7 @@ async def test_an_upstream_that_leaves_in_the_middle_of_it(
         client = await at.client()
         peer = await early(at.server, at.upstream, client)
         await peer.send(answer(500, b"oh no")[:-3])
-        await wait_until(lambda: "upstream_ms" in dict(at.begun[0].notes))
+        await wait_until(lambda: "upstream_ms" in dict(at.begun[0].attributes))
         leave(peer)
         event = last_words(await client.read_until())
     assert (event["status"], event["detail"]) == (500, "the upstream answered 500")

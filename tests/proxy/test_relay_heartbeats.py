@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from streamserver.kit.events import EventStream
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.exchange import Exchange
 from streamserver.wire.sse import Parser
@@ -160,7 +160,7 @@ async def test_an_early_head_is_that_of_an_event_stream(
     relay: StartRelay, upstream: RawServer, serve: Serve
 ) -> None:
     """Its fields and the heartbeats are those of our own event streams, to the byte."""
-    own = await serve(answering(lambda: EventStream(Stream(), heartbeat=INTERVAL)))
+    own = await serve(answering(lambda: EventStream(StreamController(), heartbeat=INTERVAL)))
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as relayed, connect(own.port) as reader:
         await early(server, upstream, relayed)

@@ -12,7 +12,7 @@ import pytest
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.server.outcome import Outcome
 from support.answers import statuses
 from support.inprocess import Serve
@@ -58,7 +58,7 @@ async def waits_while_it_streams(request: Request) -> Response:
 
 
 async def pushes(request: Request) -> Response:
-    stream = Stream()
+    stream = StreamController()
 
     async def push() -> None:
         async for part in request:

@@ -9,7 +9,7 @@ import pytest
 from server.conftest import Contexts
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.server.outcome import Outcome
 from streamserver.server.writer import HIGH_WATER
 from support.inprocess import Serve
@@ -160,7 +160,7 @@ async def test_a_push_stream_that_is_full_drains_over_tls_too(
     serve: Serve, contexts: Contexts
 ) -> None:
     drained = asyncio.Event()
-    stream = Stream(on_drain=drained.set)
+    stream = StreamController(on_drain=drained.set)
 
     async def handler(request: Request) -> Response:
         return Response(stream)

@@ -6,7 +6,7 @@ from io import BytesIO
 import pytest
 
 from streamserver.kit.response import Body, HeadersInit, Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.server.answer import FileRegion
 from streamserver.server.framing import Framed, Framing, frame
 from streamserver.wire.request_heads import RequestHead
@@ -19,7 +19,7 @@ async def pieces() -> AsyncIterator[bytes]:
     yield b"piece"
 
 
-STREAM = Stream()
+STREAM = StreamController()
 PULLED = pieces()
 FILE = FileRegion(BytesIO(b"0123456789"), 2, 5)
 

@@ -7,7 +7,7 @@ import pytest
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.server.outcome import Outcome
 from streamserver.server.writer import GATHER, HIGH_WATER
 from streamserver.wire.chunked import LAST_CHUNK, encode
@@ -23,7 +23,7 @@ class Pushed:
     """A handler whose stream the test drives, and which keeps the writes."""
 
     def __init__(self) -> None:
-        self.stream = Stream()
+        self.stream = StreamController()
         self.writes: list[bytes] = []
 
     async def __call__(self, request: Request) -> Response:
@@ -91,17 +91,17 @@ async def test_held_pieces_count_against_the_room(serve: Serve) -> None:
         await wait_until(lambda: pushed.stream.desired_size == HIGH_WATER)
 
 
-async def fails(server: Served, stream: Stream) -> None:
+async def fails(server: Served, stream: StreamController) -> None:
     stream.error(OSError("gone"))
 
 
-async def stops(server: Served, stream: Stream) -> None:
+async def stops(server: Served, stream: StreamController) -> None:
     await server.listener.stop(0)
 
 
 @pytest.mark.parametrize("end", [fails, stops])
 async def test_what_was_enqueued_before_the_end_is_sent(
-    serve: Serve, end: Callable[[Served, Stream], Awaitable[None]]
+    serve: Serve, end: Callable[[Served, StreamController], Awaitable[None]]
 ) -> None:
     pushed = Pushed()
     server = await serve(pushed)

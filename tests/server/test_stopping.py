@@ -9,7 +9,7 @@ from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.server.outcome import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
 from support.inprocess import Serve
@@ -32,7 +32,8 @@ async def test_an_event_stream_is_told_to_end_and_its_producer_too(
             ended.append("pull")
 
     async def handler(request: Request) -> Response:
-        return EventStream(Stream(on_cancel=lambda: ended.append("push")) if push else silent())
+        pushed = StreamController(on_cancel=lambda: ended.append("push"))
+        return EventStream(pushed if push else silent())
 
     server = await serve(handler)
     async with connect(server.port) as client:

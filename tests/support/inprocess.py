@@ -14,7 +14,7 @@ from streamserver.server.exchange import Exchange
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer, Several
 from streamserver.server.settings import Settings
-from streamserver.server.shared import Handler as EngineHandler
+from streamserver.server.state import Handler as EngineHandler
 from support.leaks import no_leaks
 
 STOP_WITHIN = 10.0

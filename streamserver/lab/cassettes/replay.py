@@ -202,7 +202,7 @@ class _Play:
     def _tell(self) -> None:
         if self._count and not math.isinf(self._tempo.speed):
             mean, most = self._late / self._count / 1e6, self._latest / 1e6
-            self._exchange.notes += (
+            self._exchange.attributes += (
                 ("late_mean_ms", round(mean, 3)),
                 ("late_max_ms", round(most, 3)),
             )

@@ -13,9 +13,9 @@ Faulty = AsyncGenerator[bytes, None]
 
 def note(exchange: Exchange, fault: str) -> None:
     """Have the access log tell that a fault has struck."""
-    notes = dict(exchange.notes)
+    notes = dict(exchange.attributes)
     notes["fault"] = f"{notes['fault']},{fault}" if "fault" in notes else fault
-    exchange.notes = tuple(notes.items())
+    exchange.attributes = tuple(notes.items())
 
 
 async def parts(pieces: Pieces, after: Place) -> AsyncGenerator[bytes | None, None]:

@@ -19,7 +19,7 @@ from time import monotonic_ns
 from weakref import WeakKeyDictionary
 
 from streamserver.lab.target.schedule import SECOND
-from streamserver.server.shared import Shared
+from streamserver.server.state import ServerState
 
 TICK = 600_000
 """Nanoseconds between two looks, at least. Both loops make a millisecond of it: asyncio rounds up,
@@ -104,11 +104,11 @@ class Pacer:
             self._loop.call_soon(self._next)
 
 
-_pacers: WeakKeyDictionary[Shared, Pacer] = WeakKeyDictionary()
+_pacers: WeakKeyDictionary[ServerState, Pacer] = WeakKeyDictionary()
 
 
-def pacer(shared: Shared) -> Pacer:
+def pacer(server: ServerState) -> Pacer:
     """That of a listener, which has its loop to itself."""
-    if shared not in _pacers:
-        _pacers[shared] = Pacer(shared.loop)
-    return _pacers[shared]
+    if server not in _pacers:
+        _pacers[server] = Pacer(server.loop)
+    return _pacers[server]

@@ -187,7 +187,7 @@ async def test_a_replay_breaks_as_its_request_asks(play: Play) -> None:
     assert not received.endswith(LAST_CHUNK)
     (exchange,) = target.ended
     assert exchange.outcome == "truncated"
-    assert {"fault", "late_max_ms"} <= dict(exchange.notes).keys()
+    assert {"fault", "late_max_ms"} <= dict(exchange.attributes).keys()
 
 
 async def test_the_faults_of_a_target_that_was_recorded_are_on_the_cassette(play: Play) -> None:

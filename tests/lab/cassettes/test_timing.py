@@ -105,7 +105,7 @@ async def test_how_late_it_was_is_told(play: Play) -> None:
     target = await play(made(b"a", b"b", gap=MS))
     await raw(target.port, get(b"/", b"Connection: close"))
     (exchange,) = target.ended
-    notes = dict(exchange.notes)
+    notes = dict(exchange.attributes)
     assert 0 <= float(notes["late_mean_ms"]) <= float(notes["late_max_ms"])
     told = json.loads((await ask(target, "/lab/lateness")).body)
     assert told["count"] == 4, "the head, two reads and the end"
@@ -122,11 +122,11 @@ async def test_a_client_that_is_late_with_its_request_makes_nobody_else_late(pla
         await client.read_until(b"a\r\n0\r\n\r\n")
     (exchange,) = target.ended
     since_then = (exchange.ended - exchange.started) * 1000 - 100
-    assert float(dict(exchange.notes)["late_max_ms"]) < since_then
+    assert float(dict(exchange.attributes)["late_max_ms"]) < since_then
 
 
 async def test_what_has_no_time_is_never_late(play: Play) -> None:
     target = await play(made(b"a", b"b", gap=MS), speed=math.inf)
     await ask(target, "/")
-    assert [exchange.notes for exchange in target.ended] == [()]
+    assert [exchange.attributes for exchange in target.ended] == [()]
     assert json.loads((await ask(target, "/lab/lateness")).body)["count"] == 0

@@ -32,7 +32,7 @@ async def fixed(serve: Serve) -> Served:
 def noted(served: Served) -> tuple[str, object]:
     """The outcome of the last exchange, and which faults the access log says have struck."""
     exchange = served.ended[-1]
-    return str(exchange.outcome), dict(exchange.notes).get("fault")
+    return str(exchange.outcome), dict(exchange.attributes).get("fault")
 
 
 BROKEN = [

@@ -11,7 +11,7 @@ from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.kit.stream import Stream
+from streamserver.kit.stream import StreamController
 from streamserver.lab.faults import filters
 from streamserver.lab.faults.faulty import faulty
 from streamserver.lab.faults.places import byte, chunk, event
@@ -97,7 +97,7 @@ async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> 
 
 async def test_a_body_that_is_pushed_has_no_faults_and_is_let_go(serve: Serve) -> None:
     closed = []
-    pushed = Stream(on_cancel=lambda: closed.append("pushed"))
+    pushed = StreamController(on_cancel=lambda: closed.append("pushed"))
     served = await serve(faulty(answering(lambda: Response(pushed))))
     seen = await broken(served, "truncate@event:1")
     assert seen.head.startswith(b"HTTP/1.1 400 ")

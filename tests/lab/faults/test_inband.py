@@ -45,7 +45,7 @@ async def test_an_event_stream_reports_it_behind_so_many_events(
     told = await body(target, f"/sse?{KNOBS}&fault=error@event:{count}")
     assert told == cut(whole, count) + ERROR
     exchange = target.ended[-1]
-    assert (exchange.outcome, exchange.notes) == (
+    assert (exchange.outcome, exchange.attributes) == (
         "complete",
         (("fault", f"error@event:{count}"),),
     )

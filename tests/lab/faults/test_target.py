@@ -130,7 +130,7 @@ async def test_the_first_few_of_a_client_fail(target: Served) -> None:
 
     assert await statuses("a") == [500, 500, 200, 200]
     assert await statuses("b") == [500, 500, 200, 200]
-    assert target.ended[0].notes == (("fault", "status:500"),)
+    assert target.ended[0].attributes == (("fault", "status:500"),)
     assert [str(exchange.outcome) for exchange in target.ended] == ["complete"] * 8
 
 

@@ -56,7 +56,7 @@ async def read_on(client: RawClient) -> None:
 
 async def stalled(target: Served) -> Connection:
     """The only connection, once its client has let it write no more."""
-    connections = target.listener._shared.connections
+    connections = target.listener._server.connections
     await wait_until(lambda: [one for one in connections if one.paused])
     [connection] = connections
     return connection

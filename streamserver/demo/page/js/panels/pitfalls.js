@@ -49,7 +49,7 @@ const UNLABELLED =
 const FORGOTTEN =
   "The four words are the whole text, but no last-chunk followed them, so the reader cannot distinguish" +
   " the end from a pause. The server must end the stream: the generator returns, or the handler closes" +
-  " the `Stream`. The reader needs a deadline for each wait.";
+  " the `StreamController`. The reader needs a deadline for each wait.";
 const BROKEN =
   "The producer failed, so the server closed the connection without a last-chunk, and `read()`" +
   " rejected. A reader that ignores the rejection shows a partial text as a complete one.";

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streamserver.server.connection import Connection
 
 
-class Watched(Exchange):
+class ObservedExchange(Exchange):
     """Tells the observer when its stream begins, and of each piece with the gap before it.
 
     ``is_stream``: whether a stream has begun.
@@ -27,13 +27,13 @@ class Watched(Exchange):
         super().__init__(connection, head)
         self.is_stream = False
         self._last = 0.0
-        self._wrote = connection.shared.observer.wrote
+        self._wrote = connection.server.observer.wrote
 
     def begin(self, answer: Answer) -> bool:
         """As ``Exchange.begin``."""
         self.is_stream = super().begin(answer)
         if self.is_stream:
-            self.connection.shared.observer.began(self)
+            self.connection.server.observer.began(self)
         return self.is_stream
 
     def write(self, piece: bytes | str, *, held: bool = False) -> None:

@@ -12,9 +12,9 @@ from streamserver.server.deadlines import Deadlines
 from streamserver.server.descriptors import Descriptors
 from streamserver.server.exchange import Exchange
 from streamserver.server.hangups import Hangups
+from streamserver.server.observed import ObservedExchange
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
-from streamserver.server.watched import Watched
 from streamserver.wire.fields import http_date
 from streamserver.wire.problem import HTTPError
 
@@ -29,7 +29,7 @@ Handler = Callable[[Exchange], Awaitable[Answer]]
 """What the engine is given: called once for each request, its answer sent to the client."""
 
 
-class Shared:
+class ServerState:
     """One of it per listener. A queue of deadlines for each kind of wait."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Shared:
         self.handler = handler
         self.settings = settings
         self.observer = observer
-        self.exchange: type[Exchange] = Watched if observer.sees_streams else Exchange
+        self.exchange: type[Exchange] = ObservedExchange if observer.sees_streams else Exchange
         self.loop = loop
         self.context = copy_context()  # in which requests begin
         self.draining = False
