@@ -72,7 +72,7 @@ class Chat:
         model = MODEL.of(parameters) if named else self._model
         question = {"model": model, "messages": messages, "stream": True}
         body = json.dumps(question, ensure_ascii=False).encode()
-        proxy = self._upstream or await self._own_model(request.exchange.connection.server)
+        proxy = self._upstream or await self._own_model(request.exchange.server)
         fields = [*ASKED, *self._credentials(request)]
         response = await proxy.ask(request, "POST", "/chat/completions", fields, body)
         response.headers = Headers([*filter(_concerns_the_reader, response.headers), *UNBUFFERED])

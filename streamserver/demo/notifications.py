@@ -14,7 +14,7 @@ from streamserver.kit.params import json_object, one_of, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.exchange import Exchange
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 
 MAX_BODY = 16 * 1024
 """Bytes of a notification as JSON."""

@@ -13,7 +13,7 @@ from streamserver.feed.cursor import Cursor, Start
 from streamserver.feed.log import Entry
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.sse import Event, encode
 
 if TYPE_CHECKING:
@@ -100,4 +100,4 @@ class Reader(Cursor):
             self._tell("left")
 
     def _tell(self, event: FeedEvent, behind: int = 0) -> None:
-        self.exchange.connection.server.observer.feed(event, behind)
+        self.exchange.server.observer.feed(event, behind)

@@ -103,13 +103,13 @@ class Request:
     @property
     def draining(self) -> bool:
         """Whether the server is being stopped: an endless handler may end itself."""
-        return self.exchange.connection.server.draining
+        return self.exchange.server.draining
 
     @property
     def max_body(self) -> int | None:
         """Bytes of body that may be read; None is no limit. Set it before reading."""
         body = self.exchange.body
-        return self.exchange.connection.server.settings.max_body if body is None else body.limit
+        return self.exchange.server.settings.max_body if body is None else body.limit
 
     @max_body.setter
     def max_body(self, limit: int | None) -> None:

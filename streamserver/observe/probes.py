@@ -45,7 +45,7 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
                 raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
             accept = Headers.of_lower(exchange.head.fields).get("accept", "")
             return _told(*await metrics.scrape(accept or ""))
-        if exchange.route == READY and exchange.connection.server.draining:
+        if exchange.route == READY and exchange.server.draining:
             raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
         return _told(b"ok\n", "text/plain; charset=utf-8")
 

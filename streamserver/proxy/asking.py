@@ -134,7 +134,7 @@ class Asking(ABC):
         return await waiter
 
     def _tell(self, event: UpstreamEvent) -> None:
-        self.exchange.connection.server.observer.upstream(event)
+        self.exchange.server.observer.upstream(event)
 
     def _blamed(self, error: E) -> E:
         """The same error; the observer is told, once, if it is not the client's doing."""

@@ -143,7 +143,7 @@ class Proxy:
 
     def _make_relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
         exchange = request.exchange
-        shared = self._shared_by(exchange.connection.server)
+        shared = self._shared_by(exchange.server)
         if not self._heartbeat and not self._says_why:
             return Relay(shared, exchange, method, sent)
         relay = EventRelay(shared, exchange, method, target, sent)

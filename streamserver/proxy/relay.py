@@ -69,7 +69,7 @@ class Relay(Asking):
             self._shared.first_byte.start(self)
         if head.status == 100:
             if self._upload is not None:
-                self._upload.invite()
+                self._upload.send_continue()
         elif self.tells_all:
             fields = [f for f in end_to_end(head) if f[0] != "content-length"]
             self.exchange.connection.inform(head.status, fields)

@@ -45,14 +45,14 @@ class Upload:
         self._relay, self._upstream = relay, upstream
         if self._body.expects_continue:
             relay.sent()
-            self._timer = loop.call_later(PATIENCE, self.invite)
+            self._timer = loop.call_later(PATIENCE, self.send_continue)
         self._body.push_to(self)
 
-    def invite(self) -> None:
+    def send_continue(self) -> None:
         """Tell the client to go on, if it waits to be told."""
         if self._body.expects_continue:
             self._relay.awaits_client()
-            self._body.invite()
+            self._body.send_continue()
 
     def forgo(self) -> None:
         """The answer has come: a client that waits to be told to go on need not."""

@@ -1,32 +1,34 @@
-"""What a handler may answer with, as far as the engine must know.
+"""What a handler may return, as far as the engine must know.
 
-The engine sits below the kit, whose classes a handler uses, so it names only the shape it
-needs. Anything of this shape is an answer.
+The engine lies below the kit, whose classes a handler uses. It names only the members that it
+needs: any object that has them is an answer.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, Protocol, TypeGuard
+from typing import Any, BinaryIO, NamedTuple, Protocol, TypeGuard
 
+from streamserver.server.descriptors import Descriptors, is_exhausted, unavailable
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import CONTENT_TYPE, HTTPError
 
-if TYPE_CHECKING:
-    from streamserver.server.exchange import Exchange
+log = logging.getLogger("streamserver")
+
+FAILED = "the server failed to answer this request"
 
 
 class Endless(NamedTuple):
     """How a body with no end of its own is kept alive, and how it may be ended early.
 
-    Only a body that means the same wherever it stops has this: an event stream, whose
-    reader reconnects. Any other body that is ended early is cut, since a last-chunk would
-    tell its reader that it is whole.
+    Only an event stream has this: its reader reconnects, wherever it stops. Any other body that
+    is ended early is cut, because a last-chunk would signal that it is whole.
     """
 
     beat: bytes
-    """Sent whenever the body has been silent for ``interval``."""
+    """Sent whenever nothing was sent for ``interval``."""
     interval: float | None
-    """Seconds; 0 for no beat, None for the engine's ``heartbeat`` setting."""
+    """Seconds; 0 for no heartbeat, None for the ``heartbeat`` setting."""
     farewell: Callable[[], bytes]
     """The last piece, when the engine ends the stream: at shutdown or at ``max_stream``."""
 
@@ -41,20 +43,20 @@ class FileRegion:
 
 
 class PushBody(Protocol):
-    """A body driven from outside: it writes to the exchange whenever it has something."""
+    """A body that writes to its ``Exchange`` by itself, whenever it has something to send."""
 
-    def attach(self, exchange: "Exchange", encode: Callable[[Any], bytes] | None) -> None:
-        """The head is out: write to ``exchange`` from now on, until ``end`` or ``fail``."""
+    def attach(self, exchange: Any, encode: Callable[[Any], bytes] | None) -> None:
+        """The head is made: write to ``exchange`` from now on, until ``end`` or ``fail``."""
 
     def drained(self) -> None:
-        """The client has caught up: ``exchange.desired_size`` is positive again."""
+        """The client has room again: ``exchange.desired_size`` is positive."""
 
-    def cancelled(self, exchange: "Exchange") -> None:
+    def cancelled(self, exchange: Any) -> None:
         """Nobody reads ``exchange`` any more, or it never began."""
 
 
 def is_push(body: object) -> TypeGuard[PushBody]:
-    """Whether a body is one that writes by itself."""
+    """Whether a body writes by itself."""
     return hasattr(body, "attach")
 
 
@@ -62,8 +64,7 @@ class Answer(Protocol):
     """A response as the engine sees it.
 
     ``body`` is bytes, a ``FileRegion``, a ``PushBody`` or an async iterable. ``encode`` makes
-    the bytes of each piece of the latter two, so that no generator stands between a
-    handler's and the wire; None where pieces are bytes.
+    the bytes of each piece of the latter two; None where pieces are bytes or text.
     """
 
     status: int
@@ -74,7 +75,7 @@ class Answer(Protocol):
 
 
 class Problem:
-    """The answer that an error is (RFC 9457)."""
+    """The response for an error (RFC 9457)."""
 
     __slots__ = ("body", "encode", "endless", "headers", "status")
 
@@ -85,3 +86,15 @@ class Problem:
         self.body = error.body()
         self.encode: Callable[[Any], bytes] | None = None
         self.endless: Endless | None = None
+
+
+def problem_of(error: BaseException, name: tuple[str, str], descriptors: Descriptors) -> HTTPError:
+    """``error`` if it is a response. Any other is logged with the request's method and target,
+    and becomes a 500; a 503 if the system has no resources left."""
+    if isinstance(error, HTTPError):
+        return error
+    if is_exhausted(error):
+        descriptors.report(error, "requests are answered with 503")
+        return unavailable("this request")
+    log.error("%s %s failed", *name, exc_info=error)
+    return HTTPError(500, FAILED)

@@ -1,31 +1,30 @@
 """A request body, read as it arrives.
 
-The connection feeds bytes in, the handler takes pieces out, and no more than a window of
-them waits in between: beyond it the transport is paused, and TCP tells the client. The
-limit counts what the handler takes, so a route may raise it until it begins to read.
+The connection feeds bytes in, and the handler takes pieces out. At most a window of them waits
+in between: beyond it reading is paused, and TCP flow control stops the client. The limit counts
+what the handler has taken, so a route may raise it until it begins to read.
 """
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from streamserver.server.ports import Connection
+from streamserver.server.state import ServerState
 from streamserver.wire.chunked import Decoder, End
 from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
-
-if TYPE_CHECKING:
-    from streamserver.server.connection import Connection
 
 WINDOW = 64 * 1024
 """Bytes that may wait for the handler: the size of asyncio's own write buffer."""
 
 
 class BodySink(Protocol):
-    """What a body is pushed to."""
+    """The receiver of a body that is pushed."""
 
     def received(self, part: bytes, is_last: bool) -> None:
-        """A piece has come; only the last one may be empty."""
+        """A piece has arrived; only the last one may be empty."""
 
     def failed(self, error: Exception) -> None:
         """The body will never be whole."""
@@ -41,6 +40,7 @@ class RequestBody:
     __slots__ = (
         "_buffered",
         "_connection",
+        "_deadlines",
         "_declared",
         "_decoder",
         "_parts",
@@ -55,8 +55,9 @@ class RequestBody:
         "trailers",
     )
 
-    def __init__(self, connection: "Connection", head: RequestHead) -> None:
+    def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
         self._connection = connection
+        self._deadlines = server.body_deadlines
         self._decoder = Decoder() if head.length == CHUNKED else None
         self._declared = self._remaining = max(head.length, 0)
         self._parts: deque[bytes] = deque()
@@ -67,12 +68,12 @@ class RequestBody:
         self.error: Exception | None = None
         self.complete = False
         self.expects_continue = head.expects_continue
-        self.limit: int | None = connection.server.settings.max_body
+        self.limit: int | None = server.settings.max_body
         self.trailers: tuple[tuple[str, str], ...] = ()
 
     @property
     def is_short(self) -> bool:
-        """Whether so little is left that reading it away is cheaper than a new connection."""
+        """Whether reading the rest of the body costs less than a new connection."""
         return self.complete or (
             self.error is None
             and not self.expects_continue
@@ -80,7 +81,7 @@ class RequestBody:
         )
 
     def feed(self, data: bytes) -> bytes:
-        """Take in what the client sent; what follows the body is given back."""
+        """Accept bytes that the client sent; those that follow the body are returned."""
         rest = b""
         if self.error is not None:
             return rest
@@ -94,7 +95,7 @@ class RequestBody:
                 end = parts.pop()
                 assert isinstance(end, End)
                 rest, self.trailers, self.complete = end.rest, end.trailers, True
-            # One piece per read: a body of one-byte chunks must not become as many objects.
+            # One piece per read, because a body may have chunks of one byte.
             self._add(b"".join([part for part in parts if isinstance(part, bytes)]))
         else:
             if len(data) > self._remaining:
@@ -105,7 +106,7 @@ class RequestBody:
         return rest
 
     def fail(self, error: Exception) -> None:
-        """The body will never be whole; the reader is told once it has the pieces so far."""
+        """The body will never be whole: the reader gets the pieces so far, then this error."""
         if self.error is None and not self.complete:
             self.error = error
             self._wake()
@@ -113,7 +114,7 @@ class RequestBody:
                 self._sink.failed(error)
 
     def discard(self) -> None:
-        """Nobody will read it: let go of what waits."""
+        """Nobody will read the body: free what waits."""
         self._parts.clear()
         self._buffered = 0
         self._connection.resume_reading()
@@ -138,13 +139,13 @@ class RequestBody:
             self._connection.resume_reading()
         return part
 
-    # Pushed: for a relay, which has nothing to wait for
+    # Pushed, for a relay
 
     def take_whole(self) -> bytes | None:
-        """All of the body if it is here, else None; HTTPError 413 as for iteration."""
+        """The whole body if it has arrived, else None; HTTPError 413 as for iteration."""
         if self.error is not None:
             raise self.error
-        if self._taken:  # else what is left would go as if it were all
+        if self._taken:  # the rest would look like the whole
             raise RuntimeError("a part of the request body was taken before")
         self._refuse_too_large()
         if not self.complete:
@@ -156,7 +157,7 @@ class RequestBody:
         return whole
 
     def push_to(self, sink: BodySink) -> None:
-        """Hand ``sink`` all that is here, and each further piece in the call that brings it."""
+        """Pass to ``sink`` what has arrived, and each further piece when it is received."""
         if self.error is not None:
             return sink.failed(self.error)
         self._sink = sink
@@ -166,7 +167,7 @@ class RequestBody:
 
     def _push(self, part: bytes) -> None:
         self._taken += len(part)
-        deadlines, sink = self._connection.server.body_deadlines, self._sink
+        sink = self._sink
         assert sink is not None
         try:
             self._refuse_too_large()
@@ -175,32 +176,32 @@ class RequestBody:
         if self.complete:
             self.leave()
         elif not self.expects_continue:
-            deadlines.start(self)
+            self._deadlines.start(self)
         if part or self.complete:
             sink.received(part, self.complete)
 
-    def invite(self) -> None:
-        """Tell a client that waits for it to send the body (RFC 9110, section 10.1.1)."""
+    def send_continue(self) -> None:
+        """Send 100 (Continue) to a client that waits for it (RFC 9110, section 10.1.1)."""
         self.expects_continue = False
         self._connection.inform(100, [])
         if self._sink is not None:
-            self._connection.server.body_deadlines.start(self)
+            self._deadlines.start(self)
 
     def pause(self) -> None:
-        """Read no more from the client, until ``resume``."""
-        self._connection.server.body_deadlines.stop(self)
+        """Stop reading from the client until ``resume``."""
+        self._deadlines.stop(self)
         self._connection.pause_reading()
 
     def resume(self) -> None:
-        """Read on; the client's time begins anew."""
+        """Read again; the deadline of the client starts again."""
         self._connection.resume_reading()
         if self._sink is not None:
-            self._connection.server.body_deadlines.start(self)
+            self._deadlines.start(self)
 
     def leave(self) -> None:
-        """Push no more."""
+        """Stop pushing."""
         self._sink = None
-        self._connection.server.body_deadlines.stop(self)
+        self._deadlines.stop(self)
 
     def _refuse_too_large(self) -> None:
         if self.limit is not None and max(self._taken, self._declared) > self.limit:
@@ -225,13 +226,12 @@ class RequestBody:
     async def _wait(self) -> None:
         if self._waiter is not None:
             raise RuntimeError("a request body has one reader at a time")
-        connection = self._connection
         if self.expects_continue:
-            self.invite()
-        self._waiter = connection.loop.create_future()
-        connection.server.body_deadlines.start(self)
+            self.send_continue()
+        self._waiter = self._connection.loop.create_future()
+        self._deadlines.start(self)
         try:
             await self._waiter
         finally:
             self._waiter = None
-            connection.server.body_deadlines.stop(self)
+            self._deadlines.stop(self)

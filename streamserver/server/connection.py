@@ -1,10 +1,10 @@
 """One connection: bytes in, exchanges in order, bytes out (RFC 9112, section 9).
 
-While a response streams we keep reading, because a transport that is paused notices neither
-a FIN nor a reset. What a client sends meanwhile is either the body of the request being
-answered or the requests behind it; both are bounded, and only at their bound is reading
-paused. Requests are answered one at a time, each in its own turn of the loop, so that a
-client with a thousand of them in one packet holds up nobody else.
+Reading continues while a response streams, because a paused transport detects neither a FIN nor
+a reset. What a client sends meanwhile is the body of the current request or further requests.
+Both are bounded, and reading is paused only at their bound. Each request is answered in an
+iteration of the event loop of its own, so a client with a thousand requests in one packet does
+not delay other clients.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from typing import cast
 from streamserver.server.body import WINDOW, RequestBody
 from streamserver.server.exchange import Exchange
 from streamserver.server.flow import Flow
-from streamserver.server.outcome import Outcome
+from streamserver.server.observed import ObservedExchange
+from streamserver.server.phase import Outcome
 from streamserver.server.state import ServerState
 from streamserver.server.writer import HIGH_WATER
 from streamserver.wire.heads import Fields
@@ -27,9 +28,10 @@ class Connection(Flow):
     """A client's connection, from accept to close."""
 
     __slots__ = (
-        "_has_turn",
         "_incoming",
+        "_is_scheduled",
         "_lingering",
+        "_make_exchange",
         "_skipped",
         "_unread",
         "client",
@@ -40,13 +42,14 @@ class Connection(Flow):
         super().__init__(server)
         self.client = "unix"
         self.exchange: Exchange | None = None
-        self._incoming = b""
-        self._has_turn = False  # whether the loop will call _go_on
+        self._make_exchange = ObservedExchange if server.observer.sees_streams else Exchange
+        self._incoming = b""  # the beginning of a head, or pipelined requests
+        self._is_scheduled = False  # whether the loop will call _continue
         self._lingering = False
-        self._unread: RequestBody | None = None  # a body that no handler wanted
+        self._unread: RequestBody | None = None  # a body that the handler did not read
         self._skipped = 0
 
-    # What the transport tells
+    # Called by the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's, though they do the same.
@@ -67,49 +70,54 @@ class Connection(Flow):
     def buffer_updated(self, nbytes: int) -> None:
         data = bytes(self.server.read_buffer[:nbytes])
         exchange = self.exchange
-        if self._lingering:
-            return
         if exchange is not None:
             if exchange.body is not None and not exchange.body.complete:
                 data = exchange.body.feed(data)
+            if data:
+                self._queue(self._incoming + data)
         elif self._unread is not None:
             data = self._skip(self._unread, data)
-        if not data:
-            return
-        if exchange is not None or self._has_turn or self.paused:
+            if data:
+                self._receive(data)
+        elif not self._lingering:
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
+        if self._is_scheduled or self.paused:
             self._queue(self._incoming + data)
         else:
             self._read(self._incoming + data if self._incoming else data)
 
     def eof_received(self) -> None:
-        # A client that half-closes could still read. But nothing tells it from one that
-        # has gone, and a stream to nobody is what costs.
-        self._abandon()
+        # A client that half-closes could still read. But it cannot be told from one that has
+        # left, and a stream without a reader costs most.
+        self._abandon(Outcome.CLIENT_GONE)
         self.close()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.resume_reading()
         self._closing = True
         self.server.forget(self)
-        self._abandon()
+        self._abandon(Outcome.CLIENT_GONE)
 
-    def _abandon(self) -> None:
+    def _abandon(self, outcome: Outcome) -> None:
         exchange, self.exchange = self.exchange, None
         if exchange is not None:
-            exchange.abandon(Outcome.CLIENT_GONE)
+            exchange.abandon(outcome)
 
     def resume_writing(self) -> None:
         super().resume_writing()
         if self.exchange is not None:
             self.exchange.drained()
         else:
-            self._go_on()
+            self._continue()
 
     # From head to head
 
     def _read(self, data: bytes) -> None:
-        """Take the next head from ``data`` and run its exchange."""
-        self.resume_reading()
+        """Read the next head from ``data`` and start its exchange."""
+        if self._reading_paused:
+            self.resume_reading()
         server = self.server
         limits = server.settings
         seen = len(self._incoming)
@@ -119,52 +127,52 @@ class Connection(Flow):
             return self._refuse(error, data)
         was_idle = server.idle_deadlines.stop(self)
         if head is None:
-            # Empty lines before a head count as its beginning: they may not trickle for ever.
+            # The deadline also covers empty lines before a head.
             self._incoming = rest
             if was_idle:
                 server.head_deadlines.start(self)
             return
-        server.head_deadlines.stop(self)
-        self.exchange = exchange = server.exchange(self, head)
+        if not was_idle:
+            server.head_deadlines.stop(self)
+        self.exchange = exchange = self._make_exchange(server, self, head)
         if rest and exchange.body is not None:
             rest = exchange.body.feed(rest)
-        self._queue(rest)
+        self._incoming = rest
+        if rest:
+            self._queue(rest)
         exchange.start()
 
     def _queue(self, data: bytes) -> None:
-        """Keep what came too early: pipelined requests, as many bytes as the settings allow."""
+        """Keep pipelined requests, as many bytes as the settings allow."""
         self._incoming = data
         if len(data) > self.server.settings.max_pipelined:
             self.pause_reading()
 
-    def exchange_ended(self, exchange: Exchange, keep_alive: bool) -> None:
-        """The response is complete: on to the next request, or to the end."""
-        if self.exchange is not exchange:
+    def exchange_ended(self, keep_alive: bool) -> None:
+        """The response is complete: read the next request, or close."""
+        exchange, self.exchange = self.exchange, None
+        if exchange is None:
             return
-        self.exchange = None
         keep_alive = keep_alive and not self.server.draining
         body = exchange.body
         if body is not None and not body.complete:
             self._leave_unread(body, keep_alive)
-        elif keep_alive:
-            self._take_turn()
-        elif self._incoming or exchange.outcome is Outcome.REJECTED:
-            self.linger()
+        elif not keep_alive:
+            if self._incoming or exchange.outcome is Outcome.REJECTED:
+                self.linger()
+            else:
+                self.close()
+        elif self._incoming:
+            self._is_scheduled = True
+            # In the context of the server: values that a handler sets, perhaps the one for which
+            # a relay opened the pooled connection that calls this, are not the next request's.
+            self.loop.call_soon(self._continue, context=self.server.context)
         else:
-            self.close()
+            self.server.idle_deadlines.start(self, exchange.ended)
 
-    def _take_turn(self) -> None:
-        if self._incoming:
-            self._has_turn = True
-            # What handlers put into their context is not the next request's, least of all that of
-            # the one for which a relay's pooled connection was opened, in which this may run.
-            self.loop.call_soon(self._go_on, context=self.server.context)
-        else:
-            self.server.idle_deadlines.start(self)
-
-    def _go_on(self) -> None:
-        """Read on where an exchange left off."""
-        self._has_turn = False
+    def _continue(self) -> None:
+        """Read the next pipelined request."""
+        self._is_scheduled = False
         if self.exchange is None and self._incoming and not (self._closing or self._lingering):
             if self.paused:
                 return
@@ -173,7 +181,7 @@ class Connection(Flow):
             self._read(data)
 
     def _leave_unread(self, body: RequestBody, keep_alive: bool) -> None:
-        """Read a short rest of a body away; close on a long one."""
+        """Discard the short rest of a body as it arrives; close before a long one."""
         body.discard()
         if keep_alive and body.is_short:
             self._unread = body
@@ -183,7 +191,7 @@ class Connection(Flow):
             self.linger()
 
     def _skip(self, body: RequestBody, data: bytes) -> bytes:
-        """Read away the body that no handler wanted; what follows it."""
+        """Discard bytes of a body that the handler did not read; returns what follows it."""
         rest = body.feed(data)
         body.discard()
         self._skipped += len(data) - len(rest)
@@ -200,33 +208,39 @@ class Connection(Flow):
         """Answer a request whose head could not be read, and close."""
         self._incoming = b""
         method = "HEAD" if data.startswith(b"HEAD ") else "-"
-        self.exchange = self.server.exchange(self, RequestHead(method, "-", 1, []))
-        self.exchange.reject(error)
+        head = RequestHead(method, "-", 1, [])
+        self.exchange = exchange = self._make_exchange(self.server, self, head)
+        exchange.reject(error)
 
     def inform(self, status: int, fields: Fields) -> None:
         """Send an interim response unless the final head has been sent (RFC 9110, section 15.2);
-        none to an HTTP/1.0 client. ValueError as ``response_head`` has it."""
+        none to an HTTP/1.0 client. ValueError as for ``response_head``."""
         exchange = self.exchange
         if exchange is not None and not exchange.has_sent_head and exchange.head.minor:
             self.transport.write(response_head(status, fields))
 
     def head_is_late(self) -> None:
-        """The rest of a request head did not come."""
+        """The rest of a request head did not arrive in time."""
         self._refuse(HTTPError(408, "the request head did not come in time"))
 
     # The end
 
     def drain(self) -> None:
-        """The server stops: close if idle, end an endless stream, else let it finish."""
+        """The server stops: close if idle, end an endless stream, let any other response end."""
         if self.exchange is not None:
             self.exchange.end_early(Outcome.DRAINED)
         elif not self._incoming and not self._lingering:
             self.close()
 
     def hung_up(self) -> None:
-        """The client has left while nothing was read from it."""
-        self._abandon()
+        """The client has left, and no read has detected it."""
+        self._abandon(Outcome.CLIENT_GONE)
         super().hung_up()
+
+    def abort(self) -> None:
+        """Reset at once, because the server stops."""
+        self._abandon(Outcome.DRAINED)
+        self.cut(reset=True)
 
     def stalled(self) -> None:
         """The client takes nothing."""
@@ -236,10 +250,10 @@ class Connection(Flow):
             super().stalled()
 
     def linger(self) -> None:
-        """Close for writing, and read on for a while (RFC 9112, section 9.6).
+        """Close for writing, and read and discard for a while (RFC 9112, section 9.6).
 
-        To close at once while the client still sends would make the kernel reset the
-        connection, and the answer could be lost on its way.
+        To close while the client still sends would make the kernel reset the connection, and the
+        response could be lost on its way.
         """
         if self._closing or self._lingering:
             return
@@ -258,6 +272,6 @@ class Connection(Flow):
                 self.transport.write_eof()
 
     def cut(self, reset: bool) -> None:
-        """Close at once: with a reset where a proper close would be a lie."""
+        """Close at once: with an RST where a FIN would signal completion."""
         self.exchange = None
         super().cut(reset)

@@ -1,34 +1,30 @@
 """One request and its response, from the head that was read to the outcome.
 
-The engine runs a handler and looks at the body it answered with. Bytes go out with their
-head in one write. An async iterable is pulled: a piece is asked for, written, and the next
-one asked for once the client has room. A push body is left to whoever drives it.
+The engine calls the handler, and the type of the body that it returns selects how the body is
+sent. Bytes are written together with their head. An async iterable is pulled: the next piece is
+asked for once the client has room. A push body writes to the exchange by itself.
 
-All of it runs in one coroutine, so a client that leaves is one cancellation: it reaches the
-handler or its generator where they stand, and their ``finally`` blocks run in their own task.
+All of it runs in one task, so a client that leaves is one cancellation: it reaches the handler
+or its generator where it waits, and its ``finally`` blocks run in the task that they belong to.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import Any, TypeVar
 
 from streamserver.server import eager
-from streamserver.server.answer import Answer, Problem, is_push
-from streamserver.server.body import RequestBody
+from streamserver.server.answer import FAILED, Answer, Problem, PushBody, is_push, problem_of
 from streamserver.server.deadlines import Deadlines
-from streamserver.server.failing import failed, problem_of
-from streamserver.server.framing import frame
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
+from streamserver.server.ports import Connection
 from streamserver.server.pull import pull
-from streamserver.server.sending import attach, copy
-from streamserver.server.writer import Trailers, Writer
+from streamserver.server.sendfile import send_region
+from streamserver.server.state import ServerState
+from streamserver.server.writer import ENDED, READY, STREAMING, Trailers, Writer
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
-
-if TYPE_CHECKING:
-    from streamserver.server.connection import Connection
 
 T = TypeVar("T")
 log = logging.getLogger("streamserver")
@@ -37,43 +33,34 @@ log = logging.getLogger("streamserver")
 class Exchange(Writer):
     """A request and its response.
 
-    What an observer may read of one that ended: ``method``, ``target``, ``client``, ``status``
-    (0 if no head was sent), ``outcome``, ``error``, ``bytes_sent``, ``route``, ``attributes``, and
-    ``started``, ``first_byte`` and ``ended`` in seconds of ``time.monotonic``.
-
     ``route`` is the pattern of the router that matched the target, "" if there is none.
     ``attributes`` are names and values that a handler adds for the log. The callbacks in
-    ``on_end`` are called when the exchange has ended; they must not raise.
+    ``on_end`` are called when the exchange has ended; they must not raise. ``started`` and
+    ``ended`` are in seconds of ``time.monotonic``.
     """
 
     __slots__ = (
-        "_answer",
         "_beats",
         "_in_step",
         "_mark",
         "_task",
         "attributes",
-        "body",
         "ended",
         "error",
-        "head",
         "on_end",
         "route",
         "started",
     )
 
-    def __init__(self, connection: "Connection", head: RequestHead) -> None:
-        super().__init__(connection)
-        self.head = head
-        self.body = RequestBody(connection, head) if head.length else None
+    def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
+        super().__init__(server, connection, head)
         self.route = ""
         self.started = monotonic()
         self.ended = 0.0
         self.error: BaseException | None = None
         self.attributes: tuple[tuple[str, float | str], ...] = ()
         self.on_end: list[Callable[[], object]] = []
-        self._answer: Answer | None = None
-        self._beats: Deadlines[Exchange] | None = None
+        self._beats: Deadlines[Any] | None = None
         self._mark = 0
         self._in_step = False
         self._task: asyncio.Task[None] | None = None
@@ -93,166 +80,184 @@ class Exchange(Writer):
         """The peer as ``address:port``, or "unix"."""
         return self.connection.client
 
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self.method, ascii(self.target)[1:-1]
-
-    # The handler and its answer
+    # The handler and its response
 
     def start(self) -> None:
-        """Run the handler; when it waits, a task goes on with it."""
-        self._in_step = True  # so that whoever takes the step sends the head, if nothing else did
-        task = eager.start(self._run(), self.connection.loop)
+        """Run the handler until it waits; a task continues it."""
+        self._in_step = True  # this method writes the head at the end of the step
+        task = eager.start(self._run(), self.server.loop)
         self._in_step = False
-        if self.outcome is None:
-            self._task = task
-            self.flush_head()
-            self.connection.server.stream_deadlines.start(self)
-        else:  # it ended within its first step: by its own doing
+        if self.phase is ENDED:
             self._cancel(task)
+        else:
+            self._task = task
+            if self.phase is not STREAMING:
+                self.flush_head()
+            if self.server.settings.max_stream:
+                self.server.stream_deadlines.start(self)
 
     def resume(self, waiter: "asyncio.Future[T]", result: T) -> None:
-        """Give the handler what it waits for, and let it go on at once.
+        """Resolve what the handler waits for, and continue the handler in this call.
 
-        The head of its answer waits for a piece, or for ``flush_head``.
+        The head of its response waits for a piece, or for ``flush_head``.
         """
         self._in_step = True
-        eager.resolve(waiter, result, self.connection.loop)
+        eager.resolve(waiter, result, self.server.loop)
         self._in_step = False
 
     async def _run(self) -> None:
         try:
-            answer = await self.connection.server.handler(self)
-            if isinstance(answer.body, bytes):
-                self._prepare(answer)
-                self.end(answer.body)
-            elif is_push(answer.body):
-                attach(self, answer)
+            answer = await self.server.handler(self)
+            body = answer.body
+            if isinstance(body, bytes):
+                self.prepare(answer)
+                self.end(body)
+            elif hasattr(body, "__aiter__"):
+                await pull(self, answer)
+                self.end()
+            elif is_push(body):
+                self._attach(body, answer)
             else:
-                await (pull if hasattr(answer.body, "__aiter__") else copy)(self, answer)
+                await send_region(self, answer)
                 self.end()
         except BaseException as error:
             self._task = None
             self.fail(error)
             if not isinstance(error, Exception | asyncio.CancelledError):
-                raise  # someone ends the process: the client is told all the same
+                raise  # such as SystemExit: the client has got its response
         self._task = None
 
-    def _prepare(self, answer: Answer) -> bool:
-        """Make the head of the answer; whether a body follows it."""
-        if self.outcome is not None:
-            return False
-        server = self.connection.server
-        body = self.body
-        may_keep = self.head.keep_alive and not server.draining and (not body or body.is_short)
-        framed = frame(self.head, answer, server.date(), may_keep)
-        self._unsent_head, self._framing, self._left, self._keep_alive = framed
-        self.status = answer.status
-        if not self._in_step:
-            self.connection.loop.call_soon(self.flush_head)
-        return self._framing != "none"
+    def _attach(self, body: PushBody, answer: Answer) -> None:
+        """Connect a push body to the exchange."""
+        if not self.begin(answer):
+            self.notify_cancelled(answer)
+            return self.end()
+        # A handler that needs the request's fields has a Request; of idle streams few do.
+        self.head = self.head._replace(fields=[])
+        try:
+            body.attach(self, answer.encode)
+        except BaseException:
+            self.notify_cancelled(answer)
+            raise
+        if self.phase is READY and not self._in_step:
+            self.server.loop.call_soon(self.flush_head)
 
     def begin(self, answer: Answer) -> bool:
-        """Make the head of a stream, and what keeps it alive; whether a body follows it."""
-        if not self._prepare(answer):
+        """Make the head of a stream, and start its heartbeats; whether a body follows it."""
+        if not super().begin(answer):
             return False
-        self._answer = answer
         if answer.endless is not None:
-            self._beats = self.connection.server.beats(answer.endless.interval)
+            self._beats = self.server.beats(answer.endless.interval)
             self._beats.start(self)
-            if self.connection.server.draining:
-                self.connection.loop.call_soon(self.end_early, Outcome.DRAINED)
+            if self.server.draining:
+                self.server.loop.call_soon(self.end_early, Outcome.DRAINED)
         return True
 
     def beat(self) -> None:
-        """Send a heartbeat if nothing was sent since the last call."""
-        endless = self._answer.endless if self._answer is not None else None
-        if endless is not None and self._beats is not None:
+        """Send a heartbeat if nothing was sent since the last call: there are two calls in an
+        interval."""
+        answer = self._answer
+        if answer is not None and answer.endless is not None and self._beats is not None:
             was_silent = self._mark == self.bytes_sent
-            # A beat counts as speech at the next call: there are two calls in an interval.
+            # The heartbeat itself counts as sent at the next call.
             self._mark = self.bytes_sent
             self._beats.start(self)
             if was_silent and not self.connection.paused:
-                self.write(endless.beat)
+                self.write(answer.endless.beat)
 
     def drained(self) -> None:
-        """The client has room again: tell a push body."""
-        self.tell(self._answer, "drained")
+        """The client has room again."""
+        body = self._answer.body if self._answer is not None else None
+        if is_push(body):
+            try:
+                body.drained()
+            except Exception:
+                self._log_failed_hook("drained")
 
-    def tell(self, answer: Answer | None, event: Literal["drained", "cancelled"]) -> None:
-        """Tell a push body; what its hooks raise must not hurt other exchanges."""
+    def notify_cancelled(self, answer: Answer | None) -> None:
+        """Report to a push body that nobody reads it."""
         if answer is not None and is_push(answer.body):
             try:
-                if event == "drained":
-                    answer.body.drained()
-                else:
-                    answer.body.cancelled(self)
+                answer.body.cancelled(self)
             except Exception:
-                log.exception("%s %s: a stream that was %s failed", *self._name, event)
+                self._log_failed_hook("cancelled")
 
-    # The ways it may end
+    def _log_failed_hook(self, event: str) -> None:
+        # What a hook raises must not end other exchanges.
+        log.exception("%s %s: a stream that was %s failed", *self._name, event)
+
+    @property
+    def _name(self) -> tuple[str, str]:
+        return self.method, ascii(self.target)[1:-1]
+
+    # The ways to end
 
     def end(self, piece: bytes = b"", trailers: Trailers = ()) -> None:
         """Complete the body: this last piece and the end of the framing share a write.
 
-        Trailer fields reach a client whose response is chunked; ValueError as
-        ``last_chunk`` has it.
+        Trailer fields are sent if the body is chunked; ValueError as for ``last_chunk``.
         """
-        if self.outcome is None:
-            missing = self._left - len(piece) if self._framing == "length" else 0
-            if missing > 0:
-                return self.fail(ValueError(f"{missing} bytes of Content-Length are missing"))
-            self._end_properly(Outcome.COMPLETE, piece, trailers)
+        if self.phase is ENDED:
+            return
+        if self._framing == "length" and self._left > len(piece):
+            missing = self._left - len(piece)
+            return self.fail(ValueError(f"{missing} bytes of Content-Length are missing"))
+        self._complete(Outcome.COMPLETE, piece, trailers)
+
+    def _complete(self, outcome: Outcome, piece: bytes, trailers: Trailers = ()) -> None:
+        self._write_end(piece, trailers)
+        self._finish(outcome)
+        self.connection.exchange_ended(self._keep_alive)
 
     def fail(self, error: BaseException) -> None:
-        """The producer failed: an error answer while no head is out, else the stream is cut."""
-        if self.outcome is not None:
+        """The producer failed: send an error response if no head was sent, else cut the stream."""
+        if self.phase is ENDED:
             return
         self.error = error
-        problem = problem_of(error, *self._name, self.connection.server.descriptors)
+        problem = problem_of(error, self._name, self.server.descriptors)
         if self.has_sent_head:
             return self.cut(Outcome.TRUNCATED)
-        refused = self.body is not None and self.body.error is error
-        self.reject(problem, Outcome.REJECTED if refused else Outcome.COMPLETE)
+        is_refused = self.body is not None and self.body.error is error
+        self.reject(problem, Outcome.REJECTED if is_refused else Outcome.COMPLETE)
 
     def reject(self, error: HTTPError, outcome: Outcome = Outcome.REJECTED) -> None:
-        """Answer with an error, instead of a head that has not left yet."""
+        """Send an error response, in place of a head that was not sent yet."""
         try:
             answer = Problem(error)
             if outcome is not Outcome.COMPLETE:
                 answer.headers["connection"] = "close"
-            self._prepare(answer)
+            self.prepare(answer)
         except (TypeError, ValueError):
             log.exception("%r cannot be sent as a problem", error)
-            answer = Problem(failed())
-            self._prepare(answer)
-        self._end_properly(outcome, answer.body)
+            answer = Problem(HTTPError(500, FAILED))
+            self.prepare(answer)
+        self._complete(outcome, answer.body)
 
     def cut(self, outcome: Outcome) -> None:
-        """End without what would tell the client that the body is whole."""
-        if self.outcome is None:
-            self.release()  # what came before the cut
-            # A FIN is the proper end of a close-delimited body: only a reset tells the truth.
-            reset = self._framing == "close" or outcome is Outcome.STALLED
-            self.abandon(outcome)
-            self.connection.cut(reset)
+        """End the body without the end of its framing: the client sees that it is not whole."""
+        if self.phase is ENDED:
+            return
+        self.release()
+        # An RST, because a FIN would signal completion of a close-delimited body.
+        reset = self._framing == "close" or outcome is Outcome.STALLED
+        self.abandon(outcome)
+        self.connection.cut(reset)
 
     def end_early(self, outcome: Outcome) -> bool:
-        """End an endless body properly; False if it is not endless, or not yet begun."""
+        """End an endless body properly; False if it is not endless, or has not begun."""
         answer = self._answer
-        if self.outcome is not None or answer is None or answer.endless is None:
+        if self.phase is ENDED or answer is None or answer.endless is None:
             return False
-        if self._framing == "length":  # whoever gave it a length wants it whole
+        if self._framing == "length":  # a body with a length has to be whole
             return False
         self.write(answer.endless.farewell())
-        self._keep_alive = False
         self._write_end(b"", ())
         self.abandon(outcome)
-        self.connection.exchange_ended(self, False)
+        self.connection.exchange_ended(False)
         return True
 
     def expire(self) -> None:
-        """The response has outlived ``max_stream``."""
+        """``max_stream`` has passed."""
         if not self.has_sent_head:
             task, self._task = self._task, None
             self.reject(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
@@ -261,8 +266,8 @@ class Exchange(Writer):
             self.cut(Outcome.EXPIRED)
 
     def abandon(self, outcome: Outcome) -> None:
-        """Nobody will read any more: stop whoever writes."""
-        if self.outcome is not None:
+        """Nobody will read any more: stop the producer."""
+        if self.phase is ENDED:
             return
         task, self._task = self._task, None
         answer = self._answer
@@ -270,24 +275,21 @@ class Exchange(Writer):
         if task is not None:
             self._cancel(task)
         else:
-            self.tell(answer, "cancelled")
+            self.notify_cancelled(answer)
 
     def _cancel(self, task: asyncio.Task[None] | None) -> None:
         if task is not None and task.cancel():
-            unwinding = self.connection.server.unwinding
+            unwinding = self.server.unwinding
             unwinding.add(task)
             task.add_done_callback(unwinding.discard)
 
-    def _end_properly(self, outcome: Outcome, piece: bytes = b"", trailers: Trailers = ()) -> None:
-        self._write_end(piece, trailers)
-        self._finish(outcome)
-        self.connection.exchange_ended(self, self._keep_alive)
-
     def _finish(self, outcome: Outcome) -> None:
-        server = self.connection.server
+        self.phase = ENDED
         self.outcome = outcome
         self.ended = monotonic()
-        server.stream_deadlines.stop(self)
+        server = self.server
+        if server.settings.max_stream:
+            server.stream_deadlines.stop(self)
         if self._beats is not None:
             self._beats.stop(self)
             self._beats = None

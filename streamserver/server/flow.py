@@ -1,8 +1,8 @@
-"""Flow control of one connection: who waits for whom (RFC 9293, section 3.8).
+"""Flow control of one connection, in both directions (RFC 9293, section 3.8).
 
-Towards the client the transport says when its buffer is full and when it has drained. A
-client that takes nothing for the whole write deadline is cut; one that takes a little, stays.
-From the client we stop reading, and TCP holds it back.
+Towards the client, the transport reports when its buffer is full and when it has drained. A
+client that takes nothing for the whole write deadline is cut; one that takes a little stays.
+From the client, reading stops, and TCP flow control stops the client.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class Flow(asyncio.BufferedProtocol):
         self.server = server
         self.loop = server.loop
         self.paused = False
-        self.stalls = 0  # how often a producer had to wait
+        self.stalls = 0  # how often the client had no room
         self._closing = False
         self._reading_paused = False
         self._untaken = 0
@@ -59,7 +59,7 @@ class Flow(asyncio.BufferedProtocol):
             self._waiter.set_result(None)
 
     async def drained(self) -> None:
-        """Wait until the client has room; whoever waits is cancelled if it never has."""
+        """Wait until the client has room; the waiting task is cancelled if it never has."""
         self._waiter = self.loop.create_future()
         try:
             await self._waiter
@@ -67,7 +67,7 @@ class Flow(asyncio.BufferedProtocol):
             self._waiter = None
 
     async def flushed(self) -> None:
-        """Wait until nothing is left in the transport's own buffer."""
+        """Wait until the transport's own buffer is empty."""
         if self.transport.get_write_buffer_size():
             self.transport.set_write_buffer_limits(high=0)
             try:
@@ -82,19 +82,19 @@ class Flow(asyncio.BufferedProtocol):
         self.server.write_deadlines.start(self)
 
     def write_is_late(self) -> None:
-        """The write deadline has passed: has the client taken anything since it began?"""
+        """The write deadline has passed: start it again if the client has taken anything."""
         if self.count_untaken() < self._untaken:
             self.await_progress()
         else:
             self.stalled()
 
     def count_untaken(self) -> int:
-        """Bytes that the client has not acknowledged: the transport's and the kernel's."""
+        """Bytes that the client has not acknowledged, in the transport and in the kernel."""
         waiting = self.transport.get_write_buffer_size()
         try:
             answer = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, b"\0" * 4)
         except (OSError, ValueError):
-            return waiting  # closed, or a system that does not tell
+            return waiting  # closed, or not supported by the system
         return waiting + int.from_bytes(answer, sys.byteorder)
 
     def stalled(self) -> None:
@@ -107,7 +107,7 @@ class Flow(asyncio.BufferedProtocol):
         return self.server.read_buffer
 
     def pause_reading(self) -> None:
-        """Let TCP hold the client back."""
+        """Stop reading, so that TCP flow control stops the client."""
         if not self._reading_paused and not self._closing:
             self._reading_paused = True
             self.transport.pause_reading()
@@ -127,13 +127,13 @@ class Flow(asyncio.BufferedProtocol):
         return -1 if sock is None else int(sock.fileno())
 
     def hung_up(self) -> None:
-        """The client has left while nothing was read from it."""
+        """The client has left while reading was paused."""
         self.cut(reset=True)
 
     # The end
 
     def close(self) -> None:
-        """Close once everything written is out; a client that does not take it is cut."""
+        """Close when everything written was sent; a client that does not take it is cut."""
         if not self._closing:
             self.resume_reading()
             self._closing = True
@@ -142,7 +142,7 @@ class Flow(asyncio.BufferedProtocol):
                 self.await_progress()
 
     def cut(self, reset: bool) -> None:
-        """Close at once: with a reset where a proper close would be a lie."""
+        """Close at once: with an RST where a FIN would signal completion."""
         if not reset:
             return self.close()
         self.resume_reading()

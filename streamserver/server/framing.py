@@ -1,6 +1,6 @@
-"""Which head goes before a body, and how the client learns where the body ends."""
+"""The head of a response, and how the client finds the end of its body."""
 
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from streamserver.server.answer import Answer, FileRegion
 from streamserver.wire.fields import split_list
@@ -9,19 +9,13 @@ from streamserver.wire.request_heads import RequestHead
 from streamserver.wire.response_heads import is_bodiless, response_head
 
 Framing = Literal["none", "length", "chunked", "close"]
-"""How a response's end is told (RFC 9112, section 6.3): there is no body, whatever the fields
-say; by Content-Length; by the last-chunk; by the end of the connection, which is all that
-HTTP/1.0 has for a stream."""
+"""How the client finds the end of the body (RFC 9112, section 6.3): there is no body, whatever
+the fields say; by Content-Length; by the last-chunk; by the end of the connection, which is all
+that HTTP/1.0 has for a stream."""
 
-
-class Framed(NamedTuple):
-    """A head ready to be sent, and what follows it."""
-
-    head: bytes
-    framing: Framing
-    length: int
-    keep_alive: bool
-
+Framed = tuple[bytes, Framing, int, bool]
+"""A head ready to be sent; the framing of its body, and the length where that is known; whether
+the connection is kept."""
 
 _ENGINES = frozenset(("connection", "content-length", "date", "transfer-encoding"))
 
@@ -44,7 +38,7 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
             break
     bodiless = is_bodiless(request.method, status)
     length = _length(answer.body, declared, bodiless)
-    if status == 205:  # it has no content, and says so (RFC 9110, section 15.3.6)
+    if status == 205:  # it has no content (RFC 9110, section 15.3.6)
         bodiless, length = True, 0
     framing: Framing
     own = f"date: {date}\r\n" if date else ""
@@ -63,11 +57,12 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
         own += "connection: close\r\n"
     elif not request.minor:
         own += "connection: keep-alive\r\n"
-    return Framed(response_head(status, given, own), framing, length or 0, keep_alive)
+    return response_head(status, given, own), framing, length or 0, keep_alive
 
 
 def _take_ours(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:
-    """Take out of the handler's fields those that the engine writes itself."""
+    """The handler's fields without those that the engine writes itself; of these the declared
+    Content-Length, the date that is still to be written, and whether Connection says close."""
     declared = None
     wants_close = False
     others: Fields = []
@@ -80,14 +75,14 @@ def _take_ours(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]
             date = ""
             others.append((name, value))
         elif name == "transfer-encoding":
-            raise ValueError("Transfer-Encoding is the engine's: leave it out of the headers")
+            raise ValueError("the engine writes Transfer-Encoding: leave it out of the headers")
         else:
             others.append((name, value))
     return others, declared, date, wants_close
 
 
 def _length(body: object, declared: str | None, bodiless: bool) -> int | None:
-    """Bytes of the body, or None while nobody knows."""
+    """Bytes of the body; None for a stream of unknown length."""
     if declared is not None and not (declared.isascii() and declared.isdigit()):
         raise ValueError(f"Content-Length must be decimal digits, not {declared!r}")
     if isinstance(body, bytes):

@@ -1,10 +1,9 @@
-"""Notice the clients that leave while we do not read from them.
+"""Detect clients that leave while reading from them is paused.
 
-A transport that is paused has its socket taken out of the loop's selector, so neither a FIN
-nor a reset behind what we left unread is seen, and a silent stream to nobody would go on for
-ever. Linux can watch a socket for the peer's end alone, without its data: an epoll of our own
-holds the paused sockets, and is itself one descriptor that the loop watches. Elsewhere such a
-client is noticed when something is next written to it.
+The loop does not watch the socket of a paused transport. It sees neither a FIN nor a reset
+behind unread data, and a silent stream would continue for ever. Linux can watch a socket for the
+peer's end alone, without its data: a second epoll holds the paused sockets, and is itself one
+descriptor that the loop watches. Elsewhere such a client is detected at the next write to it.
 """
 
 import asyncio
@@ -28,7 +27,7 @@ class Hangups(Generic[Owner]):
         self._epoll: select.epoll | None = None
         if hasattr(select, "epoll"):
             self._epoll = select.epoll()
-            loop.add_reader(self._epoll.fileno(), self._look)
+            loop.add_reader(self._epoll.fileno(), self._poll)
 
     def watch(self, descriptor: int, owner: Owner) -> None:
         """Watch a socket until its peer leaves, or until ``unwatch``."""
@@ -38,20 +37,20 @@ class Hangups(Generic[Owner]):
                 self._watched[descriptor] = owner
 
     def unwatch(self, descriptor: int) -> None:
-        """Watch it no longer."""
+        """Stop watching."""
         if self._epoll is not None and self._watched.pop(descriptor, None) is not None:
             with suppress(OSError, ValueError):  # the kernel forgets what was closed
                 self._epoll.unregister(descriptor)
 
     def close(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching all sockets."""
         self._watched.clear()
         if self._epoll is not None:
             self._loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
             self._epoll = None
 
-    def _look(self) -> None:
+    def _poll(self) -> None:
         assert self._epoll is not None
         for descriptor, _ in self._epoll.poll(0):
             owner = self._watched.get(descriptor)

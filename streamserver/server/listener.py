@@ -1,8 +1,8 @@
 """Listen, drain, stop.
 
-Stopping has three steps: accepting ends; each open exchange ends as properly as it can; what is
-left after the grace period is cut. Nothing polls: the last connection to close resolves a future
-that the listener awaits.
+Stopping has three steps: accepting ends; each open exchange ends as properly as it can; the
+connections that are open after the grace period are cut. The last connection to close resolves a
+future that the listener awaits, so nothing polls.
 """
 
 import asyncio
@@ -12,7 +12,6 @@ import ssl as tls
 from streamserver.server.accepting import Acceptor
 from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
-from streamserver.server.outcome import Outcome
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler, ServerState
 
@@ -54,7 +53,7 @@ class Listener:
         self._acceptor.start()
 
     async def stop(self, grace: float | None = None) -> None:
-        """Drain, and cut what is left after ``grace`` seconds (default: the settings')."""
+        """Drain, and cut what is open after ``grace`` seconds (default: the settings')."""
         server = self._server
         self._stop_accepting()
         server.draining = True
@@ -68,7 +67,7 @@ class Listener:
         server.close()
 
     def close(self) -> None:
-        """Cut every connection now, and let go of everything."""
+        """Cut every connection now, and release everything."""
         self.abort()
         self._server.close()
 
@@ -76,9 +75,7 @@ class Listener:
         """Cut every connection now."""
         self._stop_accepting()
         for connection in list(self._server.connections):
-            if connection.exchange is not None:
-                connection.exchange.abandon(Outcome.DRAINED)
-            connection.cut(reset=True)
+            connection.abort()
 
     def _stop_accepting(self) -> None:
         if self._acceptor is not None:

@@ -1,65 +1,67 @@
-"""What the engine and those above it tell whoever watches: the log, the metrics, a test.
+"""Events that the engine and the rooms above it report: to a log, to metrics, to a test.
 
-The engine counts nothing itself. It says what happens where it happens, and an observer makes
-of it what it likes; one that leaves a method as it is here pays for a call that does nothing.
+The engine counts nothing itself. It reports what happens where it happens; a method that an
+observer does not override costs one call.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
-
-if TYPE_CHECKING:
-    from streamserver.server.exchange import Exchange
+from typing import Any, Literal
 
 UpstreamEvent = Literal["connect", "reuse", "retry", "failure"]
-"""A connection to an upstream was opened, or taken from those that are kept; a request was sent
-again; an upstream did not answer as it should."""
-
+"""A connection to an upstream was opened, or taken from the idle ones; a request was sent again;
+an upstream did not answer as it should."""
 
 FeedEvent = Literal["joined", "left", "gap", "lagged"]
-"""A reader follows a feed, or does no longer; it was told that events are missing; it goes on after
-its client was slow."""
+"""A reader follows a feed, or no longer does; events were missing for it; it continues after its
+client was slow."""
 
 
 class Observer:
-    """Told of what happens in a listener. None of it may raise or block."""
+    """Called with the events of a listener. No method may raise or block.
+
+    Of an ``Exchange`` that has ended an observer may read ``method``, ``target``, ``client``,
+    ``status`` (0 if no head was made), ``outcome``, ``error``, ``bytes_sent``, ``route``,
+    ``attributes``, and the times ``started``, ``first_byte`` (0 if no body was sent) and ``ended``
+    in seconds of ``time.monotonic``.
+    """
 
     __slots__ = ()
 
     sees_streams = False
-    """Whether ``began`` and ``wrote`` are called, which takes a look at each piece."""
+    """Whether ``began`` and ``wrote`` are called, which costs a call for each piece."""
 
-    def began(self, exchange: "Exchange") -> None:
+    def began(self, exchange: Any) -> None:
         """The body of this exchange is a stream, and has just begun."""
 
-    def wrote(self, exchange: "Exchange", size: int, gap: float) -> None:
-        """So many bytes of a body were handed to the socket, so many seconds after those before
-        them; less than 0 for the first."""
+    def wrote(self, exchange: Any, size: int, gap: float) -> None:
+        """``size`` bytes of a body were written, ``gap`` seconds after those before them; less
+        than 0 for the first."""
 
-    def ended(self, exchange: "Exchange") -> None:
-        """This exchange has ended: told once of each, also of one whose head was no request."""
+    def ended(self, exchange: Any) -> None:
+        """This exchange has ended: called once for each, also where the head was no request."""
 
     def refused(self) -> None:
-        """A connection was not admitted, since too many are open."""
+        """A connection was not admitted, because too many are open."""
 
     def write_stalled(self) -> None:
-        """A client has so much to take that its producer must wait."""
+        """So much waits for a client that its producer must wait."""
 
     def upstream(self, event: UpstreamEvent) -> None:
-        """Something happened between a relay and its upstream."""
+        """An event between a relay and its upstream."""
 
     def feed(self, event: FeedEvent, behind: int = 0) -> None:
-        """Something happened to a reader of a feed; ``behind``: how many events it has lagged."""
+        """An event of a feed's reader; ``behind``: how many events it has lagged."""
 
     def late(self, seconds: float) -> None:
-        """An event that was to be sent at a time of its own was sent so many seconds later; of
-        several observers those are told who also see streams."""
+        """An event with a planned time was sent so many seconds later. Of several observers,
+        only those that see streams are called."""
 
     def closed(self) -> None:
-        """The listener has closed: there is nothing more to tell."""
+        """The listener has closed: no event follows."""
 
 
 class Several(Observer):
-    """Tells each of ``observers``, in their order."""
+    """Calls each of ``observers``, in their order."""
 
     __slots__ = ("_observers", "_viewers", "sees_streams")
 
@@ -68,17 +70,17 @@ class Several(Observer):
         self._viewers = [observer for observer in observers if observer.sees_streams]
         self.sees_streams = bool(self._viewers)
 
-    def began(self, exchange: "Exchange") -> None:
-        """As ``Observer`` has it, and so below."""
+    def began(self, exchange: Any) -> None:
+        """For those that see streams."""
         for observer in self._viewers:
             observer.began(exchange)
 
-    def wrote(self, exchange: "Exchange", size: int, gap: float) -> None:
-        """For those alone who want to know."""
+    def wrote(self, exchange: Any, size: int, gap: float) -> None:
+        """For those that see streams."""
         for observer in self._viewers:
             observer.wrote(exchange, size, gap)
 
-    def ended(self, exchange: "Exchange") -> None:
+    def ended(self, exchange: Any) -> None:
         """For all."""
         for observer in self._observers:
             observer.ended(exchange)
@@ -104,7 +106,7 @@ class Several(Observer):
             observer.feed(event, behind)
 
     def late(self, seconds: float) -> None:
-        """For those who look at each piece."""
+        """For those that see streams."""
         for observer in self._viewers:
             observer.late(seconds)
 

@@ -1,54 +1,53 @@
-"""A pulled body: the producer is asked for a piece, the piece is written, the next one asked for.
+"""A pulled body: ask the producer for a piece, write it, ask for the next one.
 
-A producer that waits, for a token or for a clock, sees each piece leave first. For one that does
-not wait, a write for each piece would cost a system call here and a wake-up at the client. So the
-first piece leaves at once, and those that follow without a wait share a write; each stays a chunk.
+The first piece is written at once, and so is each piece that a producer waits before. Pieces
+that follow without a wait share a write, because a write for each would cost a system call here
+and a wake-up at the client. Each piece stays a chunk of its own.
 
-The producer is stepped by hand, since only this shows whether it waits. What ``__anext__`` returns
-either raises StopIteration with the piece, or yields the future that the producer waits for. Before
-that future reaches the event loop all pieces are written: nothing else runs in between.
+To know whether the producer waits, the loop below steps it by hand. Each step either raises
+StopIteration with the piece, or returns the future that the producer waits for. Everything
+that is held is written before that future reaches the event loop: nothing else runs in between.
 """
 
-from collections.abc import AsyncIterator, Callable, Generator
-from contextlib import suppress
+from collections.abc import Callable, Generator
 from time import monotonic
 from types import AsyncGeneratorType, coroutine
-from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, cast
+from typing import Any, NoReturn, TypeAlias
 
 from streamserver.server.answer import Answer
-from streamserver.server.writer import GATHER
-
-if TYPE_CHECKING:
-    from streamserver.server.exchange import Exchange
+from streamserver.server.writer import GATHER, STREAMING, Writer
 
 Step: TypeAlias = Generator[Any, Any, Any]
 
 SLICE = 0.001
-"""Seconds for which a producer that does not wait may run before its pieces leave and other tasks
-run. So a piece that takes longer to produce leaves at once."""
-
-
-async def pull(exchange: "Exchange", answer: Answer) -> None:
-    """Send the pieces of an async iterable, and close it in any case; the last pieces may be held
-    for the write that ends the body."""
-    # The iterator is what must be closed: not every iterable is its own.
-    pieces = aiter(answer.body)
-    try:
-        if exchange.begin(answer):
-            with suppress(StopAsyncIteration):
-                await _send(exchange, pieces, answer.encode)
-    finally:
-        # In this task and now: the garbage collector would do it later, in another context.
-        if (close := getattr(pieces, "aclose", None)) is not None:
-            await close()
+"""Seconds after which held pieces are written and other tasks run, although the producer does
+not wait. A piece that takes longer to produce is thus written at once."""
 
 
 @coroutine
+def pull(writer: Writer, answer: Answer) -> Generator[Any, Any, None]:
+    """Send the pieces of an async iterable, and close it in any case. The last pieces may still
+    be held: the write that ends the body sends them."""
+    # The iterator must be closed: not every iterable is its own iterator.
+    pieces = aiter(answer.body)
+    has_ended = False
+    try:
+        if writer.begin(answer):
+            try:
+                yield from _send(writer, _steps(pieces), answer.encode)
+            except StopAsyncIteration:
+                has_ended = isinstance(pieces, AsyncGeneratorType)
+    finally:
+        # Here, since the garbage collector would do it later, in another context.
+        if not has_ended and (close := getattr(pieces, "aclose", None)) is not None:
+            yield from close().__await__()
+
+
 def _send(
-    exchange: "Exchange", pieces: AsyncIterator[Any], encode: Callable[[Any], bytes] | None
+    writer: Writer, next_step: Callable[[], Step], encode: Callable[[Any], bytes] | None
 ) -> Generator[Any, Any, NoReturn]:
     """Write each piece; StopAsyncIteration when the producer has ended."""
-    connection, next_step, write = exchange.connection, _steps(pieces), exchange.write
+    connection, write = writer.connection, writer.write
     until = 0.0  # when other tasks run; 0 until a piece was written since the producer waited
     while True:
         step = next_step()
@@ -57,8 +56,8 @@ def _send(
         except StopIteration as ready:
             piece = ready.value
         else:
-            if exchange.held_size:
-                exchange.release()
+            if writer.phase is not STREAMING:
+                writer.flush_head()
             until = 0.0
             try:
                 yield awaited
@@ -74,26 +73,27 @@ def _send(
         else:
             write(piece, held=True)
             is_late = monotonic() >= until
-            if is_late or exchange.held_size >= GATHER:
-                exchange.release()
+            if is_late or writer.held_size >= GATHER:
+                writer.release()
             if is_late:
                 yield
                 until = monotonic() + SLICE
         if connection.paused:
-            exchange.release()
+            writer.release()
             yield from connection.drained().__await__()
             until = 0.0
 
 
-def _steps(pieces: AsyncIterator[Any]) -> Callable[[], Step]:
-    """What begins the step to the next piece."""
+def _steps(pieces: Any) -> Callable[[], Step]:
+    """The function that begins the step to the next piece."""
     if isinstance(pieces, AsyncGeneratorType):
-        return cast(Callable[[], Step], pieces.__anext__)  # its awaitables are iterators
+        step: Callable[[], Step] = pieces.__anext__  # type: ignore[assignment]  # its awaitables are iterators
+        return step
     return lambda: pieces.__anext__().__await__()
 
 
 def _throw(step: Step, error: BaseException) -> Step:
-    """Throw an error into a step that waits; the piece that it then yields all the same."""
+    """Throw an error into a step that waits; the piece that it may yield all the same."""
     while True:
         try:
             awaited = step.throw(error)

@@ -4,33 +4,34 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from streamserver.server.answer import Answer
-from streamserver.server.body import RequestBody
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.descriptors import Descriptors
-from streamserver.server.exchange import Exchange
 from streamserver.server.hangups import Hangups
-from streamserver.server.observed import ObservedExchange
 from streamserver.server.observer import Observer
+from streamserver.server.ports import Connection, Exchange, Flow
 from streamserver.server.settings import Settings
 from streamserver.wire.fields import http_date
 from streamserver.wire.problem import HTTPError
 
-if TYPE_CHECKING:
-    from streamserver.server.connection import Connection
-    from streamserver.server.flow import Flow
-
 READ_SIZE = 64 * 1024
-"""Bytes taken from a socket at once: also how much of a body passes in one piece."""
+"""Bytes read from a socket at once: also the largest piece of a request body."""
 
-Handler = Callable[[Exchange], Awaitable[Answer]]
-"""What the engine is given: called once for each request, its answer sent to the client."""
+Handler = Callable[[Any], Awaitable[Answer]]
+"""What the engine calls with the ``Exchange`` of each request; its answer is sent to the client."""
+
+
+class Body(Protocol):
+    """A request body, as its deadline uses it."""
+
+    def fail(self, error: Exception) -> None:
+        """The body will never be whole."""
 
 
 class ServerState:
-    """One of it per listener. A queue of deadlines for each kind of wait."""
+    """One for each listener, with a queue of deadlines for each kind of wait."""
 
     def __init__(
         self,
@@ -43,22 +44,21 @@ class ServerState:
         self.handler = handler
         self.settings = settings
         self.observer = observer
-        self.exchange: type[Exchange] = ObservedExchange if observer.sees_streams else Exchange
         self.loop = loop
         self.context = copy_context()  # in which requests begin
         self.draining = False
         self.descriptors = descriptors
         self._most_connections = settings.max_connections
         self.connections: set[Connection] = set()
-        # Accepted, and not yet in ``connections``, with the task that makes the TLS handshake.
+        # Accepted, not yet in ``connections``; with the task that makes the TLS handshake.
         self.opening: dict[Connection, asyncio.Task[Any] | None] = {}
         self.refused: set[Connection] = set()  # of these, those that only get a 503
         self.on_room: Callable[[], object] | None = None  # called when a connection is forgotten
         self.unwinding: set[asyncio.Task[None]] = set()  # cancelled, and not yet done
-        # One for all: what is read is taken out before anything else is read. Without it
-        # the loop allocates 256 KiB for each read, which the kernel maps and unmaps anew.
+        # One buffer for all connections, because a read is consumed before the next one. Without
+        # it the loop allocates 256 KiB for each read, which the kernel maps and unmaps.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
-        # What handlers keep open for the listener's sake, such as a pool, is closed with it.
+        # Called when the listener closes: handlers close what they keep open, such as a pool.
         self.on_close: list[Callable[[], object]] = []
         self.emptied: asyncio.Future[None] | None = None
 
@@ -83,24 +83,22 @@ class ServerState:
         self.write_deadlines: Deadlines[Flow] = Deadlines(
             loop, settings.write_timeout, lambda flow: flow.write_is_late()
         )
-        self.body_deadlines: Deadlines[RequestBody] = Deadlines(
-            loop, settings.body_timeout, _body_is_late
-        )
+        self.body_deadlines: Deadlines[Body] = Deadlines(loop, settings.body_timeout, _body_is_late)
         self.stream_deadlines: Deadlines[Exchange] = Deadlines(
-            loop, settings.max_stream, Exchange.expire
+            loop, settings.max_stream, lambda exchange: exchange.expire()
         )
         self._beats: dict[float, Deadlines[Exchange]] = {}
 
     @property
     def is_full(self) -> bool:
-        """Whether one connection more could only be refused."""
+        """Whether a further connection must be refused."""
         most = self._most_connections
         if most and len(self.connections) + len(self.opening) - len(self.refused) >= most:
             return True
         return not self.descriptors.has_room_for_client
 
-    def admit(self, connection: "Connection") -> None:
-        """Count a connection that was just accepted, as refused if the server is full."""
+    def admit(self, connection: Connection) -> None:
+        """Register an accepted connection, as refused if the server is full."""
         if self.is_full:
             self.refused.add(connection)
             self.observer.refused()
@@ -108,15 +106,15 @@ class ServerState:
             self.descriptors.add_client()
         self.opening[connection] = None
 
-    def opened(self, connection: "Connection") -> bool:
-        """The connection has its transport; False if it was given up in the meantime."""
+    def opened(self, connection: Connection) -> bool:
+        """The connection has its transport; False if it was forgotten in the meantime."""
         if connection not in self.opening:
             return False
         del self.opening[connection]
         self.connections.add(connection)
         return True
 
-    def forget(self, connection: "Connection") -> None:
+    def forget(self, connection: Connection) -> None:
         """The connection is closed, or was never made."""
         if connection in self.refused:
             self.refused.discard(connection)
@@ -139,7 +137,7 @@ class ServerState:
         return not self.connections and not self.opening
 
     def iteration(self) -> int:
-        """A number, from 1, that is another one in each iteration of the event loop."""
+        """A number, from 1, that changes with each iteration of the event loop."""
         if not self._counts:
             self._counts = True
             self.loop.call_soon(self._next_iteration)
@@ -150,7 +148,7 @@ class ServerState:
         self._counts = False
 
     def date(self) -> str:
-        """The Date of an answer that begins now (RFC 9110, section 6.6.1)."""
+        """The Date of a response that begins now (RFC 9110, section 6.6.1)."""
         now = int(time.time())
         if now != self._second:
             self._second = now
@@ -158,20 +156,20 @@ class ServerState:
         return self._date
 
     def beats(self, interval: float | None) -> Deadlines[Exchange]:
-        """The heartbeats of one interval; None means the one that the settings name.
+        """The heartbeats of one interval; None for the setting.
 
-        Looking twice in an interval whether a stream was silent bounds its silence by the
-        interval, without a clock read for each piece.
+        They are called twice in an interval. This bounds the silence of a stream by the interval,
+        without a clock read for each piece.
         """
         seconds = self.settings.heartbeat if interval is None else interval
         if seconds not in self._beats:
-            # Handlers may ask for any interval: those that nobody uses are forgotten.
+            # Handlers choose the interval: those that are not in use are removed.
             self._beats = {each: beats for each, beats in self._beats.items() if len(beats)}
-            self._beats[seconds] = Deadlines(self.loop, seconds / 2, Exchange.beat)
+            self._beats[seconds] = Deadlines(self.loop, seconds / 2, lambda each: each.beat())
         return self._beats[seconds]
 
     def close(self) -> None:
-        """Forget every deadline, and close what was kept open."""
+        """Stop every deadline, and close what was kept open."""
         while self.on_close:
             self.on_close.pop()()
         for connections in (self.head_deadlines, self.idle_deadlines, self.linger_deadlines):
@@ -184,5 +182,5 @@ class ServerState:
         self.observer.closed()
 
 
-def _body_is_late(body: RequestBody) -> None:
+def _body_is_late(body: Body) -> None:
     body.fail(HTTPError(408, "the rest of the request body did not come in time"))

@@ -1,42 +1,50 @@
-"""What goes to the wire of one response.
+"""The response side of an exchange: what is written to the transport, and when.
 
-Every piece is written the moment it is handed over, framed by hand. Only the head may
-wait, for the first piece, so that both share one write and one packet.
+A piece of the body is written as soon as it is handed over, in a chunk of its own. Two things
+may wait for a common write: the head, for the first piece; and pieces that a producer yields
+without waiting, for the next write or for ``release``.
 """
 
 from collections.abc import Callable
 from time import monotonic
-from typing import TYPE_CHECKING
 
-from streamserver.server.framing import Framing
-from streamserver.server.outcome import Outcome
-from streamserver.server.pieces import as_bytes
+from streamserver.server.answer import Answer
+from streamserver.server.body import RequestBody
+from streamserver.server.framing import Framing, frame
+from streamserver.server.phase import Outcome, Phase
+from streamserver.server.ports import Connection
+from streamserver.server.state import ServerState
 from streamserver.wire.chunked import LAST_CHUNK, encode, last_chunk
-
-if TYPE_CHECKING:
-    from streamserver.server.connection import Connection
+from streamserver.wire.request_heads import RequestHead
 
 Trailers = tuple[tuple[str, str], ...]
 
 HIGH_WATER = 64 * 1024 + 1
-"""Bytes that may wait for a slow client before its producer is asked to wait: the first
-number at which the event loops call ``pause_writing``, and so will call ``resume_writing``."""
-
+"""Bytes that may wait for a slow client before its producer has to wait. The event loops call
+``pause_writing`` from this number on, and so call ``resume_writing`` later."""
 
 GATHER = 16 * 1024
 """Bytes of pieces that may be held for a common write."""
 
+READY, STREAMING, GATHERING, ENDED = (
+    Phase.READY,
+    Phase.STREAMING,
+    Phase.GATHERING,
+    Phase.ENDED,
+)
+
 
 class Writer:
-    """The response side of an exchange.
+    """The response side of an exchange: one request's ``head`` and ``body``, and its response.
 
     ``status`` is that of the final head, 0 before one is made. ``bytes_sent`` counts the body
     without its framing, ``held_size`` the part of it that waits for the next write. ``first_byte``
-    is when the first byte of the body was handed to the socket, in seconds of
-    ``time.monotonic``, 0 if none was.
+    is when the first byte of the body was written, in seconds of ``time.monotonic``; 0 if none
+    was.
     """
 
     __slots__ = (
+        "_answer",
         "_framing",
         "_held",
         "_keep_alive",
@@ -44,34 +52,43 @@ class Writer:
         "_pushed_in",
         "_to_wire",
         "_unsent_head",
+        "body",
         "bytes_sent",
         "connection",
         "first_byte",
+        "head",
         "held_size",
         "outcome",
+        "phase",
+        "server",
         "status",
     )
 
-    _held: list[bytes]  # only while there is a ``held_size``
+    _unsent_head: bytes  # while READY
+    _held: list[bytes]  # while GATHERING
+    _left: int  # bytes of Content-Length that are not written yet
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
+        self.server = server
         self.connection = connection
+        self.head = head
+        self.body = RequestBody(server, connection, head) if head.length else None
+        self._answer: Answer | None = None
         self._to_wire: Callable[[bytes], None] = connection.transport.write
-        self.bytes_sent = 0
-        self.first_byte = 0.0
+        self.phase = Phase.HANDLING
         self.outcome: Outcome | None = None
         self.status = 0
-        self._framing: Framing = "none"
-        self._left = 0
-        self._unsent_head = b""
+        self.bytes_sent = 0
         self.held_size = 0
-        self._pushed_in = 0
+        self.first_byte = 0.0
+        self._framing: Framing = "none"
         self._keep_alive = False
+        self._pushed_in = 0
 
     @property
     def has_sent_head(self) -> bool:
-        """Whether the final head has been sent; one that is made may still wait for a piece."""
-        return bool(self.status) and not self._unsent_head
+        """Whether the final head was written, or the exchange has ended."""
+        return self.phase not in (Phase.HANDLING, READY)
 
     @property
     def desired_size(self) -> int:
@@ -79,27 +96,46 @@ class Writer:
         waiting = self.connection.transport.get_write_buffer_size()
         return HIGH_WATER - waiting - self.held_size
 
-    def tap(self, hear: Callable[[bytes], object]) -> None:
-        """Let ``hear`` have each write before it is made, framing and all; must not raise.
-
-        What ``sendfile`` sends passes through no write of ours, and is only counted.
-        """
+    def tap(self, callback: Callable[[bytes], object]) -> None:
+        """Call ``callback`` with the bytes of each write, framing included, before it; it must
+        not raise. What ``sendfile`` sends passes through no write, and is only counted."""
         to_wire = self._to_wire
 
         def write(data: bytes) -> None:
-            hear(data)
+            callback(data)
             to_wire(data)
 
         self._to_wire = write
 
-    def write(self, piece: bytes | str, *, held: bool = False) -> None:
-        """Send a piece of the body, text as UTF-8, in a chunk of its own; an empty one is nothing,
-        for it would end a chunked body. ``held``: with the next write, or at ``release``.
+    def prepare(self, answer: Answer) -> bool:
+        """Make the head of ``answer``; whether a body follows it. ValueError as for ``frame``."""
+        if self.phase is ENDED:
+            return False
+        body, server = self.body, self.server
+        may_keep = self.head.keep_alive and not server.draining and (not body or body.is_short)
+        framed = frame(self.head, answer, server.date(), may_keep)
+        self._unsent_head, self._framing, self._left, self._keep_alive = framed
+        self.status = answer.status
+        self.phase = READY
+        return self._framing != "none"
 
-        TypeError when it is neither, ValueError when it goes beyond the announced
-        Content-Length, ConnectionResetError when the exchange has ended.
+    def begin(self, answer: Answer) -> bool:
+        """Make the head of a stream; whether a body follows it."""
+        if not self.prepare(answer):
+            return False
+        self._answer = answer
+        return True
+
+    def write(self, piece: bytes | str, *, held: bool = False) -> None:
+        """Send a piece of the body, text as UTF-8, in a chunk of its own. An empty piece is
+        skipped, because an empty chunk would end the body. ``held``: send it with the next write
+        or at ``release``.
+
+        TypeError for any other type, ValueError beyond the announced Content-Length,
+        ConnectionResetError when the exchange has ended.
         """
-        if self.outcome is not None:
+        phase = self.phase
+        if phase is ENDED:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
         if type(piece) is not bytes:
             piece = as_bytes(piece)
@@ -114,66 +150,79 @@ class Writer:
         if not self.bytes_sent:
             self.first_byte = monotonic()
         self.bytes_sent += size
-        if not held:
-            if self.held_size or self._unsent_head:
-                self._send(data)
-            else:  # the usual case
-                self._to_wire(data)
-        elif self.held_size:
-            self._held.append(data)
-            self.held_size += size
+        if held:
+            self._hold(data, size)
+        elif phase is STREAMING:
+            self._to_wire(data)
         else:
-            self._held, self.held_size = [data], size
+            self._send(data)
 
     def push(self, piece: bytes | str) -> None:
-        """``write`` for a producer outside: what it pushes in one call shares a write, but for the
-        first piece, which leaves at once."""
-        server = self.connection.server
-        iteration = server.iteration()
+        """``write`` for a producer outside: pieces that it pushes in one call share a write,
+        except the first, which is written at once."""
+        iteration = self.server.iteration()
         if iteration != self._pushed_in:
             self._pushed_in = iteration
-            self.write(piece)
-            return
-        if not self.held_size:
-            server.loop.call_soon(self.release)
+            return self.write(piece)
+        if self.phase is STREAMING:
+            self.server.loop.call_soon(self.release)
         self.write(piece, held=True)
         if self.held_size >= GATHER:
             self.release()
 
     def release(self) -> None:
-        """Send what is held."""
-        if self.held_size and self.outcome is None:
+        """Write what is held."""
+        if self.phase is GATHERING:
             self._send(b"")
 
+    def flush_head(self) -> None:
+        """Write a head that still waits for its first piece, and what is held."""
+        if self.phase is READY or self.phase is GATHERING:
+            self._send(b"")
+
+    def _hold(self, data: bytes, size: int) -> None:
+        if self.phase is GATHERING:
+            self._held.append(data)
+            self.held_size += size
+        else:
+            self._held = [data] if self.phase is STREAMING else [self._unsent_head, data]
+            self.held_size = size
+            self.phase = GATHERING
+
     def _send(self, data: bytes) -> None:
-        """Write, behind what waits for the same write: the head, and the pieces that are held."""
-        if self.held_size:
-            data = b"".join((self._unsent_head, *self._held, data))
-            self._held, self._unsent_head, self.held_size = [], b"", 0
-        elif self._unsent_head:
+        """Write ``data`` after what waits for the same write: the head, or the held pieces."""
+        if self.phase is READY:
             data = self._unsent_head + data
-            self._unsent_head = b""
+        elif self.phase is GATHERING:
+            self._held.append(data)
+            data = b"".join(self._held)
+            self._held, self.held_size = [], 0
+        self.phase = STREAMING
         self._to_wire(data)
 
     @property
     def is_chunked(self) -> bool:
-        """Whether the body travels in chunks, so that ``write_chunks`` may be used."""
+        """Whether the body is sent in chunks; only then may ``write_chunks`` be used."""
         return self._framing == "chunked"
 
     def write_chunks(self, chunks: bytes, size: int) -> None:
-        """Send chunks that were framed beforehand, once for many: ``size`` bytes of data, not 0.
+        """Send chunks that were framed once for many readers: ``size`` bytes of data, not 0.
 
         Only for a body that ``is_chunked``. ConnectionResetError when the exchange has ended.
         """
-        if self.outcome is not None:
+        phase = self.phase
+        if phase is ENDED:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
         if not self.bytes_sent:
             self.first_byte = monotonic()
         self.bytes_sent += size
-        self._send(chunks)
+        if phase is STREAMING:
+            self._to_wire(chunks)
+        else:
+            self._send(chunks)
 
     def sent(self, size: int) -> None:
-        """Count ``size`` bytes of a body with a length that went out another way."""
+        """Count ``size`` bytes of a body with a length that ``sendfile`` has sent."""
         if not self.bytes_sent:
             self.first_byte = monotonic()
         self.bytes_sent += size
@@ -186,22 +235,39 @@ class Writer:
                 raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
 
     def unbind(self) -> None:
-        """Hold the body no more against the Content-Length that was announced: for who sends
-        another on purpose, and so must end the exchange by cutting it."""
+        """Stop checking the body against the announced Content-Length. The caller sends another
+        length on purpose, and must end the exchange by cutting it."""
         if self._framing == "length":
             self._framing = "close"
             self._keep_alive = False
 
-    def flush_head(self) -> None:
-        """Send a head that still waits for its first piece, and what is held."""
-        if (self._unsent_head or self.held_size) and self.outcome is None:
-            self._send(b"")
-
     def _write_end(self, piece: bytes, trailers: Trailers) -> None:
-        """Send the last piece and the end of the framing, in one write."""
+        """Write the last piece and the end of the framing, in one write."""
         if piece:
             self.write(piece, held=True)
         if self._framing == "chunked":
             self._send(last_chunk(trailers) if trailers else LAST_CHUNK)
-        elif self._unsent_head or self.held_size:
+        elif self.phase is not STREAMING:
             self._send(b"")
+
+
+def as_bytes(piece: object) -> bytes:
+    """A piece as bytes, text as UTF-8; TypeError for what is neither bytes-like nor text.
+
+    A list of small numbers, an array or a view of wider items is refused: its length is not its
+    number of bytes, and would make a wrong chunk size.
+    """
+    if isinstance(piece, str):
+        return piece.encode()
+    if isinstance(piece, bytes | bytearray | memoryview):
+        return bytes(piece)
+    given = "None" if piece is None else type(piece).__name__
+    raise TypeError(f"a piece of a body is bytes or str, not {given}{_HINTS.get(given, '')}")
+
+
+_HINTS = {
+    "Event": ": an EventStream sends events",
+    "dict": ": encode it first, or send it with an EventStream",
+    "list": ": encode it first, or yield its members one by one",
+    "coroutine": ": it must be awaited first",
+}

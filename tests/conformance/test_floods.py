@@ -15,7 +15,7 @@ from conformance.hostility import memory_below, unharmed
 from conformance.talking import Echo, check_refusal, read_answer, read_answers, send
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.inprocess import Serve
 from support.rawsocket import connect, raw
 from support.requests import LAST

@@ -8,7 +8,7 @@ import pytest
 
 from streamserver.demo import jobs
 from streamserver.demo.app import make_app
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.asking import ask
 from support.feeds import JOBS, LONG, begin, cancel, post, state, steps, until_ended
 from support.following import following

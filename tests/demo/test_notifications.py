@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.asking import ask
 from support.feeds import CUT, NOTIFICATIONS, named, notify, outcomes, post, texts
 from support.following import following

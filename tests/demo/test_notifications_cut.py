@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.asking import ask
 from support.feeds import CUT, NOTIFICATIONS, cut, named, notify, outcomes, post, read_cut, texts
 from support.following import following

@@ -10,7 +10,7 @@ import pytest
 from streamserver.demo import jobs, wiretap
 from streamserver.demo.app import make_app
 from streamserver.feed.redis import Redis
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.asking import ask
 from support.feeds import (
     JOBS,

@@ -12,7 +12,7 @@ from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.problem import HTTPError
 from support.asking import Answered, ask
 from support.inprocess import Serve, Served

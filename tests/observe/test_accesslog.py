@@ -20,7 +20,7 @@ from streamserver.observe.accesslog import (
     text_line,
 )
 from streamserver.server.exchange import Exchange
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.rawsocket import raw
 from support.waiting import wait_until
 

@@ -11,7 +11,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.inprocess import Served, running
 from support.loops import factory, open_spares
 from support.rawsocket import connect

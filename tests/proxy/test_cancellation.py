@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from streamserver.proxy.settings import PoolLimits, Timeouts
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.kernel import unread
 from support.loops import Run
 from support.rawsocket import RawClient, connect, until_end

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from streamserver.proxy.settings import Timeouts
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.problems import problem
 from support.rawsocket import RawClient, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok

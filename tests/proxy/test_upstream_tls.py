@@ -12,7 +12,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.origin import client_context
 from streamserver.proxy.proxy import Proxy
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.answers import content
 from support.certificates import Certificate
 from support.inprocess import Serve, Served

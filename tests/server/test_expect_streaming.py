@@ -13,7 +13,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.kit.stream import StreamController
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.answers import statuses
 from support.inprocess import Serve
 from support.rawsocket import connect

@@ -10,7 +10,7 @@ from server.conftest import Contexts
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.stream import StreamController
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.server.writer import HIGH_WATER
 from support.inprocess import Serve
 from support.rawsocket import RawClient, connect

@@ -11,7 +11,7 @@ import pytest
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.inprocess import Serve
 from support.producers import Producer
 from support.rawsocket import RawClient, connect

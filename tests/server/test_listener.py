@@ -10,7 +10,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import service
 from streamserver.server.listener import Listener
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.server.settings import Settings
 from support.inprocess import Ended, Serve
 from support.loops import Run

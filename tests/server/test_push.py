@@ -8,7 +8,7 @@ import pytest
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.stream import StreamController
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.server.writer import GATHER, HIGH_WATER
 from streamserver.wire.chunked import LAST_CHUNK, encode
 from support.inprocess import Serve, Served

@@ -17,7 +17,7 @@ from streamserver.kit.response import Response
 from streamserver.server.answer import FileRegion
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support import peers
 from support.handlers import answering
 from support.inprocess import Served, running

@@ -10,7 +10,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.kit.stream import StreamController
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
 from support.inprocess import Serve
 from support.rawsocket import connect

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from support.asking import Answered, ask
 from support.following import Follower, following
 from support.inprocess import Served

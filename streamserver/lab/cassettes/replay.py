@@ -30,7 +30,7 @@ from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.schedule import SECOND
 from streamserver.proxy.rewriting import takes_trailers
 from streamserver.server.descriptors import is_exhausted
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.fields import HOP_BY_HOP, connection_options
 from streamserver.wire.heads import Fields
 from streamserver.wire.problem import HTTPError
@@ -176,7 +176,7 @@ class _Play:
         if part.end != "complete":
             exchange.flush_head()
             if part.end == "reset":
-                await taken(exchange.connection)
+                await taken(exchange)
             self._cut(part)
         elif part.trailers and takes_trailers(self._te):
             exchange.end(trailers=tuple(part.trailers))

@@ -24,7 +24,7 @@ from streamserver.lab.cassettes.redaction import (
     spellings,
 )
 from streamserver.server.exchange import Exchange
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import End as BodyEnd
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead

@@ -10,7 +10,7 @@ from streamserver.lab.faults.parts import Faulty, Pieces, closing, note, parts
 from streamserver.lab.faults.places import END, Place
 from streamserver.lab.taken import taken
 from streamserver.server.exchange import Exchange
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 
 HELD = 300.0
 """Seconds after which even what shall last for ever is over."""
@@ -78,7 +78,7 @@ def resetting(request: Request, after: Place = END) -> Break:
 
     async def strike() -> None:
         exchange = request.exchange
-        await taken(exchange.connection)  # a reset would take it back
+        await taken(exchange)  # a reset would take it back
         cut_off(exchange, reset=True)
 
     return Break("rst", request, after, strike)

@@ -70,6 +70,6 @@ class _Faulty:
         try:
             return inner.around(response)
         except BaseException:
-            request.exchange.tell(response, "cancelled")
+            request.exchange.notify_cancelled(response)
             await close(response.body)
             raise

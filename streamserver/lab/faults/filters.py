@@ -25,7 +25,7 @@ from streamserver.lab.faults.breaks import HELD, cut_off
 from streamserver.lab.faults.parts import Faulty, Pieces, closing, note, parts
 from streamserver.lab.faults.places import END, Place
 from streamserver.server.exchange import Exchange
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
 
 LOOK = 1.0
@@ -167,7 +167,7 @@ def _close_late(exchange: Exchange, seconds: float) -> None:
     """Close the connection then; a client that has left is forgotten soon, however late that is."""
     connection = exchange.connection
     if seconds <= 0 or connection.transport.is_closing():
-        connection.exchange_ended(exchange, False)
+        connection.exchange_ended(False)
     else:
         wait = min(seconds, LOOK)
         connection.loop.call_later(wait, _close_late, exchange, seconds - wait)

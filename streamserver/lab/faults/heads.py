@@ -8,7 +8,7 @@ from streamserver.lab.faults.asked import Fault
 from streamserver.lab.faults.parts import note
 from streamserver.server.answer import FileRegion
 from streamserver.server.framing import frame
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.problem import HTTPError
 
 
@@ -57,7 +57,7 @@ def _length(fault: Fault, length: int | str | None) -> int:
 def half_head(request: Request, response: Response, fault: Fault) -> Response:
     """Send the beginning of the head, here and now, and close."""
     exchange = request.exchange
-    head = frame(exchange.head, response, "", keep_alive=False).head
+    head, *_ = frame(exchange.head, response, "", keep_alive=False)
     size = len(head) // 2 if fault.value is None else min(int(fault.value), len(head) - 1)
     exchange.connection.transport.write(head[:size])
     note(exchange, str(fault))

@@ -47,9 +47,9 @@ class Clock:
         self._free = 0  # when there is room for more
         self._due = 0  # the event that was due last, 0 once something of it was written
         self._left = TURN
-        self._pacer = pacer(exchange.connection.server)
+        self._pacer = pacer(exchange.server)
         self._lateness = lateness
-        self._late: Callable[[float], None] = exchange.connection.server.observer.late
+        self._late: Callable[[float], None] = exchange.server.observer.late
 
     async def reach(self, moment: int) -> None:
         """Wait for a moment; if it is past, others go on first."""

@@ -43,7 +43,7 @@ async def _octets(
 
     To draw them takes longer than to send them; so others have their turn after each.
     """
-    turn = pacer(request.exchange.connection.server).turn
+    turn = pacer(request.exchange.server).turn
     held = b""
     while count:
         drawn = random.randbytes(PIECE)[:count]

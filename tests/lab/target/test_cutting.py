@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from streamserver.lab.target.app import make_target
-from streamserver.server.outcome import Outcome
+from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import Decoder, End
 from streamserver.wire.sse import Parser
 from support.answers import chunks

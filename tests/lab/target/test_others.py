@@ -13,9 +13,9 @@ from streamserver.lab.stamps import read_stamp
 from streamserver.lab.target.app import make_target
 from streamserver.lab.target.clock import TURN
 from streamserver.lab.target.text import PIECE
-from streamserver.server.connection import Connection
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
+from streamserver.server.ports import Connection
 from streamserver.server.writer import HIGH_WATER
 from support.answers import content
 from support.asking import ask
