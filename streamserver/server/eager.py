@@ -1,18 +1,23 @@
-"""Run a coroutine until it waits, at once, and not in some later turn of the event loop.
+"""Run a coroutine until it waits, in this call and not in a later iteration of the event loop.
 
-A handler that has its answer ready needs no turn of the loop: its first chunk leaves in the
-very call that brought the request. Python 3.12 has eager tasks for this. Before it, a task
-can only ask the loop to call its first step soon; so the loop's ``call_soon`` is held for
-the moment in which the task asks, and that step is called at once. Either way it is a
-whole task from its first line on: it can be named, cancelled and timed out.
+A handler that has its response ready needs no iteration of the loop: its first chunk is written
+in the call that received the request. Python 3.12 has eager tasks for this. Before it, a task
+can only ask the loop to call its first step soon. So the loop's ``call_soon`` is replaced for
+the moment in which the task asks, and that step is called at once. Either way the coroutine is
+a task from its first line: it can be named, cancelled and timed out.
 
-In the same way ``resolve`` lets a task that waits go on in the very call that has what it
-waits for: a relay's answer leaves in the call that brought the upstream's.
+In the same way ``resolve`` continues a waiting task in the call that has its result: a relay
+sends the response in the call that received it from the upstream.
+
+``call_soon`` is set as an attribute, and not through the loop's ``__dict__``: an object whose
+dictionary was asked for once loses the interpreter's fast access to its attributes, which made
+each iteration of the loop 0.4 microseconds slower.
 """
 
 import asyncio
 import sys
 import threading
+from asyncio.tasks import _current_tasks, _enter_task, _leave_task  # type: ignore[attr-defined]
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
@@ -21,7 +26,7 @@ T = TypeVar("T")
 
 
 class _Held(threading.local):
-    """What was asked of a held ``call_soon``: of this thread's loop, for others have their own."""
+    """The calls of the replaced ``call_soon``, for the loop of this thread."""
 
     def __init__(self) -> None:
         self.calls: list[tuple[Context, Callable[..., object], tuple[Any, ...]]] = []
@@ -35,15 +40,14 @@ def _hold(call: Callable[..., object], *args: Any, context: Context) -> None:
 
 
 def resolve(waiter: "asyncio.Future[T]", result: T, loop: asyncio.AbstractEventLoop) -> None:
-    """Give ``waiter`` its result, and let those go on at once who wait for it."""
-    if asyncio.current_task(loop) is not None:  # a task has its turn, and must end it first
+    """Set the result of ``waiter``, and run at once what waits for it."""
+    if loop in _current_tasks:  # the running task must first return to the loop
         return waiter.set_result(result)
-    attributes = vars(loop)
-    attributes["call_soon"] = _hold
+    loop.call_soon = _hold  # type: ignore[assignment,method-assign]
     try:
         waiter.set_result(result)
     finally:
-        del attributes["call_soon"]
+        del loop.call_soon
     calls, _held.calls = _held.calls, []
     for context, call, args in calls:
         context.run(call, *args)
@@ -54,7 +58,7 @@ if sys.version_info >= (3, 12):
     def start(
         work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[T] | None:
-        """Step ``work`` at once; the task that goes on with it, or None if it is finished."""
+        """Run ``work`` until it waits; the task that continues it, or None if it is finished."""
         task = asyncio.Task(work, loop=loop, eager_start=True)
         return None if task.done() else task
 
@@ -63,21 +67,20 @@ else:
     def start(
         work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[T] | None:
-        """Step ``work`` at once; the task that goes on with it, or None if it is finished."""
-        attributes = vars(loop)
-        attributes["call_soon"] = _hold
+        """Run ``work`` until it waits; the task that continues it, or None if it is finished."""
+        loop.call_soon = _hold  # type: ignore[assignment,method-assign]
         try:
             task = asyncio.Task(work, loop=loop)
         finally:
-            del attributes["call_soon"]
+            del loop.call_soon
         context, step, _ = _held.calls.pop()
-        outer = asyncio.current_task(loop)
+        outer = _current_tasks.get(loop)
         if outer is None:
             context.run(step)
         else:
-            asyncio.tasks._leave_task(loop, outer)
+            _leave_task(loop, outer)
             try:
                 context.run(step)
             finally:
-                asyncio.tasks._enter_task(loop, outer)
+                _enter_task(loop, outer)
         return None if task.done() else task

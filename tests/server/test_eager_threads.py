@@ -1,11 +1,10 @@
-"""Loops in several threads: what is held of one is never called in another's."""
+"""Loops in several threads: a call that one of them holds never runs in another thread."""
 
 import asyncio
 import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import pytest
 
@@ -14,36 +13,39 @@ from support.loops import SECONDS, factory
 
 THREADS = 3
 ROUNDS = 20
-"""One may end well by luck: whoever takes the last of what is held may have put it there."""
+"""A single round could succeed by chance: the thread may take the call that it has held."""
 
 Act = Callable[[asyncio.AbstractEventLoop, Callable[[], object]], object]
 
 
-class Attributes(dict[str, Any]):
-    """A loop's attributes: when it is held no longer, it waits until all others were held too."""
+def meeting(kind: str, barrier: threading.Barrier) -> asyncio.AbstractEventLoop:
+    """A loop that waits, when its ``call_soon`` is no longer replaced, until those of all other
+    threads were replaced too."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, everyone: threading.Barrier) -> None:
-        super().__init__(vars(loop))
-        self.everyone = everyone
+    with contextlib.closing(factory(kind)()) as loop:
+        base = type(loop)
 
-    def __delitem__(self, name: str) -> None:
-        super().__delitem__(name)
-        self.everyone.wait(SECONDS)
+    class Meeting(base):  # type: ignore[misc,valid-type]
+        def __delattr__(self, name: str) -> None:
+            super().__delattr__(name)
+            barrier.wait(SECONDS)
+
+    return Meeting()
 
 
-def start(loop: asyncio.AbstractEventLoop, tell: Callable[[], object]) -> None:
-    """Start work that tells."""
+def start(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Start work that calls ``callback``."""
 
     async def work() -> None:
-        tell()
+        callback()
 
     assert eager.start(work(), loop) is None
 
 
-def resolve(loop: asyncio.AbstractEventLoop, tell: Callable[[], object]) -> None:
-    """Resolve a future that tells."""
+def resolve(loop: asyncio.AbstractEventLoop, callback: Callable[[], object]) -> None:
+    """Resolve a future that calls ``callback``."""
     waiter = loop.create_future()
-    waiter.add_done_callback(lambda _: tell())
+    waiter.add_done_callback(lambda _: callback())
     eager.resolve(waiter, None, loop)
 
 
@@ -53,19 +55,18 @@ def test_each_is_called_in_its_own_thread(kind: str, act: Act) -> None:
     everyone = threading.Barrier(THREADS)
 
     def thread(_: int) -> list[int]:
-        loop, seen = factory(kind)(), list[int]()
+        loop, seen = meeting(kind, everyone), list[int]()
 
         def callback() -> None:
             try:
                 for _ in range(ROUNDS):
                     act(loop, lambda: seen.append(threading.get_ident()))
             except BaseException:
-                everyone.abort()  # so that nobody waits for this thread
+                everyone.abort()  # the other threads need not wait for this one
                 raise
             finally:
                 loop.stop()
 
-        loop.__dict__ = Attributes(loop, everyone)
         with contextlib.closing(loop):
             loop.call_soon(callback)
             loop.run_forever()
