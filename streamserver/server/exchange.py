@@ -40,6 +40,7 @@ class Exchange(Writer):
     """
 
     __slots__ = (
+        "_answer",
         "_beats",
         "_in_step",
         "_mark",
@@ -60,6 +61,7 @@ class Exchange(Writer):
         self.error: BaseException | None = None
         self.attributes: tuple[tuple[str, float | str], ...] = ()
         self.on_end: list[Callable[[], object]] = []
+        self._answer: Answer | None = None
         self._beats: Deadlines[Any] | None = None
         self._mark = 0
         self._in_step = False
@@ -88,7 +90,8 @@ class Exchange(Writer):
         task = eager.start(self._run(), self.server.loop)
         self._in_step = False
         if self.phase is ENDED:
-            self._cancel(task)
+            if task is not None:
+                self._cancel(task)
         else:
             self._task = task
             if self.phase is not STREAMING:
@@ -113,7 +116,16 @@ class Exchange(Writer):
                 self.prepare(answer)
                 self.end(body)
             elif hasattr(body, "__aiter__"):
-                await pull(self, answer)
+                pieces = aiter(body)  # to be closed: not every iterable is its own iterator
+                try:
+                    if self.begin(answer):
+                        await pull(self, pieces, answer.encode)
+                except StopAsyncIteration:
+                    pass
+                finally:
+                    # Here, because the garbage collector would do it later, in another context.
+                    if (aclose := getattr(pieces, "aclose", None)) is not None:
+                        await aclose()
                 self.end()
             elif is_push(body):
                 self._attach(body, answer)
@@ -144,8 +156,9 @@ class Exchange(Writer):
 
     def begin(self, answer: Answer) -> bool:
         """Make the head of a stream, and start its heartbeats; whether a body follows it."""
-        if not super().begin(answer):
+        if not self.prepare(answer):
             return False
+        self._answer = answer
         if answer.endless is not None:
             self._beats = self.server.beats(answer.endless.interval)
             self._beats.start(self)
@@ -167,24 +180,19 @@ class Exchange(Writer):
 
     def drained(self) -> None:
         """The client has room again."""
-        body = self._answer.body if self._answer is not None else None
-        if is_push(body):
-            try:
-                body.drained()
-            except Exception:
-                self._log_failed_hook("drained")
+        if self._answer is not None and is_push(self._answer.body):
+            self._call_hook(self._answer.body.drained)
 
     def notify_cancelled(self, answer: Answer | None) -> None:
         """Report to a push body that nobody reads it."""
         if answer is not None and is_push(answer.body):
-            try:
-                answer.body.cancelled(self)
-            except Exception:
-                self._log_failed_hook("cancelled")
+            self._call_hook(answer.body.cancelled, self)
 
-    def _log_failed_hook(self, event: str) -> None:
-        # What a hook raises must not end other exchanges.
-        log.exception("%s %s: a stream that was %s failed", *self._name, event)
+    def _call_hook(self, hook: Callable[..., None], *arguments: object) -> None:
+        try:
+            hook(*arguments)
+        except Exception:  # it must not end other exchanges
+            log.exception("%s %s: a stream that was %s failed", *self._name, hook.__name__)
 
     @property
     def _name(self) -> tuple[str, str]:
@@ -261,7 +269,8 @@ class Exchange(Writer):
         if not self.has_sent_head:
             task, self._task = self._task, None
             self.reject(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
-            self._cancel(task)
+            if task is not None:
+                self._cancel(task)
         elif not self.end_early(Outcome.EXPIRED):
             self.cut(Outcome.EXPIRED)
 
@@ -277,8 +286,8 @@ class Exchange(Writer):
         else:
             self.notify_cancelled(answer)
 
-    def _cancel(self, task: asyncio.Task[None] | None) -> None:
-        if task is not None and task.cancel():
+    def _cancel(self, task: asyncio.Task[None]) -> None:
+        if task.cancel():
             unwinding = self.server.unwinding
             unwinding.add(task)
             task.add_done_callback(unwinding.discard)

@@ -9,12 +9,11 @@ StopIteration with the piece, or returns the future that the producer waits for.
 that is held is written before that future reaches the event loop: nothing else runs in between.
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from time import monotonic
 from types import AsyncGeneratorType, coroutine
 from typing import Any, NoReturn, TypeAlias
 
-from streamserver.server.answer import Answer
 from streamserver.server.writer import GATHER, STREAMING, Writer
 
 Step: TypeAlias = Generator[Any, Any, Any]
@@ -25,29 +24,12 @@ not wait. A piece that takes longer to produce is thus written at once."""
 
 
 @coroutine
-def pull(writer: Writer, answer: Answer) -> Generator[Any, Any, None]:
-    """Send the pieces of an async iterable, and close it in any case. The last pieces may still
-    be held: the write that ends the body sends them."""
-    # The iterator must be closed: not every iterable is its own iterator.
-    pieces = aiter(answer.body)
-    has_ended = False
-    try:
-        if writer.begin(answer):
-            try:
-                yield from _send(writer, _steps(pieces), answer.encode)
-            except StopAsyncIteration:
-                has_ended = isinstance(pieces, AsyncGeneratorType)
-    finally:
-        # Here, since the garbage collector would do it later, in another context.
-        if not has_ended and (close := getattr(pieces, "aclose", None)) is not None:
-            yield from close().__await__()
-
-
-def _send(
-    writer: Writer, next_step: Callable[[], Step], encode: Callable[[Any], bytes] | None
+def pull(
+    writer: Writer, pieces: AsyncIterator[Any], encode: Callable[[Any], bytes] | None
 ) -> Generator[Any, Any, NoReturn]:
-    """Write each piece; StopAsyncIteration when the producer has ended."""
-    connection, write = writer.connection, writer.write
+    """Write each piece; StopAsyncIteration when the producer has ended. The last pieces may
+    still be held: the write that ends the body sends them."""
+    connection, next_step, write = writer.connection, _stepper(pieces), writer.write
     until = 0.0  # when other tasks run; 0 until a piece was written since the producer waited
     while True:
         step = next_step()
@@ -72,10 +54,10 @@ def _send(
             until = monotonic() + SLICE
         else:
             write(piece, held=True)
-            is_late = monotonic() >= until
-            if is_late or writer.held_size >= GATHER:
+            if writer.held_size >= GATHER:
                 writer.release()
-            if is_late:
+            if monotonic() >= until:
+                writer.release()
                 yield
                 until = monotonic() + SLICE
         if connection.paused:
@@ -84,11 +66,10 @@ def _send(
             until = 0.0
 
 
-def _steps(pieces: Any) -> Callable[[], Step]:
+def _stepper(pieces: AsyncIterator[Any]) -> Callable[[], Step]:
     """The function that begins the step to the next piece."""
     if isinstance(pieces, AsyncGeneratorType):
-        step: Callable[[], Step] = pieces.__anext__  # type: ignore[assignment]  # its awaitables are iterators
-        return step
+        return pieces.__anext__  # type: ignore[return-value]  # its awaitables are iterators
     return lambda: pieces.__anext__().__await__()
 
 

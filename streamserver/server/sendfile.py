@@ -29,7 +29,7 @@ async def send_region(writer: Writer, answer: Answer) -> None:
     if not isinstance(region, FileRegion):
         raise TypeError(f"a body is bytes, a file, a stream or iterable, not {region!r}")
     with region.file, _output(writer) as out:
-        if not writer.begin(answer):
+        if not writer.prepare(answer):
             return
         writer.flush_head()
         if out is None:

@@ -44,7 +44,6 @@ class Writer:
     """
 
     __slots__ = (
-        "_answer",
         "_framing",
         "_held",
         "_keep_alive",
@@ -73,7 +72,6 @@ class Writer:
         self.connection = connection
         self.head = head
         self.body = RequestBody(server, connection, head) if head.length else None
-        self._answer: Answer | None = None
         self._to_wire: Callable[[bytes], None] = connection.transport.write
         self.phase = Phase.HANDLING
         self.outcome: Outcome | None = None
@@ -118,13 +116,6 @@ class Writer:
         self.status = answer.status
         self.phase = READY
         return self._framing != "none"
-
-    def begin(self, answer: Answer) -> bool:
-        """Make the head of a stream; whether a body follows it."""
-        if not self.prepare(answer):
-            return False
-        self._answer = answer
-        return True
 
     def write(self, piece: bytes | str, *, held: bool = False) -> None:
         """Send a piece of the body, text as UTF-8, in a chunk of its own. An empty piece is
