@@ -68,25 +68,23 @@ class Connection(Flow):
             server.idle_deadlines.start(self)
 
     def buffer_updated(self, nbytes: int) -> None:
-        data = bytes(self.server.read_buffer[:nbytes])
+        data = self.server.read_buffer[:nbytes].tobytes()
         exchange = self.exchange
         if exchange is not None:
             if exchange.body is not None and not exchange.body.complete:
                 data = exchange.body.feed(data)
-            if data:
-                self._queue(self._incoming + data)
+        elif self._lingering:
+            return
         elif self._unread is not None:
             data = self._skip(self._unread, data)
-            if data:
-                self._receive(data)
-        elif not self._lingering:
-            self._receive(data)
-
-    def _receive(self, data: bytes) -> None:
-        if self._is_scheduled or self.paused:
-            self._queue(self._incoming + data)
+        if not data:
+            return
+        if self._incoming:
+            data = self._incoming + data
+        if exchange is not None or self._is_scheduled or self.paused:
+            self._queue(data)
         else:
-            self._read(self._incoming + data if self._incoming else data)
+            self._read(data)
 
     def eof_received(self) -> None:
         # A client that half-closes could still read. But it cannot be told from one that has

@@ -37,7 +37,14 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
             keep_alive = keep_alive and not wants_close
             break
     bodiless = is_bodiless(request.method, status)
-    length = _length(answer.body, declared, bodiless)
+    body = answer.body
+    length = None
+    if isinstance(body, bytes):
+        length = len(body)
+    elif isinstance(body, FileRegion):
+        length = body.count
+    if declared is not None:
+        length = _length(declared, length, bodiless)
     if status == 205:  # it has no content (RFC 9110, section 15.3.6)
         bodiless, length = True, 0
     framing: Framing
@@ -81,18 +88,10 @@ def _take_ours(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]
     return others, declared, date, wants_close
 
 
-def _length(body: object, declared: str | None, bodiless: bool) -> int | None:
-    """Bytes of the body; None for a stream of unknown length."""
-    if declared is not None and not (declared.isascii() and declared.isdigit()):
+def _length(declared: str, known: int | None, bodiless: bool) -> int:
+    """The length that a handler has declared, checked against the length of the body."""
+    if not (declared.isascii() and declared.isdigit()):
         raise ValueError(f"Content-Length must be decimal digits, not {declared!r}")
-    if isinstance(body, bytes):
-        known = len(body)
-    elif isinstance(body, FileRegion):
-        known = body.count
-    else:
-        return None if declared is None else int(declared)
-    if declared is None or int(declared) == known:
-        return known
-    if bodiless:
+    if known is None or int(declared) == known or bodiless:
         return int(declared)
     raise ValueError(f"Content-Length is {declared}, but the body has {known} bytes")

@@ -145,6 +145,9 @@ class Writer:
             self._hold(data, size)
         elif phase is STREAMING:
             self._to_wire(data)
+        elif phase is READY:
+            self.phase = STREAMING
+            self._to_wire(self._unsent_head + data)
         else:
             self._send(data)
 
