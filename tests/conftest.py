@@ -14,7 +14,7 @@ import pytest
 
 from streamserver.kit.service import Handler
 from streamserver.server.observer import Observer
-from support import inprocess, peers, process
+from support import inprocess, peers, phases, process
 from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
 from support.process import RunServer
@@ -52,6 +52,14 @@ def thrifty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         gc.collect()
         gc.freeze()
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def watched_phases() -> Iterator[None]:
+    """Hold every exchange of this process to the table of phases."""
+    with pytest.MonkeyPatch.context() as patch:
+        phases.watch(patch)
         yield
 
 

@@ -90,8 +90,7 @@ class Exchange(Writer):
         task = eager.start(self._run(), self.server.loop)
         self._in_step = False
         if self.phase is ENDED:
-            if task is not None:
-                self._cancel(task)
+            self._cancel(task)
         else:
             self._task = task
             if self.phase is not STREAMING:
@@ -100,10 +99,8 @@ class Exchange(Writer):
                 self.server.stream_deadlines.start(self)
 
     def resume(self, waiter: "asyncio.Future[T]", result: T) -> None:
-        """Resolve what the handler waits for, and continue the handler in this call.
-
-        The head of its response waits for a piece, or for ``flush_head``.
-        """
+        """Resolve what the handler waits for, and continue the handler in this call. The head of
+        its response waits for a piece, or for ``flush_head``."""
         self._in_step = True
         eager.resolve(waiter, result, self.server.loop)
         self._in_step = False
@@ -140,12 +137,10 @@ class Exchange(Writer):
         self._task = None
 
     def _attach(self, body: PushBody, answer: Answer) -> None:
-        """Connect a push body to the exchange."""
         if not self.begin(answer):
             self.notify_cancelled(answer)
             return self.end()
-        # A handler that needs the request's fields has a Request; of idle streams few do.
-        self.head = self.head._replace(fields=[])
+        self.head = self.head._replace(fields=[])  # an idle stream seldom needs them
         try:
             body.attach(self, answer.encode)
         except BaseException:
@@ -269,8 +264,7 @@ class Exchange(Writer):
         if not self.has_sent_head:
             task, self._task = self._task, None
             self.reject(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
-            if task is not None:
-                self._cancel(task)
+            self._cancel(task)
         elif not self.end_early(Outcome.EXPIRED):
             self.cut(Outcome.EXPIRED)
 
@@ -286,8 +280,8 @@ class Exchange(Writer):
         else:
             self.notify_cancelled(answer)
 
-    def _cancel(self, task: asyncio.Task[None]) -> None:
-        if task.cancel():
+    def _cancel(self, task: asyncio.Task[None] | None) -> None:
+        if task is not None and task.cancel():
             unwinding = self.server.unwinding
             unwinding.add(task)
             task.add_done_callback(unwinding.discard)

@@ -27,12 +27,13 @@ class ObservedExchange(Exchange):
         self._last = 0.0
         self._wrote = server.observer.wrote
 
-    def begin(self, answer: Answer) -> bool:
-        """As ``Exchange.begin``."""
-        self.is_stream = super().begin(answer)
+    def prepare(self, answer: Answer) -> bool:
+        """As ``Writer.prepare``."""
+        has_body = super().prepare(answer)
+        self.is_stream = has_body and not isinstance(answer.body, bytes)
         if self.is_stream:
             self.server.observer.began(self)
-        return self.is_stream
+        return has_body
 
     def write(self, piece: bytes | str, *, held: bool = False) -> None:
         """As ``Writer.write``."""

@@ -4,7 +4,7 @@ The engine counts nothing itself. It reports what happens where it happens; a me
 observer does not override costs one call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 UpstreamEvent = Literal["connect", "reuse", "retry", "failure"]
@@ -63,54 +63,22 @@ class Observer:
 class Several(Observer):
     """Calls each of ``observers``, in their order."""
 
-    __slots__ = ("_observers", "_viewers", "sees_streams")
+    __slots__ = ("__dict__",)
 
     def __init__(self, observers: Sequence[Observer]) -> None:
-        self._observers = observers
-        self._viewers = [observer for observer in observers if observer.sees_streams]
-        self.sees_streams = bool(self._viewers)
+        viewers = [observer for observer in observers if observer.sees_streams]
+        self.sees_streams = bool(viewers)
+        for name in ("ended", "refused", "write_stalled", "upstream", "feed", "closed"):
+            setattr(self, name, _each(observers, name))
+        for name in ("began", "wrote", "late"):
+            setattr(self, name, _each(viewers, name))
 
-    def began(self, exchange: Any) -> None:
-        """For those that see streams."""
-        for observer in self._viewers:
-            observer.began(exchange)
 
-    def wrote(self, exchange: Any, size: int, gap: float) -> None:
-        """For those that see streams."""
-        for observer in self._viewers:
-            observer.wrote(exchange, size, gap)
+def _each(observers: Sequence[Observer], name: str) -> Callable[..., None]:
+    methods = [getattr(observer, name) for observer in observers]
 
-    def ended(self, exchange: Any) -> None:
-        """For all."""
-        for observer in self._observers:
-            observer.ended(exchange)
+    def call(*arguments: object) -> None:
+        for method in methods:
+            method(*arguments)
 
-    def refused(self) -> None:
-        """For all."""
-        for observer in self._observers:
-            observer.refused()
-
-    def write_stalled(self) -> None:
-        """For all."""
-        for observer in self._observers:
-            observer.write_stalled()
-
-    def upstream(self, event: UpstreamEvent) -> None:
-        """For all."""
-        for observer in self._observers:
-            observer.upstream(event)
-
-    def feed(self, event: FeedEvent, behind: int = 0) -> None:
-        """For all."""
-        for observer in self._observers:
-            observer.feed(event, behind)
-
-    def late(self, seconds: float) -> None:
-        """For those that see streams."""
-        for observer in self._viewers:
-            observer.late(seconds)
-
-    def closed(self) -> None:
-        """For all."""
-        for observer in self._observers:
-            observer.closed()
+    return call

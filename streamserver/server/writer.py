@@ -186,12 +186,13 @@ class Writer:
     def _send(self, data: bytes) -> None:
         """Write ``data`` after what waits for the same write: the head, or the held pieces."""
         if self.phase is READY:
+            self.phase = STREAMING
             data = self._unsent_head + data
         elif self.phase is GATHERING:
+            self.phase = STREAMING
             self._held.append(data)
             data = b"".join(self._held)
             self._held, self.held_size = [], 0
-        self.phase = STREAMING
         self._to_wire(data)
 
     @property
@@ -241,8 +242,8 @@ class Writer:
             self.write(piece, held=True)
         if self._framing == "chunked":
             self._send(last_chunk(trailers) if trailers else LAST_CHUNK)
-        elif self.phase is not STREAMING:
-            self._send(b"")
+        else:
+            self.flush_head()
 
 
 def as_bytes(piece: object) -> bytes:

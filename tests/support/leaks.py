@@ -10,6 +10,7 @@ import os
 from collections.abc import AsyncIterator
 
 from streamserver.server.descriptors import of_process
+from support import phases
 from support.waiting import wait_until
 
 
@@ -29,6 +30,7 @@ async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
     tasks, files, budget = asyncio.all_tasks(), descriptors(), of_process()
     taken = budget.taken
     yield
+    phases.check()
 
     def leaked() -> set[object]:
         others = asyncio.all_tasks() - tasks - {asyncio.current_task()}
