@@ -167,8 +167,7 @@ class Exchange(Writer):
         answer = self._answer
         if answer is not None and answer.endless is not None and self._beats is not None:
             was_silent = self._mark == self.bytes_sent
-            # The heartbeat itself counts as sent at the next call.
-            self._mark = self.bytes_sent
+            self._mark = self.bytes_sent  # a heartbeat counts as sent at the next call
             self._beats.start(self)
             if was_silent and not self.connection.paused:
                 self.write(answer.endless.beat)
@@ -282,9 +281,8 @@ class Exchange(Writer):
 
     def _cancel(self, task: asyncio.Task[None] | None) -> None:
         if task is not None and task.cancel():
-            unwinding = self.server.unwinding
-            unwinding.add(task)
-            task.add_done_callback(unwinding.discard)
+            self.server.unwinding.add(task)
+            task.add_done_callback(self.server.unwinding.discard)
 
     def _finish(self, outcome: Outcome) -> None:
         self.phase = ENDED
