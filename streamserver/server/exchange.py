@@ -268,11 +268,10 @@ class Exchange(Writer):
             self.cut(Outcome.EXPIRED)
 
     def abandon(self, outcome: Outcome) -> None:
-        """Nobody will read any more: stop the producer."""
+        """Stop the producer: nobody reads any more."""
         if self.phase is ENDED:
             return
-        task, self._task = self._task, None
-        answer = self._answer
+        task, answer, self._task = self._task, self._answer, None
         self._finish(outcome)
         if task is not None:
             self._cancel(task)

@@ -21,11 +21,8 @@ _ENGINES = frozenset(("connection", "content-length", "date", "transfer-encoding
 
 
 def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> Framed:
-    """Write the head of ``answer``.
-
-    ValueError for a status that cannot be final, for fields that would break the message,
-    and for a Content-Length that contradicts the body.
-    """
+    """Write the head of ``answer``. ValueError for a status that cannot be final, for fields
+    that would break the message, and for a Content-Length that contradicts the body."""
     status = answer.status
     if status < 200:
         raise ValueError(f"a final status is 200 or more, not {status}")
@@ -38,22 +35,16 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
             break
     bodiless = is_bodiless(request.method, status)
     body = answer.body
-    length = None
-    if isinstance(body, bytes):
-        length = len(body)
-    elif isinstance(body, FileRegion):
+    length = len(body) if isinstance(body, bytes) else None
+    if isinstance(body, FileRegion):
         length = body.count
     if declared is not None:
         length = _length(declared, length, bodiless)
     if status == 205:  # it has no content (RFC 9110, section 15.3.6)
         bodiless, length = True, 0
-    framing: Framing
+    framing: Framing = "none" if bodiless else "length"
     own = f"date: {date}\r\n" if date else ""
-    if bodiless:
-        framing = "none"
-    elif length is not None:
-        framing = "length"
-    else:
+    if length is None and not bodiless:
         framing = "chunked" if request.minor else "close"
         keep_alive = keep_alive and request.minor == 1
     if length is not None and status != 204 and (status != 304 or declared is not None):

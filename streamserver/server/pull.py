@@ -27,8 +27,7 @@ not wait. A piece that takes longer to produce is thus written at once."""
 def pull(
     writer: Writer, pieces: AsyncIterator[Any], encode: Callable[[Any], bytes] | None
 ) -> Generator[Any, Any, NoReturn]:
-    """Write each piece; StopAsyncIteration when the producer has ended. The last pieces may
-    still be held: the write that ends the body sends them."""
+    """Write each piece, until StopAsyncIteration; the last may be held for the next write."""
     connection, next_step, write = writer.connection, _stepper(pieces), writer.write
     until = 0.0  # when other tasks run; 0 until a piece was written since the producer waited
     while True:
