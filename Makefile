@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 ARGS ?=
 # The whole suite runs in one process per core. A selection starts faster in one process.
 PROCESSES ?= $(if $(ARGS),0,auto)
+SPREAD := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
 # What each stamp installs beside the package itself.
 EXTRA_serve :=
@@ -23,7 +24,7 @@ serve: $(VENV)/installed-serve ## serve the demo on http://127.0.0.1:8000 (ARGS=
 	@$(BIN)/python -m streamserver $(ARGS)
 
 test: $(VENV)/installed-test $(VENV)/node/installed ## run every test (ARGS="-k chunked")
-	@$(BIN)/python -m pytest -n $(PROCESSES) --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
 check: $(VENV)/installed-test ## ruff and mypy --strict
 	@$(BIN)/ruff check
@@ -34,7 +35,7 @@ bench: $(VENV)/installed-bench ## compare with other servers on this machine
 
 cover: $(VENV)/installed-test $(VENV)/node/installed ## run every test, then show the lines and branches none reached
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest $(ARGS)
+	@$(BIN)/coverage run -m pytest $(SPREAD) $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
