@@ -19,15 +19,13 @@ from streamserver.lab.cassettes.ahead import Ahead
 from streamserver.lab.cassettes.bodies import redactor_of
 from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Read
 from streamserver.lab.cassettes.library import Key, Library
-from streamserver.lab.faults.applying import in_stream
-from streamserver.lab.faults.breaks import cut_off
-from streamserver.lab.faults.faulty import faulty
-from streamserver.lab.faults.inband import in_band
-from streamserver.lab.taken import taken
+from streamserver.lab.faults.errors import error_format
+from streamserver.lab.faults.filters import cut_connection, wait_until_acknowledged
+from streamserver.lab.faults.injection import inject, inject_faults
 from streamserver.lab.target.app import add_lateness
-from streamserver.lab.target.clock import Clock
+from streamserver.lab.target.events import SECOND
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.schedule import SECOND
+from streamserver.lab.target.pacing import Clock
 from streamserver.proxy.rewriting import takes_trailers
 from streamserver.server.descriptors import is_exhausted
 from streamserver.server.phase import Outcome
@@ -65,7 +63,7 @@ class Replay:
         self._library = library = Library(directory)
         self._speed = speed
         self._lateness = lateness
-        self._breaking = faulty(self._play)
+        self._breaking = inject_faults(self._play)
         for why in library.refused:
             logger.warning("not played: %s", why)
         if not library.count:
@@ -79,19 +77,20 @@ class Replay:
 
     async def _play(self, request: Request) -> Response:
         clock = Clock(request.exchange, self._lateness)
-        clock.begin = int(request.exchange.started * SECOND)
+        clock.start = int(request.exchange.started * SECOND)
         request.max_body = None  # none of it is kept
         digest, redactor = hashlib.sha256(), redactor_of(request.headers.items())
         async for part in request:
             digest.update(redactor.feed(part))
-            clock.make_room()  # who is late with a request makes nobody else late
+            clock.resume()  # who is late with a request makes nobody else late
         key = Key.of(request.method, request.target, digest.hexdigest())
         path = self._library.find(key)
         if path is None:
             nearest = self._library.nearest(key)
             raise HTTPError(404, f"there is no cassette of {key}", nearest=nearest)
         response = await _Play(request, path, Tempo(self._speed), clock).response()
-        response.body = in_stream(request, response.body, clock.make_room, in_band(response))
+        errors = error_format(response.headers.get("content-type"))
+        response.body = inject(request, response.body, clock.resume, errors)
         return response
 
 
@@ -176,7 +175,7 @@ class _Play:
         if part.end != "complete":
             exchange.flush_head()
             if part.end == "reset":
-                await taken(exchange)
+                await wait_until_acknowledged(exchange)
             self._cut(part)
         elif part.trailers and takes_trailers(self._te):
             exchange.end(trailers=tuple(part.trailers))
@@ -187,7 +186,7 @@ class _Play:
 
     async def _due(self, after: int) -> None:
         """Wait for what comes so long after the one before."""
-        _, due, sent = await self._clock.event(self._count, self._tempo.offset(after))
+        _, due, sent = await self._clock.next_event(self._count, self._tempo.offset(after))
         self._count += 1
         self._late += sent - due
         self._latest = max(self._latest, sent - due)
@@ -197,7 +196,7 @@ class _Play:
         so that nobody takes a part for the whole."""
         if end.end != "reset":
             return self._exchange.cut(Outcome.TRUNCATED)
-        cut_off(self._exchange, reset=True)
+        cut_connection(self._exchange, reset=True)
 
     def _tell(self) -> None:
         if self._count and not math.isinf(self._tempo.speed):

@@ -1,4 +1,4 @@
-"""Faults on command: filters around the body of any handler, and a wrapper by which clients ask.
+"""Fault injection: responses that break as their requests ask.
 
-``filters`` has them one by one, ``asked`` what a client may write, ``faulty`` brings them together.
+``grammar`` reads faults, ``filters`` has each fault, ``injection`` puts them into a response.
 """

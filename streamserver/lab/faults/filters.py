@@ -1,191 +1,187 @@
-"""Faults, each a filter: it takes the pieces of a body and gives them on, until it strikes.
+"""Each fault: those within a body are filters of its pieces, the others end the response.
 
-They stand around the body of any handler, one around another:
-
-    async def feed(request: Request) -> Response:
-        body = garbage(events(), request, event(2))
-        return Response(truncate(body, request, event(5)))
-
-A place is counted in what comes to the filter, garbage of those inside it included. As soon as it
-is reached the fault strikes, before more is asked for; so of two at one place the outer is first,
-save at the end. What comes before the place is on its way to the client by then.
-
-A fault that breaks the response ends the exchange as ``truncated``: that is what the access log and
-the metrics tell, however the client takes it. The log notes each fault that has struck.
+A position is counted in what a filter receives, which includes the garbage of the filters inside
+it. The fault takes effect when the position is reached, before the next piece is requested.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from random import Random
 
-from streamserver.kit.request import Request
-from streamserver.lab.faults import breaks
-from streamserver.lab.faults.breaks import HELD, cut_off
-from streamserver.lab.faults.parts import Faulty, Pieces, closing, note, parts
-from streamserver.lab.faults.places import END, Place
+from streamserver.lab.faults.errors import ErrorFormat
+from streamserver.lab.faults.grammar import MAX_SECONDS, Fault, Position, PositionFinder
 from streamserver.server.exchange import Exchange
 from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
 
-LOOK = 1.0
-"""Seconds between two looks whether a client is still there, while a close is late."""
+Pieces = AsyncGenerator[bytes, None]
 
 GARBAGE = 16
-"""Bytes of garbage, where none are given."""
-
-# Faults that break a response
-
-
-def truncate(pieces: Pieces, request: Request, after: Place = END) -> Faulty:
-    """Close the connection without the end of the body; with a reset where a proper close would
-    be that end, as it is in HTTP/1.0."""
-    return breaks.truncating(request, after).around(pieces)
-
-
-def rst(pieces: Pieces, request: Request, after: Place = END) -> Faulty:
-    """Reset the connection, once the system has taken what comes before."""
-    return breaks.resetting(request, after).around(pieces)
-
-
-def bad_chunk(
-    pieces: Pieces, request: Request, after: Place = END, random: Random | None = None
-) -> Faulty:
-    """Send a chunk whose size is none, and close. A body that does not travel in chunks is cut as
-    ``truncate`` does."""
-    return breaks.breaking_a_chunk(request, after, random).around(pieces)
-
-
-def unfinished(pieces: Pieces, request: Request, seconds: float = HELD) -> Faulty:
-    """Leave out the end of the body, and the connection open until the client leaves; at last,
-    after so many seconds, close it."""
-    return breaks.holding(request, seconds).around(pieces)
-
-
-async def wrong_length(pieces: Pieces, request: Request, length: int) -> Faulty:
-    """For a response whose Content-Length, ``length``, is not that of its body, which is sent all
-    the same; then the connection is closed."""
-    exchange = request.exchange
-    exchange.unbind()
-    async with closing(pieces) as source:
-        async for piece in source:
-            yield piece
-    if exchange.outcome is None and exchange.bytes_sent != length:
-        note(exchange, f"length:{length}")
-        exchange.flush_head()
-        cut_off(exchange, reset=False)
-
-
-# Faults that a response may survive
-
-
-def stall(
-    pieces: Pieces,
-    request: Request,
-    after: Place = END,
-    seconds: float | None = None,
-    resumed: Callable[[], object] | None = None,
-) -> Faulty:
-    """Fall silent for so many seconds, then go on; without them until the client leaves, or at
-    last is cut off after ``HELD``.
-
-    A producer with times to keep is late afterwards, for it was not asked meanwhile; ``resumed``
-    is called then.
-    """
-
-    async def strike() -> bytes:
-        await asyncio.sleep(HELD if seconds is None else seconds)
-        if seconds is None:
-            request.exchange.cut(Outcome.TRUNCATED)
-        if resumed is not None:
-            resumed()
-        return b""
-
-    return _inserted("stall", pieces, request.exchange, after, strike)
-
-
-def garbage(
-    pieces: Pieces,
-    request: Request,
-    after: Place = END,
-    size: int = GARBAGE,
-    random: Random | None = None,
-) -> Faulty:
-    """Put in ``size`` bytes, 1 or more, that are no text and an empty line behind them.
-
-    Between two events a client should pass over them; one that takes all bytes for text fails.
-    """
-    # The first byte is one that UTF-8 never has: this is no field, no comment and no line's end.
-    made = b"\xff" + (random or Random()).randbytes(size - 1).translate(_ONE_LINE) + b"\n\n"
-
-    async def strike() -> bytes:
-        return made
-
-    return _inserted("garbage", pieces, request.exchange, after, strike)
-
-
-async def error(
-    pieces: Pieces, request: Request, after: Place, data: bytes, border: bytes
-) -> Faulty:
-    """Report an error in band, and end the body properly. Where the place is within an event,
-    ``border`` ends that one first."""
-    exchange, tail = request.exchange, b""
-    async with aclosing(parts(pieces, after)) as found:
-        async for part in found:
-            if exchange.outcome is not None:
-                return
-            if part is None:
-                note(exchange, f"error@{after}")
-                yield data if tail in (b"", border) else border + data
-                return
-            tail = (tail + part)[-len(border) :]
-            yield part
-
-
+"""Bytes of garbage by default."""
+LATE = 1.0
+"""Seconds by which a close is late by default."""
+LOOK = 1.0
+"""Seconds between two checks whether the client has left, while a close is late."""
+POLL = 0.001
+"""Seconds between two checks whether all was acknowledged."""
+INVALID_SIZES = (b"zz", b"-1", b"", b"g5", b"f" * 32)
+"""Chunk sizes that no decoder may accept (RFC 9112, section 7.1). Some accept others, as 0x5."""
 _ONE_LINE = bytes(0 if number in b"\r\n" else number for number in range(256))
 
 
-async def slow_close(pieces: Pieces, request: Request, seconds: float) -> Faulty:
-    """Send all of the body, and close the connection so many seconds later. The response should
-    say ``Connection: close``."""
-    exchange = request.exchange
-    async with closing(pieces) as source:
-        async for piece in source:
-            yield piece
-    if exchange.outcome is not None:
-        return  # a fault inside this one has ended it
-    note(exchange, f"slow_close:{seconds:g}")
+def note(exchange: Exchange, fault: str) -> None:
+    """Add a fault that took effect to the line of the access log."""
+    notes = dict(exchange.attributes)
+    notes["fault"] = f"{notes['fault']},{fault}" if "fault" in notes else fault
+    exchange.attributes = tuple(notes.items())
+
+
+async def split(pieces: Pieces, position: Position) -> AsyncGenerator[bytes | None, None]:
+    """The pieces, and None at the position, before the next piece is requested."""
+    finder, is_found = PositionFinder(position), False
+    piece: bytes | None = b""  # the position may be the beginning
+    async with aclosing(pieces):
+        while piece is not None:
+            if not is_found:
+                size = finder.feed(piece)
+                if size:
+                    yield piece[:size]
+                piece = piece[size:]
+                if finder.is_reached:
+                    is_found = True
+                    yield None
+            if piece:
+                yield piece
+            piece = await anext(pieces, None)
+        if position.unit == "end":
+            yield None
+
+
+# Within the body
+
+
+def stall(
+    pieces: Pieces, exchange: Exchange, fault: Fault, on_resume: Callable[[], object] | None
+) -> Pieces:
+    """Send nothing for some seconds; without a value until the client leaves, at most for
+    ``MAX_SECONDS``, and then cut the response. ``on_resume`` is called after the wait."""
+
+    async def wait() -> bytes:
+        await asyncio.sleep(MAX_SECONDS if fault.value is None else fault.value)
+        if fault.value is None:
+            exchange.cut(Outcome.TRUNCATED)
+        if on_resume is not None:
+            on_resume()
+        return b""
+
+    return _insert(pieces, exchange, fault, wait)
+
+
+def garbage(pieces: Pieces, exchange: Exchange, fault: Fault, random: Random) -> Pieces:
+    """Insert bytes that are no text, and an empty line. A client should ignore them if they are
+    between two events."""
+    size = GARBAGE if fault.value is None else int(fault.value)
+    # UTF-8 never has the first byte: this is no field, no comment and no line end.
+    data = b"\xff" + random.randbytes(size - 1).translate(_ONE_LINE) + b"\n\n"
+
+    async def make() -> bytes:
+        return data
+
+    return _insert(pieces, exchange, fault, make)
+
+
+async def _insert(
+    pieces: Pieces, exchange: Exchange, fault: Fault, make: Callable[[], Awaitable[bytes]]
+) -> Pieces:
+    async with aclosing(split(pieces, fault.position)) as parts:
+        async for part in parts:
+            if part is None:
+                note(exchange, f"{fault.name}@{fault.position}")
+                part = await make()
+            if exchange.outcome is not None:
+                return
+            yield part
+
+
+async def error(
+    pieces: Pieces, exchange: Exchange, fault: Fault, errors: ErrorFormat, data: bytes
+) -> Pieces:
+    """Report an error in band, and end the body properly. Within an event the event ends first."""
+    tail, end = b"", errors.event_end
+    async with aclosing(split(pieces, fault.position)) as parts:
+        async for part in parts:
+            if exchange.outcome is not None:
+                return
+            if part is None:
+                note(exchange, f"{fault.name}@{fault.position}")
+                yield data if tail in (b"", end) else end + data
+                return
+            tail = (tail + part)[-len(end) :]
+            yield part
+
+
+# The end of the response
+
+
+async def finish(exchange: Exchange, fault: Fault, random: Random, length: int) -> None:
+    """End a response as the fault has it, after all pieces before it were written. ``length``:
+    the Content-Length that the response has, if the fault is about that."""
+    if fault.name.startswith("length"):
+        if exchange.bytes_sent != length:
+            note(exchange, f"length:{length}")
+            exchange.flush_head()
+            cut_connection(exchange, reset=False)
+        return
+    seconds = LATE if fault.value is None else fault.value
+    is_late = fault.name == "slow_close"
+    note(exchange, f"slow_close:{seconds:g}" if is_late else f"{fault.name}@{fault.position}")
     exchange.flush_head()
+    match fault.name:
+        case "slow_close":
+            return _close_later(exchange, seconds)
+        case "rst":
+            await wait_until_acknowledged(exchange)
+            return cut_connection(exchange, reset=True)
+        case "bad_chunk" if exchange.is_chunked:
+            exchange.write_chunks(random.choice(INVALID_SIZES) + b"\r\nbroken\r\n", 0)
+        case "unfinished":
+            await asyncio.sleep(MAX_SECONDS if fault.value is None else fault.value)
+    exchange.cut(Outcome.TRUNCATED)
+
+
+def cut_connection(exchange: Exchange, reset: bool) -> None:
+    """Close or reset the connection, whatever the framing of the body."""
+    exchange.abandon(Outcome.TRUNCATED)
+    exchange.connection.cut(reset)
+
+
+async def wait_until_acknowledged(exchange: Exchange) -> None:
+    """Wait until the client's system has all that was written, at most for ``write_timeout``.
+
+    A reset discards the rest, of the kernel's buffer too. No event reports it, so this polls.
+    """
+    connection, loop = exchange.connection, exchange.server.loop
+    limit = loop.time() + exchange.server.settings.write_timeout
+    while connection.count_untaken() and not connection.transport.is_closing():
+        if loop.time() > limit:
+            break
+        await asyncio.sleep(POLL)
+
+
+def _close_later(exchange: Exchange, seconds: float) -> None:
+    """End the body, and close the connection after some seconds."""
     if exchange.is_chunked:
         exchange.write_chunks(LAST_CHUNK, 0)
-    # For the exchange all is done, and whoever leaves now misses nothing.
+    # The exchange is complete: a client that leaves from now on misses nothing.
     exchange.abandon(Outcome.COMPLETE)
-    _close_late(exchange, seconds)
+    _wait_and_close(exchange, seconds)
 
 
-def _close_late(exchange: Exchange, seconds: float) -> None:
-    """Close the connection then; a client that has left is forgotten soon, however late that is."""
+def _wait_and_close(exchange: Exchange, seconds: float) -> None:
     connection = exchange.connection
     if seconds <= 0 or connection.transport.is_closing():
         connection.exchange_ended(False)
     else:
         wait = min(seconds, LOOK)
-        connection.loop.call_later(wait, _close_late, exchange, seconds - wait)
-
-
-async def _inserted(
-    name: str,
-    pieces: Pieces,
-    exchange: Exchange,
-    after: Place,
-    strike: Callable[[], Awaitable[bytes]],
-) -> Faulty:
-    """The pieces, and what is put in at the place."""
-    async with aclosing(parts(pieces, after)) as found:
-        async for part in found:
-            if part is None:
-                note(exchange, f"{name}@{after}")
-                part = await strike()
-            if exchange.outcome is not None:
-                return
-            yield part
+        connection.loop.call_later(wait, _wait_and_close, exchange, seconds - wait)

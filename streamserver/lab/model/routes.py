@@ -17,20 +17,26 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
-from streamserver.lab.faults.inband import FORMS, InBand
+from streamserver.lab.faults.errors import ErrorFormat
+from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model import asked, shape
 from streamserver.lab.model.answers import answer, tokens
 from streamserver.lab.model.asked import PACES, Asked
 from streamserver.lab.model.shape import ChatCompletion, Completion, TextCompletion
 from streamserver.lab.model.words import in_its_words
 from streamserver.lab.stamps import write_stamp
-from streamserver.lab.target.clock import Clock, Due
-from streamserver.lab.target.commands import read as read_knobs
-from streamserver.lab.target.knobs import START, TOKENS, WIRE, Knobs
+from streamserver.lab.target.events import EventTime, Offset, due_together, offsets
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.limits import check_tokens
-from streamserver.lab.target.schedule import Offset, offsets, together
-from streamserver.lab.target.streams import Streamed, flowing, head, told
+from streamserver.lab.target.pacing import Clock
+from streamserver.lab.target.parameters import (
+    BOUNDARIES,
+    START,
+    TOKENS,
+    StreamOptions,
+    check_tokens,
+    read_options,
+)
+from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
 from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
@@ -66,23 +72,23 @@ def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handle
     """A handler: the answer to what was asked, as a stream if ``stream`` is true."""
 
     async def completions(request: Request) -> Response:
-        commanded = read_knobs(request, START, TOKENS, WIRE, ("stamps",))
+        commanded = read_options(request, START, TOKENS, BOUNDARIES, ("stamps",))
         question = read(await json_object(request))
         completion = complete(question, kind, commanded.tokens)
         check_tokens(len(completion.tokens), _pace(commanded, question))
         clock = Clock(request.exchange, lateness)
         if question.stream:
-            stream = Streamed(
+            stream = Source(
                 _events(commanded, clock, question, completion),
                 "text/event-stream",
                 lambda: _largest(completion),
                 _in_band(completion),
             )
-            return await flowing(request, commanded, clock, stream)
-        await head(commanded, clock)
+            return await stream_response(request, commanded, clock, stream)
+        await wait_for_head(commanded, clock)
         last = max([one for one in _due(commanded, question, completion) if one is not None])
-        await clock.reach(clock.begin + last)
-        return Response.json(completion.whole(), headers=told(commanded))
+        await clock.wait_until(clock.start + last)
+        return Response.json(completion.whole(), headers=seed_field(commanded))
 
     return completions
 
@@ -99,26 +105,26 @@ def complete(question: Asked, kind: type[Completion], count: int = 0) -> Complet
     return kind(question.model, allowed, finish_reason, prompt_tokens)
 
 
-def _pace(commanded: Knobs, question: Asked) -> float:
+def _pace(commanded: StreamOptions, question: Asked) -> float:
     return commanded.tokens_per_second or question.tokens_per_second
 
 
-def _due(commanded: Knobs, question: Asked, completion: Completion) -> Iterator[Offset]:
+def _due(commanded: StreamOptions, question: Asked, completion: Completion) -> Iterator[Offset]:
     """When each event is due; what stands behind the last token has no time of its own."""
     gap = 1 / _pace(commanded, question)
     first = commanded.first_byte_delay
     opening = [round(first * 1e9)] * completion.opens
     first += commanded.first_token_delay or gap
     spoken = offsets(commanded, first, gap, len(completion.tokens))
-    return together(chain(opening, spoken), commanded.together)
+    return due_together(chain(opening, spoken), commanded.batch)
 
 
 async def _events(
-    commanded: Knobs, clock: Clock, question: Asked, completion: Completion
+    commanded: StreamOptions, clock: Clock, question: Asked, completion: Completion
 ) -> AsyncGenerator[bytes, None]:
     due = _due(commanded, question, completion)
     for seq, data in enumerate(completion.events(question.include_usage)):
-        now = await clock.event(seq, next(due, None))
+        now = await clock.next_event(seq, next(due, None))
         yield encode(Event(_stamped(data, now) if commanded.stamps else data))
 
 
@@ -127,16 +133,16 @@ def _largest(completion: Completion) -> int:
     return 2 * max([len(encode(Event(one))) for one in islice(completion.events(), 3)])
 
 
-def _in_band(completion: Completion) -> InBand:
+def _in_band(completion: Completion) -> ErrorFormat:
     """How a stream of the model reports an error: in the form of any of the services."""
 
     def render(form: str) -> bytes:
         return b"".join([encode(Event(data)) for data in completion.errors(form)])
 
-    return InBand(render, forms=FORMS)
+    return ErrorFormat(render, services=SERVICES)
 
 
-def _stamped(data: shape.Json | str, now: Due) -> str:
+def _stamped(data: shape.Json | str, now: EventTime) -> str:
     """The data of an event with its stamp as the first member of a JSON object."""
     if isinstance(data, str):
         return data

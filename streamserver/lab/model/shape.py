@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, ClassVar, Literal, TypeAlias
 
-from streamserver.lab.faults.inband import MESSAGE
+from streamserver.lab.faults.errors import MESSAGE
 from streamserver.lab.model.answers import FINGERPRINT
 from streamserver.wire.problem import HTTPError
 

@@ -1,1 +1,1 @@
-"""The target: endpoints that stream on command, and tell how well they kept to it."""
+"""The target: endpoints that stream as each request says, and report how late they were."""

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from streamserver.lab.target.knobs import Knobs
-from streamserver.lab.target.schedule import SECOND
+from streamserver.lab.target.events import SECOND
+from streamserver.lab.target.parameters import StreamOptions
 from streamserver.wire.chunked import encode
 
 PER_SECOND = 20
@@ -33,14 +33,14 @@ class Write(NamedTuple):
     """Nanoseconds that it takes where bandwidth is limited."""
 
 
-def is_cut_into_chunks(commanded: Knobs) -> bool:
+def is_cut_into_chunks(commanded: StreamOptions) -> bool:
     """Whether a chunk is another thing than an event."""
     return bool(
         commanded.chunk_events > 1 or commanded.chunk_size or commanded.chunk_split != "none"
     )
 
 
-def is_cut_into_writes(commanded: Knobs) -> bool:
+def is_cut_into_writes(commanded: StreamOptions) -> bool:
     """Whether a write is another thing than a chunk, or may have to wait."""
     return bool(
         commanded.write_events
@@ -51,7 +51,7 @@ def is_cut_into_writes(commanded: Knobs) -> bool:
     )
 
 
-def chunks(events: Sequence[bytes], commanded: Knobs) -> Iterator[bytes]:
+def chunks(events: Sequence[bytes], commanded: StreamOptions) -> Iterator[bytes]:
     """Events as chunks."""
     number, where = commanded.chunk_events, commanded.chunk_split
     for at in range(0, len(events), number):
@@ -60,7 +60,7 @@ def chunks(events: Sequence[bytes], commanded: Knobs) -> Iterator[bytes]:
             yield from _slices(part, commanded.chunk_size)
 
 
-def writes(chunks: Sequence[bytes], commanded: Knobs, framed: bool) -> Iterator[Write]:
+def writes(chunks: Sequence[bytes], commanded: StreamOptions, framed: bool) -> Iterator[Write]:
     """Chunks, those of as many events as leave together, as writes.
 
     ``framed``: with their framing; a client of HTTP/1.0 gets what is in them alone.

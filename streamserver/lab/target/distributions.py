@@ -1,37 +1,41 @@
-"""Random numbers around 1: what a mean is multiplied with, be it of gaps or of sizes.
+"""Random factors with a mean of 1, by which a mean gap or size is multiplied.
 
-Whatever the distribution, its mean is 1, so that jitter never changes the rate or the bytes that
-were commanded, only how evenly they come. The spread is a share of the mean.
+So jitter changes neither the rate nor the bytes of a stream. The spread is a share of the mean.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from random import Random
 
-NAMES = ("none", "uniform", "normal", "lognormal", "exponential")
-USUAL = {"none": 0.0, "uniform": 0.5, "normal": 0.25, "lognormal": 0.5, "exponential": 1.0}
-"""The spread of each where none is given; an exponential one with 1 is a Poisson process."""
-
-MOST = 16.0
-"""No number is larger: rare enough not to be missed, and a bound for whoever allots memory."""
-_MOST_OF = {"none": 1.0, "uniform": 2.0, "normal": 2.0}
-
-
-def most(name: str) -> float:
-    """The largest number that a distribution gives."""
-    return _MOST_OF.get(name, MOST)
+DEFAULT_SPREADS = {
+    **{"none": 0.0, "uniform": 0.5, "normal": 0.25},
+    **{"lognormal": 0.5, "exponential": 1.0},  # with 1 a Poisson process
+}
+NAMES = tuple(DEFAULT_SPREADS)
+MAX_FACTOR = 16.0
+"""Cuts the tails that have no end: it bounds the memory of an event, and is hardly ever reached."""
+_MAX_FACTORS = {"none": 1.0, "uniform": 2.0, "normal": 2.0}
 
 
-def factors(name: str, spread: float, seed: str) -> Callable[[], float]:
-    """What draws a number from 0 up, 1 on average; the same ones for the same seed.
+def max_factor(name: str) -> float:
+    """The largest factor of a distribution."""
+    return _MAX_FACTORS.get(name, MAX_FACTOR)
 
-    ``spread``, from 0 to 1: for uniform numbers how far they lie from 1 at most, for others the
-    standard deviation. Normal ones are cut at 0 and at 2 alike, which keeps their mean, and
-    exponential ones with a spread below 1 begin above 0.
+
+def factors(name: str, spread: float, seed: str) -> Iterator[float]:
+    """Factors without end, the same ones for the same seed.
+
+    ``spread``, from 0 to 1: of uniform factors the largest distance from 1, of others the standard
+    deviation. Normal ones are cut at 0 and at 2, which keeps their mean. Exponential ones with a
+    spread below 1 begin above 0.
     """
     if name == "none":
-        return lambda: 1.0  # a generator takes kilobytes, of each of thousands of streams
-    random = Random(seed)
+        return repeat(1.0)  # a Random takes kilobytes, and there are thousands of streams
+    return iter(_draw(name, spread, Random(seed)), None)
+
+
+def _draw(name: str, spread: float, random: Random) -> Callable[[], float]:
     match name:
         case "uniform":
             return lambda: 1 + spread * (2 * random.random() - 1)
@@ -40,8 +44,8 @@ def factors(name: str, spread: float, seed: str) -> Callable[[], float]:
         case "lognormal":
             variance = math.log1p(spread * spread)  # of the logarithm
             mu, sigma = -variance / 2, math.sqrt(variance)
-            return lambda: min(random.lognormvariate(mu, sigma), MOST)
-    return lambda: min(1 - spread + spread * random.expovariate(1), MOST)
+            return lambda: min(random.lognormvariate(mu, sigma), MAX_FACTOR)
+    return lambda: min(1 - spread + spread * random.expovariate(1), MAX_FACTOR)
 
 
 def _normal(spread: float, random: Random) -> float:

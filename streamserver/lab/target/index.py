@@ -1,32 +1,77 @@
-"""``GET /``: the endpoints and their knobs, as text, as a page or as JSON, by Accept."""
+"""The endpoints of the target, and ``GET /``: they and their parameters as text, as a page or as
+JSON, selected by Accept."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from textwrap import wrap
-from typing import Any
+from typing import Any, NamedTuple
 
 from streamserver.kit.params import Parameter
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.router import Router
-from streamserver.lab.faults.asked import KINDS
-from streamserver.lab.target.commands import FREE
-from streamserver.lab.target.endpoints import ENDPOINTS, KNOBS, OUTER, Endpoint
+from streamserver.lab.faults import injection
+from streamserver.lab.faults.grammar import KINDS
+from streamserver.lab.parameters import Documented
+from streamserver.lab.target import concurrency, httpbin, parameters
+from streamserver.lab.target.parameters import BOUNDARIES, IGNORED, START, TOKENS
+from streamserver.lab.target.streams import STREAM
 from streamserver.wire.accept import preferred
+
+
+class Endpoint(NamedTuple):
+    """A method and path, what it responds, its parameters and the target of an example."""
+
+    path: str
+    about: str
+    parameters: tuple[str, ...] = ()
+    example: str = ""
+    method: str = "GET"
+
+
+_MODEL = (*START, *TOKENS, *BOUNDARIES, "stamps")
+_SSE = (*STREAM, "stamps", "line_end")
+_DRIP = "numbytes bytes within duration, with a Content-Length"
+_CHUNKS = "n random bytes in chunks of chunk_size, 10,240 bytes by default"
+_EXAMPLE = "/stream-bytes/100?seed=1&chunk_size=10"
+ENDPOINTS = (
+    Endpoint("/sse", "an event stream of JSON events", _SSE, "/sse?count=5&gap=0.5"),
+    Endpoint("/jsonl", "lines of JSON", (*STREAM, "stamps"), "/jsonl?count=5&gap=0.5"),
+    Endpoint("/raw", "the text of the events alone", STREAM, "/raw?count=5&gap=0.5"),
+    Endpoint("/stream/{n}", "n lines of JSON", httpbin.LINE_NAMES, "/stream/5?gap=0.5"),
+    Endpoint("/drip", _DRIP, httpbin.DRIP_NAMES, "/drip?duration=2"),
+    Endpoint("/bytes/{n}", "n random bytes with a Content-Length", ("seed",), "/bytes/100?seed=1"),
+    Endpoint("/stream-bytes/{n}", _CHUNKS, ("seed", "chunk_size"), _EXAMPLE),
+    Endpoint("/delay/{seconds}", "the same as /get, after 0 to 60 seconds", (), "/delay/1"),
+    Endpoint("/status/{code}", "an empty response with this status, 200 to 599", (), "/status/503"),
+    Endpoint("/get", "the query, fields, origin and URL of the request", (), "/get?a=b"),
+    Endpoint("/headers", "the fields of the request", (), "/headers"),
+    Endpoint("/post", "the same as /get, with the body", method="POST"),
+    Endpoint("/v1/chat/completions", "a model answers a conversation", _MODEL, method="POST"),
+    Endpoint("/v1/completions", "a model continues a text", _MODEL, method="POST"),
+    Endpoint("/v1/models", "the models", (), "/v1/models"),
+    Endpoint("/v1/models/{name}", "one model", (), "/v1/models/streamserver-demo"),
+    Endpoint("/lab/lateness", "how late this process sent its events", (), "/lab/lateness"),
+    Endpoint("/lab/lateness", "reset these figures", method="DELETE"),
+)
+
+# Without a seed each stream has its own, and the default spread depends on the distribution.
+_VARYING = ("seed", "spread", "size_spread")
+PARAMETERS: tuple[Documented, ...] = (*parameters.DOCUMENTED, *httpbin.DRIP)
+COMMON: tuple[Documented, ...] = (*injection.DOCUMENTED, *concurrency.DOCUMENTED)
 
 WIDTH = 98
 """Characters of a line of text."""
 TITLE = "streamserver target"
 ABOUT = (
-    "Each endpoint streams as its request commands."
-    " A wrong knob is refused with a 400 that says what is allowed."
+    "Endpoints that stream as the parameters of each request say. A wrong parameter is refused with"
+    " status 400 and what is allowed."
 )
-KNOBS_ABOUT = (
-    "A knob is a parameter of the query or a field of the request: gap=0.1 is X-Lab-Gap: 0.1."
-    f" {FREE}=ANYTHING has no effect, and makes a URL a new one."
+PARAMETERS_ABOUT = (
+    "A parameter is in the query or in a field of the request: gap=0.1 is X-Lab-Gap: 0.1."
+    f" {IGNORED}=ANYTHING is ignored; it makes a URL a new one."
 )
-OUTER_ABOUT = "Every endpoint takes these, too:"
+COMMON_ABOUT = "Parameters of every endpoint:"
 FAULTS_ABOUT = "Faults: " + ", ".join(KINDS)
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -38,18 +83,16 @@ dd small { opacity: 0.8; }
 """
 
 
-def add_index(app: Router) -> None:
-    """Serve the index at ``/``."""
-    app.get("/")(index)
-
-
 async def index(request: Request) -> Response:
-    """The index in the form that Accept prefers; paths are those at which it was asked."""
-    kind = preferred(request.headers.get("accept") or "", [*_FORMS])
+    """The index; its paths are those below the path of the request."""
     prefix = request.exchange.route.rstrip("/")
-    endpoints = [(_below(prefix, one.path), _below(prefix, one.example), one) for one in ENDPOINTS]
+    endpoints = [
+        one._replace(path=_below(prefix, one.path), example=_below(prefix, one.example))
+        for one in ENDPOINTS
+    ]
+    kind = preferred(request.headers.get("accept") or "", [*_RENDERERS])
     headers = {"content-type": f"{kind}; charset=utf-8", "vary": "accept"}
-    return Response(_FORMS[kind](endpoints), headers=headers)
+    return Response(_RENDERERS[kind](endpoints), headers=headers)
 
 
 def _below(prefix: str, path: str) -> str:
@@ -59,87 +102,82 @@ def _below(prefix: str, path: str) -> str:
     return prefix + (path.removeprefix("/lab") if prefix.endswith("/lab") else path)
 
 
-_Seen = tuple[str, str, Endpoint]
-"""The path and the example as they are shown, and the endpoint."""
+def _default(one: Parameter[Any]) -> Any:
+    return None if one.default == "" or one.name in _VARYING else one.default
 
 
-def _as_text(endpoints: Iterable[_Seen]) -> str:
+def _allowed(one: Parameter[Any]) -> str:
+    default = _default(one)
+    return one.allowed if default is None else f"{one.allowed} (default: {default})"
+
+
+def _as_text(endpoints: Iterable[Endpoint]) -> str:
     lines = [TITLE, "", *wrap(ABOUT, WIDTH), ""]
-    for path, example, one in endpoints:
-        lines.append(f"{one.method:<7} {path:<25} {one.about}")
-        if example:
-            lines.append(f"{'':<33} {example}")
-        lines += [f"{'':<33} {line}" for line in wrap(" ".join(one.knobs), WIDTH - 34)]
-    lines += ["", *wrap(KNOBS_ABOUT, WIDTH), "", *_rows(KNOBS)]
-    lines += ["", OUTER_ABOUT, "", *_rows(OUTER), "", *wrap(FAULTS_ABOUT, WIDTH), ""]
+    for one in endpoints:
+        lines.append(f"{one.method:<7} {one.path:<25} {one.about}")
+        names = wrap(" ".join(one.parameters), WIDTH - 34)
+        lines += [f"{'':<33} {line}" for line in (one.example, *names) if line]
+    lines += ["", *wrap(PARAMETERS_ABOUT, WIDTH), "", *_rows(PARAMETERS)]
+    lines += ["", COMMON_ABOUT, "", *_rows(COMMON), "", *wrap(FAULTS_ABOUT, WIDTH), ""]
     return "\n".join(lines)
 
 
-def _rows(knobs: dict[str, Parameter[Any]]) -> Iterator[str]:
-    for name, knob in knobs.items():
-        yield f"  {name:<18} {knob.allowed}{_default(knob)}"
+def _rows(documented: Iterable[Documented]) -> Iterator[str]:
+    for one, about in documented:
+        yield from (f"  {one.name:<18} {about}", f"{'':<20} {_allowed(one)}")
 
 
-def _default(knob: Parameter[Any]) -> str:
-    return "" if knob.default in (None, "") else f" (default: {knob.default})"
-
-
-def _as_page(endpoints: Iterable[_Seen]) -> str:
+def _as_page(endpoints: Iterable[Endpoint]) -> str:
     return "\n".join(
         [
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             f"<title>{TITLE}</title><style>{_STYLE}</style></head><body>",
             f"<h1>{TITLE}</h1><p>{escape(ABOUT)}</p><dl>",
-            *[_item(*one) for one in endpoints],
-            f"</dl><h2>Knobs</h2><p>{escape(KNOBS_ABOUT)}</p><dl>",
-            *_terms(KNOBS),
-            f"</dl><p>{escape(OUTER_ABOUT)}</p><dl>",
-            *_terms(OUTER),
+            *map(_item, endpoints),
+            f"</dl><h2>Parameters</h2><p>{escape(PARAMETERS_ABOUT)}</p><dl>",
+            *_terms(PARAMETERS),
+            f"</dl><p>{escape(COMMON_ABOUT)}</p><dl>",
+            *_terms(COMMON),
             f"</dl><p>{escape(FAULTS_ABOUT)}</p></body></html>\n",
         ]
     )
 
 
-def _item(path: str, example: str, one: Endpoint) -> str:
-    shown = f"<code>{one.method} {escape(path)}</code>"
-    link = f' <a href="{escape(example)}"><code>{escape(example)}</code></a>' if example else ""
-    knobs = f"<br><small><code>{' '.join(one.knobs)}</code></small>" if one.knobs else ""
-    return f"<dt>{shown}</dt><dd>{escape(one.about)}{link}{knobs}</dd>"
+def _item(one: Endpoint) -> str:
+    example = escape(one.example)
+    link = f' <a href="{example}"><code>{example}</code></a>' if example else ""
+    names = " ".join(one.parameters)
+    listed = f"<br><small><code>{names}</code></small>" if names else ""
+    path = f"<code>{one.method} {escape(one.path)}</code>"
+    return f"<dt>{path}</dt><dd>{escape(one.about)}{link}{listed}</dd>"
 
 
-def _terms(knobs: dict[str, Parameter[Any]]) -> Iterator[str]:
-    for name, knob in knobs.items():
-        yield f"<dt><code>{name}</code></dt><dd>{escape(knob.allowed + _default(knob))}</dd>"
+def _terms(documented: Iterable[Documented]) -> Iterator[str]:
+    for one, about in documented:
+        allowed = f"<small>{escape(_allowed(one))}</small>"
+        yield f"<dt><code>{one.name}</code></dt><dd>{escape(about)}<br>{allowed}</dd>"
 
 
-def _as_json(endpoints: Iterable[_Seen]) -> str:
+def _as_json(endpoints: Iterable[Endpoint]) -> str:
     listed = {
         "title": TITLE,
-        "endpoints": [
-            {
-                "method": one.method,
-                "path": path,
-                "about": one.about,
-                "example": example or None,
-                "knobs": [*one.knobs],
-            }
-            for path, example, one in endpoints
-        ],
-        "knobs": _ranges(KNOBS),
-        "everywhere": _ranges(OUTER),
+        "endpoints": [one._asdict() | {"example": one.example or None} for one in endpoints],
+        "parameters": _by_name(PARAMETERS),
+        "common_parameters": _by_name(COMMON),
         "faults": [*KINDS],
     }
     return json.dumps(listed, indent=1) + "\n"
 
 
-def _ranges(knobs: dict[str, Parameter[Any]]) -> dict[str, dict[str, Any]]:
+def _by_name(documented: Iterable[Documented]) -> dict[str, dict[str, Any]]:
     return {
-        name: {"allowed": knob.allowed, "default": knob.default} for name, knob in knobs.items()
+        one.name: {"about": about, "allowed": one.allowed, "default": _default(one)}
+        for one, about in documented
     }
 
 
-_FORMS: dict[str, Callable[[Iterable[_Seen]], str]] = {
+_RENDERERS: dict[str, Callable[[Iterable[Endpoint]], str]] = {
     "text/plain": _as_text,
     "text/html": _as_page,
     "application/json": _as_json,

@@ -1,51 +1,54 @@
-"""Waiting for absolute times, of thousands of streams.
+"""Absolute deadlines for the events of thousands of streams.
 
-Whoever sleeps for a while after each event adds the time that the event took to every round. Here
-all times are counted from the beginning of a stream.
-
-A timer per stream and event is what costs most when there are thousands. So all waits of a loop
-stand in one heap, and one timer wakes those whose time has come. It looks about once a millisecond
-at most, which is what the loops' own timers are good for; nothing is ever early.
-
-A stream that is behind, or has no gaps, never waits. After each few events it stands in a queue,
-and of that queue one a turn goes on; so however many there are, they take little of each turn.
+All times of a stream count from its start. A sleep after each event would instead add the time that
+the event took to every gap.
 """
 
 import asyncio
 from collections import deque
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
 from time import monotonic_ns
 from weakref import WeakKeyDictionary
 
-from streamserver.lab.target.schedule import SECOND
+from streamserver.lab.target.events import SECOND, EventTime, Offset
+from streamserver.lab.target.lateness import Lateness
+from streamserver.server.exchange import Exchange
 from streamserver.server.state import ServerState
 
 TICK = 600_000
-"""Nanoseconds between two looks, at least. Both loops make a millisecond of it: asyncio rounds up,
-and uvloop to the nearest, where less than half of one would keep the loop busy without a pause."""
-FEW = 64
+"""Least nanoseconds between two timers. Both loops make a millisecond of it: asyncio rounds up,
+uvloop to the nearest, and from less than half a millisecond it would make a busy loop."""
+MAX_ABANDONED = 64
 """Abandoned waits that may stay in the heap, however short it is."""
+YIELD_AFTER = 16
+"""Events that a late stream may send before it yields to others."""
 
 
 class Pacer:
-    """All waits of the streams of an event loop."""
+    """The waits of all streams of an event loop.
+
+    A timer for each wait would cost the most. All waits are in one heap, and one timer, set at most
+    once a millisecond, wakes those that are due; none is early. A stream that is late or has no
+    gaps never waits, so it yields in a queue, of which each iteration of the loop resumes one.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._heap: list[tuple[int, int, asyncio.Future[None]]] = []
-        self._number = count()  # of two that are due at once, the first goes first
+        self._number = count()  # keeps the order of waits for the same moment
         self._abandoned = 0
         self._timer: asyncio.TimerHandle | None = None
-        self._rings = 0
+        self._wakes_at = 0
         self._queue: deque[asyncio.Future[None]] = deque()
 
     async def until(self, due: int) -> int:
-        """Wait until ``monotonic_ns`` is ``due``; what it is then."""
+        """Wait until ``monotonic_ns`` is ``due``, and return what it is then."""
         waiter = self._loop.create_future()
         heappush(self._heap, (due, next(self._number), waiter))
-        if due < self._rings or self._timer is None:
-            self._arm(due)
+        if due < self._wakes_at or self._timer is None:
+            self._set_timer(due)
         try:
             await waiter
         except BaseException:
@@ -53,19 +56,19 @@ class Pacer:
             raise
         return monotonic_ns()
 
-    async def turn(self) -> None:
-        """Let others go on: all that wait for a time that has come, and those who queue here."""
+    async def pause(self) -> None:
+        """Yield to all waits that are due and to the streams that yielded before."""
         waiter = self._loop.create_future()
         self._queue.append(waiter)
         if len(self._queue) == 1:
-            self._loop.call_soon(self._next)
+            self._loop.call_soon(self._resume_next)
         await waiter
 
     def __len__(self) -> int:
-        """Waits in the heap, those of them that were abandoned included."""
+        """Waits in the heap, abandoned ones included."""
         return len(self._heap)
 
-    def _ring(self) -> None:
+    def _wake(self) -> None:
         self._timer = None
         heap, now = self._heap, monotonic_ns()
         while heap and heap[0][0] <= now:
@@ -75,40 +78,121 @@ class Pacer:
             elif self._abandoned:
                 self._abandoned -= 1
         if heap:
-            self._arm(heap[0][0])
+            self._set_timer(heap[0][0])
 
-    def _arm(self, due: int) -> None:
+    def _set_timer(self, due: int) -> None:
         now = monotonic_ns()
-        rings = max(due, now + TICK)
-        if self._timer is None or rings < self._rings:
+        wakes_at = max(due, now + TICK)
+        if self._timer is None or wakes_at < self._wakes_at:
             if self._timer is not None:
                 self._timer.cancel()
-            self._rings = rings
-            self._timer = self._loop.call_later((rings - now) / SECOND, self._ring)
+            self._wakes_at = wakes_at
+            self._timer = self._loop.call_later((wakes_at - now) / SECOND, self._wake)
 
     def _abandon(self) -> None:
-        """Someone waits no more: its place is cleared away with many others, or when due."""
+        """Count a cancelled wait. It leaves the heap when it is due, or with many others."""
         self._abandoned += 1
-        if self._abandoned > FEW + len(self._heap) // 2:
+        if self._abandoned > MAX_ABANDONED + len(self._heap) // 2:
             self._heap = [wait for wait in self._heap if not wait[2].done()]
             heapify(self._heap)
             self._abandoned = 0
 
-    def _next(self) -> None:
+    def _resume_next(self) -> None:
         while self._queue:
             waiter = self._queue.popleft()
             if not waiter.done():
                 waiter.set_result(None)
                 break
         if self._queue:
-            self._loop.call_soon(self._next)
+            self._loop.call_soon(self._resume_next)
 
 
 _pacers: WeakKeyDictionary[ServerState, Pacer] = WeakKeyDictionary()
 
 
-def pacer(server: ServerState) -> Pacer:
-    """That of a listener, which has its loop to itself."""
+def pacer_of(server: ServerState) -> Pacer:
+    """The pacer of a listener, and so of its event loop."""
     if server not in _pacers:
         _pacers[server] = Pacer(server.loop)
     return _pacers[server]
+
+
+class Clock:
+    """The time of one stream: what is due when, and how late it was.
+
+    ``start``, in ns of ``time.monotonic_ns``, is when the clock was made; the owner may move it.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_due",
+        "_free_at",
+        "_lateness",
+        "_left",
+        "_observe",
+        "_stalls",
+        "pacer",
+        "start",
+    )
+
+    def __init__(self, exchange: Exchange, lateness: Lateness) -> None:
+        server = exchange.server
+        self.start = monotonic_ns()
+        self.pacer = pacer_of(server)
+        self._connection = exchange.connection
+        self._stalls = exchange.connection.stalls
+        self._free_at = 0  # when the next write is allowed
+        self._due = 0  # when the last event was due; 0 once a part of it was written
+        self._left = YIELD_AFTER
+        self._lateness = lateness
+        self._observe: Callable[[float], None] = server.observer.late
+
+    async def wait_until(self, moment: int) -> None:
+        """Wait for a moment; yield once if it has passed."""
+        if moment > monotonic_ns():
+            await self.pacer.until(moment)
+        else:
+            await asyncio.sleep(0)
+
+    async def next_event(self, seq: int, offset: Offset) -> EventTime:
+        """Wait until an event is due. It is sent now: before anything else runs."""
+        now = monotonic_ns()
+        if self._stalls != self._connection.stalls:
+            self.resume()
+        due = now if offset is None else self.start + offset
+        if due < self._free_at:
+            due = self._free_at
+        if due > now:
+            now = await self.pacer.until(due)
+        elif self._left:
+            self._left -= 1
+        else:
+            self._left = YIELD_AFTER
+            await self.pacer.pause()
+            now = monotonic_ns()
+            if offset is None:
+                due = now
+        self._due = due
+        if offset is not None:
+            self._lateness.add(now - due)
+            self._observe((now - due) / SECOND)
+        return EventTime(seq, due, now)
+
+    async def next_write(self) -> None:
+        """Wait until a write is allowed. The first write of an event is allowed at once."""
+        if not self._due:
+            await self.wait_until(self._free_at)
+
+    def record_write(self, duration: int, gap: int) -> None:
+        """Delay the next write by ``duration`` ns, which limited bandwidth takes, from when this
+        one was due, and by ``gap`` ns from now."""
+        self._free_at = max(self._due, self._free_at) + duration
+        if gap:
+            self._free_at = max(self._free_at, monotonic_ns() + gap)
+        self._due = 0
+
+    def resume(self) -> None:
+        """Exclude a wait that the target did not cause: what was due meanwhile is due now."""
+        self._stalls = self._connection.stalls
+        self._free_at = max(self._free_at, monotonic_ns())
+        self._left = 0  # the clients may have resumed many streams at once

@@ -1,27 +1,43 @@
-"""Streams on command: from knobs to events, each when it is due, and from events to the wire."""
+"""Streams: a request gives the options, a schedule and a format make the events, and the body
+cuts them into chunks and writes.
 
-from collections.abc import AsyncGenerator, Callable, Iterator
+    options -> events -> chunks -> faults -> writes
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
+from contextlib import aclosing
 from random import Random
 from typing import NamedTuple
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.lab.faults.inband import EVENT_STREAMS, JSON_LINES, InBand
-from streamserver.lab.target import forms
-from streamserver.lab.target.clock import Clock
-from streamserver.lab.target.commands import read
-from streamserver.lab.target.cutting import bounded
-from streamserver.lab.target.forms import Form
-from streamserver.lab.target.knobs import EVENTS, SIZES, START, WIRE, Knobs
+from streamserver.lab.faults.errors import ErrorFormat, error_format
+from streamserver.lab.faults.injection import inject
+from streamserver.lab.target import events
+from streamserver.lab.target.boundaries import (
+    Write,
+    chunks,
+    is_cut_into_chunks,
+    is_cut_into_writes,
+    writes,
+)
+from streamserver.lab.target.events import MAX_PIECE, SECOND, EventFormat, Text
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.limits import check, check_together
-from streamserver.lab.target.schedule import SECOND, due_times, sizes
-from streamserver.lab.target.text import PIECE, Text
+from streamserver.lab.target.pacing import YIELD_AFTER, Clock
+from streamserver.lab.target.parameters import (
+    BOUNDARIES,
+    EVENTS,
+    SIZES,
+    START,
+    StreamOptions,
+    check_batch,
+    read_options,
+)
 from streamserver.wire.fields import UNBUFFERED
 
-STREAM = (*START, *EVENTS, *SIZES, *WIRE)
-"""What every stream can be commanded."""
+STREAM = (*START, *EVENTS, *SIZES, *BOUNDARIES)
+"""The parameters of every stream here."""
 
 
 def add_streams(app: Router, lateness: Lateness) -> None:
@@ -29,89 +45,177 @@ def add_streams(app: Router, lateness: Lateness) -> None:
 
     def add(
         path: str,
-        media: str,
-        form: Callable[[Knobs], Form],
-        in_band: Callable[[Knobs], InBand | None],
+        media_type: str,
+        make_format: Callable[[StreamOptions], EventFormat],
         *names: str,
     ) -> None:
         async def stream(request: Request) -> Response:
-            commanded = read(request, STREAM, names)
+            options = read_options(request, STREAM, names)
             clock = Clock(request.exchange, lateness)
-            stream = streamed(commanded, clock, form(commanded), media, in_band(commanded))
-            return await flowing(request, commanded, clock, stream)
+            source = make_source(options, clock, make_format(options), media_type)
+            return await stream_response(request, options, clock, source)
 
         app.get(path)(stream)
 
-    add("/sse", "text/event-stream", forms.sse, _errors, "stamps", "line_end")
-    add("/jsonl", "application/jsonl", forms.jsonl, lambda commanded: JSON_LINES, "stamps")
-    add("/raw", "application/octet-stream", forms.raw, lambda commanded: None)
+    add("/sse", "text/event-stream", events.sse_format, "stamps", "line_end")
+    add("/jsonl", "application/jsonl", events.jsonl_format, "stamps")
+    add("/raw", "application/octet-stream", events.raw_format)
 
 
-def _errors(commanded: Knobs) -> InBand:
-    """How an event stream reports an error, with the line ends that are commanded."""
-    return EVENT_STREAMS[commanded.line_end]
+class Source(NamedTuple):
+    """The events of a stream, not yet cut into chunks and writes."""
+
+    events: AsyncGenerator[bytes, None]
+    media_type: str
+    max_event_size: Callable[[], int]
+    errors: ErrorFormat | None = None
+    """How the stream reports an error in band; None: as its media type has it."""
 
 
-class Streamed(NamedTuple):
-    """A stream of events that is not yet cut into chunks and writes."""
-
-    pieces: AsyncGenerator[bytes, None]
-    media: str
-    largest: Callable[[], int]
-    """Bytes that an event may have."""
-    in_band: InBand | None = None
-    """How the stream reports an error; None if it cannot."""
+def make_source(
+    options: StreamOptions, clock: Clock, render: EventFormat, media_type: str
+) -> Source:
+    """Events of a format, each when it is due."""
+    made = _events(options, clock, render)
+    return Source(made, media_type, lambda: events.max_event_size(render, options))
 
 
-def streamed(
-    commanded: Knobs, clock: Clock, form: Form, media: str, in_band: InBand | None = None
-) -> Streamed:
-    """The events of a form."""
-    pieces = events(commanded, clock, form)
-    return Streamed(pieces, media, lambda: forms.largest(form, commanded), in_band)
-
-
-async def flowing(
-    request: Request, commanded: Knobs, clock: Clock, stream: Streamed
+async def stream_response(
+    request: Request, options: StreamOptions, clock: Clock, source: Source
 ) -> Response:
-    """The response whose body is this stream, after ``head_delay``; the clock starts anew with
-    its head. HTTPError 400 as ``check``, ``check_together`` and ``in_stream`` raise it."""
-    check(commanded)
-    if commanded.together > 1 or commanded.write_events:
-        check_together(commanded, stream.largest())
-    await head(commanded, clock)
-    body = bounded(request, commanded, clock, stream.pieces, stream.in_band)
-    headers = {**told(commanded), **dict(UNBUFFERED), "content-type": stream.media}
-    return Response(body, headers=headers)
+    """The response with the events of a source, after ``head_delay``.
+
+    HTTPError 400 for a batch that is too large and for a fault that the stream cannot have.
+    """
+    if options.batch > 1 or options.write_events:
+        check_batch(options, source.max_event_size())
+    await wait_for_head(options, clock)
+    headers = {**seed_field(options), **dict(UNBUFFERED), "content-type": source.media_type}
+    return Response(_body(request, options, clock, source), headers=headers)
 
 
-async def head(commanded: Knobs, clock: Clock) -> None:
-    """Wait until the head of a response is due; offsets count from then."""
-    if commanded.head_delay:
-        clock.begin += round(commanded.head_delay * SECOND)
-        await clock.reach(clock.begin)
+async def wait_for_head(options: StreamOptions, clock: Clock) -> None:
+    """Wait until the head of the response is due, and count the events from then."""
+    if options.head_delay:
+        clock.start += round(options.head_delay * SECOND)
+        await clock.wait_until(clock.start)
 
 
-def told(commanded: Knobs) -> dict[str, str]:
-    """Fields of a response: what it takes to have the same again."""
-    return {"x-lab-seed": str(commanded.seed)}
+def seed_field(options: StreamOptions) -> dict[str, str]:
+    """The field of a response that says how to get the same again."""
+    return {"x-lab-seed": str(options.seed)}
 
 
-async def events(commanded: Knobs, clock: Clock, form: Form) -> AsyncGenerator[bytes, None]:
-    """The events of a stream, each when it is due, in one piece if it is not a large one."""
-    text = Text(commanded.text, Random(f"text {commanded.seed}"))
-    for seq, (offset, size) in enumerate(zip(due_times(commanded), sizes(commanded), strict=False)):
-        begin, end = form(await clock.event(seq, offset))
-        if size <= PIECE:
-            yield begin + text.take(size) + end
+async def _events(
+    options: StreamOptions, clock: Clock, render: EventFormat
+) -> AsyncGenerator[bytes, None]:
+    """Each event when it is due; a large one in pieces."""
+    text = Text(options.text, Random(f"text {options.seed}"))
+    schedule = zip(events.due_times(options), events.sizes(options), strict=False)
+    for seq, (offset, size) in enumerate(schedule):
+        begin, end = render(await clock.next_event(seq, offset))
+        while size > MAX_PIECE:
+            yield begin + text.take(MAX_PIECE)
+            size -= MAX_PIECE
+            begin = b""
+        yield begin + text.take(size) + end
+
+
+def _body(
+    request: Request, options: StreamOptions, clock: Clock, source: Source
+) -> AsyncIterable[bytes]:
+    """The events with the boundaries and the faults that are requested."""
+    pieces = source.events
+    errors = source.errors or error_format(source.media_type, options.line_end)
+    in_writes = is_cut_into_writes(options)
+    if not in_writes and not is_cut_into_chunks(options):
+        return inject(request, pieces, clock.resume, errors)
+    body = BoundedBody(request, options, clock, pieces)
+    body.chunks = inject(request, body.chunks, clock.resume, errors)
+    return body if in_writes else body.chunks
+
+
+class BoundedBody:
+    """A body whose chunks and writes begin and end where the options say.
+
+    ``chunks`` are its chunks, which faults may be put into. To iterate over the body writes them;
+    what that yields is empty, and makes the engine wait for a slow client.
+    """
+
+    __slots__ = ("_clock", "_exchange", "_gap", "_is_last", "_options", "chunks")
+
+    def __init__(
+        self,
+        request: Request,
+        options: StreamOptions,
+        clock: Clock,
+        events: AsyncGenerator[bytes, None],
+    ) -> None:
+        self._exchange = request.exchange
+        self._options = options
+        self._clock = clock
+        self._gap = round(options.write_gap * SECOND)
+        self._is_last = True  # of the chunks of a batch
+        self.chunks = self._make_chunks(events)
+
+    async def _make_chunks(
+        self, events: AsyncGenerator[bytes, None]
+    ) -> AsyncGenerator[bytes, None]:
+        batch: list[bytes] = []
+        async with aclosing(events):
+            async for event in events:
+                batch.append(event)
+                if len(batch) == self._options.batch:
+                    for n, chunk in enumerate(self._chunks_of(batch), 1):
+                        yield chunk
+                        if not n % YIELD_AFTER:
+                            await self._clock.pacer.pause()
+                    batch = []
+            for chunk in self._chunks_of(batch):
+                yield chunk
+
+    def _chunks_of(self, batch: list[bytes]) -> Iterator[bytes]:
+        made = chunks(batch, self._options)
+        chunk = next(made, None)
+        while chunk is not None:
+            following = next(made, None)
+            self._is_last = following is None
+            yield chunk
+            chunk = following
+
+    def __aiter__(self) -> AsyncGenerator[bytes, None]:
+        return self._write_all()
+
+    async def _write_all(self) -> AsyncGenerator[bytes, None]:
+        clock, is_chunked = self._clock, self._exchange.is_chunked
+        async with aclosing(self._groups()) as groups:
+            clock.record_write(0, self._gap)
+            await clock.next_write()  # the head leaves meanwhile, in a write of its own
+            async for group in groups:
+                for write in writes(group, self._options, is_chunked):
+                    await clock.next_write()
+                    if self._write(write):
+                        yield b""
+                        clock.resume()
+            await clock.next_write()  # the end of the body is a write of its own
+
+    async def _groups(self) -> AsyncGenerator[list[bytes], None]:
+        """Chunks that may share a write."""
+        group: list[bytes] = []
+        async with aclosing(self.chunks):
+            async for chunk in self.chunks:
+                group += [chunk] if chunk else []
+                if not self._options.write_events or self._is_last:
+                    yield group
+                    group = []
+        yield group  # not empty if a fault ended the body within a batch
+
+    def _write(self, write: Write) -> bool:
+        """Write, and return whether the engine must wait for the client or see that it left."""
+        exchange = self._exchange
+        if exchange.is_chunked:
+            exchange.write_chunks(write.data, write.size)
         else:
-            for piece in _large(begin, text.pieces(size), end):
-                yield piece
-
-
-def _large(begin: bytes, pieces: Iterator[bytes], end: bytes) -> Iterator[bytes]:
-    last = begin + next(pieces)
-    for piece in pieces:
-        yield last
-        last = piece
-    yield last + end
+            exchange.write(write.data)
+        self._clock.record_write(write.lasts, self._gap)
+        return exchange.connection.paused or exchange.connection.transport.is_closing()

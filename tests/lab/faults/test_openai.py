@@ -57,14 +57,14 @@ async def test_what_fails_twice_is_told_in_the_words_of_the_interface(
     client: "AsyncOpenAI",
 ) -> None:
     openai = peers.module("openai")
-    with pytest.raises(openai.RateLimitError, match="this failure was asked for"):
+    with pytest.raises(openai.RateLimitError, match="this failure was requested"):
         await answer(client, X_Lab_Fail_Rate="1", X_Lab_Fail_Status="429", X_Lab_Retry_After="0")
 
 
 @pytest.mark.parametrize("form", ["", ":openai", ":vllm", ":openrouter"])
 async def test_an_error_in_band_raises_with_its_message(client: "AsyncOpenAI", form: str) -> None:
     openai = peers.module("openai")
-    with pytest.raises(openai.APIError, match="this error was commanded"):
+    with pytest.raises(openai.APIError, match="this error was requested"):
         await answer(client, X_Lab_Fault=f"error@event:3{form}")
 
 

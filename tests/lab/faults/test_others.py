@@ -9,7 +9,7 @@ import pytest
 
 from streamserver.kit.router import Router
 from streamserver.lab.faults import filters
-from streamserver.lab.faults.faulty import faulty
+from streamserver.lab.faults.injection import inject_faults
 from streamserver.lab.target.app import make_target
 from streamserver.server.exchange import Exchange
 from support.asking import ask
@@ -93,7 +93,7 @@ async def test_hundreds_of_streams_broken_at_random_leave_nothing(serve: Serve) 
 @pytest.mark.parametrize("fault", ["stall@event:1", "unfinished", "garbage@event:1"])
 async def test_the_producer_ends_with_its_client(serve: Serve, fault: str) -> None:
     producer = Producer(talks=fault[0] != "u")
-    served = await serve(faulty(producer.answer))
+    served = await serve(inject_faults(producer.answer))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=" + fault.encode().replace(b"event", b"chunk")))
         await wait_until(lambda: producer.began)
@@ -105,7 +105,7 @@ async def test_the_producer_ends_with_its_client(serve: Serve, fault: str) -> No
 @pytest.mark.parametrize("fault", ["truncate@chunk:3", "rst@chunk:3", "bad_chunk@chunk:3"])
 async def test_the_producer_is_closed_where_the_stream_breaks(serve: Serve, fault: str) -> None:
     producer = Producer(talks=True)
-    served = await serve(faulty(producer.answer))
+    served = await serve(inject_faults(producer.answer))
     seen = await broken(served, fault)
     assert seen.body.startswith(chunks(b"piece", b"piece", b"piece"))
     await wait_until(lambda: producer.ended)
@@ -117,14 +117,14 @@ async def test_whoever_leaves_before_a_late_close_is_forgotten(
 ) -> None:
     monkeypatch.setattr(filters, "LOOK", 0.01)
     looks = []
-    close_late = filters._close_late
+    close_late = filters._wait_and_close
 
     def counted(exchange: Exchange, seconds: float) -> None:
         looks.append(seconds)
         close_late(exchange, seconds)
 
-    monkeypatch.setattr(filters, "_close_late", counted)
-    served = await serve(faulty(three_events))
+    monkeypatch.setattr(filters, "_wait_and_close", counted)
+    served = await serve(inject_faults(three_events))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=slow_close:60"))
         await client.read_until(LAST)
@@ -160,7 +160,7 @@ async def test_one_that_reads_nothing_is_let_go(serve: Serve, fault: str) -> Non
 async def test_over_tls(serve: Serve, certificate: Certificate) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate.cert, certificate.key)
-    served = await serve(faulty(three_events), tls=tls)
+    served = await serve(inject_faults(three_events), tls=tls)
     trusting = ssl.create_default_context(cafile=certificate.cert)
 
     async def seen(fault: str) -> tuple[bytes, str]:
@@ -186,7 +186,7 @@ async def test_over_tls(serve: Serve, certificate: Certificate) -> None:
 async def test_a_kept_connection_serves_on_after_a_fault_that_breaks_nothing(
     serve: Serve,
 ) -> None:
-    served = await serve(faulty(three_events))
+    served = await serve(inject_faults(three_events))
     async with connect(served.port) as client:
         for fault in (b"stall@event:1:0", b"garbage@event:1", b"truncate@event:9"):
             await client.send(get(b"/?fault=" + fault))
@@ -198,7 +198,7 @@ async def test_a_kept_connection_serves_on_after_a_fault_that_breaks_nothing(
 
 
 async def test_what_comes_behind_an_announced_close_is_not_answered(serve: Serve) -> None:
-    served = await serve(faulty(three_events))
+    served = await serve(inject_faults(three_events))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=slow_close:0.1") + GET)
         await client.read_until()
@@ -207,7 +207,7 @@ async def test_what_comes_behind_an_announced_close_is_not_answered(serve: Serve
 
 
 async def test_a_server_that_stops_does_not_wait_for_a_stall(serve: Serve) -> None:
-    served = await serve(faulty(three_events))
+    served = await serve(inject_faults(three_events))
     async with connect(served.port) as stalled, connect(served.port) as late:
         await stalled.send(get(b"/?fault=stall@event:1"))
         await stalled.read_until(EVENTS[0])

@@ -103,7 +103,7 @@ async def test_a_wrong_one_is_a_400_that_names_it_in_the_words_of_whom_was_asked
     assert "fault must be one of truncate" in json.loads(told.body)["error"]["message"]
     told = await ask(target, f"{CHAT}?fail_rate=1", "POST", body=json.dumps(question()).encode())
     assert (told.status, told.headers["retry-after"]) == (503, "1")
-    assert "asked for" in json.loads(told.body)["error"]["message"]
+    assert "requested" in json.loads(told.body)["error"]["message"]
 
 
 NEEDS = [

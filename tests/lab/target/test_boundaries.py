@@ -6,10 +6,10 @@ Between two bars there is a chunk or a write; "^" is CR and "$" is LF.
 import pytest
 
 from streamserver.lab.target.boundaries import chunks, writes
-from streamserver.lab.target.knobs import Knobs
+from streamserver.lab.target.parameters import StreamOptions
 from streamserver.wire.chunked import LAST_CHUNK
 from support.chunked import Ended, decode
-from support.commanded import commanded
+from support.stream_options import stream_options
 
 SECOND = 1_000_000_000
 
@@ -23,7 +23,7 @@ def split(text: str) -> list[bytes]:
 
 
 def in_chunks(events: str, query: str) -> list[bytes]:
-    return [*chunks(split(events), commanded(query))]
+    return [*chunks(split(events), stream_options(query))]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_character_is_cut_behind_its_first_byte(character: str) -> None:
     ],
 )
 def test_writes(chunked: str, query: str, expected: str) -> None:
-    found = [*writes(split(chunked), commanded(query), True)]
+    found = [*writes(split(chunked), stream_options(query), True)]
     assert [write.data for write in found] == split(expected)
     assert sum(write.size for write in found) == len(b"".join(split(chunked)))
     assert found[0].size
@@ -93,12 +93,12 @@ def test_writes(chunked: str, query: str, expected: str) -> None:
     ],
 )
 def test_without_chunks_the_same_is_done_to_the_body(query: str, expected: str) -> None:
-    found = writes(split("a$$|b$$"), commanded(query), False)
+    found = writes(split("a$$|b$$"), stream_options(query), False)
     assert [write.data for write in found] == split(expected)
 
 
 def test_a_character_may_be_cut_by_a_write_alone() -> None:
-    knobs = commanded("write_split=character&text=utf8")
+    knobs = stream_options("write_split=character&text=utf8")
     [first, second] = writes(["é🌊".encode()], knobs, True)
     assert (first.data, second.data) == (b"6\r\n\xc3", b"\xa9\xf0\x9f\x8c\x8a\r\n")
 
@@ -106,7 +106,7 @@ def test_a_character_may_be_cut_by_a_write_alone() -> None:
 @pytest.mark.parametrize("size", [1, 10, 99, 1000, 5000])
 def test_limited_bandwidth_takes_its_time_for_the_body_alone(size: int) -> None:
     """Whatever the framing, and in writes of a twentieth of a second at most."""
-    for knobs in (commanded("bandwidth=1000"), commanded("bandwidth=1000&write_size=7")):
+    for knobs in (stream_options("bandwidth=1000"), stream_options("bandwidth=1000&write_size=7")):
         found = [*writes([b"x" * size], knobs, True)]
         lasts = sum(write.lasts for write in found)
         assert lasts == pytest.approx(size * SECOND / 1000, abs=len(found))
@@ -128,7 +128,7 @@ QUERIES = [
 def test_no_boundary_changes_the_body() -> None:
     events = split("data: é流🌊^$^$|data: ^$^$|id: 1^$data: x^$^$|:^$^$|data: 🦦^$^$")
     for query in QUERIES:
-        knobs: Knobs = commanded(query)
+        knobs: StreamOptions = stream_options(query)
         cut = [*chunks(events, knobs)]
         pieces = [write.data for write in writes(cut, knobs, True)]
         assert decode([*pieces, LAST_CHUNK]) == Ended(b"".join(events)), query

@@ -1,17 +1,23 @@
 """Jitter keeps the mean, and has the spread and the shape of its name."""
 
+from itertools import islice
 from statistics import fmean, pstdev
 
 import pytest
 
-from streamserver.lab.target.distributions import MOST, NAMES, USUAL, factors, most
+from streamserver.lab.target.distributions import (
+    DEFAULT_SPREADS,
+    MAX_FACTOR,
+    NAMES,
+    factors,
+    max_factor,
+)
 
 MANY = 20_000
 
 
 def drawn(name: str, spread: float) -> list[float]:
-    draw = factors(name, spread, "1")
-    return [draw() for _ in range(MANY)]
+    return [*islice(factors(name, spread, "1"), MANY)]
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.25, 0.5, 1.0])
@@ -20,7 +26,7 @@ def test_the_mean_is_one_and_no_number_is_beyond_its_bounds(name: str, spread: f
     numbers = drawn(name, spread)
     assert fmean(numbers) == pytest.approx(1, abs=0.03)
     assert min(numbers) >= 0
-    assert max(numbers) <= most(name) <= MOST
+    assert max(numbers) <= max_factor(name) <= MAX_FACTOR
 
 
 @pytest.mark.parametrize(
@@ -48,5 +54,5 @@ def test_the_spread_is_that_commanded(name: str, spread: float, deviation: float
     ],
 )
 def test_the_shape_is_that_of_the_name(name: str, below: float, share: float) -> None:
-    numbers = drawn(name, USUAL[name])
+    numbers = drawn(name, DEFAULT_SPREADS[name])
     assert sum(number < below for number in numbers) / MANY == pytest.approx(share, abs=0.015)

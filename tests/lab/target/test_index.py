@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streamserver.demo.app import make_app
-from streamserver.lab.target.endpoints import ENDPOINTS, KNOBS, OUTER
+from streamserver.lab.target.index import COMMON, ENDPOINTS, PARAMETERS
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.model import question
@@ -34,8 +34,9 @@ async def test_text_is_for_terminals(target: Served) -> None:
     lines = told.body.decode().splitlines()
     for one in ENDPOINTS:
         assert f"{one.method:<7} {one.path:<25} {one.about}" in lines
-    for name, knob in (KNOBS | OUTER).items():
-        assert any(line.startswith(f"  {name} ") and knob.allowed in line for line in lines)
+    for parameter, about in (*PARAMETERS, *COMMON):
+        at = lines.index(f"  {parameter.name:<18} {about}")
+        assert lines[at + 1].strip().startswith(parameter.allowed)
     assert max(map(len, lines)) < 100
 
 
@@ -58,17 +59,19 @@ async def test_a_page_with_links_is_for_browsers(target: Served) -> None:
     assert links.hrefs == [one.example for one in ENDPOINTS if one.example]
 
 
-async def test_each_endpoint_is_there_with_its_method_and_its_knobs(target: Served) -> None:
+async def test_each_endpoint_is_there_with_its_method_and_its_parameters(target: Served) -> None:
     for one in (await listed(target))["endpoints"]:
         path = filled(one["path"])
         allowed = await ask(target, path, "OPTIONS")
         assert one["method"] in allowed.headers["allow"].split(", "), one
-        if one["knobs"]:
+        if one["parameters"]:
             body = json.dumps(question() | {"prompt": "a"}).encode()
             body = body if one["method"] == "POST" else b""
-            refused = (await ask(target, f"{path}?no_such_knob=1", one["method"], body=body)).body
-            known = ", ".join(sorted(set(one["knobs"])))
-            assert f"there are {known} (and _" in refused.decode()
+            refused = (
+                await ask(target, f"{path}?no_such_parameter=1", one["method"], body=body)
+            ).body
+            known = ", ".join(sorted(set(one["parameters"])))
+            assert f"allowed here: {known} (_ is ignored)" in refused.decode()
 
 
 async def test_each_example_is_answered(target: Served) -> None:

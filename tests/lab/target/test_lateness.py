@@ -16,7 +16,7 @@ def test_figures_are_right_within_three_percent() -> None:
     for percent in (1.0, 50.0, 90.0, 99.0, 99.9, 100.0):
         exact = values[round(len(values) * percent / 100) - 1]
         assert exact <= lateness.percentile(percent) <= exact * 33 / 32
-    told = lateness.told()
+    told = lateness.summary()
     assert told["count"] == len(values)
     assert told["max_ms"] == values[-1] / 1e6
     assert told["mean_ms"] == pytest.approx(sum(values) / len(values) / 1e6, rel=1e-6)
@@ -36,15 +36,15 @@ def test_no_value_lies_beyond_its_bucket(value: int) -> None:
 
 def test_nothing_is_told_of_nothing_and_reset_forgets() -> None:
     lateness = Lateness()
-    nothing = lateness.told()
+    nothing = lateness.summary()
     assert nothing["count"] == nothing["p99_ms"] == nothing["max_ms"] == nothing["mean_ms"] == 0
     lateness.add(5)
     lateness.reset()
-    assert lateness.told() == nothing
+    assert lateness.summary() == nothing
 
 
 def test_its_size_does_not_grow() -> None:
     lateness = Lateness()
     lateness.add(10**18)
-    assert lateness.told()["max_ms"] == 10**12
-    assert len(lateness.told()["histogram_ms"]) == 1
+    assert lateness.summary()["max_ms"] == 10**12
+    assert len(lateness.summary()["histogram_ms"]) == 1

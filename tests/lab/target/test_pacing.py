@@ -5,7 +5,7 @@ from time import monotonic_ns
 
 import pytest
 
-from streamserver.lab.target.pacing import FEW, Pacer
+from streamserver.lab.target.pacing import MAX_ABANDONED, Pacer
 from support.loops import Run, runner
 from support.waiting import wait_until
 
@@ -60,7 +60,7 @@ def test_those_who_left_take_no_room_for_long(run: Run) -> None:
             for wait in waits:
                 wait.cancel()
             await asyncio.wait(waits)
-        assert len(pacer) <= 3 * FEW
+        assert len(pacer) <= 3 * MAX_ABANDONED
         # What goes on is not hurt by it.
         await pacer.until(monotonic_ns() + MS)
 
@@ -78,7 +78,7 @@ def test_of_those_who_never_wait_one_a_turn_goes_on(run: Run) -> None:
 
         async def greedy(number: int) -> None:
             while True:
-                await pacer.turn()
+                await pacer.pause()
                 taken[number] += 1
 
         tasks = [asyncio.create_task(greedy(number)) for number in range(10)]
@@ -96,12 +96,12 @@ def test_of_those_who_never_wait_one_a_turn_goes_on(run: Run) -> None:
 def test_who_leaves_the_queue_does_not_stop_it(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         pacer = Pacer(loop)
-        first, second, third = [asyncio.create_task(pacer.turn()) for _ in range(3)]
+        first, second, third = [asyncio.create_task(pacer.pause()) for _ in range(3)]
         await asyncio.sleep(0)
         first.cancel()
         second.cancel()
         await asyncio.wait([first, second, third])
         assert not third.cancelled()
-        await pacer.turn()
+        await pacer.pause()
 
     run(main)

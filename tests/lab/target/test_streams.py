@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from streamserver.lab.stamps import read_stamp
-from streamserver.lab.target.text import PIECE
+from streamserver.lab.target.events import MAX_PIECE
 from streamserver.wire.sse import Parser
 from support.asking import Answered, ask
 from support.inprocess import Served
@@ -27,7 +27,7 @@ def texts(path: str, answered: Answered) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", ["ascii", "utf8"])
-@pytest.mark.parametrize("size", [0, 1, 7, 10, 333, PIECE, PIECE + 1, 3 * PIECE + 5])
+@pytest.mark.parametrize("size", [0, 1, 7, 10, 333, MAX_PIECE, MAX_PIECE + 1, 3 * MAX_PIECE + 5])
 @pytest.mark.parametrize("path", ["/sse", "/jsonl"])
 async def test_events_have_the_size_that_was_commanded(
     target: Served, path: str, size: int, kind: str
@@ -39,7 +39,7 @@ async def test_events_have_the_size_that_was_commanded(
         assert all(text.isascii() == (kind == "ascii") for text in found)
 
 
-@pytest.mark.parametrize("size", [0, 9, 2 * PIECE])
+@pytest.mark.parametrize("size", [0, 9, 2 * MAX_PIECE])
 async def test_raw_bytes_are_the_text_alone(target: Served, size: int) -> None:
     answered = await ask(target, f"/raw?count=3&gap=0&size={size}")
     assert len(answered.body) == 3 * size

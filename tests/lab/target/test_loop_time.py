@@ -12,7 +12,7 @@ from time import thread_time
 
 import pytest
 
-from streamserver.lab.target.knobs import PARAMETERS
+from streamserver.lab.target.parameters import PARAMETERS
 from support.asking import ask
 from support.inprocess import Served
 from support.model import TARGET as CHAT

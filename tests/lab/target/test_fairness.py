@@ -11,8 +11,8 @@ import pytest
 
 from streamserver.lab.stamps import read_stamp
 from streamserver.lab.target.app import make_target
-from streamserver.lab.target.clock import TURN
-from streamserver.lab.target.text import PIECE
+from streamserver.lab.target.events import MAX_PIECE
+from streamserver.lab.target.pacing import YIELD_AFTER
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
 from streamserver.server.ports import Connection
@@ -83,9 +83,9 @@ async def test_streams_without_a_gap_share_a_turn_and_leave_the_rest_to_others(
         for reader in readers:
             reader.cancel()
     greedy = [pieces["/raw"] for turn, pieces in turns.pieces.items() if turn > begin]
-    assert sum(greedy) > 10 * TURN
+    assert sum(greedy) > 10 * YIELD_AFTER
     # The engine gives way by itself every 256 pieces, which may fall behind another's turn.
-    assert max(greedy) <= 2 * TURN + 1
+    assert max(greedy) <= 2 * YIELD_AFTER + 1
 
 
 @pytest.mark.parametrize("boundaries", [b"", b"&chunk_size=999", b"&write_size=999"])
@@ -96,14 +96,14 @@ async def test_a_large_event_is_made_as_the_client_takes_it(
     async with connect(target.port, receive_buffer=4096) as client:
         await client.send(get(b"/sse?size=1048576&count=1000&gap=0" + boundaries))
         connection = await stalled(target)
-        assert connection.transport.get_write_buffer_size() < HIGH_WATER + PIECE + 200
+        assert connection.transport.get_write_buffer_size() < HIGH_WATER + MAX_PIECE + 200
 
 
 async def test_a_burst_gives_others_their_turn(serve: Serve) -> None:
     turns = Turns()
     target = await serve(make_target(), observers=[turns])
     await ask(target, "/jsonl?count=1000&burst=1000&gap=0.001")
-    assert max(pieces["/jsonl"] for pieces in turns.pieces.values()) <= TURN + 2
+    assert max(pieces["/jsonl"] for pieces in turns.pieces.values()) <= YIELD_AFTER + 2
 
 
 @pytest.mark.parametrize(("path", "pieces"), [("/bytes/", 1), ("/stream-bytes/", 7)])
@@ -148,4 +148,3 @@ async def test_a_client_that_takes_nothing_is_no_lateness_of_the_target(target: 
     told = json.loads((await ask(target, "/lab/lateness")).body)
     assert told["count"] == 200
     assert told["max_ms"] == max(stamp.late for stamp in stamps) / 1e6
-

@@ -1,4 +1,4 @@
-"""A target that answers only so many at once."""
+"""A target that answers a limited number of requests at once."""
 
 import asyncio
 import contextlib
@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from streamserver.lab.target.app import make_target
-from streamserver.lab.target.slots import Pool
+from streamserver.lab.target.concurrency import SlotPool
 from streamserver.wire.problem import HTTPError
 from support.asking import ask
 from support.inprocess import Serve, Served
@@ -19,52 +19,52 @@ ENDLESS = b"/sse?count=1000&gap=1"
 
 
 async def test_the_first_to_wait_is_the_first_to_go_on() -> None:
-    pool, order = Pool(1, 10), list[int]()
+    pool, order = SlotPool(1, 10), list[int]()
 
     async def visit(n: int) -> None:
-        await pool.take()
+        await pool.acquire()
         order.append(n)
 
     await visit(0)
     waiting = [asyncio.create_task(visit(n)) for n in (1, 2, 3)]
-    await wait_until(lambda: len(pool.waiting) == 3)
+    await wait_until(lambda: pool.users == 4)
     waiting[1].cancel()
     for _ in range(3):
-        pool.give_back()
+        pool.release()
     await asyncio.gather(waiting[0], waiting[2])
-    assert (order, pool.is_idle) == ([0, 1, 3], True)
+    assert (order, pool.users) == ([0, 1, 3], 0)
 
 
 async def test_a_slot_that_was_given_to_one_who_left_goes_on_to_the_next() -> None:
-    pool = Pool(1, 10)
-    await pool.take()
-    leaving, next_one = (asyncio.create_task(pool.take()) for _ in range(2))
-    await wait_until(lambda: len(pool.waiting) == 2)
-    pool.give_back()
+    pool = SlotPool(1, 10)
+    await pool.acquire()
+    leaving, next_one = (asyncio.create_task(pool.acquire()) for _ in range(2))
+    await wait_until(lambda: pool.users == 3)
+    pool.release()
     leaving.cancel()
     await next_one
-    assert (pool.taken, leaving.cancelled()) == (1, True)
-    pool.give_back()
-    assert pool.is_idle
+    assert (pool.users, leaving.cancelled()) == (1, True)
+    pool.release()
+    assert not pool.users
 
 
 async def test_one_who_left_is_passed_over() -> None:
-    pool = Pool(1, 10)
-    await pool.take()
-    leaving = asyncio.create_task(pool.take())
-    await wait_until(lambda: len(pool.waiting) == 1)
+    pool = SlotPool(1, 10)
+    await pool.acquire()
+    leaving = asyncio.create_task(pool.acquire())
+    await wait_until(lambda: pool.users == 2)
     leaving.cancel()
-    pool.give_back()
+    pool.release()
     with contextlib.suppress(asyncio.CancelledError):
         await leaving
-    assert pool.is_idle
+    assert not pool.users
 
 
 async def test_a_full_queue_takes_no_more() -> None:
-    pool = Pool(1, 0)
-    await pool.take()
-    with pytest.raises(HTTPError, match="all 1 slots are taken, and 0 wait"):
-        await pool.take()
+    pool = SlotPool(1, 0)
+    await pool.acquire()
+    with pytest.raises(HTTPError, match="all 1 slots are taken, and 0 requests wait"):
+        await pool.acquire()
 
 
 @contextlib.asynccontextmanager
@@ -111,9 +111,7 @@ async def test_a_field_asks_as_the_query_does(target: Served) -> None:
         ("queue=1", b"queue and pool need slots"),
     ],
 )
-async def test_a_wrong_number_is_refused_by_name(
-    target: Served, query: str, named: bytes
-) -> None:
+async def test_a_wrong_number_is_refused_by_name(target: Served, query: str, named: bytes) -> None:
     answer = await ask(target, f"/get?{query}")
     assert answer.status == 400
     assert named in answer.body

@@ -1,4 +1,4 @@
-"""What was asked is told back, with httpbin's names and members."""
+"""The endpoints of httpbin: its names and members, its bytes, and its streams."""
 
 import json
 from typing import Any
@@ -8,6 +8,8 @@ import pytest
 from support.asking import ask
 from support.growth import MOST_IN_LOOP, growth_in_loop
 from support.inprocess import Served
+from support.rawsocket import raw
+from support.requests import get
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -80,8 +82,8 @@ async def test_the_status_is_the_one_asked_for(target: Served, code: int, answer
         ("/bytes/1073741825", SIZE + b"1073741825"),
         ("/bytes/-1", SIZE + b"-1"),
         ("/stream-bytes/x", SIZE + b"'x'"),
-        ("/bytes/1?chunk_size=5", b"'chunk_size' is no knob of this endpoint: there are seed"),
-        ("/stream-bytes/1?sed=5", b"'sed' is no knob of this endpoint (did you mean 'seed'?)"),
+        ("/bytes/1?chunk_size=5", b"unknown parameter 'chunk_size'; allowed here: seed"),
+        ("/stream-bytes/1?sed=5", b"unknown parameter 'sed' (did you mean 'seed'?)"),
         ("/stream-bytes/1?chunk_size=0", b"chunk_size must be"),
         ("/bytes/1?seed=x", b"seed must be"),
     ],
@@ -107,3 +109,97 @@ async def test_the_work_is_linear_in_the_parameters(target: Served, name: str) -
         assert len((await told(target, f"/get?{query}"))["args"]) == (count if "%" in name else 1)
 
     assert await growth_in_loop(work, 125) < MOST_IN_LOOP
+
+
+# Random bytes
+
+
+@pytest.mark.parametrize("count", [0, 1, 10_240, 65_536, 65_537, 300_001])
+async def test_there_are_as_many_as_were_asked_for(target: Served, count: int) -> None:
+    fixed = await ask(target, f"/bytes/{count}?seed=7")
+    assert fixed.headers["content-length"] == str(count)
+    chunked = await ask(target, f"/stream-bytes/{count}?seed=7")
+    assert chunked.headers["transfer-encoding"] == "chunked"
+    assert len(fixed.body) == count
+    assert fixed.body == chunked.body
+
+
+async def test_the_seed_decides_and_a_longer_answer_begins_alike(target: Served) -> None:
+    one, longer, other = [
+        (await ask(target, path)).body
+        for path in ("/bytes/100?seed=1", "/bytes/200?seed=1", "/bytes/100?seed=2")
+    ]
+    assert longer.startswith(one)
+    assert one != other
+
+
+async def test_knobs_may_be_fields(target: Served) -> None:
+    fields = {"X-Lab-Seed": "7", "X-Lab-Chunk-Size": "3"}
+    received = await ask(target, "/stream-bytes/100", fields=fields)
+    assert received.body == (await ask(target, "/bytes/100?seed=7")).body
+
+
+async def test_without_a_seed_no_two_are_alike(target: Served) -> None:
+    bodies = {(await ask(target, "/bytes/100")).body for _ in range(5)}
+    assert len(bodies) == 5
+
+
+async def test_chunks_have_the_size_that_was_asked_for(target: Served) -> None:
+    received = await raw(target.port, get(b"/stream-bytes/25?chunk_size=10", b"Connection: close"))
+    body = received.partition(b"\r\n\r\n")[2]
+    sizes = [10, 10, 5]
+    at = 0
+    for size in sizes:
+        assert body[at : at + 3] == b"%x\r\n" % size
+        at += 3 + size + 2
+    assert body[at:] == b"0\r\n\r\n"
+
+
+# Streams
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+async def test_a_stream_has_so_many_numbered_lines(target: Served, count: int) -> None:
+    answer = await ask(target, f"/stream/{count}", fields={"X-Mine": "1"})
+    lines = [json.loads(line) for line in answer.body.splitlines()]
+    assert [line["id"] for line in lines] == [*range(count)]
+    assert all(line["headers"]["X-Mine"] == "1" for line in lines)
+    assert all(line["url"] == f"http://test/stream/{count}" for line in lines)
+
+
+async def test_its_lines_can_be_paced(target: Served) -> None:
+    answer = await ask(target, "/stream/3?gap=0.01&chunk_events=3")
+    assert len(answer.body.splitlines()) == 3
+
+
+async def test_a_drip_has_its_length_and_its_status(target: Served) -> None:
+    answer = await ask(target, "/drip?duration=0.05&numbytes=5&code=201")
+    assert (answer.status, answer.body) == (201, b"*****")
+    assert answer.headers["content-length"] == "5"
+
+
+async def test_a_drip_lasts_as_long_as_it_shall(target: Served) -> None:
+    """Its last byte is due a fifth of the duration before the end, and none is early."""
+    await ask(target, "/drip?duration=0.1&numbytes=5&delay=0.02")
+    [exchange] = target.ended
+    assert exchange.ended - exchange.started >= 0.02 + 0.08
+
+
+@pytest.mark.parametrize(
+    ("path", "named"),
+    [
+        ("/stream/100001", b"n must be a whole number from 0 to 100000, not 100001"),
+        ("/stream/x", b"n must be a whole number"),
+        ("/stream/1?gap=61", b"gap must be"),
+        ("/stream/100000?gap=1", b"gap: seconds of the stream, count times gap, must be at most"),
+        ("/stream/1?gpa=1", b"unknown parameter 'gpa'"),
+        ("/drip?numbytes=0", b"numbytes must be"),
+        ("/drip?duration=61", b"duration must be"),
+        ("/drip?code=199", b"code must be"),
+        ("/drip?gap=1", b"unknown parameter 'gap'"),
+    ],
+)
+async def test_a_wrong_knob_is_refused_by_name(target: Served, path: str, named: bytes) -> None:
+    answer = await ask(target, path)
+    assert answer.status == 400
+    assert named in answer.body

@@ -4,8 +4,7 @@ import json
 
 import pytest
 
-from streamserver.lab.target.commands import FREE
-from streamserver.lab.target.knobs import PARAMETERS
+from streamserver.lab.target.parameters import IGNORED, PARAMETERS
 from support.asking import Answered, ask
 from support.inprocess import Served
 
@@ -45,24 +44,28 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("write_split=half", "write_split", "one of none, event, character, crlf, framing"),
         ("write_gap=11", "write_gap", "from 0 to 10"),
         # What they come to together.
-        ("count=3601&gap=1", "gap", "3600 at most, not 3,601"),
-        ("count=1000&gap=0&size=1048576&bandwidth=0&size_jitter=uniform", "size", "1,048,576 at"),
-        ("count=1025&gap=0&size=1048576", "count", "1,073,741,824 at most, not 1,074,790,400"),
-        ("count=100&gap=0&size=100&bandwidth=2", "bandwidth", "3600 at most, not 5,000"),
-        ("chunk_events=100&size=1000", "chunk_events", "65,536 at most, not 100,000"),
-        ("write_events=40&size=1000&size_jitter=normal", "write_events", "65,536 at most"),
-        ("count=1000&size=100&write_size=1&write_gap=1", "write_gap", "3600 at most"),
-        ("write_events=1000&size=65&chunk_size=1", "chunk_size", "8192 at most, not 10"),
-        ("write_events=1&size=8192&chunk_size=1", "chunk_size", "8192 at most, not 8,2"),
-        ("write_events=1000&size=9&stamps=1&chunk_size=16", "chunk_size", "8192 at most, not 1"),
+        ("count=3601&gap=1", "gap", "at most 3,600, not 3,601"),
+        (
+            "count=1000&gap=0&size=1048576&bandwidth=0&size_jitter=uniform",
+            "size",
+            "at most 1,048,576, not",
+        ),
+        ("count=1025&gap=0&size=1048576", "count", "at most 1,073,741,824, not 1,074,790,400"),
+        ("count=100&gap=0&size=100&bandwidth=2", "bandwidth", "at most 3,600, not 5,000"),
+        ("chunk_events=100&size=1000", "chunk_events", "at most 65,536, not 100,000"),
+        ("write_events=40&size=1000&size_jitter=normal", "write_events", "at most 65,536"),
+        ("count=1000&size=100&write_size=1&write_gap=1", "write_gap", "at most 3,600"),
+        ("write_events=1000&size=65&chunk_size=1", "chunk_size", "at most 8,192, not 10"),
+        ("write_events=1&size=8192&chunk_size=1", "chunk_size", "at most 8,192, not 8,2"),
+        ("write_events=1000&size=9&stamps=1&chunk_size=16", "chunk_size", "at most 8,192, not 1"),
         # What needs another.
         ("spread=0.5", "spread", "needs jitter"),
         ("jitter=normal&size_spread=0", "size_spread", "needs size_jitter"),
-        ("chunk_events=2&write_events=3", "write_events", "0, or a multiple of chunk_events (2)"),
+        ("chunk_events=2&write_events=3", "write_events", "0 or a multiple of chunk_events (2)"),
         ("chunk_split=character", "chunk_split", "needs text=utf8"),
         ("write_split=crlf&line_end=cr", "write_split", "needs line_end=crlf"),
         # What there is not, or not here, or twice.
-        ("gaps=1", "gaps", "knob of this endpoint (did you mean 'gap'?): there are bandwidth, "),
+        ("gaps=1", "gaps", "parameter 'gaps' (did you mean 'gap'?); allowed here: bandwidth, "),
         ("jitter=norml", "jitter", "not 'norml' (did you mean 'normal'?)"),
         ("frist_byte_delay=1", "frist_byte_delay", "(did you mean 'first_byte_delay'?)"),
         ("fualt=rst", "fualt", "(did you mean 'fault'?)"),
@@ -71,9 +74,9 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("gap=2m", "gap", "a duration from 0 to 60 seconds, as in 0.5 or 500ms, not 120.0"),
         ("size=1M", "size", "a size from 0 to 1048576 bytes, as in 1000 or 64KiB, not '1M'"),
         ("bandwidth=11GB", "bandwidth", "not 11000000000"),
-        ("tokens=5", "tokens", "no knob of this endpoint"),
+        ("tokens=5", "tokens", "unknown parameter"),
         ("gap=1&gap=1", "gap", "more than once"),
-        ("%00=1", "\0", "no knob"),
+        ("%00=1", "\0", "unknown parameter"),
     ],
 )
 async def test_a_bad_knob_is_named_with_what_is_allowed(
@@ -110,9 +113,7 @@ async def test_the_query_wins(target: Served) -> None:
     ("field", "value", "name"),
     [("X-Lab-Gap", "99", "gap"), ("X-Lab-Size-Jit", "normal", "size_jit"), ("X-Lab-", "1", "")],
 )
-async def test_a_bad_field_is_named_too(
-    target: Served, field: str, value: str, name: str
-) -> None:
+async def test_a_bad_field_is_named_too(target: Served, field: str, value: str, name: str) -> None:
     named, detail = refusal(await ask(target, "/raw", fields={field: value}))
     assert named == name
     assert name in detail
@@ -121,14 +122,14 @@ async def test_a_bad_field_is_named_too(
 async def test_what_is_refused_lists_all_that_is_allowed(target: Served) -> None:
     """The names of this endpoint, and the one that is free."""
     _, detail = refusal(await ask(target, "/raw?no=1"))
-    assert f"(and {FREE}, which is free)" in detail
+    assert f"({IGNORED} is ignored)" in detail
     named = {name for name in PARAMETERS if f" {name}," in detail or f" {name} " in detail}
     tokens = {"tokens", "tokens_per_second", "first_token_delay"}
     assert named == PARAMETERS.keys() - tokens - {"stamps", "line_end"}
 
 
 async def test_a_name_is_free_for_those_who_need_each_url_new(target: Served) -> None:
-    answered = await ask(target, f"/jsonl?count=1&{FREE}=1&{FREE}=2")
+    answered = await ask(target, f"/jsonl?count=1&{IGNORED}=1&{IGNORED}=2")
     assert answered.status == 200
 
 
@@ -147,5 +148,5 @@ async def test_lines_that_leave_together_are_bounded_with_what_the_request_puts_
     name, detail = refusal(answered)
     assert name == "write_events"
     assert "bytes that leave together" in detail
-    assert "1,048,576 at most" in detail
+    assert "at most 1,048,576" in detail
     assert (await ask(target, "/stream/1?write_events=100", fields=fields)).status == 200

@@ -1,4 +1,4 @@
-"""Filters and the wrapper around handlers of any kind."""
+"""Faults around handlers and bodies of any kind."""
 
 import random
 from collections.abc import AsyncIterator
@@ -12,9 +12,8 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.stream import StreamController
-from streamserver.lab.faults import filters
-from streamserver.lab.faults.faulty import faulty
-from streamserver.lab.faults.places import byte, chunk, event
+from streamserver.lab.faults.grammar import parse_faults
+from streamserver.lab.faults.injection import FaultyRequest, inject_faults
 from support.breaking import EVENTS, LAST, broken, chunks, outcome
 from support.handlers import answering
 from support.inprocess import Serve
@@ -25,32 +24,35 @@ from support.requests import GET, get
 pytestmark = pytest.mark.both_loops
 
 
-async def test_filters_stand_around_the_body_of_any_handler(serve: Serve) -> None:
+def break_it(request: Request, response: Response, faults: str) -> Response:
+    """The response with faults that the handler itself asks for."""
+    return FaultyRequest(request.exchange, parse_faults([faults], 0)).apply(response)
+
+
+async def test_a_handler_may_break_its_own_response(serve: Serve) -> None:
     async def pieces() -> AsyncIterator[bytes]:
         for piece in EVENTS:
             yield piece
 
     async def handler(request: Request) -> Response:
-        body = filters.garbage(pieces(), request, event(1), 1)
-        body = filters.stall(body, request, event(2), 0.01)
-        if request.path == "/rst":
-            return Response(filters.rst(body, request, byte(15)))
-        return Response(filters.truncate(body, request, event(3)))
+        end = "rst@byte:15" if request.path == "/rst" else "truncate@event:3"
+        faults = f"{end},stall@event:2:0.01,garbage@event:1:1"
+        return break_it(request, Response(pieces()), faults)
 
     served = await serve(handler)
     seen = await outcome(served, GET)
-    # The garbage has an empty line, and so counts as an event to those around it.
+    # The garbage has an empty line, so the filters around it count it as an event.
     assert (seen.body, seen.end) == (chunks(EVENTS[0], b"\xff\n\n", EVENTS[1]), "FIN")
     seen = await outcome(served, get(b"/rst"))
     assert (seen.body, seen.end) == (chunks(EVENTS[0], b"\xff\n\n", EVENTS[1][:3]), "RST")
 
 
-async def test_a_filter_closes_what_it_is_around(serve: Serve) -> None:
+async def test_a_break_closes_the_producer(serve: Serve) -> None:
     producer = Producer(talks=True)
 
     async def handler(request: Request) -> Response:
-        body = filters.stall(producer.pieces(), request, chunk(1), 0)
-        return Response(filters.truncate(body, request, chunk(3)))
+        response = Response(producer.pieces())
+        return break_it(request, response, "truncate@chunk:3,stall@chunk:1:0")
 
     served = await serve(handler)
     assert (await outcome(served, GET)).body == chunks(b"piece", b"piece", b"piece")
@@ -61,7 +63,7 @@ async def test_a_route_may_be_faulty_by_itself(serve: Serve) -> None:
     app = Router()
 
     @app.get("/jobs/{id:int}")
-    @faulty
+    @inject_faults
     async def job(request: Request) -> Response:
         return Response(b"%d" % request.params["id"])
 
@@ -70,7 +72,9 @@ async def test_a_route_may_be_faulty_by_itself(serve: Serve) -> None:
 
 
 async def test_a_stall_is_silent_though_the_stream_has_heartbeats(serve: Serve) -> None:
-    served = await serve(faulty(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01))))
+    served = await serve(
+        inject_faults(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01)))
+    )
     seen = await broken(served, "stall@event:1:0.1")
     assert seen.body == chunks(b"data: a\n\n", b"data: b\n\n") + LAST
 
@@ -88,7 +92,7 @@ async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> 
         async def aclose(self) -> None:
             closed.append(self)
 
-    served = await serve(faulty(answering(lambda: Response(Body()))))
+    served = await serve(inject_faults(answering(lambda: Response(Body()))))
     await broken(served, "truncate@event:1", method=b"HEAD")
     await broken(served, "half_head")
     assert (await broken(served, "length_over:1")).head.startswith(b"HTTP/1.1 400 ")
@@ -98,17 +102,17 @@ async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> 
 async def test_a_body_that_is_pushed_has_no_faults_and_is_let_go(serve: Serve) -> None:
     closed = []
     pushed = StreamController(on_cancel=lambda: closed.append("pushed"))
-    served = await serve(faulty(answering(lambda: Response(pushed))))
+    served = await serve(inject_faults(answering(lambda: Response(pushed))))
     seen = await broken(served, "truncate@event:1")
     assert seen.head.startswith(b"HTTP/1.1 400 ")
-    assert b"no stream that it could be in" in seen.body
+    assert b"no stream of pieces to break" in seen.body
     assert closed == ["pushed"]
 
 
 async def test_files_break_too(serve: Serve, tmp_path: Path) -> None:
     file, content = tmp_path / "file", random.randbytes(200_000)
     file.write_bytes(content)
-    served = await serve(faulty(answering(lambda: FileResponse(file))))
+    served = await serve(inject_faults(answering(lambda: FileResponse(file))))
     async with no_leaks():
         assert (await broken(served, "slow_close:0")).body == content
         part = await broken(served, "slow_close:0", "/", b"Range: bytes=1000-180000")

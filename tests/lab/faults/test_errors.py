@@ -14,9 +14,9 @@ from support.model import TARGET as CHAT
 from support.model import question
 from support.requests import get
 
-MESSAGE = b'"message":"this error was commanded"'
+MESSAGE = b'"message":"this error was requested"'
 ERROR = b'event: error\ndata: {"error":{"type":"server_error",%b}}\n\n' % MESSAGE
-LINE = b'{"error":"this error was commanded"}\n'
+LINE = b'{"error":"this error was requested"}\n'
 KNOBS = "gap=0&count=4&size=1&seed=3"
 ZERO = b'id: 0\ndata: {"seq":0,"text":"P"}\n\n'
 
@@ -38,9 +38,7 @@ async def body(target: Served, path: str) -> bytes:
 
 
 @pytest.mark.parametrize("count", [0, 2, 4])
-async def test_an_event_stream_reports_it_behind_so_many_events(
-    target: Served, count: int
-) -> None:
+async def test_an_event_stream_reports_it_behind_so_many_events(target: Served, count: int) -> None:
     whole = await body(target, f"/sse?{KNOBS}")
     told = await body(target, f"/sse?{KNOBS}&fault=error@event:{count}")
     assert told == cut(whole, count) + ERROR
@@ -102,15 +100,13 @@ VLLM = {"type": "InternalServerError", "param": None, "code": 500}
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
-@pytest.mark.parametrize(
-    ("form", "members"), [("", OPENAI), (":openai", OPENAI), (":vllm", VLLM)]
-)
+@pytest.mark.parametrize(("form", "members"), [("", OPENAI), (":openai", OPENAI), (":vllm", VLLM)])
 async def test_a_model_reports_it_as_openai_and_vllm_do(
     target: Served, path: str, form: str, members: dict[str, object]
 ) -> None:
     before, *others = (await complete(target, path, f"error@event:3{form}"))[2:]
     assert "choices" in json.loads(before)
-    error = {"error": {"message": "this error was commanded", **members}}
+    error = {"error": {"message": "this error was requested", **members}}
     assert json.loads(others[0]) == error
     assert others[1:] == (["[DONE]"] if form == ":vllm" else [])
 
@@ -128,7 +124,7 @@ async def test_a_model_reports_it_as_openrouter_does(
     first, *_, last, done = await complete(target, path, "error@event:3:openrouter")
     told = json.loads(last)
     assert (told["id"], told["object"], done) == (json.loads(first)["id"], kind, "[DONE]")
-    assert told["error"] == {"code": 502, "message": "this error was commanded"}
+    assert told["error"] == {"code": 502, "message": "this error was requested"}
     [choice] = told["choices"]
     assert choice == {"index": 0, **piece, "logprobs": None, "finish_reason": "error"}
 
@@ -140,8 +136,14 @@ async def test_a_model_reports_it_as_openrouter_does(
         ("/bytes/9?fault=error", "needs a stream of events or of JSON lines"),
         ("/get?fault=error@event:1", "needs a stream of events or of JSON lines"),
         ("/v1/models?fault=error", "needs a stream of events or of JSON lines"),
-        ("/sse?fault=error:vllm", "fault error:FORM must be left out: it has one form"),
-        ("/jsonl?fault=error:openai", "fault error:FORM must be left out: it has one form"),
+        (
+            "/sse?fault=error:vllm",
+            "fault error:SERVICE must be omitted",
+        ),
+        (
+            "/jsonl?fault=error:openai",
+            "fault error:SERVICE must be omitted",
+        ),
     ],
 )
 async def test_a_body_without_events_has_no_error_in_band(
@@ -183,4 +185,4 @@ async def test_the_client_that_measures_takes_none_of_them_for_a_success(
     record = await client.exchange()
     client.close()
     assert (record.status, record.end) == (200, "failed")
-    assert "this error was commanded" in record.detail
+    assert "this error was requested" in record.detail

@@ -3,75 +3,75 @@
 import pytest
 
 from streamserver.kit.request import Query
-from streamserver.lab.faults.failing import KEYS, Failing
+from streamserver.lab.faults.failures import MAX_KEYS, Failures
 from streamserver.wire.problem import HTTPError
 
 SOME = 2000
 
 
-def fates(failing: Failing, query: str, seed: int = 0, count: int = 10) -> str:
+def fates(failures: Failures, query: str, seed: int = 0, count: int = 10) -> str:
     """One letter for each of so many requests: x fails, o does not."""
-    asked = [failing.check(Query(query), seed) for _ in range(count)]
+    asked = [failures.failure(Query(query), seed) for _ in range(count)]
     return "".join("o" if one is None else "x" for one in asked)
 
 
 def test_the_first_ones_of_a_key_fail() -> None:
-    failing = Failing()
-    assert fates(failing, "fail_first=3&fail_key=a") == "xxxooooooo"
-    assert fates(failing, "fail_first=3&fail_key=a") == "oooooooooo"
-    assert fates(failing, "fail_first=1&fail_key=b") == "xooooooooo"
-    assert fates(Failing(), "fail_first=3&fail_key=a") == "xxxooooooo"
+    failures = Failures()
+    assert fates(failures, "fail_first=3&fail_key=a") == "xxxooooooo"
+    assert fates(failures, "fail_first=3&fail_key=a") == "oooooooooo"
+    assert fates(failures, "fail_first=1&fail_key=b") == "xooooooooo"
+    assert fates(Failures(), "fail_first=3&fail_key=a") == "xxxooooooo"
 
 
 def test_chance_fails_as_many_as_it_should_and_the_same_ones_for_the_same_seed() -> None:
-    first = fates(Failing(), "fail_rate=0.1&seed=7&fail_key=a", 7, SOME)
+    first = fates(Failures(), "fail_rate=0.1&seed=7&fail_key=a", 7, SOME)
     assert 0.08 < first.count("x") / SOME < 0.12
-    assert fates(Failing(), "fail_rate=0.1&seed=7&fail_key=another", 7, SOME) == first
-    assert fates(Failing(), "fail_rate=0.1&seed=7", 7, SOME) == first
-    assert fates(Failing(), "fail_rate=0.1&seed=8&fail_key=a", 8, SOME) != first
-    assert fates(Failing(), "fail_rate=1&seed=1") == "x" * 10
-    assert fates(Failing(), "fail_rate=0&seed=1") == "o" * 10
+    assert fates(Failures(), "fail_rate=0.1&seed=7&fail_key=another", 7, SOME) == first
+    assert fates(Failures(), "fail_rate=0.1&seed=7", 7, SOME) == first
+    assert fates(Failures(), "fail_rate=0.1&seed=8&fail_key=a", 8, SOME) != first
+    assert fates(Failures(), "fail_rate=1&seed=1") == "x" * 10
+    assert fates(Failures(), "fail_rate=0&seed=1") == "o" * 10
 
 
 def test_those_of_different_seeds_are_not_counted_together() -> None:
-    failing, alone = Failing(), fates(Failing(), "fail_rate=0.5&seed=7", 7, 20)
+    failures, alone = Failures(), fates(Failures(), "fail_rate=0.5&seed=7", 7, 20)
     for n, fate in enumerate(alone):
-        assert fates(failing, "fail_rate=0.5&seed=7", 7, 1) == fate, n
-        fates(failing, "fail_rate=0.5&seed=8", 8, 1)
-        fates(failing, "fail_rate=0.5", n, 1)  # without a seed: nobody's sequence
+        assert fates(failures, "fail_rate=0.5&seed=7", 7, 1) == fate, n
+        fates(failures, "fail_rate=0.5&seed=8", 8, 1)
+        fates(failures, "fail_rate=0.5", n, 1)  # without a seed: nobody's sequence
 
 
 def test_without_a_seed_chance_is_chance() -> None:
-    told = fates(Failing(), "fail_rate=0.5", 7, SOME)
+    told = fates(Failures(), "fail_rate=0.5", 7, SOME)
     assert 0.4 < told.count("x") / SOME < 0.6
-    assert fates(Failing(), "fail_rate=0.5", 7, SOME) != told
+    assert fates(Failures(), "fail_rate=0.5", 7, SOME) != told
 
 
 def test_both_at_once() -> None:
-    told = fates(Failing(), "fail_first=5&fail_key=a&fail_rate=0.3&seed=1", 1, SOME)
+    told = fates(Failures(), "fail_first=5&fail_key=a&fail_rate=0.3&seed=1", 1, SOME)
     assert told.startswith("xxxxx")
     assert 0.25 < told.count("x") / SOME < 0.36
 
 
 def test_what_a_failure_says() -> None:
-    default = Failing().check(Query("fail_rate=1"), 0)
+    default = Failures().failure(Query("fail_rate=1"), 0)
     assert default is not None
     assert (default.status, default.headers) == (503, {"Retry-After": "1"})
-    other = Failing().check(Query("fail_rate=1&fail_status=429&retry_after=20"), 0)
+    other = Failures().failure(Query("fail_rate=1&fail_status=429&retry_after=20"), 0)
     assert other is not None
     assert (other.status, other.headers) == (429, {"Retry-After": "20"})
 
 
 def test_keys_are_forgotten_least_lately_used_first() -> None:
-    failing = Failing()
-    fates(failing, "fail_first=1&fail_key=old", count=1)
-    fates(failing, "fail_first=1&fail_key=kept", count=1)
-    for n in range(KEYS - 1):
-        assert fates(failing, "fail_first=1&fail_key=kept", count=1) == "o"
-        fates(failing, f"fail_first=1&fail_key={n}", count=1)
-    assert fates(failing, "fail_first=1&fail_key=old", count=1) == "x"
-    assert fates(failing, "fail_first=1&fail_key=kept", count=1) == "o"
-    assert len(failing._counts) == KEYS
+    failures = Failures()
+    fates(failures, "fail_first=1&fail_key=old", count=1)
+    fates(failures, "fail_first=1&fail_key=kept", count=1)
+    for n in range(MAX_KEYS - 1):
+        assert fates(failures, "fail_first=1&fail_key=kept", count=1) == "o"
+        fates(failures, f"fail_first=1&fail_key={n}", count=1)
+    assert fates(failures, "fail_first=1&fail_key=old", count=1) == "x"
+    assert fates(failures, "fail_first=1&fail_key=kept", count=1) == "o"
+    assert len(failures._counts) == MAX_KEYS
 
 
 REFUSED = [
@@ -94,6 +94,6 @@ REFUSED = [
 @pytest.mark.parametrize(("query", "name", "allowed"), REFUSED, ids=[one[0] for one in REFUSED])
 def test_a_wrong_one_is_named_with_what_is_allowed(query: str, name: str, allowed: str) -> None:
     with pytest.raises(HTTPError) as refused:
-        Failing().check(Query(query), 0)
+        Failures().failure(Query(query), 0)
     assert (refused.value.status, refused.value.members["parameter"]) == (400, name)
     assert allowed in refused.value.detail

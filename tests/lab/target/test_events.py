@@ -5,16 +5,16 @@ from statistics import fmean, pstdev
 
 import pytest
 
-from streamserver.lab.target.distributions import NAMES, USUAL
-from streamserver.lab.target.schedule import due_times, offsets, sizes
-from support.commanded import commanded
+from streamserver.lab.target.distributions import DEFAULT_SPREADS, NAMES
+from streamserver.lab.target.events import due_times, offsets, sizes
+from support.stream_options import stream_options
 
 MS = 1_000_000
 
 
 def due(query: str) -> list[int | None]:
     """When events are due, in ms; rounded, since no float is a whole number of ns."""
-    return [at if at is None else round(at / MS) for at in due_times(commanded(query))]
+    return [at if at is None else round(at / MS) for at in due_times(stream_options(query))]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_when_events_are_due(query: str, times: list[int | None]) -> None:
 
 def test_nothing_drifts() -> None:
     """A hundred thousand gaps of a third of a millisecond, which is no whole number of ns."""
-    *_, last = due_times(commanded("count=99001&gap=0.000333333333333333"))
+    *_, last = due_times(stream_options("count=99001&gap=0.000333333333333333"))
     assert last == 33_000_000_000  # each of them rounded would come to 32,999,967,000
 
 
@@ -51,19 +51,19 @@ def test_nothing_drifts() -> None:
 @pytest.mark.parametrize("jitter", NAMES)
 def test_jitter_keeps_the_rate_and_the_order(jitter: str, burst: int) -> None:
     many = 50_000
-    knobs = commanded(f"gap=0.01&count={many}&jitter={jitter}&burst={burst}")
+    knobs = stream_options(f"gap=0.01&count={many}&jitter={jitter}&burst={burst}")
     times = [at or 0 for at in due_times(knobs)]
     assert times[-1] / many == pytest.approx(10 * MS, rel=0.03)
     gaps = [after - before for before, after in pairwise(times[::burst])]
     assert min(gaps) >= 0
-    deviation = {"uniform": 0.5 / 3**0.5}.get(jitter, USUAL[jitter])
+    deviation = {"uniform": 0.5 / 3**0.5}.get(jitter, DEFAULT_SPREADS[jitter])
     assert pstdev(gaps) == pytest.approx(deviation * 10 * MS * burst, rel=0.05)
 
 
 @pytest.mark.parametrize("jitter", NAMES)
 def test_the_same_seed_repeats_exactly(jitter: str) -> None:
     query = f"count=100&jitter={jitter}&size_jitter={jitter}"
-    one, same, other = [commanded(f"{query}&seed={seed}") for seed in (7, 7, 8)]
+    one, same, other = [stream_options(f"{query}&seed={seed}") for seed in (7, 7, 8)]
     assert [*due_times(one)] == [*due_times(same)]
     assert [*islice(sizes(one), 100)] == [*islice(sizes(same), 100)]
     if jitter != "none":
@@ -72,18 +72,18 @@ def test_the_same_seed_repeats_exactly(jitter: str) -> None:
 
 
 def test_one_knob_changes_nothing_that_another_gives() -> None:
-    plain = commanded("count=50&jitter=normal&size_jitter=normal")
-    others = commanded("count=50&jitter=normal&size_jitter=none&text=utf8&stamps=1")
+    plain = stream_options("count=50&jitter=normal&size_jitter=normal")
+    others = stream_options("count=50&jitter=normal&size_jitter=none&text=utf8&stamps=1")
     assert [*due_times(plain)] == [*due_times(others)]
 
 
 @pytest.mark.parametrize("jitter", NAMES)
 def test_sizes_have_the_mean_that_was_commanded(jitter: str) -> None:
-    found = [*islice(sizes(commanded(f"size=1000&size_jitter={jitter}")), 20_000)]
+    found = [*islice(sizes(stream_options(f"size=1000&size_jitter={jitter}")), 20_000)]
     assert fmean(found) == pytest.approx(1000, rel=0.03)
     assert min(found) >= 0
 
 
 def test_tokens_are_paced_as_events_are() -> None:
-    knobs = commanded("jitter=none&burst=2")
+    knobs = stream_options("jitter=none&burst=2")
     assert [*offsets(knobs, 1.0, 0.25, 4)] == [at * 1_000 * MS for at in (1, 1, 1.5, 1.5)]
