@@ -93,8 +93,9 @@ class PositionFinder:
 
 
 class Kind(NamedTuple):
-    """What a fault of some name may have."""
+    """What a fault of some name does, and what it may have."""
 
+    about: str
     has_position: bool
     value: Parameter[Any] | None = None
     needs_value: bool = False
@@ -106,19 +107,28 @@ _length = size("fault {}:BYTES", 0, MAX_POSITION)
 _service = one_of("fault {}:SERVICE", *SERVICES)
 
 KINDS = {
-    "truncate": Kind(True),
-    "rst": Kind(True),
-    "stall": Kind(True, _seconds),
-    "garbage": Kind(True, _bytes),
-    "bad_chunk": Kind(True),
-    "error": Kind(True, _service),
-    "unfinished": Kind(False, _seconds),
-    "slow_close": Kind(False, _seconds),
-    "length": Kind(False, _length, needs_value=True),
-    "length_over": Kind(False, _bytes),
-    "length_under": Kind(False, _bytes),
-    "half_head": Kind(False, _bytes),
+    "truncate": Kind("close the connection within the body", True),
+    "rst": Kind("reset the connection", True),
+    "stall": Kind("send nothing for a time; by default until the client leaves", True, _seconds),
+    "garbage": Kind("insert bytes that are no text, and an empty line", True, _bytes),
+    "bad_chunk": Kind("send a chunk with an invalid size, and close", True),
+    "error": Kind("report an error in the stream, and end it", True, _service),
+    "unfinished": Kind("send no end of the body, and close after a time", False, _seconds),
+    "slow_close": Kind("close the connection some time after the end", False, _seconds),
+    "length": Kind("announce a Content-Length of BYTES", False, _length, needs_value=True),
+    "length_over": Kind("announce a Content-Length that is too large", False, _bytes),
+    "length_under": Kind("announce a Content-Length that is too small", False, _bytes),
+    "half_head": Kind("send a part of the head, by default half, and close", False, _bytes),
 }
+
+
+def syntax(name: str) -> str:
+    """How a fault is written, with all that it may have."""
+    kind = KINDS[name]
+    value = kind.value.name.removeprefix("fault {}") if kind.value else ""
+    return name + "@UNIT:NUMBER" * kind.has_position + value
+
+
 _NAME = one_of("fault", *KINDS)
 _range = re.compile(r"([0-9]{1,10})-([0-9]{1,10})").fullmatch
 
@@ -177,8 +187,7 @@ def _parse(text: str, random: Random, count: int) -> Fault:
             raise _refusal(f"fault {name}", "without a position", f"@{unit}")
         position = _parse_position(name, unit, values, random, count)
     if len(values) > (kind.value is not None):
-        form = name + "@UNIT:NUMBER" * kind.has_position + ":VALUE" * (kind.value is not None)
-        raise _refusal(f"fault {name}", f"of the form {form}", text)
+        raise _refusal(f"fault {name}", f"of the form {syntax(name)}", text)
     if kind.value is None or not (values or kind.needs_value):
         return Fault(name, position)
     parameter = replace(kind.value, name=kind.value.name.format(name))

@@ -28,14 +28,7 @@ from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import EventTime, Offset, due_together, offsets
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.pacing import Clock
-from streamserver.lab.target.parameters import (
-    BOUNDARIES,
-    START,
-    TOKENS,
-    StreamOptions,
-    check_tokens,
-    read_options,
-)
+from streamserver.lab.target.parameters import MODEL, StreamOptions, check_tokens, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
 from streamserver.wire.sse import Event, encode
 
@@ -72,7 +65,7 @@ def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handle
     """A handler: the answer to what was asked, as a stream if ``stream`` is true."""
 
     async def completions(request: Request) -> Response:
-        commanded = read_options(request, START, TOKENS, BOUNDARIES, ("stamps",))
+        commanded = read_options(request, MODEL)
         question = read(await json_object(request))
         completion = complete(question, kind, commanded.tokens)
         check_tokens(len(completion.tokens), _pace(commanded, question))

@@ -17,27 +17,19 @@ from streamserver.lab.faults.errors import JSON_LINE_ERRORS
 from streamserver.lab.parameters import Documented, read_seed
 from streamserver.lab.target.events import EventFormat, EventTime
 from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.pacing import Clock, pacer_of
-from streamserver.lab.target.parameters import (
-    BOUNDARIES,
-    PACE,
-    START,
-    make_options,
-    read_parameters,
-)
-from streamserver.lab.target.streams import make_source, stream_response
+from streamserver.lab.target.pacing import pacer_of
+from streamserver.lab.target.parameters import LINES, make_options, read_parameters
+from streamserver.lab.target.streams import stream_events
 from streamserver.wire.fields import grouped
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 1024 * 1024
-SECONDS = duration("delay", 0, 60)
-STATUS = whole("code", 200, 599)
-LINES = whole("n", 0, 100_000)
+COUNT = whole("n", 0, 100_000)
 SIZE = size("n", 0, 2**30)
 CHUNK_SIZE = size("chunk_size", 1, 1024 * 1024, default=10 * 1024)
 PIECE = 64 * 1024
 """Random bytes that are drawn at once."""
-OCTETS = {"content-type": "application/octet-stream"}
+OCTETS = "application/octet-stream"
 
 DURATION = duration("duration", 0, 60, default=2)
 NUMBYTES = size("numbytes", 1, 100_000, default=10)
@@ -50,7 +42,6 @@ DRIP: tuple[Documented, ...] = (
     (CODE, "of /drip: status of the response"),
 )
 DRIP_NAMES = tuple(one.name for one, _ in DRIP)
-LINE_NAMES = (*START, *PACE, *BOUNDARIES)
 
 
 def add_httpbin(app: Router, lateness: Lateness) -> None:
@@ -66,14 +57,13 @@ def add_httpbin(app: Router, lateness: Lateness) -> None:
 
     @app.get("/stream/{n}")
     async def stream(request: Request) -> Response:
-        count = LINES.read(request.params["n"])
-        given = read_parameters(request, LINE_NAMES)
+        count = COUNT.read(request.params["n"])
+        given = read_parameters(request, LINES)
         gap = {} if "gap" in given else {"gap": 0.0}
         options = make_options(given, count=count, size=0, **gap)
-        clock = Clock(request.exchange, lateness)
-        source = make_source(options, clock, _numbered(_described(request)), "application/json")
-        source = source._replace(errors=JSON_LINE_ERRORS)
-        return await stream_response(request, options, clock, source)
+        lines = _numbered(_described(request))
+        media_type = "application/json"
+        return await stream_events(request, options, lateness, lines, media_type, JSON_LINE_ERRORS)
 
     @app.get("/drip")
     async def drip(request: Request) -> Response:
@@ -81,9 +71,7 @@ def add_httpbin(app: Router, lateness: Lateness) -> None:
         count, status = NUMBYTES.of(given), CODE.of(given)
         gap = DURATION.of(given) / count
         options = make_options(given, head_delay=DELAY.of(given), count=count, gap=gap, size=0)
-        clock = Clock(request.exchange, lateness)
-        source = make_source(options, clock, lambda event: (b"*", b""), OCTETS["content-type"])
-        response = await stream_response(request, options, clock, source)
+        response = await stream_events(request, options, lateness, _star, OCTETS)
         response.headers["content-length"] = str(count)
         response.status = status
         return response
@@ -102,50 +90,50 @@ async def _headers(request: Request) -> Response:
 
 
 async def _delay(request: Request) -> Response:
-    await asyncio.sleep(SECONDS.read(request.params["seconds"]))
+    await asyncio.sleep(DELAY.read(request.params["seconds"]))
     return Response.json(_described(request))
 
 
 async def _status(request: Request) -> Response:
-    return Response(status=STATUS.read(request.params["code"]))
+    return Response(status=CODE.read(request.params["code"]))
 
 
 async def _bytes(request: Request) -> Response:
     given = read_parameters(request, ("seed",))
     count = SIZE.read(request.params["n"])
-    headers = {**OCTETS, "content-length": str(count)}
-    return Response(_random_bytes(request, count, PIECE, given), headers=headers)
+    headers = {"content-type": OCTETS, "content-length": str(count)}
+    return Response(_random_bytes(request, count, PIECE, read_seed(given)), headers=headers)
 
 
 async def _stream_bytes(request: Request) -> Response:
     given = read_parameters(request, ("seed", "chunk_size"))
     count = SIZE.read(request.params["n"])
-    return Response(_random_bytes(request, count, CHUNK_SIZE.of(given), given), headers=OCTETS)
+    chunks = _random_bytes(request, count, CHUNK_SIZE.of(given), read_seed(given))
+    return Response(chunks, headers={"content-type": OCTETS})
 
 
-def _random_bytes(
-    request: Request, count: int, chunk_size: int, given: Query
+async def _random_bytes(
+    request: Request, count: int, chunk_size: int, seed: int
 ) -> AsyncIterator[bytes]:
-    random = Random(read_seed(given))
-    pause = pacer_of(request.exchange.server).pause
+    random, drawn = Random(seed), b""
+    pacer = pacer_of(request.exchange.server)
+    while count:
+        # Drawn in pieces of one size, so that the bytes do not depend on the chunks.
+        piece = random.randbytes(PIECE)[:count]
+        count -= len(piece)
+        drawn += piece
+        whole = len(drawn) - len(drawn) % chunk_size
+        for at in range(0, whole, chunk_size):
+            yield drawn[at : at + chunk_size]
+        drawn = drawn[whole:]
+        if count:
+            await pacer.pause()  # to draw bytes takes longer than to send them
+    if drawn:
+        yield drawn
 
-    async def chunks() -> AsyncIterator[bytes]:
-        left, drawn = count, b""
-        while left:
-            # Drawn in pieces of one size, so that the bytes do not depend on the chunks.
-            piece = random.randbytes(PIECE)[:left]
-            left -= len(piece)
-            drawn += piece
-            whole = len(drawn) - len(drawn) % chunk_size
-            for at in range(0, whole, chunk_size):
-                yield drawn[at : at + chunk_size]
-            drawn = drawn[whole:]
-            if left:
-                await pause()  # to draw bytes takes longer than to send them
-        if drawn:
-            yield drawn
 
-    return chunks()
+def _star(event: EventTime) -> tuple[bytes, bytes]:
+    return b"*", b""
 
 
 def _numbered(described: dict[str, Any]) -> EventFormat:

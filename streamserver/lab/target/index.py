@@ -11,11 +11,10 @@ from streamserver.kit.params import Parameter
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.faults import injection
-from streamserver.lab.faults.grammar import KINDS
+from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
-from streamserver.lab.target.parameters import BOUNDARIES, IGNORED, START, TOKENS
-from streamserver.lab.target.streams import STREAM
+from streamserver.lab.target.parameters import IGNORED, LINES, MODEL, STREAM
 from streamserver.wire.accept import preferred
 
 
@@ -29,7 +28,6 @@ class Endpoint(NamedTuple):
     method: str = "GET"
 
 
-_MODEL = (*START, *TOKENS, *BOUNDARIES, "stamps")
 _SSE = (*STREAM, "stamps", "line_end")
 _DRIP = "numbytes bytes within duration, with a Content-Length"
 _CHUNKS = "n random bytes in chunks of chunk_size, 10,240 bytes by default"
@@ -38,7 +36,7 @@ ENDPOINTS = (
     Endpoint("/sse", "an event stream of JSON events", _SSE, "/sse?count=5&gap=0.5"),
     Endpoint("/jsonl", "lines of JSON", (*STREAM, "stamps"), "/jsonl?count=5&gap=0.5"),
     Endpoint("/raw", "the text of the events alone", STREAM, "/raw?count=5&gap=0.5"),
-    Endpoint("/stream/{n}", "n lines of JSON", httpbin.LINE_NAMES, "/stream/5?gap=0.5"),
+    Endpoint("/stream/{n}", "n lines of JSON", LINES, "/stream/5?gap=0.5"),
     Endpoint("/drip", _DRIP, httpbin.DRIP_NAMES, "/drip?duration=2"),
     Endpoint("/bytes/{n}", "n random bytes with a Content-Length", ("seed",), "/bytes/100?seed=1"),
     Endpoint("/stream-bytes/{n}", _CHUNKS, ("seed", "chunk_size"), _EXAMPLE),
@@ -47,8 +45,8 @@ ENDPOINTS = (
     Endpoint("/get", "the query, fields, origin and URL of the request", (), "/get?a=b"),
     Endpoint("/headers", "the fields of the request", (), "/headers"),
     Endpoint("/post", "the same as /get, with the body", method="POST"),
-    Endpoint("/v1/chat/completions", "a model answers a conversation", _MODEL, method="POST"),
-    Endpoint("/v1/completions", "a model continues a text", _MODEL, method="POST"),
+    Endpoint("/v1/chat/completions", "a model answers a conversation", MODEL, method="POST"),
+    Endpoint("/v1/completions", "a model continues a text", MODEL, method="POST"),
     Endpoint("/v1/models", "the models", (), "/v1/models"),
     Endpoint("/v1/models/{name}", "one model", (), "/v1/models/streamserver-demo"),
     Endpoint("/lab/lateness", "how late this process sent its events", (), "/lab/lateness"),
@@ -72,7 +70,10 @@ PARAMETERS_ABOUT = (
     f" {IGNORED}=ANYTHING is ignored; it makes a URL a new one."
 )
 COMMON_ABOUT = "Parameters of every endpoint:"
-FAULTS_ABOUT = "Faults: " + ", ".join(KINDS)
+FAULTS_ABOUT = (
+    f"Faults, where a UNIT is one of {', '.join(UNITS)} and a NUMBER may be a range such as 2-8, or"
+    " ? for any; without them a fault is at the end of the body:"
+)
 _STYLE = """
 :root { color-scheme: light dark; }
 body { max-width: 60rem; margin: 2rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }
@@ -119,7 +120,8 @@ def _as_text(endpoints: Iterable[Endpoint]) -> str:
         lines += [f"{'':<33} {line}" for line in (one.example, *names) if line]
     lines += ["", *wrap(PARAMETERS_ABOUT, WIDTH), "", *_rows(PARAMETERS)]
     lines += ["", COMMON_ABOUT, "", *_rows(COMMON), "", *wrap(FAULTS_ABOUT, WIDTH), ""]
-    return "\n".join(lines)
+    lines += [f"  {syntax(name):<30} {kind.about}" for name, kind in KINDS.items()]
+    return "\n".join([*lines, ""])
 
 
 def _rows(documented: Iterable[Documented]) -> Iterator[str]:
@@ -139,7 +141,9 @@ def _as_page(endpoints: Iterable[Endpoint]) -> str:
             *_terms(PARAMETERS),
             f"</dl><p>{escape(COMMON_ABOUT)}</p><dl>",
             *_terms(COMMON),
-            f"</dl><p>{escape(FAULTS_ABOUT)}</p></body></html>\n",
+            f"</dl><p>{escape(FAULTS_ABOUT)}</p><dl>",
+            *[f"<dt><code>{syntax(one)}</code></dt><dd>{KINDS[one].about}</dd>" for one in KINDS],
+            "</dl></body></html>\n",
         ]
     )
 
@@ -165,7 +169,7 @@ def _as_json(endpoints: Iterable[Endpoint]) -> str:
         "endpoints": [one._asdict() | {"example": one.example or None} for one in endpoints],
         "parameters": _by_name(PARAMETERS),
         "common_parameters": _by_name(COMMON),
-        "faults": [*KINDS],
+        "faults": {name: kind.about for name, kind in KINDS.items()},
     }
     return json.dumps(listed, indent=1) + "\n"
 

@@ -34,12 +34,10 @@ MAX_BATCH_BYTES = 1024 * 1024
 MAX_BATCH_CHUNKS = 8192
 """Chunks of a batch that is one write: they are framed and joined without a pause."""
 
+_SPLITS = ("none", "event", "character", "crlf")
 DOCUMENTED: tuple[Documented, ...] = (
     (duration("head_delay", 0, 60, default=0), "time from the request to the response head"),
-    (
-        duration("first_byte_delay", 0, 60, default=0),
-        "time from the head to the first event; of a model, to the one with the role",
-    ),
+    (duration("first_byte_delay", 0, 60, default=0), "time from the head to the first event"),
     (duration("first_token_delay", 0, 60, default=0), "time from that event to the first token"),
     (whole("count", 0, 1_000_000, default=10), "events of the stream"),
     (duration("gap", 0, 60, default=0.1), "mean time between two events"),
@@ -53,23 +51,17 @@ DOCUMENTED: tuple[Documented, ...] = (
     (size("bandwidth", 0, 10**10, default=0), "limit of the bytes in a second; 0: none"),
     (whole("tokens", 0, 32_768, default=0), "tokens of a model's answer; 0: its own number"),
     (number("tokens_per_second", 0, 10_000, default=0), "rate of a model; 0: its own rate"),
-    (whole("seed", 0, MAX_SEED, default=0), "same seed, same parameters: the same stream"),
+    (whole("seed", 0, MAX_SEED, default=0), "the same seed repeats a stream; default: random"),
     (one_of("stamps", "0", "1", default="0"), "1: each event says when it was due and sent"),
     (one_of("line_end", "lf", "crlf", "cr", default="lf"), "line end of an event stream"),
     (whole("chunk_events", 1, 1000, default=1), "events joined into a chunk"),
     (size("chunk_size", 0, MAX_SIZE, default=0), "limit of the bytes of a chunk; 0: none"),
-    (
-        one_of("chunk_split", "none", "event", "character", "crlf", default="none"),
-        "what of each event is split between two chunks",
-    ),
-    (
-        whole("write_events", 0, 1000, default=0),
-        "events whose chunks share a write; 0: a write for each chunk",
-    ),
+    (one_of("chunk_split", *_SPLITS, default="none"), "where each event is cut into two chunks"),
+    (whole("write_events", 0, 1000, default=0), "events in a write; 0: each chunk is a write"),
     (size("write_size", 0, MAX_SIZE, default=0), "limit of the bytes of a write; 0: none"),
     (
-        one_of("write_split", "none", "event", "character", "crlf", "framing", default="none"),
-        "what of each event is split between two writes; framing: a chunk's size line",
+        one_of("write_split", *_SPLITS, "framing", default="none"),
+        "where each event is cut into two writes; framing: in the size line of its chunk",
     ),
     (duration("write_gap", 0, 10, default=0), "time between two writes of what is due at once"),
 )
@@ -84,6 +76,9 @@ BOUNDARIES = (
     *("bandwidth", "chunk_events", "chunk_size", "chunk_split"),
     *("write_events", "write_size", "write_split", "write_gap"),
 )
+STREAM = (*START, *EVENTS, *SIZES, *BOUNDARIES)
+LINES = (*START, *PACE, *BOUNDARIES)
+MODEL = (*START, *TOKENS, *BOUNDARIES, "stamps")
 
 
 @dataclass(frozen=True, slots=True)

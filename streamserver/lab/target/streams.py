@@ -14,30 +14,12 @@ from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.lab.faults.errors import ErrorFormat, error_format
 from streamserver.lab.faults.injection import inject
-from streamserver.lab.target import events
-from streamserver.lab.target.boundaries import (
-    Write,
-    chunks,
-    is_cut_into_chunks,
-    is_cut_into_writes,
-    writes,
-)
+from streamserver.lab.target import boundaries, events, parameters
 from streamserver.lab.target.events import MAX_PIECE, SECOND, EventFormat, Text
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.pacing import YIELD_AFTER, Clock
-from streamserver.lab.target.parameters import (
-    BOUNDARIES,
-    EVENTS,
-    SIZES,
-    START,
-    StreamOptions,
-    check_batch,
-    read_options,
-)
+from streamserver.lab.target.parameters import StreamOptions, check_batch, read_options
 from streamserver.wire.fields import UNBUFFERED
-
-STREAM = (*START, *EVENTS, *SIZES, *BOUNDARIES)
-"""The parameters of every stream here."""
 
 
 def add_streams(app: Router, lateness: Lateness) -> None:
@@ -50,10 +32,8 @@ def add_streams(app: Router, lateness: Lateness) -> None:
         *names: str,
     ) -> None:
         async def stream(request: Request) -> Response:
-            options = read_options(request, STREAM, names)
-            clock = Clock(request.exchange, lateness)
-            source = make_source(options, clock, make_format(options), media_type)
-            return await stream_response(request, options, clock, source)
+            options = read_options(request, parameters.STREAM, names)
+            return await stream_events(request, options, lateness, make_format(options), media_type)
 
         app.get(path)(stream)
 
@@ -72,12 +52,19 @@ class Source(NamedTuple):
     """How the stream reports an error in band; None: as its media type has it."""
 
 
-def make_source(
-    options: StreamOptions, clock: Clock, render: EventFormat, media_type: str
-) -> Source:
-    """Events of a format, each when it is due."""
+async def stream_events(
+    request: Request,
+    options: StreamOptions,
+    lateness: Lateness,
+    render: EventFormat,
+    media_type: str,
+    errors: ErrorFormat | None = None,
+) -> Response:
+    """A response with events of a format; HTTPError 400 as ``stream_response``."""
+    clock = Clock(request.exchange, lateness)
     made = _events(options, clock, render)
-    return Source(made, media_type, lambda: events.max_event_size(render, options))
+    source = Source(made, media_type, lambda: events.max_event_size(render, options), errors)
+    return await stream_response(request, options, clock, source)
 
 
 async def stream_response(
@@ -127,8 +114,8 @@ def _body(
     """The events with the boundaries and the faults that are requested."""
     pieces = source.events
     errors = source.errors or error_format(source.media_type, options.line_end)
-    in_writes = is_cut_into_writes(options)
-    if not in_writes and not is_cut_into_chunks(options):
+    in_writes = boundaries.is_cut_into_writes(options)
+    if not in_writes and not boundaries.is_cut_into_chunks(options):
         return inject(request, pieces, clock.resume, errors)
     body = BoundedBody(request, options, clock, pieces)
     body.chunks = inject(request, body.chunks, clock.resume, errors)
@@ -175,7 +162,7 @@ class BoundedBody:
                 yield chunk
 
     def _chunks_of(self, batch: list[bytes]) -> Iterator[bytes]:
-        made = chunks(batch, self._options)
+        made = boundaries.chunks(batch, self._options)
         chunk = next(made, None)
         while chunk is not None:
             following = next(made, None)
@@ -192,7 +179,7 @@ class BoundedBody:
             clock.record_write(0, self._gap)
             await clock.next_write()  # the head leaves meanwhile, in a write of its own
             async for group in groups:
-                for write in writes(group, self._options, is_chunked):
+                for write in boundaries.writes(group, self._options, is_chunked):
                     await clock.next_write()
                     if self._write(write):
                         yield b""
@@ -210,7 +197,7 @@ class BoundedBody:
                     group = []
         yield group  # not empty if a fault ended the body within a batch
 
-    def _write(self, write: Write) -> bool:
+    def _write(self, write: boundaries.Write) -> bool:
         """Write, and return whether the engine must wait for the client or see that it left."""
         exchange = self._exchange
         if exchange.is_chunked:
