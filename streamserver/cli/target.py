@@ -14,29 +14,27 @@ from streamserver.cli.values import whole
 from streamserver.lab.target.app import make_target
 
 USAGE = "streamserver target [options]"
-ABOUT = "Serve endpoints that stream as each request commands, for load tests."
+ABOUT = "Serve endpoints whose streams each request configures, for load tests; / lists them."
 EACH_ALONE = (
-    "each worker has its own slots and queue, and tells its own lateness at /lab/lateness: /metrics"
-    " has that of all"
+    "each worker has its own slots, its own queue and its own figures at /lab/lateness; /metrics"
+    " has the lateness of all workers"
 )
 TABLE: Table = {
     **ENGINE,
     "limits": (engine_options.max_connections("as many as its descriptors allow"),),
-    "as a busy model": (
-        Option(
-            "slots", 0, whole(0, 10_000), "N", "exchanges that are answered at once; 0: no limit"
-        ),
+    "concurrency": (
+        Option("slots", 0, whole(0, 10_000), "N", "exchanges answered at once; 0: no limit"),
         Option("queue", 1000, whole(0, 100_000), "N", "exchanges that may wait for a slot"),
     ),
-    "instead of the endpoints": PLAY,
+    "replay instead of the endpoints": PLAY,
     "figures": (figures.option(None, "on, if prometheus-client is installed"),),
 }
 
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
-    """Serve until a signal comes; the exit status.
+    """Serve until a signal, and return the exit status.
 
-    Raises CannotServe or CannotListen, and SystemExit for wrong usage.
+    CannotServe, CannotListen; SystemExit for wrong usage.
     """
     prepare(argv)
     options = read(argv, os.environ)
@@ -48,11 +46,11 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
-    """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
+    """The value of each option; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     options = engine_options.read(parser, TABLE, argv, environment)
     if options.speed != 1 and not options.replay:
-        parser.error("--speed is for --replay DIR")
+        parser.error("--speed needs --replay DIR")
     if options.slots and options.replay:
-        parser.error("--slots is for the endpoints, and --replay DIR stands in place of them")
+        parser.error("--slots limits the endpoints, which --replay DIR replaces")
     return options

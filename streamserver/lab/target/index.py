@@ -62,8 +62,8 @@ WIDTH = 98
 """Characters of a line of text."""
 TITLE = "streamserver target"
 ABOUT = (
-    "Endpoints that stream as the parameters of each request say. A wrong parameter is refused with"
-    " status 400 and what is allowed."
+    "Endpoints whose streams each request configures. A wrong parameter is refused with status 400,"
+    " and the response says what is allowed."
 )
 PARAMETERS_ABOUT = (
     "A parameter is in the query or in a field of the request: gap=0.1 is X-Lab-Gap: 0.1."

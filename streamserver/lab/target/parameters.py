@@ -61,7 +61,7 @@ DOCUMENTED: tuple[Documented, ...] = (
     (size("write_size", 0, MAX_SIZE, default=0), "limit of the bytes of a write; 0: none"),
     (
         one_of("write_split", *_SPLITS, "framing", default="none"),
-        "where each event is cut into two writes; framing: in the size line of its chunk",
+        "where each event is cut into two writes; framing: in its chunk's size line",
     ),
     (duration("write_gap", 0, 10, default=0), "time between two writes of what is due at once"),
 )

@@ -233,10 +233,10 @@ def test_what_is_no_speed(speed: str, capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_replay_has_no_slots(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         target.read(["--slots", "1", "--replay", "d"], {})
-    assert "--slots is for the endpoints" in capsys.readouterr().err
+    assert "--slots limits the endpoints" in capsys.readouterr().err
 
 
 def test_a_speed_is_for_a_replay(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         target.read(["--speed", "10"], {})
-    assert "--speed is for --replay DIR" in capsys.readouterr().err
+    assert "--speed needs --replay DIR" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Each fault on either loop."""
+"""Tests of faults, on both event loops."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,12 +9,12 @@ from support.loops import factory, open_spares
 
 
 def pytest_asyncio_loop_factories(config: Any, item: Any) -> Mapping[str, Any]:
-    """Tests that are marked `both_loops` run on either loop, others on asyncio's own."""
+    """Run tests that are marked `both_loops` on both event loops, others on asyncio's."""
     kinds = ["asyncio", "uvloop"] if item.get_closest_marker("both_loops") else ["asyncio"]
     return {kind: factory(kind) for kind in kinds}
 
 
 @pytest.fixture(autouse=True)
 async def spares() -> None:
-    """What a loop opens for good is no leak."""
+    """Open what a loop keeps open, so that it is no leak."""
     await open_spares()

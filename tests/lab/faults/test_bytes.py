@@ -1,4 +1,4 @@
-"""What each fault puts on the wire, to the byte, and how the connection ends."""
+"""The bytes of each fault on the wire, and how the connection ends."""
 
 import asyncio
 from time import monotonic
@@ -30,13 +30,13 @@ async def fixed(serve: Serve) -> Served:
 
 
 def noted(served: Served) -> tuple[str, object]:
-    """The outcome of the last exchange, and which faults the access log says have struck."""
+    """The outcome of the last exchange, and the faults in the access log."""
     exchange = served.ended[-1]
     return str(exchange.outcome), dict(exchange.attributes).get("fault")
 
 
 BROKEN = [
-    # what is asked, the body with its framing, how the connection ends, what the log notes
+    # the fault, the body with its framing, how the connection ends, what the log notes
     ("truncate@event:2", chunks(ZERO, ONE), "FIN", "truncate@event:2"),
     ("truncate@event:0", b"", "FIN", "truncate@event:0"),
     ("truncate@byte:12", chunks(ZERO, b"dat"), "FIN", "truncate@byte:12"),
@@ -55,11 +55,11 @@ BROKEN = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "body", "end", "note"), BROKEN, ids=[one[0] for one in BROKEN])
-async def test_a_broken_response_is_what_was_asked_and_the_log_says_truncated(
-    stream: Served, asked: str, body: bytes, end: str, note: str
+@pytest.mark.parametrize(("fault", "body", "end", "note"), BROKEN, ids=[one[0] for one in BROKEN])
+async def test_a_broken_response_is_truncated_at_its_position(
+    stream: Served, fault: str, body: bytes, end: str, note: str
 ) -> None:
-    seen = await broken(stream, asked)
+    seen = await broken(stream, fault)
     assert seen.head.startswith(b"HTTP/1.1 200 OK\r\n")
     assert (seen.body, seen.end) == (body, end)
     assert await wait_until(lambda: stream.ended and noted(stream)) == ("truncated", note)
@@ -75,22 +75,22 @@ WHOLE = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "body"), WHOLE, ids=[one[0] for one in WHOLE])
-async def test_a_response_that_is_whole_after_all_is_complete(
-    stream: Served, asked: str, body: bytes
+@pytest.mark.parametrize(("fault", "body"), WHOLE, ids=[one[0] for one in WHOLE])
+async def test_a_fault_that_breaks_nothing_leaves_the_response_complete(
+    stream: Served, fault: str, body: bytes
 ) -> None:
-    seen = await broken(stream, asked)
+    seen = await broken(stream, fault)
     assert (seen.body, seen.end) == (body, "FIN")
     assert await wait_until(lambda: stream.ended and noted(stream)[0]) == "complete"
 
 
-async def test_a_chunk_whose_size_is_none(stream: Served) -> None:
+async def test_a_chunk_with_an_invalid_size(stream: Served) -> None:
     seen = [(await broken(stream, f"bad_chunk@event:1&seed={seed}")).body for seed in range(30)]
     assert set(seen) == NO_SIZE
     assert {noted(stream)} == {("truncated", "bad_chunk@event:1")}
 
 
-async def test_garbage_is_a_chunk_that_is_no_text_and_leaves_the_events_whole(
+async def test_garbage_is_a_chunk_between_events(
     stream: Served,
 ) -> None:
     seen = await broken(stream, "garbage@event:1:4096&seed=5")
@@ -104,7 +104,7 @@ async def test_garbage_is_a_chunk_that_is_no_text_and_leaves_the_events_whole(
 
 
 TOGETHER = [
-    # what is asked, the body with its framing, how it ends, what the log notes
+    # the fault, the body with its framing, how it ends, what the log notes
     ("truncate,rst", chunks(*EVENTS), "FIN", "truncate@end"),
     ("rst,truncate", chunks(*EVENTS), "RST", "rst@end"),
     ("truncate@event:1,rst@event:1", chunks(ZERO), "FIN", "truncate@event:1"),
@@ -123,18 +123,18 @@ TOGETHER = [
 
 
 @pytest.mark.parametrize(
-    ("asked", "body", "end", "note"), TOGETHER, ids=[one[0] for one in TOGETHER]
+    ("fault", "body", "end", "note"), TOGETHER, ids=[one[0] for one in TOGETHER]
 )
-async def test_several_faults_strike_in_the_order_of_their_places_and_then_as_given(
-    stream: Served, asked: str, body: bytes, end: str, note: str
+async def test_several_faults_take_effect_in_the_order_of_position_and_of_the_request(
+    stream: Served, fault: str, body: bytes, end: str, note: str
 ) -> None:
-    seen = await broken(stream, asked)
+    seen = await broken(stream, fault)
     assert (seen.body, seen.end) == (body, end)
     assert await wait_until(lambda: stream.ended and noted(stream)) == ("truncated", note)
 
 
-async def test_garbage_is_counted_by_what_is_given_before_it(stream: Served) -> None:
-    """What is given first stands outermost."""
+async def test_garbage_is_counted_by_the_faults_listed_before_it(stream: Served) -> None:
+    """The first fault is the outermost filter."""
     junk = b"\xff\n\n"
     seen = await broken(stream, "truncate@event:2,garbage@event:1:1")
     assert seen.body == chunks(ZERO, junk)
@@ -147,10 +147,10 @@ async def test_garbage_is_counted_by_what_is_given_before_it(stream: Served) -> 
 HEADS = [("half_head", 0), ("half_head:5", 5), ("half_head:65536", -1)]
 
 
-@pytest.mark.parametrize(("asked", "size"), HEADS, ids=[one[0] for one in HEADS])
-async def test_half_a_head(stream: Served, asked: str, size: int) -> None:
-    seen = await broken(stream, asked)
-    whole = b"HTTP/1.1 200 OK\r\nx-lab-fault: %b\r\n" % asked.encode()
+@pytest.mark.parametrize(("fault", "size"), HEADS, ids=[one[0] for one in HEADS])
+async def test_half_a_head(stream: Served, fault: str, size: int) -> None:
+    seen = await broken(stream, fault)
+    whole = b"HTTP/1.1 200 OK\r\nx-lab-fault: %b\r\n" % fault.encode()
     whole += b"transfer-encoding: chunked\r\nconnection: close\r\n\r\n"
     half = whole[: size or len(whole) // 2]
     assert seen == (half, b"", "FIN")
@@ -170,11 +170,11 @@ FIXED = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "length", "body", "end"), FIXED, ids=[one[0] for one in FIXED])
+@pytest.mark.parametrize(("fault", "length", "body", "end"), FIXED, ids=[one[0] for one in FIXED])
 async def test_a_body_of_known_length(
-    fixed: Served, asked: str, length: int | None, body: bytes, end: str
+    fixed: Served, fault: str, length: int | None, body: bytes, end: str
 ) -> None:
-    seen = await broken(fixed, asked)
+    seen = await broken(fixed, fault)
     found = [line for line in seen.head.split(b"\r\n") if line.startswith(b"content-length")]
     assert found == ([] if length is None else [b"content-length: %d" % length])
     assert (seen.body, seen.end) == (body, end)
@@ -182,7 +182,7 @@ async def test_a_body_of_known_length(
 
 
 OLD = [
-    ("truncate@event:1", ZERO, "RST"),  # since a FIN would say that this is all
+    ("truncate@event:1", ZERO, "RST"),  # since a FIN would signal completion
     ("rst@event:1", ZERO, "RST"),
     ("unfinished:0", BODY, "RST"),
     ("stall@event:1:0", BODY, "FIN"),
@@ -191,27 +191,27 @@ OLD = [
 ]
 
 
-@pytest.mark.parametrize(("asked", "body", "end"), OLD, ids=[one[0] for one in OLD])
-async def test_a_client_of_http_1_0(stream: Served, asked: str, body: bytes, end: str) -> None:
-    seen = await broken_old(stream, asked)
+@pytest.mark.parametrize(("fault", "body", "end"), OLD, ids=[one[0] for one in OLD])
+async def test_a_client_of_http_1_0(stream: Served, fault: str, body: bytes, end: str) -> None:
+    seen = await broken_old(stream, fault)
     assert (seen.body, seen.end) == (body, end)
 
 
-async def test_http_1_0_has_no_chunks_that_could_be_bad(stream: Served) -> None:
+async def test_http_1_0_has_no_bad_chunk(stream: Served) -> None:
     seen = await broken_old(stream, "bad_chunk@event:1")
     assert seen.head.startswith(b"HTTP/1.1 400 ")
     assert b"bad_chunk@event:1 needs HTTP/1.1" in seen.body
 
 
-async def test_a_head_alone_has_no_body_that_could_break(stream: Served) -> None:
-    for asked in ("truncate@event:1", "rst@byte:0", "stall@event:0", "unfinished", "garbage"):
-        seen = await broken(stream, asked, method=b"HEAD")
+async def test_the_response_to_head_has_no_body_to_break(stream: Served) -> None:
+    for fault in ("truncate@event:1", "rst@byte:0", "stall@event:0", "unfinished", "garbage"):
+        seen = await broken(stream, fault, method=b"HEAD")
         assert (seen.body, seen.end, noted(stream)) == (b"", "FIN", ("complete", None))
     assert (await broken(stream, "half_head", method=b"HEAD")).head
     assert noted(stream)[0] == "truncated"
 
 
-async def test_a_stall_is_silent_for_so_long_and_then_goes_on(stream: Served) -> None:
+async def test_a_stall_sends_nothing_for_its_seconds(stream: Served) -> None:
     async with connect(stream.port) as client:
         await client.send(get(b"/?fault=stall@event:2:0.2"))
         await client.read_until(chunks(ZERO, ONE))
@@ -221,12 +221,12 @@ async def test_a_stall_is_silent_for_so_long_and_then_goes_on(stream: Served) ->
         assert monotonic() - began > 0.15
 
 
-@pytest.mark.parametrize("asked", [b"stall@event:2", b"unfinished", b"stall@end"])
-async def test_one_without_an_end_lasts_until_the_client_leaves(
-    stream: Served, asked: bytes
+@pytest.mark.parametrize("fault", [b"stall@event:2", b"unfinished", b"stall@end"])
+async def test_a_fault_without_seconds_lasts_until_the_client_leaves(
+    stream: Served, fault: bytes
 ) -> None:
     async with connect(stream.port) as client:
-        await client.send(get(b"/?fault=" + asked))
+        await client.send(get(b"/?fault=" + fault))
         await client.read_until(chunks(ZERO, ONE))
         await asyncio.sleep(0.05)
         assert not stream.ended
@@ -234,12 +234,12 @@ async def test_one_without_an_end_lasts_until_the_client_leaves(
     assert noted(stream)[0] == "client_gone"
 
 
-async def test_a_late_close_comes_late_though_all_is_there(stream: Served) -> None:
+async def test_a_slow_close_follows_the_end_of_the_body(stream: Served) -> None:
     async with connect(stream.port) as client:
         await client.send(get(b"/?fault=slow_close:0.2"))
         await client.read_until(LAST)
         began = monotonic()
         assert b"connection: close\r\n" in client.received
-        assert noted(stream) == ("complete", "slow_close:0.2")  # and not when it is closed
+        assert noted(stream) == ("complete", "slow_close:0.2")  # before the connection is closed
         await client.read_until()
         assert monotonic() - began > 0.15

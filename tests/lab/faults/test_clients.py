@@ -1,7 +1,7 @@
-"""How clients that people use, and our own, take each fault of the target.
+"""How common clients, and our own, report each fault of the target.
 
-Where they differ, that is what the faults are for: one that calls a response whole though its head
-was cut will some day lose an answer.
+The differences are what the faults are for: a client that accepts a response whose head was cut
+will lose a part of some response.
 """
 
 import asyncio
@@ -19,15 +19,14 @@ from support import peers
 from support.inprocess import Serve
 
 SOON, NEVER = 1, 20
-"""Seconds after which a client gives up: one that shall, and one that shall not however busy the
-machine is."""
+"""Timeouts in seconds: one that is to expire, and one that must not on a busy machine."""
 EVENT = 34
 """Bytes of one event."""
 
 
-class Taken(NamedTuple):
-    """How a fault is taken: curl's exit status, the names of exceptions, the end of our record.
-    Where it hangs on what a single read brings, there are two."""
+class Reported(NamedTuple):
+    """What each client reports: curl's exit status, names of exceptions, the end of our record.
+    Two are separated by "|" where the content of a single read decides."""
 
     fault: str
     curl: int
@@ -36,69 +35,69 @@ class Taken(NamedTuple):
     node: str
     ours: str
     size: int
-    """Bytes of the body that ours was given, -1 where one read more or less matters."""
+    """Bytes of the body that ours received, -1 where the number of reads decides."""
 
 
 TABLE = [
-    Taken("garbage@event:2:5", 0, "ok", "ok", "ok", "complete", 3 * EVENT + 7),
-    Taken("slow_close:0.05", 0, "ok", "ok", "ok", "complete", 3 * EVENT),
-    Taken("stall@event:2:0.05", 0, "ok", "ok", "ok", "complete", 3 * EVENT),
-    Taken(
+    Reported("garbage@event:2:5", 0, "ok", "ok", "ok", "complete", 3 * EVENT + 7),
+    Reported("slow_close:0.05", 0, "ok", "ok", "ok", "complete", 3 * EVENT),
+    Reported("stall@event:2:0.05", 0, "ok", "ok", "ok", "complete", 3 * EVENT),
+    Reported(
         *("truncate@event:2", 18, "ClientPayloadError", "RemoteProtocolError", "UND_ERR_SOCKET"),
         *("truncated", 2 * EVENT),
     ),
-    Taken(
+    Reported(
         *("truncate", 18, "ClientPayloadError", "RemoteProtocolError", "UND_ERR_SOCKET"),
         *("truncated", 3 * EVENT),
     ),
-    Taken(
+    Reported(
         *("rst@byte:50", 56, "ClientPayloadError", "ReadError", "UND_ERR_SOCKET|ECONNRESET"),
         *("reset", 50),
     ),
-    Taken(
+    Reported(
         *("stall@event:2", 28, "TimeoutError", "ReadTimeout", "TimeoutError"),
         *("gap_timeout", 2 * EVENT),
     ),
-    Taken(
+    Reported(
         *("unfinished", 28, "TimeoutError", "ReadTimeout", "TimeoutError"),
         *("gap_timeout", 3 * EVENT),
     ),
-    # aiohttp 3.14 closes the connection, and lets whoever reads the body wait.
-    Taken(
+    # aiohttp 3.14 closes the connection, and the reader of the body waits.
+    Reported(
         *("bad_chunk@event:2", 56, "TimeoutError|ClientPayloadError", "RemoteProtocolError"),
         *("HPE_INVALID_CHUNK_SIZE", "malformed", -1),
     ),
-    Taken(
+    Reported(
         *("length:500", 18, "ClientPayloadError", "RemoteProtocolError", "UND_ERR_SOCKET"),
         *("truncated", 3 * EVENT),
     ),
-    # What is beyond the length reaches nobody: aiohttp alone may say that there was more.
-    Taken("length:50", 0, "ok|ClientResponseError", "ok", "ok", "complete", 50),
-    # To curl a head that ends anywhere is a head.
-    Taken(
+    # No client passes on what exceeds the length; only aiohttp may report it.
+    Reported("length:50", 0, "ok|ClientResponseError", "ok", "ok", "complete", 50),
+    # curl accepts a head that ends anywhere.
+    Reported(
         *("half_head:40", 0, "ServerDisconnectedError", "RemoteProtocolError", "UND_ERR_SOCKET"),
         *("truncated", 0),
     ),
-    Taken("&fail_rate=1", 22, "503", "503", "503", "refused", -1),
+    Reported("&fail_rate=1", 22, "503", "503", "503", "refused", -1),
 ]
 LATE = {"28", "TimeoutError", "ReadTimeout", "gap_timeout"}
-"""How clients say that they gave up."""
+"""What clients report after a timeout."""
 
 
-def patience(taken: str | int) -> int:
-    """Seconds for whoever shall take a fault like this."""
-    return SOON if LATE.intersection(str(taken).split("|")) else NEVER
+def patience(reported: str | int) -> int:
+    """The timeout for this fault."""
+    return SOON if LATE.intersection(str(reported).split("|")) else NEVER
 
 
-every_fault = pytest.mark.parametrize("taken", TABLE, ids=lambda taken: taken.fault)
+every_fault = pytest.mark.parametrize("reported", TABLE, ids=lambda reported: reported.fault)
 
 
 @pytest.fixture
-async def url(serve: Serve) -> Callable[[Taken], str]:
+async def url(serve: Serve) -> Callable[[Reported], str]:
     served = await serve(make_target())
-    # The second event comes a while after the first, so that each is read by itself.
+    # The gap makes each event a read of its own.
     target = f"{served.url}/sse?count=3&gap=0.02&size=1&seed=3"
-    return lambda taken: target + ("" if taken.fault[0] == "&" else "&fault=") + taken.fault
+    return lambda one: target + ("" if one.fault[0] == "&" else "&fault=") + one.fault
 
 
 async def run(program: str, *args: str) -> tuple[int, bytes]:
@@ -111,51 +110,51 @@ async def run(program: str, *args: str) -> tuple[int, bytes]:
 
 
 @every_fault
-async def test_curl(url: Callable[[Taken], str], taken: Taken) -> None:
-    seconds = str(patience(taken.curl))
-    status, _ = await run("curl", "-sN", "-o", "/dev/null", "--fail", "-m", seconds, url(taken))
-    assert status == taken.curl
+async def test_curl(url: Callable[[Reported], str], reported: Reported) -> None:
+    seconds = str(patience(reported.curl))
+    status, _ = await run("curl", "-sN", "-o", "/dev/null", "--fail", "-m", seconds, url(reported))
+    assert status == reported.curl
 
 
 @every_fault
-async def test_aiohttp(url: Callable[[Taken], str], taken: Taken) -> None:
+async def test_aiohttp(url: Callable[[Reported], str], reported: Reported) -> None:
     aiohttp = peers.module("aiohttp")
-    timeout = aiohttp.ClientTimeout(total=patience(taken.aiohttp))
+    timeout = aiohttp.ClientTimeout(total=patience(reported.aiohttp))
     end = "ok"
     async with aiohttp.ClientSession(timeout=timeout) as session:
         try:
-            async with session.get(url(taken)) as response:
+            async with session.get(url(reported)) as response:
                 await response.read()
                 end = "ok" if response.ok else str(response.status)
         except (aiohttp.ClientError, TimeoutError) as error:
             end = "TimeoutError" if isinstance(error, TimeoutError) else type(error).__name__
-    assert end in taken.aiohttp.split("|")
+    assert end in reported.aiohttp.split("|")
 
 
 @every_fault
-async def test_httpx(url: Callable[[Taken], str], taken: Taken) -> None:
+async def test_httpx(url: Callable[[Reported], str], reported: Reported) -> None:
     httpx = peers.module("httpx")
-    async with httpx.AsyncClient(timeout=patience(taken.httpx), trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=patience(reported.httpx), trust_env=False) as client:
         try:
-            response = await client.get(url(taken))
+            response = await client.get(url(reported))
             end = "ok" if response.is_success else str(response.status_code)
         except httpx.HTTPError as error:
             end = type(error).__name__
-    assert end == taken.httpx
+    assert end == reported.httpx
 
 
 @every_fault
-async def test_node(url: Callable[[Taken], str], taken: Taken) -> None:
+async def test_node(url: Callable[[Reported], str], reported: Reported) -> None:
     script = str(Path(__file__).with_name("fetch.mjs"))
-    status, out = await run("node", script, url(taken), str(patience(taken.node)))
+    status, out = await run("node", script, url(reported), str(patience(reported.node)))
     assert status == 0
-    assert json.loads(out)[0] in taken.node.split("|")
+    assert json.loads(out)[0] in reported.node.split("|")
 
 
 @every_fault
-async def test_our_own(url: Callable[[Taken], str], taken: Taken) -> None:
-    client = Client(Ask(url(taken)), Timeouts(gap=patience(taken.ours)))
+async def test_our_own(url: Callable[[Reported], str], reported: Reported) -> None:
+    client = Client(Ask(url(reported)), Timeouts(gap=patience(reported.ours)))
     record = await client.exchange()
     client.close()
-    assert record.end == taken.ours
-    assert taken.size in (-1, record.size)
+    assert record.end == reported.ours
+    assert reported.size in (-1, record.size)

@@ -1,5 +1,4 @@
-"""An error in band: at the event that was asked for, in the form of each interface, and a body that
-ends properly."""
+"""An error in band: at its position, in the form of each interface, before a proper end."""
 
 import json
 
@@ -17,7 +16,7 @@ from support.requests import get
 MESSAGE = b'"message":"this error was requested"'
 ERROR = b'event: error\ndata: {"error":{"type":"server_error",%b}}\n\n' % MESSAGE
 LINE = b'{"error":"this error was requested"}\n'
-KNOBS = "gap=0&count=4&size=1&seed=3"
+QUERY = "gap=0&count=4&size=1&seed=3"
 ZERO = b'id: 0\ndata: {"seq":0,"text":"P"}\n\n'
 
 
@@ -32,16 +31,18 @@ def cut(body: bytes, events: int, border: bytes = b"\n\n") -> bytes:
 
 
 async def body(target: Served, path: str) -> bytes:
-    told = await ask(target, path)
-    assert told.status == 200, told.body
-    return told.body
+    answer = await ask(target, path)
+    assert answer.status == 200, answer.body
+    return answer.body
 
 
 @pytest.mark.parametrize("count", [0, 2, 4])
-async def test_an_event_stream_reports_it_behind_so_many_events(target: Served, count: int) -> None:
-    whole = await body(target, f"/sse?{KNOBS}")
-    told = await body(target, f"/sse?{KNOBS}&fault=error@event:{count}")
-    assert told == cut(whole, count) + ERROR
+async def test_an_event_stream_reports_an_error_after_some_events(
+    target: Served, count: int
+) -> None:
+    whole = await body(target, f"/sse?{QUERY}")
+    answer = await body(target, f"/sse?{QUERY}&fault=error@event:{count}")
+    assert answer == cut(whole, count) + ERROR
     exchange = target.ended[-1]
     assert (exchange.outcome, exchange.attributes) == (
         "complete",
@@ -49,8 +50,8 @@ async def test_an_event_stream_reports_it_behind_so_many_events(target: Served, 
     )
 
 
-@pytest.mark.parametrize("path", ["/jsonl?" + KNOBS, "/stream/4?gap=0"])
-async def test_of_json_lines_each_is_an_event(target: Served, path: str) -> None:
+@pytest.mark.parametrize("path", ["/jsonl?" + QUERY, "/stream/4?gap=0"])
+async def test_each_json_line_is_an_event(target: Served, path: str) -> None:
     whole = await body(target, path)
     assert await body(target, f"{path}&fault=error@event:2") == cut(whole, 2, b"\n") + LINE
     assert await body(target, f"{path}&fault=error") == whole + LINE
@@ -59,15 +60,15 @@ async def test_of_json_lines_each_is_an_event(target: Served, path: str) -> None
     assert seen.body.count(b'"seq":') + seen.body.count(b'{"id": ') == 3
 
 
-async def test_an_error_within_an_event_stands_in_an_event_of_its_own(target: Served) -> None:
-    whole = await body(target, f"/sse?{KNOBS}")
+async def test_an_error_within_an_event_is_an_event_of_its_own(target: Served) -> None:
+    whole = await body(target, f"/sse?{QUERY}")
     for size in (0, 10, len(cut(whole, 1)), len(cut(whole, 1)) + 1):
-        told = await body(target, f"/sse?{KNOBS}&fault=error@byte:{size}")
+        answer = await body(target, f"/sse?{QUERY}&fault=error@byte:{size}")
         border = b"" if size in (0, len(cut(whole, 1))) else b"\n\n"
-        assert told == whole[:size] + border + ERROR
-    crlf = f"/sse?{KNOBS}&line_end=crlf"
-    told = await body(target, f"{crlf}&fault=error@byte:10")
-    assert told == (await body(target, crlf))[:10] + b"\r\n\r\n" + ERROR.replace(b"\n", b"\r\n")
+        assert answer == whole[:size] + border + ERROR
+    crlf = f"/sse?{QUERY}&line_end=crlf"
+    answer = await body(target, f"{crlf}&fault=error@byte:10")
+    assert answer == (await body(target, crlf))[:10] + b"\r\n\r\n" + ERROR.replace(b"\n", b"\r\n")
 
 
 WIRE = [
@@ -76,23 +77,23 @@ WIRE = [
 ]
 
 
-@pytest.mark.parametrize("knob", WIRE)
-async def test_boundaries_leave_the_error_as_it_is(target: Served, knob: str) -> None:
-    whole = await body(target, f"/sse?{KNOBS}")
-    told = await body(target, f"/sse?{KNOBS}&{knob}&fault=error@event:2")
-    assert told == cut(whole, 2) + ERROR
+@pytest.mark.parametrize("boundary", WIRE)
+async def test_boundaries_do_not_change_the_error(target: Served, boundary: str) -> None:
+    whole = await body(target, f"/sse?{QUERY}")
+    answer = await body(target, f"/sse?{QUERY}&{boundary}&fault=error@event:2")
+    assert answer == cut(whole, 2) + ERROR
 
 
 async def complete(target: Served, path: str, fault: str) -> list[str]:
-    """The data of the events of a model's answer."""
+    """The data of each event of a model's answer."""
     asked = question(stream=True)
     if path != CHAT:
         asked["prompt"] = asked.pop("messages")[0]["content"]
-    told: Answered = await ask(
+    answer: Answered = await ask(
         target, f"{path}?fault={fault}", "POST", body=json.dumps(asked).encode()
     )
-    assert (told.status, told.headers["x-lab-fault"]) == (200, fault)
-    return [one.removeprefix("data: ") for one in told.body.decode().split("\n\n")[:-1]]
+    assert (answer.status, answer.headers["x-lab-fault"]) == (200, fault)
+    return [one.removeprefix("data: ") for one in answer.body.decode().split("\n\n")[:-1]]
 
 
 OPENAI = {"type": "server_error", "param": None, "code": None}
@@ -101,7 +102,7 @@ VLLM = {"type": "InternalServerError", "param": None, "code": 500}
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
 @pytest.mark.parametrize(("form", "members"), [("", OPENAI), (":openai", OPENAI), (":vllm", VLLM)])
-async def test_a_model_reports_it_as_openai_and_vllm_do(
+async def test_a_model_reports_an_error_as_openai_and_vllm_do(
     target: Served, path: str, form: str, members: dict[str, object]
 ) -> None:
     before, *others = (await complete(target, path, f"error@event:3{form}"))[2:]
@@ -118,14 +119,14 @@ async def test_a_model_reports_it_as_openai_and_vllm_do(
         ("/v1/completions", "text_completion", {"text": ""}),
     ],
 )
-async def test_a_model_reports_it_as_openrouter_does(
+async def test_a_model_reports_an_error_as_openrouter_does(
     target: Served, path: str, kind: str, piece: dict[str, object]
 ) -> None:
     first, *_, last, done = await complete(target, path, "error@event:3:openrouter")
-    told = json.loads(last)
-    assert (told["id"], told["object"], done) == (json.loads(first)["id"], kind, "[DONE]")
-    assert told["error"] == {"code": 502, "message": "this error was requested"}
-    [choice] = told["choices"]
+    answer = json.loads(last)
+    assert (answer["id"], answer["object"], done) == (json.loads(first)["id"], kind, "[DONE]")
+    assert answer["error"] == {"code": 502, "message": "this error was requested"}
+    [choice] = answer["choices"]
     assert choice == {"index": 0, **piece, "logprobs": None, "finish_reason": "error"}
 
 
@@ -146,37 +147,37 @@ async def test_a_model_reports_it_as_openrouter_does(
         ),
     ],
 )
-async def test_a_body_without_events_has_no_error_in_band(
+async def test_a_body_without_events_cannot_report_an_error(
     target: Served, path: str, why: str
 ) -> None:
-    told = await ask(target, path)
-    assert told.status == 400
-    assert why in told.body.decode()
+    answer = await ask(target, path)
+    assert answer.status == 400
+    assert why in answer.body.decode()
 
 
-async def test_nothing_follows_a_break_before_it(target: Served) -> None:
-    path = f"/sse?{KNOBS}&fault=truncate@event:1,error@event:2".encode()
+async def test_a_break_before_an_error_ends_the_body(target: Served) -> None:
+    path = f"/sse?{QUERY}&fault=truncate@event:1,error@event:2".encode()
     seen = await outcome(target, get(path, b"Connection: close"))
     assert b"event: error" not in seen.body
     assert LAST not in seen.body
 
 
-async def test_a_whole_answer_of_a_model_has_no_events(target: Served) -> None:
+async def test_a_model_s_answer_in_one_object_cannot_report_an_error(target: Served) -> None:
     whole = json.dumps(question(stream=False)).encode()
-    told = await ask(target, f"{CHAT}?fault=error", "POST", body=whole)
-    assert told.status == 400
-    assert "needs a stream of events" in json.loads(told.body)["error"]["message"]
+    answer = await ask(target, f"{CHAT}?fault=error", "POST", body=whole)
+    assert answer.status == 400
+    assert "needs a stream of events" in json.loads(answer.body)["error"]["message"]
 
 
 @pytest.mark.parametrize(
     ("path", "prompt"),
     [
-        *[(f"{path}?{KNOBS}&fault=error@event:2", None) for path in ("/sse", "/jsonl")],
+        *[(f"{path}?{QUERY}&fault=error@event:2", None) for path in ("/sse", "/jsonl")],
         *[(f"{path}?fault=error@event:2{form}", path) for path in (CHAT, "/v1/completions")
           for form in ("", ":vllm", ":openrouter")],
     ],
 )  # fmt: skip
-async def test_the_client_that_measures_takes_none_of_them_for_a_success(
+async def test_our_client_reports_each_error_as_a_failure(
     target: Served, path: str, prompt: str | None
 ) -> None:
     asked = question(stream=True) | {"prompt": "a"}

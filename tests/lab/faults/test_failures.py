@@ -1,4 +1,4 @@
-"""Answers that fail, by count or by chance, and the same for the same seed."""
+"""Requests that fail by number or by chance, the same ones for the same seed."""
 
 import pytest
 
@@ -10,7 +10,7 @@ SOME = 2000
 
 
 def fates(failures: Failures, query: str, seed: int = 0, count: int = 10) -> str:
-    """One letter for each of so many requests: x fails, o does not."""
+    """A letter for each of ``count`` requests: x if it fails, o if not."""
     asked = [failures.failure(Query(query), seed) for _ in range(count)]
     return "".join("o" if one is None else "x" for one in asked)
 
@@ -23,7 +23,7 @@ def test_the_first_ones_of_a_key_fail() -> None:
     assert fates(Failures(), "fail_first=3&fail_key=a") == "xxxooooooo"
 
 
-def test_chance_fails_as_many_as_it_should_and_the_same_ones_for_the_same_seed() -> None:
+def test_the_rate_is_kept_and_the_seed_selects_the_failures() -> None:
     first = fates(Failures(), "fail_rate=0.1&seed=7&fail_key=a", 7, SOME)
     assert 0.08 < first.count("x") / SOME < 0.12
     assert fates(Failures(), "fail_rate=0.1&seed=7&fail_key=another", 7, SOME) == first
@@ -33,27 +33,27 @@ def test_chance_fails_as_many_as_it_should_and_the_same_ones_for_the_same_seed()
     assert fates(Failures(), "fail_rate=0&seed=1") == "o" * 10
 
 
-def test_those_of_different_seeds_are_not_counted_together() -> None:
+def test_each_seed_is_counted_by_itself() -> None:
     failures, alone = Failures(), fates(Failures(), "fail_rate=0.5&seed=7", 7, 20)
     for n, fate in enumerate(alone):
         assert fates(failures, "fail_rate=0.5&seed=7", 7, 1) == fate, n
         fates(failures, "fail_rate=0.5&seed=8", 8, 1)
-        fates(failures, "fail_rate=0.5", n, 1)  # without a seed: nobody's sequence
+        fates(failures, "fail_rate=0.5", n, 1)  # without a seed it is not counted
 
 
-def test_without_a_seed_chance_is_chance() -> None:
-    told = fates(Failures(), "fail_rate=0.5", 7, SOME)
-    assert 0.4 < told.count("x") / SOME < 0.6
-    assert fates(Failures(), "fail_rate=0.5", 7, SOME) != told
+def test_without_a_seed_failures_are_random() -> None:
+    found = fates(Failures(), "fail_rate=0.5", 7, SOME)
+    assert 0.4 < found.count("x") / SOME < 0.6
+    assert fates(Failures(), "fail_rate=0.5", 7, SOME) != found
 
 
-def test_both_at_once() -> None:
-    told = fates(Failures(), "fail_first=5&fail_key=a&fail_rate=0.3&seed=1", 1, SOME)
-    assert told.startswith("xxxxx")
-    assert 0.25 < told.count("x") / SOME < 0.36
+def test_a_rate_after_the_first_requests() -> None:
+    found = fates(Failures(), "fail_first=5&fail_key=a&fail_rate=0.3&seed=1", 1, SOME)
+    assert found.startswith("xxxxx")
+    assert 0.25 < found.count("x") / SOME < 0.36
 
 
-def test_what_a_failure_says() -> None:
+def test_the_status_and_retry_after_of_a_failure() -> None:
     default = Failures().failure(Query("fail_rate=1"), 0)
     assert default is not None
     assert (default.status, default.headers) == (503, {"Retry-After": "1"})
@@ -62,7 +62,7 @@ def test_what_a_failure_says() -> None:
     assert (other.status, other.headers) == (429, {"Retry-After": "20"})
 
 
-def test_keys_are_forgotten_least_lately_used_first() -> None:
+def test_the_least_recently_used_key_is_dropped() -> None:
     failures = Failures()
     fates(failures, "fail_first=1&fail_key=old", count=1)
     fates(failures, "fail_first=1&fail_key=kept", count=1)
@@ -92,7 +92,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("query", "name", "allowed"), REFUSED, ids=[one[0] for one in REFUSED])
-def test_a_wrong_one_is_named_with_what_is_allowed(query: str, name: str, allowed: str) -> None:
+def test_a_wrong_parameter_is_named_with_what_is_allowed(
+    query: str, name: str, allowed: str
+) -> None:
     with pytest.raises(HTTPError) as refused:
         Failures().failure(Query(query), 0)
     assert (refused.value.status, refused.value.members["parameter"]) == (400, name)

@@ -49,17 +49,17 @@ ASKED = [
 @pytest.mark.parametrize(("text", "fault"), ASKED, ids=[one[0] for one in ASKED])
 def test_a_fault(text: str, fault: Fault) -> None:
     assert parse_faults([text], 0) == [fault]
-    assert parse_faults([str(fault)], 0) == [fault]  # as it is told is as it may be asked
+    assert parse_faults([str(fault)], 0) == [fault]
 
 
-def test_several_in_one_text_or_in_many() -> None:
+def test_several_faults_in_one_text_or_in_several() -> None:
     faults = [Fault("stall", Position("event", 1), 2.0), Fault("truncate", Position("event", 2))]
     assert parse_faults(["stall@event:1:2, truncate@event:2"], 0) == faults
     assert parse_faults(["stall@event:1:2", "truncate@event:2"], 0) == faults
     assert len(parse_faults(["rst"] * MAX_FAULTS, 0)) == MAX_FAULTS
 
 
-def test_the_seed_chooses_among_all_places_and_always_the_same() -> None:
+def test_the_seed_selects_a_position_of_the_range() -> None:
     for text, allowed in [
         ("truncate@event:?", range(7)),
         ("truncate@event:2-4", range(2, 5)),
@@ -75,7 +75,7 @@ def test_the_seed_chooses_among_all_places_and_always_the_same() -> None:
     assert parse_faults(["rst@event:?"], 1, count=0)[0].position == Position("event", 0)
 
 
-def test_what_one_fault_draws_does_not_hang_on_the_others() -> None:
+def test_a_position_does_not_depend_on_other_faults() -> None:
     alone = parse_faults(["rst@byte:?"], 5)[0]
     assert parse_faults(["rst@byte:?", "stall@event:?"], 5)[0] == alone
     two = [parse_faults(["rst@byte:?", "rst@byte:?"], seed) for seed in range(9)]
@@ -83,7 +83,7 @@ def test_what_one_fault_draws_does_not_hang_on_the_others() -> None:
 
 
 REFUSED = [
-    # what is asked, the parameter that is named, a part of what is said to be allowed
+    # the text, the parameter that is named, a part of what is allowed
     ("", "fault", "truncate, rst, stall"),
     ("crash", "fault", "truncate, rst, stall"),
     ("rst,", "fault", "truncate, rst, stall"),
@@ -128,14 +128,14 @@ REFUSED = [
     ("text", "nearest"),
     [("trunkate", "truncate"), ("RST", "rst"), ("stal:2", "stall"), ("rst@bytes:5", "byte")],
 )
-def test_the_nearest_word_is_named(text: str, nearest: str) -> None:
+def test_the_nearest_word_is_suggested(text: str, nearest: str) -> None:
     with pytest.raises(HTTPError) as refused:
         parse_faults([text], 0)
     assert refused.value.detail.endswith(f"(did you mean {nearest!r}?)")
 
 
 @pytest.mark.parametrize(("text", "name", "allowed"), REFUSED, ids=[one[0] for one in REFUSED])
-def test_a_wrong_one_is_named_with_what_is_allowed(text: str, name: str, allowed: str) -> None:
+def test_a_wrong_fault_is_named_with_what_is_allowed(text: str, name: str, allowed: str) -> None:
     with pytest.raises(HTTPError) as refused:
         parse_faults([text], 0)
     assert refused.value.status == 400
@@ -150,11 +150,11 @@ def test_a_wrong_one_is_named_with_what_is_allowed(text: str, name: str, allowed
 EVENTS = b"id: 0\ndata: a\n\ndata: b\ndata: c\n\n: a comment\n\ndata: d\n\n"
 
 POSITIONS = [
-    # the position, and how many bytes come before it
+    # the position, and the bytes before it
     (Position("event", 0), 0),
     (Position("event", 1), 15),
     (Position("event", 2), 32),
-    (Position("event", 3), 45),  # a comment is a block too
+    (Position("event", 3), 45),  # a comment counts as an event
     (Position("event", 4), 54),
     (Position("line", 1), 6),
     (Position("line", 3), 15),
@@ -168,7 +168,7 @@ CASES += [(position, size, b"\r") for position, size in POSITIONS if position.un
 
 
 def before(position: Position, pieces: list[bytes]) -> bytes | None:
-    """What comes before the position; None where it is not reached."""
+    """The bytes before the position; None if it is not reached."""
     finder, taken = PositionFinder(position), b""
     for piece in [b"", *pieces]:
         if finder.is_reached:
@@ -180,7 +180,9 @@ def before(position: Position, pieces: list[bytes]) -> bytes | None:
 @pytest.mark.parametrize(("position", "size", "end"), CASES)
 @settings(max_examples=15)
 @given(cuts=st.lists(st.integers(0, 70)))
-def test_pieces_do_not_matter(position: Position, size: int, end: bytes, cuts: list[int]) -> None:
+def test_a_position_does_not_depend_on_the_pieces(
+    position: Position, size: int, end: bytes, cuts: list[int]
+) -> None:
     stream = EVENTS.replace(b"\n", end)
     at = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     pieces = [stream[a:b] for a, b in pairwise(at)]
@@ -201,8 +203,8 @@ def test_a_chunk_is_a_piece_that_is_not_empty() -> None:
     assert before(Position("chunk", 0), [b"ab"]) == b""
 
 
-def test_an_event_ends_where_its_reader_has_it() -> None:
-    """With its last byte, and not before."""
+def test_an_event_ends_where_the_parser_dispatches_it() -> None:
+    """At its last byte, and not before."""
     for count in (1, 2):
         taken = before(Position("event", count), [EVENTS])
         assert taken

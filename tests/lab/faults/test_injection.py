@@ -59,7 +59,7 @@ async def test_a_break_closes_the_producer(serve: Serve) -> None:
     assert producer.ended is producer.began
 
 
-async def test_a_route_may_be_faulty_by_itself(serve: Serve) -> None:
+async def test_a_single_route_may_have_faults(serve: Serve) -> None:
     app = Router()
 
     @app.get("/jobs/{id:int}")
@@ -71,7 +71,7 @@ async def test_a_route_may_be_faulty_by_itself(serve: Serve) -> None:
     assert (await broken(served, "garbage:1", "/jobs/17")).body == chunks(b"17", b"\xff\n\n") + LAST
 
 
-async def test_a_stall_is_silent_though_the_stream_has_heartbeats(serve: Serve) -> None:
+async def test_a_stall_has_no_heartbeats(serve: Serve) -> None:
     served = await serve(
         inject_faults(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01)))
     )
@@ -79,7 +79,7 @@ async def test_a_stall_is_silent_though_the_stream_has_heartbeats(serve: Serve) 
     assert seen.body == chunks(b"data: a\n\n", b"data: b\n\n") + LAST
 
 
-async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> None:
+async def test_a_body_that_was_not_begun_is_closed(serve: Serve) -> None:
     closed = []
 
     class Body:
@@ -87,7 +87,7 @@ async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> 
             return self
 
         async def __anext__(self) -> bytes:
-            raise AssertionError("nobody asked for it")
+            raise AssertionError("it was iterated")
 
         async def aclose(self) -> None:
             closed.append(self)
@@ -99,7 +99,7 @@ async def test_a_body_that_is_not_begun_is_closed_all_the_same(serve: Serve) -> 
     assert len(closed) == 3
 
 
-async def test_a_body_that_is_pushed_has_no_faults_and_is_let_go(serve: Serve) -> None:
+async def test_a_push_body_has_no_faults_and_is_cancelled(serve: Serve) -> None:
     closed = []
     pushed = StreamController(on_cancel=lambda: closed.append("pushed"))
     served = await serve(inject_faults(answering(lambda: Response(pushed))))
@@ -109,7 +109,7 @@ async def test_a_body_that_is_pushed_has_no_faults_and_is_let_go(serve: Serve) -
     assert closed == ["pushed"]
 
 
-async def test_files_break_too(serve: Serve, tmp_path: Path) -> None:
+async def test_files_have_faults(serve: Serve, tmp_path: Path) -> None:
     file, content = tmp_path / "file", random.randbytes(200_000)
     file.write_bytes(content)
     served = await serve(inject_faults(answering(lambda: FileResponse(file))))

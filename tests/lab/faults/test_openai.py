@@ -32,7 +32,7 @@ async def client(served: Served) -> "AsyncIterator[AsyncOpenAI]":
 
 
 async def answer(client: "AsyncOpenAI", **headers: str) -> str:
-    """What comes of a question with these knobs."""
+    """The answer to a question with these fields."""
     stream = await client.chat.completions.create(
         model=MODEL,
         messages=[{"role": "user", "content": PROMPT}],
@@ -44,7 +44,7 @@ async def answer(client: "AsyncOpenAI", **headers: str) -> str:
 
 
 @pytest.mark.parametrize("status", ["429", "500", "503"])
-async def test_it_tries_again_what_failed_at_first(
+async def test_it_retries_a_failed_request(
     client: "AsyncOpenAI", served: Served, status: str
 ) -> None:
     key = f"openai {next(_keys)}"
@@ -53,7 +53,7 @@ async def test_it_tries_again_what_failed_at_first(
     assert [exchange.status for exchange in served.ended] == [int(status), 200]
 
 
-async def test_what_fails_twice_is_told_in_the_words_of_the_interface(
+async def test_a_repeated_failure_has_the_form_of_the_interface(
     client: "AsyncOpenAI",
 ) -> None:
     openai = peers.module("openai")
@@ -68,8 +68,8 @@ async def test_an_error_in_band_raises_with_its_message(client: "AsyncOpenAI", f
         await answer(client, X_Lab_Fault=f"error@event:3{form}")
 
 
-async def test_what_breaks_raises_and_never_looks_whole(client: "AsyncOpenAI") -> None:
-    # Which of the two it is hangs on the client's version.
+async def test_a_broken_answer_raises(client: "AsyncOpenAI") -> None:
+    # The version of the client decides which one.
     broken = (peers.module("openai").APIConnectionError, peers.module("httpx").TransportError)
     for fault in ("truncate@event:4", "rst@event:4", "bad_chunk@event:4"):
         with pytest.raises(broken):

@@ -1,4 +1,4 @@
-"""A fault hurts its own exchange and nothing else: no other stream, no task, no descriptor."""
+"""A fault affects its own exchange only: no other stream, no task, no descriptor."""
 
 import asyncio
 import ssl
@@ -33,7 +33,7 @@ FAULTS = [
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-async def test_nothing_is_left_and_others_go_on(serve: Serve, fault: str) -> None:
+async def test_a_fault_leaks_nothing_and_does_not_disturb_others(serve: Serve, fault: str) -> None:
     served = await serve(make_target())
     async with connect(served.port) as healthy:
         await healthy.send(get(b"/sse?count=100000&gap=0.005&size=1&seed=1"))
@@ -66,7 +66,7 @@ def _more(ended: list[Exchange], count: int) -> bool:
     return len(ended) > count
 
 
-async def test_a_target_below_another_application_breaks_too(serve: Serve) -> None:
+async def test_a_mounted_target_has_faults(serve: Serve) -> None:
     app = Router()
     app.mount("/lab", make_target())
     served = await serve(app)
@@ -74,7 +74,7 @@ async def test_a_target_below_another_application_breaks_too(serve: Serve) -> No
     assert (seen.body.count(b"data:"), served.ended[0].outcome) == (1, "truncated")
 
 
-async def test_hundreds_of_streams_broken_at_random_leave_nothing(serve: Serve) -> None:
+async def test_hundreds_of_broken_streams_leak_nothing(serve: Serve) -> None:
     served = await serve(make_target())
     kinds = ["truncate@event:?", "rst@byte:?", "bad_chunk@event:?", "half_head", "length:40"]
 
@@ -86,7 +86,7 @@ async def test_hundreds_of_streams_broken_at_random_leave_nothing(serve: Serve) 
         await asyncio.gather(*map(one, range(begin, begin + 100)))
     await wait_until(lambda: len(served.ended) == 400 and not served.listener.connections)
     outcomes = {str(exchange.outcome) for exchange in served.ended}
-    assert outcomes <= {"truncated", "complete"}  # complete: where the place was behind the end
+    assert outcomes <= {"truncated", "complete"}  # complete: the position was beyond the end
     assert sum(exchange.outcome == "truncated" for exchange in served.ended) > 250
 
 
@@ -103,7 +103,7 @@ async def test_the_producer_ends_with_its_client(serve: Serve, fault: str) -> No
 
 
 @pytest.mark.parametrize("fault", ["truncate@chunk:3", "rst@chunk:3", "bad_chunk@chunk:3"])
-async def test_the_producer_is_closed_where_the_stream_breaks(serve: Serve, fault: str) -> None:
+async def test_a_break_closes_the_producer(serve: Serve, fault: str) -> None:
     producer = Producer(talks=True)
     served = await serve(inject_faults(producer.answer))
     seen = await broken(served, fault)
@@ -112,7 +112,7 @@ async def test_the_producer_is_closed_where_the_stream_breaks(serve: Serve, faul
     assert producer.ended is producer.began
 
 
-async def test_whoever_leaves_before_a_late_close_is_forgotten(
+async def test_a_client_that_leaves_before_a_slow_close_is_dropped(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(filters, "LOOK", 0.01)
@@ -136,20 +136,20 @@ async def test_whoever_leaves_before_a_late_close_is_forgotten(
     assert len(looks) <= seen + 1
 
 
-async def test_a_client_that_reads_slowly_has_all_that_comes_before_a_reset(serve: Serve) -> None:
-    """What still waits on our side of the wire would be lost with it."""
+async def test_a_slow_client_receives_what_precedes_a_reset(serve: Serve) -> None:
+    """A reset discards what the server has not sent."""
     served = await serve(make_target())
     async with connect(served.port, receive_buffer=4096) as client:
         await client.send(get(b"/raw?count=40&gap=0&size=100000&fault=rst@byte:3000000"))
         with pytest.raises(ConnectionResetError):
             await client.read_until()
         assert served.ended[0].bytes_sent == 3_000_000
-        # What was in the kernels' buffers when the reset came may be lost, as it ever is.
+        # The reset may still discard what is in the client's receive buffer.
         assert len(client.received) > 1_000_000
 
 
 @pytest.mark.parametrize("fault", ["rst@byte:3000000", "truncate@byte:3000000", "length:5"])
-async def test_one_that_reads_nothing_is_let_go(serve: Serve, fault: str) -> None:
+async def test_a_client_that_reads_nothing_is_cut(serve: Serve, fault: str) -> None:
     served = await serve(make_target(), write_timeout=0.2)
     async with connect(served.port, receive_buffer=4096) as client:
         await client.send(get(f"/raw?count=100&gap=0&size=100000&fault={fault}".encode()))
@@ -183,7 +183,7 @@ async def test_over_tls(serve: Serve, certificate: Certificate) -> None:
     assert await seen("half_head:9") == (b"", "end")
 
 
-async def test_a_kept_connection_serves_on_after_a_fault_that_breaks_nothing(
+async def test_a_connection_is_kept_after_a_fault_that_breaks_nothing(
     serve: Serve,
 ) -> None:
     served = await serve(inject_faults(three_events))
@@ -197,7 +197,7 @@ async def test_a_kept_connection_serves_on_after_a_fault_that_breaks_nothing(
         assert client.received.endswith(chunks(EVENTS[0]))
 
 
-async def test_what_comes_behind_an_announced_close_is_not_answered(serve: Serve) -> None:
+async def test_a_request_after_an_announced_close_is_not_answered(serve: Serve) -> None:
     served = await serve(inject_faults(three_events))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=slow_close:0.1") + GET)
@@ -206,7 +206,7 @@ async def test_what_comes_behind_an_announced_close_is_not_answered(serve: Serve
     assert len(served.ended) == 1
 
 
-async def test_a_server_that_stops_does_not_wait_for_a_stall(serve: Serve) -> None:
+async def test_shutdown_does_not_wait_for_a_stall(serve: Serve) -> None:
     served = await serve(inject_faults(three_events))
     async with connect(served.port) as stalled, connect(served.port) as late:
         await stalled.send(get(b"/?fault=stall@event:1"))

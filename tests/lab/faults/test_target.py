@@ -1,4 +1,4 @@
-"""The target breaks as each request asks: wherever it has a body, and nobody else's streams."""
+"""Faults of the target: every endpoint with a body, and what a request may not ask for."""
 
 import json
 
@@ -42,7 +42,7 @@ async def test_every_endpoint_that_has_a_body_breaks(
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/completions"])
 @pytest.mark.parametrize("stream", [True, False])
-async def test_so_does_the_model(target: Served, path: str, stream: bool) -> None:
+async def test_the_model_breaks(target: Served, path: str, stream: bool) -> None:
     asked = question(stream=stream) | ({} if path == CHAT else {"messages": None, "prompt": "a"})
     asked = {name: value for name, value in asked.items() if value is not None}
     sent = post(
@@ -53,7 +53,7 @@ async def test_so_does_the_model(target: Served, path: str, stream: bool) -> Non
     assert (exchange.status, exchange.bytes_sent, exchange.outcome) == (200, 30, "truncated")
 
 
-async def test_faults_are_asked_for_in_a_field_too_and_the_query_wins(target: Served) -> None:
+async def test_faults_may_be_fields_and_the_query_takes_precedence(target: Served) -> None:
     field = b"X-Lab-Fault: truncate@event:2"
     sent = get(SSE.encode(), CLOSE, field)
     assert (await outcome(target, sent)).body.count(b"data:") == 2
@@ -63,47 +63,47 @@ async def test_faults_are_asked_for_in_a_field_too_and_the_query_wins(target: Se
     assert (await broken(target, "truncate@event:3", SSE, field)).body.count(b"data:") == 3
     seen = await outcome(target, get(f"{SSE}&f%61ult=truncate@event%3a4".encode(), CLOSE))
     assert seen.body.count(b"data:") == 4
-    told = await ask(target, "/get", fields={"X-Lab-Fail-Rate": "1", "X-Lab-Fail-Status": "429"})
-    assert (told.status, told.headers["retry-after"]) == (429, "1")
+    answer = await ask(target, "/get", fields={"X-Lab-Fail-Rate": "1", "X-Lab-Fail-Status": "429"})
+    assert (answer.status, answer.headers["retry-after"]) == (429, "1")
 
 
-async def test_the_response_says_which_place_was_chosen_and_the_seed_chooses_it(
+async def test_the_seed_selects_a_position_and_the_response_reports_it(
     target: Served,
 ) -> None:
-    places = set()
+    positions = set()
     for seed in range(20):
         path = f"/sse?count=5&gap=0&size=1&seed={seed}"
         seen = await broken(target, "truncate@event:?", path)
         again = await broken(target, "truncate@event:?", path)
-        told = seen.head.partition(b"x-lab-fault: truncate@event:")[2].split(b"\r\n")[0]
-        assert seen.body.count(b"data:") == int(told)
+        answer = seen.head.partition(b"x-lab-fault: truncate@event:")[2].split(b"\r\n")[0]
+        assert seen.body.count(b"data:") == int(answer)
         assert again.body == seen.body
-        places.add(int(told))
-    assert places == {0, 1, 2, 3, 4}
+        positions.add(int(answer))
+    assert positions == {0, 1, 2, 3, 4}
 
 
-async def test_what_the_handler_sees_has_no_knobs_of_ours(target: Served) -> None:
+async def test_the_parameters_of_faults_are_removed_from_the_request(target: Served) -> None:
     path = "/get?a=b%20c&fault=garbage&fail_rate=0&c"
-    told = await ask(target, path, fields={"X-Lab-Fault": "rst", "X-Other": "kept"})
-    seen = json.loads(told.body.partition(b"\xff")[0])
+    answer = await ask(target, path, fields={"X-Lab-Fault": "rst", "X-Other": "kept"})
+    seen = json.loads(answer.body.partition(b"\xff")[0])
     assert seen["args"] == {"a": "b c", "c": ""}
     assert "X-Lab-Fault" not in seen["headers"]
     assert "kept" in seen["headers"].values()
 
 
-async def test_a_wrong_one_is_a_400_that_names_it_in_the_words_of_whom_was_asked(
+async def test_a_wrong_fault_is_refused_in_the_form_of_the_interface(
     target: Served,
 ) -> None:
-    told = await ask(target, f"{SSE}&fault=truncate@event:x")
-    problem = json.loads(told.body)
-    assert (told.status, problem["parameter"]) == (400, "fault truncate@event:NUMBER")
+    answer = await ask(target, f"{SSE}&fault=truncate@event:x")
+    problem = json.loads(answer.body)
+    assert (answer.status, problem["parameter"]) == (400, "fault truncate@event:NUMBER")
     assert "from 0 to 1000000000" in problem["allowed"]
-    told = await ask(target, f"{CHAT}?fault=crash", "POST", body=json.dumps(question()).encode())
-    assert told.status == 400
-    assert "fault must be one of truncate" in json.loads(told.body)["error"]["message"]
-    told = await ask(target, f"{CHAT}?fail_rate=1", "POST", body=json.dumps(question()).encode())
-    assert (told.status, told.headers["retry-after"]) == (503, "1")
-    assert "requested" in json.loads(told.body)["error"]["message"]
+    answer = await ask(target, f"{CHAT}?fault=crash", "POST", body=json.dumps(question()).encode())
+    assert answer.status == 400
+    assert "fault must be one of truncate" in json.loads(answer.body)["error"]["message"]
+    answer = await ask(target, f"{CHAT}?fail_rate=1", "POST", body=json.dumps(question()).encode())
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "requested" in json.loads(answer.body)["error"]["message"]
 
 
 NEEDS = [
@@ -115,15 +115,15 @@ NEEDS = [
 
 
 @pytest.mark.parametrize(("path", "why"), NEEDS, ids=[one[0] for one in NEEDS])
-async def test_what_a_response_cannot_have_is_refused(
+async def test_a_fault_that_the_response_cannot_have_is_refused(
     target: Served, path: str, why: bytes
 ) -> None:
-    told = await ask(target, path)
-    assert told.status == 400
-    assert why in told.body
+    answer = await ask(target, path)
+    assert answer.status == 400
+    assert why in answer.body
 
 
-async def test_the_first_few_of_a_client_fail(target: Served) -> None:
+async def test_the_first_requests_of_a_client_fail(target: Served) -> None:
     async def statuses(key: str) -> list[int]:
         path = f"{SSE}&fail_first=2&fail_status=500&fail_key={key}"
         return [(await ask(target, path)).status for _ in range(4)]
@@ -134,14 +134,14 @@ async def test_the_first_few_of_a_client_fail(target: Served) -> None:
     assert [str(exchange.outcome) for exchange in target.ended] == ["complete"] * 8
 
 
-async def test_a_stall_is_not_held_against_the_target(target: Served) -> None:
-    """What was due in it is late because it was told to be."""
+async def test_a_stall_adds_no_lateness(target: Served) -> None:
+    """Events that were due meanwhile are due after it."""
     path = "/sse?count=4&gap=0.01&seed=1&fault=stall@event:1:0.5"
     assert (await ask(target, path)).status == 200
     assert json.loads((await ask(target, "/lab/lateness")).body)["max_ms"] < 450
 
 
-async def test_the_access_log_names_what_has_struck(target: Served) -> None:
+async def test_the_access_log_has_the_faults_that_took_effect(target: Served) -> None:
     await broken(target, "stall@event:1:0,garbage@event:2,truncate@event:3,rst@event:4", SSE)
     line = text_line("now", target.ended[0])
     assert line.endswith(" truncated fault=stall@event:1,garbage@event:2,truncate@event:3\n")

@@ -1,4 +1,4 @@
-"""The target by itself, in the test's own loop."""
+"""A target in the event loop of the test."""
 
 import pytest
 

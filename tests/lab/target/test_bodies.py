@@ -1,4 +1,4 @@
-"""Boundaries as a client meets them: what each read of a raw socket gives, on both event loops."""
+"""Boundaries on the wire: what each read of a raw socket returns, on both event loops."""
 
 import asyncio
 import json
@@ -19,17 +19,17 @@ from support.requests import get
 from support.waiting import wait_until
 
 GAP = 0.01
-"""Seconds between writes: in each of them the client, which is in the same loop, has its turn."""
+"""Seconds between writes: the client, which runs in the same loop, reads meanwhile."""
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a test in a loop of either kind."""
+    """Run a test in either event loop."""
     return runner(request.param)
 
 
 async def reads(served: Served, query: str, version: bytes = b"1.1") -> list[bytes]:
-    """What each read gives, of an event stream commanded so, from behind its head to its end."""
+    """What each read returns of an event stream, from the end of its head."""
     target = f"/sse?seed=1&{query}".encode()
     sent = get(target, b"Connection: close").replace(b"HTTP/1.1", b"HTTP/" + version)
     found = []
@@ -44,14 +44,14 @@ async def reads(served: Served, query: str, version: bytes = b"1.1") -> list[byt
 
 
 def body(parts: list[bytes]) -> bytes:
-    """What is in the chunks, to a proper end."""
+    """The data of the chunks, which end with the last-chunk."""
     *data, end = [one for decoder in [Decoder()] for part in parts for one in decoder.feed(part)]
     assert isinstance(end, End)
     return b"".join([one for one in data if isinstance(one, bytes)])
 
 
 def data_of(stream: bytes) -> list[str]:
-    """The data of the events in it."""
+    """The data of each event."""
     return [event.data for event in Parser().feed(stream)]
 
 
@@ -72,7 +72,7 @@ def on_target(run: Run, test: Test) -> None:
 @pytest.mark.parametrize(
     ("query", "lengths"),
     [
-        # 40 bytes of an event are in a chunk of 46: "28\r\n" before and "\r\n" behind.
+        # 40 bytes of an event make a chunk of 46: "28\r\n" before them and "\r\n" after.
         ("", [46, 46, 5]),
         ("write_size=10", [10, 10, 10, 10, 6, 10, 10, 10, 10, 6, 5]),
         ("write_size=20&write_events=2", [20] * 4 + [12, 5]),
@@ -97,8 +97,8 @@ def test_each_write_is_a_read_of_its_own(run: Run, query: str, lengths: list[int
 
 def test_a_line_end_may_be_cut(run: Run) -> None:
     async def test(served: Served) -> None:
-        knobs = f"count=1&line_end=crlf&write_split=crlf&write_gap={GAP}"
-        first, second, last = await reads(served, knobs)
+        query = f"count=1&line_end=crlf&write_split=crlf&write_gap={GAP}"
+        first, second, last = await reads(served, query)
         assert first.endswith(b"\r\nid: 0\r")
         assert second.startswith(b"\ndata: ")
         assert last == b"0\r\n\r\n"
@@ -123,23 +123,23 @@ def test_a_line_end_may_be_cut(run: Run) -> None:
 )
 async def test_no_boundary_changes_the_stream(target: Served, query: str) -> None:
     """Chunked, and in HTTP/1.0, which has no chunks."""
-    knobs = "count=10&gap=0&size=20&text=utf8&line_end=crlf"
-    plain = body(await reads(target, knobs))
+    common = "count=10&gap=0&size=20&text=utf8&line_end=crlf"
+    plain = body(await reads(target, common))
     assert len(data_of(plain)) == 10
-    assert body(await reads(target, f"{knobs}&{query}")) == plain
-    assert b"".join(await reads(target, f"{knobs}&{query}", b"1.0")) == plain
+    assert body(await reads(target, f"{common}&{query}")) == plain
+    assert b"".join(await reads(target, f"{common}&{query}", b"1.0")) == plain
 
 
 @pytest.mark.parametrize(("name", "end"), [("lf", "\n"), ("crlf", "\r\n"), ("cr", "\r")])
 async def test_line_ends(target: Served, name: str, end: str) -> None:
-    knobs = f"count=2&gap=0&size=1&line_end={name}"
-    stream = body(await reads(target, knobs)).decode()
+    query = f"count=2&gap=0&size=1&line_end={name}"
+    stream = body(await reads(target, query)).decode()
     assert re.fullmatch("(id: .<data: {.+}<<){2}".replace("<", end), stream)
     assert [json.loads(data)["seq"] for data in data_of(stream.encode())] == [0, 1]
 
 
-async def test_chunks_are_those_commanded(target: Served) -> None:
-    """Writes apart: with none commanded, each chunk is a write."""
+async def test_chunks_have_the_requested_boundaries(target: Served) -> None:
+    """Without boundaries of writes each chunk is a write."""
     async with connect(target.port) as client:
         await client.send(get(b"/raw?count=9&gap=0&size=10&chunk_events=4&chunk_size=15&seed=1"))
         received = await client.read_until(b"\r\n0\r\n\r\n")
@@ -147,7 +147,7 @@ async def test_chunks_are_those_commanded(target: Served) -> None:
     assert target.ended[0].bytes_sent == 90
 
 
-async def test_what_is_counted_is_the_body(target: Served) -> None:
+async def test_only_the_body_is_counted(target: Served) -> None:
     for query in ("write_size=3", "write_events=2", "write_split=framing"):
         await reads(target, f"count=4&gap=0&size=10&{query}")
         assert target.ended[-1].outcome is Outcome.COMPLETE
@@ -155,7 +155,7 @@ async def test_what_is_counted_is_the_body(target: Served) -> None:
         assert sent == len(body(await reads(target, "count=4&gap=0&size=10")))
 
 
-async def test_whoever_leaves_in_the_middle_of_a_cut_ends_it(target: Served) -> None:
+async def test_a_client_that_leaves_within_an_event_ends_the_stream(target: Served) -> None:
     async with connect(target.port) as client:
         await client.send(get(b"/sse?write_size=1&write_gap=10"))
         await client.read_until(b"\r\n\r\n")
@@ -166,13 +166,13 @@ async def test_whoever_leaves_in_the_middle_of_a_cut_ends_it(target: Served) -> 
     "query",
     ["", "chunk_events=3", "write_events=4", "write_size=7", "chunk_size=5&bandwidth=90000"],
 )
-async def test_a_stream_breaks_where_it_shall_whatever_its_boundaries(
+async def test_a_stream_breaks_at_its_position_with_any_boundaries(
     target: Served, query: str
 ) -> None:
-    """All up to there comes, and nothing behind it, nor an end."""
-    knobs = "count=9&gap=0&fault=truncate@event:5"
+    """The client receives all events before it, and neither more nor the last-chunk."""
+    common = "count=9&gap=0&fault=truncate@event:5"
     decoder, stream = Decoder(), b""
-    for part in await reads(target, f"{knobs}&{query}"):
+    for part in await reads(target, f"{common}&{query}"):
         found = decoder.feed(part)
         stream += b"".join([one for one in found if isinstance(one, bytes)])
     assert not decoder.done

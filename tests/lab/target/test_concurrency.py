@@ -18,7 +18,7 @@ from support.waiting import wait_until
 ENDLESS = b"/sse?count=1000&gap=1"
 
 
-async def test_the_first_to_wait_is_the_first_to_go_on() -> None:
+async def test_slots_are_passed_on_in_order_of_arrival() -> None:
     pool, order = SlotPool(1, 10), list[int]()
 
     async def visit(n: int) -> None:
@@ -35,7 +35,7 @@ async def test_the_first_to_wait_is_the_first_to_go_on() -> None:
     assert (order, pool.users) == ([0, 1, 3], 0)
 
 
-async def test_a_slot_that_was_given_to_one_who_left_goes_on_to_the_next() -> None:
+async def test_a_slot_passed_to_a_cancelled_waiter_is_passed_to_the_next() -> None:
     pool = SlotPool(1, 10)
     await pool.acquire()
     leaving, next_one = (asyncio.create_task(pool.acquire()) for _ in range(2))
@@ -48,7 +48,7 @@ async def test_a_slot_that_was_given_to_one_who_left_goes_on_to_the_next() -> No
     assert not pool.users
 
 
-async def test_one_who_left_is_passed_over() -> None:
+async def test_a_cancelled_waiter_gets_no_slot() -> None:
     pool = SlotPool(1, 10)
     await pool.acquire()
     leaving = asyncio.create_task(pool.acquire())
@@ -60,7 +60,7 @@ async def test_one_who_left_is_passed_over() -> None:
     assert not pool.users
 
 
-async def test_a_full_queue_takes_no_more() -> None:
+async def test_a_full_queue_refuses() -> None:
     pool = SlotPool(1, 0)
     await pool.acquire()
     with pytest.raises(HTTPError, match="all 1 slots are taken, and 0 requests wait"):
@@ -69,25 +69,25 @@ async def test_a_full_queue_takes_no_more() -> None:
 
 @contextlib.asynccontextmanager
 async def opened(target: Served, path: bytes) -> AsyncIterator[RawClient]:
-    """A stream whose head has come."""
+    """A stream whose head was received."""
     async with connect(target.port) as client:
         await client.send(get(path))
         assert b"200 OK" in await client.read_until(b"\r\n\r\n")
         yield client
 
 
-async def test_who_finds_no_slot_waits_until_another_has_ended(target: Served) -> None:
+async def test_without_a_free_slot_a_request_waits_until_an_exchange_ends(target: Served) -> None:
     path = ENDLESS + b"&slots=1"
     async with connect(target.port) as waiting:
         async with opened(target, path):
             await waiting.send(get(path))
-            # Another pool's streams go on meanwhile: the one that waits has been heard.
+            # A stream of another pool starts: the request before it was received, and waits.
             async with opened(target, ENDLESS + b"&slots=1&pool=other"):
                 assert waiting.received == b""
         assert b"200 OK" in await waiting.read_until(b"\r\n\r\n")
 
 
-async def test_who_finds_the_queue_full_is_told_to_come_back(target: Served) -> None:
+async def test_with_a_full_queue_a_request_is_refused_with_retry_after(target: Served) -> None:
     path = "/sse?slots=1&queue=0&count=1000"
     async with opened(target, path.encode()):
         refused = await ask(target, path)
@@ -95,7 +95,7 @@ async def test_who_finds_the_queue_full_is_told_to_come_back(target: Served) -> 
         assert b"all 1 slots are taken" in refused.body
 
 
-async def test_a_field_asks_as_the_query_does(target: Served) -> None:
+async def test_slots_may_be_given_as_fields(target: Served) -> None:
     fields = {"X-Lab-Slots": "1", "X-Lab-Queue": "0"}
     async with opened(target, ENDLESS + b"&slots=1&queue=0"):
         assert (await ask(target, "/get", fields=fields)).status == 503
@@ -111,13 +111,13 @@ async def test_a_field_asks_as_the_query_does(target: Served) -> None:
         ("queue=1", b"queue and pool need slots"),
     ],
 )
-async def test_a_wrong_number_is_refused_by_name(target: Served, query: str, named: bytes) -> None:
+async def test_a_wrong_parameter_is_named(target: Served, query: str, named: bytes) -> None:
     answer = await ask(target, f"/get?{query}")
     assert answer.status == 400
     assert named in answer.body
 
 
-async def test_a_pool_has_its_numbers_as_long_as_it_is_in_use(target: Served) -> None:
+async def test_a_pool_keeps_its_numbers_while_it_is_used(target: Served) -> None:
     async with opened(target, ENDLESS + b"&slots=2&pool=mine"):
         other = await ask(target, "/get?slots=3&pool=mine")
         assert (other.status, b"has slots=2 and queue=1000" in other.body) == (400, True)
@@ -125,7 +125,7 @@ async def test_a_pool_has_its_numbers_as_long_as_it_is_in_use(target: Served) ->
     assert (await ask(target, "/get?slots=3&pool=mine")).status == 200
 
 
-async def test_the_whole_target_can_be_busy(serve: Serve) -> None:
+async def test_the_target_has_slots_of_its_own(serve: Serve) -> None:
     target = await serve(make_target(slots=1, queue=0))
     async with opened(target, ENDLESS):
         assert (await ask(target, "/get")).status == 503

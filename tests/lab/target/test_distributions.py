@@ -1,4 +1,4 @@
-"""Jitter keeps the mean, and has the spread and the shape of its name."""
+"""The factors have a mean of 1, and the spread and shape of their distribution."""
 
 from itertools import islice
 from statistics import fmean, pstdev
@@ -22,7 +22,7 @@ def drawn(name: str, spread: float) -> list[float]:
 
 @pytest.mark.parametrize("spread", [0.0, 0.25, 0.5, 1.0])
 @pytest.mark.parametrize("name", NAMES)
-def test_the_mean_is_one_and_no_number_is_beyond_its_bounds(name: str, spread: float) -> None:
+def test_the_mean_is_one_and_the_factors_are_bounded(name: str, spread: float) -> None:
     numbers = drawn(name, spread)
     assert fmean(numbers) == pytest.approx(1, abs=0.03)
     assert min(numbers) >= 0
@@ -40,7 +40,7 @@ def test_the_mean_is_one_and_no_number_is_beyond_its_bounds(name: str, spread: f
         ("exponential", 0.5, 0.5),
     ],
 )
-def test_the_spread_is_that_commanded(name: str, spread: float, deviation: float) -> None:
+def test_the_spread_is_the_requested_one(name: str, spread: float, deviation: float) -> None:
     assert pstdev(drawn(name, spread)) == pytest.approx(deviation, rel=0.05)
 
 
@@ -53,6 +53,6 @@ def test_the_spread_is_that_commanded(name: str, spread: float, deviation: float
         ("exponential", 1.0, 0.632),  # 1 - 1/e
     ],
 )
-def test_the_shape_is_that_of_the_name(name: str, below: float, share: float) -> None:
+def test_the_shape_is_that_of_the_distribution(name: str, below: float, share: float) -> None:
     numbers = drawn(name, DEFAULT_SPREADS[name])
     assert sum(number < below for number in numbers) / MANY == pytest.approx(share, abs=0.015)

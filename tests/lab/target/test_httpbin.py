@@ -14,15 +14,15 @@ from support.requests import get
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
-async def told(target: Served, *args: Any, **kwargs: Any) -> dict[str, Any]:
+async def answer_of(target: Served, *args: Any, **kwargs: Any) -> dict[str, Any]:
     answer = await ask(target, *args, **kwargs)
     assert answer.status == 200, answer.body
     parsed: dict[str, Any] = json.loads(answer.body)
     return parsed
 
 
-async def test_a_get_is_told_back(target: Served) -> None:
-    found = await told(target, "/get?a=1&b=%C3%BC&b=", fields={"X-Two-Words": "x"})
+async def test_a_get_is_described(target: Served) -> None:
+    found = await answer_of(target, "/get?a=1&b=%C3%BC&b=", fields={"X-Two-Words": "x"})
     assert found["args"] == {"a": "1", "b": ["ü", ""]}
     assert found["headers"]["X-Two-Words"] == "x"
     assert (found["method"], found["origin"]) == ("GET", "127.0.0.1")
@@ -36,16 +36,16 @@ async def test_a_get_is_told_back(target: Served) -> None:
         ({}, b'{"a": [1]}', '{"a": [1]}', {}, {"a": [1]}),
         (FORM, b"a=1&b=2&b=3", "", {"a": "1", "b": ["2", "3"]}, None),
         ({}, b"\xff", "\ufffd", {}, None),
-        # JSON by Python's lights alone, and halves of characters, cannot be told back as JSON.
+        # What Python alone calls JSON, and lone surrogates, cannot be returned as JSON.
         ({}, b"NaN", "NaN", {}, None),
         ({}, b'"\\ud800"', '"\\ud800"', {}, None),
         ({}, b"[" * 100_000, "[" * 100_000, {}, None),
     ],
 )
-async def test_a_body_is_told_as_text_form_and_json(
+async def test_a_body_is_returned_as_text_form_and_json(
     target: Served, fields: dict[str, str], body: bytes, data: str, form: object, value: object
 ) -> None:
-    found = await told(target, "/post?a=1", "POST", fields, body)
+    found = await answer_of(target, "/post?a=1", "POST", fields, body)
     assert (found["data"], found["form"], found["json"]) == (data, form, value)
     assert found["args"] == {"a": "1"}
 
@@ -55,8 +55,8 @@ async def test_a_form_of_too_many_members_is_refused(target: Served) -> None:
     assert (answer.status, b"1000 members" in answer.body) == (400, True)
 
 
-async def test_fields_are_told_in_their_usual_spelling(target: Served) -> None:
-    found = await told(target, "/headers", fields={"x-odd-name": "1"})
+async def test_fields_have_their_usual_spelling(target: Served) -> None:
+    found = await answer_of(target, "/headers", fields={"x-odd-name": "1"})
     assert found == {
         "headers": {"Host": "test", "Connection": "close", "Content-Length": "0", "X-Odd-Name": "1"}
     }
@@ -66,7 +66,7 @@ SIZE = b"n must be a size from 0 to 1073741824 bytes, as in 1000 or 64KiB, not "
 
 
 @pytest.mark.parametrize(("code", "answered"), [(200, 200), (204, 204), (404, 404), (599, 599)])
-async def test_the_status_is_the_one_asked_for(target: Served, code: int, answered: int) -> None:
+async def test_the_status_is_the_requested_one(target: Served, code: int, answered: int) -> None:
     answer = await ask(target, f"/status/{code}")
     assert (answer.status, answer.body) == (answered, b"")
 
@@ -88,16 +88,14 @@ async def test_the_status_is_the_one_asked_for(target: Served, code: int, answer
         ("/bytes/1?seed=x", b"seed must be"),
     ],
 )
-async def test_what_is_out_of_range_is_refused_by_name(
-    target: Served, path: str, named: bytes
-) -> None:
+async def test_a_value_out_of_range_is_refused(target: Served, path: str, named: bytes) -> None:
     answer = await ask(target, path)
     assert answer.status == 400
     assert named in answer.body
 
 
-async def test_a_delayed_answer_is_that_of_get(target: Served) -> None:
-    found = await told(target, "/delay/0.01?a=1")
+async def test_a_delayed_answer_is_the_same_as_of_get(target: Served) -> None:
+    found = await answer_of(target, "/delay/0.01?a=1")
     assert found["args"] == {"a": "1"}
 
 
@@ -106,7 +104,9 @@ async def test_the_work_is_linear_in_the_parameters(target: Served, name: str) -
     async def work(count: int) -> None:
         names = (name % number if "%" in name else name for number in range(count))
         query = "&".join(f"{each}=" for each in names)
-        assert len((await told(target, f"/get?{query}"))["args"]) == (count if "%" in name else 1)
+        assert len((await answer_of(target, f"/get?{query}"))["args"]) == (
+            count if "%" in name else 1
+        )
 
     assert await growth_in_loop(work, 125) < MOST_IN_LOOP
 
@@ -115,7 +115,7 @@ async def test_the_work_is_linear_in_the_parameters(target: Served, name: str) -
 
 
 @pytest.mark.parametrize("count", [0, 1, 10_240, 65_536, 65_537, 300_001])
-async def test_there_are_as_many_as_were_asked_for(target: Served, count: int) -> None:
+async def test_the_body_has_the_requested_size(target: Served, count: int) -> None:
     fixed = await ask(target, f"/bytes/{count}?seed=7")
     assert fixed.headers["content-length"] == str(count)
     chunked = await ask(target, f"/stream-bytes/{count}?seed=7")
@@ -124,7 +124,7 @@ async def test_there_are_as_many_as_were_asked_for(target: Served, count: int) -
     assert fixed.body == chunked.body
 
 
-async def test_the_seed_decides_and_a_longer_answer_begins_alike(target: Served) -> None:
+async def test_the_seed_selects_the_bytes_whatever_their_number(target: Served) -> None:
     one, longer, other = [
         (await ask(target, path)).body
         for path in ("/bytes/100?seed=1", "/bytes/200?seed=1", "/bytes/100?seed=2")
@@ -133,18 +133,18 @@ async def test_the_seed_decides_and_a_longer_answer_begins_alike(target: Served)
     assert one != other
 
 
-async def test_knobs_may_be_fields(target: Served) -> None:
+async def test_parameters_may_be_fields(target: Served) -> None:
     fields = {"X-Lab-Seed": "7", "X-Lab-Chunk-Size": "3"}
     received = await ask(target, "/stream-bytes/100", fields=fields)
     assert received.body == (await ask(target, "/bytes/100?seed=7")).body
 
 
-async def test_without_a_seed_no_two_are_alike(target: Served) -> None:
+async def test_without_a_seed_each_body_differs(target: Served) -> None:
     bodies = {(await ask(target, "/bytes/100")).body for _ in range(5)}
     assert len(bodies) == 5
 
 
-async def test_chunks_have_the_size_that_was_asked_for(target: Served) -> None:
+async def test_chunks_have_the_requested_size(target: Served) -> None:
     received = await raw(target.port, get(b"/stream-bytes/25?chunk_size=10", b"Connection: close"))
     body = received.partition(b"\r\n\r\n")[2]
     sizes = [10, 10, 5]
@@ -159,7 +159,7 @@ async def test_chunks_have_the_size_that_was_asked_for(target: Served) -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
-async def test_a_stream_has_so_many_numbered_lines(target: Served, count: int) -> None:
+async def test_a_stream_has_numbered_lines(target: Served, count: int) -> None:
     answer = await ask(target, f"/stream/{count}", fields={"X-Mine": "1"})
     lines = [json.loads(line) for line in answer.body.splitlines()]
     assert [line["id"] for line in lines] == [*range(count)]
@@ -178,7 +178,7 @@ async def test_a_drip_has_its_length_and_its_status(target: Served) -> None:
     assert answer.headers["content-length"] == "5"
 
 
-async def test_a_drip_lasts_as_long_as_it_shall(target: Served) -> None:
+async def test_a_drip_lasts_for_its_duration(target: Served) -> None:
     """Its last byte is due a fifth of the duration before the end, and none is early."""
     await ask(target, "/drip?duration=0.1&numbytes=5&delay=0.02")
     [exchange] = target.ended
@@ -199,7 +199,7 @@ async def test_a_drip_lasts_as_long_as_it_shall(target: Served) -> None:
         ("/drip?gap=1", b"unknown parameter 'gap'"),
     ],
 )
-async def test_a_wrong_knob_is_refused_by_name(target: Served, path: str, named: bytes) -> None:
+async def test_a_wrong_parameter_is_named(target: Served, path: str, named: bytes) -> None:
     answer = await ask(target, path)
     assert answer.status == 400
     assert named in answer.body

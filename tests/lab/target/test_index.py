@@ -1,4 +1,4 @@
-"""``/`` lists what the target has, in the form that is preferred, and lists nothing else."""
+"""``/`` lists the endpoints and parameters of the target, in the format that Accept prefers."""
 
 import json
 import re
@@ -23,15 +23,15 @@ def filled(path: str) -> str:
 
 
 async def listed(served: Served, at: str = "/") -> Any:
-    told = await ask(served, at, fields={"Accept": "application/json"})
-    assert told.headers["content-type"] == "application/json; charset=utf-8"
-    return json.loads(told.body)
+    answer = await ask(served, at, fields={"Accept": "application/json"})
+    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    return json.loads(answer.body)
 
 
 async def test_text_is_for_terminals(target: Served) -> None:
-    told = await ask(target, "/", fields={"Accept": "*/*"})
-    assert told.headers["content-type"] == "text/plain; charset=utf-8"
-    lines = told.body.decode().splitlines()
+    answer = await ask(target, "/", fields={"Accept": "*/*"})
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    lines = answer.body.decode().splitlines()
     for one in ENDPOINTS:
         assert f"{one.method:<7} {one.path:<25} {one.about}" in lines
     for parameter, about in (*PARAMETERS, *COMMON):
@@ -51,15 +51,15 @@ class Links(HTMLParser):
 
 async def test_a_page_with_links_is_for_browsers(target: Served) -> None:
     accept = "text/html,application/xhtml+xml,*/*;q=0.8"
-    told = await ask(target, "/", fields={"Accept": accept})
-    assert told.headers["content-type"] == "text/html; charset=utf-8"
-    assert told.headers["vary"] == "accept"
+    answer = await ask(target, "/", fields={"Accept": accept})
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.headers["vary"] == "accept"
     links = Links()
-    links.feed(told.body.decode())
+    links.feed(answer.body.decode())
     assert links.hrefs == [one.example for one in ENDPOINTS if one.example]
 
 
-async def test_each_endpoint_is_there_with_its_method_and_its_parameters(target: Served) -> None:
+async def test_each_endpoint_has_the_listed_method_and_parameters(target: Served) -> None:
     for one in (await listed(target))["endpoints"]:
         path = filled(one["path"])
         allowed = await ask(target, path, "OPTIONS")
@@ -77,9 +77,9 @@ async def test_each_endpoint_is_there_with_its_method_and_its_parameters(target:
 async def test_each_example_is_answered(target: Served) -> None:
     for one in (await listed(target))["endpoints"]:
         if one["example"]:
-            hurried = re.sub("(gap|duration)=[0-9.]+", r"\1=0.01", one["example"])
-            told = await ask(target, hurried.replace("/delay/1", "/delay/0"))
-            assert told.status == (503 if "status" in one["example"] else 200), one
+            fast = re.sub("(gap|duration)=[0-9.]+", r"\1=0.01", one["example"])
+            answer = await ask(target, fast.replace("/delay/1", "/delay/0"))
+            assert answer.status == (503 if "status" in one["example"] else 200), one
 
 
 def test_the_readme_names_no_endpoint_that_is_not_listed() -> None:
@@ -90,7 +90,7 @@ def test_the_readme_names_no_endpoint_that_is_not_listed() -> None:
     }
 
 
-async def test_below_another_path_the_paths_are_those_that_work_there(serve: Serve) -> None:
+async def test_the_paths_of_a_mounted_target_are_those_of_its_clients(serve: Serve) -> None:
     demo = await serve(make_app())
     paths = [one["path"] for one in (await listed(demo, "/lab/"))["endpoints"]]
     assert paths[0] == "/lab/sse"
@@ -102,5 +102,5 @@ async def test_below_another_path_the_paths_are_those_that_work_there(serve: Ser
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 async def test_it_is_the_same_for_head(target: Served, method: str) -> None:
-    told = await ask(target, "/", method)
-    assert (told.status, told.headers["content-type"]) == (200, "text/plain; charset=utf-8")
+    answer = await ask(target, "/", method)
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/plain; charset=utf-8")

@@ -1,7 +1,7 @@
-"""No request holds the loop: every knob at its bounds, and beside it another client that is served.
+"""No request blocks the loop: each parameter at its bounds, while another client is served.
 
-What is measured is CPU time of one turn of the loop, so that a busy machine changes nothing. The
-limit is far above what any of these takes, and far below what a client would notice.
+The CPU time of one iteration of the loop is measured, which a busy machine does not change. The
+limit is far above what any request takes, and far below what a client would notice.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from support.model import TARGET as CHAT
 from support.rawsocket import RawClient, connect
 from support.requests import get, post
 
-HELD = 0.2
-"""Seconds of CPU that one turn may take, with asyncio's debug mode on."""
+LIMIT = 0.2
+"""Seconds of CPU that one iteration may take, with asyncio's debug mode on."""
 ENOUGH = 64 * 1024
-"""Bytes of a stream after which it is seen to flow."""
+"""Bytes of a stream that suffice."""
 MANY = "count=1000&size=65&gap=0"
 LARGE = "count=3&size=1048576&gap=0"
 
@@ -81,31 +81,31 @@ COMPLETIONS = [f"{query}{wired}" for queries in OF_A_MODEL.values() for query in
                for wired in WIRED]  # fmt: skip
 
 
-def test_every_knob_is_asked_at_its_bounds() -> None:
+def test_every_parameter_is_tested_at_its_bounds() -> None:
     assert {*BOUNDS, *OF_A_MODEL} == set(PARAMETERS)
 
 
-class Turns:
-    """The longest turn of the loop, in CPU time of its thread."""
+class Iterations:
+    """The longest iteration of the loop, in CPU time of its thread."""
 
     def __init__(self) -> None:
         self.longest = 0.0
         self._then = thread_time()
         self._loop = asyncio.get_running_loop()
-        self._next = self._loop.call_soon(self._turn)
+        self._next = self._loop.call_soon(self._iterate)
 
     def stop(self) -> None:
         self._next.cancel()
 
-    def _turn(self) -> None:
+    def _iterate(self) -> None:
         now = thread_time()
         self.longest = max(self.longest, now - self._then)
         self._then = now
-        self._next = self._loop.call_soon(self._turn)
+        self._next = self._loop.call_soon(self._iterate)
 
 
-async def flow(client: RawClient) -> None:
-    """Until the stream has ended or is seen to flow."""
+async def read_some(client: RawClient) -> None:
+    """Read ``ENOUGH`` bytes, or to the end."""
     while len(client.received) < ENOUGH:
         part = await asyncio.get_running_loop().sock_recv(client.sock, 65536)
         if not part:
@@ -114,36 +114,36 @@ async def flow(client: RawClient) -> None:
 
 
 @asynccontextmanager
-async def watched() -> AsyncIterator[Turns]:
-    turns = Turns()
+async def watched() -> AsyncIterator[Iterations]:
+    iterations = Iterations()
     try:
-        yield turns
+        yield iterations
     finally:
-        turns.stop()
+        iterations.stop()
 
 
-async def beside(target: Served, sent: bytes) -> float:
-    """The longest turn while this request is served, and another client beside it."""
-    async with connect(target.port) as client, watched() as turns:
+async def longest_iteration(target: Served, sent: bytes) -> float:
+    """The longest iteration while this request and another client are served."""
+    async with connect(target.port) as client, watched() as iterations:
         await client.send(sent)
-        flowing = asyncio.create_task(flow(client))
+        flowing = asyncio.create_task(read_some(client))
         for _ in range(20):
             assert (await ask(target, "/get")).status == 200
             if flowing.done():
                 break
         flowing.cancel()
         await asyncio.wait([flowing])
-        return turns.longest
+        return iterations.longest
 
 
 @pytest.mark.parametrize("path", STREAMS)
-async def test_a_stream_at_the_bounds_lets_others_run(target: Served, path: str) -> None:
-    assert await beside(target, get(path.encode(), b"Connection: close")) < HELD
+async def test_a_stream_at_the_bounds_yields(target: Served, path: str) -> None:
+    assert await longest_iteration(target, get(path.encode(), b"Connection: close")) < LIMIT
 
 
 @pytest.mark.parametrize("query", COMPLETIONS)
 @pytest.mark.parametrize("stream", [True, False])
-async def test_so_does_a_model(target: Served, query: str, stream: bool) -> None:
+async def test_a_model_yields(target: Served, query: str, stream: bool) -> None:
     messages = [{"role": "user", "content": "流れ " * 20_000}]
     asked = {"model": "streamserver-demo-fast", "messages": messages, "stream": stream}
     sent = post(
@@ -151,4 +151,4 @@ async def test_so_does_a_model(target: Served, query: str, stream: bool) -> None
         fields=[b"Connection: close"],
         target=f"{CHAT}?{query}".encode(),
     )
-    assert await beside(target, sent) < HELD
+    assert await longest_iteration(target, sent) < LIMIT

@@ -1,4 +1,4 @@
-"""One timer for all waits, and one turn at a time for those who never wait, on both loops."""
+"""One timer for all waits, and a queue for streams that never wait, on both loops."""
 
 import asyncio
 from time import monotonic_ns
@@ -14,11 +14,11 @@ MS = 1_000_000
 
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a test in a loop of either kind."""
+    """Run a test in either event loop."""
     return runner(request.param)
 
 
-def test_nobody_is_early_and_all_are_in_order(run: Run) -> None:
+def test_no_wait_ends_early_and_all_end_in_order(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         pacer, begin, woken = Pacer(loop), monotonic_ns(), list[int]()
 
@@ -27,7 +27,7 @@ def test_nobody_is_early_and_all_are_in_order(run: Run) -> None:
             assert monotonic_ns() >= begin + offset
             woken.append(offset)
 
-        # The last is the first to be due, so that the timer must be set anew.
+        # The last one is due first, so the timer must be set again.
         offsets = [n * MS // 3 for n in (90, 1, 45, 44, 46, 45, 2, 3, 0)]
         await asyncio.gather(*map(wait, offsets))
         assert woken == sorted(offsets)
@@ -35,8 +35,8 @@ def test_nobody_is_early_and_all_are_in_order(run: Run) -> None:
     run(main)
 
 
-def test_one_that_is_due_sooner_does_not_put_others_off(run: Run) -> None:
-    """New ones come all the time, each of them due a little sooner than those before it."""
+def test_earlier_waits_do_not_delay_others(run: Run) -> None:
+    """New waits arrive all the time, each due a little earlier than those before it."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         pacer, begin = Pacer(loop), monotonic_ns()
@@ -51,7 +51,7 @@ def test_one_that_is_due_sooner_does_not_put_others_off(run: Run) -> None:
     run(main)
 
 
-def test_those_who_left_take_no_room_for_long(run: Run) -> None:
+def test_abandoned_waits_leave_the_heap(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         pacer = Pacer(loop)
         for _ in range(20):
@@ -61,20 +61,20 @@ def test_those_who_left_take_no_room_for_long(run: Run) -> None:
                 wait.cancel()
             await asyncio.wait(waits)
         assert len(pacer) <= 3 * MAX_ABANDONED
-        # What goes on is not hurt by it.
+        # Others are not affected.
         await pacer.until(monotonic_ns() + MS)
 
     run(main)
 
 
-def test_of_those_who_never_wait_one_a_turn_goes_on(run: Run) -> None:
+def test_each_iteration_resumes_one_stream_of_the_queue(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
-        pacer, turns, taken = Pacer(loop), 0, [0] * 10
+        pacer, iterations, taken = Pacer(loop), 0, [0] * 10
 
-        def turn() -> None:
-            nonlocal turns
-            turns += 1
-            loop.call_soon(turn)
+        def iterate() -> None:
+            nonlocal iterations
+            iterations += 1
+            loop.call_soon(iterate)
 
         async def greedy(number: int) -> None:
             while True:
@@ -82,18 +82,18 @@ def test_of_those_who_never_wait_one_a_turn_goes_on(run: Run) -> None:
                 taken[number] += 1
 
         tasks = [asyncio.create_task(greedy(number)) for number in range(10)]
-        turn()
-        await wait_until(lambda: turns > 1000)
+        iterate()
+        await wait_until(lambda: iterations > 1000)
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        assert turns / 2 <= sum(taken) <= turns + 1
-        assert max(taken) - min(taken) <= 1  # each in its turn
+        assert iterations / 2 <= sum(taken) <= iterations + 1
+        assert max(taken) - min(taken) <= 1  # in the order of the queue
 
     run(main)
 
 
-def test_who_leaves_the_queue_does_not_stop_it(run: Run) -> None:
+def test_a_cancelled_stream_does_not_stop_the_queue(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         pacer = Pacer(loop)
         first, second, third = [asyncio.create_task(pacer.pause()) for _ in range(3)]

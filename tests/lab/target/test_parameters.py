@@ -1,4 +1,4 @@
-"""What may be commanded, how, and what is said to what may not be."""
+"""Which parameters a stream takes, how, and what a wrong one is refused with."""
 
 import json
 
@@ -12,10 +12,10 @@ PATHS = ("/sse", "/jsonl", "/raw")
 
 
 def refusal(answered: Answered) -> tuple[str, str]:
-    """The name that is refused, and the whole sentence."""
-    told = json.loads(answered.body)
+    """The name that is refused, and the detail."""
+    problem = json.loads(answered.body)
     assert answered.status == 400
-    return told["parameter"], told["detail"]
+    return problem["parameter"], problem["detail"]
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("write_size=1.5", "write_size", "from 0 to"),
         ("write_split=half", "write_split", "one of none, event, character, crlf, framing"),
         ("write_gap=11", "write_gap", "from 0 to 10"),
-        # What they come to together.
+        # Limits of several together.
         ("count=3601&gap=1", "gap", "at most 3,600, not 3,601"),
         (
             "count=1000&gap=0&size=1048576&bandwidth=0&size_jitter=uniform",
@@ -58,13 +58,13 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("write_events=1000&size=65&chunk_size=1", "chunk_size", "at most 8,192, not 10"),
         ("write_events=1&size=8192&chunk_size=1", "chunk_size", "at most 8,192, not 8,2"),
         ("write_events=1000&size=9&stamps=1&chunk_size=16", "chunk_size", "at most 8,192, not 1"),
-        # What needs another.
+        # Parameters that need another.
         ("spread=0.5", "spread", "needs jitter"),
         ("jitter=normal&size_spread=0", "size_spread", "needs size_jitter"),
         ("chunk_events=2&write_events=3", "write_events", "0 or a multiple of chunk_events (2)"),
         ("chunk_split=character", "chunk_split", "needs text=utf8"),
         ("write_split=crlf&line_end=cr", "write_split", "needs line_end=crlf"),
-        # What there is not, or not here, or twice.
+        # Unknown ones, those of other endpoints, and repeated ones.
         ("gaps=1", "gaps", "parameter 'gaps' (did you mean 'gap'?); allowed here: bandwidth, "),
         ("jitter=norml", "jitter", "not 'norml' (did you mean 'normal'?)"),
         ("frist_byte_delay=1", "frist_byte_delay", "(did you mean 'first_byte_delay'?)"),
@@ -79,7 +79,7 @@ def refusal(answered: Answered) -> tuple[str, str]:
         ("%00=1", "\0", "unknown parameter"),
     ],
 )
-async def test_a_bad_knob_is_named_with_what_is_allowed(
+async def test_a_wrong_parameter_is_named_with_what_is_allowed(
     target: Served, query: str, name: str, allowed: str
 ) -> None:
     named, detail = refusal(await ask(target, f"/sse?{query}"))
@@ -88,7 +88,9 @@ async def test_a_bad_knob_is_named_with_what_is_allowed(
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_a_field_commands_as_a_parameter_does(target: Served, path: str) -> None:
+async def test_a_field_means_the_same_as_a_parameter_of_the_query(
+    target: Served, path: str
+) -> None:
     fields = {"X-Lab-Count": "3", "X-Lab-Gap": "0", "X-Lab-Size-Jitter": "uniform"}
     by_fields = await ask(target, f"{path}?seed=5", fields=fields)
     by_query = await ask(target, f"{path}?seed=5&count=3&gap=0&size_jitter=uniform")
@@ -96,7 +98,7 @@ async def test_a_field_commands_as_a_parameter_does(target: Served, path: str) -
     assert by_fields.body == by_query.body
 
 
-async def test_knobs_may_have_units(target: Served) -> None:
+async def test_parameters_may_have_units(target: Served) -> None:
     rest = "seed=5&count=2&chunk_split=event"
     plain = await ask(target, f"/raw?{rest}&gap=0.001&size=2048&bandwidth=1000000&write_size=512")
     query = f"/raw?{rest}&gap=1ms&size=2KiB&bandwidth=1MB&write_size=0.5KiB"
@@ -104,7 +106,7 @@ async def test_knobs_may_have_units(target: Served) -> None:
     assert (with_units.status, with_units.body) == (200, plain.body)
 
 
-async def test_the_query_wins(target: Served) -> None:
+async def test_the_query_takes_precedence(target: Served) -> None:
     answered = await ask(target, "/jsonl?count=2&gap=0", fields={"X-Lab-Count": "3"})
     assert answered.body.count(b"\n") == 2
 
@@ -113,14 +115,14 @@ async def test_the_query_wins(target: Served) -> None:
     ("field", "value", "name"),
     [("X-Lab-Gap", "99", "gap"), ("X-Lab-Size-Jit", "normal", "size_jit"), ("X-Lab-", "1", "")],
 )
-async def test_a_bad_field_is_named_too(target: Served, field: str, value: str, name: str) -> None:
+async def test_a_wrong_field_is_named(target: Served, field: str, value: str, name: str) -> None:
     named, detail = refusal(await ask(target, "/raw", fields={field: value}))
     assert named == name
     assert name in detail
 
 
-async def test_what_is_refused_lists_all_that_is_allowed(target: Served) -> None:
-    """The names of this endpoint, and the one that is free."""
+async def test_a_refusal_lists_all_that_is_allowed(target: Served) -> None:
+    """The parameters of the endpoint, and the one that is ignored."""
     _, detail = refusal(await ask(target, "/raw?no=1"))
     assert f"({IGNORED} is ignored)" in detail
     named = {name for name in PARAMETERS if f" {name}," in detail or f" {name} " in detail}
@@ -128,19 +130,19 @@ async def test_what_is_refused_lists_all_that_is_allowed(target: Served) -> None
     assert named == PARAMETERS.keys() - tokens - {"stamps", "line_end"}
 
 
-async def test_a_name_is_free_for_those_who_need_each_url_new(target: Served) -> None:
+async def test_one_name_is_ignored(target: Served) -> None:
     answered = await ask(target, f"/jsonl?count=1&{IGNORED}=1&{IGNORED}=2")
     assert answered.status == 200
 
 
-async def test_head_is_checked_too(target: Served) -> None:
-    """Its answer has no body, so h11 would wait for none either."""
+async def test_head_is_checked(target: Served) -> None:
+    """The response has no body, which h11 as the client confirms."""
     answered = await ask(target, "/sse?count=5", "HEAD")
     assert (answered.status, answered.body) == (200, b"")
     assert (await ask(target, "/sse?count=x", "HEAD")).status == 400
 
 
-async def test_lines_that_leave_together_are_bounded_with_what_the_request_puts_in_them(
+async def test_a_batch_of_lines_is_limited_with_the_fields_that_they_repeat(
     target: Served,
 ) -> None:
     fields = {"X-Long": "x" * 2000}

@@ -1,4 +1,4 @@
-"""curl, node, aiohttp and httpx find the same events in a stream, whatever its boundaries."""
+"""curl, node, aiohttp and httpx receive the same events with any boundaries."""
 
 import json
 import subprocess
@@ -14,7 +14,7 @@ from support.inprocess import Serve
 from support.process import RunServer
 
 FETCH = Path(__file__).parents[2] / "clients" / "fetch.mjs"
-KNOBS = "count=6&gap=0&size=30&text=utf8&line_end={}&seed=5"
+PARAMETERS = "count=6&gap=0&size=30&text=utf8&line_end={}&seed=5"
 BOUNDARIES = (
     "chunk_split=character",
     "chunk_split=event&write_size=3",
@@ -27,12 +27,12 @@ BOUNDARIES = (
 
 
 def found(stream: bytes) -> list[Event]:
-    """The events in it."""
+    """The events of a stream."""
     return Parser().feed(stream)
 
 
 def run(*command: str) -> bytes:
-    """What a program tells; it must find the answer whole."""
+    """The output of a program, which must succeed."""
     done = subprocess.run(command, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -43,17 +43,17 @@ def test_peers_get_the_same_events(
     run_server: RunServer, peer: Callable[[str], str], loop: str
 ) -> None:
     url = run_server("target", "--loop", loop).url
-    plain = found(run(peer("curl"), "-sS", f"{url}/sse?{KNOBS.format('lf')}"))
+    plain = found(run(peer("curl"), "-sS", f"{url}/sse?{PARAMETERS.format('lf')}"))
     assert len(plain) == 6
-    asked = [
-        f"{url}/sse?{KNOBS.format(end)}&{boundary}"
+    urls = [
+        f"{url}/sse?{PARAMETERS.format(end)}&{boundary}"
         for end in ("lf", "crlf", "cr")
         for boundary in (*BOUNDARIES, *(["write_split=crlf"] if end == "crlf" else []))
     ]
-    assert found(run(peer("curl"), "-sS", "-N", *asked)) == plain * len(asked)
-    for one in asked[3:6]:
-        told = json.loads(run(peer("node"), str(FETCH), one))
-        assert found("".join(told["parts"]).encode()) == plain, one
+    assert found(run(peer("curl"), "-sS", "-N", *urls)) == plain * len(urls)
+    for one in urls[3:6]:
+        output = json.loads(run(peer("node"), str(FETCH), one))
+        assert found("".join(output["parts"]).encode()) == plain, one
 
 
 async def test_clients_in_python_get_the_same_events(serve: Serve) -> None:
@@ -62,10 +62,10 @@ async def test_clients_in_python_get_the_same_events(serve: Serve) -> None:
     async with aiohttp.ClientSession() as session, httpx.AsyncClient(trust_env=False) as client:
 
         async def of_both(boundary: str) -> list[list[Event]]:
-            asked = f"{url}/sse?{KNOBS.format('lf')}&{boundary}"
-            async with session.get(asked) as response:
+            urls = f"{url}/sse?{PARAMETERS.format('lf')}&{boundary}"
+            async with session.get(urls) as response:
                 by_aiohttp = b"".join([chunk async for chunk in response.content.iter_any()])
-            by_httpx = (await client.get(asked)).content
+            by_httpx = (await client.get(urls)).content
             return [found(by_aiohttp), found(by_httpx)]
 
         plain, same = await of_both("chunk_events=1")

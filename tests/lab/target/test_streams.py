@@ -1,4 +1,4 @@
-"""The target's streams: what they hold, what repeats, and that nothing is early."""
+"""The streams of the target: their content, what a seed repeats, and when events are sent."""
 
 import json
 import os
@@ -23,13 +23,13 @@ def texts(path: str, answered: Answered) -> list[str]:
     return [json.loads(line)["text"] for line in answered.body.decode().splitlines()]
 
 
-# What they hold
+# Content
 
 
 @pytest.mark.parametrize("kind", ["ascii", "utf8"])
 @pytest.mark.parametrize("size", [0, 1, 7, 10, 333, MAX_PIECE, MAX_PIECE + 1, 3 * MAX_PIECE + 5])
 @pytest.mark.parametrize("path", ["/sse", "/jsonl"])
-async def test_events_have_the_size_that_was_commanded(
+async def test_events_have_the_requested_size(
     target: Served, path: str, size: int, kind: str
 ) -> None:
     answered = await ask(target, f"{path}?count=3&gap=0&size={size}&text={kind}")
@@ -49,7 +49,7 @@ async def test_raw_bytes_are_the_text_alone(target: Served, size: int) -> None:
 @pytest.mark.parametrize(
     ("path", "media"), [("/sse", "text/event-stream"), ("/jsonl", "application/jsonl")]
 )
-async def test_the_head_says_what_it_is_and_that_none_shall_gather_it(
+async def test_the_head_has_the_media_type_and_forbids_buffering(
     target: Served, path: str, media: str
 ) -> None:
     headers = (await ask(target, f"{path}?count=1")).headers
@@ -67,32 +67,32 @@ async def test_events_have_their_numbers(target: Served) -> None:
     assert [json.loads(line)["seq"] for line in lines] == [0, 1, 2, 3]
 
 
-# What repeats
+# Seeds
 
 
 @pytest.mark.parametrize("path", ["/sse", "/jsonl", "/raw"])
 async def test_a_seed_repeats_every_byte_and_another_does_not(target: Served, path: str) -> None:
-    knobs = f"{path}?count=20&gap=0&size=100&size_jitter=lognormal&text=utf8"
-    one, same, other = [(await ask(target, f"{knobs}&seed={n}")).body for n in (1, 1, 2)]
+    query = f"{path}?count=20&gap=0&size=100&size_jitter=lognormal&text=utf8"
+    one, same, other = [(await ask(target, f"{query}&seed={n}")).body for n in (1, 1, 2)]
     assert one == same != other
 
 
-async def test_a_stream_without_a_seed_tells_the_one_it_has(target: Served) -> None:
-    knobs = "/raw?count=20&gap=0&size_jitter=exponential"
-    one, another = [await ask(target, knobs) for _ in range(2)]
+async def test_a_stream_without_a_seed_reports_a_random_one(target: Served) -> None:
+    query = "/raw?count=20&gap=0&size_jitter=exponential"
+    one, another = [await ask(target, query) for _ in range(2)]
     assert one.headers["x-lab-seed"] != another.headers["x-lab-seed"]
     assert one.body != another.body
-    again = await ask(target, f"{knobs}&seed={one.headers['x-lab-seed']}")
+    again = await ask(target, f"{query}&seed={one.headers['x-lab-seed']}")
     assert again.body == one.body
 
 
 @pytest.mark.parametrize("path", ["/sse", "/jsonl"])
 async def test_a_seed_repeats_when_each_event_is_due(target: Served, path: str) -> None:
-    """As the stamps tell: they count from the head, which is another one each time."""
-    knobs = f"{path}?count=8&gap=0.005&jitter=lognormal&burst=2&seed=3&stamps=1"
+    """By the stamps, relative to the first event."""
+    query = f"{path}?count=8&gap=0.005&jitter=lognormal&burst=2&seed=3&stamps=1"
     streams = []
     for _ in range(2):
-        stamps = [read_stamp(line) for line in (await ask(target, knobs)).body.decode().split("\n")]
+        stamps = [read_stamp(line) for line in (await ask(target, query)).body.decode().split("\n")]
         dues = [stamp.due for stamp in stamps if stamp]
         assert len(dues) == 8
         streams.append([due - dues[0] for due in dues])
@@ -100,17 +100,17 @@ async def test_a_seed_repeats_when_each_event_is_due(target: Served, path: str) 
     assert streams[0][0] == streams[0][1] < streams[0][2]
 
 
-# When
+# Times
 
 
 async def test_stamps_change_no_size(target: Served) -> None:
-    knobs = "/sse?count=3&gap=0.001&stamps=1"
-    sizes = {len((await ask(target, knobs)).body) for _ in range(2)}
+    query = "/sse?count=3&gap=0.001&stamps=1"
+    sizes = {len((await ask(target, query)).body) for _ in range(2)}
     assert len(sizes) == 1
 
 
 async def test_nothing_is_early(target: Served) -> None:
-    """The head, the first event and each one behind it, by the client's clock."""
+    """The head and each event, by the clock of the client."""
     begin = time.monotonic()
     async with connect(target.port) as client:
         await client.send(get(b"/sse?head_delay=0.05&first_byte_delay=0.05&gap=0.02&count=4"))
@@ -122,7 +122,7 @@ async def test_nothing_is_early(target: Served) -> None:
             assert time.monotonic() - begin >= 0.1 + 0.02 * n
 
 
-async def test_a_stamp_tells_when_its_event_was_due_and_sent(target: Served) -> None:
+async def test_a_stamp_has_the_times_of_its_event(target: Served) -> None:
     begin = time.monotonic_ns()
     answered = await ask(target, "/sse?first_byte_delay=0.02&gap=0.01&count=4&stamps=1")
     end = time.monotonic_ns()
@@ -133,8 +133,8 @@ async def test_a_stamp_tells_when_its_event_was_due_and_sent(target: Served) -> 
         assert stamp.due - stamps[0].due == n * 10_000_000
 
 
-async def test_limited_bandwidth_moves_what_is_due(target: Served) -> None:
-    """Each event is due when those before it have had their time, were it not due later."""
+async def test_limited_bandwidth_delays_what_is_due(target: Served) -> None:
+    """An event is due after the time that the events before it take."""
     answered = await ask(target, "/jsonl?count=20&gap=0.0001&stamps=1&bandwidth=20000")
     lines = answered.body.decode().splitlines()
     stamps = [stamp for line in lines if (stamp := read_stamp(line))]
@@ -145,30 +145,30 @@ async def test_limited_bandwidth_moves_what_is_due(target: Served) -> None:
         assert after.due <= after.sent
 
 
-# How late it was
+# Lateness
 
 
-async def test_lateness_is_that_of_the_stamps(target: Served) -> None:
+async def test_lateness_agrees_with_the_stamps(target: Served) -> None:
     answered = await ask(target, "/jsonl?count=20&gap=0.002&stamps=1")
     lines = answered.body.decode().splitlines()
     late = sorted(stamp.late for line in lines if (stamp := read_stamp(line)))
-    told = json.loads((await ask(target, "/lab/lateness")).body)
-    assert told["count"] == len(late) == 20
-    assert told["max_ms"] == late[-1] / 1e6
-    assert told["mean_ms"] == pytest.approx(sum(late) / 20 / 1e6, abs=1e-5)
-    assert late[9] / 1e6 <= told["p50_ms"] <= late[9] * 33 / 32 / 1e6
+    figures = json.loads((await ask(target, "/lab/lateness")).body)
+    assert figures["count"] == len(late) == 20
+    assert figures["max_ms"] == late[-1] / 1e6
+    assert figures["mean_ms"] == pytest.approx(sum(late) / 20 / 1e6, abs=1e-5)
+    assert late[9] / 1e6 <= figures["p50_ms"] <= late[9] * 33 / 32 / 1e6
 
 
-async def test_lateness_is_told_of_one_process_and_can_be_forgotten(target: Served) -> None:
+async def test_lateness_is_of_one_process_and_can_be_reset(target: Served) -> None:
     await ask(target, "/sse?count=2&gap=0.001")
-    told = json.loads((await ask(target, "/lab/lateness")).body)
-    assert told["process"] == os.getpid()
-    assert "other workers have their own" in told["of"]
+    figures = json.loads((await ask(target, "/lab/lateness")).body)
+    assert figures["process"] == os.getpid()
+    assert "other workers have their own" in figures["of"]
     assert (await ask(target, "/lab/lateness", "DELETE")).status == 204
     assert json.loads((await ask(target, "/lab/lateness")).body)["count"] == 0
 
 
-async def test_what_is_due_at_once_is_never_late(target: Served) -> None:
+async def test_events_without_a_time_are_never_late(target: Served) -> None:
     """Without a gap only the first event has a time of its own."""
     answered = await ask(target, "/jsonl?count=50&gap=0&stamps=1")
     stamps = [read_stamp(line) for line in answered.body.decode().splitlines()]

@@ -1,4 +1,4 @@
-"""Several workers: each tells its own lateness, and says so; the metrics add them up."""
+"""Several workers: each has its own lateness, which is logged; the metrics have that of all."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ STREAMS = 8
 
 
 def fetch(port: int, target: str) -> bytes:
-    """A body, over a connection of its own: so each may meet another worker."""
+    """A body, over a new connection, which may be to any worker."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
     connection.request("GET", target)
     body = connection.getresponse().read()
@@ -20,23 +20,23 @@ def fetch(port: int, target: str) -> bytes:
     return body
 
 
-def test_each_worker_tells_its_own_lateness_and_the_metrics_that_of_all(
+def test_each_worker_has_its_own_lateness_and_the_metrics_that_of_all(
     run_server: RunServer,
 ) -> None:
     server = run_server("target", "--workers", "2", "--metrics", "--no-access-log")
     assert "each worker" in server.output()
-    assert "tells its own lateness at /lab/lateness" in server.output()
-    told: dict[int, Any] = {}
+    assert "its own figures at /lab/lateness" in server.output()
+    seen: dict[int, Any] = {}
     for _ in range(STREAMS):
         fetch(server.port, "/raw?count=5&gap=0.001")
 
-    def all_told() -> bool:
+    def all_seen() -> bool:
         one = json.loads(fetch(server.port, "/lab/lateness"))
-        told[one["process"]] = one
-        return len(told) == 2
+        seen[one["process"]] = one
+        return len(seen) == 2
 
-    block_until(all_told, 20)
-    assert sum(one["count"] for one in told.values()) == STREAMS * 5
+    block_until(all_seen, 20)
+    assert sum(one["count"] for one in seen.values()) == STREAMS * 5
 
     def counted() -> bool:
         scraped = fetch(server.port, "/metrics").decode()
