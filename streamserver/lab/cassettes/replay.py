@@ -21,7 +21,7 @@ from streamserver.lab.cassettes.form import Asked, End, Head, Malformed, Read
 from streamserver.lab.cassettes.library import Key, Library
 from streamserver.lab.faults.errors import error_format
 from streamserver.lab.faults.filters import cut_connection, wait_until_acknowledged
-from streamserver.lab.faults.injection import inject, inject_faults
+from streamserver.lab.faults.injection import FaultInjection, inject
 from streamserver.lab.target.app import add_lateness
 from streamserver.lab.target.events import SECOND
 from streamserver.lab.target.lateness import Lateness
@@ -63,7 +63,7 @@ class Replay:
         self._library = library = Library(directory)
         self._speed = speed
         self._lateness = lateness
-        self._breaking = inject_faults(self._play)
+        self._breaking = FaultInjection(self._play)
         for why in library.refused:
             logger.warning("not played: %s", why)
         if not library.count:

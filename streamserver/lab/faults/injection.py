@@ -1,6 +1,6 @@
 """Faults around a handler, or around a whole application.
 
-    app = inject_faults(app)
+    app = FaultInjection(app)
 
 The parameters of the faults are removed from the request, so the handler receives one like any
 other. ``X-Lab-Fault`` of the response lists its faults with the positions that were selected. Of
@@ -49,12 +49,9 @@ DOCUMENTED: tuple[Documented, ...] = (
 NAMES = frozenset(one.name for one, _ in DOCUMENTED)
 
 
-def inject_faults(handler: Handler) -> Handler:
-    """The handler with the faults that each request asks for."""
-    return _Faulty(handler)
+class FaultInjection:
+    """A handler with the faults that each request asks for."""
 
-
-class _Faulty:
     __slots__ = ("_failures", "_handler")
 
     def __init__(self, handler: Handler) -> None:
@@ -66,6 +63,7 @@ class _Faulty:
         await close(self._handler)
 
     async def __call__(self, request: Request) -> Response:
+        """The response of the handler with its faults; HTTPError for a failure."""
         values = given(request, NAMES)
         if values is None:
             return await self._handler(request)

@@ -6,10 +6,10 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
-from streamserver.lab.faults.injection import inject_faults
+from streamserver.lab.faults.injection import FaultInjection
 from streamserver.lab.model import add_model
 from streamserver.lab.model.words import with_its_words
-from streamserver.lab.target.concurrency import limit_concurrency
+from streamserver.lab.target.concurrency import ConcurrencyLimit
 from streamserver.lab.target.httpbin import add_httpbin
 from streamserver.lab.target.index import index
 from streamserver.lab.target.lateness import Lateness
@@ -17,7 +17,7 @@ from streamserver.lab.target.streams import add_streams
 
 
 def make_target(slots: int = 0, queue: int = 1000) -> Handler:
-    """A target; ``slots`` and ``queue``: as ``limit_concurrency`` has them."""
+    """A target; ``slots`` and ``queue``: those of ``ConcurrencyLimit``."""
     app = Router()
     lateness = Lateness()
     app.get("/")(index)
@@ -25,7 +25,7 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     add_httpbin(app, lateness)
     add_model(app, lateness)
     add_lateness(app, lateness)
-    return with_its_words(limit_concurrency(inject_faults(app), slots, queue))
+    return with_its_words(ConcurrencyLimit(FaultInjection(app), slots, queue))
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:

@@ -1,6 +1,6 @@
 """Load-dependent latency: a target that, like a busy model, answers a limited number at once.
 
-    app = limit_concurrency(app)
+    app = ConcurrencyLimit(app)
     GET /sse?slots=4&queue=10&pool=mine
 
 An exchange holds a slot until it has ended in any way. Without a free slot a request waits for its
@@ -57,16 +57,13 @@ class SlotPool:
         self._free.release()
 
 
-def limit_concurrency(handler: Handler, slots: int = 0, queue: int = 1000) -> Handler:
-    """The handler with the limit that each request gives; ``slots`` and ``queue`` are the limit of
+class ConcurrencyLimit:
+    """A handler with the limit that each request gives; ``slots`` and ``queue`` are the limit of
     requests without one. 0 slots are no limit."""
-    return _Limited(handler, slots, queue)
 
-
-class _Limited:
     __slots__ = ("_handler", "_pools", "_queue", "_slots")
 
-    def __init__(self, handler: Handler, slots: int, queue: int) -> None:
+    def __init__(self, handler: Handler, slots: int = 0, queue: int = 1000) -> None:
         self._handler = handler
         self._slots, self._queue = slots, queue
         self._pools: dict[str, SlotPool] = {}
@@ -76,6 +73,7 @@ class _Limited:
         await close(self._handler)
 
     def __call__(self, request: Request) -> Awaitable[Response]:
+        """The response of the handler, once there is a slot."""
         values = given(request, NAMES)
         if values is None:
             if not self._slots:

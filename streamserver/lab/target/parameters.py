@@ -83,7 +83,7 @@ MODEL = (*START, *TOKENS, *BOUNDARIES, "stamps")
 
 @dataclass(frozen=True, slots=True)
 class StreamOptions:
-    """The values of ``PARAMETERS`` for one stream; times in seconds, sizes in bytes.
+    """The values of the parameters above for one stream; times in seconds, sizes in bytes.
 
     A parameter that the endpoint does not take has its default.
     """

@@ -5,7 +5,7 @@ from time import monotonic
 
 import pytest
 
-from streamserver.lab.faults.injection import inject_faults
+from streamserver.lab.faults.injection import FaultInjection
 from support.breaking import BODY, EVENTS, LAST, broken, broken_old, chunks, text, three_events
 from support.inprocess import Serve, Served
 from support.rawsocket import connect
@@ -21,12 +21,12 @@ NO_SIZE.add(chunks(ZERO) + b"f" * 32 + b"\r\nbroken\r\n")
 
 @pytest.fixture
 async def stream(serve: Serve) -> Served:
-    return await serve(inject_faults(three_events))
+    return await serve(FaultInjection(three_events))
 
 
 @pytest.fixture
 async def fixed(serve: Serve) -> Served:
-    return await serve(inject_faults(text))
+    return await serve(FaultInjection(text))
 
 
 def noted(served: Served) -> tuple[str, object]:

@@ -13,7 +13,7 @@ from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.stream import StreamController
 from streamserver.lab.faults.grammar import parse_faults
-from streamserver.lab.faults.injection import FaultyRequest, inject_faults
+from streamserver.lab.faults.injection import FaultInjection, FaultyRequest
 from support.breaking import EVENTS, LAST, broken, chunks, outcome
 from support.handlers import answering
 from support.inprocess import Serve
@@ -63,7 +63,7 @@ async def test_a_single_route_may_have_faults(serve: Serve) -> None:
     app = Router()
 
     @app.get("/jobs/{id:int}")
-    @inject_faults
+    @FaultInjection
     async def job(request: Request) -> Response:
         return Response(b"%d" % request.params["id"])
 
@@ -73,7 +73,7 @@ async def test_a_single_route_may_have_faults(serve: Serve) -> None:
 
 async def test_a_stall_has_no_heartbeats(serve: Serve) -> None:
     served = await serve(
-        inject_faults(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01)))
+        FaultInjection(answering(lambda: EventStream(pulled("a", "b"), heartbeat=0.01)))
     )
     seen = await broken(served, "stall@event:1:0.1")
     assert seen.body == chunks(b"data: a\n\n", b"data: b\n\n") + LAST
@@ -92,7 +92,7 @@ async def test_a_body_that_was_not_begun_is_closed(serve: Serve) -> None:
         async def aclose(self) -> None:
             closed.append(self)
 
-    served = await serve(inject_faults(answering(lambda: Response(Body()))))
+    served = await serve(FaultInjection(answering(lambda: Response(Body()))))
     await broken(served, "truncate@event:1", method=b"HEAD")
     await broken(served, "half_head")
     assert (await broken(served, "length_over:1")).head.startswith(b"HTTP/1.1 400 ")
@@ -102,7 +102,7 @@ async def test_a_body_that_was_not_begun_is_closed(serve: Serve) -> None:
 async def test_a_push_body_has_no_faults_and_is_cancelled(serve: Serve) -> None:
     closed = []
     pushed = StreamController(on_cancel=lambda: closed.append("pushed"))
-    served = await serve(inject_faults(answering(lambda: Response(pushed))))
+    served = await serve(FaultInjection(answering(lambda: Response(pushed))))
     seen = await broken(served, "truncate@event:1")
     assert seen.head.startswith(b"HTTP/1.1 400 ")
     assert b"no stream of pieces to break" in seen.body
@@ -112,7 +112,7 @@ async def test_a_push_body_has_no_faults_and_is_cancelled(serve: Serve) -> None:
 async def test_files_have_faults(serve: Serve, tmp_path: Path) -> None:
     file, content = tmp_path / "file", random.randbytes(200_000)
     file.write_bytes(content)
-    served = await serve(inject_faults(answering(lambda: FileResponse(file))))
+    served = await serve(FaultInjection(answering(lambda: FileResponse(file))))
     async with no_leaks():
         assert (await broken(served, "slow_close:0")).body == content
         part = await broken(served, "slow_close:0", "/", b"Range: bytes=1000-180000")

@@ -9,7 +9,7 @@ import pytest
 
 from streamserver.kit.router import Router
 from streamserver.lab.faults import filters
-from streamserver.lab.faults.injection import inject_faults
+from streamserver.lab.faults.injection import FaultInjection
 from streamserver.lab.target.app import make_target
 from streamserver.server.exchange import Exchange
 from support.asking import ask
@@ -93,7 +93,7 @@ async def test_hundreds_of_broken_streams_leak_nothing(serve: Serve) -> None:
 @pytest.mark.parametrize("fault", ["stall@event:1", "unfinished", "garbage@event:1"])
 async def test_the_producer_ends_with_its_client(serve: Serve, fault: str) -> None:
     producer = Producer(talks=fault[0] != "u")
-    served = await serve(inject_faults(producer.answer))
+    served = await serve(FaultInjection(producer.answer))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=" + fault.encode().replace(b"event", b"chunk")))
         await wait_until(lambda: producer.began)
@@ -105,7 +105,7 @@ async def test_the_producer_ends_with_its_client(serve: Serve, fault: str) -> No
 @pytest.mark.parametrize("fault", ["truncate@chunk:3", "rst@chunk:3", "bad_chunk@chunk:3"])
 async def test_a_break_closes_the_producer(serve: Serve, fault: str) -> None:
     producer = Producer(talks=True)
-    served = await serve(inject_faults(producer.answer))
+    served = await serve(FaultInjection(producer.answer))
     seen = await broken(served, fault)
     assert seen.body.startswith(chunks(b"piece", b"piece", b"piece"))
     await wait_until(lambda: producer.ended)
@@ -124,7 +124,7 @@ async def test_a_client_that_leaves_before_a_slow_close_is_dropped(
         close_late(exchange, seconds)
 
     monkeypatch.setattr(filters, "_wait_and_close", counted)
-    served = await serve(inject_faults(three_events))
+    served = await serve(FaultInjection(three_events))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=slow_close:60"))
         await client.read_until(LAST)
@@ -160,7 +160,7 @@ async def test_a_client_that_reads_nothing_is_cut(serve: Serve, fault: str) -> N
 async def test_over_tls(serve: Serve, certificate: Certificate) -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(certificate.cert, certificate.key)
-    served = await serve(inject_faults(three_events), tls=tls)
+    served = await serve(FaultInjection(three_events), tls=tls)
     trusting = ssl.create_default_context(cafile=certificate.cert)
 
     async def seen(fault: str) -> tuple[bytes, str]:
@@ -186,7 +186,7 @@ async def test_over_tls(serve: Serve, certificate: Certificate) -> None:
 async def test_a_connection_is_kept_after_a_fault_that_breaks_nothing(
     serve: Serve,
 ) -> None:
-    served = await serve(inject_faults(three_events))
+    served = await serve(FaultInjection(three_events))
     async with connect(served.port) as client:
         for fault in (b"stall@event:1:0", b"garbage@event:1", b"truncate@event:9"):
             await client.send(get(b"/?fault=" + fault))
@@ -198,7 +198,7 @@ async def test_a_connection_is_kept_after_a_fault_that_breaks_nothing(
 
 
 async def test_a_request_after_an_announced_close_is_not_answered(serve: Serve) -> None:
-    served = await serve(inject_faults(three_events))
+    served = await serve(FaultInjection(three_events))
     async with connect(served.port) as client:
         await client.send(get(b"/?fault=slow_close:0.1") + GET)
         await client.read_until()
@@ -207,7 +207,7 @@ async def test_a_request_after_an_announced_close_is_not_answered(serve: Serve) 
 
 
 async def test_shutdown_does_not_wait_for_a_stall(serve: Serve) -> None:
-    served = await serve(inject_faults(three_events))
+    served = await serve(FaultInjection(three_events))
     async with connect(served.port) as stalled, connect(served.port) as late:
         await stalled.send(get(b"/?fault=stall@event:1"))
         await stalled.read_until(EVENTS[0])
