@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamserver.demo.app import make_app
+from streamserver.lab.faults.grammar import KINDS, syntax
 from streamserver.lab.target.index import COMMON, ENDPOINTS, PARAMETERS
 from support.asking import ask
 from support.inprocess import Serve, Served
@@ -37,7 +38,21 @@ async def test_text_is_for_terminals(target: Served) -> None:
     for parameter, about in (*PARAMETERS, *COMMON):
         at = lines.index(f"  {parameter.name:<18} {about}")
         assert lines[at + 1].strip().startswith(parameter.allowed)
+    for name, kind in KINDS.items():
+        assert f"  {syntax(name):<30} {kind.about}" in lines
     assert max(map(len, lines)) < 100
+
+
+async def test_json_has_the_meaning_and_the_values_of_each_parameter(target: Served) -> None:
+    answer = await listed(target)
+    assert answer["parameters"]["gap"] == {
+        "about": "mean time between two events",
+        "allowed": "a duration from 0 to 60 seconds, as in 0.5 or 500ms",
+        "default": 0.1,
+    }
+    assert answer["parameters"]["seed"]["default"] is None
+    assert answer["common_parameters"].keys() == {one.name for one, _ in COMMON}
+    assert answer["faults"].keys() == KINDS.keys()
 
 
 class Links(HTMLParser):
