@@ -26,9 +26,9 @@ RETRY_AFTER = whole("retry_after", 0, 3600, default=1)
 KEY = text("fail_key", 1, 100)
 DOCUMENTED: tuple[Documented, ...] = (
     (RATE, "share of the requests that fail"),
-    (FIRST, "the first requests with a fail_key that fail"),
+    (FIRST, "how many requests with a fail_key fail before others succeed"),
     (STATUS, "status of the failure"),
-    (RETRY_AFTER, "its Retry-After, in seconds"),
+    (RETRY_AFTER, "Retry-After of the failure, in seconds"),
     (KEY, "requests with the same key are counted together"),
 )
 _DETAILS = (STATUS.name, RETRY_AFTER.name, KEY.name)
