@@ -6,7 +6,7 @@ import json
 import pytest
 
 from streamserver.demo.chat import Chat
-from streamserver.lab.model.answers import Message, answer, tokens
+from streamserver.lab.model.answers import Message, answer, tokenize
 from support.answers import chunks
 from support.chatting import FAST, TARGET, chat_with, make_app, prompting, spoken
 from support.inprocess import Serve, Served
@@ -149,7 +149,7 @@ async def test_a_bad_question(server: Served, body: object, why: str) -> None:
 async def test_the_longest_and_the_strangest_question(server: Served, prompt: str) -> None:
     answered = await chat_with(server, {"prompt": prompt, "model": FAST})
     assert spoken(answered.body) == answer([Message("user", prompt)])
-    assert len(tokens(spoken(answered.body))) > 3
+    assert len(tokenize(spoken(answered.body))) > 3
 
 
 async def test_it_is_asked_by_post(server: Served) -> None:

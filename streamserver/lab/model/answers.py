@@ -1,8 +1,7 @@
-"""What the model says, and the tokens it says it in.
+"""The text of an answer, and its tokens.
 
-A test needs an answer that is known, a person one that is worth reading, and both need more
-than ASCII in it, since a stream may be cut in the middle of a character. So a hash of the
-conversation chooses one of a few answers, and a piece of the prompt comes back in it.
+A hash of the conversation selects one of a few texts, so a test knows the answer. It repeats a part
+of the prompt and has characters beyond ASCII, since a stream may be cut within a character.
 """
 
 import hashlib
@@ -11,7 +10,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-ECHO = 60
+MAX_ECHO = 60
 """Characters of the prompt that an answer repeats."""
 
 ANSWERS = (
@@ -39,41 +38,40 @@ ANSWERS = (
     " it likes, so whoever reads a stream keeps half a character until the other half is"
     " there. You see the otter? Then somebody did it right.",
 )
-"""Each holds ``{echo}`` once, and characters of two, three or four bytes."""
+"""Each contains ``{echo}`` once, and characters of two, three or four bytes."""
 
 FINGERPRINT = "fp_" + hashlib.sha256("".join(ANSWERS).encode()).hexdigest()[:10]
-"""As long as this is the same, the same conversation gets the same answer."""
+"""While it does not change, the same conversation gets the same answer."""
+
+_token = re.compile(r" ?\w{1,12}| ?[^\w\s]{1,12}|\s{1,12}")
 
 
 class Message(NamedTuple):
-    """One turn of a conversation."""
+    """A message of a conversation."""
 
     role: str
-    text: str
+    content: str
 
 
 def answer(conversation: Sequence[Message]) -> str:
-    """What the model says next; never the same by chance, always the same for the same."""
+    """The answer to a conversation, always the same."""
     digest = hashlib.sha256(json.dumps(conversation).encode()).digest()
-    chosen = ANSWERS[int.from_bytes(digest[:8]) % len(ANSWERS)]
-    prompts = [message.text for message in conversation if message.role == "user"]
-    return chosen.format(echo=echo(prompts[-1] if prompts else conversation[-1].text))
+    text = ANSWERS[int.from_bytes(digest[:8]) % len(ANSWERS)]
+    prompts = [message.content for message in conversation if message.role == "user"]
+    return text.format(echo=echo(prompts[-1] if prompts else conversation[-1].content))
 
 
 def echo(prompt: str) -> str:
-    """The beginning of a prompt, fit to stand in a sentence: on one line, and printable.
+    """The beginning of a prompt, printable and on one line.
 
-    What is not printable could turn the text around it or write over it in a terminal, and
-    half of a surrogate pair could not be sent at all.
+    Control characters could change the text around it in a terminal, and half a surrogate pair has
+    no encoding.
     """
-    printable = "".join([c if c.isprintable() else " " for c in prompt[: 4 * ECHO]])
+    printable = "".join([c if c.isprintable() else " " for c in prompt[: 4 * MAX_ECHO]])
     words = " ".join(printable.split())
-    return words if 0 < len(words) <= ECHO else words[:ECHO].rstrip() + "…"
+    return words if 0 < len(words) <= MAX_ECHO else words[:MAX_ECHO].rstrip() + "…"
 
 
-def tokens(text: str) -> list[str]:
-    """A text in pieces that join to exactly it; as tokenizers have it, a space begins a token."""
+def tokenize(text: str) -> list[str]:
+    """The tokens of a text, which join to it; a space begins a token, as in common tokenizers."""
     return _token.findall(text)
-
-
-_token = re.compile(r" ?\w{1,12}| ?[^\w\s]{1,12}|\s{1,12}")

@@ -1,10 +1,8 @@
-"""The model's endpoints, and the only place where its time is spent.
+"""The endpoints of the model, and its pace.
 
-A real model needs its time for each token, and needs it whether it is asked for a stream or
-not: who takes the answer whole waits until the last token would have come.
-
-The knobs of the target command this time, in the query or as ``X-Lab-*`` fields, since the body
-belongs to the interface; of that we add ``tokens_per_second`` alone.
+A whole completion takes as long as its stream, as it does with a real model. The options of the
+target set the pace, in the query or as ``X-Lab-*`` fields, since the body belongs to OpenAI's API; only
+``tokens_per_second`` may be a member of the body too.
 """
 
 import json
@@ -16,126 +14,142 @@ from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.kit.service import Handler
+from streamserver.kit.service import Handler, close
 from streamserver.lab.faults.errors import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
-from streamserver.lab.model import asked, shape
-from streamserver.lab.model.answers import answer, tokens
-from streamserver.lab.model.asked import PACES, Asked
-from streamserver.lab.model.shape import ChatCompletion, Completion, TextCompletion
-from streamserver.lab.model.words import in_its_words
+from streamserver.lab.model import completions, requests
+from streamserver.lab.model.answers import answer, tokenize
+from streamserver.lab.model.completions import ChatCompletion, Completion, Json, TextCompletion
+from streamserver.lab.model.requests import CompletionRequest
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import EventTime, Offset, due_together, offsets
 from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.pacing import Clock
 from streamserver.lab.target.parameters import MODEL, StreamOptions, check_tokens, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
+from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
-"""Bytes of a request: a long conversation, which is yet counted within a few milliseconds."""
+"""Bytes of a request: enough for a long conversation, which is counted in a few milliseconds."""
 
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-Read = Callable[[Mapping[str, object]], Asked]
+
+
+class OpenAIErrors:
+    """A handler that reports the errors of another one as OpenAI's API does; outside ``/v1/`` it
+    leaves them alone."""
+
+    __slots__ = ("_handler",)
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, request: Request) -> Response:
+        """The response of the handler, or the error object."""
+        try:
+            return await self._handler(request)
+        except HTTPError as error:
+            if not request.path.startswith("/v1/"):
+                raise
+            return Response.json(completions.error_object(error), error.status, error.headers)
+
+    async def aclose(self) -> None:
+        """Close the handler."""
+        await close(self._handler)
 
 
 def add_model(app: Router, lateness: Lateness | None = None) -> None:
-    """Serve the model below ``/v1``. It takes any key, or none. ``lateness`` counts how late it is
-    with its tokens."""
+    """Serve the model below ``/v1``, with any key or none; ``lateness`` counts late tokens."""
     lateness = lateness or Lateness()
-    app.get("/v1/models")(in_its_words(models))
-    app.get("/v1/models/{name:path}")(in_its_words(model))
-    chat = _answering(asked.chat, ChatCompletion, lateness)
-    app.post("/v1/chat/completions", max_body=MAX_BODY)(in_its_words(chat))
-    text = _answering(asked.text_completion, TextCompletion, lateness)
-    app.post("/v1/completions", max_body=MAX_BODY)(in_its_words(text))
+    app.get("/v1/models")(OpenAIErrors(list_models))
+    app.get("/v1/models/{name:path}")(OpenAIErrors(get_model))
+    chat = _completions(requests.chat_request, ChatCompletion, lateness)
+    app.post("/v1/chat/completions", max_body=MAX_BODY)(OpenAIErrors(chat))
+    text = _completions(requests.text_request, TextCompletion, lateness)
+    app.post("/v1/completions", max_body=MAX_BODY)(OpenAIErrors(text))
 
 
-async def models(request: Request) -> Response:
+async def list_models(request: Request) -> Response:
     """``GET /v1/models``."""
-    return Response.json(shape.model_list([*PACES]))
+    return Response.json(completions.model_list([*requests.MODELS]))
 
 
-async def model(request: Request) -> Response:
+async def get_model(request: Request) -> Response:
     """``GET /v1/models/{name}``."""
-    return Response.json(shape.model(asked.known(request.params["name"])))
+    name = requests.known_model(request.params["name"])
+    return Response.json(completions.model_object(name))
 
 
-def _answering(read: Read, kind: type[Completion], lateness: Lateness) -> Handler:
-    """A handler: the answer to what was asked, as a stream if ``stream`` is true."""
+def _completions(
+    read: Callable[[Mapping[str, object]], CompletionRequest],
+    kind: type[Completion],
+    lateness: Lateness,
+) -> Handler:
+    """A handler that answers with a completion of this kind, streamed if ``stream`` is true."""
 
-    async def completions(request: Request) -> Response:
-        commanded = read_options(request, MODEL)
-        question = read(await json_object(request))
-        completion = complete(question, kind, commanded.tokens)
-        check_tokens(len(completion.tokens), _pace(commanded, question))
+    async def handler(request: Request) -> Response:
+        options = read_options(request, MODEL)
+        asked = read(await json_object(request))
+        completion = complete(asked, kind, options.tokens)
+        pace = options.tokens_per_second or asked.tokens_per_second
+        check_tokens(len(completion.tokens), pace)
         clock = Clock(request.exchange, lateness)
-        if question.stream:
-            stream = Source(
-                _events(commanded, clock, question, completion),
-                "text/event-stream",
-                lambda: _largest(completion),
-                _in_band(completion),
-            )
-            return await stream_response(request, commanded, clock, stream)
-        await wait_for_head(commanded, clock)
-        last = max([one for one in _due(commanded, question, completion) if one is not None])
+        due = _due(options, pace, completion)
+        if asked.stream:
+            data = completion.chunks(asked.include_usage)
+            events = _events(clock, due, data, bool(options.stamps))
+            errors = ErrorFormat(lambda form: _encode(completion.errors(form)), services=SERVICES)
+            source = Source(events, "text/event-stream", lambda: _largest(completion), errors)
+            return await stream_response(request, options, clock, source)
+        await wait_for_head(options, clock)
+        last = max([offset for offset in due if offset is not None])
         await clock.wait_until(clock.start + last)
-        return Response.json(completion.whole(), headers=seed_field(commanded))
+        return Response.json(completion.whole(), headers=seed_field(options))
 
-    return completions
+    return handler
 
 
-def complete(question: Asked, kind: type[Completion], count: int = 0) -> Completion:
-    """The answer to a question, up to as many tokens as it allows; ``count``: how many the model
-    says, over and over if need be, 0 for what it has to say."""
-    said = tokens(answer(question.conversation))
+def complete(asked: CompletionRequest, kind: type[Completion], count: int = 0) -> Completion:
+    """The completion of a request, within its ``max_tokens``. ``count``: the tokens of the answer,
+    which repeats as often as needed; 0 for the answer once."""
+    tokens = tokenize(answer(asked.conversation))
     if count:
-        said = list(islice(cycle(said), count))
-    allowed = said[: question.max_tokens]
-    prompt_tokens = sum([len(tokens(message.text)) for message in question.conversation])
-    finish_reason: shape.FinishReason = "stop" if len(allowed) == len(said) else "length"
-    return kind(question.model, allowed, finish_reason, prompt_tokens)
+        tokens = list(islice(cycle(tokens), count))
+    allowed = tokens[: asked.max_tokens]
+    prompt_tokens = sum([len(tokenize(message.content)) for message in asked.conversation])
+    is_whole = len(allowed) == len(tokens)
+    return kind(asked.model, allowed, "stop" if is_whole else "length", prompt_tokens)
 
 
-def _pace(commanded: StreamOptions, question: Asked) -> float:
-    return commanded.tokens_per_second or question.tokens_per_second
-
-
-def _due(commanded: StreamOptions, question: Asked, completion: Completion) -> Iterator[Offset]:
-    """When each event is due; what stands behind the last token has no time of its own."""
-    gap = 1 / _pace(commanded, question)
-    first = commanded.first_byte_delay
-    opening = [round(first * 1e9)] * completion.opens
-    first += commanded.first_token_delay or gap
-    spoken = offsets(commanded, first, gap, len(completion.tokens))
-    return due_together(chain(opening, spoken), commanded.batch)
+def _due(options: StreamOptions, pace: float, completion: Completion) -> Iterator[Offset]:
+    """When each event is due, up to the last token; the events after it are due with it."""
+    gap = 1 / pace
+    first = options.first_byte_delay
+    opening = [round(first * 1e9)] * len(completion.first_choices)
+    first += options.first_token_delay or gap
+    tokens = offsets(options, first, gap, len(completion.tokens))
+    return due_together(chain(opening, tokens), options.batch)
 
 
 async def _events(
-    commanded: StreamOptions, clock: Clock, question: Asked, completion: Completion
+    clock: Clock, due: Iterator[Offset], data: Iterator[Json | str], has_stamps: bool
 ) -> AsyncGenerator[bytes, None]:
-    due = _due(commanded, question, completion)
-    for seq, data in enumerate(completion.events(question.include_usage)):
+    for seq, one in enumerate(data):
         now = await clock.next_event(seq, next(due, None))
-        yield encode(Event(_stamped(data, now) if commanded.stamps else data))
+        yield encode(Event(_stamped(one, now) if has_stamps else one))
+
+
+def _encode(events: Iterator[Json | str]) -> bytes:
+    return b"".join([encode(Event(data)) for data in events])
 
 
 def _largest(completion: Completion) -> int:
-    """Bytes that an event may have: the usage and a stamp take less than the event itself."""
-    return 2 * max([len(encode(Event(one))) for one in islice(completion.events(), 3)])
+    """Bytes that an event may have; the usage and a stamp are smaller than the event itself."""
+    return 2 * max([len(encode(Event(data))) for data in islice(completion.chunks(), 3)])
 
 
-def _in_band(completion: Completion) -> ErrorFormat:
-    """How a stream of the model reports an error: in the form of any of the services."""
-
-    def render(form: str) -> bytes:
-        return b"".join([encode(Event(data)) for data in completion.errors(form)])
-
-    return ErrorFormat(render, services=SERVICES)
-
-
-def _stamped(data: shape.Json | str, now: EventTime) -> str:
+def _stamped(data: Json | str, now: EventTime) -> str:
     """The data of an event with its stamp as the first member of a JSON object."""
     if isinstance(data, str):
         return data

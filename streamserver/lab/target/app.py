@@ -7,8 +7,7 @@ from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler
 from streamserver.lab.faults.injection import FaultInjection
-from streamserver.lab.model import add_model
-from streamserver.lab.model.words import with_its_words
+from streamserver.lab.model import OpenAIErrors, add_model
 from streamserver.lab.target.concurrency import ConcurrencyLimit
 from streamserver.lab.target.httpbin import add_httpbin
 from streamserver.lab.target.index import index
@@ -25,7 +24,7 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     add_httpbin(app, lateness)
     add_model(app, lateness)
     add_lateness(app, lateness)
-    return with_its_words(ConcurrencyLimit(FaultInjection(app), slots, queue))
+    return OpenAIErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:

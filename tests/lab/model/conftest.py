@@ -1,4 +1,4 @@
-"""The model by itself, in the test's own loop."""
+"""A server of the model, in the event loop of the test."""
 
 import pytest
 

@@ -1,10 +1,10 @@
-"""What the model says: the same for the same, worth a read, and more than ASCII."""
+"""The text of an answer and its tokens: deterministic, and with more than ASCII."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.model.answers import ANSWERS, ECHO, Message, answer, echo, tokens
+from streamserver.lab.model.answers import ANSWERS, MAX_ECHO, Message, answer, echo, tokenize
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ from streamserver.lab.model.answers import ANSWERS, ECHO, Message, answer, echo,
     ],
 )
 def test_tokens(text: str, pieces: list[str]) -> None:
-    assert tokens(text) == pieces
+    assert tokenize(text) == pieces
 
 
 @given(st.text())
 def test_tokens_join_to_the_text(text: str) -> None:
-    pieces = tokens(text)
+    pieces = tokenize(text)
     assert "".join(pieces) == text
     assert all(1 <= len(piece) <= 13 for piece in pieces)
 
@@ -34,9 +34,9 @@ def test_tokens_join_to_the_text(text: str) -> None:
     [
         ("Why?", "Why?"),
         ("  two\r\n\tlines ", "two lines"),
-        ("x" * ECHO, "x" * ECHO),
-        ("x" * (ECHO + 1), "x" * ECHO + "…"),
-        ("x" * (ECHO - 1) + " y" * 10_000, "x" * (ECHO - 1) + "…"),
+        ("x" * MAX_ECHO, "x" * MAX_ECHO),
+        ("x" * (MAX_ECHO + 1), "x" * MAX_ECHO + "…"),
+        ("x" * (MAX_ECHO - 1) + " y" * 10_000, "x" * (MAX_ECHO - 1) + "…"),
         ("{0}{echo}%s\\", "{0}{echo}%s\\"),
         ("\x1b[31mred\x07\0", "[31mred"),
         ("\N{RIGHT-TO-LEFT OVERRIDE}evil\u2028", "evil"),
@@ -46,12 +46,12 @@ def test_tokens_join_to_the_text(text: str) -> None:
         (" \n", "…"),
     ],
 )
-def test_what_is_repeated_of_a_prompt(prompt: str, echoed: str) -> None:
+def test_the_echo_of_a_prompt(prompt: str, echoed: str) -> None:
     assert echo(prompt) == echoed
     assert f"“{echoed}”" in answer([Message("user", prompt)])
 
 
-def test_the_prompt_is_what_the_user_said_last() -> None:
+def test_the_prompt_is_the_last_message_of_the_user() -> None:
     conversation = [
         Message("system", "Be brief."),
         Message("user", "First."),
@@ -63,7 +63,7 @@ def test_the_prompt_is_what_the_user_said_last() -> None:
     assert "“Be brief.”" in answer(conversation[:1])
 
 
-def test_each_answer_is_given_and_always_for_the_same_conversation() -> None:
+def test_every_answer_occurs_and_is_always_the_same() -> None:
     prompts = [f"question {n}" for n in range(100)]
     given = [answer([Message("user", prompt)]) for prompt in prompts]
     assert [answer([Message("user", prompt)]) for prompt in prompts] == given
@@ -78,12 +78,12 @@ def test_each_answer_is_given_and_always_for_the_same_conversation() -> None:
         ([Message("system", ""), Message("user", "Hello!")], 2),
     ],
 )
-def test_no_seed_of_this_process_is_in_it(conversation: list[Message], number: int) -> None:
+def test_the_answer_is_the_same_in_every_process(conversation: list[Message], number: int) -> None:
     assert answer(conversation) == ANSWERS[number].format(echo="Hello!")
 
 
 @pytest.mark.parametrize("text", ANSWERS)
-def test_an_answer_is_a_lesson_in_utf_8(text: str) -> None:
+def test_an_answer_has_more_than_ascii(text: str) -> None:
     assert text.count("{echo}") == 1
     assert max(len(character.encode()) for character in text) >= 3
-    assert 40 <= len(tokens(text)) <= 120
+    assert 40 <= len(tokenize(text)) <= 120

@@ -1,4 +1,4 @@
-"""The official client: what it makes of the demo's model is what it makes of the real service."""
+"""The official client accepts the model as the real service."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ async def test_a_stream(client: "AsyncOpenAI") -> None:
     assert {chunk.usage for chunk in chunks} == {None}
 
 
-async def test_a_stream_that_tells_its_usage(client: "AsyncOpenAI") -> None:
+async def test_a_stream_with_usage(client: "AsyncOpenAI") -> None:
     stream = await client.chat.completions.create(
         model=MODEL,
         messages=MESSAGES,
@@ -66,7 +66,7 @@ async def test_a_stream_that_tells_its_usage(client: "AsyncOpenAI") -> None:
     assert counts == (1, 5, 6)
 
 
-async def test_a_whole_answer(client: "AsyncOpenAI") -> None:
+async def test_a_whole_completion(client: "AsyncOpenAI") -> None:
     completion = await client.chat.completions.create(
         model=MODEL, messages=MESSAGES, extra_body=AT_ONCE
     )
@@ -76,7 +76,7 @@ async def test_a_whole_answer(client: "AsyncOpenAI") -> None:
     assert completion.usage.completion_tokens == len(TOKENS)
 
 
-async def test_the_client_without_a_loop(server: Served) -> None:
+async def test_the_synchronous_client(server: Served) -> None:
     openai = peers.module("openai")
 
     def ask() -> str:
@@ -90,8 +90,8 @@ async def test_the_client_without_a_loop(server: Served) -> None:
     assert await asyncio.to_thread(ask) == TEXT
 
 
-async def test_a_client_that_stops_listening(client: "AsyncOpenAI", server: Served) -> None:
-    """The whole answer would take a minute, longer than a test may."""
+async def test_a_client_that_leaves(client: "AsyncOpenAI", server: Served) -> None:
+    """The whole stream would take a minute, longer than a test may."""
     stream = await client.chat.completions.create(
         model=MODEL, messages=MESSAGES, stream=True, extra_body={"tokens_per_second": 1}
     )
@@ -106,7 +106,7 @@ async def test_the_models(client: "AsyncOpenAI") -> None:
     assert (await client.models.retrieve(MODEL)).owned_by == "streamserver"
 
 
-async def test_errors_are_the_exceptions_that_they_should_be(client: "AsyncOpenAI") -> None:
+async def test_errors_raise_the_documented_exceptions(client: "AsyncOpenAI") -> None:
     openai = peers.module("openai")
     with pytest.raises(openai.BadRequestError, match="n must be 1") as bad:
         await client.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
@@ -123,8 +123,8 @@ async def test_errors_are_the_exceptions_that_they_should_be(client: "AsyncOpenA
     assert large.value.status_code == 413
 
 
-async def test_both_interfaces_under_the_targets_knobs(client: "AsyncOpenAI") -> None:
-    """Stamps are a member that the interface does not know, and no client minds it."""
+async def test_both_interfaces_with_knobs(client: "AsyncOpenAI") -> None:
+    """Stamps are an unknown member, which the client ignores."""
     knobs = {"tokens": "4", "tokens_per_second": "1000", "stamps": "1"}
     text = await client.completions.create(
         model=MODEL, prompt=PROMPT, stream=True, extra_query=knobs

@@ -1,4 +1,4 @@
-"""The demo's model on the wire: which bytes come in which order, and when."""
+"""A streamed completion on the wire: its bytes, their order and their times."""
 
 import contextlib
 import json
@@ -49,7 +49,7 @@ def event(delta: str, finish_reason: str, rest: str) -> str:
 
 
 def expected(pieces: list[str], finish_reason: str, usage: dict[str, int] | None) -> Iterator[str]:
-    """What is different in each event, after the members that are the same in all."""
+    """The members that differ from event to event."""
     null = "" if usage is None else ',"usage":null'
     yield event('{"role":"assistant","content":""}', "null", null)
     for piece in pieces:
@@ -86,7 +86,7 @@ async def test_the_bytes_of_a_stream(
         f'"model":"{MODEL}","system_fingerprint":"{FINGERPRINT}"'
     )
     events = [f"data: {{{same},{one}}}\n\n" for one in expected(pieces, finish_reason, usage)]
-    # Each is a chunk of its own, and nothing else is in between: no comment, id or retry.
+    # Each event is a chunk, and there is nothing else: no comment, id or retry.
     assert received == [one.encode() for one in [*events, "data: [DONE]\n\n"]]
 
 
@@ -97,51 +97,51 @@ async def test_the_head_of_a_stream(server: Served) -> None:
     assert answered.headers["cache-control"] == "no-cache, no-transform"
 
 
-async def test_every_answer_has_an_id_of_its_own(server: Served) -> None:
+async def test_each_completion_has_its_id(server: Served) -> None:
     first, second = [await ask_model(server, question()) for _ in range(2)]
     assert json.loads(first.body)["id"] != json.loads(second.body)["id"]
 
 
-# What is due, and when
+# Times
 
 
 async def test_no_token_is_early(server: Served) -> None:
-    """The role is due at once, token n after n intervals, and the end with the last token."""
+    """The role is due at once, token n after n gaps, and the end with the last token."""
     begin = time.monotonic()
     arrived: list[float] = []
     async with connect(server.port) as client:
-        asked = question(stream=True, max_tokens=8, tokens_per_second=40)
-        await client.send(sent(asked))
+        members = question(stream=True, max_tokens=8, tokens_per_second=40)
+        await client.send(sent(members))
         while len(arrived) < 9:
             await client.read_until(lambda received: received.count(b"data: ") > len(arrived))
             arrived.append(time.monotonic() - begin)
     assert all(at >= n / 40 - 0.002 for n, at in enumerate(arrived)), arrived
 
 
-async def test_who_wants_it_whole_waits_for_the_last_token(server: Served) -> None:
+async def test_a_whole_completion_takes_as_long_as_its_stream(server: Served) -> None:
     begin = time.monotonic()
     await ask_model(server, question(max_tokens=8, tokens_per_second=40))
     assert time.monotonic() - begin >= 8 / 40 - 0.002
 
 
 @pytest.mark.parametrize(("model", "pace"), [(MODEL, 30), (f"{MODEL}-fast", 300)])
-async def test_a_model_has_a_pace_of_its_own(server: Served, model: str, pace: int) -> None:
+async def test_each_model_has_its_pace(server: Served, model: str, pace: int) -> None:
     begin = time.monotonic()
     await ask_model(server, question(model=model, max_tokens=6, tokens_per_second=None))
     assert time.monotonic() - begin >= 6 / pace - 0.002
 
 
-async def test_the_first_tokens_do_not_wait_for_the_last_and_leaving_ends_it(
+async def test_tokens_are_sent_when_due_until_the_client_leaves(
     server: Served,
 ) -> None:
-    """The whole answer would take a minute, longer than a test may."""
+    """The whole stream would take a minute, longer than a test may."""
     async with connect(server.port) as client:
         await client.send(sent(question(stream=True, tokens_per_second=1)))
         await client.read_until(b'"content":"' + TOKENS[0].encode())
     assert await wait_until(lambda: [one.outcome for one in server.ended]) == ["client_gone"]
 
 
-async def test_an_answer_that_is_cut_off_does_not_look_whole(server: Served) -> None:
+async def test_a_cut_stream_has_no_end(server: Served) -> None:
     async with connect(server.port) as client:
         await client.send(sent(question(stream=True, tokens_per_second=1)))
         await client.read_until(b'"role"')
@@ -151,7 +151,7 @@ async def test_an_answer_that_is_cut_off_does_not_look_whole(server: Served) -> 
     assert client.received.endswith(b'"finish_reason":null}]}\n\n\r\n')
 
 
-async def test_there_is_no_heartbeat_in_an_answer(serve: Serve) -> None:
+async def test_a_completion_has_no_heartbeat(serve: Serve) -> None:
     server = await serve(make_model(), heartbeat=0.01)
     received = await stream(server, tokens_per_second=20, max_tokens=4)
     assert all(chunk.startswith(b"data: ") for chunk in received)

@@ -1,4 +1,4 @@
-"""The model under the target's knobs, and its older interface."""
+"""The model with the target's knobs, and the legacy interface."""
 
 import json
 from typing import Any
@@ -25,23 +25,23 @@ def prompt(**members: Any) -> dict[str, Any]:
     return {"model": MODEL, "prompt": PROMPT, "tokens_per_second": 1000, **members}
 
 
-async def test_stamps_are_the_first_member_of_every_chunk(server: Served) -> None:
-    told = await events(server, f"{CHAT}?stamps=1", question(stream=True))
-    assert told.pop() == "[DONE]"
-    stamps = [read_stamp(data) for data in told]
+async def test_stamps_are_the_first_member_of_each_chunk(server: Served) -> None:
+    received = await events(server, f"{CHAT}?stamps=1", question(stream=True))
+    assert received.pop() == "[DONE]"
+    stamps = [read_stamp(data) for data in received]
     assert [stamp and stamp.seq for stamp in stamps] == [*range(len(TOKENS) + 2)]
     assert all(stamp and stamp.due <= stamp.sent for stamp in stamps)
-    assert [next(iter(json.loads(data))) for data in told] == ["lab"] * len(told)
+    assert [next(iter(json.loads(data))) for data in received] == ["lab"] * len(received)
 
 
-async def test_the_first_token_can_be_late_apart_from_the_role(server: Served) -> None:
+async def test_the_first_token_has_a_delay_of_its_own(server: Served) -> None:
     knobs = "stamps=1&first_byte_delay=0.01&first_token_delay=0.05&tokens=3&tokens_per_second=100"
-    told = await events(server, f"{CHAT}?{knobs}", question(stream=True))
-    due = [stamp.due for data in told if (stamp := read_stamp(data))]
+    received = await events(server, f"{CHAT}?{knobs}", question(stream=True))
+    due = [stamp.due for data in received if (stamp := read_stamp(data))]
     assert [(after - due[0]) // MS for after in due[1:4]] == [50, 60, 70]
 
 
-async def test_there_are_as_many_tokens_as_were_commanded(server: Served) -> None:
+async def test_the_number_of_tokens_is_a_knob(server: Served) -> None:
     count = 3 * len(TOKENS) + 1
     answer = await ask(
         server, f"{CHAT}?tokens={count}&tokens_per_second=10000", "POST",
@@ -52,10 +52,10 @@ async def test_there_are_as_many_tokens_as_were_commanded(server: Served) -> Non
     assert whole["usage"]["completion_tokens"] == count
 
 
-async def test_a_field_commands_as_the_query_does(server: Served) -> None:
+async def test_knobs_in_fields(server: Served) -> None:
     fields = {"X-Lab-Tokens": "2", "X-Lab-Stamps": "1"}
-    told = await events(server, CHAT, question(stream=True), **fields)
-    assert len(told) == 1 + 2 + 1 + 1
+    received = await events(server, CHAT, question(stream=True), **fields)
+    assert len(received) == 1 + 2 + 1 + 1
 
 
 @pytest.mark.parametrize(
@@ -69,18 +69,16 @@ async def test_a_field_commands_as_the_query_does(server: Served) -> None:
         "tokens_per_second=1&tokens=30000",
     ],
 )
-async def test_a_wrong_knob_is_refused_in_the_words_of_the_interface(
-    server: Served, knob: str
-) -> None:
+async def test_a_wrong_knob_is_an_openai_error(server: Served, knob: str) -> None:
     answer = await ask(server, f"{CHAT}?{knob}", "POST", body=json.dumps(question()).encode())
     error = json.loads(answer.body)["error"]
     assert (answer.status, error["param"]) == (400, knob.partition("=")[0])
 
 
-async def test_text_completions_have_text_instead_of_a_delta(server: Served) -> None:
-    told = await events(server, COMPLETIONS, prompt(stream=True))
-    assert told.pop() == "[DONE]"
-    chunks = [json.loads(data) for data in told]
+async def test_a_streamed_text_completion(server: Served) -> None:
+    received = await events(server, COMPLETIONS, prompt(stream=True))
+    assert received.pop() == "[DONE]"
+    chunks = [json.loads(data) for data in received]
     assert {chunk["object"] for chunk in chunks} == {"text_completion"}
     assert chunks[0]["id"].startswith("cmpl-")
     assert [chunk["choices"][0]["text"] for chunk in chunks] == [*TOKENS, ""]
@@ -88,7 +86,7 @@ async def test_text_completions_have_text_instead_of_a_delta(server: Served) -> 
     assert reasons == [None] * len(TOKENS) + ["stop"]
 
 
-async def test_a_text_completion_can_be_had_whole(server: Served) -> None:
+async def test_a_whole_text_completion(server: Served) -> None:
     body = json.dumps(prompt(prompt=[PROMPT])).encode()
     whole = json.loads((await ask(server, COMPLETIONS, "POST", body=body)).body)
     assert whole["choices"] == [

@@ -1,4 +1,4 @@
-"""What the demo's model is asked, what it answers to that, and what it refuses."""
+"""Requests for completions: the answers, and the errors."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from support.model import (
     question,
 )
 
-# The answer as a whole
+# Whole completions
 
 
 @pytest.mark.parametrize(
@@ -37,21 +37,21 @@ from support.model import (
         ({"max_tokens": 4, "max_completion_tokens": 3}, "".join(TOKENS[:3]), "length", CAPPED),
     ],
 )
-async def test_an_answer_that_is_no_stream(
+async def test_a_whole_completion(
     server: Served, members: dict[str, Any], text: str, finish_reason: str, usage: dict[str, int]
 ) -> None:
-    answered = await ask_model(server, question(PROMPT, **members))
-    told = json.loads(answered.body)
-    assert (answered.status, answered.headers["content-type"]) == (200, "application/json")
+    answer = await ask_model(server, question(PROMPT, **members))
+    whole = json.loads(answer.body)
+    assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     choice = {
         "index": 0,
         "message": {"role": "assistant", "content": text, "refusal": None},
         "logprobs": None,
         "finish_reason": finish_reason,
     }
-    assert re.fullmatch(r"chatcmpl-\w{20,}", told.pop("id"))
-    assert isinstance(told.pop("created"), int)
-    assert told == {
+    assert re.fullmatch(r"chatcmpl-\w{20,}", whole.pop("id"))
+    assert isinstance(whole.pop("created"), int)
+    assert whole == {
         "object": "chat.completion",
         "model": MODEL,
         "system_fingerprint": FINGERPRINT,
@@ -64,30 +64,30 @@ async def test_an_answer_that_is_no_stream(
 
 
 async def test_the_models(server: Served) -> None:
-    told = json.loads((await ask(server, "/v1/models")).body)
-    assert told["object"] == "list"
-    assert [one["id"] for one in told["data"]] == [MODEL, f"{MODEL}-fast"]
-    for one in told["data"]:
+    whole = json.loads((await ask(server, "/v1/models")).body)
+    assert whole["object"] == "list"
+    assert [one["id"] for one in whole["data"]] == [MODEL, f"{MODEL}-fast"]
+    for one in whole["data"]:
         assert list(one) == ["id", "object", "created", "owned_by"]
         assert json.loads((await ask(server, f"/v1/models/{one['id']}")).body) == one
 
 
-# What is refused
+# Errors
 
 
-def refusal(answered: Answered) -> tuple[int, str, str | None, str | None]:
-    """The status, what is told, and the member and the code that it is told with."""
-    assert answered.headers["content-type"] == "application/json"
-    told = json.loads(answered.body)
-    assert list(told) == ["error"]
-    assert list(told["error"]) == ["message", "type", "param", "code"]
-    assert told["error"]["type"] == "invalid_request_error"
-    error = told["error"]
-    return answered.status, error["message"], error["param"], error["code"]
+def error_of(answer: Answered) -> tuple[int, str, str | None, str | None]:
+    """Status, message, param and code of an error."""
+    assert answer.headers["content-type"] == "application/json"
+    whole = json.loads(answer.body)
+    assert list(whole) == ["error"]
+    assert list(whole["error"]) == ["message", "type", "param", "code"]
+    assert whole["error"]["type"] == "invalid_request_error"
+    error = whole["error"]
+    return answer.status, error["message"], error["param"], error["code"]
 
 
 def message(**members: object) -> dict[str, object]:
-    """Members of a request whose second message has these."""
+    """Members of a request whose second message has these members."""
     return {"messages": [{"role": "system", "content": ""}, members]}
 
 
@@ -96,7 +96,7 @@ OTHER = [{"type": "refusal", "text": "a"}]
 
 
 @pytest.mark.parametrize(
-    ("members", "param", "told"),
+    ("members", "param", "detail"),
     [
         ({"model": None}, "model", "model is missing: it must be a text of 1 to 200"),
         ({"model": 7}, "model", "must be a text"),
@@ -124,16 +124,16 @@ OTHER = [{"type": "refusal", "text": "a"}]
         ({"stream": True, "stream_options": {"include_usage": 1}}, "include_usage", "true or"),
     ],
 )
-async def test_a_bad_question(
-    server: Served, members: dict[str, Any], param: str, told: str
+async def test_a_wrong_member(
+    server: Served, members: dict[str, Any], param: str, detail: str
 ) -> None:
-    answered = refusal(await ask_model(server, question(**members)))
-    assert answered == (400, answered[1], param, None)
-    assert told in answered[1]
+    answer = error_of(await ask_model(server, question(**members)))
+    assert answer == (400, answer[1], param, None)
+    assert detail in answer[1]
 
 
 @pytest.mark.parametrize(
-    ("body", "status", "told"),
+    ("body", "status", "detail"),
     [
         (b"", 400, "the body is not JSON"),
         (b"{'model': 1}", 400, "the body is not JSON"),
@@ -143,23 +143,23 @@ async def test_a_bad_question(
         (b" " * (256 * 1024 + 1), 413, "larger than 262144 bytes"),
     ],
 )
-async def test_a_body_that_is_no_question(
-    server: Served, body: bytes, status: int, told: str
+async def test_a_body_that_is_no_request(
+    server: Served, body: bytes, status: int, detail: str
 ) -> None:
-    answered = refusal(await ask(server, TARGET, "POST", body=body))
-    assert answered == (status, answered[1], None, None)
-    assert told in answered[1]
+    answer = error_of(await ask(server, TARGET, "POST", body=body))
+    assert answer == (status, answer[1], None, None)
+    assert detail in answer[1]
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "some/where:7b", "Streamserver-Demo", "caf%C3%A9"])
-async def test_a_model_that_there_is_not(server: Served, name: str) -> None:
-    by_name = refusal(await ask(server, f"/v1/models/{name}"))
-    asked = refusal(await ask_model(server, question(model=name.replace("%C3%A9", "é"))))
-    assert by_name == asked == (404, asked[1], "model", "model_not_found")
-    assert "there are streamserver-demo and streamserver-demo-fast" in asked[1]
+async def test_an_unknown_model(server: Served, name: str) -> None:
+    by_name = error_of(await ask(server, f"/v1/models/{name}"))
+    by_member = error_of(await ask_model(server, question(model=name.replace("%C3%A9", "é"))))
+    assert by_name == by_member == (404, by_name[1], "model", "model_not_found")
+    assert "there are streamserver-demo and streamserver-demo-fast" in by_name[1]
 
 
-# What is taken
+# What is accepted
 
 
 @pytest.mark.parametrize(
@@ -173,21 +173,22 @@ async def test_a_model_that_there_is_not(server: Served, name: str) -> None:
         {"max_tokens": 1_000_000, "tokens_per_second": float(FAST)},
     ],
 )
-async def test_what_changes_nothing_of_the_answer(server: Served, members: dict[str, Any]) -> None:
-    asked = {**question(PROMPT), **members}
-    answered = await ask_model(server, asked)
-    assert answered.status == 200, answered.body
-    assert json.loads(answered.body)["choices"][0]["message"]["content"] == TEXT
+async def test_members_that_do_not_change_the_answer(
+    server: Served, members: dict[str, Any]
+) -> None:
+    answer = await ask_model(server, question(PROMPT) | members)
+    assert answer.status == 200, answer.body
+    assert json.loads(answer.body)["choices"][0]["message"]["content"] == TEXT
 
 
 async def test_a_conversation(server: Served) -> None:
-    """An assistant that called a tool said nothing, and the prompt is counted as a whole."""
+    """A tool call has no content, and prompt_tokens counts all messages."""
     conversation = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": PROMPT},
         {"role": "assistant", "content": None, "tool_calls": []},
         {"role": "tool", "content": "forty two", "tool_call_id": "1"},
     ]
-    told = json.loads((await ask_model(server, question(messages=conversation))).body)
-    assert f"“{PROMPT}”" in told["choices"][0]["message"]["content"]
-    assert told["usage"]["prompt_tokens"] == len(["Be", " brief", ".", "Grüße", "forty", " two"])
+    whole = json.loads((await ask_model(server, question(messages=conversation))).body)
+    assert f"“{PROMPT}”" in whole["choices"][0]["message"]["content"]
+    assert whole["usage"]["prompt_tokens"] == len(["Be", " brief", ".", "Grüße", "forty", " two"])

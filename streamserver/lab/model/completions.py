@@ -1,0 +1,153 @@
+"""Completions as OpenAI's API documents them: whole, or in the chunks of a stream.
+
+The members and their order are those of the service, so clients and relays treat these bytes as the
+real ones. This module has no notion of time.
+"""
+
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeAlias
+
+from streamserver.lab.faults.errors import MESSAGE
+from streamserver.lab.model.answers import FINGERPRINT
+from streamserver.wire.problem import HTTPError
+
+Json: TypeAlias = dict[str, Any]
+FinishReason: TypeAlias = Literal["stop", "length"]
+
+DONE = "[DONE]"
+"""The data of the last event, which is not JSON. A stream without it was cut."""
+MODELS_CREATED = 1735689600  # 2025-01-01: clients expect a date
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """The answer to one request."""
+
+    model: str
+    tokens: Sequence[str]
+    finish_reason: FinishReason
+    prompt_tokens: int
+    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    object_name: ClassVar[str]
+    """``object`` of the whole completion, and ``chunk_name`` of a chunk."""
+    chunk_name: ClassVar[str]
+    id_prefix: ClassVar[str]
+    first_choices: ClassVar[Sequence[Json]] = ()
+    """Those of the chunks before the first token."""
+
+    def whole(self) -> Json:
+        """The completion as one object."""
+        choice = self._whole_choice("".join(self.tokens))
+        return self._object(self.object_name, [choice]) | {"usage": self._usage()}
+
+    def chunks(self, include_usage: bool = False) -> Iterator[Json | str]:
+        """The data of each event of a stream.
+
+        With ``include_usage`` one more chunk counts the tokens, and ``usage`` is null in all others
+        (``stream_options`` of the API).
+        """
+        no_usage: Json = {"usage": None} if include_usage else {}
+        tokens = map(self._choice, self.tokens)
+        for choice in (*self.first_choices, *tokens, self._choice(None, self.finish_reason)):
+            yield self._object(self.chunk_name, [choice]) | no_usage
+        if include_usage:
+            yield self._object(self.chunk_name, []) | {"usage": self._usage()}
+        yield DONE
+
+    def errors(self, form: str) -> Iterator[Json | str]:
+        """The data of the events with which a stream reports an error, as a service sends them:
+        OpenAI ends with the error, vLLM and OpenRouter send ``[DONE]`` after it, and OpenRouter
+        adds the error to a last chunk."""
+        if form == "openrouter":
+            chunk = self._object(self.chunk_name, [self._choice("") | {"finish_reason": "error"}])
+            yield chunk | {"error": {"code": 502, "message": MESSAGE}}
+        else:
+            kind, code = ("InternalServerError", 500) if form == "vllm" else ("server_error", None)
+            yield {"error": {"message": MESSAGE, "type": kind, "param": None, "code": code}}
+        if form in ("openrouter", "vllm"):
+            yield DONE
+
+    def _choice(self, token: str | None, finish_reason: str | None = None) -> Json:
+        """The choice of a chunk; without a token, that of the last chunk."""
+        raise NotImplementedError
+
+    def _whole_choice(self, text: str) -> Json:
+        raise NotImplementedError
+
+    def _object(self, name: str, choices: list[Json]) -> Json:
+        return {
+            "id": f"{self.id_prefix}-{self.id}",
+            "object": name,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": FINGERPRINT,
+            "choices": choices,
+        }
+
+    def _usage(self) -> Json:
+        count = len(self.tokens)
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": count,
+            "total_tokens": self.prompt_tokens + count,
+        }
+
+
+def _delta_choice(delta: Json, finish_reason: str | None = None) -> Json:
+    return {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+
+
+class ChatCompletion(Completion):
+    """The answer to a conversation."""
+
+    __slots__ = ()
+    object_name, chunk_name, id_prefix = "chat.completion", "chat.completion.chunk", "chatcmpl"
+    first_choices = (_delta_choice({"role": "assistant", "content": ""}),)
+
+    def _choice(self, token: str | None, finish_reason: str | None = None) -> Json:
+        return _delta_choice({} if token is None else {"content": token}, finish_reason)
+
+    def _whole_choice(self, text: str) -> Json:
+        message = {"role": "assistant", "content": text, "refusal": None}
+        reason = self.finish_reason
+        return {"index": 0, "message": message, "logprobs": None, "finish_reason": reason}
+
+
+class TextCompletion(Completion):
+    """The continuation of a prompt: the legacy interface, which many load tools use."""
+
+    __slots__ = ()
+    object_name = chunk_name = "text_completion"
+    id_prefix = "cmpl"
+
+    def _choice(self, token: str | None, finish_reason: str | None = None) -> Json:
+        return {"text": token or "", "index": 0, "logprobs": None, "finish_reason": finish_reason}
+
+    def _whole_choice(self, text: str) -> Json:
+        return self._choice(text, self.finish_reason)
+
+
+def model_object(name: str) -> Json:
+    """A model."""
+    return {"id": name, "object": "model", "created": MODELS_CREATED, "owned_by": "streamserver"}
+
+
+def model_list(names: Sequence[str]) -> Json:
+    """A list of models."""
+    return {"object": "list", "data": [model_object(name) for name in names]}
+
+
+def error_object(error: HTTPError) -> Json:
+    """The error of a refused request; ``param`` names the member that was wrong, if one was."""
+    members = {
+        "message": error.detail,
+        "type": "invalid_request_error",
+        "param": error.members.get("parameter"),
+        "code": error.members.get("code"),
+    }
+    return {"error": members}
