@@ -1,6 +1,6 @@
-"""Secrets: read from the environment or from files, since every user of a machine sees arguments.
+"""Secrets in the environment or in files, since every user of a machine sees arguments.
 
-What is read is never repeated in an error.
+No error repeats a secret.
 """
 
 import re
@@ -11,8 +11,8 @@ from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import field, text, variable
 
-MOST = 64 * 1024
-"""Bytes of a file that holds secrets."""
+MAX_FILE = 64 * 1024
+"""Bytes of a file with secrets."""
 
 _is_key = re.compile(r"[!-~]+").fullmatch
 
@@ -27,7 +27,7 @@ HEADER_FILE = Option(
 
 
 def sources(name: str, what: str, default: str = "") -> tuple[Option, Option]:
-    """The options that name a variable and a file which hold a secret."""
+    """The options that name the variable or the file with a secret."""
     return (
         Option(f"{name}-env", None, variable, "NAME", f"the variable that holds {what}", default),
         Option(f"{name}-file", None, text, "FILE", f"the file that holds {what}", ""),
@@ -35,30 +35,28 @@ def sources(name: str, what: str, default: str = "") -> tuple[Option, Option]:
 
 
 def check_sources(options: Namespace, parser: ArgumentParser, *names: str) -> None:
-    """Exit with what is wrong where more than one of these options is given."""
+    """Exit with an error if more than one of these options is set."""
     given = [name for name in names if getattr(options, name.replace("-", "_"))]
     if len(given) > 1:
         parser.error(f"--{given[0]} and --{given[1]} exclude each other")
 
 
 def secret_of(options: Namespace, name: str, environment: Mapping[str, str]) -> str | None:
-    """What the variable or the file holds that the options of ``sources`` name, if they name one.
-
-    Raises CannotServe if it is not there, or empty.
-    """
+    """The secret in the variable or the file that the options of ``sources`` name; None if neither
+    is set. CannotServe if it is absent or empty."""
     return _found(options, name, environment)[1]
 
 
 def key_of(options: Namespace, name: str, environment: Mapping[str, str]) -> str | None:
-    """The key of a service, as ``secret_of`` has it; CannotServe if it is not one word of ASCII."""
+    """The key of a service, read as by ``secret_of``; CannotServe if it is not one ASCII word."""
     source, key = _found(options, name, environment)
     if key is not None and not _is_key(key):
-        raise CannotServe(f"{source} holds something else than one word of ASCII")
+        raise CannotServe(f"{source} must hold one word of ASCII")
     return key
 
 
 def _found(options: Namespace, name: str, environment: Mapping[str, str]) -> tuple[str, str | None]:
-    """Where a secret is, as an error names it, and the secret."""
+    """The source of a secret, as an error names it, and the secret."""
     key = name.replace("-", "_")
     if named := getattr(options, f"{key}_env"):
         source = f"--{name}-env: the environment variable {named}"
@@ -74,10 +72,8 @@ def _found(options: Namespace, name: str, environment: Mapping[str, str]) -> tup
 
 
 def fields_of(options: Namespace) -> list[tuple[str, str]]:
-    """The fields of ``--header`` and those in the file of ``--header-file``.
-
-    Raises CannotServe if that cannot be read, or for a line that is no field.
-    """
+    """The fields of ``--header`` and of the file of ``--header-file``; CannotServe if the file
+    cannot be read or a line is no field."""
     fields = list(options.header)
     if path := options.header_file:
         for number, line in enumerate(_read(f"--header-file {path}", path).splitlines(), 1):
@@ -91,13 +87,13 @@ def fields_of(options: Namespace) -> list[tuple[str, str]]:
 def _read(source: str, path: str) -> str:
     try:
         with open(path, "rb") as file:
-            data = file.read(MOST + 1)
+            data = file.read(MAX_FILE + 1)
     except OSError as error:
         raise CannotServe(f"{source}: {error.strerror}") from error
     except ValueError as error:  # a NUL in the path
         raise CannotServe(f"{source}: {error}") from error
-    if len(data) > MOST:
-        raise CannotServe(f"{source}: the file is longer than {MOST} bytes")
+    if len(data) > MAX_FILE:
+        raise CannotServe(f"{source}: the file is longer than {MAX_FILE} bytes")
     try:
         return data.decode()
     except UnicodeDecodeError:

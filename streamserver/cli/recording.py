@@ -1,4 +1,4 @@
-"""The options with which `proxy` records, and `target` plays what was recorded."""
+"""The options of `proxy` that record cassettes, and of `target` that replay them."""
 
 import math
 import re
@@ -11,8 +11,8 @@ from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import text, whole
 from streamserver.kit.service import Handler
 from streamserver.lab.cassettes import recorder
-from streamserver.lab.cassettes.recorder import Recorder, Recording
-from streamserver.lab.cassettes.redaction import secrets_of
+from streamserver.lab.cassettes.recorder import RecordingProxy
+from streamserver.lab.cassettes.redaction import secret_values
 from streamserver.lab.cassettes.replay import make_replay
 from streamserver.proxy.proxy import Proxy
 
@@ -26,11 +26,11 @@ RECORD = (
         "",
     ),
     octets(
-        "record-bytes", recorder.MOST_BYTES, MOST_BYTES, "limit of what is recorded of a response"
+        "record-bytes", recorder.MAX_BYTES, MOST_BYTES, "limit of what is recorded of a response"
     ),
     Option(
         "record-count",
-        recorder.MOST_CASSETTES,
+        recorder.MAX_CASSETTES,
         whole(1, 10**6),
         "N",
         "files there, after which a process records no more",
@@ -39,19 +39,19 @@ RECORD = (
 
 
 def recorded(proxy: Proxy, options: Namespace) -> Handler:
-    """The proxy, recorded if that is wanted; CannotServe if there is no place for it."""
+    """The proxy, which records if ``--record`` is set; CannotServe for an unusable directory."""
     if options.record is None:
         return proxy
-    secrets = [secret.decode("latin-1") for secret in secrets_of([*options.injected.items()])]
+    secrets = secret_values([*options.injected.items()])
     limits = options.record_bytes, options.record_count
     try:
-        return Recording(proxy, Recorder(Path(options.record), *limits, secrets))
+        return RecordingProxy(proxy, Path(options.record), *limits, secrets)
     except OSError as error:
         raise CannotServe(f"--record: {error}") from error
 
 
 def speed(value: str) -> float:
-    """How many times as fast, or without any wait."""
+    """The factor on the recorded speed; ``max`` is ``math.inf``."""
     if value == "max":
         return math.inf
     if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value) and 0.01 <= float(value) <= 1000:
@@ -59,14 +59,14 @@ def speed(value: str) -> float:
     raise ArgumentTypeError(f"{value!r} is not max or a number from 0.01 to 1000")
 
 
-PLAY = (
+REPLAY = (
     Option("replay", None, text, "DIR", "replay the files that proxy --record wrote there", ""),
     Option("speed", 1.0, speed, "N", "factor on the recorded speed, or max: without delays", "1"),
 )
 
 
 def replayed(options: Namespace) -> Handler:
-    """What plays a directory; CannotServe if there is nothing to play."""
+    """The replay of ``--replay``; CannotServe if the directory has no cassette."""
     try:
         return make_replay(Path(options.replay), options.speed)
     except (OSError, ValueError) as error:

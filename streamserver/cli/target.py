@@ -9,7 +9,7 @@ from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, settings
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import Option, Table, make_parser
-from streamserver.cli.recording import PLAY, replayed
+from streamserver.cli.recording import REPLAY, replayed
 from streamserver.cli.values import whole
 from streamserver.lab.target.app import make_target
 
@@ -26,7 +26,7 @@ TABLE: Table = {
         Option("slots", 0, whole(0, 10_000), "N", "exchanges answered at once; 0: no limit"),
         Option("queue", 1000, whole(0, 100_000), "N", "exchanges that may wait for a slot"),
     ),
-    "replay instead of the endpoints": PLAY,
+    "replay instead of the endpoints": REPLAY,
     "figures": (figures.option(None, "on, if prometheus-client is installed"),),
 }
 

@@ -1,4 +1,4 @@
-"""Variables of the environment that look like options and are read by none."""
+"""Warnings about ``STREAMSERVER_...`` variables that no option reads."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from streamserver.server.workers import VARIABLE
 _of_kubernetes = re.compile(
     rf"{PREFIX}(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_\w+)?)?)"
 ).fullmatch
-"""What a pod has for each Service; the name of one may begin with ``streamserver``."""
+"""Kubernetes sets these in a pod for each Service, whose name may begin with ``streamserver``."""
 
 
 def unread(
@@ -38,6 +38,6 @@ def _names(table: Table) -> set[str]:
 
 
 def _hint(name: str, *groups: set[str]) -> str:
-    """The nearest name of the first group that has one; the prefix, alike in all, not compared."""
+    """The nearest name in the first group that has one, compared without the common prefix."""
     bare = name.removeprefix(PREFIX)
     return next(filter(None, [did_you_mean(bare, group, PREFIX) for group in groups]), "")

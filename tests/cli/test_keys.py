@@ -1,4 +1,4 @@
-"""Secrets by variables and by files, where no list of processes shows them."""
+"""Secrets in variables and files, which no list of processes shows."""
 
 from argparse import Namespace
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 
 from cli.conftest import Curl, run
 from streamserver.cli import bench, proxy, request_options, serve
-from streamserver.cli.keys import MOST
+from streamserver.cli.keys import MAX_FILE
 from streamserver.cli.problem import CannotServe
 from support.process import RunServer, workers_of
 from support.redis import RedisServer, redis_server
@@ -18,7 +18,7 @@ SECRET = "sk-do-not-tell"
 
 
 def injected(*argv: str, **variables: str) -> dict[str, str]:
-    """What a proxy sets in each request."""
+    """The fields that a proxy adds to each request."""
     options, _ = proxy.read([URL, *argv], variables)
     fields: dict[str, str] = options.injected
     return fields
@@ -54,8 +54,8 @@ def test_fields_in_a_file(header_file: str) -> None:
     argv = "--header", "X-Zero: 0", "--header-file", header_file
     assert injected(*argv) == fields
     assert sent(*argv) == fields
-    told = injected(STREAMSERVER_HEADER="X-Zero: 0", STREAMSERVER_HEADER_FILE=header_file)
-    assert told == fields
+    from_variables = injected(STREAMSERVER_HEADER="X-Zero: 0", STREAMSERVER_HEADER_FILE=header_file)
+    assert from_variables == fields
 
 
 @pytest.mark.parametrize(
@@ -64,8 +64,8 @@ def test_fields_in_a_file(header_file: str) -> None:
         (None, "No such file or directory"),
         (b"\n", "the file is empty"),
         (b"\xff", "the file is not UTF-8"),
-        (b"x" * (MOST + 1), f"the file is longer than {MOST} bytes"),
-        (f"{SECRET} x".encode(), " holds something else than one word of ASCII"),
+        (b"x" * (MAX_FILE + 1), f"the file is longer than {MAX_FILE} bytes"),
+        (f"{SECRET} x".encode(), " must hold one word of ASCII"),
     ],
 )
 def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None, why: str) -> None:
@@ -73,11 +73,11 @@ def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None, why: st
     if content is not None:
         path.write_bytes(content)
     for flag, read in (("--api-key-file", injected), ("--bearer-file", sent)):
-        with pytest.raises(CannotServe) as told:
+        with pytest.raises(CannotServe) as error:
             read(flag, str(path))
-        assert str(told.value).startswith(f"{flag} {path}")
-        assert str(told.value).endswith(why)
-        assert SECRET not in str(told.value)
+        assert str(error.value).startswith(f"{flag} {path}")
+        assert str(error.value).endswith(why)
+        assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -87,15 +87,13 @@ def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None, why: st
         (f"X-One: 1\n\n{SECRET}:\n", ", line 3: what is given is not a field, NAME: VALUE"),
     ],
 )
-def test_a_file_that_holds_something_else_than_fields(
-    tmp_path: Path, content: str, why: str
-) -> None:
+def test_a_file_with_a_line_that_is_no_field(tmp_path: Path, content: str, why: str) -> None:
     path = tmp_path / "fields"
     path.write_text(content)
     for read in (injected, sent):
-        with pytest.raises(CannotServe) as told:
+        with pytest.raises(CannotServe) as error:
             read("--header-file", str(path))
-        assert str(told.value) == f"--header-file {path}{why}"
+        assert str(error.value) == f"--header-file {path}{why}"
 
 
 def serving(argv: list[str]) -> Namespace:
@@ -121,7 +119,7 @@ def benching(argv: list[str]) -> Namespace:
         (benching, "bearer-env", "bearer-file"),
     ],
 )
-def test_one_source_is_enough(
+def test_sources_exclude_each_other(
     capsys: pytest.CaptureFixture[str], read: object, one: str, other: str
 ) -> None:
     assert callable(read)
@@ -142,7 +140,7 @@ def test_a_field_is_set_once(capsys: pytest.CaptureFixture[str], header_file: st
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """One that wants a password."""
+    """A Redis that requires a password."""
     with redis_server(tmp_path) as server:
         assert server.ask("CONFIG", "SET", "requirepass", SECRET) == b"+OK\r\n"
         yield server
@@ -152,7 +150,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 def test_a_password_of_redis_is_in_no_list_of_processes(
     run_server: RunServer, redis: RedisServer, curl: Curl, tmp_path: Path, source: str
 ) -> None:
-    """The workers read it anew, each for itself."""
+    """Each worker reads it again."""
     url = redis.url.replace("//", f"//:{SECRET}@")
     (tmp_path / "url").write_text(f"{url}\n")
     given = {"env": ("--redis-env", "REDIS_URL"), "file": ("--redis-file", str(tmp_path / "url"))}
@@ -165,11 +163,11 @@ def test_a_password_of_redis_is_in_no_list_of_processes(
     assert SECRET not in server.output()
 
 
-def test_a_url_that_is_not_there(tmp_path: Path) -> None:
+def test_an_absent_or_wrong_url(tmp_path: Path) -> None:
     done = run("--redis-env", "NO_SUCH")
-    told = "streamserver: --redis-env: the environment variable NO_SUCH is not set, or empty\n"
-    assert (done.returncode, done.stderr) == (1, told)
+    expected = "streamserver: --redis-env: the environment variable NO_SUCH is not set, or empty\n"
+    assert (done.returncode, done.stderr) == (1, expected)
     (tmp_path / "url").write_text(f"redis://:{SECRET}@127.0.0.1:port\n")
     done = run("--redis-file", str(tmp_path / "url"))
-    told = "streamserver: --redis: the port of a Redis URL is a number from 1 to 65535\n"
-    assert (done.returncode, done.stderr) == (1, told)
+    expected = "streamserver: --redis: the port of a Redis URL is a number from 1 to 65535\n"
+    assert (done.returncode, done.stderr) == (1, expected)

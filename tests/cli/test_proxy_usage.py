@@ -118,9 +118,9 @@ def test_a_missing_key_is_exit_status_1() -> None:
     ("key", "why"),
     [
         ("", "KEY is not set, or empty"),
-        (f"{SECRET}\n", "KEY holds something else than one word of ASCII"),
-        (f"{SECRET} x", "KEY holds something else than one word of ASCII"),
-        (f"{SECRET}\N{EURO SIGN}", "KEY holds something else than one word of ASCII"),
+        (f"{SECRET}\n", "KEY must hold one word of ASCII"),
+        (f"{SECRET} x", "KEY must hold one word of ASCII"),
+        (f"{SECRET}\N{EURO SIGN}", "KEY must hold one word of ASCII"),
     ],
 )
 def test_a_key_that_is_none(key: str, why: str) -> None:

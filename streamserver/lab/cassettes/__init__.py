@@ -1,1 +1,1 @@
-"""Cassettes: exchanges with an upstream, recorded by a relay and played by a target."""
+"""Cassettes: exchanges recorded by the relay and replayed by the target."""

@@ -8,15 +8,15 @@ masked wherever they stand, and then everything that follows such a name.
 import re
 from collections.abc import Iterator
 
-from streamserver.lab.cassettes.bodies import redactor_of
-from streamserver.lab.cassettes.names import is_secret
 from streamserver.lab.cassettes.redaction import (
     REDACTED,
     Mask,
     redact_fields,
-    secrets_of,
-    spellings,
+    redactor_of,
+    replace_spans,
+    secret_values,
 )
+from streamserver.lab.cassettes.secret_names import is_secret
 from streamserver.lab.client.record import Record
 from streamserver.wire.heads import Fields
 
@@ -50,20 +50,19 @@ class Secrets:
         in_body.feed(body[:SEARCHED])
         text = body[:SEARCHED].decode("latin-1")  # whatever Content-Type says
         values = [text[start:end].encode("latin-1") for start, end in _named(text)]
-        secrets = secrets_of(named, target) | spellings([*in_body.values, *values])
-        self._mask = Mask()
-        self._mask.add(secrets)
+        secrets = secret_values(named, target, [*in_body.values, *values])
+        self._mask = Mask(secrets)
         self._longest = max(map(len, secrets), default=1)
 
     def remove(self, text: str) -> str:
         """The text without secrets."""
-        [masked] = self._mask.clean([text.encode("utf-8", "surrogatepass")])
+        [masked] = self._mask.apply([text.encode("utf-8", "surrogatepass")])
         return _without_named(masked.decode("utf-8", "surrogatepass"))
 
     def first_line(self, start: bytes) -> str:
         """The first line of a body that says something, where ``start`` is its first ``KEPT``
         bytes."""
-        [masked] = self._mask.clean([start])
+        [masked] = self._mask.apply([start])
         if len(start) >= KEPT:  # what is cut off may belong to a secret
             masked = masked[: KEPT + 1 - self._longest]
         line = _without_named(_line_of(masked.decode(errors="replace")))
@@ -90,11 +89,7 @@ def _line_of(text: str) -> str:
 def _without_named(text: str) -> str:
     """The text without what follows a secret's name or a scheme of authentication, without keys,
     and without the secrets of URLs."""
-    kept, at = [], 0
-    for start, end in _named(text):
-        kept.append(text[at:start])
-        at = end
-    text = REDACTED.join([*kept, text[at:]])
+    text = replace_spans(text, _named(text))
     [(_, text)] = redact_fields([("", text)])
     return _key.sub(REDACTED, _credentials.sub(rf"\1{REDACTED}", text))
 

@@ -1,19 +1,18 @@
-"""What is a secret, and what becomes of it."""
+"""Names of secrets, redaction of targets and fields, and secrets that a body repeats."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.cassettes.names import is_secret
 from streamserver.lab.cassettes.redaction import (
-    MOST,
+    MAX_SECRETS,
     REDACTED,
     Mask,
     redact_fields,
     redact_target,
-    secrets_of,
-    spellings,
+    secret_values,
 )
+from streamserver.lab.cassettes.secret_names import is_secret
 from support.cutting import cut, in_pieces
 
 SECRET = "s3cr3t-0123456789"
@@ -32,7 +31,7 @@ SECRET = "s3cr3t-0123456789"
         *("APIKey", "myAPIKey", "JWTToken", "clientsecret", "privateKey", "db.password", "secrets"),
     ],
 )
-def test_a_secret_is_known_by_its_name(name: str) -> None:
+def test_names_of_secrets(name: str) -> None:
     assert is_secret(name)
 
 
@@ -51,7 +50,7 @@ def test_a_secret_is_known_by_its_name(name: str) -> None:
         *("turkey", "stoken", "inside", "cookies-are-nice-2", "last-event-id", "access-control"),
     ],
 )
-def test_others_are_not(name: str) -> None:
+def test_other_names(name: str) -> None:
     assert not is_secret(name)
 
 
@@ -76,7 +75,7 @@ def test_a_target(target: str, redacted: str) -> None:
     assert redact_target(redacted) == redacted
 
 
-def test_fields_in_both_directions() -> None:
+def test_fields() -> None:
     fields = [
         ("authorization", f"Bearer {SECRET}"),
         ("set-cookie", f"a={SECRET}; HttpOnly"),
@@ -109,11 +108,11 @@ def test_fields_in_both_directions() -> None:
         ([], "/?key=a%2Fb%2Fc%2Fd+e", {"a%2Fb%2Fc%2Fd+e", "a/b/c/d+e", "a/b/c/d e"}),
     ],
 )
-def test_what_may_not_come_back(
+def test_secrets_that_a_body_may_repeat(
     fields: list[tuple[str, str]], target: str, secrets: set[str] | None
 ) -> None:
     expected = {SECRET, f"{SECRET}2"} if secrets is None else secrets
-    assert secrets_of(fields, target) == {secret.encode() for secret in expected}
+    assert secret_values(fields, target) == {secret.encode() for secret in expected}
 
 
 @given(
@@ -121,7 +120,7 @@ def test_what_may_not_come_back(
     st.sets(st.integers(1, 60)),
     st.integers(1, 5),
 )
-def test_a_secret_is_overwritten_however_it_is_cut(
+def test_a_mask_overwrites_a_secret_however_it_is_cut(
     words: list[bytes], places: set[int], at_once: int
 ) -> None:
     whole = b"".join(words)
@@ -142,7 +141,7 @@ def test_a_secret_is_overwritten_however_it_is_cut(
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
-def test_a_secret_of_which_a_piece_is_fed_at_a_time(size: int) -> None:
+def test_a_mask_that_is_fed_small_pieces(size: int) -> None:
     mask, clean = Mask(), []
     mask.add({b"secret-1"})
     for piece in in_pieces(b"...secret-1...", size):
@@ -151,15 +150,15 @@ def test_a_secret_of_which_a_piece_is_fed_at_a_time(size: int) -> None:
     assert b"".join(clean) == b"...********..."
 
 
-def test_of_very_many_secrets_the_longest_are_looked_for() -> None:
+def test_a_mask_with_too_many_secrets_looks_for_the_longest() -> None:
     mask = Mask()
-    mask.add({b"x" * 100 + b"%d" % number for number in range(MOST)})
+    mask.add({b"x" * 100 + b"%d" % number for number in range(MAX_SECRETS)})
     mask.add({b"secret-1"})
-    assert mask.clean([b"secret-1, " + b"x" * 100 + b"7"]) == [b"secret-1, " + b"*" * 101]
+    assert mask.apply([b"secret-1, " + b"x" * 100 + b"7"]) == [b"secret-1, " + b"*" * 101]
 
 
-def test_what_is_made_to_take_long_does_not() -> None:
-    """Each of them would take minutes in quadratic time."""
+def test_hostile_fields_take_linear_time() -> None:
+    """In quadratic time each would take minutes."""
     many = 300_000
     for value in ("a" * many + "@", "?" * many + "="):
         assert redact_fields([("x", value)]) == [("x", value)]
@@ -168,7 +167,7 @@ def test_what_is_made_to_take_long_does_not() -> None:
     assert redact_target("/" + "&key=a" * many) == "/" + f"&key={REDACTED}" * many
 
 
-def test_what_cannot_be_the_beginning_of_a_secret_is_not_held_back() -> None:
+def test_a_mask_holds_back_only_possible_beginnings() -> None:
     mask = Mask()
     assert mask.feed([b"a"]) == [b"a"]
     mask.add({b"secret-1"})
@@ -188,6 +187,6 @@ SPELLINGS = {
 
 
 @pytest.mark.parametrize(("value", "spelled"), SPELLINGS.values(), ids=SPELLINGS)
-def test_a_value_is_found_however_it_is_spelled(value: bytes, spelled: list[bytes]) -> None:
-    """A service may repeat it as it is, decoded, or in a string of JSON."""
-    assert spellings([value]) == set(spelled)
+def test_spellings_of_a_secret(value: bytes, spelled: list[bytes]) -> None:
+    """A service may repeat it as it is, decoded, or in a JSON string."""
+    assert secret_values([], others=[value]) == set(spelled)

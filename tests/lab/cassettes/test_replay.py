@@ -1,4 +1,4 @@
-"""What a target plays: the bytes, the heads and the ends, as they were recorded."""
+"""What a replay sends: the recorded bytes, heads and ends."""
 
 import hashlib
 import json
@@ -6,13 +6,13 @@ import json
 import h11
 import pytest
 
-from lab.cassettes.conftest import Play
-from streamserver.lab.cassettes.form import End, Head, Part
+from lab.cassettes.conftest import StartReplay
+from streamserver.lab.cassettes.cassette import EndEntry, Entry, HeadEntry
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
 from support.answers import chunks, content
 from support.asking import ask
-from support.cassettes import made, turns
+from support.cassettes import make_entries, run_loop
 from support.hearing import hear_response
 from support.rawsocket import connect, raw
 from support.relaying import LAST_CHUNK
@@ -23,16 +23,18 @@ HOUR = 3600 * 10**9
 ONCE = get(b"/", b"Connection: close")
 
 
-async def test_each_read_is_a_chunk(play: Play) -> None:
+async def test_each_read_is_a_chunk(play: StartReplay) -> None:
     pieces = [b"data: one\n\n", b"data: \xe4\xb8", b"\x96\n", b"\n"]
-    target = await play(made(*pieces))
+    target = await play(make_entries(*pieces))
     received = await raw(target.port, ONCE)
     assert chunks(received) == pieces
     assert received.endswith(LAST_CHUNK)
     assert [exchange.outcome for exchange in target.ended] == ["complete"]
 
 
-async def test_a_head_is_as_it_was_but_for_the_connection_and_the_framing(play: Play) -> None:
+async def test_a_head_keeps_all_fields_but_those_of_connection_and_framing(
+    play: StartReplay,
+) -> None:
     fields = (
         ("date", "Sat, 31 Jan 2026 12:00:00 GMT"),
         ("set-cookie", "a=1"),
@@ -43,7 +45,7 @@ async def test_a_head_is_as_it_was_but_for_the_connection_and_the_framing(play: 
         ("keep-alive", "timeout=5"),
         ("x-latin", "\xe9"),
     )
-    target = await play(made(b"abc", status=429, fields=fields))
+    target = await play(make_entries(b"abc", status=429, fields=fields))
     received = await raw(target.port, ONCE)
     head, _, _ = received.partition(b"\r\n\r\n")
     assert head.split(b"\r\n") == [
@@ -59,10 +61,10 @@ async def test_a_head_is_as_it_was_but_for_the_connection_and_the_framing(play: 
 
 
 @pytest.mark.parametrize("status", [200, 204, 304])
-async def test_an_answer_without_a_body_keeps_its_length(play: Play, status: int) -> None:
+async def test_a_response_without_a_body_keeps_its_length(play: StartReplay, status: int) -> None:
     method = "HEAD" if status == 200 else "GET"
     fields = (("content-length", "7"),) if status != 204 else ()
-    target = await play(made(method=method, status=status, fields=fields))
+    target = await play(make_entries(method=method, status=status, fields=fields))
     async with connect(target.port) as client:
         await client.send(request(f"{method} / HTTP/1.1".encode(), b"Host: a"))
         answer = await hear_response(client, method)
@@ -72,11 +74,11 @@ async def test_an_answer_without_a_body_keeps_its_length(play: Play, status: int
         assert (await hear_response(client)).status == 200
 
 
-async def test_an_interim_answer_and_trailers(play: Play) -> None:
-    asked, head, *_ = made()
-    hint, go_on = Head(0, 103, [("link", "</a>")]), Head(0, 100, [])
-    end = End(0, "complete", 0, 0, "", [("x-sum", "1")])
-    cassette: list[Part] = [asked, go_on, hint, head, end]
+async def test_an_interim_response_and_trailers(play: StartReplay) -> None:
+    request_entry, head, *_ = make_entries()
+    hint, proceed = HeadEntry(0, 103, [("link", "</a>")]), HeadEntry(0, 100, [])
+    end = EndEntry(0, "complete", 0, 0, "", [("x-sum", "1")])
+    cassette: list[Entry] = [request_entry, proceed, hint, head, end]
     target = await play(cassette)
     received = await raw(target.port, get(b"/", b"Connection: close", b"TE: trailers"))
     assert received.startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 ")
@@ -84,8 +86,8 @@ async def test_an_interim_answer_and_trailers(play: Play) -> None:
     assert (await raw(target.port, ONCE)).endswith(b"\r\n\r\n0\r\n\r\n")
 
 
-class Sizes(Observer):
-    """How much was written."""
+class Written(Observer):
+    """Counts the bytes that are written."""
 
     sees_streams = True
     total = 0
@@ -94,17 +96,17 @@ class Sizes(Observer):
         self.total += size
 
 
-# Which of them
+# The choice of a cassette
 
 
-async def test_the_method_the_target_and_the_body_tell_which(play: Play) -> None:
+async def test_method_target_and_body_select_a_cassette(play: StartReplay) -> None:
     body = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
     target = await play(
-        made(b"one", target="/a"),
-        made(b"two", target="/a?b=1"),
-        made(b"three", target="/a", method="DELETE"),
-        made(b"four", target="/a", method="POST"),
-        made(b"five", target="/a", method="POST", sha256=body),
+        make_entries(b"one", target="/a"),
+        make_entries(b"two", target="/a?b=1"),
+        make_entries(b"three", target="/a", method="DELETE"),
+        make_entries(b"four", target="/a", method="POST"),
+        make_entries(b"five", target="/a", method="POST", sha256=body),
     )
     assert (await ask(target, "/a")).body == b"one"
     assert (await ask(target, "/a?b=1")).body == b"two"
@@ -113,58 +115,63 @@ async def test_the_method_the_target_and_the_body_tell_which(play: Play) -> None
     assert (await ask(target, "/a", "POST", body=b"{}")).body == b"five"
 
 
-async def test_secrets_play_no_part_in_it(play: Play) -> None:
-    target = await play(made(b"a", target="/?key=REDACTED&b=1"))
+async def test_secrets_do_not_matter(play: StartReplay) -> None:
+    target = await play(make_entries(b"a", target="/?key=REDACTED&b=1"))
     for secret in ("one", "two", "REDACTED", ""):
         assert (await ask(target, f"/?key={secret}&b=1")).body == b"a"
     assert (await ask(target, "/?key=one&b=2")).status == 404
 
 
-async def test_several_of_the_same_request_take_turns(play: Play) -> None:
-    target = await play(made(b"1"), made(b"other", target="/2"), made(b"2"), made(b"3"))
+async def test_cassettes_of_the_same_request_rotate(play: StartReplay) -> None:
+    target = await play(
+        make_entries(b"1"),
+        make_entries(b"other", target="/2"),
+        make_entries(b"2"),
+        make_entries(b"3"),
+    )
     assert [(await ask(target, "/")).body for _ in range(5)] == [b"1", b"2", b"3", b"1", b"2"]
 
 
-async def test_a_part_is_played_only_where_there_is_nothing_whole(play: Play) -> None:
-    """It is cut where it stops, for nobody knows what came then."""
+async def test_a_partial_cassette_answers_only_if_no_other_does(play: StartReplay) -> None:
+    """It is cut at its end, since the rest is unknown."""
     target = await play(
-        made(b"part", end="client_gone"),
-        made(b"whole"),
-        made(b"part", end="limit", target="/2"),
+        make_entries(b"part", end="client_gone"),
+        make_entries(b"whole"),
+        make_entries(b"part", end="limit", target="/2"),
     )
     assert [(await ask(target, "/")).body for _ in range(2)] == [b"whole", b"whole"]
     with pytest.raises(h11.RemoteProtocolError, match="closed"):
         await ask(target, "/2")
 
 
-async def test_an_unknown_request_is_told_what_is_nearest(play: Play) -> None:
+async def test_the_response_to_an_unknown_request_lists_the_nearest(play: StartReplay) -> None:
     target = await play(
-        made(target="/other"),
-        made(target="/v1/models", method="POST"),
-        made(target="/v1/models?a=1"),
-        made(target="/v1/model"),
+        make_entries(target="/other"),
+        make_entries(target="/v1/models", method="POST"),
+        make_entries(target="/v1/models?a=1"),
+        make_entries(target="/v1/model"),
     )
     answer = await ask(target, "/v1/models?key=secret&a=2", body=b"{}")
     assert answer.status == 404
-    told = json.loads(answer.body)
-    assert told["detail"] == (
+    problem = json.loads(answer.body)
+    assert problem["detail"] == (
         "there is no cassette of GET /v1/models?key=REDACTED&a=2 with a body of SHA-256 "
         "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
     )
     empty = (
         "with a body of SHA-256 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     )
-    assert told["nearest"] == [
+    assert problem["nearest"] == [
         f"GET /v1/models?a=1 {empty}",
         f"POST /v1/models {empty}",
         f"GET /v1/model {empty}",
     ]
 
 
-async def test_a_large_body_tells_as_well(play: Play) -> None:
+async def test_a_large_body_identifies_a_request_too(play: StartReplay) -> None:
     """Larger than any handler is given unless it asks for it."""
     body = bytes(3_000_000)
-    target = await play(made(b"a", method="PUT", sha256=hashlib.sha256(body).hexdigest()))
+    target = await play(make_entries(b"a", method="PUT", sha256=hashlib.sha256(body).hexdigest()))
     assert (await ask(target, "/", "PUT", body=body)).body == b"a"
     assert (await ask(target, "/", "PUT", body=body[1:])).status == 404
 
@@ -172,16 +179,16 @@ async def test_a_large_body_tells_as_well(play: Play) -> None:
 # The ends
 
 
-async def test_a_cut_is_a_cut(play: Play) -> None:
-    target = await play(made(b"one", b"two", end="truncated"))
+async def test_a_cut_is_a_cut(play: StartReplay) -> None:
+    target = await play(make_entries(b"one", b"two", end="truncated"))
     received = await raw(target.port, GET)
     assert chunks(received) == [b"one", b"two"]
     assert not received.endswith(LAST_CHUNK)
     assert [exchange.outcome for exchange in target.ended] == ["truncated"]
 
 
-async def test_a_replay_breaks_as_its_request_asks(play: Play) -> None:
-    target = await play(made(b"one\n", b"two\n", b"three\n"))
+async def test_a_replay_breaks_as_its_request_asks(play: StartReplay) -> None:
+    target = await play(make_entries(b"one\n", b"two\n", b"three\n"))
     received = await raw(target.port, get(b"/?fault=truncate@line:2"))
     assert chunks(received) == [b"one\n", b"two\n"]
     assert not received.endswith(LAST_CHUNK)
@@ -190,19 +197,21 @@ async def test_a_replay_breaks_as_its_request_asks(play: Play) -> None:
     assert {"fault", "late_max_ms"} <= dict(exchange.attributes).keys()
 
 
-async def test_the_faults_of_a_target_that_was_recorded_are_on_the_cassette(play: Play) -> None:
-    target = await play(made(b"one", b"two", target="/sse?fault=truncate@line:1"))
-    asked = get(b"/sse?fault=truncate@line:1", b"Connection: close")
-    assert chunks(await raw(target.port, asked)) == [b"one", b"two"]
+async def test_the_cassette_of_a_fault_is_replayed_without_another_fault(
+    play: StartReplay,
+) -> None:
+    target = await play(make_entries(b"one", b"two", target="/sse?fault=truncate@line:1"))
+    sent = get(b"/sse?fault=truncate@line:1", b"Connection: close")
+    assert chunks(await raw(target.port, sent)) == [b"one", b"two"]
 
 
-async def test_a_head_that_nothing_follows_is_heard(play: Play) -> None:
-    target = await play(made(end="truncated"))
+async def test_a_head_without_a_body_is_sent_before_the_cut(play: StartReplay) -> None:
+    target = await play(make_entries(end="truncated"))
     assert (await raw(target.port, GET)).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
-async def test_a_cut_of_what_ends_with_the_connection_is_a_reset(play: Play) -> None:
-    target = await play(made(b"one", end="truncated"))
+async def test_a_cut_of_a_close_delimited_body_is_a_reset(play: StartReplay) -> None:
+    target = await play(make_entries(b"one", end="truncated"))
     async with connect(target.port) as client:
         await client.send(OLD)
         with pytest.raises(ConnectionResetError):
@@ -210,23 +219,23 @@ async def test_a_cut_of_what_ends_with_the_connection_is_a_reset(play: Play) -> 
     assert client.received.endswith(b"\r\n\r\none")
 
 
-async def test_a_reset_is_a_reset_after_all_that_came_before(play: Play) -> None:
-    """However late the client is with taking it."""
-    pieces, sizes = [b"x" * 50_000] * 4, Sizes()
-    target = await play(made(*pieces, end="reset"), observers=[sizes])
+async def test_a_reset_follows_all_that_precedes_it(play: StartReplay) -> None:
+    """Even if the client reads late."""
+    pieces, sizes = [b"x" * 50_000] * 4, Written()
+    target = await play(make_entries(*pieces, end="reset"), observers=[sizes])
     async with connect(target.port, receive_buffer=4096) as client:
         await client.send(GET)
         await wait_until(lambda: sizes.total == 200_000)
-        await turns()
+        await run_loop()
         with pytest.raises(ConnectionResetError):
             await client.read_until()
     assert content(client.received) == b"".join(pieces)
 
 
 @pytest.mark.parametrize("end", ["unanswered", "late", "reset", "client_gone"])
-async def test_no_answer_is_no_answer(play: Play, end: str) -> None:
-    asked, *_ = made()
-    target = await play([asked, End(0, end, 0, 0)])
+async def test_no_head_is_sent_if_none_was_recorded(play: StartReplay, end: str) -> None:
+    request_entry, *_ = make_entries()
+    target = await play([request_entry, EndEntry(0, end, 0, 0)])
     async with connect(target.port) as client:
         await client.send(GET)
         if end == "reset":
@@ -237,8 +246,10 @@ async def test_no_answer_is_no_answer(play: Play, end: str) -> None:
     assert client.received == b""
 
 
-async def test_a_client_that_leaves_hurts_nobody(play: Play) -> None:
-    target = await play(made(b"one", b"two", gap=0, target="/"), made(b"other", target="/2"))
+async def test_a_client_that_leaves_does_not_disturb_others(play: StartReplay) -> None:
+    target = await play(
+        make_entries(b"one", b"two", gap=0, target="/"), make_entries(b"other", target="/2")
+    )
     async with connect(target.port) as client:
         await client.send(GET)
     assert (await ask(target, "/2")).body == b"other"

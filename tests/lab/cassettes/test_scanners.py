@@ -1,4 +1,4 @@
-"""Secrets in bodies: overwritten by name, in their place, however a body is cut."""
+"""Secrets in bodies are overwritten in place, however a body is cut."""
 
 import json
 from time import monotonic
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.cassettes.bodies import redactor_of
-from streamserver.lab.cassettes.names import HINTS, WORDS, is_secret, is_secret_throughout
+from streamserver.lab.cassettes.redaction import redactor_of
+from streamserver.lab.cassettes.secret_names import HINTS, WORDS, is_secret, is_secret_container
 from support.cutting import cut, cuts, in_pieces
 
 JSON, NDJSON, EVENTS, FORM, TEXT = (
@@ -29,7 +29,7 @@ def part(head: str, content: str) -> str:
     return f"---XX\r\nContent-Disposition: form-data; {head}\r\n\r\n{content}\r\n"
 
 
-# A body as it is sent, with each secret between « and ».
+# Original bodies, with each secret between « and ».
 CASES = {
     "members": (JSON, '{"password":"«x»","a":"b"}'),
     "spaces": (JSON, '{\n  "api_key" :\t\n "«x»",\r\n  "a" : "b"\n}'),
@@ -52,6 +52,10 @@ CASES = {
     "counts": (JSON, '{"promptTokenCount":7,"token_type":"bearer","max_tokens":7,"tokens":[7]}'),
     "a line feed in a document": (JSON, '{"private_key":"«-----BEGIN\nMII»","a":"b"}'),
     "NDJSON": (NDJSON, '{"password":"«x»"}\n{"password":"«x»\n{"a":"b"}\n"token"\n:1\n'),
+    "a broken string in NDJSON": (
+        NDJSON,
+        '{"password":["«x»\n{"a":"b"}\n{"secrets":["«x»","«y»\n["b"]\n',
+    ),
     "a broken array in NDJSON": (NDJSON, '{"password":["«x»",\n{"a":"b"}\n'),
     "events": (EVENTS, ': c\n\nevent: a\ndata: {"token":"«x»","a":"b"}\nid: 1\n\ndata: [DONE]\n\n'),
     "an event of several lines": (EVENTS, 'data: {"key":\r\ndata: "«x»",\r\ndata: "a":"b"}\r\n'),
@@ -62,6 +66,7 @@ CASES = {
     "URLs in JSON": (JSON, r'{"url":"https://a/?b=1&sig=«x»","c":"d?e\u0026key=«y»\u0026f=g"}'),
     "a form": (FORM, "a=b&password=«x»&api%5Fkey=«%20y;z#\"'»&c=d&client_secret=&token=«é»"),
     "a form that begins so": (FORM, "password=«x»"),
+    "a form after a line feed": (FORM, "\n password=«x»&a=b"),
     "a form without a type": ([], "a=b&password=«x»&c=d"),
     "JSON that is said to be a form": (FORM, ' \n{"password":"«x»","a":"b=1&c=2"}'),
     "JSON without a type": ([], '[{"password":"«x»"}]'),
@@ -82,12 +87,11 @@ CASES = {
 }
 
 
-def sent(marked: str) -> bytes:
+def original(marked: str) -> bytes:
     return marked.replace("«", "").replace("»", "").encode()
 
 
-def left(marked: str) -> bytes:
-    """What is to be left of it."""
+def redacted(marked: str) -> bytes:
     first, *rest = marked.split("«")
     parts = [part.partition("»") for part in rest]
     return (first + "".join("*" * len(a.encode()) + b for a, _, b in parts)).encode()
@@ -95,12 +99,57 @@ def left(marked: str) -> bytes:
 
 @pytest.mark.parametrize(("fields", "marked"), CASES.values(), ids=CASES)
 def test_secrets_are_overwritten_in_their_place(fields: list[tuple[str, str]], marked: str) -> None:
-    body, expected = sent(marked), left(marked)
+    body, expected = original(marked), redacted(marked)
     for pieces in cuts(body):
         redactor = redactor_of(fields)
         clean = [redactor.feed(piece) for piece in pieces]
         assert list(map(len, clean)) == list(map(len, pieces))
         assert b"".join(clean) == expected
+
+
+_JSON_TOKENS = [
+    *('"', "\\", "{", "}", "[", "]", ":", ",", "\n", "\r\n", "\n\n", " ", "12", "-3.5e1", "null"),
+    *(
+        '"key"',
+        '"password":',
+        '"credentials":{',
+        '"secret":[',
+        '"token":',
+        '"logprobs":',
+        '"a":"b"',
+    ),
+    *('"' + "x" * 250, "data: ", "?key=", "u0026sig=", '"p\\u0061ssword":"'),
+]
+TOKENS = {
+    "JSON": (JSON, _JSON_TOKENS),
+    "NDJSON": (NDJSON, _JSON_TOKENS),
+    "events": (EVENTS, _JSON_TOKENS),
+    "a form": (FORM, ["&", "=", "a", "password=", "%20", "?", ";", "key=", "\n", " "]),
+    "multipart": (
+        MULTIPART,
+        [
+            *("\r\n---XX", "\r\n", "\r", "\n", "-", "---X", "\r\n\r\n", "abc", '{"secret":"'),
+            '\r\nContent-Disposition: form-data; name="password"\r\n\r\n',
+            "\r\nContent-Disposition: form-data; name=a\r\nContent-Type: text/json\r\n\r\n",
+        ],
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "tokens"), TOKENS.values(), ids=TOKENS)
+@given(st.data())
+def test_a_cut_changes_nothing(
+    fields: list[tuple[str, str]], tokens: list[str], data: st.DataObject
+) -> None:
+    """Not even in malformed bodies; otherwise a replay would not find a request by its hash."""
+    body = "".join(data.draw(st.lists(st.sampled_from(tokens), min_size=1))).encode()
+    places = data.draw(st.sets(st.integers(0, len(body)), max_size=5))
+    whole = redactor_of(fields)
+    expected = whole.feed(body)
+    for pieces in (cut(body, places), in_pieces(body, 1)):
+        redactor = redactor_of(fields)
+        assert b"".join(map(redactor.feed, pieces)) == expected
+        assert redactor.values == whole.values
 
 
 @pytest.mark.parametrize(
@@ -112,7 +161,7 @@ def test_numbers_stay_numbers(value: str, expected: str) -> None:
     assert redactor_of(JSON).feed((body % value).encode()) == (body % expected).encode()
 
 
-# Generated documents, by what a parser says of them
+# Generated documents, compared with what a JSON parser finds in them
 
 NAMES = ("a", "token", "password", "credentials", "pass\\word", '"key', "max_tokens", "ключ-secret")
 strings = st.text(st.characters(codec="utf-8"), max_size=4) | st.sampled_from(["password", '":"'])
@@ -126,7 +175,7 @@ values = st.recursive(
 
 
 def secrets_in(value: Any, kind: str = "") -> list[str]:
-    """All strings that must not be left; ``kind`` of the name before it."""
+    """All strings that are secret; ``kind`` of the name before the value."""
     if isinstance(value, str):
         return [value] if kind else []
     if isinstance(value, list):
@@ -134,14 +183,14 @@ def secrets_in(value: Any, kind: str = "") -> list[str]:
     if isinstance(value, dict):
         found = []
         for name, item in value.items():
-            own = ("all" if is_secret_throughout(name) else "one") if is_secret(name) else ""
+            own = ("all" if is_secret_container(name) else "one") if is_secret(name) else ""
             found += secrets_in(item, "all" if kind == "all" else own)
         return found
     return []
 
 
 def texts(value: Any) -> list[str]:
-    """All strings in their order, names apart."""
+    """All strings but names, in order."""
     if isinstance(value, str):
         return [value]
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
@@ -149,7 +198,7 @@ def texts(value: Any) -> list[str]:
 
 
 @given(values, st.booleans(), st.sampled_from([None, 1]), st.sets(st.integers(1, 200)))
-def test_any_document_stays_one_without_its_secrets(
+def test_a_redacted_document_is_still_a_document(
     value: Any, is_ascii: bool, indent: int | None, places: set[int]
 ) -> None:
     body = json.dumps(value, ensure_ascii=is_ascii, indent=indent).encode()
@@ -162,13 +211,13 @@ def test_any_document_stays_one_without_its_secrets(
     assert len(before) == len(after)
     hidden = [old for old, new in zip(before, after, strict=True) if old != new]
     assert all(set(new) == {"*"} for old, new in zip(before, after, strict=True) if old != new)
-    # Of an array under a name that is only a secret, what follows its first object is judged anew.
+    # In an array of a name that is no container, what follows the first object is judged anew.
     assert set(secrets_before_objects(value)) - {""} <= set(hidden) | {"*" * n for n in range(99)}
     assert set(hidden) <= set(secrets_in(value))
 
 
 def secrets_before_objects(value: Any) -> list[str]:
-    """Strings that are secret by the name right before them."""
+    """Strings that are secret because of the name directly before them."""
     if isinstance(value, list):
         return [each for item in value for each in secrets_before_objects(item)]
     if not isinstance(value, dict):
@@ -177,10 +226,10 @@ def secrets_before_objects(value: Any) -> list[str]:
     return own + [each for item in value.values() for each in secrets_before_objects(item)]
 
 
-# Names, and what it costs
+# Hints, time and memory
 
 
-def test_what_is_looked_for_first_is_in_each_name() -> None:
+def test_each_name_of_a_secret_contains_a_hint() -> None:
     for word in WORDS:
         assert any(hint in word.encode() for hint in HINTS), word
 
@@ -205,7 +254,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize(("fields", "unit"), HOSTILE.values(), ids=HOSTILE)
 def test_time_is_linear(fields: list[tuple[str, str]], unit: bytes) -> None:
-    """Each of them would take minutes in quadratic time."""
+    """In quadratic time each would take minutes."""
     body = part('name="key"', "").encode() * (fields is MULTIPART) + unit * (300_000 // len(unit))
     begun = monotonic()
     for size in (65536, 300_000):
@@ -215,7 +264,7 @@ def test_time_is_linear(fields: list[tuple[str, str]], unit: bytes) -> None:
     assert monotonic() - begun < 10
 
 
-def test_few_and_short_values_are_noted() -> None:
+def test_few_and_short_values_are_listed() -> None:
     members = [f'"key":"{n:04}"' for n in range(1000)] + ['"key":"' + "x" * 10_000 + '"']
     redactor = redactor_of(JSON)
     for piece in in_pieces(("{" + ",".join(members) + "}").encode(), 7):
@@ -223,7 +272,7 @@ def test_few_and_short_values_are_noted() -> None:
     assert redactor.values == [b"%04d" % n for n in range(50)]
 
 
-def test_values_within_parts_are_noted() -> None:
+def test_values_in_parts_are_listed() -> None:
     redactor = redactor_of(MULTIPART)
     typed = 'name="a"\r\nContent-Type: application/json'
     parts = (part(typed, f'{{"password":"{n:04}"}}') for n in range(100))
