@@ -1,6 +1,6 @@
 """The endpoints of the model, and its pace.
 
-A whole completion takes as long as its stream, as it does with a real model. The options of the
+A whole completion takes as long as its stream, as it does with a real model. The parameters of the
 target set the pace, in the query or as ``X-Lab-*`` fields, since the body belongs to OpenAI's API.
 Only ``tokens_per_second`` may be a member of the body too.
 """

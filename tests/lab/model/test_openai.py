@@ -123,14 +123,14 @@ async def test_errors_raise_the_documented_exceptions(client: "AsyncOpenAI") -> 
     assert large.value.status_code == 413
 
 
-async def test_both_interfaces_with_knobs(client: "AsyncOpenAI") -> None:
+async def test_both_interfaces_with_parameters(client: "AsyncOpenAI") -> None:
     """Stamps are an unknown member, which the client ignores."""
-    knobs = {"tokens": "4", "tokens_per_second": "1000", "stamps": "1"}
+    parameters = {"tokens": "4", "tokens_per_second": "1000", "stamps": "1"}
     text = await client.completions.create(
-        model=MODEL, prompt=PROMPT, stream=True, extra_query=knobs
+        model=MODEL, prompt=PROMPT, stream=True, extra_query=parameters
     )
     assert [chunk.choices[0].text async for chunk in text] == [*TOKENS[:4], ""]
     chat = await client.chat.completions.create(
-        model=MODEL, messages=MESSAGES, stream=True, extra_query=knobs
+        model=MODEL, messages=MESSAGES, stream=True, extra_query=parameters
     )
     assert [chunk.choices[0].delta.content async for chunk in chat] == ["", *TOKENS[:4], None]

@@ -1,4 +1,4 @@
-"""The model with the target's knobs, and the legacy interface."""
+"""The model with the target's parameters, and the legacy interface."""
 
 import json
 from typing import Any
@@ -35,13 +35,15 @@ async def test_stamps_are_the_first_member_of_each_chunk(server: Served) -> None
 
 
 async def test_the_first_token_has_a_delay_of_its_own(server: Served) -> None:
-    knobs = "stamps=1&first_byte_delay=0.01&first_token_delay=0.05&tokens=3&tokens_per_second=100"
-    received = await events(server, f"{CHAT}?{knobs}", question(stream=True))
+    parameters = (
+        "stamps=1&first_byte_delay=0.01&first_token_delay=0.05&tokens=3&tokens_per_second=100"
+    )
+    received = await events(server, f"{CHAT}?{parameters}", question(stream=True))
     due = [stamp.due for data in received if (stamp := read_stamp(data))]
     assert [(after - due[0]) // MS for after in due[1:4]] == [50, 60, 70]
 
 
-async def test_the_number_of_tokens_is_a_knob(server: Served) -> None:
+async def test_the_number_of_tokens_is_a_parameter(server: Served) -> None:
     count = 3 * len(TOKENS) + 1
     answer = await ask(
         server, f"{CHAT}?tokens={count}&tokens_per_second=10000", "POST",
@@ -52,14 +54,14 @@ async def test_the_number_of_tokens_is_a_knob(server: Served) -> None:
     assert whole["usage"]["completion_tokens"] == count
 
 
-async def test_knobs_in_fields(server: Served) -> None:
+async def test_parameters_in_fields(server: Served) -> None:
     fields = {"X-Lab-Tokens": "2", "X-Lab-Stamps": "1"}
     received = await events(server, CHAT, question(stream=True), **fields)
     assert len(received) == 1 + 2 + 1 + 1
 
 
 @pytest.mark.parametrize(
-    "knob",
+    "parameter",
     [
         "tokens=-1",
         "tokens_per_second=x",
@@ -69,10 +71,10 @@ async def test_knobs_in_fields(server: Served) -> None:
         "tokens_per_second=1&tokens=30000",
     ],
 )
-async def test_a_wrong_knob_is_an_openai_error(server: Served, knob: str) -> None:
-    answer = await ask(server, f"{CHAT}?{knob}", "POST", body=json.dumps(question()).encode())
+async def test_a_wrong_parameter_is_an_openai_error(server: Served, parameter: str) -> None:
+    answer = await ask(server, f"{CHAT}?{parameter}", "POST", body=json.dumps(question()).encode())
     error = json.loads(answer.body)["error"]
-    assert (answer.status, error["param"]) == (400, knob.partition("=")[0])
+    assert (answer.status, error["param"]) == (400, parameter.partition("=")[0])
 
 
 async def test_a_streamed_text_completion(server: Served) -> None:
