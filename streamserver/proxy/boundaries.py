@@ -1,88 +1,60 @@
 """The position of a relayed event stream: between two events, or inside one.
 
-A relay that adds an event or a comment to a stream has to know it. Whatever is added inside an
-unfinished event becomes part of it, and the ``id`` of that event could make a client that
-reconnects skip an event that it has never received.
+A relay that adds an event or a comment to a stream depends on it. Bytes added inside an
+unfinished event become part of that event, and its ``id`` could make a client that reconnects
+skip an event that it has not received.
 """
 
-import re
+from streamserver.wire.sse import EventScanner
 
-_split = re.compile(rb"\r\n|\r|\n").split
 LONGEST_ID = 4096
-"""Bytes of a line that are remembered: no more than its field, if that is a short one."""
+"""Bytes of an id that is kept; a longer one is ignored."""
+_LONGEST_LINE = len(b"id: ") + LONGEST_ID + 1
 
 
-class Boundaries:
-    """Follows an event stream (WHATWG HTML, section 9.2.6) and keeps next to nothing of it."""
+class Boundaries(EventScanner):
+    """Follows an event stream, in bounded memory."""
 
-    __slots__ = ("_after_cr", "_begun", "_has_data", "_id", "_inside", "_last_id", "_line")
+    __slots__ = ("_has_data",)
 
     def __init__(self) -> None:
-        self._line = b""  # the unfinished one, or its beginning
-        self._after_cr = self._begun = False
-        self._inside = self._has_data = False
-        self._id = self._last_id = b""  # of this event so far, and of the last whole one
-
-    @property
-    def between(self) -> bool:
-        """Whether no event has begun since the last one ended."""
-        return not self._inside and not self._line
+        super().__init__(LONGEST_ID)
+        self._has_data = False  # whether the unfinished event has a data field
 
     def feed(self, data: bytes) -> None:
-        """Follow what passes."""
+        """Follow a piece of the stream."""
         if (
-            data.endswith(b"\n\n")
-            and self._begun
-            and not (self._inside or self._line)
+            self.is_after_blank_line
+            and data.endswith(b"\n\n")
             and b"\nid" not in data
             and b"\r" not in data
             and not data.startswith(b"id")
         ):
-            return  # whole events without an id, of which most streams consist
-        if self._after_cr and data.startswith(b"\n"):  # the other half of a CRLF
-            data = data[1:]
-        self._after_cr = data.endswith(b"\r")
-        *ended, rest = _split(data)
-        if ended:
-            ended[0] = self._line + ended[0]
-            self._line = rest[:LONGEST_ID]
-            for line in ended:
-                self._end(line)
-        else:
-            self._line = (self._line + rest)[:LONGEST_ID]
-
-    def _end(self, line: bytes) -> None:
-        if not self._begun:
-            self._begun = True
-            line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line:
-            self._inside = self._has_data = False
-            self._last_id = self._id
-            return
-        self._inside = True
-        name, _, value = line.partition(b":")
-        if name == b"data":
-            self._has_data = True
-        elif name == b"id" and b"\0" not in value and len(line) < LONGEST_ID:
-            self._id = value.removeprefix(b" ")
+            return  # whole events without an id: most streams consist of them
+        self._interpret(self._lines(data))
+        del self._held[_LONGEST_LINE:]
 
     def end_event(self) -> bytes:
-        """End the unfinished event, if there is one, so that another can follow.
+        """The bytes that end the unfinished event, if there is one, so that another can follow.
 
-        Its data is not whole, so its type becomes ``incomplete``, for which no client listens. A
-        NUL invalidates an id or a time that was cut in the middle, and the id is set back to that
-        of the last whole event.
+        Its data is incomplete, so its type becomes ``incomplete``, which no client listens for. A
+        NUL invalidates an id or a reconnection time that was cut, and the id is set back to that
+        of the last complete event.
         """
-        if self.between:
+        if self.is_between_events:
             return b""
-        out = b""
-        if self._line:
-            out = b"\0\n"
-            self._end(self._line + b"\0")
-            self._line = b""
-        out += b"id: " + self._last_id + b"\n"
+        cut = b"\0\n" if self._held else b""
+        self.feed(cut)
+        rest = b"id: " + (self._last_id or b"") + b"\n"
         if self._has_data:
-            out += b"event: incomplete\n"
-        self._id = self._last_id
-        self._end(b"")
-        return out + b"\n"
+            rest += b"event: incomplete\n"
+        rest += b"\n"
+        self.feed(rest)
+        return cut + rest
+
+    def _on_field(self, name: bytes, value: bytes) -> None:
+        if name == b"data":
+            self._has_data = True
+
+    def _on_event_end(self) -> None:
+        self._has_data = False

@@ -103,7 +103,7 @@ class EventRelay(Relay):
         """The upstream has been silent for the interval."""
         self._shared.beats.start(self)
         if self._attached:
-            if self._boundaries is None or self._boundaries.between:
+            if self._boundaries is None or self._boundaries.is_between_events:
                 self._say(HEARTBEAT)
         elif self._first is not None and not self._first.done():
             self._early = True

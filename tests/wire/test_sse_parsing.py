@@ -127,7 +127,8 @@ def test_retry_is_digits_only(stream: bytes, retry: int | None) -> None:
     "stream",
     [
         b"data: 123456\n\n",
-        b"data: 1\ndata: 2\ndata: 3\n\n",
+        b"data: 12\ndata: 45\ndata: 78\ndata: 01\n\n",
+        b"data\n" * 12 + b"\n",
         b"data: 12345\n\n" * 3,
         b":23456789012\n" * 3,
         b"id: 1\nid: 2\nevent: abcde\nfoo: bar\n\n",
@@ -143,8 +144,8 @@ def test_max_event_bounds_what_is_held_not_what_goes_by(stream: bytes) -> None:
     [
         b"data: 1234567\n\n",
         b"data: 1234567",
-        b"data: 1\ndata: 2\ndata: 3\ndata: 4\n\n",
-        b"data\n" * 10,
+        b"data: 12\ndata: 45\ndata: 78\ndata: 01\ndata\n\n",
+        b"data\n" * 13,
         b":234567890123\n",
         b"id: 567890123\n",
         b"data: 12345\n\n" * 3 + b"data: 1234567\n\n",

@@ -63,9 +63,9 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists, 
 @given(
     events=st.lists(
         st.builds(Event, data=TEXT, event=NAMES, id=NAMES, retry=NUMBERS, comment=TEXT)
-        | st.builds(Event, data=TEXT.map(str.encode), id=st.integers())
-        | st.builds(Event, data=st.lists(JSON))
-        | st.builds(Event, comment=TEXT)
+        | st.builds(lambda data, id: Event(data.encode(), id=id), TEXT, st.integers())
+        | st.builds(lambda data: Event(data), st.lists(JSON))
+        | st.builds(lambda comment: Event(comment=comment), TEXT)
     ),
     places=st.sets(st.integers(0, 300)),
 )

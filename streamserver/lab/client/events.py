@@ -1,13 +1,13 @@
-"""The events of one response: when the first came, the first token, and how long they lay apart.
+"""The events of one response: their number, arrival times, stamps and digest.
 
-Most of the client's CPU time is spent here. So the target's stamps are only looked for as long as
-one of the first events had one.
+Most of the client's CPU time is spent here, so events are searched for the target's stamps only if
+one of the first events has a stamp.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from streamserver.lab.client.datas import Datas
+from streamserver.lab.client.event_data import EventData
 from streamserver.lab.client.judge import Judge
 from streamserver.lab.client.lines import MEDIA_TYPES, Lines
 from streamserver.lab.client.record import KEPT, End, Record
@@ -15,28 +15,28 @@ from streamserver.lab.client.wanted import media_type
 from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times
 
 LOOKED_AT = 8
-"""Events without a stamp after which none is expected."""
+"""If so many first events have no stamp, later events are not searched for one."""
 
 
 class Hash(Protocol):
-    """What digests bytes, as ``hashlib`` has it."""
+    """A hash object of ``hashlib``."""
 
     def update(self, data: bytes, /) -> None:
-        """Take further bytes."""
+        """Add bytes."""
 
     def hexdigest(self) -> str:
-        """What all of them come to."""
+        """The digest of all bytes, in hex."""
 
 
 class Watch(Protocol):
-    """Who is told of each read that brought events."""
+    """An observer of each read that completed events."""
 
     def came(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
-        """So many came at a moment; ``stamps``: those that have one."""
+        """So many events arrived at ``moment``; ``stamps``: those of the events that have one."""
 
 
 class Events:
-    """Takes the pieces of one body; ``record`` is filled as they come."""
+    """Counts and times the events of one body, and fills ``record``."""
 
     __slots__ = (
         *("_has_stamps", "_judge", "_kept", "_last", "_look", "_parse", "_record", "_room"),
@@ -50,21 +50,21 @@ class Events:
         self._record = record
         self._kept = record.stamps = Stamps()
         self._watch = watch
-        self._last = 0  # when an event came last
+        self._last = 0  # when the last event arrived
         self._judge = Judge(record)
         self._look = self._judge.look
         self._stamp_looks, self._has_stamps = LOOKED_AT, False
-        self._room = KEPT  # for further stamps
+        self._room = KEPT  # the number of stamps that can still be kept
         self.hash: Hash | None = None
-        """What digests the data of the events, if that is wanted."""
+        """Digests the data of the events; None: no digest is computed."""
 
     def feed(self, piece: bytes, moment: int) -> None:
-        """A piece of the body that came at a moment; ValueError if it is no such stream."""
+        """Process a piece of the body; ValueError for an event that is too long."""
         if found := self._parse(piece):
             self.came(found, moment)
 
     def came(self, found: list[str], moment: int) -> None:
-        """The data of events that came together."""
+        """Process the data of events that arrived together."""
         record = self._record
         if not record.events:
             record.first_event = moment
@@ -88,10 +88,10 @@ class Events:
             self._watch.came(moment, len(found), stamps)
 
     def end(self, moment: int) -> None:
-        """The body has ended properly."""
+        """Process the end of a complete body."""
 
     def verdict(self) -> tuple[End, str] | None:
-        """The end of the exchange and its reason, unless the events so far are a success."""
+        """How the exchange ended, and why; None if the events are a success."""
         return self._judge.verdict()
 
     def _stamps(self, found: list[str]) -> list[Stamp]:
@@ -108,20 +108,17 @@ class Events:
 
 
 def events_of(kind: str, record: Record, watch: Watch | None) -> Events | None:
-    """What reads a body of a media type, with its parameters or without; None if it has no events.
-
-    Event streams have events, and of JSON lines each line is one.
-    """
+    """A reader for a body of media type ``kind``, parameters allowed; None if it has no events."""
     kind = media_type(kind)
     if kind == "text/event-stream":
-        return Events(Datas().feed, record, watch)
+        return Events(EventData().feed, record, watch)
     if kind in MEDIA_TYPES:
         return LineEvents(Lines(), record, watch)
     return None
 
 
 class LineEvents(Events):
-    """JSON lines: the last need not have an end of its own."""
+    """The events of JSON lines; the last line needs no line end."""
 
     __slots__ = ("_lines",)
 
@@ -130,6 +127,6 @@ class LineEvents(Events):
         self._lines = lines
 
     def end(self, moment: int) -> None:
-        """The body has ended, and with it the last line."""
+        """Process the end of the body, which ends the last line too."""
         if last := self._lines.end():
             self.came(last, moment)

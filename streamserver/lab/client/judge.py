@@ -14,7 +14,7 @@ import json
 from typing import Any
 
 from streamserver.lab.client.choices import Choices
-from streamserver.lab.client.datas import ErrorData
+from streamserver.lab.client.event_data import ErrorData
 from streamserver.lab.client.failures import failure_of, message_of
 from streamserver.lab.client.record import End, Record
 from streamserver.lab.client.repeats import Repeats

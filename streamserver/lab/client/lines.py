@@ -1,22 +1,22 @@
-"""JSON lines (NDJSON): a stream whose events are lines."""
+"""JSON lines (NDJSON): a stream in which each line is an event."""
 
 MEDIA_TYPES = frozenset(
     f"application/{name}" for name in ("jsonl", "x-jsonl", "jsonlines", "x-ndjson", "ndjson")
 )
 MAX_LINE = 16 * 1024 * 1024
-"""Bytes, as of an event of an event stream."""
+"""Bytes; the limit of the event stream parser."""
 
 
 class Lines:
-    """Reads lines in pieces of any size; empty ones are no events, and a CR belongs to the end."""
+    """Reads lines in pieces of any size. Empty lines are skipped; CRLF ends a line too."""
 
     __slots__ = ("_held",)
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self._held = bytearray()  # an unfinished line
 
     def feed(self, data: bytes) -> list[str]:
-        """The lines that ``data`` completes; ValueError when one becomes too long."""
+        """The lines that ``data`` completes; ValueError for one that is too long."""
         first, *others = data.split(b"\n")
         self._held += first
         if len(self._held) > MAX_LINE:
@@ -28,5 +28,5 @@ class Lines:
         return [line.decode(errors="replace") for line in map(bytes.strip, lines) if line]
 
     def end(self) -> list[str]:
-        """The last line, if nothing ended it."""
+        """The last line, if the stream ended without a line end."""
         return self.feed(b"\n")

@@ -1,11 +1,11 @@
-r"""Where chunks and writes begin and end, apart from where events do: pure.
+r"""The boundaries of chunks and writes, which are independent of those of events.
 
     events         data: a\n\n              data: b\n\n
     chunks         9\r\ndata: a\n\n\r\n     9\r\ndata: b\n\n\r\n
     writes         9\r     \ndata: a\n\n\r\n9\r     \ndata: b\n\n\r\n
 
-First events are joined or cut into chunks, then chunks are framed, then what is framed is joined or
-cut into writes. A client must find the same events in it, whatever these boundaries are.
+Events are joined or cut into chunks, chunks are framed, and frames are joined or cut into writes.
+A client must read the same events for all boundaries.
 """
 
 import re
@@ -17,31 +17,32 @@ from streamserver.lab.target.parameters import StreamOptions
 from streamserver.wire.chunked import encode
 
 PER_SECOND = 20
-"""Writes into which a second of limited bandwidth is cut."""
+"""The number of writes per second where bandwidth is limited."""
 
 _long_character = re.compile(rb"[\xc0-\xff]").search
 
 
 class Write(NamedTuple):
-    """Bytes that leave together."""
+    """Bytes that are written in one call."""
 
     data: bytes
-    """With their framing, if there is one."""
+    """Framing included."""
     size: int
-    """Bytes of the body that are counted with it: of what was cut, all with its first part."""
+    """Bytes of the body that are counted with this write: all bytes of a cut frame count with its
+    first part."""
     lasts: int
-    """Nanoseconds that it takes where bandwidth is limited."""
+    """The nanoseconds that the write takes where bandwidth is limited."""
 
 
 def is_cut_into_chunks(commanded: StreamOptions) -> bool:
-    """Whether a chunk is another thing than an event."""
+    """Whether chunks differ from events."""
     return bool(
         commanded.chunk_events > 1 or commanded.chunk_size or commanded.chunk_split != "none"
     )
 
 
 def is_cut_into_writes(commanded: StreamOptions) -> bool:
-    """Whether a write is another thing than a chunk, or may have to wait."""
+    """Whether writes differ from chunks, or are delayed."""
     return bool(
         commanded.write_events
         or commanded.write_size
@@ -61,9 +62,9 @@ def chunks(events: Sequence[bytes], commanded: StreamOptions) -> Iterator[bytes]
 
 
 def writes(chunks: Sequence[bytes], commanded: StreamOptions, framed: bool) -> Iterator[Write]:
-    """Chunks, those of as many events as leave together, as writes.
+    """The writes that send ``chunks``, which are those of events that leave together.
 
-    ``framed``: with their framing; a client of HTTP/1.0 gets what is in them alone.
+    ``framed``: whether the chunked coding applies; HTTP/1.0 has none.
     """
     joined = [chunks] if commanded.write_events and chunks else [[chunk] for chunk in chunks]
     limits = [commanded.write_size, -(-commanded.bandwidth // PER_SECOND)]
@@ -83,7 +84,7 @@ def writes(chunks: Sequence[bytes], commanded: StreamOptions, framed: bool) -> I
 
 
 def _framed(chunk: bytes, where: str, framed: bool) -> tuple[bytes, int]:
-    """A chunk as it is sent, and the place in that."""
+    """A chunk as it is sent, and the place to cut it."""
     frame = encode(chunk) if framed else chunk
     size_line = frame.index(b"\r\n") + 2 if framed else 0
     if where == "framing":
@@ -93,7 +94,7 @@ def _framed(chunk: bytes, where: str, framed: bool) -> tuple[bytes, int]:
 
 
 def _place(data: bytes, where: str) -> int:
-    """Where data shall be cut; 0: not at all."""
+    """The offset to cut ``data`` at; 0: do not cut."""
     match where:
         case "event":
             return len(data) // 2
@@ -106,8 +107,8 @@ def _place(data: bytes, where: str) -> int:
 
 
 def _parts(some: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
-    """What lies between the cuts of data that is joined."""
-    held: list[bytes] = []  # joined once: to add each to the rest costs the square of their number
+    """Join data, and cut it at the places."""
+    held: list[bytes] = []  # joined once, since repeated concatenation takes quadratic time
     for data, place in some:
         if place:
             yield b"".join([*held, data[:place]])
@@ -119,7 +120,7 @@ def _parts(some: Iterable[tuple[bytes, int]]) -> Iterator[bytes]:
 
 
 def _slices(data: bytes, size: int) -> Iterator[bytes]:
-    """Data in parts of so many bytes; 0: in one."""
+    """Data in parts of ``size`` bytes; 0: in one part."""
     if not size or len(data) <= size:
         yield data
     else:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamserver.lab.client import judge as judge_module
-from streamserver.lab.client.datas import ErrorData
+from streamserver.lab.client.event_data import ErrorData
 from streamserver.lab.client.judge import Judge
 from streamserver.lab.client.record import Record
 

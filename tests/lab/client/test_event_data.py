@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.client.datas import Datas, ErrorData
+from streamserver.lab.client.event_data import ErrorData, EventData
 from streamserver.wire.sse import Parser
 
 PIECES = [
@@ -55,7 +55,7 @@ def parsed(pieces: list[bytes]) -> Found:
 
 
 def found(pieces: list[bytes]) -> Found:
-    reader = Datas()
+    reader = EventData()
     return [
         [(str(data), isinstance(data, ErrorData)) for data in reader.feed(piece)]
         for piece in pieces
