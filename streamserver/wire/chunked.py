@@ -1,20 +1,17 @@
-r"""The chunked transfer coding: how a body of unknown length travels (RFC 9112, section 7.1).
+r"""The chunked transfer coding, for bodies of unknown length (RFC 9112, section 7.1).
 
-A stream is cut into chunks, each with its size in hex before it, and ends with a chunk of
-size zero, the last-chunk, which trailer fields may follow:
+Each chunk is preceded by its size in hex. A chunk of size zero, the last-chunk, ends the body;
+trailer fields may follow it:
 
     4\r\nwith\r\n      5\r\n ease\r\n      0\r\nServer-Timing: db;dur=53\r\n\r\n
 
-The end is the whole point. A stream that stops without a last-chunk was cut off, and its
-receiver can tell. So ``encode`` refuses to write an empty chunk: it would be the end.
+A body without last-chunk was cut, and its receiver can detect that. So ``encode`` refuses an
+empty chunk, which would be the end.
 
-Encoding is one expression. Decoding takes whatever pieces the network makes of the body, and
-is strict, because all servers on a path must agree on where a message ends: each freedom
-taken here (a bare LF, "+5", "0x5", "5 ") has once let a second request slip by unseen inside
-a body. Where h11 is lenient this is not, and it accepts nothing that h11 refuses. (The body of
-a response is read by ``ResponseDecoder``, which has to repair a little.)
-
-Data is handed on as it comes. All that waits is one unfinished line, and lines are bounded.
+``Decoder`` is strict, because all servers on a path must agree on where a message ends: bare
+LFs, "+5", "0x5" and "5 " have each been used to smuggle a second request inside a body. It
+accepts nothing that h11 refuses. ``ResponseDecoder`` repairs what the recipient of a response has
+to repair. Both return data as it arrives, and hold one unfinished line, which is bounded.
 """
 
 import re
@@ -22,31 +19,39 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import ClassVar, NoReturn
 
-from streamserver.wire.fields import TOKEN
+from streamserver.wire.fields import HOP_BY_HOP, TOKEN, is_token
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.trailers import FIELD_TEXT, MAX_TRAILERS, forbidden, malformed
 
 MAX_SIZE_DIGITS = 16
-"""Hex digits in one size: 64 bits. The grammar has no limit, and asks for one (section 7.1)."""
+"""Hex digits of a size: 64 bits. The grammar has no limit, but requires one (section 7.1)."""
 
 MAX_EXTENSIONS = 4096
-"""Bytes of chunk extensions in one whole body.
+"""Bytes of the chunk extensions of one request body.
 
-Hardly anyone sends them, save those who send kilobytes of them with each byte of data
-(CVE-2023-39326 in Go's net/http, CVE-2024-22019 in Node); so they are counted over the body.
+They are rare, but attackers have sent kilobytes of them with each byte of data (CVE-2023-39326 in
+Go's net/http, CVE-2024-22019 in Node), so the limit is one of the whole body.
 """
 
-LAST_CHUNK = b"0\r\n\r\n"
-"""The end of a body that has no trailer fields."""
+MAX_TRAILERS = 8192
+"""Bytes of all trailer lines of one body, line ends included."""
 
-# The grammar, in possessive quantifiers: what one took it never gives back, so there is one
-# way through any input and the time is linear.
-_TOKEN = f"{TOKEN}+"
+FORBIDDEN_TRAILERS = HOP_BY_HOP | {
+    # framing, routing, and the form of the content, which are needed before the body
+    *("content-length", "host", "content-encoding", "content-type", "content-range"),
+    # controls, conditions and credentials, which have been applied when a trailer arrives
+    *("cache-control", "expect", "max-forwards", "range", "authorization", "cookie", "set-cookie"),
+    *("if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range"),
+}
+"""Fields that may not be trailer fields, in lower case (RFC 9110, section 6.5.1)."""
+
+LAST_CHUNK = b"0\r\n\r\n"
+"""The end of a body without trailer fields."""
+
+# Possessive quantifiers do not backtrack, so matching takes linear time.
 _QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]++|\\[\t -~\x80-\xff])*+"'
-CHUNK_EXTENSION = rf"[ \t]*+;[ \t]*+{_TOKEN}(?:[ \t]*+=[ \t]*+(?:{_TOKEN}|{_QUOTED}))?+"
-# No whitespace right after the size, though the grammar would allow it before a semicolon:
-# h11 and llhttp refuse it there, and a size must read the same to everyone.
-_SIZE = rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}(?![ \t]))"
+CHUNK_EXTENSION = rf"[ \t]*+;[ \t]*+{TOKEN}(?:[ \t]*+=[ \t]*+(?:{TOKEN}|{_QUOTED}))?+"
+_SIZE = rf"[0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}"
+_FIELD_TEXT = r"[\t -~\x80-\xff]*+"
 
 _SIZE_RULE = (
     f"a chunk begins with its size, 1 to {MAX_SIZE_DIGITS} hex digits, "
@@ -54,12 +59,12 @@ _SIZE_RULE = (
 )
 _TRAILER_RULE = "a trailer line is text without control characters, ended by CRLF"
 
-_size_line = re.compile(rf"{_SIZE}((?:{CHUNK_EXTENSION})*+)\r\n".encode())
-_trailer_line = re.compile(rf"({FIELD_TEXT})\r\n".encode()).match
+_trailer_line = re.compile(rf"({_FIELD_TEXT})\r\n".encode()).match
+_is_field_value = re.compile(_FIELD_TEXT).fullmatch
 
 
 def encode(data: bytes) -> bytes:
-    """``data`` as one chunk; ValueError when it is empty, for that would end the body."""
+    """``data`` as one chunk; ValueError if it is empty, which would end the body."""
     if not data:
         raise ValueError("an empty chunk would end the body: use last_chunk() to end it")
     return b"%x\r\n%b\r\n" % (len(data), data)
@@ -68,66 +73,77 @@ def encode(data: bytes) -> bytes:
 def last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
     """The end of a body, with trailer fields (RFC 9112, section 7.1.2).
 
-    ValueError for a name or a value that no field can have, and for a field that may not
-    be a trailer, see ``trailers``.
+    ValueError for a malformed field, and for one of ``FORBIDDEN_TRAILERS``.
     """
     lines = ["0\r\n"]
     for name, value in trailers:
-        if problem := malformed(name, value) or forbidden(name):
+        if problem := _malformed(name, value) or _forbidden(name):
             raise ValueError(problem)
         lines.append(f"{name}: {value}\r\n")
     lines.append("\r\n")
     return "".join(lines).encode("latin-1")
 
 
+def _malformed(name: str, value: str) -> str | None:
+    if not is_token(name):
+        return f"a trailer's name must be a token (RFC 9110, section 5.6.2), not {name[:40]!r}"
+    if not _is_field_value(value):
+        return f"the trailer {name!r} has a control or non-Latin-1 character in its value"
+    return None
+
+
+def _forbidden(name: str) -> str | None:
+    if name.lower() in FORBIDDEN_TRAILERS:
+        return f"{name!r} may not be a trailer field (RFC 9110, section 6.5.1)"
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class End:
-    """The body has ended, properly."""
+    """The end of a complete body."""
 
     trailers: tuple[tuple[str, str], ...]
     """The trailer fields as ``(lower-case name, value)``; values decoded from Latin-1."""
     rest: bytes
-    """What was fed beyond the body: the start of the next message."""
+    """The bytes fed beyond the body: the start of the next message."""
 
 
 class Decoder:
-    """Reads one chunked body, in pieces of any size, in linear time.
-
-    At most one line is held between feeds, of at most ``MAX_EXTENSIONS`` or ``MAX_TRAILERS``.
-    """
+    """Reads the chunked body of a request, in pieces of any size, in linear time."""
 
     __slots__ = ("_budget", "_held", "_left", "_read", "_trailers", "chunks")
 
-    _size_line: ClassVar[re.Pattern[bytes]] = _size_line
-    """Matches the line with a chunk's size: the size, then what stands before CRLF."""
+    # Whitespace after the size is refused, though the grammar allows it before a semicolon:
+    # h11 and llhttp refuse it, and all readers have to agree.
+    _size_line: ClassVar[re.Pattern[bytes]] = re.compile(
+        rf"({_SIZE}(?![ \t]))((?:{CHUNK_EXTENSION})*+)\r\n".encode()
+    )
 
     def __init__(self) -> None:
         self.chunks = 0
-        """Chunks that have begun so far, without the last-chunk."""
-        self._read: _Reader | None = _READ_SIZE
+        """Chunks that have begun so far, the last-chunk excluded."""
+        self._read: _Reader | None = _READ_SIZE  # reads the next element
         self._held = bytearray()  # an unfinished line, or the CR of a chunk's CRLF
-        self._left = 0  # data bytes of the current chunk still to come
-        self._budget = MAX_EXTENSIONS  # then MAX_TRAILERS
+        self._left = 0  # bytes of the current chunk that have not arrived
+        self._budget = MAX_EXTENSIONS  # bytes of extensions, then of trailers
         self._trailers: list[tuple[str, str]] = []
 
     @property
     def done(self) -> bool:
-        """Whether the body has ended, or failed, so that nothing more can be fed."""
+        """Whether the body has ended or failed, so that nothing more can be fed."""
         return self._read is None
 
     def feed(self, data: bytes) -> list[bytes | End]:
-        """What ``data`` holds of the body, in order; an ``End`` comes last, and once.
+        """The parts of the body in ``data``, in order; the last is an ``End``, once.
 
-        Raises HTTPError 400 when the bytes break the coding; what stood before the break
-        in this piece is lost with it. Raises RuntimeError when fed after an ``End`` or
-        an error.
+        HTTPError 400 for a malformed body; the data of this piece before the fault is lost.
+        RuntimeError after an ``End`` or an error.
         """
         if self._read is None:
             raise RuntimeError("this body has ended or failed: take a new Decoder for the next")
         if self._held:
             if self._read is not _READ_CHUNK_END and b"\n" not in data:
-                # The line is read once, when it is whole, however many pieces it comes in.
-                self._hold(data)
+                self._hold(data)  # a line is matched once, when it is complete
                 return []
             data = b"".join((self._held, data))
             self._held.clear()
@@ -140,8 +156,8 @@ class Decoder:
             at = self._read(self, data, at, parts)
         return parts
 
-    # Each reader takes one element at `at` and returns where the next begins, or holds back
-    # the unfinished start of one. self._read is the reader of what comes next.
+    # Each reader processes one element at ``at`` and returns the offset of the next, or holds
+    # its unfinished start.
 
     def _read_size(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
         line = self._size_line.match(data, at)
@@ -156,7 +172,7 @@ class Decoder:
             return start
         end = start + size
         self.chunks += 1
-        if data.startswith(b"\r\n", end):  # the usual case: the whole chunk is here
+        if data.startswith(b"\r\n", end):
             parts.append(data[start:end])
             return end + 2
         self._left = size
@@ -196,13 +212,13 @@ class Decoder:
 
     def _add_trailer(self, line: str) -> None:
         name, value = self._field(line)
-        if problem := forbidden(name):
+        if problem := _forbidden(name):
             self._refuse(problem)
         self._trailers.append((name, value))
 
     def _field(self, line: str) -> tuple[str, str]:
         name, colon, value = line.partition(":")
-        problem = malformed(name, value) if colon else f"{line[:40]!r} has no colon"
+        problem = _malformed(name, value) if colon else f"{line[:40]!r} has no colon"
         if problem:
             self._refuse(problem)
         return name.lower(), value.strip(" \t")
@@ -211,9 +227,9 @@ class Decoder:
         return End(tuple(self._trailers), rest)
 
     def _hold_line(self, data: bytes, at: int, rule: str) -> int:
-        """Keep the line at ``at`` until the rest comes; refuse it if it is whole, or too long.
+        """Hold an unfinished line. HTTPError 400 if it is complete, since it did not match.
 
-        A bare LF ends a line too, so that it is refused as soon as it arrives.
+        A bare LF completes a line too, so that it is refused as soon as it arrives.
         """
         end = data.find(b"\n", at) + 1
         if end:
@@ -246,11 +262,10 @@ class Decoder:
 
 
 def _take_plain_chunks(data: bytes, parts: list[bytes | End]) -> int:
-    """Take the whole chunks at the start of ``data`` that are framed as ``encode`` frames them;
-    where they end.
+    """Add the complete chunks at the start of ``data`` that are framed as by ``encode``.
 
-    Most streams consist of nothing else, and to recognise such a chunk costs less than half of
-    reading one. Whatever deviates, were it by a leading zero, is left for the grammar.
+    Returns the offset behind them. Most bodies consist of such chunks, and this takes less than
+    half the time of the grammar, which reads all others.
     """
     at = 0
     while (end := data.find(b"\r\n", at, at + MAX_SIZE_DIGITS + 2)) > at:

@@ -1,22 +1,23 @@
-"""Field lines as values: names, lists, dates, and which fields stop at this hop.
+"""Field names and values: tokens, lists, dates, the fields of one hop, and ``Headers``.
 
-Names are kept in lower case, values as str decoded from Latin-1, so that a field that
-came in and goes out again is the same bytes (RFC 9110, section 5.5).
+Names are kept in lower case, values as str decoded from Latin-1, so that a field that is
+passed on consists of the same bytes (RFC 9110, section 5.5).
 """
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from email.utils import formatdate, parsedate
+from typing import Any
 
 Pairs = Iterable[tuple[str, str]]
 
-TOKEN = r"[-!#$%&'*+.^_`|~0-9A-Za-z]+"
-"""A token, RFC 9110, section 5.6.2, as the source of a regular expression."""
+TOKEN = r"[-!#$%&'*+.^_`|~0-9A-Za-z]++"
+"""A token (RFC 9110, section 5.6.2), as the source of a regular expression."""
 
 _is_token = re.compile(TOKEN).fullmatch
 _list_item = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*"?)+')
-# The parser of the email package reads them all, and a great deal else.
+# The email package's parser accepts much more than these.
 _is_date = re.compile(
     r"[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"  # IMF-fixdate
     r"|[A-Z][a-z]+day, \d\d-[A-Z][a-z]{2}-\d\d \d\d:\d\d:\d\d GMT"  # RFC 850
@@ -30,37 +31,36 @@ HOP_BY_HOP = frozenset(
         *("proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"),
     )
 )
-"""Fields that speak of one connection and are never passed on (RFC 9110, section 7.6.1)."""
+"""Fields of one connection, which are never passed on (RFC 9110, section 7.6.1)."""
 
 UNBUFFERED = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
-"""Fields of a streamed response: no cache reuses it, and no proxy transforms or buffers it."""
+"""Fields of a streamed response: caches do not store it, and proxies do not change or hold it."""
 
 
 def is_token(text: str) -> bool:
-    """Whether ``text`` is a token, as methods and field names must be."""
+    """Whether ``text`` is a token, as methods and field names are."""
     return _is_token(text) is not None
 
 
 def split_list(value: str) -> list[str]:
-    """The members of a comma-separated field value, empty ones dropped (RFC 9110, 5.6.1).
+    """The members of a comma-separated value, empty ones dropped (RFC 9110, section 5.6.1).
 
-    Commas inside quoted strings do not separate.
+    Commas in quoted strings do not separate.
     """
-    if '"' not in value:
-        return [part for item in value.split(",") if (part := item.strip(" \t"))]
-    return [part for item in _list_item.findall(value) if (part := item.strip(" \t"))]
+    items = value.split(",") if '"' not in value else _list_item.findall(value)
+    return [part for item in items if (part := item.strip(" \t"))]
 
 
 def connection_options(values: Iterable[str]) -> set[str]:
     """The options in all values of Connection, in lower case (RFC 9110, section 7.6.1).
 
-    Options are tokens, so a quote that opens in one value hides no comma in the next.
+    Options are tokens, so quotes have no meaning: an open quote hides no comma.
     """
     return {option.strip(" \t") for value in values for option in value.lower().split(",")}
 
 
 def grouped(pairs: Pairs) -> dict[str, list[str]]:
-    """The values of each name; names in the order of their first pair, values in theirs."""
+    """The values of each name, in order."""
     values: dict[str, list[str]] = {}
     for name, value in pairs:
         values.setdefault(name, []).append(value)
@@ -68,9 +68,9 @@ def grouped(pairs: Pairs) -> dict[str, list[str]]:
 
 
 def content_codings(value: str) -> list[str]:
-    """The codings that a Content-Encoding field names (RFC 9110, section 8.4).
+    """The codings in a value of Content-Encoding (RFC 9110, section 8.4).
 
-    "identity" is none, and neither is "none", which some services send.
+    "identity" means that there is none; some services send "none" instead.
     """
     return [coding for coding in split_list(value.lower()) if coding not in ("identity", "none")]
 
@@ -81,7 +81,7 @@ def http_date(seconds: float) -> str:
 
 
 def parse_http_date(text: str) -> float | None:
-    """An HTTP date in any of its three forms as seconds since 1970; None if it is none."""
+    """An HTTP date in one of its three forms as seconds since 1970; None for anything else."""
     parts = parsedate(text) if _is_date(text) else None
     try:
         return None if parts is None else datetime(*parts[:6], tzinfo=UTC).timestamp()
@@ -90,9 +90,9 @@ def parse_http_date(text: str) -> float | None:
 
 
 def field_value(name: str, value: object) -> str:
-    """A field's value as text; a whole number becomes its digits.
+    """A field's value as text; TypeError for anything but str and int.
 
-    TypeError, which names the field, for anything else: ``None`` would be sent as the word.
+    ``None`` in particular would be sent as a word.
     """
     if isinstance(value, str):
         return value
@@ -102,68 +102,75 @@ def field_value(name: str, value: object) -> str:
 
 
 def field(name: object, value: object) -> tuple[str, str]:
-    """A field line as Headers keep it: the name in lower case. TypeError for what is no text."""
+    """A field with its name in lower case; TypeError for a name or value that is not text."""
     if isinstance(name, str):
         return name.lower(), field_value(name, value)
     raise TypeError(f"the name of a header field is str, not {type(name).__name__}: {name!r}")
 
 
 class Headers:
-    """Header fields: ordered, repeatable, found whatever the case of their name.
+    """Header fields: ordered, repeatable, found by a name in any case.
 
-    Reading ``h["name"]`` joins repeated fields with ", " (RFC 9110, section 5.3) and raises
-    KeyError when there is none; ``get_all`` keeps them apart, as Set-Cookie needs. A value is
-    text, or a whole number; TypeError for any other.
+    ``h["name"]`` joins repeated fields with ", " (RFC 9110, section 5.3) and raises KeyError if
+    there is none; ``get_all`` keeps them apart, as Set-Cookie requires. A value is str or int;
+    TypeError for any other.
     """
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_pairs", "are_well_formed")
 
     def __init__(self, fields: Mapping[str, str] | Pairs | None = None) -> None:
+        self.are_well_formed = False
+        """Whether all fields come from a head reader, so that a writer need not check them."""
         if not fields:
             self._pairs: list[tuple[str, str]] = []
             return
-        pairs = fields.items() if isinstance(fields, Mapping) else fields
+        items = getattr(fields, "items", None)  # isinstance with Mapping takes five times as long
+        pairs: Any = fields if items is None else items()
         try:
             self._pairs = [
                 (name.lower(), value) if type(name) is type(value) is str else field(name, value)
                 for name, value in pairs
             ]
-        except ValueError:  # these are no pairs
-            given = type(fields).__name__
+        except ValueError:  # items that are not pairs
             forms = 'a mapping {"name": "value"} or pairs [("name", "value")]'
-            raise TypeError(f"header fields are {forms}, not {given}") from None
+            raise TypeError(f"header fields are {forms}, not {type(fields).__name__}") from None
 
     @classmethod
     def of_lower(cls, pairs: list[tuple[str, str]]) -> "Headers":
-        """Adopt, without a copy, pairs whose names are in lower case already."""
+        """Adopt, without a copy, fields that a head reader has returned."""
         headers = cls.__new__(cls)
         headers._pairs = pairs
+        headers.are_well_formed = True
         return headers
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The value of ``name``, repeated fields joined with ", "; else ``default``."""
-        values = self.get_all(name)
-        if len(values) == 1:
-            return values[0]
-        return ", ".join(values) if values else default
+        name = name.lower()
+        values = [value for key, value in self._pairs if key == name]
+        if not values:
+            return default
+        return values[0] if len(values) == 1 else ", ".join(values)
 
     def get_all(self, name: str) -> list[str]:
-        """Every value of ``name``, in the order of the field lines."""
+        """Every value of ``name``, in order."""
         name = name.lower()
         return [value for key, value in self._pairs if key == name]
 
     def append(self, name: str, value: str) -> None:
-        """Add a field line, and keep those of the same name."""
+        """Add a field, and keep those of the same name."""
+        self.are_well_formed = False
         plain = type(name) is type(value) is str
         self._pairs.append((name.lower(), value) if plain else field(name, value))
 
     def items(self) -> list[tuple[str, str]]:
-        """The field lines as ``(lower-case name, value)``, in order. Not a copy."""
+        """The fields as ``(lower-case name, value)``, in order; not a copy, so only to be read."""
         return self._pairs
 
     def copy(self) -> "Headers":
-        """The same fields, to be changed apart."""
-        return Headers.of_lower(self._pairs.copy())
+        """The same fields in a list of their own."""
+        headers = Headers.of_lower(self._pairs.copy())
+        headers.are_well_formed = self.are_well_formed
+        return headers
 
     def __getitem__(self, name: str) -> str:
         value = self.get(name)

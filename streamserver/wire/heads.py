@@ -1,17 +1,15 @@
 """What request heads and response heads have in common (RFC 9112, sections 2, 5 and 6).
 
-h11 reads: it knows the grammar and ten years of what goes wrong with it. But it is lenient
-where a server on the open internet may not be, since every leniency is a chance that a
-neighbour on the path reads the same bytes differently (RFC 9112, section 11). So a head first
-passes a strict look at its lines, then h11, then a look at the fields that decide where the
-message ends. What is refused says why. Heads in which nothing is unusual, and they are nearly
-all, lie so far inside the grammar that one expression can tell; for them alone h11, which
-takes six times as long, is not asked.
+One expression recognizes a plain head: one that lies well inside the grammar, as nearly all
+do. h11 reads every other head. h11 is lenient in places, and a lenient reader can disagree with
+its neighbour on the path about where a message ends (RFC 9112, section 11). So the lines of
+such a head are checked first, and the fields that frame the message afterwards.
 
-What is wrong here is refused as a request would be; ``response_heads`` makes a 502 of it.
+Errors are those of a request; ``response_heads`` makes a 502 of them.
 """
 
 import re
+from collections.abc import Iterable
 
 import h11
 
@@ -21,23 +19,20 @@ from streamserver.wire.problem import HTTPError
 Fields = list[tuple[str, str]]
 
 CHUNKED = -1
-"""The length of a body whose end only its last-chunk tells."""
+"""The length of a body that ends with its last-chunk."""
 
-EMPTY_LINE = b"\r\n\r\n"
-"""The end of the last field line, and the empty line that ends the head."""
-
-PLAIN_LINE = rf"(?:{TOKEN}:[\t -~]*\r\n)"
-"""A field line in which nothing is unusual, as the source of a regular expression."""
+PLAIN_LINE = rf"(?:{TOKEN}:[\t -~]*+\r\n)"
+"""A field line of a plain head, as the source of a regular expression."""
 
 Faults = tuple[tuple[re.Pattern[bytes], str], ...]
 
 RESPONSE_FAULTS: Faults = (
     (re.compile(rb"\0"), "a NUL byte"),
     (re.compile(rb"(?<!\r)\n"), "a line that ends in LF alone"),
-    (re.compile(rb"\r(?!\n)"), "a CR that no LF follows"),
+    (re.compile(rb"\r(?!\n)"), "a CR without LF"),
     (re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]"), "a control character"),
 )
-"""What is refused in the lines of a response, and its name in the refusal."""
+"""What the lines of a response may not contain, with the words of the error."""
 
 REQUEST_FAULTS: Faults = (
     *RESPONSE_FAULTS,
@@ -45,30 +40,36 @@ REQUEST_FAULTS: Faults = (
     (re.compile(rb"(?i)\r\ncontent-length:[^\r]*,"), "a list in Content-Length"),
     (re.compile(rb"(?is)\r\ncontent-length:.*\r\ncontent-length:"), "Content-Length twice"),
 )
-"""The same for a request: a client can smuggle a second request past a reader that repairs these,
-while a recipient of responses has to repair them (RFC 9112, sections 5.2 and 6.3)."""
+"""The same for a request. Servers that repair the last three can be made to disagree on where a
+request ends; a recipient of responses has to repair them (RFC 9112, sections 5.2 and 6.3)."""
 
 
-def refuse_line_faults(head: bytes, faults: Faults) -> None:
-    """Raise HTTPError 400 for lines of a whole head that two readers may read in two ways."""
-    _refuse_faults(head, faults, 0, len(head))
+def find_end(data: bytes, max_head: int, seen: int, faults: Faults) -> int:
+    """The offset behind the first head's empty line; 0 while the head is incomplete.
+
+    ``seen``: bytes that an earlier call has searched. HTTPError 431 for a head that is longer
+    than ``max_head``, and 400 for faults in an incomplete one.
+    """
+    end = data.find(b"\r\n\r\n", max(seen - 3, 0))
+    if end > max_head or (end < 0 and len(data) > max_head + 3):
+        raise HTTPError(431, f"the head is longer than {max_head} bytes")
+    if end < 0:
+        refuse_faults(data, faults, max(seen - 2, 0), len(data) - data.endswith(b"\r"))
+        return 0
+    return end + 4
 
 
-def refuse_early_faults(data: bytes, faults: Faults, seen: int) -> None:
-    """The same for a head that is not whole, of which ``seen`` bytes were looked at before."""
-    _refuse_faults(data, faults, max(seen - 2, 0), len(data) - data.endswith(b"\r"))
-
-
-def _refuse_faults(head: bytes, faults: Faults, start: int, end: int) -> None:
+def refuse_faults(head: bytes, faults: Faults, start: int, end: int) -> None:
+    """HTTPError 400 for faults in ``head[start:end]``."""
     for fault, name in faults:
         if fault.search(head, start, end):
             raise HTTPError(400, f"the head holds {name}")
 
 
 def plain_fields(lines: bytes) -> Fields:
-    """The fields of lines that are all plain; names in lower case, values stripped."""
+    """The fields of plain lines: names in lower case, values without whitespace around."""
     return [
-        (name.lower(), value.strip(" \t"))
+        (name.lower(), value.strip())
         for line in lines.decode("ascii").splitlines()
         for name, _, value in [line.partition(":")]
     ]
@@ -81,15 +82,15 @@ _coding_lines = re.compile(rb"(?i)\r\ntransfer-encoding:([^\r]*)").findall
 def read_with_h11(
     connection: h11.Connection, head: bytes
 ) -> tuple[h11.Request | h11.InformationalResponse | h11.Response, Fields]:
-    """What h11 makes of a whole head, and its fields; HTTPError 400 or 501 when it refuses.
+    """A complete head as h11 reads it, and its fields; HTTPError 400 or 501 if h11 refuses it.
 
-    A connection per head: its state machine is about turns, which others keep here.
+    ``connection``: a new one for each head, since h11's states are not used here.
     """
     try:
         connection.receive_data(head)
         event = connection.next_event()
     except h11.RemoteProtocolError as error:
-        if error.error_status_hint == 501:  # a transfer coding: h11 knows chunked alone
+        if error.error_status_hint == 501:  # for every transfer coding but chunked
             codings = ",".join([line.decode("latin-1") for line in _coding_lines(head)])
             raise _coding_fault(codings) from error
         raise HTTPError(400, _as_bytes.sub(r"\1", str(error))) from error
@@ -99,52 +100,42 @@ def read_with_h11(
     ]
 
 
-_LISTS = frozenset(("connection", "transfer-encoding"))
+def joined(fields: Fields, singletons: Iterable[str] = ()) -> dict[str, str]:
+    """The values by field name, repeated fields joined (RFC 9110, section 5.3).
 
-
-def telling_fields(fields: Fields, names: frozenset[str]) -> dict[str, str]:
-    """Those fields that determine what the message is, of which ``names`` are all there are.
-
-    The lines of a field that is a list are joined. Two lines of any other field would be two
-    meanings: HTTPError 400.
+    HTTPError 400 for a field of ``singletons`` that is repeated.
     """
-    said: dict[str, str] = {}
-    for name, value in fields:
-        if name in names:
-            if name in said:
-                if name in _LISTS:
-                    return telling_fields(_join_lists(fields), names)
-                raise HTTPError(400, f"{name} is given twice")
-            said[name] = value
-    return said
+    groups = grouped(fields)
+    for name in singletons:
+        if len(groups.get(name, ())) > 1:
+            raise HTTPError(400, f"{name} is given twice")
+    return {name: ",".join(group) for name, group in groups.items()}
 
 
-def _join_lists(fields: Fields) -> Fields:
-    """The fields, with all lines of a list as one: joined once, since a join copies its parts."""
-    lists = grouped([field for field in fields if field[0] in _LISTS])
-    others = [field for field in fields if field[0] not in _LISTS]
-    return others + [(name, ",".join(values)) for name, values in lists.items()]
-
-
-def persists(said: dict[str, str], minor: int) -> bool:
-    """Whether the sender will keep the connection for another message (RFC 9112, section 9.3)."""
-    options = connection_options([said["connection"]]) if "connection" in said else ()
-    return "close" not in options and (bool(minor) or "keep-alive" in options)
+def persists(values: dict[str, str], minor: int) -> bool:
+    """Whether the sender keeps the connection for another message (RFC 9112, section 9.3)."""
+    connection = values.get("connection")
+    if connection is None:
+        return minor > 0
+    if connection == "keep-alive":
+        return True
+    options = connection_options([connection])
+    return "close" not in options and (minor > 0 or "keep-alive" in options)
 
 
 _digits = re.compile(r"[0-9]{1,16}").fullmatch
 
 
-def body_length(said: dict[str, str], minor: int, untold: int) -> int:
-    """How the body is framed (RFC 9112, section 6.3), strictly; ``untold`` if no field tells.
+def body_length(values: dict[str, str], minor: int, default: int) -> int:
+    """The length of the body (RFC 9112, section 6.3); ``default`` if no field sets it.
 
-    Raises HTTPError 400 for framing that is broken, and 501 for an unknown transfer coding.
+    HTTPError 400 for framing that is malformed, and 501 for an unknown transfer coding.
     """
-    coding = said.get("transfer-encoding")
-    length = said.get("content-length")
+    coding = values.get("transfer-encoding")
+    length = values.get("content-length")
     if coding is None:
         if length is None:
-            return untold
+            return default
         if not _digits(length):
             raise HTTPError(400, "Content-Length must be 1 to 16 decimal digits")
         return int(length)
@@ -158,10 +149,9 @@ def body_length(said: dict[str, str], minor: int, untold: int) -> int:
 
 
 def _coding_fault(codings: str) -> HTTPError:
-    """Why any Transfer-Encoding but ``chunked`` is refused (RFC 9112, sections 6.1 and 6.3).
+    """The error for a Transfer-Encoding other than ``chunked`` (RFC 9112, sections 6.1 and 6.3).
 
-    Only a list that ends in chunked tells where the body ends, so only such a list can be a
-    request for codings that are not implemented.
+    501 only for a list that ends in chunked, since any other list does not frame the body.
     """
     *others, last = split_list(codings.lower()) or [""]
     if last != "chunked":
@@ -171,31 +161,35 @@ def _coding_fault(codings: str) -> HTTPError:
     return HTTPError(501, "the only transfer coding implemented here is chunked")
 
 
-_block = re.compile(rf"(?:{TOKEN}:[\t\x20-\x7e\x80-\xff]*\r\n)*").fullmatch
+_are_field_lines = re.compile(rf"(?:{TOKEN}:[\t\x20-\x7e\x80-\xff]*+\r\n)*+").fullmatch
+
+
+def unchecked_lines(fields: Fields) -> str:
+    """The lines of fields that are known to be well-formed, each with its CRLF."""
+    return "".join([f"{name}: {value}\r\n" for name, value in fields])
 
 
 def field_lines(fields: Fields) -> str:
-    """The field lines of a head that is written, each with its CRLF.
+    """The lines of fields, each with its CRLF.
 
-    ValueError for a name that is no token and for a value with CR, LF, NUL or another control
+    ValueError for a name that is not a token and for a value with CR, LF, NUL or another control
     character, since it would split the message.
     """
-    block = "".join([f"{name}: {value}\r\n" for name, value in fields])
-    # Each line ends in the only CRLF it may hold, or a value has smuggled in another line;
-    # and its first colon is ours, or a name has smuggled in a value.
+    lines = unchecked_lines(fields)
+    # More lines than fields: a value contains a line. A colon in a name: it contains a value.
     if (
-        block.count("\r\n") != len(fields)
-        or not _block(block)
+        lines.count("\n") != len(fields)
+        or not _are_field_lines(lines)
         or ":" in "".join([name for name, _ in fields])
     ):
-        raise ValueError(f"not a header field: {_offender(fields)}")
-    return block
+        raise ValueError(f"not a header field: {_malformed(fields)}")
+    return lines
 
 
-def _offender(fields: Fields) -> str:
-    """The first line for whose sake the block is refused."""
+def _malformed(fields: Fields) -> str:
+    """The first malformed field."""
     return next(
         f"{name!r}: {value!r}"
         for name, value in fields
-        if ":" in name or "\n" in name + value or not _block(f"{name}: {value}\r\n")
+        if ":" in name or "\n" in name + value or not _are_field_lines(f"{name}: {value}\r\n")
     )

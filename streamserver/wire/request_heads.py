@@ -9,28 +9,27 @@ import h11
 
 from streamserver.wire.fields import TOKEN
 from streamserver.wire.heads import (
-    EMPTY_LINE,
     PLAIN_LINE,
     REQUEST_FAULTS,
     Fields,
     body_length,
     field_lines,
+    find_end,
+    joined,
     persists,
     plain_fields,
     read_with_h11,
-    refuse_early_faults,
-    refuse_line_faults,
-    telling_fields,
+    refuse_faults,
 )
 from streamserver.wire.problem import HTTPError
 
 
 class RequestHead(NamedTuple):
-    """A request without its body: what was asked, and how the message is framed."""
+    """A request without its body: the request line, the fields, and how the body is framed."""
 
     method: str
     target: str
-    """Origin-form or ``*``, as it came; of an absolute-form, its path and query."""
+    """Origin-form or ``*``, as received; of an absolute-form, its path and query."""
     minor: int
     """0 for HTTP/1.0; 1 for HTTP/1.1 and every later 1.x, which is processed as 1.1."""
     fields: Fields
@@ -38,132 +37,120 @@ class RequestHead(NamedTuple):
     length: int = 0
     """Bytes of body, or ``CHUNKED``."""
     keep_alive: bool = True
-    """Whether the client will take another answer on this connection."""
+    """Whether the client accepts another response on this connection."""
     expects_continue: bool = False
     """Whether the client waits for a 100 before it sends the body."""
+
+
+_plain = re.compile(
+    r"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-~]*+) HTTP/1\.1\r\n"
+    rf"({PLAIN_LINE}++)\r\n".encode()
+).match
+_new = tuple.__new__  # takes half the time of RequestHead()
+_SINGLETONS = ("content-length", "expect", "host")
+_CONTROLS = frozenset(("connection", "content-length", "expect", "transfer-encoding"))
+"""Fields that change how the message is read or answered."""
 
 
 def read_request_head(
     data: bytes, max_head: int, max_target: int, seen: int = 0
 ) -> tuple[RequestHead | None, bytes]:
-    """The first head in ``data`` and what follows it, or ``(None, data)`` while it is unfinished.
+    """The first head in ``data`` and what follows it; ``(None, data)`` while it is incomplete.
 
-    ``seen``: how much of ``data`` was found unfinished before, and need not be looked at again.
-    Raises HTTPError: 400 for what breaks the grammar, 414 and 431 for what is too long,
-    417 for an unknown expectation, 501 for an unknown transfer coding or method, 505 for an
-    unknown version. After an error nothing that follows can be trusted.
+    ``seen``: bytes of ``data`` in which an earlier call has found no complete head.
+    HTTPError 400 for malformed heads, 414 and 431 for too long ones, 417 for an unknown
+    expectation, 501 for an unknown transfer coding or method, 505 for an unknown version.
+    After an error the connection can only be closed.
     """
-    if data.startswith(b"\r\n"):  # left behind by old clients; RFC 9112, section 2.2
-        data = _empty_lines.sub(b"", data, 1)
-    end = data.find(EMPTY_LINE, max(seen - 3, 0))
-    if end > max_head or (end < 0 and len(data) > max_head + 3):
-        raise _too_large(data, max_head, max_target)
-    if end < 0:
-        refuse_early_faults(data, REQUEST_FAULTS, seen)
-        return None, data
-    head = data[: end + 4]
-    read = _read_plain(head)
-    if read is None:
-        refuse_line_faults(head, REQUEST_FAULTS)
-        read = _read_with_h11(head)
-    return _understand(*read, max_target), data[end + 4 :]
+    plain = None if seen else _plain(data)
+    end = plain.end() if plain else 0
+    if plain is None or end > max_head + 4:
+        data = _empty_lines.sub(b"", data, 1)  # sent by old clients; RFC 9112, section 2.2
+        if len(data) > max_head:
+            _check_line(data, max_target)
+        end = find_end(data, max_head, seen, REQUEST_FAULTS)
+        if not end:
+            return None, data
+        plain = _plain(data)
+        if plain is None:
+            return _read_with_h11(data[:end], max_target), data[end:]
+    method, target, lines = plain.groups()
+    head = _interpret(method.decode(), target.decode(), 1, plain_fields(lines), max_target)
+    return head, data[end:]
 
 
 _empty_lines = re.compile(rb"\A(?:\r\n)+")
 
 
-def _too_large(data: bytes, max_head: int, max_target: int) -> HTTPError:
+def _check_line(data: bytes, max_target: int) -> None:
     if max(map(len, data.partition(b"\r\n")[0].split(b" "))) > max_target:
-        return HTTPError(414, f"the request target is longer than {max_target} bytes")
-    return HTTPError(431, f"the request head is longer than {max_head} bytes")
+        raise HTTPError(414, f"the request target is longer than {max_target} bytes")
 
 
-_plain = re.compile(
-    r"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-~]*) HTTP/1\.1\r\n"
-    rf"({PLAIN_LINE}+)\r\n".encode()
-).fullmatch
-
-
-def _read_plain(head: bytes) -> tuple[str, str, int, Fields] | None:
-    """Read a head in which nothing is unusual, or leave it alone.
-
-    What nearly every client sends is a small part of the grammar, and one expression
-    decides whether a head lies in it; h11 would say the same of each, a field at a time, at
-    six times the cost. The tests hold the two to the same meaning.
-    """
-    match = _plain(head)
-    if match is None:
-        return None
-    method, target, lines = match.groups()
-    return method.decode("ascii"), target.decode("ascii"), 1, plain_fields(lines)
+def _interpret(
+    method: str, target: str, minor: int, fields: Fields, max_target: int
+) -> RequestHead:
+    if len(target) > max_target:
+        raise HTTPError(414, f"the request target is longer than {max_target} bytes")
+    values = dict(fields)
+    if len(values) < len(fields):
+        values = joined(fields, _SINGLETONS)
+    if "host" in values:
+        _check_host(values["host"])
+    elif minor:
+        raise HTTPError(400, "an HTTP/1.1 request needs a Host (RFC 9112, section 3.2)")
+    if _CONTROLS.isdisjoint(values):
+        length, keep_alive, expects_continue = 0, minor > 0, False
+    else:
+        length = body_length(values, minor, default=0)
+        keep_alive = persists(values, minor)
+        expects_continue = minor > 0 and "expect" in values
+        if expects_continue and values["expect"].lower() != "100-continue":
+            raise HTTPError(417, "the only expectation implemented here is 100-continue")
+    parts = (method, target, minor, fields, length, keep_alive, expects_continue)
+    return _new(RequestHead, parts)
 
 
 _other_version = re.compile(rb"[^\r]* (HTTP/(?!1)[0-9]\.[0-9])\r\n").match
 
 
-def _read_with_h11(head: bytes) -> tuple[str, str, int, Fields]:
-    """Read any other head; h11 accepts every version that has one digit on either side."""
-    if version := _other_version(head):
+def _read_with_h11(data: bytes, max_target: int) -> RequestHead:
+    refuse_faults(data, REQUEST_FAULTS, 0, len(data))
+    if version := _other_version(data):  # h11 accepts every one
         raise HTTPError(505, f"{version[1].decode()} is not supported: use HTTP/1.1")
-    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(head))
-    event, fields = read_with_h11(connection, head)
+    connection = h11.Connection(h11.SERVER, max_incomplete_event_size=len(data))
+    event, fields = read_with_h11(connection, data)
     assert isinstance(event, h11.Request), event
+    method, target = event.method.decode("ascii"), event.target.decode("ascii")
     minor = 0 if event.http_version == b"1.0" else 1  # RFC 9110, section 2.5
-    return event.method.decode("ascii"), event.target.decode("ascii"), minor, fields
-
-
-_absolute = re.compile(r"https?://([^/?#]*)((?:[/?][^#]*)?)", re.IGNORECASE).fullmatch
-_TELLING = frozenset(("connection", "content-length", "expect", "host", "transfer-encoding"))
-
-
-def _understand(
-    method: str, target: str, minor: int, fields: Fields, max_target: int
-) -> RequestHead:
-    """What the fields say about the target, the body and the connection."""
-    if len(target) > max_target:
-        raise HTTPError(414, f"the request target is longer than {max_target} bytes")
-    said = telling_fields(fields, _TELLING)
-    if "host" in said:
-        _check_host(said["host"])
-    elif minor:
-        raise HTTPError(400, "an HTTP/1.1 request needs a Host (RFC 9112, section 3.2)")
+    head = _interpret(method, target, minor, fields, max_target)
     if method in _REFUSED_METHODS:
         raise HTTPError(501, f"{method} is not implemented here")
     if not target.startswith("/"):
-        target, host = _from_other_form(method, target)
-        if host is not None:
-            fields = [("host", host), *(field for field in fields if field[0] != "host")]
-    elif "#" in target:
+        return _in_origin_form(head)
+    if "#" in target:
         raise HTTPError(400, "a request target has no fragment")
-    if len(said) == 1 and minor and "host" in said:
-        return RequestHead(method, target, minor, fields)
-    return RequestHead(
-        method,
-        target,
-        minor,
-        fields,
-        body_length(said, minor, untold=0),
-        persists(said, minor),
-        bool(minor) and _expects_continue(said.get("expect")),
-    )
+    return head
 
 
 _REFUSED_METHODS = frozenset(("CONNECT", "TRACE"))
-"""A tunnel is no response, and an echo of the request shows scripts what they must not see."""
+"""A tunnel is not a response, and an echo of the request shows scripts the client's credentials."""
+_absolute = re.compile(r"https?://([^/?#]*)((?:[/?][^#]*)?)", re.IGNORECASE).fullmatch
 
 
-def _from_other_form(method: str, target: str) -> tuple[str, str | None]:
-    """A target that is not in origin-form, and the host it names (RFC 9112, section 3.2)."""
-    if target == "*" and method == "OPTIONS":
-        return target, None
-    absolute = _absolute(target)
+def _in_origin_form(head: RequestHead) -> RequestHead:
+    """A head whose target has another form (RFC 9112, section 3.2)."""
+    if head.target == "*" and head.method == "OPTIONS":
+        return head
+    absolute = _absolute(head.target)
     if not absolute:
         raise HTTPError(400, 'the request target must begin with "/" or be an http URL')
     host, path = absolute.groups()
     _check_host(host)
-    if not path and method == "OPTIONS":
-        return "*", host
-    return path if path.startswith("/") else "/" + path, host
+    if not path.startswith("/"):
+        path = "*" if not path and head.method == "OPTIONS" else "/" + path
+    fields = [("host", host), *(field for field in head.fields if field[0] != "host")]
+    return head._replace(target=path, fields=fields)
 
 
 _host = re.compile(
@@ -172,7 +159,7 @@ _host = re.compile(
 ).fullmatch
 
 
-@lru_cache(maxsize=64)  # a server goes by few names, and is asked for them all day
+@lru_cache(maxsize=64)  # a server has few names
 def _check_host(host: str) -> None:
     match = _host(host)
     if match and match[1]:
@@ -184,26 +171,18 @@ def _check_host(host: str) -> None:
         raise HTTPError(400, "Host must be one host name or address, with a port or without")
 
 
-def _expects_continue(expectation: str | None) -> bool:
-    if expectation is None:
-        return False
-    if expectation.lower() != "100-continue":
-        raise HTTPError(417, "the only expectation understood here is 100-continue")
-    return True
-
-
 _method_and_target = re.compile(rf'{TOKEN} [!-"$-~]+').fullmatch
 
 
-def request_head(method: str, target: str, fields: Fields) -> bytes:
+def request_head(method: str, target: str, fields: Fields, own: str = "") -> bytes:
     """A request head, its empty line included (RFC 9112, section 3).
 
-    ValueError for a method that is no token, for a target that is empty or has anything but
-    printable ASCII, or a "#", in it, and for fields that no message can have, see
-    ``field_lines``. Every target that ``read_request_head`` gives goes out as it came.
+    ``own``: further field lines, see ``unchecked_lines``, which come first. ValueError for a
+    method that is not a token, for a target that is empty or has a "#" or characters other than
+    printable ASCII, and for malformed fields, see ``field_lines``.
     """
     line = f"{method} {target}"
-    # Neither part may hold a space, so the only one is ours.
+    # Neither part may contain a space, so the line has one.
     if not _method_and_target(line):
         raise ValueError(f"not a method and a request target: {method!r}, {target!r}")
-    return f"{line} HTTP/1.1\r\n{field_lines(fields)}\r\n".encode("latin-1")
+    return f"{line} HTTP/1.1\r\n{own}{field_lines(fields)}\r\n".encode("latin-1")

@@ -1,18 +1,24 @@
-"""A response as it arrives: its heads, its body, and whether it ended (RFC 9112, section 6.3).
+"""A response as it arrives: its heads, its body, and its end (RFC 9112, section 6.3).
 
-The relay stands on this: each piece that the network makes of a response becomes at once what
-can be passed on, and nothing waits but an unfinished head or chunk line. How the body ends is
-told in one way, ``End``, however it was framed; and a response that merely stopped never gets
-one, so that nobody can take the beginning of a body for the whole.
+The relay and the lab's client read with ``ResponseReader``: it returns each piece of a body at
+once, and holds only an unfinished head or chunk line. Every framing ends with an ``End``. A
+response that was cut has none, so it cannot be mistaken for a complete one.
 """
 
+import re
 from collections.abc import Sequence
-from typing import Protocol
+from typing import ClassVar, Protocol
 
-from streamserver.wire.chunked import Decoder, End
+from streamserver.wire.chunked import (
+    CHUNK_EXTENSION,
+    FORBIDDEN_TRAILERS,
+    MAX_EXTENSIONS,
+    MAX_SIZE_DIGITS,
+    Decoder,
+    End,
+)
 from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.response_chunks import ResponseDecoder
 from streamserver.wire.response_heads import (
     UNTIL_CLOSE,
     ResponseHead,
@@ -21,10 +27,10 @@ from streamserver.wire.response_heads import (
 )
 
 MAX_INTERIM = 16
-"""Interim heads before the final one; together they have that many times ``max_head`` bytes.
+"""Interim heads before the final one.
 
-It takes one 100, and a few hints (103) or signs of life (102). Without a bound, an upstream
-that sends nothing else keeps its client busy for ever (CVE-2021-3737 in Python's http.client).
+A response needs one 100, and a few hints (103) or signs of progress (102). Without a limit, an
+upstream that sends nothing else occupies its client for ever (CVE-2021-3737 in http.client).
 """
 
 
@@ -34,27 +40,27 @@ class ResponseReader:
     __slots__ = ("_body", "_held", "_interim", "_max_head", "_method")
 
     def __init__(self, method: str, max_head: int) -> None:
-        """``method``: of the request. ``max_head``: bytes that each head may have, else 502."""
+        """``method``: that of the request. ``max_head``: the limit of each head in bytes."""
         self._method = method
         self._max_head = max_head
         self._held = b""  # an unfinished head
         self._interim = 0  # interim heads so far
-        self._body: _Body | None = None  # what reads the body, once the final head is there
+        self._body: _Body | None = None  # None before the final head
 
     def feed(self, data: bytes) -> Sequence[ResponseHead | bytes | End]:
-        """What ``data`` holds of the response, in order.
+        """The parts of the response in ``data``, in order.
 
-        Interim heads (status below 200) come before the final one, then pieces of the body,
-        none empty; an ``End`` comes last, and once. Raises HTTPError 502 for everything
-        malformed; what stood before the fault in this piece is lost with it. Raises
-        RuntimeError when fed after an ``End`` or an error.
+        Interim heads (status below 200) precede the final one; pieces of the body follow, none
+        of them empty; the last part is an ``End``, once. HTTPError 502 for a malformed response;
+        the parts of this piece before the fault are lost. RuntimeError after an ``End`` or an
+        error.
         """
         try:
             if self._body is None:
                 return self._read_heads(data)
             return self._body.feed(data)
         except HTTPError as error:
-            self._body = _OVER
+            self._body = _NOTHING
             if error.status == 502:
                 raise
             raise upstream_fault(error.detail) from error
@@ -65,11 +71,11 @@ class ResponseReader:
         return self._body.chunks if isinstance(self._body, Decoder) else 0
 
     def eof(self) -> list[End]:
-        """The connection has ended: an ``End`` if that is how the body ends, if it hasn't yet.
+        """Process the end of the connection: an ``End`` if it ends the body.
 
-        HTTPError 502 if the response is cut.
+        Empty if the response has ended before; HTTPError 502 if it is cut.
         """
-        body, self._body = self._body, _OVER
+        body, self._body = self._body, _NOTHING
         if body is None:
             raise upstream_fault("it ended within a head" if self._held else "there is none")
         if body.done:
@@ -90,24 +96,19 @@ class ResponseReader:
             parts.append(head)
             seen = 0
             if head.status >= 200:
-                self._body = _reader_of(head.length)
+                self._body = _body_of(head.length)
             else:
-                self._count_interim()
-        if self._body is _OVER:
+                self._interim += 1
+                if self._interim > MAX_INTERIM:
+                    raise upstream_fault(f"more than {MAX_INTERIM} interim heads precede it")
+        if self._body is _NOTHING:
             parts.append(End((), data))
         else:
             parts += self._body.feed(data)
         return parts
 
-    def _count_interim(self) -> None:
-        self._interim += 1
-        if self._interim > MAX_INTERIM:
-            raise upstream_fault(f"more than {MAX_INTERIM} interim heads come before it")
-
 
 class _Body(Protocol):
-    """What reads a body, as ``Decoder`` does one that is chunked."""
-
     @property
     def done(self) -> bool: ...
 
@@ -115,7 +116,7 @@ class _Body(Protocol):
 
 
 class _Counted:
-    """Reads a body of so many bytes."""
+    """Reads a body with a Content-Length."""
 
     __slots__ = ("_left",)
 
@@ -146,13 +147,47 @@ class _Unbounded:
         return [data] if data else []
 
 
-_OVER = _Counted(0)
-"""What is left to read where there is no body, or no more trust."""
+class ResponseDecoder(Decoder):
+    """Reads the chunked body of a response, and repairs it where RFC 9112 demands that.
+
+    Old servers pad sizes with spaces, and whitespace may precede an extension (section 7.1.1).
+    The limit on extensions is one of each chunk, since a response may be endless. A forbidden
+    trailer field is dropped (RFC 9110, section 6.5.1), whitespace before its colon is removed,
+    and a folded line is joined with one space (RFC 9112, sections 5.1 and 5.2).
+    """
+
+    __slots__ = ()
+
+    _size_line: ClassVar[re.Pattern[bytes]] = re.compile(
+        rf"([0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}+)((?:{CHUNK_EXTENSION})*+[ \t]*+)\r\n".encode()
+    )
+
+    def _spend_extensions(self, count: int) -> None:
+        if count > MAX_EXTENSIONS:
+            self._refuse_length()
+
+    def _add_trailer(self, line: str) -> None:
+        if line[0] in " \t" and self._trailers:
+            name, value = self._trailers.pop()
+            field = name, " ".join((value, line.strip(" \t"))).strip(" \t")
+        else:
+            name, colon, value = line.partition(":")
+            field = self._field(name.rstrip(" \t") + colon + value)
+        self._trailers.append(field)
+
+    def _end(self, rest: bytes) -> End:
+        # At the end, since the field before a folded line may be a forbidden one.
+        trailers = [field for field in self._trailers if field[0] not in FORBIDDEN_TRAILERS]
+        return End(tuple(trailers), rest)
 
 
-def _reader_of(length: int) -> _Body:
+_NOTHING = _Counted(0)
+"""The body of a response without one, and after an error."""
+
+
+def _body_of(length: int) -> _Body:
     if length == CHUNKED:
         return ResponseDecoder()
     if length == UNTIL_CLOSE:
         return _Unbounded()
-    return _Counted(length) if length else _OVER
+    return _Counted(length) if length else _NOTHING

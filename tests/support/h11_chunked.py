@@ -5,7 +5,7 @@ import re
 import h11
 from hypothesis import strategies as st
 
-from streamserver.wire.trailers import FORBIDDEN_TRAILERS
+from streamserver.wire.chunked import FORBIDDEN_TRAILERS
 from support.chunked import Ended, Meaning, Refused, Unfinished
 
 

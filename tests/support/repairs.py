@@ -6,8 +6,8 @@ Bytes that need no repair stay as they are, so h11 and a strict table can judge 
 import re
 from collections.abc import Iterable
 
+from streamserver.wire.chunked import FORBIDDEN_TRAILERS
 from streamserver.wire.fields import TOKEN
-from streamserver.wire.trailers import FORBIDDEN_TRAILERS
 from support.request_heads import EMPTY_LINE
 
 _space_before_colon = re.compile(rf"(\A|\r\n)({TOKEN})[ \t]+:".encode())

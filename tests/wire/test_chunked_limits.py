@@ -6,9 +6,8 @@ from types import FrameType
 
 import pytest
 
-from streamserver.wire.chunked import LAST_CHUNK, MAX_EXTENSIONS, Decoder, encode
+from streamserver.wire.chunked import LAST_CHUNK, MAX_EXTENSIONS, MAX_TRAILERS, Decoder, encode
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.trailers import MAX_TRAILERS
 from support.chunked import Ended, Refused, decode
 from support.cutting import in_pieces
 

@@ -6,7 +6,7 @@ import pytest
 
 from streamserver.wire.printable import printable
 
-AS_THEY_ARE = ["", "plain text, {\"json\": 1} \\n", "déjà vu", "流れ", "🌊", "e\u0301"]
+AS_THEY_ARE = ["", 'plain text, {"json": 1} \\n', "déjà vu", "流れ", "🌊", "e\u0301"]
 
 
 @pytest.mark.parametrize("text", AS_THEY_ARE)

@@ -151,7 +151,7 @@ def test_what_is_refused(status: int, data: bytes) -> None:
     ("data", "detail"),
     [
         (b"GET / HTTP/1.1\n", "a line that ends in LF alone"),
-        (b"GET / HTTP/1.1\rX", "a CR that no LF follows"),
+        (b"GET / HTTP/1.1\rX", "a CR without LF"),
         (b"GET / HTTP/1.1\r\nX: \0", "a NUL byte"),
         (b"GET / HTTP/1.1\r\nX: y\r\n z", "a folded field line"),
         (b"GET / HTTP/1.1\r\nX: \x1b", "a control character"),

@@ -28,21 +28,21 @@ LINES = [
 ]
 FAULTS: list[tuple[bytes, str]] = [
     *((response(line, b"Content-Length: 0"), "must begin with HTTP/1.1 or") for line in LINES[:-1]),
-    (response(LINES[-1]), "a CR that no LF follows"),
+    (response(LINES[-1]), "a CR without LF"),
     (b"\r\n" + ok(), "must begin with HTTP/1.1 or"),
     (b"\r\n\r\n", "must begin with HTTP/1.1 or"),
     # a protocol that nobody asked for
-    (response(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: h2c"), "protocols unasked"),
-    (response(b"HTTP/1.1 101"), "protocols unasked"),
-    (response(b"HTTP/1.0 101 \xe9"), "protocols unasked"),
+    (response(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: h2c"), "protocols without a request"),
+    (response(b"HTTP/1.1 101"), "protocols without a request"),
+    (response(b"HTTP/1.0 101 \xe9"), "protocols without a request"),
     # the ends of lines
     (b"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n", "a line that ends in LF alone"),
     (b"HTTP/1.1 200 OK\r\nContent-Length: 0\n\r\n\r\n", "a line that ends in LF alone"),
     (b"HTTP/1.1 200 OK\nContent-Length: 0\n\n", "a line that ends in LF alone"),
-    (b"HTTP/1.1 200 OK\r\nX: 1\rY: 2\r\n\r\n", "a CR that no LF follows"),
-    (b"HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n", "a CR that no LF follows"),
-    (b"HTTP/1.1 200 OK\r\r\n\r\n", "a CR that no LF follows"),
-    (ok(b"X: y\rHTTP/1.1 200 OK"), "a CR that no LF follows"),
+    (b"HTTP/1.1 200 OK\r\nX: 1\rY: 2\r\n\r\n", "a CR without LF"),
+    (b"HTTP/1.1 200 OK\rContent-Length: 0\r\n\r\n", "a CR without LF"),
+    (b"HTTP/1.1 200 OK\r\r\n\r\n", "a CR without LF"),
+    (ok(b"X: y\rHTTP/1.1 200 OK"), "a CR without LF"),
     # field lines
     (ok(b"\tHost: a"), "continuation line at start"),
     *((ok(b"X: a%bb" % c), "a control character") for c in (b"\x01", b"\x0b", b"\x1b[2J", b"\x7f")),
@@ -120,7 +120,7 @@ def test_what_is_refused(data: bytes, told: str) -> None:
         (b"\r", "not with"),
         (b"SSH-2.0-OpenSSH_9.6p1 Debian-3\r\n", "not with b'SSH-2.0-OpenSSH_9.6p'"),
         (b"HTTP/1.1 200 OK\n", "a line that ends in LF alone"),
-        (b"HTTP/1.1 200 OK\rX", "a CR that no LF follows"),
+        (b"HTTP/1.1 200 OK\rX", "a CR without LF"),
         (b"HTTP/1.1 200 OK\r\nX: \0", "a NUL byte"),
     ],
 )

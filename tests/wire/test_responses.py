@@ -127,8 +127,11 @@ def test_to_head_no_body_comes(head: bytes) -> None:
 REFUSED: list[tuple[bytes, str]] = [
     (b"ICY 200 OK\r\n\r\n", "must begin with HTTP/1.1"),
     (CONTINUE + b"HTTP/1.1 200 OK\n\n", "a line that ends in LF alone"),
-    (response(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: h2c"), "switched protocols unasked"),
-    (HINTS + response(b"HTTP/1.1 101 "), "switched protocols unasked"),
+    (
+        response(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: h2c"),
+        "switched protocols without a request",
+    ),
+    (HINTS + response(b"HTTP/1.1 101 "), "switched protocols without a request"),
     (CHUNKS + b"x\r\n", "chunked body: a chunk begins with its size"),
     (CHUNKS + b"+5\r\nhello\r\n", "chunked body: a chunk begins with its size"),
     (CHUNKS + b" 5\r\n", "chunked body: a chunk begins with its size"),
