@@ -1,4 +1,4 @@
-"""Which of several media types a client prefers (RFC 9110, section 12.5.1): pure."""
+"""Content negotiation by media type (RFC 9110, section 12.5.1)."""
 
 import re
 from collections.abc import Sequence
@@ -7,10 +7,9 @@ _quality = re.compile(r"(?i)\s*q=(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*").fullma
 
 
 def preferred(accept: str, offered: Sequence[str]) -> str:
-    """The media type with the highest quality in an Accept field, of equal ones the first offered.
+    """The offered media type with the highest quality in an Accept field; the first of several.
 
-    Without a field, or if none is acceptable, it is the first: the RFC allows to disregard the
-    field, and a client can read more than it says.
+    Without a field, or if none is acceptable, the first one: the RFC permits to ignore the field.
     """
     ranges = dict(map(_range, accept.split(","))) if accept.strip() else {}
     qualities = [_quality_of(kind, ranges) for kind in offered]
@@ -18,14 +17,12 @@ def preferred(accept: str, offered: Sequence[str]) -> str:
 
 
 def _quality_of(kind: str, ranges: dict[str, float]) -> float:
-    """That of the most specific range that matches."""
-    for match in (kind, kind.partition("/")[0] + "/*", "*/*"):
-        if match in ranges:
-            return ranges[match]
-    return 0.0
+    """The quality of the most specific range that matches."""
+    names = (kind, kind.partition("/")[0] + "/*", "*/*")
+    return next((ranges[name] for name in names if name in ranges), 0.0)
 
 
 def _range(text: str) -> tuple[str, float]:
     kind, *parameters = text.split(";")
-    found = [quality for one in parameters if (quality := _quality(one))]
-    return kind.strip().lower(), float(found[0][1]) if found else 1.0
+    qualities = [float(match[1]) for match in map(_quality, parameters) if match]
+    return kind.strip().lower(), qualities[0] if qualities else 1.0

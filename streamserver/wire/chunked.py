@@ -50,7 +50,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 # Possessive quantifiers do not backtrack, so matching takes linear time.
 _QUOTED = r'"(?:[\t !#-\[\]-~\x80-\xff]++|\\[\t -~\x80-\xff])*+"'
 CHUNK_EXTENSION = rf"[ \t]*+;[ \t]*+{TOKEN}(?:[ \t]*+=[ \t]*+(?:{TOKEN}|{_QUOTED}))?+"
-_SIZE = rf"[0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}"
+SIZE = rf"[0-9A-Fa-f]{{1,{MAX_SIZE_DIGITS}}}"
 _FIELD_TEXT = r"[\t -~\x80-\xff]*+"
 
 _SIZE_RULE = (
@@ -116,7 +116,7 @@ class Decoder:
     # Whitespace after the size is refused, though the grammar allows it before a semicolon:
     # h11 and llhttp refuse it, and all readers have to agree.
     _size_line: ClassVar[re.Pattern[bytes]] = re.compile(
-        rf"({_SIZE}(?![ \t]))((?:{CHUNK_EXTENSION})*+)\r\n".encode()
+        rf"({SIZE}(?![ \t]))((?:{CHUNK_EXTENSION})*+)\r\n".encode()
     )
 
     def __init__(self) -> None:
@@ -157,20 +157,20 @@ class Decoder:
         return parts
 
     # Each reader processes one element at ``at`` and returns the offset of the next, or holds
-    # its unfinished start.
+    # the unfinished element.
 
     def _read_size(self, data: bytes, at: int, parts: list[bytes | End]) -> int:
         line = self._size_line.match(data, at)
         if not line:
             return self._hold_line(data, at, _SIZE_RULE)
         if line[2]:
-            self._spend_extensions(len(line[2]))
+            self._spend_on_extensions(len(line[2]))
         size, start = int(line[1], 16), line.end()
+        end = start + size
         if not size:
             self._budget = MAX_TRAILERS
             self._read = _READ_TRAILER
             return start
-        end = start + size
         self.chunks += 1
         if data.startswith(b"\r\n", end):
             parts.append(data[start:end])
@@ -201,8 +201,8 @@ class Decoder:
         line = _trailer_line(data, at)
         if not line:
             return self._hold_line(data, at, _TRAILER_RULE)
-        start, end = line.span()
-        self._spend(end - start)
+        end = line.end()
+        self._spend(end - at)
         if line[1]:
             self._add_trailer(line[1].decode("latin-1"))
         else:
@@ -227,7 +227,7 @@ class Decoder:
         return End(tuple(self._trailers), rest)
 
     def _hold_line(self, data: bytes, at: int, rule: str) -> int:
-        """Hold an unfinished line. HTTPError 400 if it is complete, since it did not match.
+        """Hold an unfinished line; HTTPError 400 if it is complete, since it did not match.
 
         A bare LF completes a line too, so that it is refused as soon as it arrives.
         """
@@ -243,7 +243,7 @@ class Decoder:
         if len(self._held) > size + self._budget:
             self._refuse_length()
 
-    def _spend_extensions(self, count: int) -> None:
+    def _spend_on_extensions(self, count: int) -> None:
         self._spend(count)
 
     def _spend(self, count: int) -> None:

@@ -1,14 +1,10 @@
-"""Conditional requests and byte ranges: how much the client still needs (RFC 9110, 13 and 14).
+"""Conditional requests and byte ranges, for GET and HEAD (RFC 9110, sections 13 and 14).
 
-Decisions over text and numbers; whoever holds the representation acts on them. They are
-about GET and HEAD. What cannot be read falls on the safe side: a client that asks to be
-guarded against a change is refused, one that asks to be spared a transfer gets it, and a
-range that makes no sense is not there.
+A malformed If-Match fails the request; any other malformed condition or range is ignored.
 
-Several ranges in one request are ignored too, as section 14.2 permits, and the whole is
-sent. A multipart/byteranges answer lets a few hundred bytes of request ask for the same
-file hundreds of times over (section 17.15), servers have fallen over merging such lists,
-and no client that resumes a download needs more than one range.
+Several ranges in one request are ignored too, as section 14.2 permits. A multipart/byteranges
+response lets a short request ask for the same file hundreds of times (section 17.15), servers
+have failed at merging such lists, and a client that resumes a download needs one range.
 """
 
 import re
@@ -19,46 +15,55 @@ from streamserver.wire.fields import Headers, parse_http_date
 
 _leading_tag = re.compile(r'[ \t,]*((?:W/)?"[\x21\x23-\x7e\x80-\xff]*")[ \t]*(?=,|\Z)').match
 
-# 19 digits hold the offset of any byte on any file system. What is longer is ignored like
-# everything else that does not match, so that no number is ever made of it.
+# 19 digits hold an offset of 64 bits; int() of a longer text would take quadratic time.
 _one_range = re.compile(r"bytes=[ \t,]*([0-9]{0,19})-([0-9]{0,19})[ \t,]*", re.I | re.A).fullmatch
 
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells one state of a representation from the next (RFC 9110, section 8.8).
-
-    ``etag`` is the entity tag as its field has it: in double quotes, behind ``W/`` when weak.
-    ``modified`` is Last-Modified in whole seconds since 1970, all that an HTTP date can say.
-    """
+    """The validators of a representation's current state (RFC 9110, section 8.8)."""
 
     etag: str
+    """The entity tag as in its field: in double quotes, after ``W/`` if it is weak."""
     modified: int
+    """Last-Modified in seconds since 1970."""
 
 
 def precondition(headers: Headers, current: Validators) -> Literal[200, 304, 412]:
-    """The status that a request's conditions lead to, for GET and HEAD (RFC 9110, 13.2.2).
+    """The status that a request's conditions demand (RFC 9110, section 13.2.2).
 
-    412: the representation is not the one that the client insists on. 304: the client has
-    it already. 200: neither, carry on. Tags outrank dates, which are blind within a second.
+    412: If-Match or If-Unmodified-Since fails. 304: the client's copy is current. 200: neither.
+    Entity tags have precedence over dates, which miss changes within a second.
     """
-    if not _is_insisted_on(headers, current):
+    listed = headers.get("if-match")
+    if listed is not None:
+        is_met = listed == "*" or (_is_strong(current.etag) and current.etag in entity_tags(listed))
+    else:
+        since = _date(headers, "if-unmodified-since")
+        is_met = since is None or current.modified <= since
+    if not is_met:
         return 412
-    return 304 if _is_in_the_clients_hands(headers, current) else 200
+    listed = headers.get("if-none-match")
+    if listed is not None:
+        is_current = listed == "*" or _opaque(current.etag) in map(_opaque, entity_tags(listed))
+    else:
+        since = _date(headers, "if-modified-since")
+        is_current = since is not None and current.modified <= since
+    return 304 if is_current else 200
 
 
 def requested_range(headers: Headers, current: Validators, size: int) -> range | None:
-    """The offsets that a GET asks for, of a representation of ``size`` bytes (RFC 9110, 14.2).
+    """The offsets that a GET requests, of a representation of ``size`` bytes (section 14.2).
 
-    None: send it all, as no range is asked for, it is one to ignore, or If-Range says that
-    the client's part belongs to another state. An empty range: cannot be satisfied, 416.
+    None: the whole, since the request has no range, one to ignore, or an If-Range for another
+    state. An empty range: it cannot be satisfied, which is a 416.
     """
     field = headers.get("range")
-    asked = None if field is None else _one_range(field)
-    # An empty representation has no byte to name in a Content-Range: it is sent as it is.
-    if asked is None or size == 0 or not _may_continue(headers, current):
+    requested = None if field is None else _one_range(field)
+    # An empty representation is sent whole: a Content-Range cannot describe it.
+    if requested is None or size == 0 or not _is_same_state(headers, current):
         return None
-    first, last = asked.groups()
+    first, last = requested.groups()
     if not first:
         return range(max(size - int(last), 0), size) if last else None
     if last and int(last) < int(first):
@@ -67,15 +72,15 @@ def requested_range(headers: Headers, current: Validators, size: int) -> range |
 
 
 def content_range(selected: range, size: int) -> str:
-    """Content-Range for a 206 or, when ``selected`` is empty, a 416 (RFC 9110, section 14.4)."""
+    """Content-Range of a 206 or, if ``selected`` is empty, a 416 (RFC 9110, section 14.4)."""
     span = f"{selected.start}-{selected.stop - 1}" if selected else "*"
     return f"bytes {span}/{size}"
 
 
 def entity_tags(value: str) -> list[str]:
-    """The entity tags in a list, up to the first member that is none (RFC 9110, section 8.8.3).
+    """The entity tags of a list, up to the first malformed member (RFC 9110, section 8.8.3).
 
-    Commas may stand inside a tag, backslashes do not escape: quoted strings are something else.
+    Entity tags are not quoted strings: a backslash does not escape, and commas may stand inside.
     """
     tags: list[str] = []
     position = 0
@@ -85,29 +90,9 @@ def entity_tags(value: str) -> list[str]:
     return tags
 
 
-def _is_insisted_on(headers: Headers, current: Validators) -> bool:
-    """If-Match, or else If-Unmodified-Since (sections 13.1.1 and 13.1.4)."""
-    listed = headers.get("if-match")
-    if listed is not None:
-        return listed == "*" or (_is_strong(current.etag) and current.etag in entity_tags(listed))
-    since = _date(headers, "if-unmodified-since")
-    return since is None or current.modified <= since
-
-
-def _is_in_the_clients_hands(headers: Headers, current: Validators) -> bool:
-    """If-None-Match, or else If-Modified-Since (sections 13.1.2 and 13.1.3)."""
-    listed = headers.get("if-none-match")
-    if listed is not None:
-        return listed == "*" or _opaque(current.etag) in map(_opaque, entity_tags(listed))
-    since = _date(headers, "if-modified-since")
-    return since is not None and current.modified <= since
-
-
-def _may_continue(headers: Headers, current: Validators) -> bool:
-    """If-Range (section 13.1.5): parts of two states must never be put together.
-
-    So the tag has to be strong, and the date the very one: a later date proves nothing.
-    """
+def _is_same_state(headers: Headers, current: Validators) -> bool:
+    """If-Range (section 13.1.5): parts of two states must not be combined, so the comparison is
+    strong, and a later date does not suffice."""
     value = headers.get("if-range")
     if value is None:
         return True
@@ -121,11 +106,11 @@ def _is_strong(etag: str) -> bool:
 
 
 def _opaque(etag: str) -> str:
-    """What weak comparison looks at (RFC 9110, section 8.8.3.2)."""
+    """The part that weak comparison compares (RFC 9110, section 8.8.3.2)."""
     return etag.removeprefix("W/")
 
 
 def _date(headers: Headers, name: str) -> float | None:
-    """A date that stands alone; a repeated one counts as none (section 13.1.3)."""
+    """The date in a field; a repeated field has none (section 13.1.3)."""
     values = headers.get_all(name)
     return parse_http_date(values[0]) if len(values) == 1 else None

@@ -1,9 +1,7 @@
-"""The one error that is also an answer.
+"""``HTTPError``: an exception that becomes an error response.
 
-Whoever refuses a request, be it the head reader, a decoder, the engine or a handler,
-knows best which status the refusal deserves and what the client should hear. So one
-exception serves every room: it carries the status, a sentence for people and members
-for programs, and renders itself as a problem document (RFC 9457).
+The component that refuses a request, be it a reader, the engine or a handler, knows the status
+and the reason. The exception carries both, and is rendered as a problem document (RFC 9457).
 """
 
 import json
@@ -13,7 +11,7 @@ from http import HTTPStatus
 from streamserver.wire.fields import field_value
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
-    413: "Content Too Large",  # RFC 9110's words, which http has from Python 3.13 on
+    413: "Content Too Large",  # as in RFC 9110; Python has these from 3.13 on
     414: "URI Too Long",
     416: "Range Not Satisfiable",
     422: "Unprocessable Content",
@@ -27,10 +25,10 @@ def reason_phrase(status: int) -> str:
 
 
 class HTTPError(Exception):
-    """Raise it to answer with an error: ``raise HTTPError(404, "no such job")``.
+    """Raise it to respond with an error: ``raise HTTPError(404, "no such job")``.
 
-    ``status`` is 400 to 599 (ValueError otherwise). ``detail`` is told to the client, so
-    it must hold no secret. ``headers`` go with the answer, for example ``Retry-After``.
+    ``status`` is 400 to 599 (ValueError otherwise). ``detail`` is sent to the client, so it must
+    not contain a secret. ``headers`` are added to the response, for example ``Retry-After``.
     Further keyword arguments become members of the problem document (RFC 9457, section 3.2).
     """
 
@@ -52,11 +50,7 @@ class HTTPError(Exception):
 
     def body(self) -> bytes:
         """The problem document, as UTF-8 JSON (RFC 9457, section 3)."""
-        problem: dict[str, object] = {
-            "title": reason_phrase(self.status) or "Error",
-            "status": self.status,
-        }
-        if self.detail:
-            problem["detail"] = self.detail
-        problem.update(self.members)
-        return json.dumps(problem, ensure_ascii=False).encode(errors="replace") + b"\n"
+        problem = {"title": reason_phrase(self.status) or "Error", "status": self.status}
+        detail = {"detail": self.detail} if self.detail else {}
+        text = json.dumps(problem | detail | self.members, ensure_ascii=False)
+        return text.encode(errors="replace") + b"\n"
