@@ -226,7 +226,8 @@ class Parser(EventScanner):
 
     def _refuse(self) -> None:
         self._is_lost = True
-        raise ValueError(f"the data of an event, or a line, exceeds {self._max_event} bytes")
+        limit = self._max_event
+        raise ValueError(f"an event of the stream, or a line of it, exceeds {limit} bytes")
 
     def _on_field(self, name: bytes, value: bytes) -> None:
         if name == b"data":
