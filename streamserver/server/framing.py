@@ -55,7 +55,8 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
         own += "connection: close\r\n"
     elif not request.minor:
         own += "connection: keep-alive\r\n"
-    return response_head(status, given, own), framing, length or 0, keep_alive
+    head = response_head(status, given, own, answer.headers.are_well_formed)
+    return head, framing, length or 0, keep_alive
 
 
 def _take_ours(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:

@@ -120,7 +120,7 @@ class Headers:
 
     def __init__(self, fields: Mapping[str, str] | Pairs | None = None) -> None:
         self.are_well_formed = False
-        """Whether all fields come from a head reader, so that a writer need not check them."""
+        """Whether all fields have been checked, by a head reader, and need no check when sent."""
         if not fields:
             self._pairs: list[tuple[str, str]] = []
             return
@@ -136,11 +136,11 @@ class Headers:
             raise TypeError(f"header fields are {forms}, not {type(fields).__name__}") from None
 
     @classmethod
-    def of_lower(cls, pairs: list[tuple[str, str]]) -> "Headers":
-        """Adopt, without a copy, fields that a head reader has returned."""
+    def of_lower(cls, pairs: list[tuple[str, str]], are_well_formed: bool = False) -> "Headers":
+        """Adopt fields whose names are in lower case, without a copy."""
         headers = cls.__new__(cls)
         headers._pairs = pairs
-        headers.are_well_formed = True
+        headers.are_well_formed = are_well_formed
         return headers
 
     def get(self, name: str, default: str | None = None) -> str | None:
@@ -168,9 +168,7 @@ class Headers:
 
     def copy(self) -> "Headers":
         """The same fields in a list of their own."""
-        headers = Headers.of_lower(self._pairs.copy())
-        headers.are_well_formed = self.are_well_formed
-        return headers
+        return Headers.of_lower(self._pairs.copy(), self.are_well_formed)
 
     def __getitem__(self, name: str) -> str:
         value = self.get(name)

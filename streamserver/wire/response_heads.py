@@ -25,6 +25,7 @@ from streamserver.wire.heads import (
     plain_fields,
     read_with_h11,
     refuse_faults,
+    unchecked_lines,
 )
 from streamserver.wire.problem import HTTPError, reason_phrase
 
@@ -42,18 +43,22 @@ _STATUS_LINES = {
 }
 
 
-def response_head(status: int, fields: Fields, own: str = "") -> bytes:
+def response_head(
+    status: int, fields: Fields, own: str = "", are_well_formed: bool = False
+) -> bytes:
     """A response head, its empty line included (RFC 9112, section 4).
 
     ``own``: further field lines, see ``unchecked_lines``, which come last. ValueError for a
-    status outside 100 to 999, and for malformed fields, see ``field_lines``.
+    status outside 100 to 999, and for fields that ``field_lines`` refuses, unless they
+    ``are_well_formed``.
     """
     line = _STATUS_LINES.get(status)
     if line is None:
         if not 100 <= status <= 999:
             raise ValueError(f"a status code has three digits, not {status!r}")
         line = f"HTTP/1.1 {status} \r\n"
-    return f"{line}{field_lines(fields)}{own}\r\n".encode("latin-1")
+    lines = unchecked_lines(fields) if are_well_formed else field_lines(fields)
+    return f"{line}{lines}{own}\r\n".encode("latin-1")
 
 
 class ResponseHead(NamedTuple):

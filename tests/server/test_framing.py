@@ -10,6 +10,7 @@ from streamserver.kit.response import Body, HeadersInit, Response
 from streamserver.kit.stream import StreamController
 from streamserver.server.answer import FileRegion
 from streamserver.server.framing import Framing, frame
+from streamserver.wire.fields import Headers
 from streamserver.wire.request_heads import RequestHead
 
 
@@ -180,6 +181,16 @@ def test_what_would_break_the_message_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         framed("GET 1.1", body, 200, headers)
+
+
+def test_a_field_that_is_added_to_checked_ones_is_checked() -> None:
+    response = Response(b"")
+    response.headers = Headers.of_lower([("x", "y")], are_well_formed=True)
+    head = RequestHead("GET", "/", 1, [])
+    assert b"\r\nx: y\r\n" in frame(head, response, DATE, True)[0]
+    response.headers.append("x", "a\r\nSet-Cookie: b")
+    with pytest.raises(ValueError, match="not a header field: 'x'"):
+        frame(head, response, DATE, True)
 
 
 def test_an_interim_status_is_no_answer() -> None:

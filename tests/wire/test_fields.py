@@ -91,11 +91,26 @@ def test_a_copy_is_changed_apart() -> None:
     assert headers != [("x", "one")]
 
 
-def test_headers_that_were_read_are_not_copied() -> None:
+def test_lower_case_fields_are_not_copied() -> None:
     pairs = [("x", "one")]
     headers = Headers.of_lower(pairs)
     assert headers.items() is pairs
     assert repr(headers) == "Headers([('x', 'one')])"
+
+
+def test_fields_are_well_formed_until_one_is_added() -> None:
+    assert not Headers([("x", "one")]).are_well_formed
+    assert not Headers.of_lower([("x", "one")]).are_well_formed
+    checked = Headers.of_lower([("x", "one")], are_well_formed=True)
+    del checked["x"]
+    assert checked.are_well_formed
+    assert checked.copy().are_well_formed
+    copy = checked.copy()
+    copy["y"] = "two"
+    assert not copy.are_well_formed
+    assert checked.are_well_formed
+    checked.append("y", "two")
+    assert not checked.are_well_formed
 
 
 # --- tokens and lists -------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.wire.heads import Fields
+from streamserver.wire.heads import Fields, unchecked_lines
 from streamserver.wire.request_heads import RequestHead, request_head
 from support.request_heads import A, read
 
@@ -28,6 +28,12 @@ from support.request_heads import A, read
 )
 def test_a_request_head(method: str, target: str, fields: Fields, head: bytes) -> None:
     assert request_head(method, target, fields) == head
+
+
+def test_own_lines_come_first_and_are_not_checked() -> None:
+    own = unchecked_lines([("host", "b"), ("x", "\xe9")])
+    head = request_head("GET", "/", [("y", "z")], own)
+    assert head == b"GET / HTTP/1.1\r\nhost: b\r\nx: \xe9\r\ny: z\r\n\r\n"
 
 
 @pytest.mark.parametrize(

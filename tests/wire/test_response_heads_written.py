@@ -33,6 +33,14 @@ def test_a_response_head(status: int, fields: list[tuple[str, str]], head: bytes
     ]
 
 
+def test_fields_that_are_well_formed_are_not_checked() -> None:
+    for fields in ([], [("x", "y")], [("x", "\xe9\t"), ("x", "")]):
+        head = response_head(200, fields, "date: today\r\n")
+        assert response_head(200, fields, "date: today\r\n", are_well_formed=True) == head
+    with pytest.raises(ValueError, match="three digits"):
+        response_head(20, [], are_well_formed=True)
+
+
 @pytest.mark.parametrize("status", [-200, 0, 99, 1000, 20000])
 def test_a_status_has_three_digits(status: int) -> None:
     with pytest.raises(ValueError, match=f"three digits, not {status}"):
