@@ -13,8 +13,8 @@ from support.cutting import cut, cuts, in_pieces
 from support.sse import BOM, feed
 
 BEAT = b":\n\n"
-TOLD = {"status": 502, "detail": "a\nb"}
-LAST = encode(Event(event="error", data=TOLD))
+FAILURE = {"status": 502, "detail": "a\nb"}
+LAST = encode(Event(event="error", data=FAILURE))
 
 # What has passed, and what ends the event that has begun; None: none has.
 STREAMS: list[tuple[bytes, bytes | None]] = [
@@ -148,7 +148,7 @@ def test_a_last_event_can_follow_whatever_has_passed(stream: bytes, places: set[
     assert before[: len(events)] == events
     assert [one.event for one in before[len(events) :]] in ([], ["incomplete"])
     assert last.event == "error"
-    assert json.loads(last.data) == TOLD
+    assert json.loads(last.data) == FAILURE
     assert (last.id or "") == (client.last_event_id or "") == (whole.last_event_id or "")
     assert client.retry == whole.retry
 

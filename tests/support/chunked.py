@@ -1,4 +1,4 @@
-"""Chunked bodies as our decoder has them: what bytes mean, in any pieces."""
+"""Chunked bodies as our decoder returns them, in any pieces."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ Fields = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True)
 class Ended:
-    """The bytes are a whole body, and perhaps more."""
+    """A complete body, perhaps with more behind it."""
 
     data: bytes
     trailers: Fields = ()
@@ -19,21 +19,21 @@ class Ended:
 
 @dataclass(frozen=True)
 class Unfinished:
-    """The bytes are the start of a body."""
+    """The start of a body."""
 
     data: bytes = b""
 
 
 @dataclass(frozen=True)
 class Refused:
-    """The bytes are no body, whatever came next."""
+    """Bytes that begin no body."""
 
 
 Meaning = Ended | Unfinished | Refused
 
 
 def decode(pieces: list[bytes]) -> Meaning:
-    """What our decoder makes of the pieces."""
+    """The body in the pieces."""
     decoder, data = Decoder(), bytearray()
     for number, piece in enumerate(pieces):
         try:
@@ -45,6 +45,6 @@ def decode(pieces: list[bytes]) -> Meaning:
                 assert part is parts[-1]
                 rest = part.rest + b"".join(pieces[number + 1 :])
                 return Ended(bytes(data), part.trailers, rest)
-            assert part, "an empty part tells nothing"
+            assert part, "a part is empty"
             data += part
     return Unfinished(bytes(data))

@@ -1,4 +1,4 @@
-"""Chunked bodies as h11 has them, in our words, and the liberties that it takes and we don't."""
+"""Chunked bodies as h11 reads them, in the form of ours, and its leniencies, which we refuse."""
 
 import re
 
@@ -9,8 +9,8 @@ from streamserver.wire.chunked import FORBIDDEN_TRAILERS
 from support.chunked import Ended, Meaning, Refused, Unfinished
 
 
-def ask_h11(body: bytes) -> Meaning:
-    """What h11 makes of the same bytes."""
+def read_with_h11(body: bytes) -> Meaning:
+    """The body as h11 reads it."""
     connection, data = h11.Connection(h11.SERVER, max_incomplete_event_size=1 << 20), b""
     connection.receive_data(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
     assert isinstance(connection.next_event(), h11.Request)
@@ -34,8 +34,8 @@ QUOTED = rb'"(?:[^"\\\x00-\x08\x0a-\x1f\x7f]|\\[^\x00-\x08\x0a-\x1f\x7f])*"'
 EXTENSIONS = rb"(?:[ \t]*;[ \t]*%b(?:[ \t]*=[ \t]*(?:%b|%b))?)*" % (TOKEN, TOKEN, QUOTED)
 
 
-def liberty(body: bytes) -> str | None:
-    """A liberty that this body takes, if h11 takes the body or waits for the rest of it."""
+def leniency(body: bytes) -> str | None:
+    """The first leniency in a body that h11 accepts, or finds incomplete."""
     while b"\r\n" in body:
         line, _, body = body.partition(b"\r\n")
         size, space, extensions = re.split(rb"([ \t]*$|(?=;))", line, maxsplit=1)
@@ -46,13 +46,13 @@ def liberty(body: bytes) -> str | None:
         if not re.fullmatch(EXTENSIONS, extensions):
             return "an extension that breaks the grammar"
         if int(size, 16) == 0:
-            return trailer_liberty(body)
+            return trailer_leniency(body)
         body = body[int(size, 16) + 2 :]
     return "a bare LF" if b"\n" in body else None
 
 
-def trailer_liberty(trailers: bytes) -> str | None:
-    """The same, for what follows the last-chunk's CRLF."""
+def trailer_leniency(trailers: bytes) -> str | None:
+    """The same for the trailers."""
     for line in trailers.split(b"\n")[:-1]:
         name, colon, _ = line.partition(b":")
         if not line.endswith(b"\r"):
@@ -77,7 +77,7 @@ NOISE = (b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b";", b":", b'"', b"=", b"\\
 
 @st.composite
 def chunked_bodies(draw: st.DrawFn) -> bytes:
-    """Chunked bodies, more or less well-formed, with a few bytes spoilt."""
+    """Chunked bodies, more or less well-formed, with a few bytes changed."""
     body = bytearray()
     for data in draw(st.lists(st.binary(min_size=1, max_size=20), max_size=4)):
         size = draw(st.sampled_from(SIZES)) % len(data)

@@ -1,4 +1,4 @@
-"""What h11 takes in heads of either direction, and we don't; the words in which it differs."""
+"""What h11 accepts in heads of either direction, and we refuse."""
 
 import re
 
@@ -18,21 +18,21 @@ FIELDS = [
     *(b" folded", b": x", b"X", b"X Y: z", b"X\x7f: y", b"X: \x7f", b"X: \x00", b"X: a\x0cb"),
     *(b"X: a\rb", b"X: a\nb", b"X: a\n", b"X: a\r", b"\n", b"\r", b"\xe9: x", b"X: a\r\r\n b"),
 ]
-"""Field lines that a head of either direction may have, or should not."""
+"""Well-formed and malformed field lines."""
 
-TELLING = b"".join(bytes([byte]) for byte in range(48)) + b"09:@AZ[_az{\x7f\x80\xa0\xff"
-"""Bytes that mean something in a head, and some of all others."""
+SIGNIFICANT = b"".join(bytes([byte]) for byte in range(48)) + b"09:@AZ[_az{\x7f\x80\xa0\xff"
+"""Bytes with a meaning in a head, and some of all others."""
 
 
 def field_lines(data: bytes) -> list[tuple[bytes, bytes]]:
-    """The field lines as they came, names in lower case, values without whitespace around."""
+    """The field lines as received, names in lower case, values without whitespace around."""
     lines = data.removesuffix(EMPTY_LINE).split(b"\r\n")[1:]
     pairs = [line.partition(b":") for line in lines]
     return [(name.lower(), value.strip(b" \t")) for name, _, value in pairs]
 
 
-def liberty_of_lines(data: bytes) -> str | None:
-    """The first liberty in the lines of a head that h11 lets pass."""
+def leniency_of_lines(data: bytes) -> str | None:
+    """The first leniency of h11 in the lines of a head."""
     if b"\n" in data.replace(b"\r\n", b"").removesuffix(b"\r"):
         return "a bare LF"
     if re.search(rb"\r\n[ \t]", data):
@@ -42,20 +42,20 @@ def liberty_of_lines(data: bytes) -> str | None:
     return None
 
 
-def liberty_of_framing(lines: list[tuple[bytes, bytes]], minor: int) -> str | None:
-    """The first liberty in the field lines that tell where the body ends."""
-    names, said = [name for name, _ in lines], dict(lines)
-    if names.count(b"content-length") > 1 or b"," in said.get(b"content-length", b""):
+def leniency_of_framing(lines: list[tuple[bytes, bytes]], minor: int) -> str | None:
+    """The first leniency of h11 in the fields that frame the body."""
+    names, values = [name for name, _ in lines], dict(lines)
+    if names.count(b"content-length") > 1 or b"," in values.get(b"content-length", b""):
         return "more than one length"
-    if len(said.get(b"content-length", b"")) > 16:
+    if len(values.get(b"content-length", b"")) > 16:
         return "a length of more than 16 digits"
-    if b"transfer-encoding" in said and (b"content-length" in said or not minor):
+    if b"transfer-encoding" in values and (b"content-length" in values or not minor):
         return "a coding where there is a length, or in HTTP/1.0"
     return None
 
 
 def connection_options(fields: Fields) -> list[str]:
-    """What all Connection fields name, in lower case."""
+    """The options of all Connection fields, in lower case."""
     return [
         option.strip(" \t").lower()
         for name, value in fields
@@ -65,6 +65,6 @@ def connection_options(fields: Fields) -> list[str]:
 
 
 def coding_in_lower_case(fields: Fields) -> Fields:
-    """The fields with their transfer coding as h11 writes it."""
+    """The fields with their transfer coding in the case of h11."""
     coding = "transfer-encoding"
     return [(name, value.lower() if name == coding else value) for name, value in fields]

@@ -1,7 +1,7 @@
-"""Request heads as h11 has them, in our words.
+"""Request heads as h11 reads them, in the form of ours.
 
-h11 is the oracle: whatever it refuses we refuse, and whatever it takes means the same to us,
-save for the liberties that are named here one by one, all of which we refuse.
+h11 is the oracle: we refuse what it refuses, and read the same in what it accepts, except for the
+leniencies listed here, which we refuse.
 """
 
 import re
@@ -15,16 +15,16 @@ from support.h11_heads import (
     coding_in_lower_case,
     connection_options,
     field_lines,
-    liberty_of_framing,
-    liberty_of_lines,
+    leniency_of_framing,
+    leniency_of_lines,
 )
 from support.request_heads import EMPTY_LINE, LIMIT, read
 
 
-def ask_h11(data: bytes) -> RequestHead | None:
-    """What h11 makes of the same whole head; None if it refuses.
+def read_with_h11(data: bytes) -> RequestHead | None:
+    """A complete head as h11 reads it; None if h11 refuses it.
 
-    What it knows of the connection shows once the body is fed to it.
+    The body is fed too, since only then h11 knows whether the connection persists.
     """
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=LIMIT)
     connection.receive_data(data)
@@ -34,10 +34,10 @@ def ask_h11(data: bytes) -> RequestHead | None:
         return None
     assert isinstance(event, h11.Request), "the head is whole"
     fields = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in event.headers]
-    said = dict(fields)
-    length = CHUNKED if "transfer-encoding" in said else int(said.get("content-length", "0"))
+    values = dict(fields)
+    length = CHUNKED if "transfer-encoding" in values else int(values.get("content-length", "0"))
     waits = connection.they_are_waiting_for_100_continue
-    # To h11 a bare LF may end the head early; then what is left is no body of this message.
+    # To h11 a bare LF may end the head early; the trailing data is then no body of this message.
     if length < 10_000 and not connection.trailing_data[0]:
         connection.receive_data(b"0\r\n\r\n" if length == CHUNKED else bytes(length))
         while not isinstance(connection.next_event(), h11.EndOfMessage):
@@ -77,16 +77,16 @@ HOST_CHARACTERS = (
 )
 
 
-def liberty(data: bytes, head: RequestHead) -> str | None:
-    """The first liberty that a head takes which h11 lets pass, and we don't."""
-    if name := liberty_of_lines(data):
+def leniency(data: bytes, head: RequestHead) -> str | None:
+    """The first leniency of h11 in a head."""
+    if name := leniency_of_lines(data):
         return name
     if not re.match(rb"[^\r]* HTTP/1\.[0-9]\r\n", data):
         return "another version"
-    return _liberty_of_target(head) or _liberty_of_fields(data, head)
+    return _leniency_of_target(head) or _leniency_of_fields(data, head)
 
 
-def _liberty_of_target(head: RequestHead) -> str | None:
+def _leniency_of_target(head: RequestHead) -> str | None:
     if head.method in ("CONNECT", "TRACE"):
         return "a method that is not for an origin"
     if "#" in head.target:
@@ -97,28 +97,28 @@ def _liberty_of_target(head: RequestHead) -> str | None:
     return None if absolute and is_host(absolute[1]) else "a target of another form"
 
 
-def _liberty_of_fields(data: bytes, head: RequestHead) -> str | None:
+def _leniency_of_fields(data: bytes, head: RequestHead) -> str | None:
     lines = field_lines(data)
     names = [name for name, _ in lines]
-    said = dict(lines)
-    if name := liberty_of_framing(lines, head.minor):
+    values = dict(lines)
+    if name := leniency_of_framing(lines, head.minor):
         return name
-    if head.minor and b"host" not in said:
+    if head.minor and b"host" not in values:
         return "no host in a later version"
-    if b"host" in said and not is_host(said[b"host"].decode("latin-1")):
+    if b"host" in values and not is_host(values[b"host"].decode("latin-1")):
         return "a broken host"
     if names.count(b"expect") > 1:
         return "more than one expectation"
-    if head.minor and said.get(b"expect", b"100-continue").lower() != b"100-continue":
+    if head.minor and values.get(b"expect", b"100-continue").lower() != b"100-continue":
         return "an unknown expectation"
     return None
 
 
-def as_we_say_it(head: RequestHead) -> RequestHead:
-    """What h11 read, in our words: these are all the differences in meaning.
+def in_our_form(head: RequestHead) -> RequestHead:
+    """A head that h11 has read, with all differences in meaning applied.
 
-    An absolute-form becomes the target it names, and its host the Host, put first. A HTTP/1.0
-    client that asks for it may keep its connection.
+    An absolute-form becomes its path and query, and its host the Host, which comes first. The
+    connection of an HTTP/1.0 client may be kept if the client asks for it.
     """
     options = connection_options(head.fields)
     keep_alive = (
@@ -134,15 +134,15 @@ def as_we_say_it(head: RequestHead) -> RequestHead:
 
 
 def compare(data: bytes) -> None:
-    """Hold our reading of a head, up to the first empty line in these bytes, to h11's."""
+    """Compare our reading of the first head in ``data`` with that of h11."""
     start = without_empty_lines(data)
     head = start.partition(EMPTY_LINE)[0] + EMPTY_LINE
     if head == EMPTY_LINE:
         return
-    theirs, ours = ask_h11(head), read(data[: len(data) - len(start)] + head)
-    if theirs is None or liberty(head, theirs):
-        assert isinstance(ours, int), f"taken, though it should be refused: {data!r}"
+    theirs, ours = read_with_h11(head), read(data[: len(data) - len(start)] + head)
+    if theirs is None or leniency(head, theirs):
+        assert isinstance(ours, int), f"accepted, not refused: {data!r}"
     else:
         assert isinstance(ours, RequestHead), f"refused with {ours}: {data!r}"
         ours = ours._replace(fields=coding_in_lower_case(ours.fields))
-        assert ours == as_we_say_it(theirs), data
+        assert ours == in_our_form(theirs), data

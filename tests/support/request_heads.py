@@ -1,4 +1,4 @@
-"""Request heads as our reader has them: what bytes mean, whole or in pieces."""
+"""Request heads as our reader returns them, whole or in pieces."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ A = [("host", "a")]
 
 
 def read(data: bytes, max_head: int = LIMIT, max_target: int = LIMIT) -> RequestHead | int | None:
-    """What the bytes mean: a head, None as long as it is unfinished, the status of a refusal."""
+    """The head in the bytes, None while it is incomplete, or the status of the error."""
     try:
         return read_request_head(data, max_head, max_target)[0]
     except HTTPError as error:
@@ -21,7 +21,7 @@ def read(data: bytes, max_head: int = LIMIT, max_target: int = LIMIT) -> Request
 
 
 def read_pieces(pieces: Iterable[bytes]) -> RequestHead | int | None:
-    """What the bytes mean when they come like this, and each is looked at as it comes."""
+    """The same for bytes that arrive, and are read, in pieces."""
     kept = b""
     for piece in pieces:
         try:

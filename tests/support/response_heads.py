@@ -1,4 +1,4 @@
-"""Response heads as our reader has them: what bytes mean, whole or in pieces."""
+"""Response heads as our reader returns them, whole or in pieces."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ def ok(*fields: bytes) -> bytes:
 
 
 def read(data: bytes, method: str = "GET", max_head: int = LIMIT) -> ResponseHead | int | None:
-    """What the bytes mean: a head, None as long as it is unfinished, the status of a refusal."""
+    """The head in the bytes, None while it is incomplete, or the status of the error."""
     try:
         return read_response_head(data, method, max_head)[0]
     except HTTPError as error:
@@ -26,7 +26,7 @@ def read(data: bytes, method: str = "GET", max_head: int = LIMIT) -> ResponseHea
 
 
 def read_pieces(pieces: Iterable[bytes], method: str = "GET") -> ResponseHead | int | None:
-    """What the bytes mean when they come like this, and each is looked at as it comes."""
+    """The same for bytes that arrive, and are read, in pieces."""
     kept = b""
     for piece in pieces:
         try:

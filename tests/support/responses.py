@@ -1,4 +1,4 @@
-"""Responses as our reader has them: what a connection's bytes mean, in any pieces."""
+"""Responses as our reader returns them, in any pieces."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,8 +11,8 @@ from support.request_heads import LIMIT
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What a connection gave until it ended."""
+class Received:
+    """A response, up to the end of its connection."""
 
     heads: list[ResponseHead] = field(default_factory=list)
     data: bytes = b""
@@ -20,8 +20,8 @@ class Heard:
     """None if the connection ended before the response did."""
 
 
-def hear(pieces: Iterable[bytes], method: str = "GET", max_head: int = LIMIT) -> Heard | None:
-    """What our reader makes of the pieces, behind which the connection ends; None: refused."""
+def receive(pieces: Iterable[bytes], method: str = "GET", max_head: int = LIMIT) -> Received | None:
+    """The response in the pieces, after which the connection ends; None if it is refused."""
     reader, heads, data = ResponseReader(method, max_head), list[ResponseHead](), bytearray()
     left = list(pieces)
     while left:
@@ -34,14 +34,14 @@ def hear(pieces: Iterable[bytes], method: str = "GET", max_head: int = LIMIT) ->
             if isinstance(part, End):
                 assert part is parts[-1]
                 assert reader.eof() == []
-                return Heard(heads, bytes(data), End(part.trailers, part.rest + b"".join(left)))
+                return Received(heads, bytes(data), End(part.trailers, part.rest + b"".join(left)))
             if isinstance(part, ResponseHead):
                 assert not data
                 heads.append(part)
             else:
-                assert part, "an empty part tells nothing"
+                assert part, "a part is empty"
                 data += part
-    return Heard(heads, bytes(data), _at_the_end(reader))
+    return Received(heads, bytes(data), _at_the_end(reader))
 
 
 def _at_the_end(reader: ResponseReader) -> End | None:
@@ -54,5 +54,5 @@ def _at_the_end(reader: ResponseReader) -> End | None:
 
 
 def check(error: HTTPError) -> None:
-    """Whatever is wrong with a response, it is a bad gateway that passes it on."""
+    """Every fault of a response is a 502."""
     assert error.status == 502, error

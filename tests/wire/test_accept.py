@@ -1,4 +1,4 @@
-"""What an Accept field prefers."""
+"""The preferred media type of an Accept field."""
 
 import pytest
 

@@ -35,7 +35,7 @@ def test_the_last_chunk() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("", "x", "token"),
         ("a b", "x", "token"),
@@ -53,8 +53,10 @@ def test_the_last_chunk() -> None:
         ("Connection", "close", "may not be a trailer"),
     ],
 )
-def test_what_cannot_be_a_trailer_is_not_written(name: str, value: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_malformed_or_forbidden_trailer_is_not_written(
+    name: str, value: str, message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
         last_chunk([(name, value)])
 
 
@@ -67,10 +69,10 @@ BODIES: list[tuple[bytes, Ended]] = [
     (b"A\r\n0123456789\r\n00\r\n\r\n", Ended(b"0123456789")),
     (b"a\r\n0123456789\r\n0\r\n\r\n", Ended(b"0123456789")),
     (b"0000000000000001\r\nx\r\n0\r\n\r\n", Ended(b"x")),
-    # data is never looked into
+    # data is not searched
     (b"7\r\n\r\n0\r\n\r\n\r\n0\r\n\r\n", Ended(b"\r\n0\r\n\r\n")),
     (b"1\r\n\0\r\n1\r\n\n\r\n1\r\n\r\r\n0\r\n\r\n", Ended(b"\0\n\r")),
-    # what follows belongs to the next message
+    # the rest belongs to the next message
     (b"0\r\n\r\nGET / HTTP/1.1\r\n", Ended(b"", rest=b"GET / HTTP/1.1\r\n")),
     (b"1\r\nx\r\n0\r\n\r\n\r\n", Ended(b"x", rest=b"\r\n")),
     # extensions are skipped
@@ -124,7 +126,7 @@ REFUSED: list[tuple[bytes, str]] = [
     (b'5;a="\0"\r\nhello\r\n', "well-formed extensions"),
     (b'5;a="b\nc"\r\nhello\r\n', "well-formed extensions"),
     (b'5;a="b"c\r\nhello\r\n', "well-formed extensions"),
-    # data is as long as the size says, and CRLF follows
+    # data of another size, or without CRLF
     (b"5\r\nhelloX", "followed by CRLF"),
     (b"5\r\nhello\n0\r\n\r\n", "followed by CRLF"),
     (b"5\r\nhello\r0\r\n\r\n", "followed by CRLF"),
@@ -165,23 +167,23 @@ def test_every_start_of_a_body_is_unfinished(body: bytes, meaning: Ended) -> Non
         assert meaning.data.startswith(start.data)
 
 
-@pytest.mark.parametrize(("body", "told"), REFUSED)
-def test_a_malformed_body_is_refused_for_every_cut(body: bytes, told: str) -> None:
+@pytest.mark.parametrize(("body", "message"), REFUSED)
+def test_a_malformed_body_is_refused_for_every_cut(body: bytes, message: str) -> None:
     for pieces in cuts(body):
         assert decode(pieces) == Refused()
-    with pytest.raises(HTTPError, match=told) as refusal:
+    with pytest.raises(HTTPError, match=message) as refusal:
         Decoder().feed(body)
     assert refusal.value.status == 400
 
 
-def test_data_is_handed_on_as_it_comes() -> None:
+def test_data_is_returned_as_it_arrives() -> None:
     decoder = Decoder()
     assert decoder.feed(b"ffffffffffffffff\r\nfirst") == [b"first"]
     assert decoder.feed(b"second") == [b"second"]
     assert Decoder().feed(b"3\r\none\r\n3\r\ntwo\r\n3\r\nth") == [b"one", b"two", b"th"]
 
 
-def test_an_empty_piece_means_nothing() -> None:
+def test_an_empty_piece_changes_nothing() -> None:
     decoder = Decoder()
     for byte in (b"1", b"\r", b"\n", b"x", b"\r", b"\n", b"0", b"\r", b"\n", b"\r"):
         decoder.feed(byte)

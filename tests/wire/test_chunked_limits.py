@@ -1,4 +1,4 @@
-"""How much framing a chunked body may have, and what decoding it may cost."""
+"""The limits on the framing of a chunked body, and the cost of decoding."""
 
 import sys
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def test_trailer_fields_are_counted_together() -> None:
 
 
 @pytest.mark.parametrize(
-    ("start", "endless", "limit", "told"),
+    ("start", "endless", "limit", "message"),
     [
         (b"1;", b"a", MAX_EXTENSIONS, "extensions exceed 4096 bytes"),
         (b'1;a="', b"a", MAX_EXTENSIONS, "extensions exceed 4096 bytes"),
@@ -36,8 +36,8 @@ def test_trailer_fields_are_counted_together() -> None:
     ],
 )
 @pytest.mark.parametrize("size", [1, 1000])
-def test_a_sender_cannot_go_on_for_ever(
-    start: bytes, endless: bytes, limit: int, told: str, size: int
+def test_endless_framing_is_refused(
+    start: bytes, endless: bytes, limit: int, message: str, size: int
 ) -> None:
     flood = endless * (2 * limit // len(endless))
     taken: list[bytes] = []
@@ -49,20 +49,20 @@ def test_a_sender_cannot_go_on_for_ever(
             decoder.feed(piece)
             taken.append(piece)
 
-    with pytest.raises(HTTPError, match=told):
+    with pytest.raises(HTTPError, match=message):
         send()
     assert len(b"".join(taken)) <= limit + 32
 
 
 def test_eight_mebibytes_in_small_pieces() -> None:
-    """The time is linear, or this would never be done."""
+    """With quadratic time this test would not finish."""
     data = bytes(8 * 1024 * 1024)
     body = encode(data) + LAST_CHUNK
     assert decode(in_pieces(body, 64)) == Ended(data)
 
 
 def count_calls(work: Callable[[], object]) -> int:
-    """How many calls, to Python and to C, ``work`` makes: a cost that no other load changes."""
+    """The number of calls, to Python and to C, in ``work``: other load does not change it."""
     calls = 0
 
     def count(frame: FrameType, event: str, argument: object) -> None:

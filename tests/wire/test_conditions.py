@@ -1,4 +1,4 @@
-"""Which answer a client's copy calls for: RFC 9110, sections 13 and 14, as tables."""
+"""Conditional requests and ranges (RFC 9110, sections 13 and 14), as tables."""
 
 import pytest
 from hypothesis import given
@@ -140,7 +140,7 @@ def test_repeated_lists_are_one_list_and_repeated_dates_are_none() -> None:
         ("bytes=10-12", range(0)),
         ("bytes=9999999999999999999-", range(0)),
         ("bytes=-0", range(0)),
-        # Not one range of bytes: as if it were not there.
+        # Not one range of bytes: it is ignored.
         ("bytes=4-2", None),
         ("bytes=-", None),
         ("bytes=", None),

@@ -1,4 +1,4 @@
-"""Fields as values: names in any case, repeated fields, lists and dates."""
+"""Fields: names in any case, repeated fields, lists and dates."""
 
 import pytest
 from hypothesis import given
@@ -122,7 +122,7 @@ def test_tokens(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "a b", "a\n", "a:", "a\0", "é", "a,b", '"a"', "(a)"])
-def test_what_is_no_token(text: str) -> None:
+def test_other_text_is_no_token(text: str) -> None:
     assert not is_token(text)
 
 
@@ -146,7 +146,7 @@ def test_a_list_is_split_at_commas_outside_of_quotes(value: str, members: list[s
 
 
 @given(st.lists(st.from_regex(r'\A(?:[a-z]+|"(?:[a-z ,]|\\["\\])*")\Z'), min_size=1, max_size=8))
-def test_what_is_joined_is_split(members: list[str]) -> None:
+def test_joined_members_are_split(members: list[str]) -> None:
     assert split_list(", ".join(members)) == members
 
 
@@ -181,7 +181,7 @@ def test_the_three_forms_of_a_date(text: str) -> None:
         "9" * 10_000,
     ],
 )
-def test_what_is_no_date(text: str) -> None:
+def test_other_text_is_no_date(text: str) -> None:
     assert parse_http_date(text) is None
 
 

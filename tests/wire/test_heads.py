@@ -1,4 +1,4 @@
-"""Heads of both directions as they are written: no field may become more than one line."""
+"""Written heads of both directions: a field is one line."""
 
 import re
 from collections.abc import Callable
@@ -33,7 +33,7 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("write", WRITERS, ids=["request", "response"])
 @pytest.mark.parametrize(("name", "value"), INJECTIONS)
-def test_what_would_split_a_message_is_refused(
+def test_a_field_that_would_split_the_message_is_refused(
     name: str, value: str, write: Callable[[Fields], bytes]
 ) -> None:
     sound = [("date", "today"), ("server", "a")]

@@ -1,4 +1,4 @@
-"""Reading costs time that is linear in what a peer sends, in one piece or byte by byte.
+"""Reading takes time that is linear in the size of the input, in one piece or byte by byte.
 
 A limit on the size of an input does not replace this: a client may send the largest input again
 and again.
@@ -23,7 +23,7 @@ from support.response_heads import ok
 
 LIMIT = 1 << 24
 GET, HOST, ODD = b"GET / HTTP/1.1", b"Host: a", b"X: \xe9"
-"""``ODD`` leaves a head to h11."""
+"""With ``ODD``, h11 reads the head."""
 
 HEADS: dict[str, Callable[[int], bytes]] = {
     "Connection lines": lambda n: request(GET, HOST, *[b"connection: a"] * n),
@@ -52,7 +52,7 @@ def test_a_request_head(head: Callable[[int], bytes]) -> None:
 
 
 def read_head_in_pieces(data: bytes) -> None:
-    """Read as a connection does, which keeps an unfinished head and passes its length."""
+    """Read as a connection does: it keeps an incomplete head and passes its length."""
     kept = b""
     for piece in in_pieces(data, 1):
         head, kept = read_request_head(kept + piece, LIMIT, LIMIT, len(kept))
@@ -76,7 +76,7 @@ def chunked(middle: bytes) -> bytes:
 
 
 def bytewise() -> Iterator[tuple[str, Callable[[bytes], None], Callable[[int], bytes]]]:
-    """Readers, and inputs of a size that the reader's own limits allow eight times over."""
+    """Readers, and inputs that are an eighth of what the readers' limits allow."""
     yield "a field", read_head_in_pieces, lambda n: request(GET, HOST, b"X: " + b"y" * n)
     yield "empty lines", read_head_in_pieces, lambda n: b"\r\n" * n + request(GET, HOST)
     response = feeding(lambda: ResponseReader("GET", LIMIT))

@@ -1,4 +1,4 @@
-"""What of a peer's text may be shown as it came."""
+"""Which characters of a peer's text are escaped."""
 
 import unicodedata
 
@@ -6,11 +6,11 @@ import pytest
 
 from streamserver.wire.printable import printable
 
-AS_THEY_ARE = ["", 'plain text, {"json": 1} \\n', "déjà vu", "流れ", "🌊", "e\u0301"]
+UNCHANGED = ["", 'plain text, {"json": 1} \\n', "déjà vu", "流れ", "🌊", "e\u0301"]
 
 
-@pytest.mark.parametrize("text", AS_THEY_ARE)
-def test_what_prints_stays(text: str) -> None:
+@pytest.mark.parametrize("text", UNCHANGED)
+def test_printable_text_is_unchanged(text: str) -> None:
     assert printable(text) == text
 
 
@@ -28,14 +28,14 @@ ESCAPED = [
 
 
 @pytest.mark.parametrize(("text", "escaped"), ESCAPED)
-def test_what_does_not_print_is_escaped(text: str, escaped: str) -> None:
+def test_unprintable_characters_are_escaped(text: str, escaped: str) -> None:
     assert printable(text) == escaped
 
 
 def test_no_control_format_surrogate_or_unassigned_character_passes() -> None:
-    """Of the planes that have letters, and the first of those that have tags."""
-    looked_at = [*map(chr, range(0x20000)), *map(chr, range(0xE0000, 0xE0200))]
-    passed = {character for character in looked_at if printable(character) == character}
+    """In the planes of letters, and in that of tags."""
+    tested = [*map(chr, range(0x20000)), *map(chr, range(0xE0000, 0xE0200))]
+    passed = {character for character in tested if printable(character) == character}
     assert {unicodedata.category(character)[0] for character in passed} <= set("LMNPS") | {"Z"}
     assert {character for character in passed if character.isspace()} == {" "}
     assert all(character.isprintable() for character in passed)

@@ -1,4 +1,4 @@
-"""An error that is an answer, and the document it becomes (RFC 9457)."""
+"""``HTTPError`` and its problem document (RFC 9457)."""
 
 import json
 
@@ -46,13 +46,13 @@ def test_the_document_is_utf_8_and_not_escaped() -> None:
 
 @given(st.text(st.characters()))
 @example("\ud800")
-def test_any_detail_can_be_told(detail: str) -> None:
-    """JSON from a client may hold half a surrogate pair, and an error may quote it."""
+def test_any_detail_can_be_sent(detail: str) -> None:
+    """JSON from a client may contain a lone surrogate, which an error may quote."""
     body = HTTPError(400, detail).body()
     assert json.loads(body.decode())["status"] == 400
 
 
-def test_what_an_error_carries() -> None:
+def test_the_attributes_of_an_error() -> None:
     headers = {"Retry-After": "1"}
     error = HTTPError(503, "full", headers=headers, queue=7)
     headers.clear()
@@ -64,7 +64,7 @@ def test_what_an_error_carries() -> None:
 
 
 @pytest.mark.parametrize("status", [-1, 0, 100, 200, 302, 399, 600, 1000])
-def test_only_an_error_s_status_is_taken(status: int) -> None:
+def test_a_status_that_is_no_error_is_refused(status: int) -> None:
     with pytest.raises(ValueError, match=f"400 to 599, not {status}"):
         HTTPError(status)
 

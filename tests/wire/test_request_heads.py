@@ -1,4 +1,4 @@
-"""What request heads mean, for every cut."""
+"""Request heads as they are read, for every cut."""
 
 import pytest
 
@@ -110,11 +110,11 @@ def test_what_a_head_means(data: bytes, head: RequestHead) -> None:
 
 
 @pytest.mark.parametrize("data", [data for data, _ in MEANINGS])
-def test_the_beginning_of_a_head_is_waited_for(data: bytes) -> None:
+def test_the_beginning_of_a_head_is_incomplete(data: bytes) -> None:
     for end in range(len(data)):
         head, kept = read_request_head(data[:end], LIMIT, LIMIT)
         assert head is None
-        # What is kept and what is still to come mean what the whole did.
+        # The kept bytes with the rest mean the same as the whole.
         assert read(kept + data[end:]) == read(data)
     for pieces in cuts(data):
         assert read_pieces(pieces) == read(data), pieces

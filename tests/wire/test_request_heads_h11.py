@@ -1,4 +1,4 @@
-"""Request heads held against h11, byte for byte."""
+"""Request heads compared with h11, byte for byte."""
 
 import string
 
@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from streamserver.wire.request_heads import RequestHead, read_request_head
 from support.cutting import cuts
-from support.h11_heads import FIELDS, TELLING
-from support.h11_request_heads import ask_h11, compare, liberty, without_empty_lines
+from support.h11_heads import FIELDS, SIGNIFICANT
+from support.h11_request_heads import compare, leniency, read_with_h11, without_empty_lines
 from support.request_heads import EMPTY_LINE, LIMIT, A, read, read_pieces
 from support.requests import request
 
-LIBERTIES: list[tuple[str, bytes]] = [
+LENIENCIES: list[tuple[str, bytes]] = [
     ("a bare LF", b"GET / HTTP/1.1\nHost: a\r\n\r\n"),
     ("a folded line", b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n"),
     ("a control character", b"GET / HTTP/1.1\r\nHost: a\r\nX: \x7f\r\n\r\n"),
@@ -47,11 +47,11 @@ LIBERTIES: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "data"), LIBERTIES)
-def test_liberties_that_h11_allows_are_refused(name: str, data: bytes) -> None:
-    theirs = ask_h11(data)
+@pytest.mark.parametrize(("name", "data"), LENIENCIES)
+def test_leniencies_that_h11_allows_are_refused(name: str, data: bytes) -> None:
+    theirs = read_with_h11(data)
     assert theirs is not None
-    assert liberty(data, theirs) == name
+    assert leniency(data, theirs) == name
     assert isinstance(read(data), int)
 
 
@@ -100,17 +100,17 @@ OLD = b"P http://b/ HTTP/1.0\r\nContent-Length: 5\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("plain", "replacements"), [(PLAIN, bytes(range(256))), (OLD, TELLING)], ids=["1.1", "1.0"]
+    ("plain", "replacements"), [(PLAIN, bytes(range(256))), (OLD, SIGNIFICANT)], ids=["1.1", "1.0"]
 )
 def test_any_byte_at_any_place_means_what_it_means_to_h11(
     plain: bytes, replacements: bytes
 ) -> None:
-    """Every byte in turn left out, replaced by any other, and with others put before it."""
+    """Each byte is removed, replaced by any other, and preceded by others."""
     for at in range(len(plain)):
         compare(plain[:at] + plain[at + 1 :] + EMPTY_LINE)
         for byte in replacements:
             compare(plain[:at] + bytes([byte]) + plain[at + 1 :] + EMPTY_LINE)
-        for byte in TELLING:
+        for byte in SIGNIFICANT:
             compare(plain[:at] + bytes([byte]) + plain[at:])
 
 
@@ -133,7 +133,7 @@ NOISE = (
 
 @st.composite
 def heads(draw: st.DrawFn) -> bytes:
-    """Request heads, more or less well-formed, with a few bytes spoilt."""
+    """Request heads, more or less well-formed, with a few bytes changed."""
     lines = [draw(st.sampled_from(LINES)), *draw(st.sampled_from(HOSTS))]
     for field in draw(st.lists(st.sampled_from(OTHERS), max_size=4)):
         lines.insert(draw(st.integers(1, len(lines))), field)
@@ -148,7 +148,7 @@ def heads(draw: st.DrawFn) -> bytes:
 @given(data=heads())
 @example(data=b"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n")
 def test_any_head_means_to_us_what_it_means_to_h11(data: bytes) -> None:
-    """Or else it is refused: by h11 as well, or for a liberty that has a name."""
+    """Or it is refused, by h11 too or for a listed leniency."""
     compare(data)
 
 

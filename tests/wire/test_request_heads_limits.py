@@ -1,4 +1,4 @@
-"""How long a request head and its target may be, and that reading them takes linear time."""
+"""The limits of a request head and its target; reading them takes linear time."""
 
 from contextlib import suppress
 
@@ -34,14 +34,14 @@ def sized(head: int = 0, target: int = 1) -> bytes:
     ],
 )
 def test_limits(data: bytes, status: int | None) -> None:
-    """431 for a head and 414 for a target that is too long, and neither one byte too early."""
+    """431 for a head, and 414 for a target, of one byte more than the limit."""
     meaning = read(data, max_head=200, max_target=100)
     assert meaning == status or (status is None and isinstance(meaning, RequestHead))
     for end in range(len(data)):
         assert read(data[:end], max_head=200, max_target=100) in (None, status), end
 
 
-def test_an_absolute_form_is_measured_as_it_came() -> None:
+def test_the_limit_applies_to_the_absolute_form() -> None:
     data = request(b"GET http://a/%b HTTP/1.1" % (b"t" * 100), b"Host: a")
     assert read(data, max_target=109) == RequestHead("GET", "/" + "t" * 100, 1, A)
     assert read(data, max_target=108) == 414
@@ -76,7 +76,7 @@ MANY = 300_000
     ids=range(18),
 )
 def test_a_head_is_read_in_linear_time(fields: list[bytes]) -> None:
-    """Or this would never be done: a head costs its sender less than it may cost us."""
+    """With quadratic time this test would not finish."""
     with suppress(HTTPError):
         read_request_head(request(b"GET / HTTP/1.1", b"Host: a", *fields), 1 << 24, LIMIT)
     with suppress(HTTPError):

@@ -1,4 +1,4 @@
-"""Request heads that are refused, at the latest when they are whole, for every cut."""
+"""Malformed request heads are refused, at the latest when they are complete, for every cut."""
 
 import pytest
 
@@ -98,7 +98,7 @@ REFUSED: list[tuple[int, bytes]] = [
             *(b"::1", b"[::1", b"::1]", b"[]", b"[a]", b"[::1]a", b"[1.2.3.4]", b"[::1%25eth0]"),
         )
     ),
-    # framing that two readers may read in two ways (RFC 9112, section 6.3)
+    # ambiguous framing (RFC 9112, section 6.3)
     *(
         (400, request(b"POST / HTTP/1.1", b"Host: a", *fields))
         for fields in (
@@ -111,10 +111,10 @@ REFUSED: list[tuple[int, bytes]] = [
         )
     ),
     (400, request(b"POST / HTTP/1.0", b"Transfer-Encoding: chunked")),
-    # a body ends with chunked as its last coding, or nobody can tell where
+    # only a list that ends in chunked frames the body
     *(
         (status, request(b"POST / HTTP/1.1", b"Host: a", *more, *map(CODING.__add__, codings)))
-        for more in ((), (b"X: \xe9",))  # what one expression can read, and what only h11 can
+        for more in ((), (b"X: \xe9",))  # a plain head, and one that h11 reads
         for status, *codings in (
             *((501, b"gzip, chunked"), (501, b"GZIP ,\tchunked"), (501, b"a;b=c, br,chunked")),
             *((501, b"gzip", b"chunked"), (400, b"chunked", b"gzip"), (400, b"chunked", b"")),
@@ -138,8 +138,8 @@ REFUSED: list[tuple[int, bytes]] = [
 
 
 @pytest.mark.parametrize(("status", "data"), REFUSED)
-def test_what_is_refused(status: int, data: bytes) -> None:
-    """At the latest when it is whole; until then it may be waited for, but is never a head."""
+def test_a_malformed_head_is_refused(status: int, data: bytes) -> None:
+    """At the latest when it is complete; before that it may be incomplete, but is never a head."""
     assert read(data) == status
     for end in range(len(data)):
         assert read(data[:end]) in (None, status), data[:end]
@@ -158,6 +158,6 @@ def test_what_is_refused(status: int, data: bytes) -> None:
     ],
 )
 def test_a_fault_is_refused_as_soon_as_it_arrives(data: bytes, detail: str) -> None:
-    """And not only when a client that means harm decides to finish."""
+    """Before the head is complete, which a hostile client may delay."""
     with pytest.raises(HTTPError, match=f"400 Bad Request: .*{detail}"):
         read_request_head(data, LIMIT, LIMIT)

@@ -1,4 +1,4 @@
-"""Request heads that are written: what a client says, and nothing that would be two requests."""
+"""Request heads as they are written; nothing that would be two requests is written."""
 
 import h11
 import pytest
@@ -16,7 +16,7 @@ from support.request_heads import A, read
         ("GET", "/", [], b"GET / HTTP/1.1\r\n\r\n"),
         ("OPTIONS", "*", A, b"OPTIONS * HTTP/1.1\r\nhost: a\r\n\r\n"),
         ("get!#$%&'*+.^_`|~9", "/", A, b"get!#$%&'*+.^_`|~9 / HTTP/1.1\r\nhost: a\r\n\r\n"),
-        # a target goes out byte for byte: nothing is resolved, decoded or mended
+        # a target is written byte for byte: not resolved, decoded or repaired
         (
             "GET",
             '//a/../%2F%zz;b=c?d="e"&f|g\\{h}~',
@@ -46,7 +46,7 @@ def test_own_lines_come_first_and_are_not_checked() -> None:
         *(("GET", target) for target in ("/\xe9", "/\u0100", "/\u2028", "/\ud800", "/a#b", "#")),
     ],
 )
-def test_a_request_line_that_would_not_be_one_is_refused(method: str, target: str) -> None:
+def test_a_malformed_request_line_is_refused(method: str, target: str) -> None:
     with pytest.raises(ValueError, match="not a method and a request target: ") as refusal:
         request_head(method, target, A)
     assert f"{method!r}, {target!r}" in str(refusal.value)
@@ -70,7 +70,7 @@ def test_what_is_written_is_what_h11_reads(method: str, target: str) -> None:
     target=st.text(st.characters(codec="latin-1"), max_size=9).map("/".__add__),
     value=st.text(st.characters(codec="latin-1"), max_size=9),
 )
-def test_whatever_came_in_can_go_out_and_comes_in_again(
+def test_a_head_that_was_read_can_be_written_and_read_again(
     method: str, target: str, value: str
 ) -> None:
     head = read(f"{method} {target} HTTP/1.1\r\nHost: a\r\nX: {value}\r\n\r\n".encode("latin-1"))

@@ -1,4 +1,4 @@
-"""What response heads mean, for every cut."""
+"""Response heads as they are read, for every cut."""
 
 import pytest
 
@@ -13,7 +13,7 @@ CLOSE, KEEP = ("connection", "close"), ("connection", "keep-alive")
 FIVE, CHUNKS = b"Content-Length: 5", b"Transfer-Encoding: chunked"
 
 MEANINGS: list[tuple[bytes, ResponseHead]] = [
-    # the status line: the reason phrase is for people, and some leave it out
+    # the status line: the reason phrase is optional
     (ok(FIVE), ResponseHead(200, [LENGTH], 1, 5)),
     (response(b"HTTP/1.1 301", FIVE), ResponseHead(301, [LENGTH], 1, 5)),
     (response(b"HTTP/1.1 200 ", FIVE), ResponseHead(200, [LENGTH], 1, 5)),
@@ -51,7 +51,7 @@ MEANINGS: list[tuple[bytes, ResponseHead]] = [
         ),
     ),
     (ok(b"Connection: keep-alive"), ResponseHead(200, [KEEP], 1, UNTIL_CLOSE, False)),
-    # what a recipient has to repair: equal lengths are one (RFC 9112, section 6.3)
+    # repaired by a recipient: equal lengths are one (RFC 9112, section 6.3)
     *(
         (ok(b"X: y", *lengths), ResponseHead(200, [("x", "y"), LENGTH], 1, 5))
         for lengths in (
@@ -102,7 +102,7 @@ MEANINGS: list[tuple[bytes, ResponseHead]] = [
         response(b"HTTP/1.0 200 OK", b"Connection: keep-alive"),
         ResponseHead(200, [KEEP], 0, UNTIL_CLOSE, False),
     ),
-    # no body, whatever the fields say
+    # no body, independent of the fields
     (response(b"HTTP/1.1 100 Continue"), ResponseHead(100, [])),
     (response(b"HTTP/1.1 103 Early Hints", b"Link: </a>"), ResponseHead(103, [("link", "</a>")])),
     (response(b"HTTP/1.1 102 \xe9", FIVE), ResponseHead(102, [LENGTH])),
@@ -122,7 +122,7 @@ def test_what_a_head_means(data: bytes, head: ResponseHead) -> None:
 
 
 @pytest.mark.parametrize(("data", "head"), MEANINGS)
-def test_the_beginning_of_a_head_is_waited_for(data: bytes, head: ResponseHead) -> None:
+def test_the_beginning_of_a_head_is_incomplete(data: bytes, head: ResponseHead) -> None:
     for end in range(len(data)):
         assert read_response_head(data[:end], "GET", LIMIT) == (None, data[:end])
     for pieces in cuts(data):
@@ -131,7 +131,7 @@ def test_the_beginning_of_a_head_is_waited_for(data: bytes, head: ResponseHead) 
 
 @pytest.mark.parametrize(("data", "head"), MEANINGS)
 def test_no_body_answers_a_head_request(data: bytes, head: ResponseHead) -> None:
-    """So that the connection goes on even where a body would have ended it."""
+    """The connection persists even where a body would have ended with it."""
     heads = read(data, "HEAD")
     assert isinstance(heads, ResponseHead)
     assert heads == head._replace(length=0, keep_alive=heads.keep_alive)

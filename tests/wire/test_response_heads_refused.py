@@ -1,4 +1,4 @@
-"""Response heads that are refused, at the latest when they are whole, for every cut."""
+"""Malformed response heads are refused, at the latest when they are complete, for every cut."""
 
 from contextlib import suppress
 
@@ -31,7 +31,7 @@ FAULTS: list[tuple[bytes, str]] = [
     (response(LINES[-1]), "a CR without LF"),
     (b"\r\n" + ok(), "must begin with HTTP/1.1 or"),
     (b"\r\n\r\n", "must begin with HTTP/1.1 or"),
-    # a protocol that nobody asked for
+    # a protocol that the request did not ask for
     (response(b"HTTP/1.1 101 Switching Protocols", b"Upgrade: h2c"), "protocols without a request"),
     (response(b"HTTP/1.1 101"), "protocols without a request"),
     (response(b"HTTP/1.0 101 \xe9"), "protocols without a request"),
@@ -53,7 +53,7 @@ FAULTS: list[tuple[bytes, str]] = [
         (ok(line, b"Content-Length: 0"), "illegal header line")
         for line in (b"X", b": x", b"X Y: z", b"X Y : z", b"X(: y", b"\xe9: y", b'"X": y')
     ),
-    # framing that two readers may read in two ways (RFC 9112, section 6.3)
+    # ambiguous framing (RFC 9112, section 6.3)
     *(
         (ok(b"Content-Length: " + value), "must be 1 to 16 decimal digits")
         for value in (b"", b"a", b"+5", b"-5", b"5.0", b"0x5", b"5_0", b"5 5", b"1" * 17)
@@ -87,7 +87,7 @@ FAULTS: list[tuple[bytes, str]] = [
     (ok(b"Transfer-Encoding: chunked, chunked"), "must list chunked once"),
     (ok(b"Transfer-Encoding: chunked", b"Transfer-Encoding: identity"), "must be chunked"),
     (response(b"HTTP/1.0 200 OK", b"Transfer-Encoding: chunked"), "does not exist in HTTP/1.0"),
-    # and where no body can be
+    # also of responses without a body
     (response(b"HTTP/1.1 304 ", b"Content-Length: a"), "must be 1 to 16 decimal digits"),
     (response(b"HTTP/1.1 204 ", b"Transfer-Encoding: gzip"), "the last transfer coding"),
     (
@@ -97,10 +97,12 @@ FAULTS: list[tuple[bytes, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("data", "told"), FAULTS)
-def test_what_is_refused(data: bytes, told: str) -> None:
-    """At the latest when it is whole; until then it may be waited for, but is never a head."""
-    with pytest.raises(HTTPError, match=f"^502 Bad Gateway: the upstream's response .*(?:{told})"):
+@pytest.mark.parametrize(("data", "message"), FAULTS)
+def test_a_malformed_head_is_refused(data: bytes, message: str) -> None:
+    """At the latest when it is complete; before that it may be incomplete, but is never a head."""
+    with pytest.raises(
+        HTTPError, match=f"^502 Bad Gateway: the upstream's response .*(?:{message})"
+    ):
         read_response_head(data, "GET", LIMIT)
     for end in range(len(data)):
         assert read(data[:end]) in (None, 502), data[:end]
@@ -109,7 +111,7 @@ def test_what_is_refused(data: bytes, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "message"),
     [
         (
             b"ICY",
@@ -124,10 +126,10 @@ def test_what_is_refused(data: bytes, told: str) -> None:
         (b"HTTP/1.1 200 OK\r\nX: \0", "a NUL byte"),
     ],
 )
-def test_a_fault_is_refused_as_soon_as_it_arrives(data: bytes, told: str) -> None:
-    """And not only when the deadline for a head is over; the last byte is the fault."""
+def test_a_fault_is_refused_as_soon_as_it_arrives(data: bytes, message: str) -> None:
+    """Before the head is complete; the last byte is the fault."""
     for seen in (0, len(data) - 1):
-        with pytest.raises(HTTPError, match=told):
+        with pytest.raises(HTTPError, match=message):
             read_response_head(data, "GET", LIMIT, seen)
 
 
@@ -148,7 +150,7 @@ def sized(head: int) -> bytes:
     ],
 )
 def test_a_head_that_is_too_long(data: bytes, refused: bool) -> None:
-    """502, which names the limit, and not one byte too early."""
+    """502, which names the limit, for one byte more than the limit."""
     meaning = read(data, max_head=200)
     assert meaning == 502 if refused else isinstance(meaning, ResponseHead)
     for end in range(len(data)):
@@ -176,7 +178,7 @@ MANY = 300_000
     ids=range(7),
 )
 def test_a_head_is_read_in_linear_time(fields: list[bytes]) -> None:
-    """Or this would never be done."""
+    """With quadratic time this test would not finish."""
     for data in (ok(*fields), ok(*fields)[:-4], response(b"HTTP/1.1 200 " + b" " * MANY, *fields)):
         with suppress(HTTPError):
             read_response_head(data, "GET", 1 << 24)

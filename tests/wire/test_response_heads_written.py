@@ -1,4 +1,4 @@
-"""Response heads that are written, and which have no body behind them."""
+"""Response heads as they are written, and which responses have no body."""
 
 import h11
 import pytest
@@ -57,5 +57,5 @@ def test_a_status_has_three_digits(status: int) -> None:
     ],
 )
 def test_which_responses_have_no_body(method: str, status: int, bodiless: bool) -> None:
-    """RFC 9112, section 6.3: whatever their fields say."""
+    """RFC 9112, section 6.3: their fields do not matter."""
     assert is_bodiless(method, status) is bodiless

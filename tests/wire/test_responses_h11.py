@@ -1,4 +1,4 @@
-"""Whole responses held against h11, for any cut."""
+"""Whole responses compared with h11, for any cut."""
 
 import pytest
 from hypothesis import example, given
@@ -6,13 +6,13 @@ from hypothesis import strategies as st
 
 from support.cutting import cut
 from support.h11_chunked import chunked_bodies
-from support.h11_heads import FIELDS, TELLING
-from support.h11_responses import ask_h11, compare, liberty
+from support.h11_heads import FIELDS, SIGNIFICANT
+from support.h11_responses import compare, leniency, read_with_h11
 from support.request_heads import EMPTY_LINE
 from support.response_heads import ok, response
-from support.responses import hear
+from support.responses import receive
 
-LIBERTIES: list[tuple[str, bytes]] = [
+LENIENCIES: list[tuple[str, bytes]] = [
     ("a bare LF", b"HTTP/1.1 200 OK\nContent-Length: 0\r\n\r\n"),
     ("a control character", ok(b"X: \x7f", b"Content-Length: 0")),
     ("another version", response(b"HTTP/9.9 200 OK", b"Content-Length: 0")),
@@ -28,13 +28,13 @@ LIBERTIES: list[tuple[str, bytes]] = [
 ]
 
 
-@pytest.mark.parametrize(("name", "data"), LIBERTIES)
-def test_liberties_that_h11_allows_are_refused(name: str, data: bytes) -> None:
-    theirs = ask_h11(data, "GET")
+@pytest.mark.parametrize(("name", "data"), LENIENCIES)
+def test_leniencies_that_h11_allows_are_refused(name: str, data: bytes) -> None:
+    theirs = read_with_h11(data, "GET")
     assert theirs is not None
     assert theirs.end is not None
-    assert liberty(data, "GET") == name
-    assert hear([data]) is None
+    assert leniency(data, "GET") == name
+    assert receive([data]) is None
 
 
 METHODS = ("GET", "HEAD", "POST")
@@ -72,17 +72,17 @@ OLD = response(b"HTTP/1.0 200 OK", b"Content-Length: 5") + TAIL
 
 
 @pytest.mark.parametrize(
-    ("plain", "replacements"), [(PLAIN, bytes(range(256))), (OLD, TELLING)], ids=["1.1", "1.0"]
+    ("plain", "replacements"), [(PLAIN, bytes(range(256))), (OLD, SIGNIFICANT)], ids=["1.1", "1.0"]
 )
 def test_any_byte_at_any_place_means_what_it_means_to_h11(
     plain: bytes, replacements: bytes
 ) -> None:
-    """Every byte of a head in turn left out, replaced by any other, or with others before it."""
+    """Each byte of a head is removed, replaced by any other, and preceded by others."""
     for at in range(plain.index(EMPTY_LINE) + 4):
         compare(plain[:at] + plain[at + 1 :])
         for byte in replacements:
             compare(plain[:at] + bytes([byte]) + plain[at + 1 :])
-        for byte in TELLING:
+        for byte in SIGNIFICANT:
             compare(plain[:at] + bytes([byte]) + plain[at:])
 
 
@@ -101,7 +101,7 @@ NOISE = (b"\r\n", b"\n", b"\r", b"\0", b" ", b"\t", b":", b",", b"\x7f", b"\xe9"
 
 @st.composite
 def responses(draw: st.DrawFn) -> bytes:
-    """Responses, more or less well-formed, with a few bytes of a head spoilt."""
+    """Responses, more or less well-formed, with a few bytes of a head changed."""
     data = bytearray().join([*draw(st.lists(INTERIM, max_size=2)), draw(FINAL)])
     for _ in range(draw(st.integers(0, 2))):
         at = draw(st.integers(0, len(data)))
@@ -114,7 +114,7 @@ def responses(draw: st.DrawFn) -> bytes:
 def test_any_response_means_to_us_what_it_means_to_h11(
     data: bytes, method: str, places: set[int]
 ) -> None:
-    """Or else it is refused: by h11 as well, or for a liberty that has a name."""
+    """Or it is refused, by h11 too or for a listed leniency."""
     pieces = cut(data, places)
     compare(data, method, pieces)
-    assert hear(pieces, method) == hear([data], method)
+    assert receive(pieces, method) == receive([data], method)

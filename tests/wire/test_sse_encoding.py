@@ -52,7 +52,7 @@ def test_an_event_is_written_as(event: Event, stream: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("event", "told"),
+    ("event", "message"),
     [
         (Event("x", event="a\nb"), "event may not contain"),
         (Event("x", event="a\rb"), "event may not contain"),
@@ -66,8 +66,8 @@ def test_an_event_is_written_as(event: Event, stream: bytes) -> None:
         (Event(float("nan")), "JSON compliant"),
     ],
 )
-def test_what_a_field_cannot_hold_is_an_error(event: Event, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_value_that_a_field_cannot_hold_is_an_error(event: Event, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         encode(event)
 
 
@@ -77,14 +77,14 @@ def test_retry_is_a_whole_number_of_milliseconds(retry: Any) -> None:
         encode(Event("x", retry=retry))
 
 
-def test_data_that_json_does_not_take_is_an_error() -> None:
+def test_data_that_json_cannot_represent_is_an_error() -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         encode(Event({1, 2}))
 
 
 @pytest.mark.parametrize("value", [7, b"x", ["x"]], ids=str)
 @pytest.mark.parametrize("name", ["event", "comment"])
-def test_what_is_no_text_is_named(name: str, value: object) -> None:
+def test_a_value_that_is_not_text_is_named(name: str, value: object) -> None:
     fields: Any = {name: value}
     with pytest.raises(TypeError, match=f"an event's {name} is str, not {type(value).__name__}"):
         encode(Event("x", **fields))

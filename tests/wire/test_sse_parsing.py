@@ -1,4 +1,4 @@
-"""Server-sent events as they are read: what each stream means, for every cut, within its limit."""
+"""Server-sent events as they are read, for every cut, and the limits."""
 
 import pytest
 
@@ -44,7 +44,7 @@ STREAMS: list[tuple[bytes, list[Event]]] = [
         "data: a\v\f\x1c\x1e\x85\u2028\u2029b\n\n".encode(),
         [Event("a\v\f\x1c\x1e\x85\u2028\u2029b")],
     ),
-    # a byte order mark is no part of the text, if it is the first thing in it
+    # a byte order mark at the start is no part of the text
     (BOM + b"data: x\n\n", [Event("x")]),
     (BOM + b"\ndata: x\n\n", [Event("x")]),
     (BOM + BOM + b"data: x\n\n", []),
@@ -68,7 +68,7 @@ def test_a_stream_means_the_same_for_every_cut(stream: bytes, events: list[Event
         assert feed(Parser(), pieces) == events
 
 
-def test_an_event_is_given_as_soon_as_a_cr_ends_its_blank_line() -> None:
+def test_an_event_is_returned_as_soon_as_a_cr_ends_its_blank_line() -> None:
     parser = Parser()
     assert parser.feed(b"data: a\r\n\r") == [Event("a")]
     assert parser.feed(b"\ndata: b\r") == []
@@ -90,7 +90,7 @@ def test_an_event_is_given_as_soon_as_a_cr_ends_its_blank_line() -> None:
         (b"id: 1\n\nid:\n\n", ""),
     ],
 )
-def test_the_last_event_id_is_that_of_what_arrived_whole(
+def test_the_last_event_id_is_that_of_the_last_complete_event(
     stream: bytes, last_event_id: str | None
 ) -> None:
     for pieces in cuts(stream):
@@ -134,7 +134,7 @@ def test_retry_is_digits_only(stream: bytes, retry: int | None) -> None:
         b"id: 1\nid: 2\nevent: abcde\nfoo: bar\n\n",
     ],
 )
-def test_max_event_bounds_what_is_held_not_what_goes_by(stream: bytes) -> None:
+def test_max_event_is_no_limit_of_the_stream(stream: bytes) -> None:
     for pieces in cuts(stream):
         feed(Parser(max_event=12), pieces)
 
@@ -167,7 +167,7 @@ def test_beyond_max_event_the_stream_is_lost(stream: bytes) -> None:
     ids=["bytes", "packets", "reads", "lines"],
 )
 def test_a_large_event_in_small_pieces(piece: bytes, count: int) -> None:
-    """Were the 4 MiB that wait touched again for each piece, this would never be done."""
+    """With quadratic time this test would not finish."""
     start = b"x" * (4 * 1024 * 1024)
     data = (start + piece * count).replace(b"\ndata: ", b"\n").decode()
     assert feed(Parser(), [b"data: " + start, *[piece] * count, b"\n\n"]) == [Event(data)]

@@ -1,4 +1,4 @@
-"""Server-sent events held against the standard, and reading against writing."""
+"""The parser compared with the standard, and with the encoder."""
 
 import json
 import re
@@ -13,7 +13,7 @@ from support.sse import BOM, feed
 
 
 def interpret(stream: bytes) -> tuple[list[Event], str | None, int | None]:
-    """Section 9.2.6, step by step, for a stream that is there as a whole."""
+    """Section 9.2.6, step by step, for a complete stream."""
     text = stream.decode(errors="replace").removeprefix("\ufeff")
     events: list[Event] = []
     data, event_type, last_id_buffer = "", "", None
@@ -70,7 +70,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists, 
     places=st.sets(st.integers(0, 300)),
 )
 def test_what_is_encoded_is_parsed(events: list[Event], places: set[int]) -> None:
-    """Line ends in data become LF, an id stays until the next, the rest is as it was."""
+    """Line ends in data become LF, and an id stays until the next."""
     wanted: list[tuple[Any, str | None, str | None]] = []
     last_id: str | None = None
     for event in events:
@@ -87,6 +87,6 @@ def test_what_is_encoded_is_parsed(events: list[Event], places: set[int]) -> Non
 
 
 def plain(data: Any) -> Any:
-    """Data as it arrives: text with LF for every line end; JSON as the value it stands for."""
+    """Data as it is parsed: text with LF for every line end; JSON as its value."""
     text = data.decode() if isinstance(data, bytes) else data
     return re.sub("\r\n?", "\n", text) if isinstance(text, str) else data
