@@ -66,11 +66,11 @@ def refuse_faults(head: bytes, faults: Faults, start: int, end: int) -> None:
             raise HTTPError(400, f"the head holds {name}")
 
 
-def plain_fields(lines: bytes) -> Fields:
+def plain_fields(lines: str) -> Fields:
     """The fields of plain lines: names in lower case, values without whitespace around."""
     return [
         (name.lower(), value.strip())
-        for line in lines.decode("ascii").splitlines()
+        for line in lines.splitlines()
         for name, _, value in [line.partition(":")]
     ]
 
@@ -161,12 +161,12 @@ def _coding_fault(codings: str) -> HTTPError:
     return HTTPError(501, "the only transfer coding implemented here is chunked")
 
 
-_are_field_lines = re.compile(rf"(?:{TOKEN}:[\t\x20-\x7e\x80-\xff]*+\r\n)*+").fullmatch
-
-
 def unchecked_lines(fields: Fields) -> str:
     """The lines of fields that are known to be well-formed, each with its CRLF."""
     return "".join([f"{name}: {value}\r\n" for name, value in fields])
+
+
+_are_well_formed = re.compile(rf"(?:{TOKEN}\0[\t -~\x80-\xff]*+\r\n)*+").fullmatch
 
 
 def field_lines(fields: Fields) -> str:
@@ -175,21 +175,14 @@ def field_lines(fields: Fields) -> str:
     ValueError for a name that is not a token and for a value with CR, LF, NUL or another control
     character, since it would split the message.
     """
-    lines = unchecked_lines(fields)
-    # More lines than fields: a value contains a line. A colon in a name: it contains a value.
-    if (
-        lines.count("\n") != len(fields)
-        or not _are_field_lines(lines)
-        or ":" in "".join([name for name, _ in fields])
-    ):
-        raise ValueError(f"not a header field: {_malformed(fields)}")
-    return lines
-
-
-def _malformed(fields: Fields) -> str:
-    """The first malformed field."""
-    return next(
-        f"{name!r}: {value!r}"
-        for name, value in fields
-        if ":" in name or "\n" in name + value or not _are_field_lines(f"{name}: {value}\r\n")
-    )
+    # A NUL, which no field may contain, shows where each name ends; a value with a line end
+    # makes more lines than there are fields.
+    lines = "".join([f"{name}\0{value}\r\n" for name, value in fields])
+    if lines.count("\n") != len(fields) or not _are_well_formed(lines):
+        name, value = next(
+            (name, value)
+            for name, value in fields
+            if "\n" in name + value or not _are_well_formed(f"{name}\0{value}\r\n")
+        )
+        raise ValueError(f"not a header field: {name!r}: {value!r}")
+    return lines.replace("\0", ": ")

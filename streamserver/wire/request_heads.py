@@ -44,7 +44,7 @@ class RequestHead(NamedTuple):
 
 _plain = re.compile(
     r"(GET|POST|HEAD|PUT|DELETE|OPTIONS|PATCH) (/[!-\"$-~]*+) HTTP/1\.1\r\n"
-    rf"({PLAIN_LINE}++)\r\n".encode()
+    rf"({PLAIN_LINE}++)\r\n"
 ).match
 _new = tuple.__new__  # takes half the time of RequestHead()
 _SINGLETONS = ("content-length", "expect", "host")
@@ -62,21 +62,22 @@ def read_request_head(
     expectation, 501 for an unknown transfer coding or method, 505 for an unknown version.
     After an error the connection can only be closed.
     """
-    plain = None if seen else _plain(data)
-    end = plain.end() if plain else 0
-    if plain is None or end > max_head + 4:
+    plain = None
+    if not seen and len(data) <= max_head:  # usually one complete head
+        plain = _plain(data.decode("latin-1"))
+    if plain is None:
         data = _empty_lines.sub(b"", data, 1)  # sent by old clients; RFC 9112, section 2.2
         if len(data) > max_head:
             _check_line(data, max_target)
         end = find_end(data, max_head, seen, REQUEST_FAULTS)
         if not end:
             return None, data
-        plain = _plain(data)
+        plain = _plain(data[:end].decode("latin-1"))
         if plain is None:
             return _read_with_h11(data[:end], max_target), data[end:]
     method, target, lines = plain.groups()
-    head = _interpret(method.decode(), target.decode(), 1, plain_fields(lines), max_target)
-    return head, data[end:]
+    head = _interpret(method, target, 1, plain_fields(lines), max_target)
+    return head, data[plain.end() :]
 
 
 _empty_lines = re.compile(rb"\A(?:\r\n)+")
@@ -95,8 +96,9 @@ def _interpret(
     values = dict(fields)
     if len(values) < len(fields):
         values = joined(fields, _SINGLETONS)
-    if "host" in values:
-        _check_host(values["host"])
+    host = values.get("host")
+    if host is not None:
+        _check_host(host)
     elif minor:
         raise HTTPError(400, "an HTTP/1.1 request needs a Host (RFC 9112, section 3.2)")
     if _CONTROLS.isdisjoint(values):

@@ -77,7 +77,7 @@ class ResponseHead(NamedTuple):
 
 
 _plain = re.compile(
-    rf"HTTP/1\.1 (?!101)([1-5][0-9]{{2}})(?: [\t -~]*+)?\r\n({PLAIN_LINE}*+)\r\n".encode()
+    rf"HTTP/1\.1 (?!101)([1-5][0-9]{{2}})(?: [\t -~]*+)?\r\n({PLAIN_LINE}*+)\r\n"
 ).match
 
 
@@ -93,19 +93,21 @@ def read_response_head(
     no complete head. HTTPError 502 for every fault, and for a 101, since no request here asks
     for an upgrade. After an error the connection can only be closed.
     """
-    plain = None if seen else _plain(data)
-    end = plain.end() if plain else 0
+    plain = None
+    if not seen and len(data) <= max_head:
+        plain = _plain(data.decode("latin-1"))
     try:
-        if plain is None or end > max_head + 4:
+        if plain is None:
             _refuse_other_protocols(data)
             end = find_end(data, max_head, seen, RESPONSE_FAULTS)
             if not end:
                 return None, data
-            plain = _plain(data)
+            plain = _plain(data[:end].decode("latin-1"))
             if plain is None:
                 return _interpret(*_read_with_h11(data[:end]), method), data[end:]
-        head = _interpret(int(plain[1]), plain_fields(plain[2]), 1, method)
-        return head, data[end:]
+        status, lines = plain.groups()
+        head = _interpret(int(status), plain_fields(lines), 1, method)
+        return head, data[plain.end() :]
     except HTTPError as error:
         raise upstream_fault(error.detail) from error
 
