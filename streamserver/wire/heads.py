@@ -161,20 +161,18 @@ def _coding_fault(codings: str) -> HTTPError:
     return HTTPError(501, "the only transfer coding implemented here is chunked")
 
 
-def unchecked_lines(fields: Fields) -> str:
-    """The lines of fields that are known to be well-formed, each with its CRLF."""
-    return "".join([f"{name}: {value}\r\n" for name, value in fields])
-
-
 _are_well_formed = re.compile(rf"(?:{TOKEN}\0[\t -~\x80-\xff]*+\r\n)*+").fullmatch
 
 
-def field_lines(fields: Fields) -> str:
+def field_lines(fields: Fields, are_well_formed: bool = False) -> str:
     """The lines of fields, each with its CRLF.
 
     ValueError for a name that is not a token and for a value with CR, LF, NUL or another control
-    character, since it would split the message.
+    character, since it would split the message. ``are_well_formed``: the fields come from a head
+    reader, or are constants, and are not checked.
     """
+    if are_well_formed:
+        return "".join([f"{name}: {value}\r\n" for name, value in fields])
     # A NUL, which no field may contain, shows where each name ends; a value with a line end
     # makes more lines than there are fields.
     lines = "".join([f"{name}\0{value}\r\n" for name, value in fields])

@@ -176,15 +176,15 @@ def _check_host(host: str) -> None:
 _method_and_target = re.compile(rf'{TOKEN} [!-"$-~]+').fullmatch
 
 
-def request_head(method: str, target: str, fields: Fields, own: str = "") -> bytes:
+def request_head(method: str, target: str, fields: Fields, are_well_formed: bool = False) -> bytes:
     """A request head, its empty line included (RFC 9112, section 3).
 
-    ``own``: further field lines, see ``unchecked_lines``, which come first. ValueError for a
-    method that is not a token, for a target that is empty or has a "#" or characters other than
-    printable ASCII, and for malformed fields, see ``field_lines``.
+    ValueError for a method that is not a token, for a target that is empty or has a "#" or
+    characters other than printable ASCII, and for malformed fields, see ``field_lines``.
     """
     line = f"{method} {target}"
     # Neither part may contain a space, so the line has one.
     if not _method_and_target(line):
         raise ValueError(f"not a method and a request target: {method!r}, {target!r}")
-    return f"{line} HTTP/1.1\r\n{own}{field_lines(fields)}\r\n".encode("latin-1")
+    lines = field_lines(fields, are_well_formed)
+    return f"{line} HTTP/1.1\r\n{lines}\r\n".encode("latin-1")

@@ -25,7 +25,6 @@ from streamserver.wire.heads import (
     plain_fields,
     read_with_h11,
     refuse_faults,
-    unchecked_lines,
 )
 from streamserver.wire.problem import HTTPError, reason_phrase
 
@@ -48,17 +47,15 @@ def response_head(
 ) -> bytes:
     """A response head, its empty line included (RFC 9112, section 4).
 
-    ``own``: further field lines, see ``unchecked_lines``, which come last. ValueError for a
-    status outside 100 to 999, and for fields that ``field_lines`` refuses, unless they
-    ``are_well_formed``.
+    ``own``: further field lines, which are not checked. ValueError for a status outside 100 to
+    999, and for malformed fields, see ``field_lines``.
     """
     line = _STATUS_LINES.get(status)
     if line is None:
         if not 100 <= status <= 999:
             raise ValueError(f"a status code has three digits, not {status!r}")
         line = f"HTTP/1.1 {status} \r\n"
-    lines = unchecked_lines(fields) if are_well_formed else field_lines(fields)
-    return f"{line}{lines}{own}\r\n".encode("latin-1")
+    return f"{line}{field_lines(fields, are_well_formed)}{own}\r\n".encode("latin-1")
 
 
 class ResponseHead(NamedTuple):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.wire.heads import Fields, unchecked_lines
+from streamserver.wire.heads import Fields
 from streamserver.wire.request_heads import RequestHead, request_head
 from support.request_heads import A, read
 
@@ -30,10 +30,12 @@ def test_a_request_head(method: str, target: str, fields: Fields, head: bytes) -
     assert request_head(method, target, fields) == head
 
 
-def test_own_lines_come_first_and_are_not_checked() -> None:
-    own = unchecked_lines([("host", "b"), ("x", "\xe9")])
-    head = request_head("GET", "/", [("y", "z")], own)
-    assert head == b"GET / HTTP/1.1\r\nhost: b\r\nx: \xe9\r\ny: z\r\n\r\n"
+def test_fields_that_are_well_formed_are_not_checked() -> None:
+    for fields in ([], [("host", "b"), ("x", "\xe9\t"), ("x", "")]):
+        head = request_head("GET", "/", fields)
+        assert request_head("GET", "/", fields, are_well_formed=True) == head
+    with pytest.raises(ValueError, match="not a method and a request target"):
+        request_head("GET", "", [], are_well_formed=True)
 
 
 @pytest.mark.parametrize(
