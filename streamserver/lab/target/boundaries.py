@@ -34,48 +34,46 @@ class Write(NamedTuple):
     """The nanoseconds that the write takes where bandwidth is limited."""
 
 
-def is_cut_into_chunks(commanded: StreamOptions) -> bool:
+def is_cut_into_chunks(options: StreamOptions) -> bool:
     """Whether chunks differ from events."""
-    return bool(
-        commanded.chunk_events > 1 or commanded.chunk_size or commanded.chunk_split != "none"
-    )
+    return bool(options.chunk_events > 1 or options.chunk_size or options.chunk_split != "none")
 
 
-def is_cut_into_writes(commanded: StreamOptions) -> bool:
+def is_cut_into_writes(options: StreamOptions) -> bool:
     """Whether writes differ from chunks, or are delayed."""
     return bool(
-        commanded.write_events
-        or commanded.write_size
-        or commanded.write_split != "none"
-        or commanded.write_gap
-        or commanded.bandwidth
+        options.write_events
+        or options.write_size
+        or options.write_split != "none"
+        or options.write_gap
+        or options.bandwidth
     )
 
 
-def chunks(events: Sequence[bytes], commanded: StreamOptions) -> Iterator[bytes]:
+def chunks(events: Sequence[bytes], options: StreamOptions) -> Iterator[bytes]:
     """Events as chunks."""
-    number, where = commanded.chunk_events, commanded.chunk_split
+    number, where = options.chunk_events, options.chunk_split
     for at in range(0, len(events), number):
         joined = events[at : at + number]
         for part in _parts((event, _place(event, where)) for event in joined):
-            yield from _slices(part, commanded.chunk_size)
+            yield from _slices(part, options.chunk_size)
 
 
-def writes(chunks: Sequence[bytes], commanded: StreamOptions, framed: bool) -> Iterator[Write]:
+def writes(chunks: Sequence[bytes], options: StreamOptions, framed: bool) -> Iterator[Write]:
     """The writes that send ``chunks``, which are those of events that leave together.
 
     ``framed``: whether the chunked coding applies; HTTP/1.0 has none.
     """
-    joined = [chunks] if commanded.write_events and chunks else [[chunk] for chunk in chunks]
-    limits = [commanded.write_size, -(-commanded.bandwidth // PER_SECOND)]
+    joined = [chunks] if options.write_events and chunks else [[chunk] for chunk in chunks]
+    limits = [options.write_size, -(-options.bandwidth // PER_SECOND)]
     limit = min(filter(None, limits), default=0)
     for some in joined:
-        if commanded.write_split == "none":
+        if options.write_split == "none":
             parts = [b"".join(map(encode, some) if framed else some)]
         else:
-            parts = [*_parts(_framed(chunk, commanded.write_split, framed) for chunk in some)]
+            parts = [*_parts(_framed(chunk, options.write_split, framed) for chunk in some)]
         size = sum(map(len, some))
-        lasts = size * SECOND / commanded.bandwidth if commanded.bandwidth else 0.0
+        lasts = size * SECOND / options.bandwidth if options.bandwidth else 0.0
         share = lasts / sum(map(len, parts))
         counted = size
         for data in (slice for part in parts for slice in _slices(part, limit)):
