@@ -18,6 +18,7 @@ from streamserver.lab.calibrate.calibrate import LOADS, calibrate
 from streamserver.lab.calibrate.level import Level, Tolerance, highest
 from streamserver.lab.calibrate.own_target import DidNotStart, own_target
 from streamserver.lab.calibrate.table import HEADING, line, outcome
+from streamserver.wire.json_text import to_ascii_json
 
 USAGE = "streamserver calibrate [options]"
 ABOUT = (
@@ -99,7 +100,7 @@ def keep(found: Level, environment: Mapping[str, str]) -> None:
     told = {"streams": found.streams, "rate": found.rate, "time": int(time.time())}
     try:
         kept_in(environment).parent.mkdir(parents=True, exist_ok=True)
-        kept_in(environment).write_text(json.dumps(told) + "\n", "utf-8")
+        kept_in(environment).write_text(to_ascii_json(told) + "\n", "utf-8")
     except OSError as problem:
         print(f"(not remembered: {problem})")
 

@@ -11,7 +11,6 @@ character, and no line of the text form can be forged: what follows the first li
 is indented.
 """
 
-import json
 import logging
 import sys
 import threading
@@ -21,6 +20,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from streamserver.observe.accesslog import Clock
+from streamserver.wire.json_text import to_ascii_json
 from streamserver.wire.printable import printable
 
 LEVELS = ("debug", "info", "warning", "error")
@@ -129,7 +129,7 @@ class JSONFormatter(logging.Formatter):
 
 def _json_line(stamp: str, level: str, name: str, message: str, **more: str) -> str:
     told = {"time": stamp, "level": level, "logger": name, "message": message, **more}
-    return json.dumps(told)
+    return to_ascii_json(told)
 
 
 def _log_uncaught(

@@ -1,6 +1,5 @@
 """How `bench` tells what it found: on the terminal, in files, and by its exit status."""
 
-import json
 import os
 import sys
 from argparse import ArgumentTypeError, Namespace
@@ -20,6 +19,7 @@ from streamserver.lab.report.page import page
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.streams_csv import StreamsCsv
 from streamserver.lab.report.table import table
+from streamserver.wire.json_text import to_indented_json
 
 FILES = ("json", "csv", "html")
 
@@ -97,7 +97,7 @@ def tell(options: Namespace, report: Report) -> int:
 
 def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
     """Figures for people on standard output, and for programs where ``--json`` wants them."""
-    for_programs = json.dumps(figures, indent=1, allow_nan=False) + "\n"
+    for_programs = to_indented_json(figures) + "\n"
     _print(for_programs if options.json == "-" else as_text)
     if options.json and options.json != "-":
         with _told("json", options.json):

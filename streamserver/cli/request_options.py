@@ -13,6 +13,7 @@ from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import field, switch, text
 from streamserver.lab.client.asked import Ask
 from streamserver.wire.fields import is_token
+from streamserver.wire.json_text import to_json
 
 
 def _method(value: str) -> str:
@@ -108,7 +109,7 @@ def _body(options: Namespace) -> bytes:
     if options.chat:
         messages = [{"role": "user", "content": options.prompt}]
         asked = {"model": options.model, "messages": messages, "stream": True}
-        return json.dumps(asked, ensure_ascii=False).encode()
+        return to_json(asked).encode()
     if options.data is not None:
         return bytes(options.data.encode())
     if options.body == "-":

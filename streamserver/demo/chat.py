@@ -10,7 +10,6 @@ real socket all the same, on a listener of its own, since the way there is what 
 """
 
 import asyncio
-import json
 import socket
 
 from streamserver.kit.params import json_object, text
@@ -24,6 +23,7 @@ from streamserver.server.listener import Listener
 from streamserver.server.state import ServerState
 from streamserver.wire.fields import UNBUFFERED, Headers
 from streamserver.wire.heads import Fields
+from streamserver.wire.json_text import to_json
 
 PROMPT = text("prompt", 1, 20_000)
 SYSTEM = text("system", 1, 20_000)
@@ -71,7 +71,7 @@ class Chat:
         named = parameters.get("model") is not None
         model = MODEL.of(parameters) if named else self._model
         question = {"model": model, "messages": messages, "stream": True}
-        body = json.dumps(question, ensure_ascii=False).encode()
+        body = to_json(question).encode()
         proxy = self._upstream or await self._own_model(request.exchange.server)
         fields = [*ASKED, *self._credentials(request)]
         response = await proxy.ask(request, "POST", "/chat/completions", fields, body)

@@ -1,7 +1,6 @@
 """A response, as a handler makes it (after the Fetch standard's ``Response``)."""
 
 import io
-import json
 import os
 from collections.abc import AsyncIterable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
@@ -9,11 +8,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeAlias, cast
 from streamserver.kit.mistakes import wrong_body
 from streamserver.server.answer import Endless, FileRegion, PushBody
 from streamserver.wire.fields import UNBUFFERED, Headers, Pairs
+from streamserver.wire.json_text import to_json
 
 if TYPE_CHECKING:
     from streamserver.kit.request import Request
-
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 Body: TypeAlias = bytes | str | AsyncIterable[Any] | PushBody | BinaryIO | FileRegion
 HeadersInit: TypeAlias = Mapping[str, str] | Pairs | None
@@ -72,7 +70,7 @@ class Response:
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: HeadersInit = None) -> "Response":
         """``value`` as JSON in UTF-8. TypeError or ValueError for what JSON cannot say."""
-        body = _to_json(value).encode()
+        body = to_json(value).encode()
         response = Response(body, status, headers)
         response._default_type("application/json")
         return response

@@ -11,7 +11,6 @@ It is called in the event loop, so two things are settled here for all of its us
   change it for every process that shares it. Who needs each line writes to a file.
 """
 
-import json
 import logging
 import os
 import re
@@ -21,6 +20,7 @@ from collections.abc import Callable
 
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
+from streamserver.wire.json_text import to_ascii_json
 
 logger = logging.getLogger("streamserver")
 
@@ -62,12 +62,12 @@ def text_line(stamp: str, exchange: Exchange) -> str:
 
 def json_line(stamp: str, exchange: Exchange) -> str:
     """The same as one object; null where there is nothing to tell."""
-    notes = "".join([f',"{name}":{json.dumps(value)}' for name, value in exchange.attributes])
+    notes = "".join([f',"{name}":{to_ascii_json(value)}' for name, value in exchange.attributes])
     # The encoder is asked only for what comes from the client: half the time for the same line.
     return (
         f'{{"time":"{stamp}","client":"{exchange.client}",'
-        f'"method":{json.dumps(exchange.method[:LONGEST_METHOD])},'
-        f'"target":{json.dumps(_clipped(exchange.target))},'
+        f'"method":{to_ascii_json(exchange.method[:LONGEST_METHOD])},'
+        f'"target":{to_ascii_json(_clipped(exchange.target))},'
         f'"status":{exchange.status or "null"},"bytes":{exchange.bytes_sent},'
         f'"first_byte_ms":{_first_byte_ms(exchange) or "null"},'
         f'"total_ms":{_total_ms(exchange)},"outcome":"{exchange.outcome}"{notes}}}\n'

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from streamserver.proxy.failure_events import Failure
 from streamserver.wire.fields import Headers, content_codings
+from streamserver.wire.json_text import to_json
 from streamserver.wire.response_heads import ResponseHead
 
 MAX_BODY = 16 * 1024
@@ -78,7 +79,7 @@ def _json(text: str) -> Any:
     """The value that a JSON text has, if it can be written as JSON again; else the text."""
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
-        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+        to_json(value).encode()
     except (ValueError, RecursionError):
         return text
     return value

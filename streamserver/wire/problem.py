@@ -4,11 +4,11 @@ The component that refuses a request, be it a reader, the engine or a handler, k
 and the reason. The exception carries both, and is rendered as a problem document (RFC 9457).
 """
 
-import json
 from collections.abc import Mapping
 from http import HTTPStatus
 
 from streamserver.wire.fields import field_value
+from streamserver.wire.json_text import to_json
 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     413: "Content Too Large",  # as in RFC 9110; Python has these from 3.13 on
@@ -52,5 +52,5 @@ class HTTPError(Exception):
         """The problem document, as UTF-8 JSON (RFC 9457, section 3)."""
         problem = {"title": reason_phrase(self.status) or "Error", "status": self.status}
         detail = {"detail": self.detail} if self.detail else {}
-        text = json.dumps(problem | detail | self.members, ensure_ascii=False)
+        text = to_json(problem | detail | self.members)
         return text.encode(errors="replace") + b"\n"

@@ -13,11 +13,11 @@ field, or another event, so ``encode`` refuses it.
 lines, fields and event boundaries. ``Parser`` makes ``Event`` objects of them.
 """
 
-import json
 import re
 from typing import Any, NamedTuple
 
 from streamserver.wire.fields import UNBUFFERED
+from streamserver.wire.json_text import to_json
 
 MEDIA_TYPE = "text/event-stream"
 
@@ -35,8 +35,6 @@ _RETRY_DIGITS = 18  # 64 bits: the standard has no limit, but int() is quadratic
 
 # UTF-8 is the format's only encoding, so escapes would only make the text longer and harder
 # to read in a terminal. NaN is refused because it is not JSON (RFC 8259, section 6).
-_to_json = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-
 
 class Event(NamedTuple):
     """One event of a stream; a field that is None is not sent."""
@@ -82,7 +80,7 @@ def encode(event: Event) -> bytes:
     elif isinstance(data, bytes):
         text += _lines("data", data.decode())
     elif data is not None:
-        text += f"data: {_to_json(data)}\n"  # JSON escapes line ends
+        text += f"data: {to_json(data)}\n"  # JSON escapes line ends
     if not text:
         raise ValueError("an event needs at least one field (for a JSON null: data='null')")
     return f"{text}\n".encode()

@@ -101,7 +101,7 @@ def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
     done = run("bench", f"{target.url}/get", "--compare", url, "-n", "2")
     assert done.returncode == 3
     assert "statuses    500 x 2" in done.stdout
-    assert 'answer 500  {"title": "Internal Server Error", "status": 500,' in done.stdout
+    assert 'answer 500  {"title":"Internal Server Error","status":500,' in done.stdout
     assert "through     refused 2" in done.stdout
     assert "not valid   no pair ended well on both sides" in done.stdout
     assert "not valid   through: no exchange ended well: refused 2" in done.stdout

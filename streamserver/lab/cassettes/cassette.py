@@ -29,11 +29,11 @@ in the middle. The name of a file ends in ``.part`` until it is complete.
 import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Sequence
-from json.encoder import encode_basestring
 from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 
 from streamserver.wire.fields import is_token
 from streamserver.wire.heads import Fields, field_lines
+from streamserver.wire.json_text import to_ascii_json, to_json
 
 VERSION = 1
 SUFFIX = ".jsonl"
@@ -50,8 +50,6 @@ PARTIAL_ENDS = get_args(PartialEnd)
 """The upstream might have sent more: the client left, or stopped reading; the limit of the relay
 for a stream's life passed; the relay stopped; the request violated a rule; the cassette reached its
 limit; the disk was too slow."""
-
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class CassetteError(ValueError):
@@ -116,7 +114,7 @@ Entry: TypeAlias = RequestEntry | HeadEntry | ReadEntry | EndEntry
 def encode_read(after: int, data: bytes) -> str:
     """The line of a ``ReadEntry``; a fast path, for many thousand lines in a second."""
     try:
-        return f'{{"after":{after},"text":{encode_basestring(data.decode())}}}\n'
+        return f'{{"after":{after},"text":{to_json(data.decode())}}}\n'
     except UnicodeDecodeError:
         return f'{{"after":{after},"base64":"{b64encode(data).decode()}"}}\n'
 
@@ -129,7 +127,7 @@ def encode(entry: Entry) -> str:
     if isinstance(entry, RequestEntry):
         body = {k: v for k, v in entry.body._asdict().items() if k != "text" or v is not None}
         members = {"cassette": VERSION} | members | {"body": body}
-    return f"{_to_json(members)}\n"
+    return f"{to_json(members)}\n"
 
 
 # Decoding
@@ -226,7 +224,7 @@ def decode(line: bytes) -> Entry:
 
 def _request(members: dict[str, Any]) -> RequestEntry:
     if members["cassette"] != VERSION:
-        version = json.dumps(members["cassette"])[:40]
+        version = to_ascii_json(members["cassette"])[:40]
         raise CassetteError(f"cassette must be version {VERSION}, not {version}")
     body = members.get("body")
     if not isinstance(body, dict):

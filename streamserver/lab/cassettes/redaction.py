@@ -27,7 +27,6 @@ import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from itertools import accumulate
-from json.encoder import encode_basestring, encode_basestring_ascii
 from urllib.parse import unquote, unquote_plus
 
 from streamserver.lab.cassettes.json_scanner import DOCUMENT, EVENTS, LINES, JSONScanner, Layout
@@ -40,6 +39,7 @@ from streamserver.lab.cassettes.scanners import (
 from streamserver.lab.cassettes.secret_names import is_secret
 from streamserver.wire.fields import Headers, content_codings
 from streamserver.wire.heads import Fields
+from streamserver.wire.json_text import to_ascii_json, to_json
 
 REDACTED = "REDACTED"
 MIN_LENGTH = 8
@@ -169,9 +169,9 @@ def _spellings(value: bytes) -> set[str]:
         with suppress(ValueError):
             found.add(str(json.loads(f'"{text}"').encode().decode("latin-1")))
     for plain in tuple(found):
-        found.add(encode_basestring(plain)[1:-1])
+        found.add(to_json(plain)[1:-1])
         with suppress(ValueError):
-            found.add(encode_basestring_ascii(plain.encode("latin-1").decode())[1:-1])
+            found.add(to_ascii_json(plain.encode("latin-1").decode())[1:-1])
     return found
 
 

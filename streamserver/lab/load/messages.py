@@ -11,13 +11,15 @@ pipe ends without a last word has died, and one whose orders end has lost its pa
 import json
 from typing import Any
 
+from streamserver.wire.json_text import to_ascii_json
+
 LONGEST = 256 * 1024 * 1024
 """Bytes of one message."""
 
 
 def write(message: dict[str, Any]) -> bytes:
     """A message as a line."""
-    return json.dumps(message, separators=(",", ":")).encode() + b"\n"
+    return to_ascii_json(message).encode() + b"\n"
 
 
 def read(line: bytes) -> dict[str, Any] | None:

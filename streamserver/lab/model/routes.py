@@ -5,7 +5,6 @@ target set the pace, in the query or as ``X-Lab-*`` fields, since the body belon
 Only ``tokens_per_second`` may be a member of the body too.
 """
 
-import json
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from itertools import chain, cycle, islice
 from time import time_ns
@@ -27,13 +26,12 @@ from streamserver.lab.target.lateness import Lateness
 from streamserver.lab.target.pacing import Clock
 from streamserver.lab.target.parameters import MODEL, StreamOptions, check_tokens, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
+from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
 """Bytes of a request: enough for a long conversation, which is counted in a few milliseconds."""
-
-_to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 class OpenAIErrors:
@@ -154,4 +152,4 @@ def _stamped(data: Json | str, now: EventTime) -> str:
     if isinstance(data, str):
         return data
     stamp = write_stamp(now.seq, now.due, now.sent, time_ns())
-    return f'{{"lab":{{{stamp}}},{_to_json(data)[1:]}'
+    return f'{{"lab":{{{stamp}}},{to_json(data)[1:]}'

@@ -21,6 +21,7 @@ from streamserver.lab.target.pacing import pacer_of
 from streamserver.lab.target.parameters import LINES, make_options, read_parameters
 from streamserver.lab.target.streams import stream_events
 from streamserver.wire.fields import grouped
+from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 1024 * 1024
@@ -138,10 +139,10 @@ def _star(event: EventTime) -> tuple[bytes, bytes]:
 
 def _numbered(described: dict[str, Any]) -> EventFormat:
     """Lines of JSON with a number each."""
-    rest = json.dumps(described, ensure_ascii=False)[1:]
+    rest = to_json(described)[1:]
 
     def render(event: EventTime) -> tuple[bytes, bytes]:
-        return f'{{"id": {event.seq}, {rest}\n'.encode(), b""
+        return f'{{"id":{event.seq},{rest}\n'.encode(), b""
 
     return render
 
@@ -177,7 +178,7 @@ def _json(body: bytes) -> Any:
     """The value that the body means; None if it is no JSON or cannot be returned as JSON."""
     try:
         value = json.loads(body)
-        json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+        to_json(value).encode()
     except (ValueError, RecursionError):
         return None
     return value

@@ -1,7 +1,6 @@
 """The endpoints of the target, and ``GET /``: they and their parameters as text, as a page or as
 JSON, selected by Accept."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
 from html import escape
 from textwrap import wrap
@@ -16,6 +15,7 @@ from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.parameters import IGNORED, LINES, MODEL, STREAM
 from streamserver.wire.accept import preferred
+from streamserver.wire.json_text import to_indented_json
 
 
 class Endpoint(NamedTuple):
@@ -171,7 +171,7 @@ def _as_json(endpoints: Iterable[Endpoint]) -> str:
         "common_parameters": _by_name(COMMON),
         "faults": {name: kind.about for name, kind in KINDS.items()},
     }
-    return json.dumps(listed, indent=1) + "\n"
+    return to_indented_json(listed) + "\n"
 
 
 def _by_name(documented: Iterable[Documented]) -> dict[str, dict[str, Any]]:
