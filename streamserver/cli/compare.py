@@ -15,8 +15,7 @@ from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.run import compare
 from streamserver.lab.compare.table import table, to_json
 from streamserver.lab.load.job import Job
-from streamserver.lab.report.about import About
-from streamserver.lab.report.report import NOT_VALID
+from streamserver.lab.report.report import NOT_VALID, About
 
 PAIRS = 50
 COMPARE = (

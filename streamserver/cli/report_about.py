@@ -10,7 +10,7 @@ from streamserver import __version__
 from streamserver.cli.options import Option, Table
 from streamserver.lab.cassettes.redaction import redact_fields
 from streamserver.lab.client.shown import Secrets
-from streamserver.lab.report.about import About, Setting
+from streamserver.lab.report.report import About, Setting
 from streamserver.lab.report.slo import Objective
 
 HEADER, SLO = "--header", "--slo"

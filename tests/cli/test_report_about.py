@@ -7,7 +7,7 @@ import pytest
 from streamserver.cli import request_options
 from streamserver.cli.bench import TABLE, read
 from streamserver.cli.report_about import about
-from streamserver.lab.report.about import About
+from streamserver.lab.report.report import About
 
 URL = "http://127.0.0.1:9/x"
 NOW = datetime(2026, 11, 22, 17, 51, 5, 999, timezone(timedelta(hours=1)))

@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.about import About, Setting
 from streamserver.lab.report.page import page
-from streamserver.lab.report.report import Report
+from streamserver.lab.report.report import About, Report, Setting
 from streamserver.lab.report.slo import judge, parse
 from streamserver.lab.report.summary import Summary
 from support.browsing import profile, visiting

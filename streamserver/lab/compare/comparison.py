@@ -14,8 +14,7 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.compare.bootstrap import Interval, interval
 from streamserver.lab.report.evidence import APART, TOGETHER
 from streamserver.lab.report.summary import Summary
-from streamserver.lab.report.validity import failed
-from streamserver.lab.report.verdicts import BUFFERED, ENOUGH, Verdict, verdicts
+from streamserver.lab.report.verdicts import BUFFERED, ENOUGH, Verdict, failed, verdicts
 
 MOMENTS = (
     *("head", "first_byte", "first_event"),

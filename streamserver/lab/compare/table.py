@@ -5,7 +5,7 @@ from typing import Any
 
 from streamserver.lab.compare.bootstrap import LEVEL
 from streamserver.lab.compare.comparison import Comparison
-from streamserver.lab.report.about import About
+from streamserver.lab.report.report import About
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.table import failures, labelled
 from streamserver.wire.printable import printable

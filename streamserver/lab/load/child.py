@@ -9,7 +9,6 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.load import messages
 from streamserver.lab.load.job import Job, Share, read_job
 from streamserver.lab.load.run import Run
-from streamserver.lab.report.piping import snapshot, write_summary
 
 EVERY = 1_000_000_000
 """Nanoseconds between two messages that tell of the progress."""
@@ -83,7 +82,7 @@ class _Child:
             for task in beside:
                 task.cancel()
             await asyncio.gather(*beside, return_exceptions=True)
-        self._tell(done=write_summary(run.summary))
+        self._tell(done=run.summary.to_json())
 
     async def _order(self) -> dict[str, Any] | None:
         return messages.read(await self._orders.readline())
@@ -98,7 +97,7 @@ class _Child:
         for number in count(1):
             await run.sleep_until(run.start + number * EVERY)
             now = run.progress()
-            told = await snapshot(now.summary)
+            told = await now.summary.snapshot()
             self._tell(progress=[now.seconds, now.open, now.warming_up], summary=told)
 
     def _tell_record(self, record: Record) -> None:

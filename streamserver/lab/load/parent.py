@@ -16,7 +16,6 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.load import messages
 from streamserver.lab.load.job import Job, write_job
 from streamserver.lab.report.live import Progress
-from streamserver.lab.report.piping import read_summary
 from streamserver.lab.report.summary import Summary
 
 AHEAD = 50_000_000
@@ -176,12 +175,12 @@ class _Member:
                 self._family.record(Record.from_json(message["record"]))
             elif "progress" in message:
                 seconds, number, warming_up = message["progress"]
-                summary = read_summary(message["summary"])
+                summary = Summary.from_json(message["summary"])
                 self.progress = Progress(seconds, number, summary, warming_up)
                 self.has_news = True
                 self._family.progress()
             else:
-                self.summary = read_summary(message["done"])
+                self.summary = Summary.from_json(message["done"])
                 return
         self.summary = None if self.progress is None else self.progress.summary
         self.problem = await self._death()

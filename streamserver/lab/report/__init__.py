@@ -1,1 +1,1 @@
-"""What many requests come to, and how that is told."""
+"""Summaries of many exchanges, their verdicts, and the forms of a report."""

@@ -1,8 +1,7 @@
-"""What speaks for a hop that buffers, a target that was late, and a client that was the limit.
+"""Evidence for a hop that buffers and for a target that was late, gathered event by event.
 
-Gathered while the records come, since they are not kept. A gap is only evidence where the target
-said when it sent both events: without its stamps nobody can tell a burst that was made on the
-way from one that was sent.
+Records are not kept. Only events with the target's stamps count: without the time of sending, a
+burst made on the way cannot be told from one that was sent.
 """
 
 from dataclasses import dataclass, field
@@ -12,19 +11,19 @@ from streamserver.lab.report.histograms import add, new_histogram, record
 from streamserver.lab.stamps import Stamp
 
 APART = 2_000_000
-"""Nanoseconds between two sendings from which on they are two: less, and a read may join them
-though nothing on the way held them back."""
+"""Nanoseconds from one sending to the next from which on they count as two: a read may join
+closer ones although no hop held them back."""
 TOGETHER = 10
-"""Events that come within this fraction of the time between their sendings came together."""
+"""Events that arrive within this fraction of the time between their sendings arrived together."""
 
 
 class Track(NamedTuple):
-    """What of one event is to be known when the next one comes."""
+    """The event before, of the same exchange."""
 
     sent: int
     arrival: int
     burst: int
-    """Events up to this one that were sent apart and came together."""
+    """Events in a row up to this one that were sent apart and arrived together."""
 
 
 @dataclass(slots=True)
@@ -34,17 +33,16 @@ class Evidence:
     apart: int = 0
     """Pairs of neighbouring events that were sent apart."""
     together: int = 0
-    """Those of them that came together."""
+    """Pairs of these that arrived together."""
     longest_burst: int = 0
-    """The most events in a row that were sent apart and came together."""
+    """The most events in a row that were sent apart and arrived together."""
     delay: Any = field(default_factory=new_histogram)
-    """From sending to arrival; only true where client and target share a clock."""
+    """From sending to arrival; true only where client and target share a clock."""
     target_late: Any = field(default_factory=new_histogram)
     """From the time an event was due to its sending."""
 
-    def came(self, before: Track | None, stamp: Stamp, arrival: int) -> Track:
-        """Look at a stamped event, and at the one before it in its exchange; what to tell of
-        with the next."""
+    def add(self, before: Track | None, stamp: Stamp, arrival: int) -> Track:
+        """Count a stamped event; return the ``before`` of the next one of its exchange."""
         record(self.delay, arrival - stamp.sent)
         record(self.target_late, stamp.late)
         if before is None:
@@ -63,7 +61,7 @@ class Evidence:
         return Track(stamp.sent, arrival, burst)
 
     def merge(self, other: "Evidence") -> None:
-        """Take in another process's."""
+        """Add the evidence of another process."""
         self.apart += other.apart
         self.together += other.together
         self.longest_burst = max(self.longest_burst, other.longest_burst)

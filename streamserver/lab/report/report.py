@@ -1,45 +1,74 @@
-"""A finished run, as every form of report tells it: the table, the JSON and the page."""
+"""A finished run, from which the table, the JSON and the page are made."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
-from streamserver.lab.report.about import About
+from streamserver.lab.report.histograms import MS
 from streamserver.lab.report.slo import ERRORS, Judgement
 from streamserver.lab.report.summary import Summary
-from streamserver.lab.report.validity import failed, unreached
-from streamserver.lab.report.verdicts import Verdict, verdicts
+from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
 
 VERSION = 1
-"""Of the JSON form; it rises when a member changes its meaning or goes away."""
+"""Of the JSON form; raised when a member changes its meaning or is removed."""
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
-MS = 1_000_000
 
 VALID_AND_MET, MISSED, NOT_VALID = 0, 1, 3
 """Exit statuses; 2 is wrong usage, as everywhere."""
 
 
+class Setting(NamedTuple):
+    """An option and its value."""
+
+    name: str
+    value: str
+    is_default: bool
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """When and how a report was made. Secrets are redacted already."""
+
+    date: str
+    """The beginning of the run, in the form of RFC 3339."""
+    version: str
+    command: str
+    """The command line, quoted for a shell."""
+    settings: Sequence[Setting]
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs: the date, the version, the command and the options that were given."""
+        options = {one.name: one.value for one in self.settings if not one.is_default}
+        return {
+            "date": self.date,
+            "version": self.version,
+            "command": self.command,
+            "options": options,
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was asked, for how long, and what came of it."""
+    """The request, the duration and the figures of a run."""
 
     title: str
-    """What was measured, in words that may be shown: no key is in it."""
+    """The measured request, without secrets."""
     summary: Summary
     seconds: float
     """From the first exchange that counts to the end of the last."""
     judgements: list[Judgement] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    """What else makes the measurement not valid: a process that died, a run that was stopped."""
+    """Further reasons why the measurement is invalid: a process died, the run was stopped."""
     about: About | None = None
 
     @property
     def verdicts(self) -> list[Verdict]:
-        """What the figures say about who made them."""
+        """The verdicts on the client, the target and the hop between them."""
         return verdicts(self.summary)
 
     @property
     def not_valid(self) -> list[str]:
-        """Why the measurement says nothing; empty if it is valid."""
+        """Why the measurement is invalid; empty if it is valid."""
         spoiled = [str(verdict) for verdict in self.verdicts if verdict.spoils]
         nothing = unreached(self.summary)
         if self._has_failed and not nothing:
@@ -50,14 +79,14 @@ class Report:
 
     @property
     def _has_failed(self) -> bool:
-        """Whether the objective of errors is missed. If there were responses, that is a finding,
-        even where all exchanges failed and no other objective can be judged."""
+        """Whether the objective of errors is missed. With responses that is a finding, even where
+        all exchanges failed and no other objective can be judged."""
         errors = [one for one in self.judgements if one.objective.milestone == ERRORS]
         return any(one.measured is not None and not one.is_met for one in errors)
 
     @property
     def status(self) -> int:
-        """The exit status: with objectives 1 if one is missed, 3 if the measurement is not valid.
+        """The exit status: with objectives 1 if one is missed, 3 if the measurement is invalid.
 
         Without objectives, a verdict alone does not make the measurement invalid.
         """
@@ -68,7 +97,7 @@ class Report:
         return VALID_AND_MET if all(one.is_met for one in self.judgements) else MISSED
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, for programs; durations are in milliseconds, shares from 0 to 1."""
+        """All figures for programs: durations in milliseconds, shares from 0 to 1."""
         summary = self.summary
         return {
             "version": VERSION,
@@ -102,23 +131,22 @@ class Report:
                 "delay": figures(summary.evidence.delay),
             },
             "verdicts": [{"name": one.name, "evidence": one.evidence} for one in self.verdicts],
-            "objectives": [_told(one) for one in self.judgements],
+            "objectives": [
+                {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
+                for one in self.judgements
+            ],
         }
 
 
 def figures(histogram: Any) -> dict[str, float] | None:
-    """Count, mean, percentiles and maximum of a histogram, in ms; None of an empty one."""
+    """Count, mean, percentiles, minimum and maximum of a histogram, in ms; None if it is empty."""
     if not histogram.get_total_count():
         return None
-    told = {"count": histogram.get_total_count(), "mean": _ms(histogram.get_mean_value())}
+    found = {"count": histogram.get_total_count(), "mean": _ms(histogram.get_mean_value())}
     for percentile in PERCENTILES:
-        told[f"p{percentile:g}"] = _ms(histogram.get_value_at_percentile(percentile))
-    return told | {"min": _ms(histogram.get_min_value()), "max": _ms(histogram.get_max_value())}
+        found[f"p{percentile:g}"] = _ms(histogram.get_value_at_percentile(percentile))
+    return found | {"min": _ms(histogram.get_min_value()), "max": _ms(histogram.get_max_value())}
 
 
 def _ms(duration: float) -> float:
     return round(duration / MS, 6)
-
-
-def _told(one: Judgement) -> dict[str, Any]:
-    return {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}

@@ -1,17 +1,14 @@
-"""Objectives: what a run must keep to, so that a script can fail when it does not.
+"""Objectives: upper bounds that a run must keep, so that a script can fail when it does not.
 
     first_byte_p99=50ms,gap_p99=200ms,errors=0.1%
 
-Each is an upper bound: a percentile, the mean or the maximum of a milestone, or the share of
-exchanges that did not end well. A limit has a unit, since a plain 50 could be milliseconds or
-seconds. An objective that cannot be judged, because nothing of its kind was measured, is neither
-met nor missed: then the measurement is not valid.
+An objective bounds a percentile, the mean or the maximum of a milestone, or the share of exchanges
+that did not end well. A limit has a unit, because 50 could be milliseconds or seconds. An objective
+without a measured value is neither met nor missed: it makes the measurement invalid.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from streamserver.kit.nearest import did_you_mean
 from streamserver.kit.units import DURATIONS, duration
@@ -30,7 +27,7 @@ FORMS = (
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """An upper bound of one figure: nanoseconds, or for the errors a share from 0 to 1."""
+    """An upper bound of one figure: in nanoseconds, of the errors as a share from 0 to 1."""
 
     text: str
     milestone: str
@@ -40,34 +37,40 @@ class Objective:
     limit: float
 
     def figure(self, summary: Summary) -> float | None:
-        """What was measured, in the unit of ``limit``; None if nothing was."""
+        """The measured value in the unit of ``limit``; None without any."""
         if self.milestone == ERRORS:
             return summary.errors
-        return statistic(summary.histograms, self.milestone, self.statistic)
+        histogram = summary.histograms[self.milestone]
+        if not histogram.get_total_count():
+            return None
+        if self.statistic == "mean":
+            return float(histogram.get_mean_value())
+        percentile = 100.0 if self.statistic == "max" else float(self.statistic[1:])
+        return float(histogram.get_value_at_percentile(percentile))
 
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """An objective and what was measured; None if there is nothing to judge it by."""
+    """An objective and its measured value, None without any."""
 
     objective: Objective
     measured: float | None
 
     @property
     def is_met(self) -> bool:
-        """Whether what was measured is within the limit."""
+        """Whether the measured value is within the limit."""
         return self.measured is not None and self.measured <= self.objective.limit
 
     @property
     def outcome(self) -> str:
-        """``met``, ``missed``, or that there is nothing to judge it by."""
+        """``met``, ``missed``, or that nothing was measured."""
         if self.measured is None:
             return "nothing of the kind was measured"
         return "met" if self.is_met else "missed"
 
     @property
     def shown(self) -> str:
-        """What was measured; "" if nothing was."""
+        """The measured value with its unit; "" without any."""
         if self.measured is None:
             return ""
         if self.objective.milestone == ERRORS:
@@ -79,23 +82,13 @@ class Judgement:
 
 
 def parse(text: str) -> list[Objective]:
-    """The objectives of a list; ValueError that names the one that is wrong, and what may be."""
+    """The objectives of a list; ValueError names the wrong part and the allowed forms."""
     return [_objective(item.strip()) for item in text.split(",")]
 
 
 def judge(objectives: list[Objective], summary: Summary) -> list[Judgement]:
-    """Each objective with what was measured."""
+    """Each objective with its measured value."""
     return [Judgement(objective, objective.figure(summary)) for objective in objectives]
-
-
-def statistic(histograms: Mapping[str, Any], milestone: str, name: str) -> float | None:
-    """A percentile (``p99``), ``mean`` or ``max`` of a milestone in ns; None if it has no value."""
-    histogram = histograms[milestone]
-    if not histogram.get_total_count():
-        return None
-    if name == "mean":
-        return float(histogram.get_mean_value())
-    return float(histogram.get_value_at_percentile(100.0 if name == "max" else float(name[1:])))
 
 
 def _objective(text: str) -> Objective:
@@ -105,21 +98,21 @@ def _objective(text: str) -> Objective:
         if share and float(share[1]) <= 100:
             return Objective(text, ERRORS, "", float(share[1]) / 100)
         raise _refusal(text, f"{limit!r} is not a share from 0% to 100%")
-    milestone, _, statistic_name = name.rpartition("_")
+    milestone, _, statistic = name.rpartition("_")
     if name in MILESTONES:
         raise _refusal(text, f"{name!r} needs a statistic, as in {name}_p99")
     if milestone not in MILESTONES:
         wrong = milestone or name
         hint = did_you_mean(wrong, [*MILESTONES, ERRORS])
         raise _refusal(text, f"{wrong!r} is no milestone{hint}")
-    if not _STATISTIC(statistic_name):
-        hint = did_you_mean(statistic_name, ("mean", "max"))
-        raise _refusal(text, f"{statistic_name!r} is not a statistic{hint}")
+    if not _STATISTIC(statistic):
+        hint = did_you_mean(statistic, ("mean", "max"))
+        raise _refusal(text, f"{statistic!r} is not a statistic{hint}")
     limit_s = duration(limit, bare=False)
     if limit_s is None:
         raise _refusal(text, f"{limit!r} is not a duration with a unit")
-    return Objective(text, milestone, statistic_name, float(limit_s * _NS))
+    return Objective(text, milestone, statistic, float(limit_s * _NS))
 
 
 def _refusal(text: str, problem: str) -> ValueError:
-    return ValueError(f"{text!r} is no objective: {problem}; it is {FORMS}")
+    return ValueError(f"{text!r} is no objective: {problem}; allowed: {FORMS}")

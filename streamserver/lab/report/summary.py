@@ -1,17 +1,21 @@
-"""What many records come to: a histogram for each milestone, and how the exchanges ended."""
+"""The figures of many exchanges: a histogram per milestone, and how the exchanges ended.
 
+A summary passes from process to process as JSON. Each figure is sent in the form in which it is
+merged, so the summary of several processes is as exact as that of one.
+"""
+
+import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.evidence import Evidence, Track
 from streamserver.lab.report.histograms import add as add_histogram
-from streamserver.lab.report.histograms import new_histogram
+from streamserver.lab.report.histograms import add_text, new_histogram, to_text
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.report.slowest import Slowest
-from streamserver.lab.report.timeline import Timeline
+from streamserver.lab.report.timeline import Slowest, Timeline
 from streamserver.lab.stamps import Stamp
 
 MILESTONES = (
@@ -26,52 +30,55 @@ MILESTONES = (
     "gap",
     "last_byte",
 )
-"""``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, and all
-else from when the exchange was to begin."""
+"""``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, all
+others from the planned beginning of the exchange."""
 REASONS = 20
 LENGTH = 300
 """Characters of a reason."""
 ANSWERS = 20
-_STEPS = ("connect", "tls", "gap")
-_FROM_THE_PLAN = tuple(name for name in MILESTONES if name not in _STEPS)
+_FROM_THE_PLAN = tuple(name for name in MILESTONES if name not in ("connect", "tls", "gap"))
+_SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed")
+_NUMBERS = (*_SUMS, "resolving", "began", "ended")
+_EVIDENCE = ("apart", "together", "longest_burst")
 
 
 @dataclass(slots=True)
 class Summary:
-    """Figures of many exchanges; add each record, or merge another process's summary."""
+    """Figures of many exchanges; add each record, or merge the summary of another process."""
 
     ends: "Counter[str]" = field(default_factory=Counter)
     statuses: "Counter[int]" = field(default_factory=Counter)
-    """0 counts the exchanges that got none."""
+    """0 counts the exchanges without a response."""
     reasons: "Counter[str]" = field(default_factory=Counter)
-    """What went wrong, in the words of the first ``REASONS`` that differ."""
+    """Descriptions of failures, the first ``REASONS`` different ones."""
     answers: dict[int, str] = field(default_factory=dict)
-    """The first line of one body for each of the first ``ANSWERS`` statuses that left no success
-    and came with a body."""
+    """By status, the first line of one response body; of the first ``ANSWERS`` statuses of
+    exchanges that did not succeed."""
     histograms: dict[str, Any] = field(
         default_factory=lambda: {name: new_histogram() for name in MILESTONES}
     )
-    """Of exchanges that were served (see ``Record.is_served``), but for ``connect`` and ``tls``."""
+    """Per milestone, of the exchanges that were served (see ``Record.is_served``); ``connect`` and
+    ``tls`` of all."""
     reads: int = 0
     chunks: int = 0
     events: int = 0
     size: int = 0
     retries: int = 0
-    """Exchanges that a kept connection did not take, since it had been closed."""
+    """Exchanges that were sent again, because their kept connection had been closed."""
     unsent: int = 0
-    """Exchanges that an open loop had planned, but could not begin."""
+    """Exchanges that an open loop planned and could not begin."""
     warmed: int = 0
-    """Exchanges of the warm-up, which count nowhere else."""
+    """Exchanges of the warm-up, which no other figure includes."""
     resolving: int = 0
-    """How long it took to resolve the name, once and before all else, in ns."""
+    """The duration of the one name resolution before the run, in ns."""
     began: int = 0
-    """When the first exchange that counts was to begin, by ``time.monotonic_ns``."""
+    """The planned beginning of the first exchange that counts, by ``time.monotonic_ns``."""
     ended: int = 0
-    """When the last of them ended."""
+    """The end of the last one."""
     start_late: Any = field(default_factory=new_histogram)
     """How late the client began exchanges, in ns."""
     loop_lag: Any = field(default_factory=new_histogram)
-    """How late the client's event loop came round, in ns."""
+    """How late the client's event loop ran its timers, in ns."""
     evidence: Evidence = field(default_factory=Evidence)
     timeline: Timeline = field(default_factory=Timeline)
     slowest: Slowest = field(default_factory=Slowest)
@@ -80,21 +87,21 @@ class Summary:
     def errors(self) -> float | None:
         """The share of exchanges that did not end well, from 0 to 1; None without any.
 
-        Those that we had to stop count neither as well nor as ended.
+        Exchanges that the client stopped count neither as errors nor in the total.
         """
         ended = self.ends.total() - self.ends["stopped"]
         return (ended - self.ends["complete"]) / ended if ended else None
 
     def flow(self, record: Record) -> "Flow":
-        """What is to be told of the events of an exchange, read by read, before ``add``."""
+        """A counter for the events of a running exchange, to be used until ``add``."""
         record.counted = True
         return Flow(self)
 
     def add(self, record: Record) -> None:
-        """Count one exchange, which has ended."""
+        """Count an exchange that has ended."""
         ended = record.ended or record.last_byte or record.head or record.planned
         if not record.counted:
-            self._replay(record)
+            self._count_events(record)
         self.ends[record.end] += 1
         self.statuses[record.status] += 1
         if record.detail:
@@ -109,14 +116,14 @@ class Summary:
         self.ended = max(self.ended, ended)
         self.timeline.add(record, ended)
         self.slowest.add(record)
-        self._time("connect", record.dialed or record.began, record.connected)
-        self._time("tls", record.connected, record.secured)
+        self._count_duration("connect", record.dialed or record.began, record.connected)
+        self._count_duration("tls", record.connected, record.secured)
         if record.is_served:
             for name in _FROM_THE_PLAN:
-                self._time(name, record.planned, getattr(record, name))
+                self._count_duration(name, record.planned, getattr(record, name))
 
     def merge(self, other: "Summary") -> None:
-        """Take in another process's, as if its exchanges had been this one's."""
+        """Add the figures of another process."""
         self.ends.update(other.ends)
         self.statuses.update(other.statuses)
         for reason, times in other.reasons.items():
@@ -125,7 +132,7 @@ class Summary:
             self._keep_answer(status, answer)
         for name, histogram in self.histograms.items():
             add_histogram(histogram, other.histograms[name])
-        for name in ("reads", "chunks", "events", "size", "retries", "unsent", "warmed"):
+        for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.resolving = max(self.resolving, other.resolving)
         self.began = min(filter(None, (self.began, other.began)), default=0)
@@ -136,6 +143,63 @@ class Summary:
         self.timeline.merge(other.timeline)
         self.slowest.merge(other.slowest)
 
+    def all_histograms(self) -> Iterator[tuple[str, Any]]:
+        """Every histogram, each under a name of its own."""
+        yield from self.histograms.items()
+        yield "start_late", self.start_late
+        yield "loop_lag", self.loop_lag
+        yield "delay", self.evidence.delay
+        yield "target_late", self.evidence.target_late
+
+    def to_json(self) -> dict[str, Any]:
+        """The whole summary, for ``from_json``."""
+        texts = {name: to_text(one) for name, one in self.all_histograms()}
+        return self._counts() | {"slowest": self.slowest.to_json(), "histograms": texts}
+
+    async def snapshot(self) -> dict[str, Any]:
+        """The same without the slowest exchanges, of a summary that still counts.
+
+        Encoding a histogram takes a millisecond, in which no arrival could be stamped: so the
+        coroutine yields to the loop after each. An exchange that ends meanwhile is in some of the
+        figures only.
+        """
+        texts = {}
+        counts = self._counts()
+        for name, one in self.all_histograms():
+            texts[name] = to_text(one)
+            await asyncio.sleep(0)
+        return counts | {"slowest": [], "histograms": texts}
+
+    @classmethod
+    def from_json(cls, members: dict[str, Any]) -> "Summary":
+        """The summary that ``to_json`` or ``snapshot`` wrote."""
+        summary = cls(
+            Counter(members["ends"]),
+            Counter({int(status): count for status, count in members["statuses"].items()}),
+            Counter(members["reasons"]),
+            {int(status): answer for status, answer in members["answers"].items()},
+            timeline=Timeline.from_json(members["timeline"]),
+            slowest=Slowest.from_json(members["slowest"]),
+        )
+        for name, number in zip(_NUMBERS, members["numbers"], strict=True):
+            setattr(summary, name, number)
+        for name, number in zip(_EVIDENCE, members["evidence"], strict=True):
+            setattr(summary.evidence, name, number)
+        for name, one in summary.all_histograms():
+            add_text(one, members["histograms"][name])
+        return summary
+
+    def _counts(self) -> dict[str, Any]:
+        return {
+            "numbers": [getattr(self, name) for name in _NUMBERS],
+            "ends": dict(self.ends),
+            "reasons": dict(self.reasons),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "answers": {str(status): answer for status, answer in self.answers.items()},
+            "evidence": [getattr(self.evidence, name) for name in _EVIDENCE],
+            "timeline": self.timeline.to_json(),
+        }
+
     def _count_reason(self, reason: str, times: int) -> None:
         if reason in self.reasons or len(self.reasons) < REASONS:
             self.reasons[reason] += times
@@ -144,24 +208,24 @@ class Summary:
         if len(self.answers) < ANSWERS:
             self.answers.setdefault(status, answer)
 
-    def _replay(self, record: Record) -> None:
-        """Count the events of one that was not watched as it ran."""
+    def _count_events(self, record: Record) -> None:
+        """Count the events of an exchange that no ``Flow`` counted as they arrived."""
         flow = Flow(self)
         stamps = record.stamps if len(record.stamps) == len(record.arrivals) else []
         for n, arrival in enumerate(record.arrivals):
             flow.came(arrival, 1, stamps[n : n + 1])
         self.events += record.events - len(record.arrivals)
 
-    def _time(self, name: str, begin: int, end: int) -> None:
+    def _count_duration(self, name: str, begin: int, end: int) -> None:
         if end:
             count(self.histograms[name], end - begin)
 
 
 class Flow:
-    """Counts the events of one exchange as they come.
+    """Counts the events of one exchange as they arrive.
 
-    An exchange may last for hours, and is looked at while it runs; so its events are not kept
-    until its end, but go into the figures read by read.
+    An exchange may last for hours and is shown while it runs, so its events are counted read by
+    read, and not kept until its end.
     """
 
     __slots__ = ("_gaps", "_last", "_summary", "_track")
@@ -173,13 +237,13 @@ class Flow:
         self._track: Track | None = None
 
     def came(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
-        """A read brought so many events; ``stamps``: those that have one."""
+        """Count the ``events`` of one read; ``stamps`` are of those that have one."""
         self._summary.events += events
-        self._summary.timeline.came(moment, events)
+        self._summary.timeline.add_events(moment, events)
         if self._last:
             count(self._gaps, moment - self._last)
         if events > 1:
             count(self._gaps, 0, events - 1)
         self._last = moment
         for stamp in stamps:
-            self._track = self._summary.evidence.came(self._track, stamp, moment)
+            self._track = self._summary.evidence.add(self._track, stamp, moment)

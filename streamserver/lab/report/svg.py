@@ -1,4 +1,8 @@
-"""A chart's bones in SVG, written by hand: a frame, scales, and their marks."""
+"""SVG by hand: axes with their marks, bars, lines and text, as part of a page or as a file.
+
+Colours are CSS variables with a value for light and one for dark displays; the class of an element
+selects its colour.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -7,17 +11,29 @@ from math import ceil, floor, log10
 
 WIDTH, HEIGHT = 680, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 36
-"""Pixels around the area that is drawn in, for the marks of the scales."""
+"""Pixels around the area of a chart, for the marks of its axes."""
+MIN_MARKS = 3
+"""Marks below which an axis cannot be read."""
 
-FEW = 3
-"""Marks below which a scale cannot be read."""
+STYLE = """
+:root { color-scheme: light dark; --page: #fff; --ink: #1d2326; --quiet: #59646a; --line: #dde2e5;
+  --faint: #bcd6ea; --failed: #b3361f; --a: #2a78b8; --b: #b8602a; --c: #2f8f5b;
+  --d: #8a4fb0; --e: #a88a12; --f: #c0417c; --g: #4a6b7c; --h: #7d5a45; }
+@media (prefers-color-scheme: dark) { :root { --page: #121617; --ink: #e6e4de; --quiet: #a0abab;
+  --line: #2f383a; --faint: #26465e; --failed: #f09a85; --a: #5aa5e0; --b: #e0975a;
+  --c: #5fc792; --d: #bf8be0; --e: #d6ba48; --f: #ea83b2; --g: #94b0bf;
+  --h: #c4a48f; } }
+text { font: 11px system-ui, sans-serif; fill: var(--quiet); } .grid { stroke: var(--line); }
+.middle { text-anchor: middle; } .end { text-anchor: end; } rect { fill: currentColor; }
+.curve { fill: none; stroke: currentColor; stroke-width: 1.8; }
+"""
 
 Scale = Callable[[float], float]
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """A scale and its marks: a value and its text each."""
+    """A scale from values to pixels, and its marks: values with their texts."""
 
     scale: Scale
     marks: Sequence[tuple[float, str]]
@@ -31,66 +47,80 @@ def across(low: float, high: float, marks: Sequence[tuple[float, str]] | None = 
 
 
 def upwards(high: float) -> Axis:
-    """A linear axis from zero upwards."""
+    """A linear axis from 0 upwards."""
     height = HEIGHT - TOP - BOTTOM
     return Axis(lambda v: TOP + height * (1 - v / (high or 1.0)), _round_marks(0, high))
 
 
-def log_across(low: float, high: float, text: Callable[[float], str]) -> Axis:
-    """A logarithmic axis from left to right."""
+def log_across(low: float, high: float) -> Axis:
+    """A logarithmic axis of milliseconds from left to right."""
     inner = across(log10(low), log10(high) if high > low else log10(low) + 1)
-    return Axis(lambda v: inner.scale(log10(max(v, low))), _log_marks(low, high, text))
+    return Axis(lambda v: inner.scale(log10(max(v, low))), _log_marks(low, high))
 
 
-def log_upwards(low: float, high: float, text: Callable[[float], str]) -> Axis:
-    """A logarithmic axis from bottom to top."""
+def log_upwards(low: float, high: float) -> Axis:
+    """A logarithmic axis of milliseconds from bottom to top."""
     inner = upwards(log10(high / low) or 1.0)
-    return Axis(lambda v: inner.scale(log10(max(v, low) / low)), _log_marks(low, high, text))
+    return Axis(lambda v: inner.scale(log10(max(v, low) / low)), _log_marks(low, high))
 
 
 def chart(label: str, x: Axis, y: Axis, drawn: Iterable[str], height: int = HEIGHT) -> str:
-    """A whole chart; ``label`` says in words what it shows, for those who do not see it."""
+    """A chart for a page that has ``STYLE``; ``label`` describes it to screen readers."""
     lines = [
         f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(label)}">',
-        *[_column(x.scale(value), text, height) for value, text in x.marks],
-        *[_row(y.scale(value), text) for value, text in y.marks],
+        *[_column(x.scale(value), mark, height) for value, mark in x.marks],
+        *[_row(y.scale(value), mark) for value, mark in y.marks],
         *drawn,
         "</svg>",
     ]
     return "\n".join(lines)
 
 
-def path(points: Iterable[tuple[float, float]], kind: str) -> str:
-    """A line through points in pixels."""
+def document(title: str, width: float, height: float, drawn: Iterable[str], style: str) -> str:
+    """A drawing as a file of its own, with a background: the theme of the page around an image may
+    differ from the one that the browser reports to it."""
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}">',
+        f"<title>{escape(title)}</title><style>{STYLE}{style}.page {{ color: var(--page); }}",
+        "</style>",
+        rect(0, 0, width, height, "page"),
+        *drawn,
+        "</svg>\n",
+    ]
+    return "\n".join(lines)
+
+
+def polyline(points: Iterable[tuple[float, float]], kind: str) -> str:
+    """A line through points in pixels, of the class ``kind``."""
     steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return f'<polyline class="{kind}" points="{steps}"/>'
 
 
-def box(x: float, y: float, width: float, height: float, kind: str, title: str = "") -> str:
-    """A filled rectangle; ``title`` is shown when somebody points at it."""
-    told = f"<title>{escape(title)}</title>" if title else ""
+def rect(x: float, y: float, width: float, height: float, kind: str, title: str = "") -> str:
+    """A filled rectangle of the class ``kind``; ``title`` is its tooltip."""
+    tooltip = f"<title>{escape(title)}</title>" if title else ""
     size = f'width="{max(width, 0.5):.1f}" height="{max(height, 0):.1f}"'
-    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size}>{told}</rect>'
+    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" {size}>{tooltip}</rect>'
 
 
-def words(x: float, y: float, text: str, kind: str = "") -> str:
-    """Text that ends or begins at a point, as its class says."""
-    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(text)}</text>'
+def text(x: float, y: float, content: str, kind: str = "") -> str:
+    """Text that begins at a point; with the class ``end`` or ``middle`` it is aligned to it."""
+    return f'<text class="{kind}" x="{x:.1f}" y="{y:.1f}">{escape(content)}</text>'
 
 
-def _column(x: float, text: str, height: int) -> str:
+def _column(x: float, mark: str, height: int) -> str:
     bottom = height - BOTTOM
     line = f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>'
-    return line + words(x, bottom + 18, text, "middle")
+    return line + text(x, bottom + 18, mark, "middle")
 
 
-def _row(y: float, text: str) -> str:
+def _row(y: float, mark: str) -> str:
     line = f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    return line + words(LEFT - 8, y + 4, text, "end")
+    return line + text(LEFT - 8, y + 4, mark, "end")
 
 
 def _round_marks(low: float, high: float) -> list[tuple[float, str]]:
-    """Four to ten marks at 1, 2 or 5 times a power of ten."""
+    """Four to ten marks at multiples of 1, 2 or 5 times a power of ten."""
     span = (high - low) or 1.0
     step = 10.0 ** floor(log10(span / 4))
     step *= next(by for by in (1, 2, 5, 10) if span / (step * by) <= 8)
@@ -98,20 +128,20 @@ def _round_marks(low: float, high: float) -> list[tuple[float, str]]:
     return [(n * step, f"{n * step:g}") for n in range(first, floor(high / step) + 1)]
 
 
-def _log_marks(low: float, high: float, text: Callable[[float], str]) -> list[tuple[float, str]]:
-    """Marks at powers of ten, within less than three of these also at 2 and 5 times them, and
-    where fewer than three such marks lie, at round values."""
+def _log_marks(low: float, high: float) -> list[tuple[float, str]]:
+    """Marks at powers of ten; below three decades also at 2 and 5 times them; at round values
+    where these are too few."""
     decades = range(floor(log10(low)), ceil(log10(high)) + 1)
     steps = (1, 2, 5) if high / low < 1000 else (1,)
     marks = [step * 10.0**decade for decade in decades for step in steps]
     marks = [mark for mark in marks if low <= mark <= high]
-    if len(marks) < FEW:
+    if len(marks) < MIN_MARKS:
         marks = [mark for mark, _ in _round_marks(low, high) if low <= mark <= high]
-    return [(mark, text(mark)) for mark in marks]
+    return [(mark, duration(mark)) for mark in marks]
 
 
 def duration(ms: float) -> str:
-    """Milliseconds as people write them."""
+    """Milliseconds with the unit that suits their size."""
     if ms >= 1000:
         return f"{ms / 1000:.5g} s"
     return f"{ms:.5g} ms" if ms >= 1 else f"{ms * 1000:.5g} µs"

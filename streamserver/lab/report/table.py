@@ -1,8 +1,15 @@
-"""A report as text, in which no control character of a peer is left."""
+"""The text forms of a report: the table, and a line of CSV per exchange (RFC 4180).
 
+Control characters from a peer are escaped in both.
+"""
+
+import csv
 from collections.abc import Iterator
+from typing import TextIO
 
-from streamserver.lab.report.report import MS, Report
+from streamserver.lab.client.record import Record
+from streamserver.lab.report.histograms import MS
+from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import Summary
 from streamserver.wire.printable import printable
 
@@ -10,20 +17,31 @@ REASONS = 3
 SHOWN = (50.0, 90.0, 99.0, 99.9)
 _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
+Labelled = tuple[str, str]
+"""A line: its label and its text."""
+
+MOMENTS = (
+    *("began", "dialed", "connected", "secured", "sent", "head"),
+    *("first_byte", "first_event", "first_reasoning", "first_token", "first_tool_call"),
+    "last_byte",
+)
+COLUMNS = (
+    "planned_ns",
+    *[f"{name}_ms" for name in MOMENTS],
+    *("longest_gap_ms", "status", "end", "detail", "retries"),
+    *("reads", "chunks", "events", "bytes"),
+)
+
 
 def table(report: Report) -> str:
-    """A line for each milestone, in milliseconds; then how exchanges ended, and what it means."""
+    """A line per milestone in milliseconds, then how exchanges ended, then the verdicts."""
     lines = [
         *[_ROW.format(*row) for row in milestones(report)],
         "",
         *map(labelled, counts(report)),
-        *map(labelled, meaning(report)),
+        *map(labelled, _findings(report)),
     ]
     return "\n".join(map(printable, lines)) + "\n"
-
-
-Labelled = tuple[str, str]
-"""What a line is about, and what it says."""
 
 
 def labelled(line: Labelled) -> str:
@@ -32,7 +50,7 @@ def labelled(line: Labelled) -> str:
 
 
 def milestones(report: Report) -> Iterator[list[str]]:
-    """A row of headings, and one for each milestone that was reached."""
+    """A row of headings, and one per milestone that was reached."""
     yield ["ms", "count", *[f"p{p:g}" for p in SHOWN], "max"]
     for name, histogram in report.summary.histograms.items():
         count = histogram.get_total_count()
@@ -43,7 +61,7 @@ def milestones(report: Report) -> Iterator[list[str]]:
 
 
 def counts(report: Report) -> Iterator[Labelled]:
-    """How many exchanges ended how, and what they brought."""
+    """How the exchanges ended, and what they received."""
     summary, seconds = report.summary, report.seconds
     ended = ", ".join(f"{end} {count}" for end, count in summary.ends.most_common())
     yield "exchanges", ended or "none"
@@ -59,15 +77,17 @@ def counts(report: Report) -> Iterator[Labelled]:
     yield "received", f"{summary.reads} reads, {summary.chunks} chunks, {summary.events} events"
     if seconds > 0:
         rates = (summary.ends.total() / seconds, summary.events / seconds, summary.size / seconds)
-        told = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
-        yield "per second", f"{told}, over {seconds:.2f} s"
+        shown = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
+        yield "per second", f"{shown}, over {seconds:.2f} s"
     if late := _own_lateness(summary):
         yield "this client", late
 
 
 def failures(summary: Summary) -> Iterator[Labelled]:
-    """How often each status came that is no success, and the first line of one body of each; a
-    status that promised success is counted where it was no success."""
+    """The count of each status that is no success, and the first line of one body of each.
+
+    Statuses below 300 are listed where one of them brought no stream.
+    """
     least = 100 if summary.ends["no_stream"] else 300
     statuses = sorted((status, n) for status, n in summary.statuses.items() if status >= least)
     if statuses:
@@ -77,21 +97,45 @@ def failures(summary: Summary) -> Iterator[Labelled]:
 
 
 def _own_lateness(summary: Summary) -> str:
-    """How much of the figures may be the client's doing."""
-    looked = (("began", summary.start_late), ("its event loop was", summary.loop_lag))
+    histograms = (("began", summary.start_late), ("its event loop was", summary.loop_lag))
     figures = [
         (name, *[f"{one.get_value_at_percentile(p) / MS:.3f}" for p in (50.0, 99.0)])
-        for name, one in looked
+        for name, one in histograms
         if one.get_total_count()
     ]
     return ", ".join(f"{name} {p50} ms late at p50, {p99} at p99" for name, p50, p99 in figures)
 
 
-def meaning(report: Report) -> Iterator[Labelled]:
-    """What the numbers mean."""
+def _findings(report: Report) -> Iterator[Labelled]:
     for verdict in report.verdicts:
         yield "verdict", str(verdict)
     for judgement in report.judgements:
         yield "objective", str(judgement)
     for reason in report.not_valid:
         yield "not valid", reason
+
+
+class StreamsCsv:
+    """Writes a line per exchange to an open file; moments are in ms from ``planned``."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._writer = csv.writer(file)
+        self._writer.writerow(COLUMNS)
+
+    def add(self, record: Record) -> None:
+        """Write a line; a moment that was not reached is empty."""
+        self._writer.writerow(
+            [
+                record.planned,
+                *[_ms(getattr(record, name), record.planned) for name in MOMENTS],
+                f"{record.longest_gap / MS:.6f}" if record.events > 1 else "",
+                record.status or "",
+                record.end,
+                printable(record.detail),
+                *(record.retries, record.reads, record.chunks, record.events, record.size),
+            ]
+        )
+
+
+def _ms(moment: int, planned: int) -> str:
+    return f"{(moment - planned) / MS:.6f}" if moment else ""

@@ -1,27 +1,32 @@
-"""What happened in each second of a run."""
+"""The seconds of a run, and its slowest exchanges."""
 
+import heapq
 from dataclasses import astuple, dataclass, field
+from itertools import count
+from typing import Any
 
 from streamserver.lab.client.record import Record
 
 SECOND = 1_000_000_000
+KEPT = 10
 
 
 @dataclass(slots=True)
 class Second:
-    """Of the exchanges that ended, and of the events that came, within one second."""
+    """Counts of the exchanges that ended, and of the events that arrived, within one second."""
 
     ended: int = 0
     errors: int = 0
     events: int = 0
     first_byte: int = 0
-    """The sum over those that ended and had one, and how many these are; ns."""
+    """The sum in ns over the exchanges that ended and had a first byte."""
     measured: int = 0
+    """The number of those exchanges."""
     slowest: int = 0
     """The latest first byte, in ns."""
 
-    def add(self, other: "Second") -> None:
-        """Count what another process had in the same second."""
+    def merge(self, other: "Second") -> None:
+        """Add the counts that another process has of the same second."""
         self.ended += other.ended
         self.errors += other.errors
         self.events += other.events
@@ -37,37 +42,77 @@ class Timeline:
     seconds: dict[int, Second] = field(default_factory=dict)
 
     def add(self, record: Record, ended: int) -> None:
-        """Count one exchange, which ended at a moment of ``time.monotonic_ns``."""
-        one = self._at(ended)
-        one.ended += 1
-        one.errors += record.is_error
+        """Count an exchange that ended at a moment of ``time.monotonic_ns``."""
+        second = self._second(ended)
+        second.ended += 1
+        second.errors += record.is_error
         if record.first_byte:
-            took = record.first_byte - record.planned
-            one.first_byte += took
-            one.measured += 1
-            one.slowest = max(one.slowest, took)
+            duration = record.first_byte - record.planned
+            second.first_byte += duration
+            second.measured += 1
+            second.slowest = max(second.slowest, duration)
 
-    def came(self, moment: int, events: int) -> None:
-        """Count events that came at a moment."""
-        self._at(moment).events += events
+    def add_events(self, moment: int, events: int) -> None:
+        """Count events that arrived at a moment."""
+        self._second(moment).events += events
 
     def merge(self, other: "Timeline") -> None:
-        """Take in another process's."""
+        """Add the seconds of another process."""
         for number, second in other.seconds.items():
-            self.seconds.setdefault(number, Second()).add(second)
+            self.seconds.setdefault(number, Second()).merge(second)
 
     def to_json(self) -> dict[str, list[int]]:
-        """Six numbers for each second, for ``from_json``."""
-        return {str(number): list(astuple(one)) for number, one in self.seconds.items()}
+        """Six numbers per second, for ``from_json``."""
+        return {str(number): list(astuple(second)) for number, second in self.seconds.items()}
 
     @classmethod
-    def from_json(cls, told: dict[str, list[int]]) -> "Timeline":
-        """What ``to_json`` told."""
-        return cls({int(number): Second(*figures) for number, figures in told.items()})
+    def from_json(cls, seconds: dict[str, list[int]]) -> "Timeline":
+        """The timeline that ``to_json`` wrote."""
+        return cls({int(number): Second(*figures) for number, figures in seconds.items()})
 
-    def _at(self, moment: int) -> Second:
+    def _second(self, moment: int) -> Second:
         number = moment // SECOND
         second = self.seconds.get(number)
         if second is None:
             second = self.seconds[number] = Second()
         return second
+
+
+@dataclass(slots=True)
+class Slowest:
+    """The ``KEPT`` records with the longest time from the planned beginning to the first token or
+    tool call; without one to the first byte, without that to the end."""
+
+    _heap: list[tuple[int, int, Record]] = field(default_factory=list)
+    _serial: "count[int]" = field(default_factory=count)
+
+    def add(self, record: Record) -> None:
+        """Keep the record if it is one of the slowest."""
+        answered = [one for one in (record.first_token, record.first_tool_call) if one]
+        moment = min(answered, default=record.first_byte or record.ended)
+        entry = (moment - record.planned, -next(self._serial), record)
+        if len(self._heap) < KEPT:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def records(self) -> list[Record]:
+        """The records, slowest first."""
+        return [record for _, _, record in sorted(self._heap, key=lambda entry: -entry[0])]
+
+    def merge(self, other: "Slowest") -> None:
+        """Add the records of another process."""
+        for record in other.records():
+            self.add(record)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """The records, for ``from_json``."""
+        return [record.to_json() for record in self.records()]
+
+    @classmethod
+    def from_json(cls, records: list[dict[str, Any]]) -> "Slowest":
+        """The records that ``to_json`` wrote."""
+        slowest = cls()
+        for record in records:
+            slowest.add(Record.from_json(record))
+        return slowest

@@ -1,32 +1,32 @@
-"""Verdicts: what the figures say about who made them, and by which evidence.
+"""Verdicts: what the figures show about the client, the target and the hop between them.
 
-A measurement that the client or the target spoiled says nothing about what lies between them; so
-these are looked at first, and the run is then not valid.
+A client or a target that was late spoils the measurement of everything between them: these verdicts
+come first and make the run invalid. Neither do exchanges without a response measure a service: the
+URL may name the wrong port, or the network may be down. Responses with errors are a finding.
 """
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
+from streamserver.lab.report.histograms import MS
 from streamserver.lab.report.summary import Summary
 
-MS = 1_000_000
-
 CLIENT_LATE = 10 * MS
-"""A client that begins an exchange so late, or whose loop comes round so late, one time in a
-hundred, measures itself. Well above what a busy but able machine shows."""
+"""A client whose exchanges or timers are this late in one case of a hundred measures itself. A busy
+but sufficient machine stays well below."""
 TARGET_LATE = 10 * MS
-"""The same of the target's sendings."""
+"""The same for the sendings of the target."""
 BUFFERED = 0.2
-"""The share of events sent apart that come together, from which on it is no accident."""
+"""The share of events sent apart that arrived together, from which on a hop buffers."""
 AT_LEAST = 10
 """So many must have been late, or half of all where there are fewer than twice as many."""
 ENOUGH = 10
-"""Pairs of events that such a share must be of."""
+"""Pairs of events that such a share needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is so, and why one knows; ``spoils``: whether the measurement is not valid for it."""
+    """A finding and its evidence; ``spoils`` if it makes the measurement invalid."""
 
     name: str
     evidence: str
@@ -37,66 +37,78 @@ class Verdict:
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """Whatever there is to say, what spoils the measurement first."""
-    looked = (_client_was_the_limit, _target_was_late, _hop_buffers)
-    return [verdict for look in looked if (verdict := look(summary)) is not None]
+    """All verdicts, those that spoil the measurement first."""
+    judges = (_client_was_the_limit, _target_was_late, _hop_buffers)
+    return [verdict for judge in judges if (verdict := judge(summary)) is not None]
+
+
+def unreached(summary: Summary) -> str:
+    """Why no exchange received a response; "" if one did."""
+    if not summary.ends.total():
+        return "no exchange counts: none began, or all belong to the warm-up"
+    if summary.statuses.total() > summary.statuses[0]:
+        return ""
+    return f"no exchange received a response: {_ends(summary)}"
+
+
+def failed(summary: Summary) -> str:
+    """Why no exchange ended well; "" if one did."""
+    if summary.ends["complete"]:
+        return ""
+    return unreached(summary) or f"no exchange ended well: {_ends(summary)}"
+
+
+def _ends(summary: Summary) -> str:
+    """The ends with the most frequent reason: ``unconnected 20 (refused)``."""
+    counts = ", ".join(f"{end} {count}" for end, count in summary.ends.most_common())
+    reasons = "".join(f" ({reason})" for reason, _ in summary.reasons.most_common(1))
+    return counts + reasons
 
 
 def _client_was_the_limit(summary: Summary) -> Verdict | None:
-    begun = _beyond(summary.start_late, CLIENT_LATE)
-    lag = _beyond(summary.loop_lag, CLIENT_LATE)
-    told = []
-    if begun:
-        told.append(f"{begun.share} of the exchanges began more than {begun.late} after their time")
-    if lag:
-        told.append(f"its event loop was late by more than {lag.late} for {lag.share} of the run")
+    found = []
+    if excess := _excess(summary.start_late, CLIENT_LATE):
+        share, late = excess
+        found.append(f"{share} of the exchanges began more than {late} after their time")
+    if excess := _excess(summary.loop_lag, CLIENT_LATE):
+        share, late = excess
+        found.append(f"its event loop was late by more than {late} for {share} of the run")
     if summary.unsent:
-        told.append(f"{summary.unsent} exchanges were not begun, since too many were open")
-    return Verdict("the client was the limit", "; ".join(told), True) if told else None
+        found.append(f"{summary.unsent} exchanges were not begun, since too many were open")
+    return Verdict("the client was the limit", "; ".join(found), True) if found else None
 
 
 def _target_was_late(summary: Summary) -> Verdict | None:
-    found = _beyond(summary.evidence.target_late, TARGET_LATE)
-    if found is None:
+    excess = _excess(summary.evidence.target_late, TARGET_LATE)
+    if excess is None:
         return None
-    told = f"it sent {found.share} of its events more than {found.late} after they were due"
-    return Verdict("the target was late", told, True)
+    share, late = excess
+    evidence = f"it sent {share} of its events more than {late} after they were due"
+    return Verdict("the target was late", evidence, True)
 
 
-class _Beyond(NamedTuple):
-    share: str
-    late: str
-
-
-def _beyond(histogram: Any, limit: int) -> _Beyond | None:
-    """How late one in a hundred was, if that is beyond the limit; of few there must be more than
-    one in a hundred, since a single stall on a busy machine spoils no run."""
+def _excess(histogram: Any, limit: int) -> tuple[str, str] | None:
+    """A share and how late it was, if that is beyond the limit: one percent, or more of few values,
+    because a single stall on a busy machine does not spoil a run."""
     total = histogram.get_total_count()
     if not total:
         return None
     share = max(1 / 100, min(AT_LEAST / total, 1 / 2))
     late = histogram.get_value_at_percentile(100 * (1 - share))
-    return _Beyond(f"{share:.0%}", _ms(late)) if late > limit else None
+    return (f"{share:.0%}", _ms(late)) if late > limit else None
 
 
 def _hop_buffers(summary: Summary) -> Verdict | None:
     evidence = summary.evidence
     if evidence.apart < ENOUGH or evidence.together < BUFFERED * evidence.apart:
         return None
-    told = (
+    p50, p99 = [_ms(evidence.delay.get_value_at_percentile(p)) for p in (50, 99)]
+    found = (
         f"of {evidence.apart} events that were sent apart {evidence.together} came together with"
         f" the one before, up to {evidence.longest_burst} at once; from sending to arrival it took"
-        f" {_ms(_p50(evidence.delay))} at p50, {_ms(_p99(evidence.delay))} at p99"
+        f" {p50} at p50, {p99} at p99"
     )
-    return Verdict("this hop buffers", told, False)
-
-
-def _p50(histogram: Any) -> int:
-    return int(histogram.get_value_at_percentile(50))
-
-
-def _p99(histogram: Any) -> int:
-    return int(histogram.get_value_at_percentile(99))
+    return Verdict("this hop buffers", found, False)
 
 
 def _ms(duration: int) -> str:

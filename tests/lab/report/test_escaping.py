@@ -10,8 +10,7 @@ from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.table import table as comparison_table
 from streamserver.lab.compare.table import to_json as comparison_json
 from streamserver.lab.report.page import page
-from streamserver.lab.report.streams_csv import StreamsCsv
-from streamserver.lab.report.table import table
+from streamserver.lab.report.table import StreamsCsv, table
 from support.reported import MS, report
 
 HOSTILE = "a\x1b[2J\r\n\x85\x9bm\u061c\u200b\u202e\u2028\ufeff\ud800b"

@@ -1,4 +1,4 @@
-"""The forms of a report: the table, the JSON, the page, a line for each exchange."""
+"""The forms of a report: the table, the JSON, the page, and the lines of CSV."""
 
 import csv
 import io
@@ -11,13 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.about import About, Setting
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.page import STYLE, page
-from streamserver.lab.report.report import VALID_AND_MET
-from streamserver.lab.report.streams_csv import COLUMNS, StreamsCsv
+from streamserver.lab.report.report import VALID_AND_MET, About, Setting
 from streamserver.lab.report.summary import MILESTONES
-from streamserver.lab.report.table import table
+from streamserver.lab.report.table import COLUMNS, StreamsCsv, table
 from support.reported import ANSWERED, CUT, DOCUMENT, MOVED, MS, REFUSED, WHOLE, report
 
 
@@ -44,13 +42,13 @@ def test_the_table_has_a_line_for_each_milestone_that_was_reached() -> None:
         ([WHOLE, DOCUMENT], "statuses    200 x 2"),
     ],
 )
-def test_statuses_that_are_no_success_are_listed(records: list[Record], line: str | None) -> None:
+def test_statuses_other_than_success_are_listed(records: list[Record], line: str | None) -> None:
     lines = [one for one in table(report(*records)).splitlines() if one.startswith("statuses")]
     assert lines == ([line] if line else [])
 
 
 @pytest.mark.parametrize("name", ["first_reasoning", "first_token", "first_tool_call"])
-def test_what_a_model_answers_has_milestones_in_every_form(name: str) -> None:
+def test_the_answer_of_a_model_has_milestones_in_every_form(name: str) -> None:
     shown = name.replace("_", " ")
     one = report(ANSWERED, slo=f"{name}_p50=1s")
     assert re.search(rf"^{shown} +1 +[357]\.", table(one), re.MULTILINE)
@@ -65,15 +63,16 @@ def test_what_a_model_answers_has_milestones_in_every_form(name: str) -> None:
 
 
 def test_the_json_has_milliseconds_and_can_be_read_back() -> None:
-    told = json.loads(json.dumps(report(WHOLE, CUT, slo="gap_p50=6ms").to_json(), allow_nan=False))
-    assert told["exchanges"]["ended"] == {"complete": 1, "truncated": 1}
-    assert told["exchanges"]["errors"] == 0.5
-    assert told["milestones"]["gap"]["p50"] == pytest.approx(5, rel=0.001)
-    assert told["milestones"]["first_token"] is None
-    assert told["objectives"] == [
+    figures = report(WHOLE, CUT, slo="gap_p50=6ms").to_json()
+    members = json.loads(json.dumps(figures, allow_nan=False))
+    assert members["exchanges"]["ended"] == {"complete": 1, "truncated": 1}
+    assert members["exchanges"]["errors"] == 0.5
+    assert members["milestones"]["gap"]["p50"] == pytest.approx(5, rel=0.001)
+    assert members["milestones"]["first_token"] is None
+    assert members["objectives"] == [
         {"objective": "gap_p50=6ms", "measured": pytest.approx(5 * MS, rel=0.001), "met": True}
     ]
-    assert told["valid"] is True
+    assert members["valid"] is True
 
 
 ABOUT = About(
@@ -120,7 +119,7 @@ def test_objectives_and_milestones_are_tables() -> None:
     assert re.findall("<th scope=.col.>(.*?)</th>", milestones) == [
         "ms", "count", "p50", "p90", "p99", "p99.9", "max",
     ]  # fmt: skip
-    assert "<th scope=\"row\">first event</th><td class=\"cell\">1</td>" in milestones
+    assert '<th scope="row">first event</th><td class="cell">1</td>' in milestones
 
 
 class _Tags(HTMLParser):
@@ -132,7 +131,7 @@ class _Tags(HTMLParser):
         self.tags.append((tag, dict(attrs)))
 
 
-def test_the_page_needs_nothing_from_outside_and_its_drawings_are_xml() -> None:
+def test_the_page_has_no_external_resources_and_its_drawings_are_xml() -> None:
     text = page(report(WHOLE, CUT, REFUSED, slo="errors=1%"))
     parser = _Tags()
     parser.feed(text)
@@ -140,7 +139,7 @@ def test_the_page_needs_nothing_from_outside_and_its_drawings_are_xml() -> None:
     assert not [attributes for _, attributes in parser.tags if {"src", "href"} & attributes.keys()]
     drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert len(re.findall("<figure><p class=.key.><span><i", text)) == 5  # each has a legend
-    # Two distributions, percentiles, time line, waterfall: each says in words what it is.
+    # Two distributions, percentiles, timeline, waterfall: each has a label.
     assert len([ElementTree.fromstring(one).attrib["aria-label"] for one in drawings]) == 5
     assert "<h1>&lt;b&gt;&amp;amp;</h1>" in text
     assert "truncated" in drawings[-1]
@@ -152,7 +151,7 @@ def test_each_milestone_has_a_colour_of_its_own() -> None:
     assert len(set(colours.values())) == len(colours) == len(MILESTONES)
 
 
-def test_a_page_of_nothing_is_a_page() -> None:
+def test_a_report_without_exchanges_has_a_page() -> None:
     text = page(report())
     assert "<dt>exchanges</dt><dd>none</dd>" in text
     assert "<svg" not in text
@@ -174,7 +173,7 @@ def test_each_exchange_is_a_line_of_csv() -> None:
     )
 
 
-def test_the_client_tells_of_itself() -> None:
+def test_the_lateness_of_the_client_is_in_the_report() -> None:
     one = report(WHOLE)
     summary = one.summary
     count(summary.start_late, 2 * MS)
@@ -185,6 +184,6 @@ def test_the_client_tells_of_itself() -> None:
     assert "warm-up     4 exchanges, which count nowhere else" in lines
     [line] = [line for line in lines if line.startswith("this client")]
     assert re.search(r"began 2\.0\d\d ms late at p50, .*, its event loop was 1\.0\d\d ms", line)
-    told = one.to_json()
-    assert (told["exchanges"]["retried"], told["exchanges"]["warm_up"]) == (3, 4)
-    assert told["client"]["resolving"] == 5
+    members = one.to_json()
+    assert (members["exchanges"]["retried"], members["exchanges"]["warm_up"]) == (3, 4)
+    assert members["client"]["resolving"] == 5

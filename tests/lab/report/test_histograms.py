@@ -1,5 +1,7 @@
-"""Histograms count as hdrhistogram itself does, only faster."""
+"""Histograms count as hdrhistogram does, and their bins fit the values."""
 
+from collections.abc import Sequence
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -7,8 +9,13 @@ import pytest
 
 from streamserver.lab.report.histograms import (
     LONGEST,
+    MAX_BINS,
+    MIN_BINS,
+    MS,
+    Distribution,
     add,
     add_text,
+    distribution,
     new_histogram,
     record,
     to_text,
@@ -25,7 +32,7 @@ def counted(durations: list[int]) -> Any:
 
 
 def figures(histogram: Any) -> list[float]:
-    """What tells two histograms apart."""
+    """Figures by which two histograms are compared."""
     percentiles = [histogram.get_value_at_percentile(p) for p in (0, 1, 50, 90, 99, 99.9, 100)]
     extremes = [histogram.get_min_value(), histogram.get_max_value(), histogram.get_mean_value()]
     return [histogram.get_total_count(), *extremes, *percentiles]
@@ -47,11 +54,11 @@ def test_many_are_counted_as_hdrhistogram_counts_them() -> None:
 
 
 @pytest.mark.parametrize(("value", "as_"), [(0, 1), (-5, 1), (LONGEST + 1, LONGEST)])
-def test_what_does_not_fit_counts_as_the_nearest_that_does(value: int, as_: int) -> None:
+def test_a_duration_out_of_range_counts_as_the_nearest_in_range(value: int, as_: int) -> None:
     assert figures(counted([value])) == figures(counted([as_]))
 
 
-def test_one_duration_counts_so_many_times() -> None:
+def test_a_duration_is_counted_several_times() -> None:
     histogram = new_histogram()
     record(histogram, 7, 3)
     assert figures(histogram) == figures(counted([7, 7, 7]))
@@ -59,10 +66,59 @@ def test_one_duration_counts_so_many_times() -> None:
 
 @pytest.mark.parametrize("other", [[], [5], [10**9, 3, 3]])
 @pytest.mark.parametrize("one", [[], [40, 10**7]])
-def test_two_histograms_make_one(one: list[int], other: list[int]) -> None:
+def test_two_histograms_are_added(one: list[int], other: list[int]) -> None:
     in_place, over_a_pipe = counted(one), counted(one)
     add(in_place, counted(other))
     add_text(over_a_pipe, to_text(counted(other)))
     assert figures(in_place) == figures(counted(one + other))
-    # What is decoded knows its extremes by their bucket; so much the digits promise.
+    # A decoded histogram has its extremes with three digits only.
     assert figures(over_a_pipe) == pytest.approx(figures(counted(one + other)), rel=1e-3)
+
+
+def binned(values: Sequence[float]) -> Distribution:
+    histogram = new_histogram()
+    for value in values:
+        record(histogram, round(value * MS))
+    return distribution(histogram)
+
+
+def around(mean: float, spread: float, count: int) -> list[float]:
+    chance = Random(1)
+    return [chance.gauss(mean, spread) for _ in range(count)]
+
+
+NARROW = around(10, 0.1, 2000)
+SHAPES = [
+    # Values, the least number of bins that hold half of them, and how many values are not drawn
+    # because they are shorter or longer.
+    (NARROW, 4, 0, 0),
+    ([*NARROW, 0.05, 4000], 4, 1, 1),
+    ([*NARROW, *[0.0001] * 300], 4, 300, 0),  # gaps between events of one read
+    ([*NARROW, *around(0.1, 0.001, 400)], 1, 0, 0),  # a distant second hump is drawn
+    (around(10, 1, 100_000), 15, 8, 0),
+    (around(10, 2, 100), 3, 0, 0),
+    ([1, 1000], 1, 0, 0),
+    ([7.0], 1, 0, 0),
+    ([7.0] * 1000, 1, 0, 0),
+    ([0.0000001, 0.0000002], 1, 0, 0),
+    ([float(n) for n in range(1, 3000)], 3, 27, 0),
+]
+
+
+@pytest.mark.parametrize(("values", "least", "shorter", "longer"), SHAPES)
+def test_bins_hold_all_values_and_spread_half_of_them(
+    values: list[float], least: int, shorter: int, longer: int
+) -> None:
+    found, *not_drawn = binned(values)
+    assert not_drawn == [shorter, longer]
+    assert sum(one.values for one in found) + shorter + longer == len(values)
+    assert len(found) <= MAX_BINS + 1
+    assert all(one.low < one.high for one in found)
+    assert all(one.high <= two.low * 1.0001 for one, two in pairwise(found))
+    largest = sorted([one.values for one in found], reverse=True)
+    half = next(n for n in range(1, len(found) + 1) if sum(largest[:n]) * 2 >= len(values))
+    assert half >= least
+
+
+def test_few_values_are_spread_too() -> None:
+    assert len(binned([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]).bins) > MIN_BINS // 2

@@ -1,4 +1,4 @@
-"""What is seen while a run goes on."""
+"""The progress of a run while it lasts."""
 
 import io
 import pty
@@ -21,24 +21,24 @@ def run_of(complete: int, failed: int = 0) -> Summary:
     return summary
 
 
-def test_on_a_pipe_each_look_is_a_line_with_the_rates_since_the_last() -> None:
+def test_a_pipe_gets_a_line_per_call_with_the_rates_since_the_call_before() -> None:
     file = io.StringIO()
     show = plain(file)
     show(Progress(1.0, 5, run_of(0)))
     show(Progress(3.0, 4, run_of(6, failed=2)))
     first, second = file.getvalue().splitlines()
     assert re.fullmatch(r" +1\.0 s  open 5  ended 0 \(0\.0/s\)  failed 0\.0/s  events 0/s", first)
-    told = r" +3\.0 s  open 4  ended 8 \(4\.0/s\)  failed 1\.0/s  events 30/s  "
-    assert re.fullmatch(told + r"first byte p50 2\.0 p99 2\.0 ms", second)
+    line = r" +3\.0 s  open 4  ended 8 \(4\.0/s\)  failed 1\.0/s  events 30/s  "
+    assert re.fullmatch(line + r"first byte p50 2\.0 p99 2\.0 ms", second)
 
 
-def test_on_a_terminal_there_is_a_table() -> None:
+def test_a_terminal_gets_a_table() -> None:
     ours, theirs = pty.openpty()
     with open(ours, "rb", buffering=0) as terminal, open(theirs, "w") as file:
         with View("http://127.0.0.1/\x9b31m\u202e", file) as view:
             view.show(Progress(2.0, 1, run_of(4)))
         shown = ""
-        while "events/s" not in shown:  # the kernel passes it on in parts
+        while "events/s" not in shown:  # the kernel may deliver it in parts
             shown += terminal.read(65536).decode()
     assert r"http://127.0.0.1/\x9b31m\u202e" in shown
     assert re.search(r"first byte\W+2\.0\W+2\.0\W+2\.0", shown)

@@ -1,4 +1,4 @@
-"""Objectives: what may be asked, and how it is judged."""
+"""Objectives: their form, and how they are judged."""
 
 import pytest
 
@@ -10,7 +10,7 @@ MS = 1_000_000
 
 
 def summary_of(*first_bytes: int, failed: int = 0) -> Summary:
-    """Exchanges whose first byte took so many ms, and some that failed."""
+    """Exchanges with these times to the first byte in ms, and failed ones."""
     summary = Summary()
     for ms in first_bytes:
         summary.add(Record(planned=1, first_byte=1 + ms * MS, end="complete"))
@@ -57,9 +57,9 @@ def test_an_objective_is_a_figure_and_its_limit(text: str, limit: float) -> None
         "gap_p99=nanms",
     ],
 )
-def test_what_is_none_is_refused_by_name(text: str) -> None:
+def test_a_wrong_objective_is_named(text: str) -> None:
     wrong = text.split(",")[-1]
-    match = "is no objective: .*; it is NAME_STATISTIC=LIMIT"
+    match = "is no objective: .*; allowed: NAME_STATISTIC=LIMIT"
     with pytest.raises(ValueError, match=match) as refused:
         parse(text)
     assert str(refused.value).startswith(repr(wrong))
@@ -78,14 +78,14 @@ def test_what_is_none_is_refused_by_name(text: str) -> None:
         ("errors=1", "'1' is not a share from 0% to 100%;"),
     ],
 )
-def test_the_part_that_is_wrong_is_named(text: str, problem: str) -> None:
+def test_the_wrong_part_is_named(text: str, problem: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011
         parse(text)
     assert str(refused.value).startswith(f"{text!r} is no objective: {problem}")
 
 
 @pytest.mark.parametrize(
-    ("text", "is_met", "told"),
+    ("text", "is_met", "line"),
     [
         ("first_byte_max=4ms", True, "first_byte_max=4ms: met, 3.0"),
         ("first_byte_p50=1ms", False, "first_byte_p50=1ms: missed, 2.0"),
@@ -94,7 +94,7 @@ def test_the_part_that_is_wrong_is_named(text: str, problem: str) -> None:
         ("first_token_p50=1s", False, "first_token_p50=1s: nothing of the kind was measured"),
     ],
 )
-def test_what_was_measured_is_told_beside_the_limit(text: str, is_met: bool, told: str) -> None:
+def test_the_measured_value_stands_beside_the_limit(text: str, is_met: bool, line: str) -> None:
     [judgement] = judge(parse(text), summary_of(1, 2, 2, 3, failed=1))
     assert judgement.is_met == is_met
-    assert str(judgement).startswith(told)
+    assert str(judgement).startswith(line)

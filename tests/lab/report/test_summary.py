@@ -1,4 +1,4 @@
-"""Figures of many exchanges: what counts, and that several processes come to the same as one."""
+"""Figures of many exchanges, and that several processes have the same sum as one."""
 
 import json
 from array import array
@@ -10,7 +10,6 @@ import pytest
 
 from streamserver.lab.client.record import End, Record
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.report.piping import histograms, read_summary, write_summary
 from streamserver.lab.report.summary import ANSWERS, MILESTONES, REASONS, Summary
 from streamserver.lab.stamps import Stamp
 
@@ -19,7 +18,7 @@ SECOND = 1000 * MS
 
 
 def exchange(number: int) -> Record:
-    """One of many that differ; every fourth was stamped by the target."""
+    """One of many different exchanges; every fourth has the stamps of the target."""
     chance = Random(number)
     begin = SECOND + number * 10 * MS
     moments = [begin + n * 20 * MS + chance.randrange(MS) for n in range(1, 15)]
@@ -59,43 +58,45 @@ def summary_of(numbers: range) -> Summary:
     return summary
 
 
-def told(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
-    """All there is in it, so that two can be compared."""
-    counts = {name: (one.get_total_count(), list(one.counts)) for name, one in histograms(summary)}
+def contents(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
+    """All figures of a summary, for comparison."""
+    counts = {
+        name: (one.get_total_count(), list(one.counts)) for name, one in summary.all_histograms()
+    }
     slowest = [record.to_json() for record in summary.slowest.records()]
-    return counts, write_summary(summary) | {"slowest": slowest, "histograms": {}}
+    return counts, summary.to_json() | {"slowest": slowest, "histograms": {}}
 
 
 def piped(summary: Summary) -> Summary:
-    """It, as another process has it."""
-    return read_summary(json.loads(json.dumps(write_summary(summary))))
+    """The summary after its way from one process to another."""
+    return Summary.from_json(json.loads(json.dumps(summary.to_json())))
 
 
-def test_a_summary_comes_through_a_pipe_whole() -> None:
+def test_a_summary_passes_a_pipe_unchanged() -> None:
     summary = summary_of(range(30))
-    assert told(piped(summary)) == told(summary)
-    assert told(piped(Summary())) == told(Summary())
+    assert contents(piped(summary)) == contents(summary)
+    assert contents(piped(Summary())) == contents(Summary())
 
 
 @pytest.mark.parametrize("parts", [(range(25), range(25, 40)), (range(25, 40), range(25))])
-def test_two_processes_come_to_the_same_as_one(parts: tuple[range, range]) -> None:
+def test_the_sum_of_two_processes_is_that_of_one(parts: tuple[range, range]) -> None:
     one = summary_of(range(40))
     both = piped(summary_of(parts[0]))
     both.merge(piped(summary_of(parts[1])))
-    both.warmed, both.resolving = one.warmed, one.resolving  # made up for each of them, above
-    assert told(both) == told(one)
+    both.warmed, both.resolving = one.warmed, one.resolving  # they differ in each part
+    assert contents(both) == contents(one)
 
 
-def test_an_empty_process_changes_nothing() -> None:
+def test_an_empty_summary_changes_nothing() -> None:
     summary = summary_of(range(5))
     summary.merge(Summary())
-    assert told(summary) == told(summary_of(range(5)))
-    assert [one.get_min_value() for _, one in histograms(summary)] == [
-        one.get_min_value() for _, one in histograms(summary_of(range(5)))
+    assert contents(summary) == contents(summary_of(range(5)))
+    assert [one.get_min_value() for _, one in summary.all_histograms()] == [
+        one.get_min_value() for _, one in summary_of(range(5)).all_histograms()
     ]
 
 
-def test_events_that_were_counted_as_they_came_are_the_same_events() -> None:
+def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
     at_once, live = Summary(), Summary()
     for number in range(8):
         record = exchange(number)
@@ -104,11 +105,11 @@ def test_events_that_were_counted_as_they_came_are_the_same_events() -> None:
         for n, arrival in enumerate(record.arrivals):
             flow.came(arrival, 1, record.stamps[n : n + 1])
         live.add(record)
-    assert {**told(at_once)[1], "slowest": 0} == {**told(live)[1], "slowest": 0}
-    assert told(at_once)[0] == told(live)[0]
+    assert {**contents(at_once)[1], "slowest": 0} == {**contents(live)[1], "slowest": 0}
+    assert contents(at_once)[0] == contents(live)[0]
 
 
-def test_events_of_one_read_have_no_time_between_them() -> None:
+def test_gaps_between_events_of_one_read_are_zero() -> None:
     summary = Summary()
     flow = summary.flow(Record())
     flow.came(SECOND, 3, [])
@@ -120,7 +121,7 @@ def test_events_of_one_read_have_no_time_between_them() -> None:
     assert summary.timeline.seconds[1].events == 5
 
 
-def test_each_milestone_counts_from_where_it_should() -> None:
+def test_each_milestone_counts_from_its_beginning() -> None:
     record = Record(
         planned=100 * MS,
         began=101 * MS,
@@ -159,7 +160,9 @@ def test_each_milestone_counts_from_where_it_should() -> None:
         (503, "truncated", 0),
     ],
 )
-def test_an_error_that_comes_soon_makes_no_server_fast(status: int, end: End, counted: int) -> None:
+def test_milestones_of_exchanges_that_were_not_served_do_not_count(
+    status: int, end: End, counted: int
+) -> None:
     summary = Summary()
     summary.add(Record(1, 1, dialed=1, connected=5, head=9, status=status, end=end))
     assert summary.histograms["head"].get_total_count() == counted
@@ -178,14 +181,16 @@ def test_an_error_that_comes_soon_makes_no_server_fast(status: int, end: End, co
         (["failed", "redirected", "no_stream", "no_token", "encoded"], 1),
     ],
 )
-def test_what_we_stopped_is_neither_well_nor_an_error(ends: list[End], share: float | None) -> None:
+def test_a_stopped_exchange_is_neither_success_nor_error(
+    ends: list[End], share: float | None
+) -> None:
     summary = Summary()
     for end in ends:
         summary.add(Record(1, 1, end=end, ended=2))
     assert summary.errors == share
 
 
-def test_of_each_status_one_body_is_kept_and_not_without_bound() -> None:
+def test_one_body_per_status_is_kept_within_a_bound() -> None:
     one, other = Summary(), Summary()
     for number in range(50):
         one.add(Record(1, 1, end="refused", status=500 + number % 10, answer=f"one {number}"))
@@ -196,7 +201,7 @@ def test_of_each_status_one_body_is_kept_and_not_without_bound() -> None:
     assert len(one.answers) == len(other.answers) == ANSWERS
 
 
-def test_reasons_are_told_in_words_and_not_without_bound() -> None:
+def test_reasons_are_kept_within_a_bound() -> None:
     summary, other = Summary(), Summary()
     for number in range(50):
         summary.add(Record(1, 1, end="reset", detail=f"for reason {number % 25}"))

@@ -1,36 +1,35 @@
-"""Seconds of a run, of one process and of several."""
+"""The seconds of a run and its slowest exchanges, of one process and of several."""
 
 from dataclasses import replace
 
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.slowest import KEPT, Slowest
-from streamserver.lab.report.timeline import SECOND, Second, Timeline
+from streamserver.lab.report.timeline import KEPT, SECOND, Second, Slowest, Timeline
 
 ONE = Record(planned=SECOND, first_byte=SECOND + 7, end="complete")
 CUT = Record(planned=SECOND, end="truncated")
 
 
-def test_an_exchange_counts_when_it_ended_and_an_event_when_it_came() -> None:
+def test_an_exchange_counts_at_its_end_and_an_event_at_its_arrival() -> None:
     timeline = Timeline()
     timeline.add(ONE, 2 * SECOND + 5)
     timeline.add(CUT, 2 * SECOND + 6)
-    timeline.came(SECOND + 7, 2)
-    timeline.came(2 * SECOND, 1)
+    timeline.add_events(SECOND + 7, 2)
+    timeline.add_events(2 * SECOND, 1)
     assert timeline.seconds == {
         1: Second(events=2),
         2: Second(ended=2, errors=1, events=1, first_byte=7, measured=1, slowest=7),
     }
 
 
-def test_two_processes_are_one() -> None:
+def test_two_processes_make_one_timeline() -> None:
     both, one, other = Timeline(), Timeline(), Timeline()
     for timeline, record in ((one, ONE), (other, CUT)):
         timeline.add(record, 3 * SECOND)
         both.add(record, 3 * SECOND)
-        timeline.came(SECOND, 2)
-        both.came(SECOND, 2)
+        timeline.add_events(SECOND, 2)
+        both.add_events(SECOND, 2)
     one.merge(Timeline.from_json(other.to_json()))
     assert one == both
 
@@ -44,7 +43,7 @@ def test_the_slowest_are_kept() -> None:
 
 
 @pytest.mark.parametrize(
-    ("record", "took"),
+    ("record", "duration"),
     [
         (Record(1, first_byte=3, first_token=9, first_tool_call=20), 8),
         (Record(1, first_byte=3, first_token=20, first_tool_call=9), 8),
@@ -53,9 +52,11 @@ def test_the_slowest_are_kept() -> None:
         (Record(1, ended=9), 8),
     ],
 )
-def test_slow_is_by_the_first_of_the_answer(record: Record, took: int) -> None:
+def test_slowness_is_the_time_to_the_first_token_or_tool_call(
+    record: Record, duration: int
+) -> None:
     slowest = Slowest()
     for _ in range(KEPT):
-        slowest.add(Record(1, first_byte=1 + took))
+        slowest.add(Record(1, first_byte=1 + duration))
     slowest.add(replace(record, planned=record.planned - 1))
     assert slowest.records()[0].planned == 0

@@ -1,4 +1,4 @@
-"""Verdicts, each from exchanges that were as they say, and none from those that were not."""
+"""Verdicts on exchanges that show what they state, and none on others."""
 
 from array import array
 from collections.abc import Sequence
@@ -13,17 +13,17 @@ from streamserver.lab.stamps import Stamp
 
 MS = 1_000_000
 APART = [n * 50 * MS for n in range(1, 21)]
-"""When twenty events are due, 50 ms apart."""
+"""The due times of twenty events, 50 ms apart."""
 
 
 def exchange(arrivals: Sequence[int], late: int = 0) -> Record:
-    """One whose events were sent 50 ms apart, so many ns late, and arrived at these moments."""
+    """An exchange whose events were sent 50 ms apart, ``late`` ns after they were due."""
     stamps = [Stamp(n, due, due + late, 0, 0) for n, due in enumerate(APART)]
     return Record(planned=1, end="complete", arrivals=array("q", arrivals), stamps=stamps)
 
 
-def gathered(size: int) -> list[int]:
-    """Arrivals where a hop holds events back until it has so many."""
+def buffered(size: int) -> list[int]:
+    """Arrivals behind a hop that holds events back until it has ``size`` of them."""
     return [APART[n // size * size + size - 1] + n for n in range(len(APART))]
 
 
@@ -35,32 +35,30 @@ def names(summary: Summary) -> list[str]:
     ("arrivals", "found"),
     [
         ([sent + MS for sent in APART], []),
-        # A network that is slow, or unsteady, is not one that gathers.
+        # A slow or unsteady network does not buffer.
         ([sent + 700 * MS for sent in APART], []),
         ([sent + n % 3 * 10 * MS for n, sent in enumerate(APART)], []),
-        (gathered(2), ["this hop buffers"]),
-        (gathered(10), ["this hop buffers"]),
-        (gathered(20), ["this hop buffers"]),
+        (buffered(2), ["this hop buffers"]),
+        (buffered(10), ["this hop buffers"]),
+        (buffered(20), ["this hop buffers"]),
     ],
 )
-def test_a_hop_that_gathers_what_was_sent_apart_buffers(
-    arrivals: list[int], found: list[str]
-) -> None:
+def test_a_hop_that_joins_events_sent_apart_buffers(arrivals: list[int], found: list[str]) -> None:
     summary = Summary()
     summary.add(exchange(arrivals))
     assert names(summary) == found
 
 
-def test_the_evidence_tells_how_many_came_at_once_and_how_long_it_took() -> None:
+def test_the_evidence_names_the_burst_and_the_delay() -> None:
     summary = Summary()
-    summary.add(exchange(gathered(10)))
+    summary.add(exchange(buffered(10)))
     [verdict] = verdicts(summary)
     assert "of 19 events that were sent apart 18 came together" in verdict.evidence
     assert "up to 10 at once" in verdict.evidence
     assert not verdict.spoils
 
 
-def test_what_was_sent_together_may_come_together() -> None:
+def test_events_sent_together_may_arrive_together() -> None:
     summary = Summary()
     stamps = [Stamp(n, 1, 1, 0, 0) for n in range(20)]
     arrivals = array("q", [5 * MS] * 20)
@@ -86,7 +84,7 @@ def test_a_target_that_was_late_spoils_the_measurement() -> None:
         (0, 4, True),
         (1, 3, True),
         (3, 1, False),
-        # One stall of a busy machine is one in a hundred of a short run.
+        # One stall on a busy machine is one percent of a short run.
         (99, 2, False),
         (90, 12, True),
     ],
@@ -95,20 +93,20 @@ def test_a_client_that_was_late_was_the_limit(
     figure: str, in_time: int, late: int, is_limit: bool
 ) -> None:
     summary = Summary()
-    for took, times in ((MS, in_time), (2 * CLIENT_LATE, late)):
+    for lateness, times in ((MS, in_time), (2 * CLIENT_LATE, late)):
         for _ in range(times):
-            count(getattr(summary, figure), took)
+            count(getattr(summary, figure), lateness)
     found = [(verdict.name, verdict.spoils) for verdict in verdicts(summary)]
     assert found == ([("the client was the limit", True)] if is_limit else [])
 
 
-def test_so_was_one_that_could_not_begin_what_was_planned() -> None:
+def test_a_client_that_could_not_begin_an_exchange_was_the_limit() -> None:
     summary = Summary(unsent=3)
     [verdict] = verdicts(summary)
     assert str(verdict).startswith("the client was the limit: 3 exchanges were not begun")
 
 
-def test_what_spoils_the_measurement_is_told_first() -> None:
+def test_verdicts_that_spoil_the_measurement_come_first() -> None:
     summary = Summary(unsent=1)
-    summary.add(exchange(gathered(10)))
+    summary.add(exchange(buffered(10)))
     assert names(summary) == ["the client was the limit", "this hop buffers"]

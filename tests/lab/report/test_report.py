@@ -1,4 +1,4 @@
-"""When a measurement says nothing, and that every form of a report says why."""
+"""The exit status, and that every form of a report says why a measurement is not valid."""
 
 import pytest
 
@@ -26,12 +26,12 @@ from support.reported import CUT, DOCUMENT, MOVED, REFUSED, UNANSWERED, UNREACHE
         ([MOVED], "", (), NOT_VALID),
         ([DOCUMENT], "", (), NOT_VALID),
         ([WHOLE, MOVED], "errors=0%", (), MISSED),
-        # That all failed is a finding, though nothing else could be measured.
+        # That all exchanges failed is a finding, although nothing else could be measured.
         ([CUT], "errors=0.1%", (), MISSED),
         ([CUT], "first_token_p50=1s,errors=0.1%", (), MISSED),
         ([CUT], "errors=0.1%", ("it was stopped",), NOT_VALID),
         ([REFUSED], "gap_p50=1s,errors=0.1%", (), MISSED),
-        # Where no response was received, nothing was measured.
+        # Without a response nothing was measured.
         ([UNREACHED], "", (), NOT_VALID),
         ([UNREACHED], "first_byte_p99=1s,errors=0.1%", (), NOT_VALID),
         ([UNREACHED], "errors=100%", (), NOT_VALID),
@@ -40,7 +40,7 @@ from support.reported import CUT, DOCUMENT, MOVED, REFUSED, UNANSWERED, UNREACHE
         ([], "errors=0.1%", (), NOT_VALID),
     ],
 )
-def test_the_exit_status_tells_missed_from_not_valid(
+def test_the_exit_status_distinguishes_missed_from_not_valid(
     records: list[Record], slo: str, problems: tuple[str, ...], status: int
 ) -> None:
     assert report(*records, slo=slo, problems=problems).status == status
