@@ -1,36 +1,38 @@
-"""The command line: `python -m benchmarks [MEASURE|relay|all] [options]`."""
+"""The command line: `python -m benchmarks [MEASURE ...] [options]`."""
 
 import argparse
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from benchmarks import chart, machine, report
-from benchmarks.measures import MEASURES
+from benchmarks.measures import GROUPS, MEASURES, description, run
 from benchmarks.peer import LOOPS, Peer, installed_loops
 from benchmarks.peers import PEERS, RELAYS
 from benchmarks.plan import Plan
-from benchmarks.report import Result
 
 QUICK_ROUNDS = 2
-ROUNDS = 10
+ROUNDS = 40
 
 
 def main() -> int:
-    """Measure what was asked for, print each table as it is ready, save what was asked for."""
+    """Run the selected measures, print each table as it is ready, save what was requested."""
     options = _parser().parse_args()
     if not machine.is_supported():
         print("benchmarks need Linux with scheduler statistics (/proc/PID/schedstat)")
         return 1
-    for ending in signal.SIGINT, signal.SIGTERM:  # So that the servers are ended as well.
+    for ending in signal.SIGINT, signal.SIGTERM:  # So that the servers end as well.
         signal.signal(ending, lambda *_: sys.exit(1))
     plan = _plan(options)
     about = {**machine.describe(), "loops": ", ".join(plan.loops), "versions": _versions()}
+    about["rounds"] = f"{plan.rounds}"
     print(*(f"{key}: {value}" for key, value in about.items()), "", sep="\n")
     results = []
-    for measure in _chosen(options.measure):
-        for result in measure(plan):
+    chosen = {own for name in options.measures or ["all"] for own in GROUPS.get(name, (name,))}
+    for name in [own for own in MEASURES if own in chosen]:
+        for result in run(name, plan):
             print(result.table(), flush=True)
             results.append(result)
     if options.json:
@@ -38,13 +40,6 @@ def main() -> int:
     if options.svg:
         options.svg.write_text(chart.draw(results))
     return 0
-
-
-def _chosen(name: str) -> Iterator[Callable[[Plan], Iterator[Result]]]:
-    """Yield the measures of a name: itself, those that it begins, or all."""
-    for own, measure in MEASURES.items():
-        if name in ("all", own) or own.startswith(f"{name}_"):
-            yield measure
 
 
 def _versions() -> str:
@@ -75,10 +70,26 @@ def _rounds(text: str) -> int:
     return int(text)
 
 
+def _measure(text: str) -> str:
+    names = [*MEASURES, *GROUPS]
+    if text not in names:
+        near = "".join(f" (did you mean {name!r}?)" for name in get_close_matches(text, names, 1))
+        allowed = f"allowed: {', '.join(names)}"
+        raise argparse.ArgumentTypeError(f"{text!r} is no measure{near}; {allowed}")
+    return text
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="Compare with peers.")
-    parser.add_argument("measure", nargs="?", choices=[*MEASURES, "relay", "all"], default="all")
-    parser.add_argument("--rounds", type=_rounds, help=f"turns of each server (default {ROUNDS})")
+    listed = [f"  {name:<18} {description(name)}" for name in MEASURES]
+    listed += [f"  {name:<18} {', '.join(own)}" for name, own in GROUPS.items() if name != "all"]
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks",
+        description="Compare streamserver with other servers and relays on this machine.",
+        epilog="\n".join(["measures:", *listed, "  all (default)      every measure"]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("measures", nargs="*", type=_measure, metavar="MEASURE", help="see below")
+    parser.add_argument("--rounds", type=_rounds, help=f"per server (default {ROUNDS})")
     parser.add_argument("--quick", action="store_true", help="one loop, two rounds, small sizes")
     parser.add_argument("--loop", choices=LOOPS, help="one loop only")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="peers with NAME in their name")

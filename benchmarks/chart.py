@@ -1,54 +1,40 @@
-"""The figures as horizontal bars: one SVG, written by hand, for light pages and dark.
+"""The results as horizontal bars in one SVG, for light and dark pages.
 
-Each panel has a scale of its own that starts at zero, and every bar tells its figure, so that
-nothing has to be read off an axis. The drawing brings its background along: a page's theme may
-differ from the one that the browser reports to an image.
+Each panel has its own scale from zero, and every bar is labelled with its figure.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
-from benchmarks.report import Result, Row
+from benchmarks.report import OURS, Result, Row
+from streamserver.lab.report import svg
 
 WIDTH, GAP, TITLE, BAR, STEP = 476, 16, 40, 13, 19
 NAMES, VALUES = 226, 84
-"""Pixels to the left of the bars for names, and to the right of the longest for its figure."""
+"""Pixels left of the bars for the names, and right of the longest for its figure."""
 
-STYLE = """
-text { font: 12px system-ui, sans-serif; fill: #24292f }
-.title { font-weight: 600 }
-.page { fill: #ffffff }
-.peer { fill: #9aa7b4 }
-.floor { fill: #d8dee4 }
-.ours { fill: #0969da }
-@media (prefers-color-scheme: dark) {
-  text { fill: #e6edf3 }
-  .page { fill: #0d1117 }
-  .peer { fill: #57616c }
-  .floor { fill: #343b44 }
-  .ours { fill: #4493f8 }
-}
+STYLE = """text { font-size: 12px; fill: var(--ink); } .title { font-weight: 600; }
+.ours { color: var(--a); } .peer { color: var(--quiet); opacity: 0.7; }
+.floor { color: var(--line); }
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """One figure of one kind of result: `name` begins the result's name, `key` is its column.
-
-    The best is on top: the least, or with `more` the most. `beside` is a column to tell as well.
-    """
+    """One column of the results whose names begin with `name`; the best row is on top."""
 
     name: str
     key: str
     title: str
     beside: str = ""
+    """A column whose figure stands in parentheses."""
     more: bool = False
+    """Whether more is better."""
 
     def draw(self, result: Result, x: int, y: int) -> Iterator[str]:
         """Yield the elements of this panel for a result, its upper left corner at `x`, `y`."""
         loop = result.name.rpartition("/")[2]
-        yield f'<text class="title" x="{x}" y="{y + 24}">{escape(self.title)}, {loop}</text>'
+        yield svg.text(x, y + 24, f"{self.title}, {loop}", "title")
         rows = [row for row in result.rows if row[self.key] is not None]
         longest = max(_figure(row, self.key) for row in rows)
         scale = (WIDTH - NAMES - VALUES) / longest
@@ -64,6 +50,7 @@ class Panel:
 PANELS = (
     Panel("first_chunk/alone/", "first_median", "First chunk, median µs (p99)", "first_p99"),
     Panel("first_chunk/alone/", "cpu", "CPU, µs per request"),
+    Panel("export/", "seconds", "An export, seconds to the last byte"),
     Panel("ladder/", "cpu", "The ladder: CPU, µs per request and connection"),
     Panel("ladder/", "first_median", "The ladder: first chunk, median µs"),
     Panel("chunks/", "rate", "Chunks per second (more is better)", more=True),
@@ -83,7 +70,7 @@ PANELS = (
 
 
 def draw(results: Sequence[Result]) -> str:
-    """Return an SVG of whatever there is a panel for: figures downwards, loops side by side."""
+    """Return an SVG of all results that have a panel: figures downwards, loops side by side."""
     elements: list[str] = []
     height = width = GAP
     measured = [result for result in results if result.rows]
@@ -94,22 +81,15 @@ def draw(results: Sequence[Result]) -> str:
         if beside:
             height += TITLE + max(len(result.rows) for result in beside) * STEP + GAP
             width = max(width, GAP + len(beside) * (WIDTH + GAP))
-    return _svg(width, height, elements)
+    return svg.document("streamserver beside its peers", width, height, elements, STYLE)
 
 
-def _svg(width: int, height: int, elements: Iterable[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">'
-    page = f'<rect class="page" width="{width}" height="{height}" rx="8"/>'
-    title = "<title>streamserver beside its peers</title>"
-    return "\n".join([head, title, f"<style>{STYLE}</style>", page, *elements, "</svg>", ""])
-
-
-def _bar(label: str, text: str, length: float, x: int, y: int) -> Iterator[str]:
+def _bar(label: str, figure: str, length: float, x: int, y: int) -> Iterator[str]:
     start, base = x + NAMES, y + BAR - 2
-    kind = "ours" if label.startswith("streamserver") else "floor" if label == "floor" else "peer"
-    yield f'<text x="{start - 6}" y="{base}" text-anchor="end">{escape(label)}</text>'
-    yield f'<rect class="{kind}" x="{start}" y="{y}" width="{length:.1f}" height="{BAR}" rx="2"/>'
-    yield f'<text x="{start + length + 5:.1f}" y="{base}">{text}</text>'
+    kind = "ours" if label.startswith(OURS) else "floor" if label == "floor" else "peer"
+    yield svg.text(start - 6, base, label, "end")
+    yield svg.rect(start, y, length, BAR, kind)
+    yield svg.text(start + length + 6, base, figure)
 
 
 def _label(row: Row) -> str:

@@ -50,6 +50,11 @@ class Peer:
         """Return the loop this peer runs on in the group of `loop`."""
         return loop if self.has_a_choice_of_loops() else "its own"
 
+    @property
+    def is_python_peer(self) -> bool:
+        """Whether this is a server of others that Python programs run on."""
+        return bool(self.modules) and not self.program and "streamserver" not in self.modules
+
     def versions(self) -> dict[str, str]:
         """Return what this peer is made of, as far as it is installed, and in which version."""
         found = {name: _module_version(name) for name in self.modules}

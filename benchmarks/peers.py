@@ -22,7 +22,7 @@ STREAMSERVER = Peer(
     "{python} -m streamserver benchmarks.servers.ours:app --port {port} --loop {loop} "
     "--no-access-log",
     modules=("streamserver", "h11"),
-    works=STREAMS | {"idle-push", "idle-events", "fanout", "file"},
+    works=STREAMS | {"export", "idle-push", "idle-events", "fanout", "file"},
 )
 
 WORKERS = 4
@@ -38,6 +38,7 @@ UVICORN_HTTPTOOLS = Peer(
     "uvicorn with httptools",
     UVICORN + "--http httptools benchmarks.servers.asgi:app",
     modules=("uvicorn", "httptools"),
+    works=STREAMS | {"export"},
 )
 
 NGINX = Peer(

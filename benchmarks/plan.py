@@ -1,4 +1,4 @@
-"""How much is measured: what the command line asked for."""
+"""The extent of a run: who takes part, on which loops, in how many rounds."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from benchmarks.peer import Contender, Peer
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Who takes part, on which loops, for how many rounds, and whether all is to be small."""
+    """The selection of the command line."""
 
     peers: Sequence[Peer]
     relays: Sequence[Peer]
@@ -18,8 +18,8 @@ class Plan:
 
     @property
     def few_rounds(self) -> int:
-        """How many rounds of what takes long, as a crowd of streams does to be opened."""
-        return max(2, self.rounds // 2)
+        """The rounds of a measure whose round takes seconds, as with a thousand open streams."""
+        return max(min(2, self.rounds), self.rounds // 4)
 
     def contenders(self, loop: str, *works: str) -> Iterator[Contender]:
         """Yield every peer at each of `works` that it can do."""
@@ -29,7 +29,7 @@ class Plan:
                     yield Contender(peer, loop, work)
 
     def relays_of(self, upstream: int) -> Iterator[Contender]:
-        """Yield every relay on every loop it can be told to run on, in front of an upstream."""
+        """Yield every relay on every loop it can run on, in front of an upstream."""
         for relay in self.relays:
             for loop in self.loops if relay.has_a_choice_of_loops() else self.loops[:1]:
                 yield Contender(relay, loop, "relay", upstream)

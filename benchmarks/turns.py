@@ -124,6 +124,16 @@ def ratio(these: Sequence[float], those: Sequence[float] | None) -> float | None
     return statistics.median(a / b for a, b in zip(these, those, strict=True))
 
 
+def best_python_peer(
+    samples: Mapping[Contender, Sequence[float]], *, more: bool = False
+) -> Contender | None:
+    """Return the Python peer with the least median, or with `more` the largest, if any."""
+    peers = [contender for contender in samples if contender.peer.is_python_peer]
+    medians = {contender: statistics.median(samples[contender]) for contender in peers}
+    choose = max if more else min
+    return choose(medians, key=lambda contender: medians[contender], default=None)
+
+
 def percentile(values: Iterable[float], percent: int) -> float:
     """Return the smallest of `values` that at least `percent` of them do not exceed."""
     ordered = sorted(values)

@@ -1,18 +1,25 @@
-"""The measurements, each a function from a `Plan` to `Result`s."""
+"""The measures: each a module with a function `measure` from a `Plan` to `Result`s.
 
-from collections.abc import Callable, Iterator, Mapping
+The first line of its docstring is its help text.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import ModuleType
 
 from benchmarks.measures import (
+    calls,
     chunks,
     client_throughput,
     clients,
     download,
+    export,
     fanout,
     fanout_workers,
     first_chunk,
     ladder,
     lateness,
     memory,
+    relay_calls,
     relay_delay,
     relay_events,
     relay_memory,
@@ -22,20 +29,28 @@ from benchmarks.measures import (
 from benchmarks.plan import Plan
 from benchmarks.report import Result
 
-MEASURES: Mapping[str, Callable[[Plan], Iterator[Result]]] = {
-    "first_chunk": first_chunk.measure,
-    "chunks": chunks.measure,
-    "memory": memory.measure,
-    "ladder": ladder.measure,
-    "download": download.measure,
-    "fanout": fanout.measure,
-    "fanout_workers": fanout_workers.measure,
-    "relay_streams": relay_streams.measure,
-    "relay_delay": relay_delay.measure,
-    "relay_events": relay_events.measure,
-    "relay_tokens": relay_tokens.measure,
-    "relay_memory": relay_memory.measure,
-    "lateness": lateness.measure,
-    "clients": clients.measure,
-    "client_throughput": client_throughput.measure,
+_MODULES = (
+    *(first_chunk, chunks, export, calls, memory, ladder, download, fanout, fanout_workers),
+    *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
+    *(lateness, clients, client_throughput),
+)
+MEASURES: Mapping[str, ModuleType] = {
+    module.__name__.rpartition(".")[2]: module for module in _MODULES
 }
+"""By name, in the order in which they run."""
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "all": (*MEASURES,),
+    "relay": tuple(name for name in MEASURES if name.startswith("relay_")),
+}
+"""Names for several measures."""
+
+
+def run(name: str, plan: Plan) -> Iterator[Result]:
+    """Yield the results of the measure with this name."""
+    results: Iterator[Result] = MEASURES[name].measure(plan)
+    return results
+
+
+def description(name: str) -> str:
+    """Return the help text of a measure."""
+    return (MEASURES[name].__doc__ or "").partition("\n")[0]

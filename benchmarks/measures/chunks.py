@@ -1,15 +1,15 @@
-"""Chunks per second of one long stream, as fast as the client takes them, and CPU time per chunk.
+"""Chunks per second of one stream that never waits, and CPU time per chunk.
 
-The stream ends, after as many chunks as were asked for: many servers never tell a handler that
-its client has gone, so that an endless one would run on beside the measurements that follow. How
-many chunks last long enough is found out for each server before the rounds begin.
+The stream ends after the requested number of chunks, because many servers do not report to a
+handler that its client has left, and an endless stream would run on beside the next measurement.
+The number is chosen for each server before the rounds, so that all streams last equally long.
 
-`chunks/segment` near 1 means that each chunk went out at once, more that the loop or the server
-gathered them; for that, a stream as fast as this one gives them a right.
+`chunks/segment` near 1 means that each chunk was sent at once; more, that the loop or the server
+joined them.
 """
 
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -18,26 +18,20 @@ from benchmarks.peer import Contender
 from benchmarks.peers import UVICORN_HTTPTOOLS
 from benchmarks.plan import Plan
 from benchmarks.process import Server
-from benchmarks.report import Column, Result, Row
-from benchmarks.turns import Lineup, in_turns, ratio, together
+from benchmarks.report import Column, Ratio, Result, Row
+from benchmarks.servers.work import CHUNK
+from benchmarks.turns import Lineup, best_python_peer, in_turns, ratio, together
 
-COLUMNS = (
-    Column("server", "server"),
-    Column("loop", "loop"),
-    Column("rate", "chunks/s"),
-    Column("rate_to_uvicorn", "x uvicorn", 2),
-    Column("cpu", "CPU µs/chunk", 2),
-    Column("per_segment", "chunks/segment", 1),
-)
+UVICORN = UVICORN_HTTPTOOLS.name
 TRIAL = 2_000
-"""Chunks of the stream from which a server's speed is guessed."""
+"""Chunks of the stream by which the speed of a server is estimated."""
 
 _buffer = memoryview(bytearray(256 * 1024))
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one server did in one round."""
+    """The figures of one server in one round."""
 
     rate: float
     cpu: float
@@ -48,15 +42,30 @@ def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
     for loop in plan.loops:
         with together(plan.contenders(loop, "long"), client.prove) as lineup:
-            lengths = _lengths(lineup, seconds=0.1 if plan.quick else 0.5)
+            lengths = _lengths(lineup, seconds=0.05 if plan.quick else 0.2)
             blocks = in_turns(lineup, plan.rounds, partial(_block, lengths=lengths))
+        rates = {contender: [block.rate for block in own] for contender, own in blocks.items()}
+        best = best_python_peer(rates, more=True)
         yield Result(
             f"chunks/{loop}",
             f"One long stream of 58-byte chunks, {loop}",
-            COLUMNS,
-            _rows(blocks, loop),
+            _columns(best),
+            _rows(blocks, rates, best, loop),
             lineup.absent,
         )
+
+
+def _columns(best: Contender | None) -> Sequence[Column]:
+    name = f"the best Python peer, {best.peer.name}" if best else "the best Python peer"
+    return (
+        Column("server", "server"),
+        Column("loop", "loop"),
+        Column("rate", "chunks/s"),
+        Ratio("rate_to_uvicorn", "x uvicorn", 2, of="rate", to=UVICORN, more=True),
+        Ratio("rate_to_best", "x best", 2, of="rate", to=name, more=True),
+        Column("cpu", "CPU µs/chunk", 2),
+        Column("per_segment", "chunks/segment", 1),
+    )
 
 
 def _lengths(lineup: Lineup, seconds: float) -> dict[Contender, int]:
@@ -73,7 +82,7 @@ def _block(contender: Contender, server: Server, lengths: Mapping[Contender, int
     core = machine.cores().client
     with client.Connection(server.port) as connection, machine.pinned(core):
         cpu = server.cpu_ns()
-        elapsed = connection.drain(chunks, _buffer)
+        elapsed = connection.drain(chunks, chunks * len(CHUNK), _buffer)
         cpu = server.cpu_ns() - cpu
         return Block(
             rate=chunks / elapsed * 1e9,
@@ -82,19 +91,22 @@ def _block(contender: Contender, server: Server, lengths: Mapping[Contender, int
         )
 
 
-def _rows(blocks: dict[Contender, list[Block]], loop: str) -> list[Row]:
-    rates = {contender: [block.rate for block in own] for contender, own in blocks.items()}
-    uvicorn = Contender(UVICORN_HTTPTOOLS, loop, "long")
+def _rows(
+    blocks: Mapping[Contender, Sequence[Block]],
+    rates: Mapping[Contender, Sequence[float]],
+    best: Contender | None,
+    loop: str,
+) -> list[Row]:
+    uvicorn = rates.get(Contender(UVICORN_HTTPTOOLS, loop, "long"))
     return [
         {
             "server": contender.peer.name,
             "loop": contender.peer.runs_on(loop),
             "rate": statistics.median(rates[contender]),
-            "rate_to_uvicorn": ratio(rates[contender], rates.get(uvicorn)),
-            "cpu": statistics.median(block.cpu for block in own),
-            "per_segment": statistics.median(block.per_segment for block in own),
+            "rate_to_uvicorn": ratio(rates[contender], uvicorn),
+            "rate_to_best": ratio(rates[contender], rates[best] if best else None),
+            "cpu": statistics.median(block.cpu for block in blocks[contender]),
+            "per_segment": statistics.median(block.per_segment for block in blocks[contender]),
         }
-        for contender, own in sorted(
-            blocks.items(), key=lambda item: -statistics.median(rates[item[0]])
-        )
+        for contender in sorted(blocks, key=lambda one: -statistics.median(rates[one]))
     ]

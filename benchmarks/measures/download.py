@@ -1,8 +1,7 @@
-"""A large download beside nginx with sendfile: throughput, and the server's CPU time.
+"""A large download beside nginx with sendfile: throughput, and the CPU time of the server.
 
-The file is sparse and read once beforehand, so that it comes from memory and no disk takes part.
-The client copies every byte into one buffer, as real ones do, and may well be what limits the
-throughput; then the CPU time tells the servers apart.
+The file is sparse and read once before, so that it comes from memory. The client copies every byte
+into one buffer, as real clients do, and may limit the throughput; then compare the CPU time.
 """
 
 import statistics
@@ -18,7 +17,7 @@ from benchmarks.peer import Contender
 from benchmarks.peers import NGINX
 from benchmarks.plan import Plan
 from benchmarks.process import Server
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.turns import in_turns, ratio, together
 
 GIB = 1 << 30
@@ -27,7 +26,7 @@ COLUMNS = (
     Column("server", "server"),
     Column("loop", "loop"),
     Column("mib_per_second", "MiB/s"),
-    Column("to_nginx", "x nginx", 2),
+    Ratio("to_nginx", "x nginx", 2, of="mib_per_second", to=NGINX.name, more=True),
     Column("cpu_ms_per_gib", "CPU ms/GiB"),
 )
 _buffer = memoryview(bytearray(MIB))
@@ -35,7 +34,7 @@ _buffer = memoryview(bytearray(MIB))
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one server did in one round."""
+    """The figures of one server in one round."""
 
     mib_per_second: float
     cpu_ms_per_gib: float

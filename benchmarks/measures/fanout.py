@@ -1,12 +1,11 @@
-"""One event to thousands of readers of one process: how long until everyone has it.
+"""One event to 19,000 readers of one process: the time until all have it, CPU and memory.
 
-Each server has its own readers, in a client process of its own, and all stay open while servers
-take turns. The time runs from the request that publishes, so reading that is part of it, until the
-last reader's kernel has the event. The floor is a bare loop that writes prepared bytes to raw
-transports. `readers` says how the client keeps out of the way; what it takes alone, for an event
-that everyone has long had, is in the title: less than the server, on another core.
+Each server has its own readers in its own client process, and all stay open during the rounds. The
+time runs from the publishing request to the arrival in the kernel of the last reader. The floor is
+a loop that writes prepared bytes to raw transports. See `readers` for how the client stays cheap;
+the title names the time it needs for an event that has arrived long before.
 
-Memory is what the process has grown by when all readers are there and nothing was published yet.
+Memory is the growth of the process with all readers open, before the first event.
 """
 
 import statistics
@@ -22,7 +21,7 @@ from benchmarks.peers import FLOOR
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.readers import SETTLE, ReaderProcess, Readers
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.turns import in_turns, percentile, ratio, together
 
 READERS = 19_000
@@ -30,26 +29,25 @@ COLUMNS = (
     Column("server", "server"),
     Column("loop", "loop"),
     Column("everyone", "everyone, ms", 1),
-    Column("to_floor", "x floor", 2),
+    Ratio("to_floor", "x floor", 2, of="everyone", to=FLOOR.name),
     Column("median", "median, ms", 1),
     Column("p99", "p99, ms", 1),
     Column("cpu", "CPU µs/reader", 2),
-    Column("cpu_to_floor", "x floor", 2),
+    Ratio("cpu_to_floor", "x floor", 2, of="cpu", to=FLOOR.name),
     Column("kib", "KiB/reader", 1),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What a server did with one event: milliseconds to each reader, in their order, and CPU
-    microseconds each."""
+    """One event: the milliseconds to each reader in order, and CPU microseconds per reader."""
 
     delays: Sequence[float]
     cpu: float
 
     @property
     def everyone(self) -> float:
-        """Milliseconds until the last reader had it."""
+        """The milliseconds to the last reader."""
         return self.delays[-1]
 
 
@@ -67,7 +65,7 @@ def _measure(plan: Plan, loop: str, readers: int) -> Result:
         lineup = stack.enter_context(together(plan.contenders(loop, "fanout"), prove))
 
         def fill(contender: Contender, server: Server) -> float:
-            """Give a server its readers; return the resident KiB of each."""
+            """Open the readers of a server; return the resident KiB of each."""
             crowd = ReaderProcess(server.port, len(crowds), core=machine.cores().client)
             crowds[contender] = stack.enter_context(crowd)
             before = server.resident_kib()
@@ -85,7 +83,7 @@ def _measure(plan: Plan, loop: str, readers: int) -> Result:
 
         memory = {contender: kib for contender, [kib] in in_turns(lineup, 1, fill).items()}
         in_turns(lineup, 1, publish)  # The first event warms up.
-        blocks = in_turns(lineup, plan.rounds, publish)
+        blocks = in_turns(lineup, plan.few_rounds, publish)
         by_itself = in_turns(lineup, 1, alone).get(Contender(FLOOR, loop, "fanout"), [0.0])[0]
     return Result(
         f"fanout/{loop}",
@@ -97,7 +95,7 @@ def _measure(plan: Plan, loop: str, readers: int) -> Result:
 
 
 def prove(port: int, readers: int = 2) -> None:
-    """Check that all readers get two events, each of them once and whole."""
+    """Check that all readers receive two events, each once and whole."""
     with Readers(port) as crowd:
         crowd.open(readers)
         crowd.deliver(publishes=True)
@@ -105,7 +103,7 @@ def prove(port: int, readers: int = 2) -> None:
 
 
 def row(contender: Contender, loop: str, blocks: Sequence[Block], kib: float) -> Row:
-    """What a server did with all events, without what it is compared to."""
+    """The figures of a server over all events, without ratios."""
     delays = [delay for block in blocks for delay in block.delays]
     return {
         "server": contender.peer.name,

@@ -1,16 +1,15 @@
-"""The time to the first chunk, and the CPU time of a whole response of ten chunks.
+"""Time to the first chunk, and CPU per request of ten chunks, with and without waits between them.
 
-Two works. In `alone`, the main one, the handler lets the loop turn after each chunk, as every real
-producer does that waits for its next one; so nothing entitles a server to hold a chunk back. In
-`burst` the handler never waits, and a server may gather chunks, as node does: cheap, but not
-streaming.
+In `alone`, the main comparison, the handler yields to the loop after each chunk, as a producer does
+that waits for its next piece: each chunk must be sent alone. In `burst` the handler never waits,
+and a server may join the chunks.
 
-`segments` is what came over the wire for one response: 11 is the least for ten chunks and a
-last-chunk that each go out at once, 12 has a head by itself, fewer means chunks held back.
+`segments` counts the TCP segments of one response. Ten chunks and a last-chunk that are each sent
+at once take 11; a separate head makes 12; fewer means that chunks were held back.
 """
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import count
@@ -20,34 +19,23 @@ from benchmarks.peer import Contender
 from benchmarks.peers import FLOOR, UVICORN_HTTPTOOLS
 from benchmarks.plan import Plan
 from benchmarks.process import Server
-from benchmarks.report import Column, Result, Row
-from benchmarks.turns import in_turns, percentile, ratio, together
+from benchmarks.report import Column, Ratio, Result, Row
+from benchmarks.turns import best_python_peer, in_turns, percentile, ratio, together
 
 TITLES = {
     "alone": "Ten chunks, each alone on the wire (the main comparison)",
     "burst": "Ten chunks without a wait between them (a server may gather them)",
 }
-COLUMNS = (
-    Column("server", "server"),
-    Column("loop", "loop"),
-    Column("first_median", "first chunk µs"),
-    Column("first_p99", "p99 µs"),
-    Column("first_to_uvicorn", "x uvicorn", 2),
-    Column("cpu", "CPU µs"),
-    Column("cpu_to_floor", "x floor", 2),
-    Column("cpu_to_uvicorn", "x uvicorn", 2),
-    Column("segments", "segments", 1),
-)
 WARM_UP = 900
-"""Requests before the rounds, so that node's compiler too has done its work."""
+"""Requests before the rounds, enough for node's compiler."""
 
 _serials = count(1)
-"""Every request of a run has a query of its own, so that no cache of heads can help."""
+"""Every request of a run has its own query, so that no cache of heads helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How many requests one server is sent in one turn: the first are not timed."""
+    """The number of requests to one server in one round: the first ones are not timed."""
 
     dropped: int
     timed: int
@@ -55,7 +43,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one server did in one round."""
+    """The figures of one server in one round."""
 
     first: Sequence[float]
     cpu: float
@@ -69,20 +57,39 @@ class Block:
 
 def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop and work."""
-    size = Size(dropped=10, timed=60) if plan.quick else Size(dropped=40, timed=400)
+    size = Size(dropped=5, timed=40) if plan.quick else Size(dropped=10, timed=120)
     warm_up = partial(_block, size=Size(dropped=0, timed=WARM_UP // 3 if plan.quick else WARM_UP))
     for loop in plan.loops:
         for work, title in TITLES.items():
             with together(plan.contenders(loop, work), client.prove) as lineup:
                 in_turns(lineup, 1, warm_up)
                 blocks = in_turns(lineup, plan.rounds, partial(_block, size=size))
+            medians = {one: [block.median for block in own] for one, own in blocks.items()}
+            best = best_python_peer(medians)
             yield Result(
                 f"first_chunk/{work}/{loop}",
                 f"{title}, {loop}",
-                COLUMNS,
-                _rows(blocks, loop, work),
+                _columns(best),
+                _rows(blocks, best, loop, work),
                 lineup.absent,
             )
+
+
+def _columns(best: Contender | None) -> Sequence[Column]:
+    name = f"the best Python peer, {best.peer.name}" if best else "the best Python peer"
+    uvicorn, floor = UVICORN_HTTPTOOLS.name, FLOOR.name
+    return (
+        Column("server", "server"),
+        Column("loop", "loop"),
+        Column("first_median", "first chunk µs"),
+        Column("first_p99", "p99 µs"),
+        Ratio("first_to_uvicorn", "x uvicorn", 2, of="first_median", to=uvicorn),
+        Ratio("first_to_best", "x best", 2, of="first_median", to=name),
+        Column("cpu", "CPU µs"),
+        Ratio("cpu_to_floor", "x floor", 2, of="cpu", to=floor),
+        Ratio("cpu_to_uvicorn", "x uvicorn", 2, of="cpu", to=uvicorn),
+        Column("segments", "segments", 1),
+    )
 
 
 def _block(_turn: Contender, server: Server, size: Size) -> Block:
@@ -96,7 +103,9 @@ def _block(_turn: Contender, server: Server, size: Size) -> Block:
     return Block(first, cpu / 1000 / size.timed, segments / size.timed)
 
 
-def _rows(blocks: dict[Contender, list[Block]], loop: str, work: str) -> list[Row]:
+def _rows(
+    blocks: Mapping[Contender, Sequence[Block]], best: Contender | None, loop: str, work: str
+) -> list[Row]:
     medians = {contender: [block.median for block in own] for contender, own in blocks.items()}
     cpu = {contender: [block.cpu for block in own] for contender, own in blocks.items()}
     floor = Contender(FLOOR, loop, work)
@@ -111,6 +120,7 @@ def _rows(blocks: dict[Contender, list[Block]], loop: str, work: str) -> list[Ro
                 "first_median": percentile(first, 50),
                 "first_p99": percentile(first, 99),
                 "first_to_uvicorn": ratio(medians[contender], medians.get(uvicorn)),
+                "first_to_best": ratio(medians[contender], medians[best] if best else None),
                 "cpu": statistics.median(cpu[contender]),
                 "cpu_to_floor": ratio(cpu[contender], cpu.get(floor)),
                 "cpu_to_uvicorn": ratio(cpu[contender], cpu.get(uvicorn)),

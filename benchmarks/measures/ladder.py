@@ -1,8 +1,8 @@
-"""What each guarantee costs: every step of the ladder beside the engine, with the same ten events.
+"""The steps of the ladder beside the engine, with the same ten events: the cost of each guarantee.
 
-Each request has a connection of its own, since the first steps serve no second one. So the figures
-hold what a connection costs, and lie above those of `first_chunk`. Step 7 relays from step 8, whose
-CPU time is not counted in; its time to the first chunk holds both.
+Each request has its own connection, because the first steps serve only one request per connection.
+So the figures include the cost of a connection and exceed those of `first_chunk`. Step 7 relays
+from step 8, whose CPU time is not counted; its time to the first chunk includes both.
 """
 
 import socket
@@ -18,7 +18,7 @@ from benchmarks.peer import Contender, Peer
 from benchmarks.peers import STREAMSERVER
 from benchmarks.plan import Plan
 from benchmarks.process import Server, running
-from benchmarks.report import Column, Result
+from benchmarks.report import Column, Ratio, Result
 from benchmarks.turns import in_turns, ratio, together
 
 WORK = "ladder"
@@ -39,7 +39,7 @@ COLUMNS = (
     Column("server", "step"),
     Column("first_median", "first chunk µs"),
     Column("cpu", "CPU µs"),
-    Column("cpu_to_engine", "x engine", 2),
+    Ratio("cpu_to_engine", "x engine", 2, of="cpu", to="the engine"),
     Column("segments", "segments", 1),
 )
 REQUEST = b"GET /counter?0 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
@@ -48,7 +48,7 @@ EVENTS = 10
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one server did in one round."""
+    """The figures of one server in one round."""
 
     first: float
     cpu: float
@@ -95,7 +95,7 @@ def _prove(port: int) -> None:
         raise WrongAnswer(f"{EVENTS} events were asked for, this came: {received!r}")
 
 
-def _block(_turn: Contender, server: Server, count: int = 200) -> Block:
+def _block(_turn: Contender, server: Server, count: int = 50) -> Block:
     with machine.pinned(machine.cores().client):
         cpu = server.cpu_ns()
         asked = [_ask(server.port) for _ in range(count)]
@@ -108,7 +108,7 @@ def _block(_turn: Contender, server: Server, count: int = 200) -> Block:
 
 
 def _ask(port: int) -> tuple[bytes, int, int]:
-    """All that came, the nanoseconds from the request to the first event, and the segments."""
+    """Return the response, the nanoseconds from the request to the first event, the segments."""
     with socket.create_connection((HOST, port), PATIENCE) as connection:
         started = perf_counter_ns()
         connection.sendall(REQUEST)

@@ -1,8 +1,8 @@
-"""Resident memory of a stream that has sent its first event and waits for the next.
+"""Resident memory of an open stream that is silent: pulled, pushed, with heartbeats.
 
-One server at a time, a fresh process each: the memory after all streams are open, less that
-before, by their number. What one stream before has warmed up is not counted, nor are the kernel's
-buffers, which are the same for all.
+Each server runs alone in a fresh process. The figure is the memory with all streams open, less the
+memory before, divided by their number. One stream before warms the process up. The buffers of the
+kernel do not count; they are the same for all.
 """
 
 import time
@@ -14,8 +14,8 @@ from benchmarks import client, machine
 from benchmarks.peer import Contender
 from benchmarks.plan import Plan
 from benchmarks.process import Server
-from benchmarks.report import Column, Result, Row
-from benchmarks.turns import in_turns, together
+from benchmarks.report import Column, Ratio, Result, Row
+from benchmarks.turns import best_python_peer, in_turns, together
 
 STREAMS = 3_000
 KINDS = {
@@ -23,17 +23,11 @@ KINDS = {
     "idle-push": "push",
     "idle-events": "heartbeats",
 }
-COLUMNS = (
-    Column("server", "server"),
-    Column("loop", "loop"),
-    Column("kind", "stream"),
-    Column("kib", "KiB/stream", 1),
-)
 SPARE = 100
-"""Descriptors that client and server need for anything but streams."""
+"""Descriptors that client and server need besides those of the streams."""
 
 SETTLE = 0.5
-"""Seconds for a server to finish what it does after the first event has gone out."""
+"""Seconds for a server to finish its work after the first event."""
 
 
 def measure(plan: Plan) -> Iterator[Result]:
@@ -48,13 +42,17 @@ def measure(plan: Plan) -> Iterator[Result]:
                 blocks = in_turns(lineup, 1, partial(kib_per_stream, streams=streams))
             found.update({contender: kib for contender, [kib] in blocks.items()})
             absent |= lineup.absent
-        yield Result(
-            f"memory/{loop}",
-            f"Resident memory of an idle stream at {streams:,}, {loop}",
-            COLUMNS,
-            _rows(found),
-            absent,
+        best = best_python_peer({one: [kib] for one, kib in found.items() if one.work == "idle"})
+        name = f"a pulled stream of {best.peer.name}" if best else "a pulled stream of a peer"
+        columns = (
+            Column("server", "server"),
+            Column("loop", "loop"),
+            Column("kind", "stream"),
+            Column("kib", "KiB/stream", 1),
+            Ratio("kib_to_best", "x best", 2, of="kib", to=name),
         )
+        title = f"Resident memory of an idle stream at {streams:,}, {loop}"
+        yield Result(f"memory/{loop}", title, columns, _rows(found, best), absent)
 
 
 def _warm_up(port: int) -> None:
@@ -75,13 +73,14 @@ def kib_per_stream(
         return (server.resident_kib() - before) / streams
 
 
-def _rows(found: Mapping[Contender, float]) -> list[Row]:
+def _rows(found: Mapping[Contender, float], best: Contender | None) -> list[Row]:
     return [
         {
             "server": contender.peer.name,
             "loop": contender.peer.runs_on(contender.loop),
             "kind": KINDS[contender.work],
             "kib": found[contender],
+            "kib_to_best": found[contender] / found[best] if best else None,
         }
         for contender in sorted(found, key=lambda contender: found[contender])
     ]

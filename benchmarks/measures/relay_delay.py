@@ -14,7 +14,7 @@ from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.relaying import relaying
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.turns import in_turns
 
 COLUMNS = (
@@ -23,7 +23,7 @@ COLUMNS = (
     Column("median", "delay µs"),
     Column("added", "added µs"),
     Column("added_p99", "added p99 µs"),
-    Column("added_to_nginx", "x nginx", 2),
+    Ratio("added_to_nginx", "x nginx", 2, of="added", to="nginx"),
 )
 DROPPED = 5
 """Chunks at the beginning of a stream that are not counted."""

@@ -16,7 +16,7 @@ from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.relaying import await_silence, relaying
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.servers.upstream import CROWD
 from benchmarks.turns import in_turns
 
@@ -25,7 +25,7 @@ COLUMNS = (
     Column("loop", "loop"),
     Column("rate", "events/s"),
     Column("cpu", "CPU µs/event", 1),
-    Column("cpu_to_nginx", "x nginx", 2),
+    Ratio("cpu_to_nginx", "x nginx", 2, of="cpu", to="nginx"),
 )
 
 

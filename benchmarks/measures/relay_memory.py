@@ -15,13 +15,13 @@ from benchmarks.peer import Peer
 from benchmarks.peers import DIRECT
 from benchmarks.plan import Plan
 from benchmarks.relaying import in_fresh_turns
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 
 COLUMNS = (
     Column("server", "relay"),
     Column("loop", "loop"),
     Column("kib", "KiB/stream", 1),
-    Column("kib_to_nginx", "x nginx", 2),
+    Ratio("kib_to_nginx", "x nginx", 2, of="kib", to="nginx"),
 )
 STREAMS = 1_000
 

@@ -19,7 +19,7 @@ from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.relaying import relaying
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.turns import in_turns
 
 COLUMNS = (
@@ -28,9 +28,9 @@ COLUMNS = (
     Column("median", "first chunk µs"),
     Column("added", "added µs"),
     Column("added_p99", "added p99 µs"),
-    Column("added_to_nginx", "x nginx", 2),
+    Ratio("added_to_nginx", "x nginx", 2, of="added", to="nginx"),
     Column("cpu", "CPU µs/stream"),
-    Column("cpu_to_nginx", "x nginx", 2),
+    Ratio("cpu_to_nginx", "x nginx", 2, of="cpu", to="nginx"),
     Column("segments", "segments", 1),
 )
 

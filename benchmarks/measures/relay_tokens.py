@@ -25,17 +25,17 @@ from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.relaying import in_fresh_turns
-from benchmarks.report import Column, Result, Row
+from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.servers.upstream import CROWD
 
 COLUMNS = (
     Column("server", "relay"),
     Column("loop", "loop"),
     Column("rate", "tokens/s"),
-    Column("rate_to_nginx", "x nginx", 2),
+    Ratio("rate_to_nginx", "x nginx", 2, of="rate", to="nginx", more=True),
     Column("busy", "core busy %"),
     Column("cpu", "CPU ns/token"),
-    Column("cpu_to_nginx", "x nginx", 2),
+    Ratio("cpu_to_nginx", "x nginx", 2, of="cpu", to="nginx"),
 )
 SETTLE = 0.5
 """Seconds for a relay to come to full speed. The slowest has not begun all streams by then."""

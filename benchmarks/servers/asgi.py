@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, SILENCE, WORK, asked
+from benchmarks.servers.work import (
+    CHUNK,
+    CHUNKS,
+    CONTENT_TYPE,
+    ROW,
+    ROW_TYPE,
+    SILENCE,
+    WORK,
+    asked,
+)
 
 Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -41,10 +50,18 @@ async def long(scope: Scope, receive: Receive, send: Send) -> None:
     await send(END)
 
 
+async def export(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({**HEAD, "headers": [(b"content-type", ROW_TYPE.encode())]})
+    for n in range(asked(scope["query_string"].decode())):
+        body = ROW % (n, n)
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+    await send(END)
+
+
 async def idle(scope: Scope, receive: Receive, send: Send) -> None:
     await send(HEAD)
     await send(PART)
     await asyncio.sleep(SILENCE)
 
 
-app = {"alone": alone, "burst": burst, "long": long, "idle": idle}[WORK]
+app = {"alone": alone, "burst": burst, "long": long, "export": export, "idle": idle}[WORK]

@@ -10,6 +10,8 @@ from benchmarks.servers.work import (
     DATA,
     FILE,
     REDIS,
+    ROW,
+    ROW_TYPE,
     SILENCE,
     WORK,
     asked,
@@ -46,6 +48,11 @@ async def long(count: int) -> AsyncIterator[bytes]:
         yield CHUNK
 
 
+async def export(count: int) -> AsyncIterator[bytes]:
+    for n in range(count):
+        yield ROW % (n, n)
+
+
 async def idle() -> AsyncIterator[bytes]:
     yield CHUNK
     await asyncio.sleep(SILENCE)
@@ -76,6 +83,11 @@ async def serve_ladder(request: Request) -> Response:
 
 async def serve_long(request: Request) -> Response:
     return Response(long(asked(request.target.partition("?")[2])), headers=HEADERS)
+
+
+async def serve_export(request: Request) -> Response:
+    rows = export(asked(request.target.partition("?")[2]))
+    return Response(rows, headers={"content-type": ROW_TYPE})
 
 
 async def serve_idle(request: Request) -> Response:
@@ -110,6 +122,7 @@ handler = {
     "alone": serve_alone,
     "burst": serve_burst,
     "long": serve_long,
+    "export": serve_export,
     "ladder": serve_ladder,
     "idle": serve_idle,
     "idle-push": serve_idle_push,

@@ -8,6 +8,7 @@ which parses nothing, can take part.
 - `burst`: ten chunks without ever waiting. A server may gather them; asyncio writes each at once,
   uvloop and node at the end of the turn.
 - `long`: as many chunks as the query `n=` asks for, as fast as the client takes them.
+- `export`: as many lines of CSV as the query `n=` asks for, each formatted and yielded alone.
 - `ladder`: ten events of a counter, each alone, as the steps of the ladder send them.
 - `idle`: one chunk, then silence. `idle-push` and `idle-events` are the same through a push
   stream, and through an event stream that sends heartbeats.
@@ -26,6 +27,9 @@ DATA = "0123456789" * 5
 CHUNK = f"data: {DATA}\n\n".encode()
 CHUNKS = 10
 CONTENT_TYPE = "text/event-stream"
+ROW = b"%d,user-%d,active\n"
+"""A line of an export, from its number twice."""
+ROW_TYPE = "text/csv"
 SILENCE = 3600.0
 """Seconds that an idle handler sleeps: longer than any measurement."""
 
