@@ -1,8 +1,7 @@
-"""The client: blocking sockets, as little Python as can be, the same for every server.
+"""The client: blocking sockets and little Python, the same for every server.
 
-One request at a time on a kept connection: nothing queues, so what is timed is the way of one
-request through an otherwise idle server. The stamp is taken right after `recv` returned, before its
-bytes are looked at.
+It sends one request at a time on a kept connection, so nothing queues, and the server is otherwise
+idle. The time is taken as soon as `recv` returns, before its bytes are read.
 """
 
 import http.client
@@ -15,7 +14,7 @@ from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE
 
 HOST = "127.0.0.1"
 PATIENCE = 20.0
-"""Seconds without a byte after which a server is said to hang."""
+"""Seconds without a byte after which a server counts as hanging."""
 
 LAST_CHUNK = b"\r\n0\r\n\r\n"
 REQUEST = (
@@ -23,17 +22,17 @@ REQUEST = (
     b"Cache-Control: no-cache\r\nUser-Agent: streamserver-benchmarks\r\n\r\n"
 )
 _DATA_SEGMENTS_IN = 152
-"""Where `struct tcp_info` of linux/tcp.h holds the count of segments received with data."""
+"""The offset in `struct tcp_info` of linux/tcp.h of the segments received with data."""
 
 
 class WrongAnswer(Exception):
-    """A server did not do the work it was asked for, so that timing it would mean nothing."""
+    """A server did not do the requested work, so that its time has no meaning."""
 
 
 class Connection:
-    """One connection to a server, to be used in a `with` block. All requests are for `path`.
+    """A connection to a server from the address `source`, for requests of one `path`.
 
-    It comes from the address `source`, if that is given.
+    Use it in a `with` block.
     """
 
     def __init__(self, port: int, path: bytes = b"/stream", source: str = "") -> None:
@@ -41,7 +40,7 @@ class Connection:
         own = (source, 0) if source else None
         self.socket = socket.create_connection((HOST, port), PATIENCE, own)
         self.socket.settimeout(None)
-        # The deadline as an option of the socket: Python's own would poll before every recv.
+        # An option of the socket, because Python's own timeout polls before every recv.
         deadline = struct.pack("ll", int(PATIENCE), 0)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, deadline)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -57,11 +56,11 @@ class Connection:
         self.socket.sendall(REQUEST % (self._path, serial))
 
     def segments(self) -> int:
-        """Return how many segments with data the kernel has received on this connection."""
+        """Return the number of segments with data received on this connection."""
         return data_segments(self.socket)
 
     def first_chunk(self, serial: int) -> tuple[int, bytes]:
-        """Request a stream; return the nanoseconds to its first whole chunk, and what came."""
+        """Request a stream; return the nanoseconds to its first chunk, and the bytes so far."""
         receive = self.socket.recv
         request = REQUEST % (self._path, serial)
         started = perf_counter_ns()
@@ -83,11 +82,11 @@ class Connection:
                 raise WrongAnswer(f"closed before the last-chunk, after {received!r}")
             received += more
         if received.count(CHUNK) != CHUNKS:
-            raise WrongAnswer(f"{CHUNKS} chunks were asked for, this came: {received!r}")
+            raise WrongAnswer(f"{CHUNKS} chunks were requested, received: {received!r}")
         return first
 
     def delays(self, count: int) -> list[int]:
-        """Request `count` chunks that tell when they were sent; return the nanoseconds of each."""
+        """Request `count` chunks with the time of sending; return the delay of each in ns."""
         receive = self.socket.recv
         self.send(count)
         delays: list[int] = []
@@ -100,7 +99,7 @@ class Connection:
             *whole, received = (received + more).split(b"\n\n")
             delays += [stamp - int(event.rpartition(b"data: ")[2]) for event in whole]
         if len(delays) != count:
-            raise WrongAnswer(f"{count} chunks were asked for, {len(delays)} came")
+            raise WrongAnswer(f"{count} chunks were requested, {len(delays)} received")
         return delays
 
     def drain(self, count: int, least: int, buffer: memoryview) -> int:
@@ -123,17 +122,17 @@ class Connection:
         return elapsed
 
     def download(self, size: int, buffer: memoryview) -> int:
-        """Download a file of `size` bytes into `buffer`, over and over; return the nanoseconds."""
+        """Download a file of `size` bytes through `buffer`; return the nanoseconds."""
         receive = self.socket.recv_into
         started = perf_counter_ns()
         self.send(0)
         head, _, body = self._head().partition(b"\r\n\r\n")
         if f"\r\ncontent-length: {size}".encode() not in head.lower():
-            raise WrongAnswer(f"{size} bytes were asked for, this came: {head!r}")
+            raise WrongAnswer(f"{size} bytes were requested, received: {head!r}")
         left = size - len(body)
         while left:
             if not (count := receive(buffer)):
-                raise WrongAnswer(f"closed with {left} bytes to go")
+                raise WrongAnswer(f"closed {left} bytes before the end")
             left -= count
         return perf_counter_ns() - started
 
@@ -147,13 +146,13 @@ class Connection:
 
 
 def data_segments(connection: socket.socket) -> int:
-    """Return how many segments with data the kernel has received on a connection."""
+    """Return the number of segments with data that the kernel received on a connection."""
     info = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 256)
     return int.from_bytes(info[_DATA_SEGMENTS_IN : _DATA_SEGMENTS_IN + 4], "little")
 
 
 def prove(port: int) -> None:
-    """Check with an independent client that a server does the whole work: fields, framing, data."""
+    """Check the fields, the framing and the data of a server with an independent client."""
     connection = http.client.HTTPConnection(HOST, port, timeout=PATIENCE)
     connection.request("GET", f"/stream?n={CHUNKS}", headers={"Accept": CONTENT_TYPE})
     response = connection.getresponse()
@@ -174,6 +173,6 @@ def free_port() -> int:
 
 
 def is_listening(port: int) -> bool:
-    """Tell whether a connection to `port` is accepted."""
+    """Return whether a connection to `port` is accepted."""
     with socket.socket() as probe:
         return probe.connect_ex((HOST, port)) == 0

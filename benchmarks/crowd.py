@@ -1,7 +1,7 @@
-"""A crowd: many streams open at once, and what comes out of all of them in a while.
+"""A client with many open streams that counts the chunks of all of them over a time.
 
-One thread that sleeps in epoll and reads into one buffer. It counts chunks by a byte that is in
-each of them once and in no head and no framing, so a relay may gather chunks as it likes.
+One thread sleeps in epoll and reads into one buffer. It counts a byte that occurs once in each
+chunk and neither in heads nor in framing, so a relay may join chunks.
 """
 
 import select
@@ -14,11 +14,11 @@ from benchmarks.client import PATIENCE, Connection, WrongAnswer
 from benchmarks.servers.upstream import MARK
 
 RECEIVE_BUFFER = 64 * 1024
-"""Bytes of each stream that wait in the kernel for the client."""
+"""The receive buffer of each stream in the kernel, in bytes."""
 
 
 class Crowd:
-    """Endless streams, all requested on entering the `with` block, and closed at its end.
+    """Endless streams, requested at the beginning of a `with` block and closed at its end.
 
     `mark` is the byte that is counted.
     """
@@ -47,15 +47,15 @@ class Crowd:
         silent = set(self._sockets)
         while silent:
             if not (ready := self._poll.poll(PATIENCE)):
-                raise WrongAnswer(f"{len(silent)} streams have not begun, the others are silent")
+                raise WrongAnswer(f"{len(silent)} streams have not begun, and nothing arrives")
             for descriptor, _ in ready:
                 self._receive(descriptor)
                 silent.discard(descriptor)
 
     def count(self, seconds: float) -> tuple[int, float]:
-        """Read for about `seconds`; return how many chunks came, and in how many seconds.
+        """Read for about `seconds`; return the number of chunks and the exact seconds.
 
-        Raises `WrongAnswer` when there is none.
+        Raises `WrongAnswer` without any chunk.
         """
         total, elapsed = self.read_for(seconds)
         if not total:
@@ -63,7 +63,7 @@ class Crowd:
         return total, elapsed
 
     def read_for(self, seconds: float) -> tuple[int, float]:
-        """Do the same, but without a chunk too."""
+        """Do the same; no chunk is not an error."""
         total = 0
         started = now = perf_counter()
         while (left := started + seconds - now) > 0:

@@ -1,9 +1,8 @@
-"""What Linux tells about processes: their CPU time, their memory, their cores.
+"""CPU time, memory and cores of processes, from Linux.
 
-CPU time comes from the scheduler (`schedstat`, nanoseconds), not from clock ticks (10 ms), and
-is summed over every thread of every process of a server: granian works in Rust threads, node
-collects garbage in others, hypercorn and nginx work in a child. What the kernel does inside a
-system call is part of it.
+CPU time is that of the scheduler (`schedstat`, nanoseconds), not of clock ticks (10 ms), summed
+over all threads of all processes of a server: granian works in Rust threads, node collects garbage
+in others, hypercorn and nginx work in a child. It includes the time inside system calls.
 """
 
 import os
@@ -18,7 +17,7 @@ PAGE_KIB = os.sysconf("SC_PAGE_SIZE") // 1024
 
 
 def is_supported() -> bool:
-    """Tell whether this system has the accounting that everything here rests on."""
+    """Return whether this system has the accounting of CPU time."""
     try:
         return int(Path("/proc/self/schedstat").read_text().split()[0]) > 0
     except (OSError, ValueError):
@@ -26,7 +25,7 @@ def is_supported() -> bool:
 
 
 def family(pid: int) -> list[int]:
-    """Return `pid` and all its descendants that run now."""
+    """Return `pid` and its running descendants."""
     members = [pid]
     for member in members:
         for children in Path(f"/proc/{member}/task").glob("*/children"):
@@ -50,13 +49,13 @@ def resident_kib(pids: list[int]) -> int:
 
 
 def available_kib() -> int:
-    """Return how much memory processes may take now without any being swapped out, in KiB."""
+    """Return the memory that is available without swapping, in KiB."""
     lines = Path("/proc/meminfo").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable"))
 
 
 class Cores(NamedTuple):
-    """The core that each is kept on; None is any."""
+    """The core of each; None is any."""
 
     server: int | None = None
     client: int | None = None
@@ -64,14 +63,14 @@ class Cores(NamedTuple):
 
 
 def cores() -> Cores:
-    """Return a core for each; the upstream shares the client's if need be; one is for all."""
+    """Return a core for each; of two, the upstream shares the client's; one serves all."""
     usable = sorted(os.sched_getaffinity(0))
     return Cores(usable[0], usable[1], usable[min(2, len(usable) - 1)]) if usable[1:] else Cores()
 
 
 @contextmanager
 def pinned(core: int | None) -> Iterator[None]:
-    """Keep this process, and whatever it starts inside the block, on one core."""
+    """Keep this process, and processes that it starts in the block, on one core."""
     before = os.sched_getaffinity(0)
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -82,7 +81,7 @@ def pinned(core: int | None) -> Iterator[None]:
 
 
 def allow_descriptors(wanted: int) -> int:
-    """Raise the soft limit of open files towards `wanted`; return how many may be open then."""
+    """Raise the soft limit of open files towards `wanted`; return the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return wanted
@@ -92,7 +91,7 @@ def allow_descriptors(wanted: int) -> int:
 
 
 def describe() -> dict[str, str]:
-    """Describe this machine, as far as it bears on the figures."""
+    """Describe what of this machine affects the figures."""
     usable = len(os.sched_getaffinity(0))
     return {
         "python": platform.python_version(),

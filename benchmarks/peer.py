@@ -1,7 +1,7 @@
-"""What a peer is: its command line, what it needs, and its versions.
+"""A peer: its command line, its requirements, and its versions.
 
-In a command line `{port}` is where it shall listen, and `{loop}` becomes `asyncio` or `uvloop`: a
-peer without it has a loop of its own. `{upstream}` is the port of the upstream that a relay asks.
+In a command line `{port}` is the port to listen on, and `{loop}` is `asyncio` or `uvloop`: a peer
+without it has its own loop. `{upstream}` is the port of a relay's upstream.
 """
 
 import importlib.metadata
@@ -22,7 +22,7 @@ STREAMS = frozenset({"alone", "burst", "long", "idle"})
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """A server: its name in the tables, how it is started, what it needs, which work it can do."""
+    """A server: its name in the tables, its command line, its requirements, the works it can do."""
 
     name: str
     command: str
@@ -37,13 +37,13 @@ class Peer:
         return [part.format(**values) for part in shlex.split(self.command)]
 
     def missing(self, loop: str) -> list[str]:
-        """Return what would have to be installed before this peer can run on `loop`."""
+        """Return what must be installed before this peer can run on `loop`."""
         needed = [*self.modules, *(["uvloop"] if self.runs_on(loop) == "uvloop" else [])]
         lacking = [name for name in needed if importlib.util.find_spec(name) is None]
         return [*lacking, self.program] if self.program and not self._path else lacking
 
     def has_a_choice_of_loops(self) -> bool:
-        """Tell whether it runs on the loop it is told to."""
+        """Return whether its loop can be chosen."""
         return "{loop}" in self.command
 
     def runs_on(self, loop: str) -> str:
@@ -56,7 +56,7 @@ class Peer:
         return bool(self.modules) and not self.program and "streamserver" not in self.modules
 
     def versions(self) -> dict[str, str]:
-        """Return what this peer is made of, as far as it is installed, and in which version."""
+        """Return the installed parts of this peer with their versions."""
         found = {name: _module_version(name) for name in self.modules}
         if self._path:
             found[self.program] = _program_version(self._path)
@@ -70,7 +70,7 @@ class Peer:
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """A peer at one work, in the group of one loop; a relay asks the upstream at a port."""
+    """A peer at one work, in the group of one loop; for a relay with the port of its upstream."""
 
     peer: Peer
     loop: str
@@ -95,6 +95,6 @@ def _module_version(name: str) -> str:
 
 
 def _program_version(path: str) -> str:
-    told = subprocess.run([path, "-v"], capture_output=True, text=True, check=False)
-    found = re.search(r"\d+(\.\d+)+", told.stdout + told.stderr)
+    output = subprocess.run([path, "-v"], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+(\.\d+)+", output.stdout + output.stderr)
     return found[0] if found else ""

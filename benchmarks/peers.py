@@ -1,8 +1,8 @@
-"""Who takes part, and the command line that starts each: to be read, doubted and typed by hand.
+"""The participants, each with the command line that starts it and can be typed by hand.
 
     BENCH_WORK=alone python -m uvicorn benchmarks.servers.asgi:app --port 8001 --http h11 ...
 
-`peer` says what the braces stand for.
+`peer` describes the placeholders.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ REDIS = Peer(
     "{python} -m benchmarks.servers.redis {program} --port {port}",
     program="redis-server",
 )
-"""Through which the workers of a server share their feed."""
+"""The store through which the workers of a server share a feed."""
 
 UVICORN_HTTPTOOLS = Peer(
     "uvicorn with httptools",
@@ -86,7 +86,7 @@ PEERS: Sequence[Peer] = (
         "--worker-class {loop} --workers 1 --log-level error",
         modules=("hypercorn",),
     ),
-    # By default granian lets 1,024 requests run at a time: too few for the streams of `memory`.
+    # By default granian runs 1,024 requests at a time, too few for the streams of `memory`.
     Peer(
         "granian",
         "{python} -m granian benchmarks.servers.asgi:app --interface asginl --port {port} "
@@ -110,10 +110,10 @@ PEERS: Sequence[Peer] = (
 )
 
 UPSTREAM = Peer("upstream", "{python} -m benchmarks.servers.upstream --port {port}")
-"""What every relay relays, on asyncio for all."""
+"""The upstream of every relay, on asyncio."""
 
 DIRECT = Peer("no relay", command="")
-"""The upstream itself, asked directly: nothing is started for it."""
+"""Direct requests to the upstream, for which nothing is started."""
 
 NGINX_RELAY = Peer(
     "nginx",

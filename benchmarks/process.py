@@ -1,4 +1,4 @@
-"""A server as a process of its own: started on its core, shown to be ready, always ended."""
+"""A server process: started on its core, checked, and always ended."""
 
 import os
 import signal
@@ -20,12 +20,12 @@ START = 20.0
 
 
 class DidNotStart(Exception):
-    """A server that is installed does not run; the message is the end of what it printed."""
+    """An installed server does not run; the message is its last line of output."""
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A running server, and all processes it is made of."""
+    """A running server and all its processes."""
 
     port: int
     pids: list[int]
@@ -47,9 +47,9 @@ def running(
     *,
     core: int | None,
 ) -> Iterator[Server]:
-    """Run a contender on `core` for the block, once `prove(port)` has shown that it works.
+    """Run a contender on `core` for the length of the block, after `prove(port)` has checked it.
 
-    Raises `DidNotStart`, and whatever `prove` does.
+    Raises `DidNotStart`, and the errors of `prove`.
     """
     port = client.free_port()
     with tempfile.TemporaryDirectory() as directory, tempfile.TemporaryFile() as output:
@@ -62,16 +62,16 @@ def running(
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # A group of its own, so that children end with it.
+                start_new_session=True,  # Its own group, so that children end with it.
             )
         try:
             _wait_until_listening(process, port, output)
             prove(port)
-            # Only now: a parent may listen before the child that will answer has started.
+            # After the proof, because a parent may listen before its child has started.
             yield Server(port, machine.family(process.pid))
         finally:
-            # At once: a server that waits politely for open streams would wait for ever. It is
-            # not reaped yet, so that its number cannot have gone to another group.
+            # SIGKILL, because a server may wait for open streams forever. The process is not
+            # reaped yet, so its number still means its own group.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
 
@@ -92,4 +92,4 @@ def _has_ended(process: subprocess.Popen[bytes]) -> bool:
 def _last_line(output: IO[bytes]) -> str:
     output.seek(0)
     lines = output.read().decode(errors="replace").strip().splitlines()
-    return lines[-1] if lines else "it printed nothing"
+    return lines[-1] if lines else "no output"

@@ -1,12 +1,12 @@
-"""Readers of one feed: a process that holds thousands of open streams and stamps what arrives.
+"""Readers of a feed: a process with thousands of open streams that takes the time of each arrival.
 
-What is timed must be the server, so this client does next to nothing while events arrive. It
-reads no byte: epoll alone tells whose event is there, once for each reader (EPOLLONESHOT), and one
-stamp is taken for all that it tells of at once. With a core of its own it never sleeps, so that no
-server spends time on waking it. Only when everybody has the event is it read and looked at.
+The server is to be timed, so this client does little while events arrive. It reads no byte: epoll
+reports once per reader (EPOLLONESHOT) that its event is there, and one time is taken for all
+readers of a report. On its own core it never sleeps, so that no server spends time on waking it.
+The events are read and checked when all have arrived.
 
-The event carries the time at which it was published. CLOCK_MONOTONIC is one for all processes, so
-readers in other processes than the one that published need to be told nothing.
+An event contains the time of its publication. All processes share CLOCK_MONOTONIC, so readers in
+other processes need no further information.
 """
 
 import os
@@ -25,23 +25,23 @@ from benchmarks.client import PATIENCE, Connection, WrongAnswer
 from benchmarks.servers.work import DATA
 
 OPENED_AT_ONCE = 50
-"""Connections that wait to be accepted: fewer than the shortest queue of all servers (100)."""
+"""Connections that wait to be accepted: fewer than the shortest backlog of all servers (100)."""
 
 FROM_ONE_ADDRESS = 4_000
-"""Readers that come from one address: Linux finds a free port for half of its 28,000 at once, and
-for each of the others in a thousand times as long."""
+"""Readers per source address: beyond half of the 28,000 ports of an address, Linux takes a thousand
+times as long to find a free one."""
 
-TOLD_AT_ONCE = 256
-"""Readers that share a stamp at most."""
+REPORTED_AT_ONCE = 256
+"""The most readers of one report, which share a time."""
 
 QUIET = 0.01
-"""Seconds without a byte after which all that was sent before has arrived."""
+"""Seconds without a byte after which everything sent before has arrived."""
 
 SETTLE = 0.5
-"""Seconds in which every server has written one event to all, when nobody hurries it."""
+"""Seconds in which every server has written one event to all readers."""
 
 RESET = struct.pack("ii", 1, 0)
-"""SO_LINGER with no time: closing resets, and leaves no port behind that must wait (TIME_WAIT)."""
+"""SO_LINGER with 0 s: closing resets the connection, and no port stays in TIME_WAIT."""
 
 EVENT = re.compile(rb"data: (\d{%d})\r?\n\r?\n" % len(DATA))
 _PUBLISH = (
@@ -51,9 +51,9 @@ _PUBLISH = (
 
 
 class Readers:
-    """Open streams of a feed at `port`, which come from addresses in 127.0.`net`.0/24.
+    """Open streams of a feed at `port`, from addresses in 127.0.`net`.0/24.
 
-    To be used in a `with` block, at whose end they are closed.
+    Use it in a `with` block, at whose end they are closed.
     """
 
     def __init__(self, port: int, net: int = 0, *, spin: bool = False) -> None:
@@ -72,7 +72,7 @@ class Readers:
             reader.close()
 
     def open(self, count: int) -> None:
-        """Open so many streams more, and wait until each has begun."""
+        """Open `count` further streams, and wait until each has begun."""
         for begun in range(0, count, OPENED_AT_ONCE):
             some = range(begun, min(begun + OPENED_AT_ONCE, count))
             source = f"127.0.{self._net}.{1 + begun // FROM_ONE_ADDRESS}"
@@ -87,9 +87,9 @@ class Readers:
         self._await_silence()
 
     def deliver(self, publishes: bool) -> list[int]:
-        """Wait until every reader has one event, which this process publishes if it is told to.
+        """Wait until every reader has one event; publish it first if `publishes`.
 
-        Return after how many nanoseconds it was there at each, in that order.
+        Return the nanoseconds from its publication to each reader, in order.
         """
         self._await_silence()
         with ExitStack() as stack:
@@ -103,7 +103,7 @@ class Readers:
         return [stamp - published for stamp, count in arrived for _ in range(count)]
 
     def alone(self) -> int:
-        """Return the nanoseconds this client takes for an event that has long been there."""
+        """Return the nanoseconds this client takes for an event that has already arrived."""
         self._await_silence()
         with Connection(self._port) as publisher:
             _publish(publisher)
@@ -115,12 +115,12 @@ class Readers:
         return arrived[-1][0] - started
 
     def _watch(self) -> list[tuple[int, int]]:
-        """Return when events arrived, and at how many readers each time."""
+        """Return the times of arrival, each with the number of readers."""
         arrived = []
         left = len(self._sockets)
         deadline = monotonic() + PATIENCE
         while left > 0:
-            if ready := self._poll.poll(self._wait, TOLD_AT_ONCE):
+            if ready := self._poll.poll(self._wait, REPORTED_AT_ONCE):
                 arrived.append((monotonic_ns(), len(ready)))
                 left -= len(ready)
             elif monotonic() > deadline:
@@ -128,7 +128,7 @@ class Readers:
         return arrived
 
     def _read(self) -> int:
-        """Read the event of every reader; return when it was published."""
+        """Read the event of every reader; return the time of its publication."""
         stamps: set[bytes] = set()
         for descriptor, reader in self._sockets.items():
             received = reader.recv(4096)
@@ -143,7 +143,7 @@ class Readers:
         return int(stamps.pop())
 
     def _await_silence(self) -> None:
-        """Read what came before an event or behind it."""
+        """Read what arrives before or after an event."""
         while ready := self._poll.poll(QUIET):
             for descriptor, _ in ready:
                 if not self._sockets[descriptor].recv_into(self._buffer):
@@ -161,7 +161,7 @@ def _await_head(reader: socket.socket) -> None:
             raise WrongAnswer(f"closed inside the head, after {head!r}")
         head += more
     if not head.startswith(b"HTTP/1.1 200 ") or b"text/event-stream" not in head:
-        raise WrongAnswer(f"an event stream was asked for, this came: {head!r}")
+        raise WrongAnswer(f"an event stream was requested, received: {head!r}")
 
 
 def _publish(publisher: Connection) -> None:
@@ -172,14 +172,14 @@ def _publish(publisher: Connection) -> None:
 def _await_answer(publisher: Connection) -> None:
     answer = publisher.socket.recv(4096)
     if not answer.startswith(b"HTTP/1.1 2"):
-        raise WrongAnswer(f"publishing was answered with {answer!r}")
+        raise WrongAnswer(f"the response to publishing is {answer!r}")
 
 
 class ReaderProcess:
-    """`Readers` in a process of their own, on `core` if it is given. Use it in a `with` block."""
+    """`Readers` in their own process, on `core` if it is given. Use it in a `with` block."""
 
     def __init__(self, port: int, net: int, *, core: int | None) -> None:
-        # Spawned, not forked: it holds no descriptor but its own.
+        # Spawned, not forked, so that it inherits no descriptor.
         self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin, (port, net, core))
 
     def __enter__(self) -> Self:
@@ -189,20 +189,20 @@ class ReaderProcess:
         self._pool.shutdown()
 
     def open(self, count: int) -> Future[None]:
-        """Have it do what `Readers.open` does."""
+        """Call `Readers.open` in the process."""
         return self._pool.submit(_open, count)
 
     def deliver(self, publishes: bool = True) -> Future[list[int]]:
-        """Have it do what `Readers.deliver` does."""
+        """Call `Readers.deliver` in the process."""
         return self._pool.submit(_deliver, publishes)
 
     def alone(self) -> Future[int]:
-        """Have it do what `Readers.alone` does."""
+        """Call `Readers.alone` in the process."""
         return self._pool.submit(_alone)
 
 
 _here: Readers
-"""Those of this process, if it is one of readers."""
+"""The readers of this process, if it is a `ReaderProcess`."""
 
 
 def _begin(port: int, net: int, core: int | None) -> None:
@@ -214,7 +214,7 @@ def _begin(port: int, net: int, core: int | None) -> None:
 
 
 def _end_with_parent() -> None:
-    """A process of the pool would wait for work for ever if its parent is killed."""
+    """Without this, a process of the pool waits for work forever after its parent was killed."""
     parent = parent_process()
     assert parent is not None
     parent.join()

@@ -1,8 +1,7 @@
-"""Taking turns: all servers of a group stay up, and are measured in blocks, round by round.
+"""Rounds: all servers of a group keep running, and are measured in blocks, round by round.
 
-Measured one after the other, the last server would meet another machine than the first: clocks,
-caches and neighbours change within minutes. In turns, in a new order each round, the change
-falls on all of them.
+Clocks, caches and neighbours of a machine change within minutes. With short blocks in a new order
+each round, a change affects all servers alike.
 """
 
 import gc
@@ -21,23 +20,23 @@ from benchmarks.peer import Contender
 from benchmarks.process import DidNotStart, Server, running
 
 TURN = 60
-"""Seconds that a server gets to start, and for each turn. The slowest needs about ten."""
+"""Seconds for the start of a server, and for each block. The slowest needs about ten."""
 
 SEED = 58
-"""The order of turns is random, but the same in every run."""
+"""The order of blocks is random, but the same in every run."""
 
 Block = TypeVar("Block")
 
 
 @dataclass(slots=True)
 class Lineup:
-    """The contenders that run, and why the others do not."""
+    """The contenders that run, and the reasons why others do not."""
 
     servers: dict[Contender, Server] = field(default_factory=dict)
     absent: dict[str, str] = field(default_factory=dict)
 
     def retire(self, contender: Contender, reason: Exception) -> None:
-        """Take out a contender that failed while it was measured: part of its figures is none."""
+        """Remove a contender that failed while it was measured; its figures are incomplete."""
         del self.servers[contender]
         self.absent[contender.peer.name] = f"failed: {reason!r}"
 
@@ -50,9 +49,9 @@ def together(
     *,
     spread: bool = False,
 ) -> Iterator[Lineup]:
-    """Keep every contender that can take part running for the length of the block.
+    """Keep all contenders that can run running for the length of the block.
 
-    They are on the servers' core, or with `spread` on all that there are.
+    They run on the servers' core, or with `spread` on all cores.
     """
     core = None if spread else machine.cores().server
     lineup = Lineup()
@@ -76,7 +75,7 @@ def together(
 def in_turns(
     lineup: Lineup, rounds: int, measure: Callable[[Contender, Server], Block]
 ) -> dict[Contender, list[Block]]:
-    """Measure every server once a round. Return the blocks of each, in the order of the rounds."""
+    """Measure every server once per round; return the blocks of each in the order of the rounds."""
     order = list(lineup.servers)
     blocks: dict[Contender, list[Block]] = {contender: [] for contender in order}
     shuffle = random.Random(SEED).shuffle
@@ -93,7 +92,7 @@ def in_turns(
 
 @contextmanager
 def _limited() -> Iterator[None]:
-    """Break off what takes longer than `TURN`: a start, or a turn."""
+    """Interrupt a start or a block after `TURN` seconds."""
 
     def too_long(*_: object) -> None:
         raise WrongAnswer(f"not done within {TURN} s")
@@ -108,7 +107,7 @@ def _limited() -> Iterator[None]:
 
 @contextmanager
 def _without_collector() -> Iterator[None]:
-    """Keep the client's cyclic garbage collector out of what is timed."""
+    """Disable the cyclic garbage collector of the client while time is taken."""
     gc.collect()
     gc.disable()
     try:
@@ -118,7 +117,7 @@ def _without_collector() -> Iterator[None]:
 
 
 def ratio(these: Sequence[float], those: Sequence[float] | None) -> float | None:
-    """Return the median of the ratios of each round, or None without anything to compare with."""
+    """Return the median of the ratios of each round; None without `those`."""
     if those is None:
         return None
     return statistics.median(a / b for a, b in zip(these, those, strict=True))

@@ -1,1 +1,1 @@
-"""Clients that read the same stamped streams, each as its users would write it."""
+"""Clients that read the same stamped streams, each in the style of its documentation."""

@@ -1,4 +1,4 @@
-"""aiohttp, one session for all streams, its lines read one by one."""
+"""aiohttp: one session for all streams, read line by line."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""httpx, an `AsyncClient` for all streams, its lines read one by one."""
+"""httpx: one `AsyncClient` for all streams, read line by line."""
 
 from collections.abc import AsyncIterator
 

@@ -1,4 +1,4 @@
-"""The lab's client: its stamp is that of the read which brought the event, before any parsing."""
+"""The client of the lab, which takes the time of the read that brought an event, before parsing."""
 
 import asyncio
 

@@ -1,7 +1,7 @@
-"""What every client here has in common: many streams at once, and a stamp when it has an event.
+"""The common part of the clients: many streams at once, and the delay of each event.
 
-An event of the target says when it was sent. A client takes its own time where the event is in the
-hands of whoever uses it; the difference is what the way and the client took.
+An event of the target contains the time of sending. A client takes the time when its user has the
+event; the difference is the delay of the way and of the client.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ def main(read: Callable[[str, int], Coroutine[None, None, list[list[int]]]]) -> 
 
 
 async def together(url: str, streams: int, events: Events) -> list[list[int]]:
-    """Read so many streams at once; the delays of each one's events, in ns."""
+    """Read so many streams at once; return the delays of the events of each, in ns."""
 
     async def delays() -> list[int]:
         found = []

@@ -1,8 +1,8 @@
-"""Plain throughput, as measured by our client and by wrk: short answers, ten at once, in turns.
+"""The throughput and latency that our client measures, beside wrk: short responses, ten at once.
 
-wrk is written in C and looks at next to nothing of what comes back, so it tells what the server can
-do; ours parses every head and stamps every milestone. The question is up to which rate ours is not
-the limit, and whether both tell the same latency at the rate that both can.
+wrk is written in C and reads little of a response, so it shows what the server can do. Ours parses
+every head and takes the time of every milestone. The figures show up to which rate our client is
+not the limit, and whether both report the same latency.
 """
 
 import json
@@ -37,7 +37,7 @@ _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one client told of one turn; latencies in ms."""
+    """The figures of one client in one round; latencies in ms."""
 
     rate: float
     median: float
@@ -68,27 +68,29 @@ def measure(plan: Plan) -> Iterator[Result]:
 def _ours(_turn: Contender, server: Server) -> Block:
     url = f"http://{client.HOST}:{server.port}{PATH}"
     command = [sys.executable, "-m", "streamserver", "bench", url, "-c", str(AT_ONCE)]
-    told = json.loads(_run([*command, "--duration", str(SECONDS), "--json", "-", "--no-progress"]))
-    if set(told["exchanges"]["ended"]) != {"complete"}:
-        raise WrongAnswer(f"not all answers were whole: {told['exchanges']}")
-    whole = told["milestones"]["last_byte"]
-    return Block(whole["count"] / told["seconds"], whole["p50"], whole["p99"])
+    output = json.loads(
+        _run([*command, "--duration", str(SECONDS), "--json", "-", "--no-progress"])
+    )
+    if set(output["exchanges"]["ended"]) != {"complete"}:
+        raise WrongAnswer(f"not all responses were complete: {output['exchanges']}")
+    whole = output["milestones"]["last_byte"]
+    return Block(whole["count"] / output["seconds"], whole["p50"], whole["p99"])
 
 
 def _wrk(_turn: Contender, server: Server, program: str) -> Block:
     url = f"http://{client.HOST}:{server.port}{PATH}"
-    told = _run([program, "-t", "1", "-c", str(AT_ONCE), "-d", f"{SECONDS}s", "--latency", url])
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    found = {percent: _latency(told, percent) for percent in (50, 99)}
-    if rate is None or "Non-2xx" in told:
-        raise WrongAnswer(f"wrk said: {told}")
+    output = _run([program, "-t", "1", "-c", str(AT_ONCE), "-d", f"{SECONDS}s", "--latency", url])
+    rate = re.search(r"Requests/sec:\s+([\d.]+)", output)
+    found = {percent: _latency(output, percent) for percent in (50, 99)}
+    if rate is None or "Non-2xx" in output:
+        raise WrongAnswer(f"unexpected output of wrk: {output}")
     return Block(float(rate[1]), found[50], found[99])
 
 
-def _latency(told: str, percent: int) -> float:
-    found = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", told)
+def _latency(output: str, percent: int) -> float:
+    found = re.search(rf"{percent}%\s+([\d.]+)(us|ms|s)", output)
     if found is None:
-        raise WrongAnswer(f"wrk said: {told}")
+        raise WrongAnswer(f"unexpected output of wrk: {output}")
     return float(found[1]) * _UNITS[found[2]]
 
 

@@ -1,8 +1,8 @@
-"""What a client adds to what it measures: the same streams read by ours, by aiohttp and by httpx.
+"""The delay that a client adds to each event: ours beside aiohttp and httpx.
 
-The target writes into each event when it sent it, by the clock that every client reads when it
-has the event. What a client adds comes on top of what a server, a network or a model took, and
-whoever measures with it takes the one for the other. Target and client have a core each.
+The target writes the time of sending into each event, by the clock that every client reads when it
+has the event. The delay of a client is part of every latency measured with it. Target and client
+have a core each.
 """
 
 import json
@@ -45,7 +45,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """The delays of each stream's events in ms, and the client's CPU microseconds for each."""
+    """The delays of the events of each stream in ms, and the client's CPU µs per event."""
 
     delays: Sequence[Sequence[float]]
     cpu: float
@@ -63,7 +63,7 @@ def measure(plan: Plan) -> Iterator[Result]:
                 for block in in_turns(lineup, 1, read).values():
                     blocks.setdefault((name, streams), []).extend(block)
     rows = [_row(name, streams, some) for (name, streams), some in blocks.items()]
-    title = f"What clients add: streams of {EVENTS} events, one every {GAP * 1000:g} ms"
+    title = f"The delay that clients add: streams of {EVENTS} events, one every {GAP * 1000:g} ms"
     yield Result("clients", title, COLUMNS, rows, lineup.absent)
 
 
@@ -73,12 +73,12 @@ def _read(_turn: Contender, server: Server, module: str, streams: int) -> Block:
     with machine.pinned(machine.cores().client):
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
         assert process.stdout is not None
-        told = process.stdout.read()
+        output = process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
-    delays = [[ns / 1e6 for ns in stream] for stream in json.loads(told or "[]")]
+    delays = [[ns / 1e6 for ns in stream] for stream in json.loads(output or "[]")]
     if [len(stream) for stream in delays] != [EVENTS] * streams:
-        raise WrongAnswer(f"{module} did not get all events of {streams} streams")
+        raise WrongAnswer(f"{module} did not receive all events of {streams} streams")
     return Block(delays, (usage.ru_utime + usage.ru_stime) * 1e6 / streams / EVENTS)
 
 

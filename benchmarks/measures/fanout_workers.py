@@ -1,12 +1,11 @@
-"""One event to all readers that several workers can hold, through Redis.
+"""One event to 76,000 readers of four workers that share a feed through Redis.
 
-A process may have only so many descriptors. So the readers are as many as all workers can hold
-together, and come from as many client processes, each with addresses of its own: an address has
-no more than 28,000 ports. One of the clients publishes, at whichever worker it meets; the event
-goes to Redis and comes back to every worker.
+The number of readers is bounded by the descriptors of all workers. They come from as many client
+processes, each with its own addresses, because an address has at most 28,000 ports. One client
+publishes to the worker that accepts it; the event reaches every worker through Redis.
 
-Here everything shares the cores, the clients too, as they do not in `fanout`. So this tells that it
-holds and how late the last one is on this machine, not what the server alone could do.
+The clients share the cores with the workers, unlike in `fanout`. So the figures are the lateness of
+the last reader on this machine, and not the speed of the server alone.
 """
 
 import socket
@@ -32,16 +31,16 @@ READERS = 19_000
 """Readers of each worker, and of each client process."""
 
 SPARE = 1_000
-"""Descriptors that a worker may need beyond that: the kernel deals connections out at random."""
+"""Further descriptors per worker, because the kernel distributes connections at random."""
 
 KIB_PER_READER = 32
-"""Memory that a reader may take of the machine, in all processes and in the kernel."""
+"""The memory of a reader in all processes and in the kernel."""
 
 PROOFS = 50
-"""Readers of whom every worker gets some, so that none is still starting when they are served."""
+"""So many readers that every worker gets some, which shows that all have started."""
 
 READY = 0.3
-"""Seconds in which the clients that do not publish have begun to wait."""
+"""Seconds until the clients that do not publish wait for the event."""
 
 LONGEST = Column("longest", "longest, ms", 1)
 COLUMNS = (*[column for column in fanout.COLUMNS if "to_floor" not in column.key], LONGEST)
@@ -69,7 +68,7 @@ def _ping(port: int) -> None:
     with socket.create_connection((client.HOST, port), client.PATIENCE) as connection:
         connection.sendall(b"PING\r\n")
         if (answer := connection.recv(100)) != b"+PONG\r\n":
-            raise WrongAnswer(f"Redis said {answer!r} to a PING")
+            raise WrongAnswer(f"Redis answered a PING with {answer!r}")
 
 
 def _measure(plan: Plan, loop: str, readers: int, url: str) -> tuple[list[Row], dict[str, str]]:

@@ -92,18 +92,18 @@ def _step(name: str, file: str) -> Peer:
 def _prove(port: int) -> None:
     received, _, _ = _ask(port)
     if received.count(b"\ndata: {") != EVENTS or not received.endswith(client.LAST_CHUNK):
-        raise WrongAnswer(f"{EVENTS} events were asked for, this came: {received!r}")
+        raise WrongAnswer(f"{EVENTS} events were requested, received: {received!r}")
 
 
 def _block(_turn: Contender, server: Server, count: int = 50) -> Block:
     with machine.pinned(machine.cores().client):
         cpu = server.cpu_ns()
-        asked = [_ask(server.port) for _ in range(count)]
+        received = [_ask(server.port) for _ in range(count)]
         cpu = server.cpu_ns() - cpu
     return Block(
-        first=statistics.median(first for _, first, _ in asked) / 1000,
+        first=statistics.median(first for _, first, _ in received) / 1000,
         cpu=cpu / 1000 / count,
-        segments=statistics.median(segments for _, _, segments in asked),
+        segments=statistics.median(segments for _, _, segments in received),
     )
 
 

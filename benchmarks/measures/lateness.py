@@ -1,9 +1,9 @@
-"""Whether the lab's target keeps the rate it is commanded, and how late it is with each event.
+"""The rate that the lab's target keeps, and how late it sends each event.
 
-A thousand streams of 20 events a second, on one core, read by one cheap client on another. The
-rate is what the client counts; lateness is what the target tells of itself, from when an event was
-due by a grid that was fixed when its stream began. Streams begin one after another, so that their
-events are spread over time, as those of real clients are.
+A thousand streams of 20 events a second on one core are read by a cheap client on another. The
+client counts the rate; the target reports its lateness against a schedule that is fixed at the
+beginning of a stream. The streams begin one after another, so that their events are spread over
+time, as those of real clients are.
 """
 
 import json
@@ -32,7 +32,7 @@ LOADS = ((1000, 20), (100, 100))
 SPARE = 200
 SECONDS = 5.0
 EVENT = b"{"
-"""What stands once in each event of the target, and in no head and no framing."""
+"""A byte that occurs once in each event of the target, and neither in heads nor in framing."""
 
 COLUMNS = (
     Column("target", "target"),
@@ -49,16 +49,16 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one target did at one load."""
+    """The figures of one target at one load."""
 
     kept: float
-    """Events that came, of each that was commanded."""
+    """The share of the commanded events that arrived."""
     lateness: dict[str, Any]
-    """As ``/lab/lateness`` tells it."""
+    """The members of ``/lab/lateness``."""
     load: float
-    """CPU seconds a second."""
+    """CPU seconds per second."""
     each: float
-    """CPU microseconds of an event."""
+    """CPU microseconds per event."""
 
 
 def measure(plan: Plan) -> Iterator[Result]:
@@ -87,17 +87,17 @@ def _block(_turn: Contender, server: Server, streams: int, rate: int, quick: boo
         cpu = server.cpu_ns()
         events, elapsed = crowd.count(1.0 if quick else SECONDS)
         cpu = server.cpu_ns() - cpu
-        told = json.loads(_lateness(server, "GET"))
+        members = json.loads(_lateness(server, "GET"))
     kept = events / elapsed / (streams * rate)
-    return Block(kept, told, cpu / 1e9 / elapsed, cpu / 1000 / events)
+    return Block(kept, members, cpu / 1e9 / elapsed, cpu / 1000 / events)
 
 
 def _lateness(server: Server, method: str) -> bytes:
     connection = HTTPConnection(client.HOST, server.port, timeout=client.PATIENCE)
     connection.request(method, "/lab/lateness")
-    told = connection.getresponse().read()
+    body = connection.getresponse().read()
     connection.close()
-    return told
+    return body
 
 
 def _row(contender: Contender, loop: str, load: str, blocks: Sequence[Block]) -> Row:

@@ -27,7 +27,7 @@ def main() -> None:
     parser.add_argument("program")
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    nginx.become(options.program, RELAY.format(port=options.port, upstream=os.environ["UPSTREAM"]))
+    nginx.execute(options.program, RELAY.format(port=options.port, upstream=os.environ["UPSTREAM"]))
 
 
 if __name__ == "__main__":

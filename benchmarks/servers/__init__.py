@@ -1,1 +1,1 @@
-"""The same work, written for each server as its own manual would write it."""
+"""The same work for each server, in the style of its documentation."""

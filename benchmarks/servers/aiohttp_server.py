@@ -1,4 +1,4 @@
-"""aiohttp's low-level server: a bare handler, without application and router."""
+"""The low-level server of aiohttp: a handler without application and router."""
 
 import asyncio
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from aiohttp import web
 
 from benchmarks.servers import loops
-from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, FILE, SILENCE, WORK, asked
+from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, FILE, SILENCE, WORK, count_of
 
 HEADERS = {"Content-Type": CONTENT_TYPE, "Cache-Control": "no-cache"}
 
@@ -31,7 +31,7 @@ async def burst(request: web.BaseRequest) -> web.StreamResponse:
 async def long(request: web.BaseRequest) -> web.StreamResponse:
     response = web.StreamResponse(headers=HEADERS)
     await response.prepare(request)
-    for _ in range(asked(request.query_string)):
+    for _ in range(count_of(request.query_string)):
         await response.write(CHUNK)
     return response
 

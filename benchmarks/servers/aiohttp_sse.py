@@ -1,4 +1,4 @@
-"""aiohttp with aiohttp-sse: a feed as its documentation makes one, with a queue per reader."""
+"""aiohttp with aiohttp-sse: a feed after its documentation, with a queue per reader."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""A bare ASGI callable, without a framework: for uvicorn, hypercorn and granian."""
+"""An ASGI callable without a framework, for uvicorn, hypercorn and granian."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,7 +12,7 @@ from benchmarks.servers.work import (
     ROW_TYPE,
     SILENCE,
     WORK,
-    asked,
+    count_of,
 )
 
 Scope = dict[str, Any]
@@ -45,14 +45,14 @@ async def burst(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def long(scope: Scope, receive: Receive, send: Send) -> None:
     await send(HEAD)
-    for _ in range(asked(scope["query_string"].decode())):
+    for _ in range(count_of(scope["query_string"].decode())):
         await send(PART)
     await send(END)
 
 
 async def export(scope: Scope, receive: Receive, send: Send) -> None:
     await send({**HEAD, "headers": [(b"content-type", ROW_TYPE.encode())]})
-    for n in range(asked(scope["query_string"].decode())):
+    for n in range(count_of(scope["query_string"].decode())):
         body = ROW % (n, n)
         await send({"type": "http.response.body", "body": body, "more_body": True})
     await send(END)

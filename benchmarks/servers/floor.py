@@ -1,9 +1,9 @@
-"""The floor: what the event loop and the kernel cost when no server does anything at all.
+"""The floor: the cost of the event loop and the kernel without a server.
 
-It takes whatever it reads for one request, looks at nothing in it, and writes prepared bytes: each
-chunk as a write of its own, the head together with the first, the last-chunk by itself (a
-stream does not know its last chunk until it has ended). No HTTP server can do with less and still
-stream, so a ratio to it says how much a server adds.
+Each read counts as one request, is not parsed, and is answered with prepared bytes: a write per
+chunk, the head with the first chunk, the last-chunk alone (a stream does not know which chunk is
+its last until it ends). An HTTP server that streams cannot do less; a ratio to the floor shows what
+a server adds.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import ClassVar, cast
 
 from benchmarks.servers import loops
-from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, WORK, asked
+from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, WORK, count_of
 
 HEAD = (
     f"HTTP/1.1 200 OK\r\nContent-Type: {CONTENT_TYPE}\r\nCache-Control: no-cache\r\n"
@@ -25,8 +25,8 @@ TEN = [HEAD + FRAMED, *[FRAMED] * (CHUNKS - 1), LAST]
 
 
 class Floor(asyncio.Protocol):
-    """One connection. Only `long` reads its request, once a stream, to learn how many chunks; and
-    `fanout`, to learn whether it is one to read or one to publish."""
+    """One connection. Only `long` parses its request, for the number of chunks, and `fanout`, to
+    distinguish readers from publishers."""
 
     readers: ClassVar[dict[asyncio.Transport, None]] = {}
 
@@ -35,7 +35,7 @@ class Floor(asyncio.Protocol):
         self._paused = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is no subclass of it.
+        self._transport = cast(asyncio.Transport, transport)  # uvloop has another class.
         self._loop = asyncio.get_running_loop()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -50,7 +50,7 @@ class Floor(asyncio.Protocol):
                 for part in TEN:
                     self._transport.write(part)
             case "long":
-                count = asked(data.split(b" ")[1].decode().partition("?")[2])
+                count = count_of(data.split(b" ")[1].decode().partition("?")[2])
                 self._writes = itertools.chain([HEAD], itertools.repeat(FRAMED, count), [LAST])
                 self.resume_writing()
             case "fanout" if data.startswith(b"POST"):

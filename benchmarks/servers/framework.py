@@ -1,4 +1,4 @@
-"""Starlette with one route: what a framework adds to the bare callable."""
+"""Starlette with one route: the cost of a framework above an ASGI callable."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, SILENCE, WORK, asked
+from benchmarks.servers.work import CHUNK, CHUNKS, CONTENT_TYPE, SILENCE, WORK, count_of
 
 
 async def alone(request: Request) -> AsyncIterator[bytes]:
@@ -23,7 +23,7 @@ async def burst(request: Request) -> AsyncIterator[bytes]:
 
 
 async def long(request: Request) -> AsyncIterator[bytes]:
-    for _ in range(asked(request.url.query)):
+    for _ in range(count_of(request.url.query)):
         yield CHUNK
 
 

@@ -1,4 +1,4 @@
-"""A command line for servers that bring none of their own: `--port` and `--loop`."""
+"""A command line for servers without one: `--port` and `--loop`."""
 
 import argparse
 import asyncio
@@ -15,7 +15,7 @@ def run(start: Callable[[int], Awaitable[object]]) -> None:
     async def serve() -> None:
         started = await start(options.port)
         await asyncio.Event().wait()
-        del started  # Held until here: a server that nothing refers to is collected.
+        del started  # Keeps the server from being collected.
 
     with asyncio.Runner(loop_factory=_factory(options.loop)) as runner:
         runner.run(serve())

@@ -1,4 +1,4 @@
-"""nginx with sendfile for one file: this writes its configuration, then becomes nginx."""
+"""nginx with sendfile for one file: writes a configuration, then executes nginx."""
 
 import argparse
 import os
@@ -36,8 +36,8 @@ DOWNLOAD = """
 """
 
 
-def become(program: str, http: str) -> NoReturn:
-    """Replace this process by nginx with what `http` says beside what is always needed."""
+def execute(program: str, http: str) -> NoReturn:
+    """Replace this process by nginx, with `http` in its http block."""
     root = Path(DIRECTORY)
     user = pwd.getpwuid(os.geteuid()).pw_name
     file = root / "nginx.conf"
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("program")
     parser.add_argument("--port", type=int, required=True)
     options = parser.parse_args()
-    become(options.program, DOWNLOAD.format(port=options.port, file=FILE))
+    execute(options.program, DOWNLOAD.format(port=options.port, file=FILE))
 
 
 if __name__ == "__main__":

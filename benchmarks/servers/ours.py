@@ -1,4 +1,4 @@
-"""streamserver: `app` is a bare handler, as the ASGI callable is; `routed` is behind a Router."""
+"""streamserver: `app` is a handler without a router, `routed` the same behind a Router."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,7 +14,7 @@ from benchmarks.servers.work import (
     ROW_TYPE,
     SILENCE,
     WORK,
-    asked,
+    count_of,
 )
 from streamserver import (
     Event,
@@ -82,11 +82,11 @@ async def serve_ladder(request: Request) -> Response:
 
 
 async def serve_long(request: Request) -> Response:
-    return Response(long(asked(request.target.partition("?")[2])), headers=HEADERS)
+    return Response(long(count_of(request.target.partition("?")[2])), headers=HEADERS)
 
 
 async def serve_export(request: Request) -> Response:
-    rows = export(asked(request.target.partition("?")[2]))
+    rows = export(count_of(request.target.partition("?")[2]))
     return Response(rows, headers={"content-type": ROW_TYPE})
 
 

@@ -1,4 +1,4 @@
-"""A redis-server that keeps nothing: through it the workers of a server share their feed."""
+"""A redis-server without persistence, through which the workers of a server share a feed."""
 
 import argparse
 import os

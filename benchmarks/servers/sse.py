@@ -1,7 +1,6 @@
 """Starlette with sse-starlette: an idle event stream with heartbeats, and a feed.
 
-The feed is made as its documentation makes one: each reader has a queue, into which whoever
-publishes puts the event.
+The feed follows its documentation: each reader has a queue of events.
 """
 
 import asyncio

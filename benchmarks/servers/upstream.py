@@ -1,19 +1,19 @@
-"""The upstream of every relay: a raw asyncio protocol, at the floor like `floor`.
+"""The upstream of every relay: a raw asyncio protocol, as cheap as `floor`.
 
-It takes whatever it reads for one request and looks at nothing but the path, so that no relay is
-kept waiting for it. One process serves all works, since the same relays are measured at each:
+Each read counts as one request, of which only the path is parsed. One process serves all works,
+because the same relays are measured at each:
 
-- `/stream`: ten chunks, one each millisecond. So a relay meets each alone: from an upstream that
-  never waits, a slow relay would read several at once, and seem cheap.
-- `/stamped?n=COUNT`: a chunk every 10 ms, which says when it was sent (`time.monotonic_ns`).
-- `/events?n=SERIAL`: 20 chunks a second without end. A hundred streams with serials in a row are
-  evenly spread over time: each due time is a point on one grid, whenever the stream began.
-- `/tokens`: larger chunks without end, as fast as they are taken.
+- `/stream`: ten chunks, one per millisecond, so that a relay reads each alone. Of an upstream that
+  never waits, a slow relay would read several at once and appear cheap.
+- `/stamped?n=COUNT`: a chunk every 10 ms with the time of sending (`time.monotonic_ns`).
+- `/events?n=SERIAL`: 20 chunks a second without end. A hundred streams with consecutive serials
+  are spread evenly over time, because all due times lie on one grid.
+- `/tokens`: larger chunks without end, as fast as they are read.
 - `/idle`: one chunk, then silence.
-- `/tally`: how many connections were accepted so far, and how many streams are under way.
+- `/tally`: the number of connections accepted so far, and of open streams.
 
-Due times are absolute, so that they do not drift. The next chunk is arranged for before this one
-is written: whoever it wakes finds the upstream asleep sooner.
+Due times are absolute, so that they do not drift. The next chunk is scheduled before the current
+one is written, so that the upstream sleeps sooner after the relay is woken.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from typing import ClassVar, cast
 
 from benchmarks.servers import loops
 from benchmarks.servers.floor import FRAMED, HEAD, TEN
-from benchmarks.servers.work import CHUNK, asked
+from benchmarks.servers.work import CHUNK, count_of
 
 STREAM_PERIOD, STAMPED_PERIOD, EVENT_PERIOD = 0.001, 0.010, 0.050
 """Seconds between the chunks of a stream."""
@@ -34,7 +34,7 @@ CROWD = 100
 """Streams that share the grid of `/events` evenly."""
 
 MARK = b"~"
-"""What stands once in each chunk of an endless stream, and in no head and no framing."""
+"""A byte that occurs once in each chunk of an endless stream, and not in heads or framing."""
 
 EVENT = FRAMED.replace(b"0", MARK, 1)
 TOKEN = (
@@ -42,12 +42,12 @@ TOKEN = (
     b'"model":"small","choices":[{"index":0,"delta":{"content":" token~"},"logprobs":null,'
     b'"finish_reason":null}]}\n\n'
 )
-"""An event as chat services send it for each token."""
+"""An event for a token, in the form of chat services."""
 
 BATCH = b"%x\r\n%b\r\n" % (len(TOKEN), TOKEN) * 100
 SEND_BUFFER = 32 * 1024
-"""Bytes that the kernel takes of each of `/tokens`: with megabytes, no turn would be long enough
-to reach a steady state, nor to end before a slow relay has read all that was sent."""
+"""Bytes in the kernel per stream of `/tokens`. With megabytes, a round would be too short for a
+steady state, and a slow relay would still read long after it."""
 
 TALLY = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n\r\n{}"
 
@@ -73,7 +73,7 @@ class Upstream(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         path, _, query = data.split(b" ", 2)[1].decode().partition("?")
         if path == "/tally":
-            self._tell()
+            self._send_tally()
             return
         self._end()
         self.streaming.add(self)
@@ -82,9 +82,9 @@ class Upstream(asyncio.Protocol):
             case "/stream":
                 self._pace(iter(TEN), now, STREAM_PERIOD)
             case "/stamped":
-                self._pace(_stamped(asked(query)), now, STAMPED_PERIOD)
+                self._pace(_stamped(count_of(query)), now, STAMPED_PERIOD)
             case "/events":
-                phase = asked(query) % CROWD / CROWD * EVENT_PERIOD
+                phase = count_of(query) % CROWD / CROWD * EVENT_PERIOD
                 first = now // EVENT_PERIOD * EVENT_PERIOD + phase
                 self._pace(_endless(), first, EVENT_PERIOD)
             case "/tokens":
@@ -96,7 +96,7 @@ class Upstream(asyncio.Protocol):
             case "/idle":
                 self._transport.write(TEN[0])
 
-    def _tell(self) -> None:
+    def _send_tally(self) -> None:
         text = f"{Upstream.accepted} {len(self.streaming)}"
         self._transport.write(TALLY.format(len(text), text).encode())
 
@@ -109,7 +109,7 @@ class Upstream(asyncio.Protocol):
         self._transport.write(part)
 
     def _pour(self) -> None:
-        """Write some chunks, then let the loop turn, so that all streams get their share."""
+        """Write some chunks, then yield to the loop, so that all streams get their share."""
         if not self._paused and not self._transport.is_closing():
             self._transport.write(BATCH)
             self._loop.call_soon(self._pour)
