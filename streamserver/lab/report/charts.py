@@ -6,7 +6,7 @@ from typing import Any
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.report import svg
-from streamserver.lab.report.histograms import MS, SHORTEST, Bin
+from streamserver.lab.report.histograms import MS, SHORTEST, Bin, ms
 from streamserver.lab.report.timeline import Second, Timeline
 
 NINES = (0, 90, 99, 99.9, 99.99, 99.999)
@@ -51,7 +51,7 @@ def percentiles(histograms: Sequence[Any]) -> str:
 
     The n-th curve has the class ``c<n>``.
     """
-    values = [one.get_value_at_percentile(p) / MS for one in histograms for p in (0, 100)]
+    values = [ms(one, p) for one in histograms for p in (0, 100)]
     y = svg.log_upwards(max(min(values), SHORTEST), max(values))
     x = svg.across(0, len(NINES) - 1, [(n, f"{p:g}%") for n, p in enumerate(NINES)])
     return svg.chart("Percentiles of each milestone", x, y, _curves(x, y, histograms))
@@ -62,8 +62,8 @@ def _curves(x: svg.Axis, y: svg.Axis, histograms: Sequence[Any]) -> Iterator[str
         # A curve ends where no value is rarer.
         last = min(log10(one.get_total_count()), len(NINES) - 1)
         steps = [last * n / 100 for n in range(101)]
-        points = [(n, one.get_value_at_percentile(100 * (1 - 10**-n)) / MS) for n in steps]
-        yield svg.polyline([(x.scale(n), y.scale(ms)) for n, ms in points], f"curve c{kind}")
+        points = [(x.scale(n), y.scale(ms(one, 100 * (1 - 10**-n)))) for n in steps]
+        yield svg.polyline(points, f"curve c{kind}")
 
 
 def time_line(timeline: Timeline) -> str:

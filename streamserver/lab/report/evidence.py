@@ -7,7 +7,7 @@ burst made on the way cannot be told from one that was sent.
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamserver.lab.report.histograms import add, new_histogram, record
+from streamserver.lab.report.histograms import new_histogram, record
 from streamserver.lab.stamps import Stamp
 
 APART = 2_000_000
@@ -59,11 +59,3 @@ class Evidence:
             if burst > self.longest_burst:
                 self.longest_burst = burst
         return Track(stamp.sent, arrival, burst)
-
-    def merge(self, other: "Evidence") -> None:
-        """Add the evidence of another process."""
-        self.apart += other.apart
-        self.together += other.together
-        self.longest_burst = max(self.longest_burst, other.longest_burst)
-        add(self.delay, other.delay)
-        add(self.target_late, other.target_late)

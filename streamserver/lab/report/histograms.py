@@ -71,6 +71,11 @@ def add(histogram: Any, other: Any) -> None:
         histogram.add(other)
 
 
+def ms(histogram: Any, percentile: float) -> float:
+    """The value at a percentile in milliseconds; 100 is the maximum."""
+    return float(histogram.get_value_at_percentile(percentile)) / MS
+
+
 def to_text(histogram: Any) -> str:
     """The histogram in hdrhistogram's compressed form; "" if it is empty."""
     return histogram.encode().decode("ascii") if histogram.get_total_count() else ""

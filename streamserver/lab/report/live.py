@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TextIO
 
 from streamserver.extras import install_hint
-from streamserver.lab.report.histograms import MS
+from streamserver.lab.report.histograms import ms
 from streamserver.lab.report.summary import Summary
 from streamserver.wire.printable import printable
 
@@ -64,14 +64,10 @@ def _rows(summary: Summary) -> list[tuple[str, str, str, str]]:
     """Name, p50, p99 and maximum of each milestone that was reached."""
     histograms = [(name, summary.histograms[name]) for name in SHOWN]
     return [
-        (name.replace("_", " "), _ms(one, 50), _ms(one, 99), _ms(one, 100))
+        (name.replace("_", " "), f"{ms(one, 50):.1f}", f"{ms(one, 99):.1f}", f"{ms(one, 100):.1f}")
         for name, one in histograms
         if one.get_total_count()
     ]
-
-
-def _ms(histogram: Any, percentile: float) -> str:
-    return f"{histogram.get_value_at_percentile(percentile) / MS:.1f}"
 
 
 class View:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamserver.lab.report.histograms import MS
+from streamserver.lab.report.histograms import MS, ms
 from streamserver.lab.report.slo import ERRORS, Judgement
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
@@ -144,7 +144,7 @@ def figures(histogram: Any) -> dict[str, float] | None:
         return None
     found = {"count": histogram.get_total_count(), "mean": _ms(histogram.get_mean_value())}
     for percentile in PERCENTILES:
-        found[f"p{percentile:g}"] = _ms(histogram.get_value_at_percentile(percentile))
+        found[f"p{percentile:g}"] = round(ms(histogram, percentile), 6)
     return found | {"min": _ms(histogram.get_min_value()), "max": _ms(histogram.get_max_value())}
 
 

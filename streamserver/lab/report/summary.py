@@ -130,16 +130,18 @@ class Summary:
             self._count_reason(reason, times)
         for status, answer in other.answers.items():
             self._keep_answer(status, answer)
-        for name, histogram in self.histograms.items():
-            add_histogram(histogram, other.histograms[name])
+        histograms = dict(other.all_histograms())
+        for name, histogram in self.all_histograms():
+            add_histogram(histogram, histograms[name])
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.resolving = max(self.resolving, other.resolving)
         self.began = min(filter(None, (self.began, other.began)), default=0)
         self.ended = max(self.ended, other.ended)
-        add_histogram(self.start_late, other.start_late)
-        add_histogram(self.loop_lag, other.loop_lag)
-        self.evidence.merge(other.evidence)
+        own, added = self.evidence, other.evidence
+        own.apart += added.apart
+        own.together += added.together
+        own.longest_burst = max(own.longest_burst, added.longest_burst)
         self.timeline.merge(other.timeline)
         self.slowest.merge(other.slowest)
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TextIO
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.histograms import MS
+from streamserver.lab.report.histograms import MS, ms
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import Summary
 from streamserver.wire.printable import printable
@@ -55,8 +55,7 @@ def milestones(report: Report) -> Iterator[list[str]]:
     for name, histogram in report.summary.histograms.items():
         count = histogram.get_total_count()
         if count:
-            values = [histogram.get_value_at_percentile(p) for p in SHOWN]
-            shown = [f"{value / MS:.3f}" for value in (*values, histogram.get_max_value())]
+            shown = [f"{ms(histogram, p):.3f}" for p in (*SHOWN, 100)]
             yield [name.replace("_", " "), str(count), *shown]
 
 
@@ -98,12 +97,11 @@ def failures(summary: Summary) -> Iterator[Labelled]:
 
 def _own_lateness(summary: Summary) -> str:
     histograms = (("began", summary.start_late), ("its event loop was", summary.loop_lag))
-    figures = [
-        (name, *[f"{one.get_value_at_percentile(p) / MS:.3f}" for p in (50.0, 99.0)])
+    return ", ".join(
+        f"{name} {ms(one, 50):.3f} ms late at p50, {ms(one, 99):.3f} at p99"
         for name, one in histograms
         if one.get_total_count()
-    ]
-    return ", ".join(f"{name} {p50} ms late at p50, {p99} at p99" for name, p50, p99 in figures)
+    )
 
 
 def _findings(report: Report) -> Iterator[Labelled]:

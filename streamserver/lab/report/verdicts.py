@@ -8,7 +8,7 @@ URL may name the wrong port, or the network may be down. Responses with errors a
 from dataclasses import dataclass
 from typing import Any
 
-from streamserver.lab.report.histograms import MS
+from streamserver.lab.report.histograms import MS, ms
 from streamserver.lab.report.summary import Summary
 
 CLIENT_LATE = 10 * MS
@@ -94,22 +94,17 @@ def _excess(histogram: Any, limit: int) -> tuple[str, str] | None:
     if not total:
         return None
     share = max(1 / 100, min(AT_LEAST / total, 1 / 2))
-    late = histogram.get_value_at_percentile(100 * (1 - share))
-    return (f"{share:.0%}", _ms(late)) if late > limit else None
+    late = ms(histogram, 100 * (1 - share))
+    return (f"{share:.0%}", f"{late:.3g} ms") if late * MS > limit else None
 
 
 def _hop_buffers(summary: Summary) -> Verdict | None:
     evidence = summary.evidence
     if evidence.apart < ENOUGH or evidence.together < BUFFERED * evidence.apart:
         return None
-    p50, p99 = [_ms(evidence.delay.get_value_at_percentile(p)) for p in (50, 99)]
     found = (
         f"of {evidence.apart} events that were sent apart {evidence.together} came together with"
         f" the one before, up to {evidence.longest_burst} at once; from sending to arrival it took"
-        f" {p50} at p50, {p99} at p99"
+        f" {ms(evidence.delay, 50):.3g} ms at p50, {ms(evidence.delay, 99):.3g} ms at p99"
     )
     return Verdict("this hop buffers", found, False)
-
-
-def _ms(duration: int) -> str:
-    return f"{duration / MS:.3g} ms"
