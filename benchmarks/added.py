@@ -1,6 +1,5 @@
-"""The cells of the relays' tables: what each adds to asking the upstream directly, and its cost.
-
-Both are told against nginx as well. A ratio is taken within each round, like every ratio here.
+"""The cells of the relays' tables: what a relay adds to direct requests, its cost, and the ratio of
+both to nginx, taken within each round.
 """
 
 import statistics
@@ -18,7 +17,7 @@ Samples = Sequence[float]
 
 
 def group(blocks: Mapping[Contender, Block], loop: str) -> dict[Peer, Block]:
-    """Return what was measured of the relays in the group of one loop."""
+    """Return the figures of the relays in the group of one loop."""
     return {
         contender.peer: block
         for contender, block in blocks.items()
@@ -27,10 +26,10 @@ def group(blocks: Mapping[Contender, Block], loop: str) -> dict[Peer, Block]:
 
 
 def added_cells(samples: Mapping[Peer, Sequence[Samples]]) -> dict[Peer, Row]:
-    """Return `median`, and with no relay's median of the same round taken off: `added...`.
+    """Return `median`, and the same less the median of direct requests in its round: `added...`.
 
-    The samples of a peer are those of each round. The quickest is first. Without those of no
-    relay there is nothing to take off, and there are no cells.
+    The samples of a peer are those of each round. The fastest is first. Without direct requests
+    there are no cells.
     """
     if (direct := samples.get(DIRECT)) is None:
         return {}
@@ -52,7 +51,7 @@ def added_cells(samples: Mapping[Peer, Sequence[Samples]]) -> dict[Peer, Row]:
 def cost_cells(key: str, costs: Mapping[Peer, Sequence[float]]) -> dict[Peer, Row]:
     """Return the median of the rounds as `key`, and its ratio to nginx; the least is first.
 
-    What ran no process cost nothing that could be told.
+    Direct requests, which no process relays, have no cost.
     """
     medians = {peer: statistics.median(rounds) for peer, rounds in costs.items()}
     nginx = costs.get(NGINX_RELAY)

@@ -1,9 +1,9 @@
-"""Relays in front of one upstream for all, and the same upstream asked directly beside them.
+"""Relays in front of one upstream, with direct requests to the same upstream in the same rounds.
 
-Asking directly is one more contender: it takes its turns with the relays, and what a relay adds is
-told against it within each round. It runs no process of its own.
+Direct requests are one more contender, without a process. What a relay adds is the difference
+within a round.
 
-A relay has a core to itself. The upstream has a third one; where there are only two, it shares the
+A relay has its own core, and the upstream a third one. With two cores the upstream shares the
 client's: it sleeps while a relay works on its chunk, except at full speed (`relay_tokens`).
 """
 
@@ -27,7 +27,7 @@ from benchmarks.turns import Lineup, in_turns, together
 Block = TypeVar("Block")
 
 PROOFS = 10
-"""Requests and chunks that a relay is looked at before it is timed."""
+"""Requests and chunks by which a relay is checked before it is timed."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def upstream_for_relays() -> Iterator[Server]:
 def relaying(plan: Plan) -> Iterator[tuple[Lineup, int]]:
     """Keep the upstream and all relays running for the block; yield them and the upstream's port.
 
-    Relays on all loops take turns together: those with a loop of their own run once.
+    The rounds include relays on all loops; those with their own loop run once.
     """
     with upstream_for_relays() as upstream:
         contenders = plan.relays_of(upstream.port)
@@ -54,10 +54,10 @@ def relaying(plan: Plan) -> Iterator[tuple[Lineup, int]]:
 def in_fresh_turns(
     plan: Plan, rounds: int, measure: Callable[[Contender, Server], Block]
 ) -> tuple[dict[Contender, list[Block]], dict[str, str]]:
-    """Measure relays in turns, each in a fresh process that is ended at once behind its turn.
+    """Measure relays in rounds, each in a fresh process that ends after its block.
 
-    For what leaves a relay in another state than it was in, or busy for long. Little is proved,
-    so that nothing is warmed up: the bytes of one stream.
+    For measures that change the state of a relay, or keep it busy after the block. Only the bytes
+    of one stream are checked before, so that nothing is warmed up.
     """
     absent: dict[str, str] = {}
     blocks: dict[Contender, list[Block]] = {}
@@ -93,11 +93,11 @@ def prove(port: int, upstream: int) -> None:
     accepted, _ = tally(upstream)
     for _ in range(PROOFS):
         client.prove(port)
-    # One is enough, and one asks for the tally. A pool may take a few until it has settled.
+    # One for the requests, one for the tally; a pool may open a few more at first.
     if (opened := tally(upstream)[0] - accepted) > 4:
         raise WrongAnswer(f"{opened} connections to the upstream for {PROOFS} requests in a row")
     with client.Connection(port, b"/stamped") as connection:
-        # On a busy machine one stream may be late; what is buffered is late every time.
+        # On a busy machine one stream may be late; a buffered stream is late every time.
         tries = (statistics.median(connection.delays(PROOFS)) / 1e9 for _ in range(3))
         if not any(late < STAMPED_PERIOD for late in tries):
             raise WrongAnswer("chunks are held back until the next one has been sent")
@@ -108,7 +108,7 @@ def prove(port: int, upstream: int) -> None:
 
 
 def tally(upstream: int) -> tuple[int, int]:
-    """Ask the upstream how many connections it has accepted and how many streams are open."""
+    """Return the upstream's numbers of accepted connections and of open streams."""
     connection = http.client.HTTPConnection(HOST, upstream, timeout=PATIENCE)
     connection.request("GET", "/tally?n=0")
     accepted, streams = map(int, connection.getresponse().read().split())
@@ -117,9 +117,11 @@ def tally(upstream: int) -> tuple[int, int]:
 
 
 def await_silence(upstream: int) -> None:
-    """Wait until no stream is open, so that those of one turn do not run into the next."""
+    """Wait until no stream is open, so that those of one block do not disturb the next."""
     deadline = time.monotonic() + PATIENCE
     while (streams := tally(upstream)[1]) > 0:
         if time.monotonic() > deadline:
-            raise WrongAnswer(f"the client has gone, but {streams} streams of the upstream go on")
+            raise WrongAnswer(
+                f"the client has closed, but {streams} streams of the upstream are open"
+            )
         time.sleep(0.01)

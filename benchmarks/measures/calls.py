@@ -1,7 +1,7 @@
 """Calls and time per request without sockets: the server alone, on a transport that keeps bytes.
 
 Calls of Python and of C functions are counted exactly, so they show a change that is far smaller
-than the noise of any time. `offline` describes what is left out.
+than the noise of any time. `offline` describes what is excluded.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,7 @@
-"""What a relay adds to each chunk of one open stream, a chunk every 10 ms.
+"""The delay that a relay adds to each chunk of one open stream, a chunk every 10 ms.
 
-The upstream writes into each chunk when it sent it, by the clock that the client reads as soon as
-`recv` has returned. What is added is this delay less the median of those without a relay in the
-same round.
+The upstream writes the time of sending into each chunk, by the clock that the client reads as soon
+as `recv` returns. The added delay is this one less the median of direct requests in the same round.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +25,7 @@ COLUMNS = (
     Ratio("added_to_nginx", "x nginx", 2, of="added", to="nginx"),
 )
 DROPPED = 5
-"""Chunks at the beginning of a stream that are not counted."""
+"""Chunks at the beginning of a stream that do not count."""
 
 Delays = Sequence[float]
 

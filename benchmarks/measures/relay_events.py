@@ -1,7 +1,7 @@
 """The CPU time of a relayed event: 100 open streams, 2,000 events a second in all.
 
-The upstream's events are evenly spread over time, so a relay has to wake up for nearly every one.
-The rate that arrives is told as well: a relay that could not follow would look cheap.
+The events are spread evenly over time, so a relay wakes for nearly every one. The table has the rate
+that arrives too, because a relay that falls behind would appear cheap.
 """
 
 import statistics
@@ -31,7 +31,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one relay did in one round."""
+    """The figures of one relay in one round."""
 
     rate: float
     cpu: float

@@ -1,8 +1,8 @@
-"""Resident memory of a relayed stream whose upstream has sent one event and is silent.
+"""Resident memory of an open relayed stream that is silent, both connections included.
 
-One relay at a time, a fresh process each: the memory after all streams are open, less that before,
-by their number. So it is that of both sides, of the client's connection and of the upstream's.
-What one stream before has warmed up is not counted, nor are the kernel's buffers.
+Each relay runs alone in a fresh process. The figure is the memory with all streams open, less the
+memory before, divided by their number. One stream before warms the process up. The buffers of the
+kernel do not count.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,10 +1,10 @@
-"""What a relay adds to the time to the first chunk, and the CPU time of a relayed stream.
+"""The time that a relay adds to the first chunk, and the CPU time of a relayed stream.
 
-One request at a time, on a connection that is kept on both sides, each with another query. The
-upstream sends ten chunks, one each millisecond, so that each is relayed alone. What is added is
-the time to the first chunk less the median of those without a relay in the same round.
+One request at a time on connections that are kept on both sides, each with another query. The
+upstream sends ten chunks, one per millisecond, so that each is relayed alone. The added time is
+that to the first chunk less the median of direct requests in the same round.
 
-`segments` is what came over the wire for one response: less than 11, and chunks were held back.
+`segments` counts the TCP segments of one response: fewer than 11 means that chunks were held back.
 """
 
 import statistics
@@ -35,12 +35,12 @@ COLUMNS = (
 )
 
 _serials = count(1)
-"""Every request of a run has a query of its own, so that no cache of heads can help."""
+"""Every request of a run has its own query, so that no cache of heads helps."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one relay did in one round."""
+    """The figures of one relay in one round."""
 
     first: Sequence[float]
     cpu: float
@@ -49,10 +49,10 @@ class Block:
 
 def measure(plan: Plan) -> Iterator[Result]:
     """Yield a table for each loop."""
-    timed, warm_up = (12, 20) if plan.quick else (40, 60)
+    timed, warm_up = (12, 20) if plan.quick else (10, 60)
     with relaying(plan) as (lineup, _):
         in_turns(lineup, 1, partial(_block, timed=warm_up))
-        blocks = in_turns(lineup, plan.few_rounds, partial(_block, timed=timed))
+        blocks = in_turns(lineup, plan.rounds, partial(_block, timed=timed))
     for loop in plan.loops:
         yield Result(
             f"relay_streams/{loop}",

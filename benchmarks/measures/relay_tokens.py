@@ -1,16 +1,15 @@
-"""Tokens per second through a relay on one core: 100 streams, as fast as they can go.
+"""Tokens per second through a relay on one core: 100 streams at full speed.
 
-A token is an event of about 200 bytes, as chat services send one, and a chunk of its own.
+A token is an event of about 200 bytes in the form of chat services, and a chunk of its own.
 
-So that the relay is the limit, upstream and client are kept cheap: the upstream hands a hundred
-chunks at a time to the kernel, where they would pile up before a busy relay anyway, and the client
-counts one byte in large reads. Both share a core where there are only two; `no relay` shows what
-they can do, and `core busy` whether the relay was the limit. Where it is far from 100, the rate is
-the least that the relay can do, and the CPU time per token is the figure to compare: the tokens
-per second of its CPU time are one by that. It is also the steadier one beside busy neighbours.
+The relay is to be the limit, so upstream and client are cheap: the upstream passes a hundred chunks
+at a time to the kernel, where they would queue before a busy relay anyway, and the client counts
+one byte in large reads. With two cores both share one. `no relay` shows what they can do, and
+`core busy` whether the relay was the limit. Where it is far below 100, the rate is a lower bound;
+then compare the CPU time per token, which busy neighbours affect less.
 
-Each turn has a fresh process: with all streams full, a slow relay would go on for many seconds
-after its clients have gone.
+Each block has a fresh process: with all streams full, a slow relay would work on for many seconds
+after its clients have left.
 """
 
 import statistics
@@ -38,12 +37,12 @@ COLUMNS = (
     Ratio("cpu_to_nginx", "x nginx", 2, of="cpu", to="nginx"),
 )
 SETTLE = 0.5
-"""Seconds for a relay to come to full speed. The slowest has not begun all streams by then."""
+"""Seconds to full speed. The slowest relay has not begun all streams by then."""
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What one relay did in one round."""
+    """The figures of one relay in one round."""
 
     rate: float
     busy: float

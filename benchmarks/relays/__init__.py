@@ -1,7 +1,6 @@
-"""The relays that are compared, each as its manual writes one, and as cheap as it allows.
+"""The relays that are compared, each in the style of its documentation, and as cheap as possible.
 
-They relay what is measured and no more: requests without a body. So each of them does less than a
-whole proxy would, to its advantage. What they have in common: connections to the upstream are kept
-and used again, no number of them is a limit, nothing is buffered, no header is left behind that
-would make a response wrong, a client that leaves ends the upstream's stream.
+They relay only requests without a body, and so do less than a whole proxy, to their advantage. All
+reuse connections to the upstream without a limit on their number, buffer nothing, remove the fields
+that would make a response wrong, and end the upstream's stream when the client leaves.
 """

@@ -1,4 +1,4 @@
-"""aiohttp as a relay: its low-level server and its client, whatever has come as one chunk."""
+"""aiohttp as a relay: its low-level server and its client, each read passed on as one chunk."""
 
 import os
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ NOT_RELAYED = frozenset({"connection", "keep-alive", "transfer-encoding", "host"
 
 
 class Relay:
-    """One session, so one pool of connections, for all requests."""
+    """One session with one pool of connections for all requests."""
 
     def __init__(self, origin: str) -> None:
         self._origin = origin

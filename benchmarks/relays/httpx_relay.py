@@ -1,6 +1,6 @@
 """Starlette and httpx as a relay: the raw bytes of httpx as a StreamingResponse.
 
-httpx keeps 20 idle connections and opens 100 unless it is told otherwise.
+By default httpx keeps 20 idle connections and opens 100; here both are unlimited.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""nginx as a relay: this writes its configuration, then becomes nginx."""
+"""nginx as a relay: writes a configuration, then executes nginx."""
 
 import argparse
 import os

@@ -1,7 +1,7 @@
 """Evidence for a hop that buffers and for a target that was late, gathered event by event.
 
 Records are not kept. Only events with the target's stamps count: without the time of sending, a
-burst made on the way cannot be told from one that was sent.
+burst made on the way cannot be distinguished from one that was sent.
 """
 
 from dataclasses import dataclass, field
