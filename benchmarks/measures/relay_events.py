@@ -1,7 +1,7 @@
 """The CPU time of a relayed event: 100 open streams, 2,000 events a second in all.
 
-The events are spread evenly over time, so a relay wakes for nearly every one. The table has the rate
-that arrives too, because a relay that falls behind would appear cheap.
+The events are spread evenly over time, so a relay wakes for nearly every one. The table also has
+the rate that arrives, because a relay that falls behind would appear cheap.
 """
 
 import statistics
