@@ -70,7 +70,10 @@ class Result:
         return "\n".join([self.title, "", *lines, "", *self.comparisons(), *notes, ""])
 
     def comparisons(self) -> Iterator[str]:
-        """Yield for each figure of ours what it is compared to, and the target."""
+        """Yield for each figure of ours what it is compared to, and the target.
+
+        Where the others are compared to ours, yield theirs.
+        """
         ratios = [column for column in self.columns if isinstance(column, Ratio)]
         if not ratios:
             yield "compared to nothing, no target"
@@ -78,7 +81,8 @@ class Result:
         for row in self.rows:
             for column in ratios:
                 name, ratio, of = row[self.columns[0].key], row[column.key], columns[column.of]
-                if str(name).startswith(OURS) and isinstance(ratio, (int, float)):
+                is_listed = str(name).startswith(OURS) != (column.to == OURS)
+                if is_listed and isinstance(ratio, (int, float)):
                     figure = f"{of.heading} {of.show(row[of.key])}"
                     compared = f"{ratio:.2f} times that of {column.to}"
                     yield f"{name}: {figure}, {compared}; {column.judge(ratio)}"

@@ -39,7 +39,7 @@ COLUMNS = (
     Column("server", "step"),
     Column("first_median", "first chunk µs"),
     Column("cpu", "CPU µs"),
-    Ratio("cpu_to_engine", "x engine", 2, of="cpu", to="the engine"),
+    Ratio("cpu_to_engine", "x engine", 2, of="cpu", to=ENGINE.name),
     Column("segments", "segments", 1),
 )
 REQUEST = b"GET /counter?0 HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"

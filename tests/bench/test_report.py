@@ -42,6 +42,13 @@ def test_each_figure_of_ours_has_its_comparison_and_target(
     assert lines[6].split() == ["floor", "asyncio", "-", "-"]
 
 
+def test_where_others_are_compared_to_ours_theirs_are_listed() -> None:
+    ratio = Ratio("to_peer", "x ours", 2, of="rate", to="streamserver")
+    assert [*result(ratio).comparisons()] == [
+        "a peer & more: chunks/s 1,000, 1.00 times that of streamserver; no target"
+    ]
+
+
 def test_a_table_without_a_ratio_states_that_too() -> None:
     assert [*result().comparisons()] == ["compared to nothing, no target"]
 
