@@ -1,13 +1,16 @@
 """Each encoder writes the form that its readers take, and refuses what JSON cannot say."""
 
+import ast
 import json
 from collections.abc import Callable
 
 import pytest
 
 from streamserver.wire.json_text import to_ascii_json, to_indented_json, to_json
+from support.process import ROOT
 
 Encode = Callable[[object], str]
+ENCODERS_OF_JSON = {"json.dump", "json.dumps", "json.JSONEncoder"}
 ENCODERS = [to_json, to_ascii_json, to_indented_json]
 
 
@@ -40,3 +43,16 @@ def test_a_number_without_a_json_form_is_refused(encode: Encode, value: float) -
 def test_a_value_of_another_kind_is_refused(encode: Encode) -> None:
     with pytest.raises(TypeError, match="not JSON serializable"):
         encode({1, 2})
+
+
+def test_no_other_module_configures_an_encoder() -> None:
+    """Except the ladder, which imports nothing of ours, and the model, which hashes the text."""
+    package = ROOT / "streamserver"
+    paths = [path for path in package.rglob("*.py") if path.parent.name != "learn"]
+    found = {
+        str(path.relative_to(package))
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Attribute) and ast.unparse(node) in ENCODERS_OF_JSON
+    }
+    assert found == {"wire/json_text.py", "lab/model/answers.py"}
