@@ -1,7 +1,7 @@
 """Requests without sockets: the real protocols on transports that only keep what is written.
 
-No kernel and no client take part, so the calls of a request can be counted exactly. Left out are
-the calls of the loop's own iteration and of this driver.
+Without a kernel and a client the calls of a request can be counted exactly. The counts exclude the
+iteration of the loop and this driver; the time includes both.
 """
 
 import asyncio
@@ -10,7 +10,6 @@ import socket
 import statistics
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter_ns
 from typing import Any
@@ -24,7 +23,7 @@ WARM_UP, COUNTED, TIMED = 20, 30, 2_000
 END = (LAST_CHUNK[2:], b"\r\n\r\n" + CHUNK)
 """The last bytes of a response, by which it is known to be complete."""
 TURNS = 1_000
-"""Iterations of the loop after which a request is said to hang."""
+"""Iterations of the loop after which a request counts as hanging."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Cost:
 
 
 class Transport(asyncio.Transport):
-    """Keeps what its protocol writes; takes no time and never blocks."""
+    """Keeps what its protocol writes, and never blocks."""
 
     def __init__(self, protocol: Any, sock: socket.socket) -> None:
         super().__init__({"socket": sock, "peername": ("127.0.0.1", 1)})
@@ -112,7 +111,7 @@ def _nothing() -> None:
 
 
 class Counter:
-    """Counts calls in a `with` block; without `counts` it measures time alone."""
+    """Counts the calls in a `with` block, if `counts`."""
 
     def __init__(self, counts: bool) -> None:
         self.python = self.c = 0
@@ -151,14 +150,15 @@ class Driver:
             counter = Counter(counts=True)
             turns = await self._exchange(request, counter)
             python, c = self._turn
-            counted.append((counter.python - turns * python, counter.c - turns * c))
+            # The first delivery is before the first iteration.
+            counted.append((counter.python - turns * python - 1, counter.c - turns * c))
         gc.collect()
         times = []
         for _ in range(TIMED):
             started = perf_counter_ns()
             await self._exchange(request, Counter(counts=False))
             times.append((perf_counter_ns() - started) / 1000)
-        # The most frequent: now and then a request renews the date, or meets a timer.
+        # The most frequent counts: a few requests renew the date or meet a timer.
         return Cost(*statistics.mode(counted), us=statistics.median(times))
 
     async def _exchange(self, request: bytes, counter: Counter) -> int:
@@ -187,7 +187,7 @@ class Driver:
         return _nothing
 
     async def _idle_turn(self) -> tuple[int, int]:
-        """Return the calls of an iteration in which nothing is done but those of this driver."""
+        """Return the calls of an iteration in which only this driver runs."""
         counters = [Counter(counts=True) for _ in range(10)]
         for counter in counters:
             with counter:
@@ -199,15 +199,18 @@ class Driver:
 
 def cost(handler: Handler, request: bytes, answer: Iterable[bytes] = ()) -> Cost:
     """Return the cost of a request to `handler`, whose upstream sends the pieces of `answer`."""
-    with _loop() as loop:
-        return loop.run_until_complete(_cost(loop, handler, request, answer))
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(_cost(runner.get_loop(), handler, request, answer))
 
 
-async def _cost(loop: Loop, handler: Handler, request: bytes, answer: Iterable[bytes]) -> Cost:
+async def _cost(
+    loop: asyncio.AbstractEventLoop, handler: Handler, request: bytes, answer: Iterable[bytes]
+) -> Cost:
+    assert isinstance(loop, Loop)
     listener = Listener(service(handler))
     sock = socket.create_server(("127.0.0.1", 0))
     await listener.start(sock=sock)
-    # Only the accepting is done by the kernel.
+    # The kernel accepts the connection, and takes no part afterwards.
     with socket.create_connection(sock.getsockname()):
         while not loop.accepted:
             await asyncio.sleep(0.01)
@@ -220,11 +223,3 @@ async def _cost(loop: Loop, handler: Handler, request: bytes, answer: Iterable[b
                 transport.get_extra_info("socket").close()
             if loop.peer is not None:
                 loop.peer.close()
-
-
-@contextmanager
-def _loop() -> Iterator[Loop]:
-    with asyncio.Runner(loop_factory=Loop) as runner:
-        loop = runner.get_loop()
-        assert isinstance(loop, Loop)
-        yield loop
