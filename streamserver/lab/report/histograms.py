@@ -11,8 +11,10 @@ outliers at either end are counted but not drawn, so that they do not squeeze al
 one bin. Neither are the gaps of zero between events of one read.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 from math import floor, log10
 from typing import Any, NamedTuple
 
@@ -143,13 +145,8 @@ def _bins(counts: _Counts, interquartile_range: float) -> list[Bin]:
 
 def _quantile(counts: _Counts, share: float) -> float:
     """The smallest value that at least ``share`` of all values do not exceed."""
-    wanted = share * _total(counts)
-    passed = 0
-    for position, count in counts:
-        passed += count
-        if passed >= wanted:
-            return position
-    return counts[-1][0]
+    passed = [*accumulate(count for _, count in counts)]
+    return counts[bisect_left(passed, share * passed[-1])][0]
 
 
 def _total(counts: _Counts) -> int:

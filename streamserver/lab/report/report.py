@@ -14,7 +14,7 @@ VERSION = 1
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 
 VALID_AND_MET, MISSED, NOT_VALID = 0, 1, 3
-"""Exit statuses; 2 is wrong usage, as everywhere."""
+"""Exit statuses; 2 is wrong usage."""
 
 
 class Setting(NamedTuple):
@@ -39,12 +39,8 @@ class About:
     def to_json(self) -> dict[str, Any]:
         """For programs: the date, the version, the command and the options that were given."""
         options = {one.name: one.value for one in self.settings if not one.is_default}
-        return {
-            "date": self.date,
-            "version": self.version,
-            "command": self.command,
-            "options": options,
-        }
+        made = {"date": self.date, "version": self.version, "command": self.command}
+        return made | {"options": options}
 
 
 @dataclass(frozen=True, slots=True)
