@@ -10,17 +10,21 @@ from streamserver.kit.events import EventStream
 from streamserver.kit.files import FileResponse
 from streamserver.kit.idempotency import idempotency_key
 from streamserver.kit.request import Request
-from streamserver.kit.response import Response, TextStream
+from streamserver.kit.response import Body, Response, TextStream
 from streamserver.kit.router import Router
+from streamserver.kit.same_origin import same_origin
 from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.server.settings import Settings
+from streamserver.serving.serve import run, serve
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "Body",
     "Event",
     "EventStream",
     "Feed",
@@ -31,9 +35,13 @@ __all__ = [
     "Request",
     "Response",
     "Router",
+    "Settings",
     "StreamController",
     "TextStream",
     "Timeouts",
     "cors",
     "idempotency_key",
+    "run",
+    "same_origin",
+    "serve",
 ]

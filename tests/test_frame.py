@@ -46,7 +46,8 @@ BELOW = {
     "proxy": {"wire", "server", "kit", "feed"},
     "lab": {"extras", "wire", "server", "kit", "feed", "proxy"},
     "observe": {"extras", "wire", "server"},
-    "": {"wire", "server", "kit", "feed", "proxy"},
+    "serving": {"wire", "server", "kit", "observe"},
+    "": {"wire", "server", "kit", "feed", "proxy", "serving"},
     "demo": {"", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
 }
 

@@ -15,9 +15,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from streamserver.cli import COMMANDS
 from streamserver.cli.apps import load_app, load_demo
 from streamserver.cli.keys import secret_of
+from streamserver.cli.naming import COMMANDS
 from streamserver.cli.serve import USAGE, read
 from streamserver.lab.target.app import make_target
 from support import peers

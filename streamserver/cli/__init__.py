@@ -1,49 +1,42 @@
 """The command line: the only room that reads argv and the environment.
 
-A command is a function of its arguments and of warnings, which it shows where it logs. It returns
-the exit status: 2 for wrong usage, 1 for what cannot be done, each after a line that says why.
+A command is a module with `TABLE`, its options, and `main`. Only the module of the chosen command
+is imported: to import all takes as long as to start a server. `main` takes its arguments and
+warnings to show, and returns the exit status: 2 for wrong usage, 1 for what cannot be done, each
+after a line with the reason.
 """
 
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Protocol, cast
 
-from streamserver.cli import (
-    bench,
-    calibrate,
-    learn,
-    logs,
-    proxy,
-    proxy_options,
-    serve,
-    target,
-    variables,
-)
+from streamserver.cli import variables
+from streamserver.cli.naming import COMMANDS
 from streamserver.cli.options import Table
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.running import Stopped, leave, unblock
 from streamserver.server.sockets import CannotListen
+from streamserver.serving import logs, signals
 from streamserver.wire.printable import printable
 
 DEFAULT = "serve"
-COMMANDS: dict[str, Callable[[Sequence[str], Sequence[str]], int]] = {
-    "serve": serve.main,
-    "proxy": proxy.main,
-    "target": target.main,
-    "bench": bench.main,
-    "calibrate": calibrate.main,
-    "learn": learn.main,
-}
 SERVING = ("serve", "proxy", "target")
 """Commands that handle all signals themselves."""
-TABLES: dict[str, Table] = {
-    "serve": serve.TABLE,
-    "proxy": proxy_options.TABLE,
-    "target": target.TABLE,
-    "bench": bench.TABLE,
-    "calibrate": calibrate.TABLE,
-    "learn": learn.TABLE,
-}
+
+
+class Command(Protocol):
+    """A module that is a command."""
+
+    TABLE: Table
+
+    def main(self, argv: Sequence[str], warnings: Sequence[str]) -> int:
+        """Run the command; the exit status."""
+
+
+def command(name: str) -> Command:
+    """The module of a command, imported."""
+    return cast(Command, import_module(f"streamserver.cli.{name}"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,15 +47,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     named = bool(arguments) and arguments[0] in COMMANDS
     name = arguments.pop(0) if named else DEFAULT
-    warnings = variables.unread(arguments, os.environ, TABLES[name], TABLES.values())
+    chosen = command(name)
+    tables = (command(each).TABLE for each in COMMANDS)
+    warnings = variables.unread(arguments, os.environ, chosen.TABLE, tables)
     if name not in SERVING:
-        unblock()
+        signals.unblock()
     try:
-        return COMMANDS[name](arguments, warnings)
+        return chosen.main(arguments, warnings)
     except (CannotServe, CannotListen) as problem:
         return _fail(f"streamserver: {problem}")
-    except Stopped as early:
-        leave()
+    except signals.Stopped as early:
+        signals.ignore()
         return early.status
     except SystemExit as end:
         if isinstance(end.code, str):  # the interpreter would print it
@@ -71,6 +66,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _fail(problem: str) -> int:
-    if not logs.complain(problem):
+    if not logs.log_json_error(problem):
         print("\n".join(map(printable, problem.split("\n"))), file=sys.stderr)
     return 1

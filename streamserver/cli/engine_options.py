@@ -8,12 +8,12 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
-from streamserver.cli import logs
 from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, Table, duration, parse
 from streamserver.cli.values import one_of, switch, text, whole
 from streamserver.observe.accesslog import FORMATS
 from streamserver.server.settings import Settings
+from streamserver.serving import logs
 
 DEFAULTS = Settings()
 MOST_BYTES = 2**50

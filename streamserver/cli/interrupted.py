@@ -5,7 +5,7 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.running import SIGNALS
+from streamserver.serving.signals import SIGNALS
 
 T = TypeVar("T")
 

@@ -1,28 +1,31 @@
-"""From options to a server that runs until a signal comes, whichever command it is for."""
+"""From options to a server that runs until a signal arrives, for every command that serves."""
 
-import asyncio
 import logging
 import os
-import sys
 from argparse import Namespace
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from socket import socket
 from typing import TypeAlias
 
-from streamserver.cli import figures, logs
+from streamserver.cli import figures
 from streamserver.cli.loops import loop_factory
-from streamserver.cli.running import Site, alone, announce, as_worker, stoppable, supervise
-from streamserver.cli.tls import server_context
 from streamserver.kit.service import Handler, close, service
-from streamserver.observe.accesslog import AccessLog
 from streamserver.observe.probes import with_probes
 from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
-from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.server.state import Handler as EngineHandler
-from streamserver.server.workers import VARIABLE, Supervisor, inherit
+from streamserver.serving import logs, signals
+from streamserver.serving.process import (
+    Address,
+    Server,
+    access_log_of,
+    serve_until_stopped,
+    take_inherited,
+)
+from streamserver.serving.tls import server_context
+
+FLAG = "--log-format"
+VARIABLE = "STREAMSERVER_LOG_FORMAT"
 
 logger = logging.getLogger("streamserver")
 
@@ -30,9 +33,20 @@ Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
 
 
 def prepare(argv: Sequence[str]) -> None:
-    """Set up the log and the signals, first of all in a command that serves."""
-    logs.configure(logs.asked(argv, os.environ), "info")
-    stoppable()
+    """Configure the log and the signals, before anything else in a command that serves."""
+    logs.configure(log_format(argv, os.environ))
+    signals.handle_early()
+
+
+def log_format(argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The log format that a command line selects, read before it is parsed: it may be wrong."""
+    form = environment.get(VARIABLE, "")
+    for word, following in zip(argv, [*argv[1:], ""], strict=False):
+        if word == FLAG:
+            form = following
+        elif word.startswith(f"{FLAG}="):
+            form = word.partition("=")[2]
+    return "json" if form == "json" else "text"
 
 
 def launch(
@@ -43,43 +57,35 @@ def launch(
     guard: Guard | None = None,
     warnings: Sequence[str] = (),
 ) -> int:
-    """Serve what `make_handler` makes, until a signal comes; the exit status.
+    """Serve what `make_handler` returns until a signal arrives; the exit status.
 
-    `warnings` are logged once, and `each_alone`, what each worker has for itself, where there are
-    several workers. `guard` wraps all that is served, `/metrics` included.
-    Raises CannotServe or CannotListen.
+    `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
+    `guard` wraps all that is served, `/metrics` included. Raises CannotServe or CannotListen.
     """
-    # Taken out, or a program of the app's that serves too would take itself for a worker.
-    inherited = os.environ.pop(VARIABLE, None)
+    inherited = take_inherited()
     logs.configure(options.log_format, options.log_level)
-    for warning in () if inherited else warnings:
-        logger.warning(warning)
-    serves = bool(inherited) or options.workers == 1
-    site = _site(options, settings, make_handler(), serves, guard)
-    make_loop = loop_factory(options.loop)
-    if inherited:
-        _run(make_loop, as_worker(site, *inherit(inherited)))
-        return 0
-    with _listen(options) as sockets:
-        if options.workers == 1:
-            _run(make_loop, alone(site, sockets[0], partial(announce, options.log_format)))
-        else:
-            if each_alone:
-                logger.warning(each_alone)
-            with figures.of_workers(options.metrics) as (environment, on_exit):
-                supervisor = _supervisor(options, environment, sockets, on_exit)
-                _run(asyncio.new_event_loop, supervise(supervisor))
+    if not inherited:
+        several = [each_alone] if each_alone and options.workers > 1 else []
+        for warning in (*warnings, *several):
+            logger.warning(warning)
+    serve_until_stopped(
+        _server(options, settings, make_handler(), bool(inherited), guard),
+        Address(options.host, options.port, options.uds),
+        lambda url: print(logs.listening_line(options.log_format, url), flush=True),
+        workers=options.workers,
+        loop_factory=loop_factory(options.loop),
+        inherited=inherited,
+        supervised=figures.of_workers(options.metrics),
+    )
     return 0
 
 
-def _site(
-    options: Namespace, settings: Settings, handler: Handler, serves: bool, guard: Guard | None
-) -> Site:
+def _server(
+    options: Namespace, settings: Settings, handler: Handler, is_worker: bool, guard: Guard | None
+) -> Server:
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
-    # Python has no stdout where the descriptor is closed: its number may be a client's by then.
-    logged = options.access_log and sys.stdout is not None
-    log = AccessLog(sys.stdout.fileno(), options.log_format) if logged else None
-    metrics = figures.metrics(options.metrics, serves)
+    log = access_log_of(options.log_format) if options.access_log else None
+    metrics = figures.metrics(options.metrics, is_worker or options.workers == 1)
     observers = [observer for observer in (log, metrics) if observer is not None]
     served = service(handler)
     if options.metrics is not False:
@@ -87,35 +93,4 @@ def _site(
     if guard is not None:
         served = guard(served)
     observer = observers[0] if len(observers) == 1 else Several(observers)
-    return Site(served, settings, observer, tls, partial(close, handler))
-
-
-def _listen(options: Namespace) -> AbstractContextManager[list[socket]]:
-    if options.uds:
-        return listen_unix(options.uds, options.workers)
-    return listen_tcp(options.host, options.port, options.workers)
-
-
-def _supervisor(
-    options: Namespace,
-    environment: Mapping[str, str],
-    sockets: Sequence[socket],
-    on_exit: Callable[[int], object],
-) -> Supervisor:
-    # The same command line, with the interpreter's own options.
-    command = [sys.executable, *sys.orig_argv[1:]]
-    return Supervisor(
-        command,
-        environment,
-        sockets,
-        grace=options.grace,
-        announce=partial(announce, options.log_format),
-        on_exit=on_exit,
-    )
-
-
-def _run(
-    make_loop: Callable[[], asyncio.AbstractEventLoop], life: Coroutine[None, None, None]
-) -> None:
-    with asyncio.Runner(loop_factory=make_loop) as runner:
-        runner.run(life)
+    return Server(served, settings, observer, tls, partial(close, handler))

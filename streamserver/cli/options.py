@@ -14,10 +14,10 @@ from itertools import chain, takewhile
 from typing import NoReturn
 
 from streamserver import __version__
-from streamserver.cli import logs
 from streamserver.cli.values import seconds, size, switch
 from streamserver.kit.nearest import did_you_mean
 from streamserver.kit.units import shown_size
+from streamserver.serving import logs
 
 PREFIX = "STREAMSERVER_"
 EPILOG = (
@@ -79,7 +79,7 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """As the base class has it, with exit status 2."""
-        if logs.complain(f"{self.prog}: error: {message}"):
+        if logs.log_json_error(f"{self.prog}: error: {message}"):
             self.exit(2)
         super().error(message)
 

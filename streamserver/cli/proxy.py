@@ -5,16 +5,17 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from ssl import SSLContext
 
 from streamserver.cli import engine_options
 from streamserver.cli.keys import check_sources, fields_of, key_of
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.naming import url_hint
 from streamserver.cli.options import make_parser
+from streamserver.cli.problem import CannotServe
 from streamserver.cli.proxy_options import TABLE
 from streamserver.cli.recording import recorded
-from streamserver.cli.tls import trusting
-from streamserver.proxy.origin import FORMS, parse_origin
+from streamserver.proxy.origin import FORMS, client_context, parse_origin
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.descriptors import of_process
@@ -91,8 +92,16 @@ def _proxy(options: Namespace) -> Proxy:
         heartbeat=options.relay_heartbeat,
         on_break=options.on_break,
         server_timing=options.server_timing,
-        tls=trusting(options.upstream_ca) if options.upstream_ca else None,
+        tls=_trusting(options.upstream_ca) if options.upstream_ca else None,
     )
+
+
+def _trusting(authorities: str) -> SSLContext:
+    try:
+        return client_context(authorities)
+    except OSError as error:
+        problem = f"cannot use the authorities in {authorities}: {error.strerror}"
+        raise CannotServe(problem) from error
 
 
 def _injected(options: Namespace, environment: Mapping[str, str]) -> dict[str, str]:

@@ -22,10 +22,12 @@ def unread(
     ``own``: the table of the command that runs, in which the nearest name is looked for first.
     An empty variable counts as absent, and one that an option names, for a secret, as read.
     """
-    near = _names(own)
-    known = near.union(*map(_names, tables))
     silent = {VARIABLE, *environment.values(), *(word.rpartition("=")[2] for word in argv)}
     given = [name for name, value in environment.items() if value and name.startswith(PREFIX)]
+    near = _names(own)
+    if not {name.removeprefix(PREFIX) for name in {*given} - silent} - near:
+        return []  # without the other tables, which belong to commands that are not imported
+    known = near.union(*map(_names, tables))
     return [
         f"no option reads the environment variable {name}{_hint(name, near, known)}"
         for name in sorted({*given} - silent)

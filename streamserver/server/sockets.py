@@ -18,8 +18,8 @@ BACKLOG = 2048
 BALANCED = sys.platform == "linux"
 
 
-class CannotListen(Exception):
-    """Nothing can listen there; the message names the address and the reason, in one line."""
+class CannotListen(OSError):
+    """The address or the TLS files cannot be used; the message names both in one line."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Signals that come while the commands are still being imported."""
+"""Signals that come while the command is still being imported."""
 
 import signal
 import subprocess
@@ -14,7 +14,7 @@ import os, runpy, signal, sys
 
 class Early:
     def find_spec(name, path=None, target=None):
-        if name == "streamserver.cli.serve":
+        if name == f"streamserver.cli.{sys.argv[1]}":
             os.kill(os.getpid(), signal.SIGHUP)
 
 sys.meta_path.insert(0, Early)

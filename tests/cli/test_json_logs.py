@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from cli.conftest import LIMIT, Curl, Hello, run
+from streamserver.cli.launch import VARIABLE, log_format
 from support.process import workers_of
 from support.waiting import block_until
 
@@ -65,3 +66,22 @@ def test_whatever_keeps_it_from_starting(
     (line,) = lines(done.stderr)
     assert line["level"] == "error"
     assert part in line["message"]
+
+
+@pytest.mark.parametrize(
+    ("argv", "variable", "form"),
+    [
+        ([], "", "text"),
+        ([], "json", "json"),
+        ([], "yaml", "text"),
+        (["--log-format", "json"], "", "json"),
+        (["app:app", "--log-format=json", "--port", "x"], "", "json"),
+        (["--log-format", "text"], "json", "text"),
+        (["--log-format"], "", "text"),
+        (["--log-format=json", "--log-format", "text"], "", "text"),
+    ],
+)
+def test_the_form_is_known_before_the_command_line_is_parsed(
+    argv: list[str], variable: str, form: str
+) -> None:
+    assert log_format(argv, {VARIABLE: variable} if variable else {}) == form

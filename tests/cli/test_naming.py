@@ -1,20 +1,25 @@
 """Words that there are not: the message names the wrong one and the nearest right one."""
 
+import subprocess
+import sys
 from itertools import chain
 
 import pytest
 
 from cli.conftest import run
-from streamserver.cli import COMMANDS, TABLES, bench, calibrate, naming, proxy, serve, target
-from streamserver.cli.naming import is_app_name
+from streamserver.cli import bench, calibrate, command, proxy, serve, target
+from streamserver.cli.naming import COMMANDS, is_app_name
 from streamserver.cli.variables import unread
 from streamserver.server.workers import VARIABLE
+from support.process import ROOT
 
 NEITHER = (
     f" is neither a command ({', '.join(COMMANDS)}) nor MODULE:APP, as in hello:app for app in"
 )
 URL = "http://127.0.0.1:9/"
 
+
+TABLES = {name: command(name).TABLE for name in COMMANDS}
 
 READ = {
     "serve": serve.read,
@@ -34,8 +39,22 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     return capsys.readouterr().err.splitlines()[-1].removeprefix("streamserver: error: ")
 
 
-def test_the_commands_are_those_that_are_named() -> None:
-    assert tuple(COMMANDS) == tuple(TABLES) == naming.COMMANDS
+IMPORTED = """
+import contextlib, sys
+from streamserver.cli import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(None):
+    main(sys.argv[1:])
+print(*[name for name in sys.modules if name.startswith("streamserver.cli.")])
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_only_the_module_of_the_command_is_imported(name: str) -> None:
+    script = [sys.executable, "-c", IMPORTED, name, "--help"]
+    done = subprocess.run(script, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {module.rpartition(".")[2] for module in done.stdout.split()}
+    # `bench` reads what `calibrate` found.
+    assert imported & {*COMMANDS} == {name} | ({"calibrate"} if name == "bench" else set())
 
 
 @pytest.mark.parametrize(

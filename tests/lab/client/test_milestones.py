@@ -7,12 +7,12 @@ from itertools import pairwise
 import pytest
 
 from lab.client.conftest import Measure
-from streamserver.cli.tls import server_context
 from streamserver.lab.client import events as events_module
 from streamserver.lab.client.client import Ask, Client
 from streamserver.lab.client.record import Record
 from streamserver.lab.target.app import make_target
 from streamserver.proxy.origin import client_context
+from streamserver.serving.tls import server_context
 from streamserver.wire.chunked import LAST_CHUNK, encode
 from support.certificates import Certificate
 from support.inprocess import Serve

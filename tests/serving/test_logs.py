@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from streamserver.cli.logs import VARIABLE, JSONFormatter, TextFormatter, asked
+from streamserver.serving.logs import JSONFormatter, TextFormatter
 
 
 def record(message: str, *args: object, failed: BaseException | None = None) -> logging.LogRecord:
@@ -52,22 +52,3 @@ def test_a_real_traceback_stays_readable() -> None:
     except ValueError:
         failed = logging.LogRecord("s", logging.ERROR, "", 0, "oh", (), sys.exc_info())
     assert f'\n      File "{__file__}", line ' in TextFormatter().format(failed)
-
-
-@pytest.mark.parametrize(
-    ("argv", "variable", "form"),
-    [
-        ([], "", "text"),
-        ([], "json", "json"),
-        ([], "yaml", "text"),
-        (["--log-format", "json"], "", "json"),
-        (["app:app", "--log-format=json", "--port", "x"], "", "json"),
-        (["--log-format", "text"], "json", "text"),
-        (["--log-format"], "", "text"),
-        (["--log-format=json", "--log-format", "text"], "", "text"),
-    ],
-)
-def test_the_form_is_known_before_the_command_line_is_parsed(
-    argv: list[str], variable: str, form: str
-) -> None:
-    assert asked(argv, {VARIABLE: variable} if variable else {}) == form

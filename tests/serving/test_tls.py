@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.cli.problem import CannotServe
-from streamserver.cli.tls import server_context
+from streamserver.server.sockets import CannotListen
+from streamserver.serving.tls import server_context
 from support.certificates import Certificate
 
 
@@ -49,7 +49,7 @@ def test_older_versions_are_not(certificate: Certificate) -> None:
 
 
 def refused(cert: str, key: str) -> str:
-    with pytest.raises(CannotServe) as problem:
+    with pytest.raises(CannotListen) as problem:
         server_context(cert, key)
     assert "\n" not in str(problem.value)
     return str(problem.value)

@@ -1,21 +1,18 @@
 """What the server writes about itself, as text or as JSON lines.
 
-Standard error has the log; standard output has what a user asked for: the line with the address
-on which the server listens, and the access log. With ``--log-format json`` every line of both is
-one JSON object, from the first error of usage to the traceback of an uncaught exception, so a
-collector needs one parser. What the app prints itself, and what the interpreter writes when it
-crashes, is not changed.
+Standard error has the log. Standard output has the line with the URL of the server, and the access
+log. In JSON every line of both is one object, from the first usage error to the traceback of an
+uncaught exception, so a collector needs one parser. The app's own output and the output of a
+crashing interpreter are not changed.
 
 Text from a client may occur in a message or a traceback. Therefore neither form contains a control
-character, and no line of the text form can be forged: what follows the first line of a message
-is indented.
+character, and the lines of a message after the first are indented, so none can be forged.
 """
 
 import logging
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from types import TracebackType
 
@@ -24,26 +21,14 @@ from streamserver.wire.json_text import to_ascii_json
 from streamserver.wire.printable import printable
 
 LEVELS = ("debug", "info", "warning", "error")
-FLAG = "--log-format"
-VARIABLE = "STREAMSERVER_LOG_FORMAT"
 
 logger = logging.getLogger("streamserver")
+_OURS = {"name": logger.name, "levelno": logging.ERROR, "levelname": "ERROR"}
 
 
-def asked(argv: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The form that a command line asks for, read before it is parsed: it may be wrong."""
-    form = environment.get(VARIABLE, "")
-    for word, following in zip(argv, [*argv[1:], ""], strict=False):
-        if word == FLAG:
-            form = following
-        elif word.startswith(f"{FLAG}="):
-            form = word.partition("=")[2]
-    return "json" if form == "json" else "text"
-
-
-def configure(form: str, level: str) -> None:
-    """Send all logging to standard error in the form "text" or "json"; in the latter also
-    warnings, and what nothing caught."""
+def configure(form: str = "text", level: str = "info") -> None:
+    """Send all logging to standard error in the form "text" or "json"; in JSON also warnings and
+    uncaught exceptions."""
     handler = Handler()
     handler.setFormatter(JSONFormatter() if form == "json" else TextFormatter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
@@ -58,20 +43,17 @@ def configure(form: str, level: str) -> None:
         )
 
 
-def complain(problem: str) -> bool:
-    """Write why a command ends as a JSON line; whether that is the form in use."""
+def log_json_error(message: str) -> bool:
+    """Log an error if the log is JSON; return whether it is."""
     handlers = [each for each in logging.root.handlers if isinstance(each, Handler)]
     if not handlers or not isinstance(handlers[0].formatter, JSONFormatter):
         return False
-    # Past the logger, which the app may have silenced.
-    handlers[0].handle(logging.makeLogRecord({"msg": problem, **_OURS}))
+    # Not by the logger, which the app may have disabled.
+    handlers[0].handle(logging.makeLogRecord({"msg": message, **_OURS}))
     return True
 
 
-_OURS = {"name": logger.name, "levelno": logging.ERROR, "levelname": "ERROR"}
-
-
-def listening(form: str, url: str) -> str:
+def listening_line(form: str, url: str) -> str:
     """The line on standard output that names the URL of the server."""
     message = f"listening on {url}"
     if form != "json":
@@ -83,12 +65,12 @@ class Handler(logging.StreamHandler):  # type: ignore[type-arg]
     """Writes to standard error; a record that cannot be formatted is replaced by an error."""
 
     def handleError(self, record: logging.LogRecord) -> None:
-        """Called while the error is handled; the original one prints several lines."""
+        """Log one line; the original method prints several."""
         error = sys.exc_info()[1]
         place = f"{record.pathname}:{record.lineno}"
-        told = {"msg": f"a log record of {place} was lost: {error!r}", **_OURS}
+        lost = {"msg": f"a log record of {place} was lost: {error!r}", **_OURS}
         with suppress(OSError, ValueError, AttributeError):  # standard error itself may fail
-            self.stream.write(self.format(logging.makeLogRecord(told)) + self.terminator)
+            self.stream.write(self.format(logging.makeLogRecord(lost)) + self.terminator)
             self.flush()
 
 
@@ -100,7 +82,7 @@ class TextFormatter(logging.Formatter):
         self._clock = Clock()
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:
-        """The time of the record, as the access log has it."""
+        """The time of the record, in the format of the access log."""
         return self._clock.stamp(record.created)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -110,7 +92,7 @@ class TextFormatter(logging.Formatter):
 
 
 class JSONFormatter(logging.Formatter):
-    """One object in one line: time, level, logger, message and, if there is one, traceback."""
+    """One object in one line: time, level, logger, message, and traceback if there is one."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,8 +110,8 @@ class JSONFormatter(logging.Formatter):
 
 
 def _json_line(stamp: str, level: str, name: str, message: str, **more: str) -> str:
-    told = {"time": stamp, "level": level, "logger": name, "message": message, **more}
-    return to_ascii_json(told)
+    members = {"time": stamp, "level": level, "logger": name, "message": message, **more}
+    return to_ascii_json(members)
 
 
 def _log_uncaught(

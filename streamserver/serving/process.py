@@ -1,0 +1,190 @@
+"""A server's life: from its listening sockets to its end, in one process or in several.
+
+The first SIGTERM or SIGINT drains: streams end cleanly, within the grace period. A second one cuts
+the open streams. A worker never counts signals, its supervisor does: a terminal and a service
+manager signal the whole process group, so a worker receives each signal twice.
+"""
+
+import asyncio
+import importlib
+import os
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
+from io import UnsupportedOperation
+from socket import socket
+from ssl import SSLContext
+from typing import TypeAlias
+
+from streamserver.observe.accesslog import AccessLog
+from streamserver.server.listener import Listener
+from streamserver.server.observer import Observer
+from streamserver.server.settings import Settings
+from streamserver.server.sockets import listen_tcp, listen_unix
+from streamserver.server.state import Handler
+from streamserver.server.workers import VARIABLE, Supervisor, inherit, obey
+from streamserver.serving import signals
+
+LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
+Announce: TypeAlias = Callable[[str], None]
+Supervised: TypeAlias = tuple[Mapping[str, str], Callable[[int], object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where to listen: a Unix socket if `uds` is set, else a host and port.
+
+    TypeError or ValueError for what is none.
+    """
+
+    host: str
+    port: int
+    uds: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in (("host", self.host), ("uds", self.uds or "")):
+            if not isinstance(value, str):
+                raise TypeError(f"{name} is a str, not {type(value).__name__}")
+        if not isinstance(self.port, int) or not 0 <= self.port <= 65535:
+            raise ValueError(f"port is a whole number from 0 to 65535, not {self.port!r}")
+
+    def listen(self, count: int = 1) -> AbstractContextManager[list[socket]]:
+        """While inside, a listening socket for each of `count` processes. Raises CannotListen."""
+        if self.uds:
+            return listen_unix(self.uds, count)
+        return listen_tcp(self.host, self.port, count)
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What is served, in whichever process."""
+
+    handler: Handler
+    settings: Settings
+    observer: Observer | None
+    tls: SSLContext | None
+    close: Callable[[], Awaitable[object]]
+    """Closes what the handler keeps open."""
+
+    def listener(self) -> Listener:
+        """A listener that is not started."""
+        return Listener(self.handler, self.settings, self.observer)
+
+    async def stop(self, listener: Listener) -> None:
+        """Drain, then close what the handler keeps open. If cancelled, cut what is open."""
+        try:
+            await listener.stop()
+        except BaseException:
+            listener.close()
+            raise
+        finally:
+            await self.close()
+
+
+def access_log_of(form: str) -> AccessLog | None:
+    """An access log on standard output; None if there is none or it has no descriptor."""
+    # If the descriptor was closed at the start, its number may be a client's by now: then
+    # `sys.stdout` is None.
+    with suppress(AttributeError, UnsupportedOperation):
+        return AccessLog(sys.stdout.fileno(), form)
+    return None
+
+
+def uvloop_factory() -> LoopFactory | None:
+    """What makes a loop of uvloop, if it is installed."""
+    try:
+        factory: LoopFactory = importlib.import_module("uvloop").new_event_loop
+    except ImportError:
+        return None
+    return factory
+
+
+def take_inherited() -> str | None:
+    """The sockets that a supervisor passed to this process; None if it is not a worker.
+
+    The variable is removed, or a server that the app starts would take itself for a worker.
+    """
+    return os.environ.pop(VARIABLE, None)
+
+
+def serve_until_stopped(
+    server: Server,
+    address: Address,
+    announce: Announce,
+    *,
+    workers: int,
+    loop_factory: LoopFactory,
+    inherited: str | None,
+    supervised: AbstractContextManager[Supervised] | None = None,
+) -> None:
+    """Serve until a signal arrives and all streams have ended. Raises CannotListen.
+
+    `announce` is called with the URL. `inherited` is from `take_inherited`. A supervisor enters
+    `supervised` for the environment of its workers and a callback for the pid of each that ended.
+    """
+    if inherited:
+        _run(loop_factory, _work(server, *inherit(inherited)))
+        return
+    with address.listen(workers) as sockets:
+        if workers == 1:
+            _run(loop_factory, _serve(server, sockets[0], announce))
+            return
+        with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
+            supervisor = Supervisor(
+                # The same command line, with the interpreter's own options.
+                [sys.executable, *sys.orig_argv[1:]],
+                environment,
+                sockets,
+                grace=server.settings.grace,
+                announce=announce,
+                on_exit=on_exit,
+            )
+            _run(asyncio.new_event_loop, _supervise(supervisor))
+
+
+def _ignore_exit(pid: int) -> None: ...
+
+
+def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(life)
+
+
+async def _serve(server: Server, sock: socket, announce: Announce) -> None:
+    listener = server.listener()
+    stopping = asyncio.Event()
+
+    def on_signal() -> None:
+        if stopping.is_set():
+            listener.abort()
+            signals.reset()
+        stopping.set()
+
+    signals.on_signals(on_signal)
+    await listener.start(sock=sock, ssl=server.tls)
+    announce(listener.url)
+    await stopping.wait()
+    await server.stop(listener)
+
+
+async def _work(server: Server, sock: socket, lifeline: socket) -> None:
+    """Serve as a worker, until a signal arrives or the supervisor has ended."""
+    listener = server.listener()
+    stopping = asyncio.Event()
+    signals.on_signals(stopping.set)
+    await listener.start(sock=sock, ssl=server.tls)
+    with lifeline:
+        orders = asyncio.create_task(
+            obey(lifeline, listener.url, drain=stopping.set, abort=listener.abort)
+        )
+        await stopping.wait()
+        await server.stop(listener)
+        orders.cancel()
+        await asyncio.wait([orders])
+
+
+async def _supervise(supervisor: Supervisor) -> None:
+    signals.on_signals(supervisor.stop)
+    await supervisor.run()
+    signals.ignore(asyncio.get_running_loop().remove_signal_handler)
