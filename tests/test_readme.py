@@ -65,8 +65,11 @@ def test_the_first_block_names_targets_of_make() -> None:
 
 
 async def test_the_first_handler(reader: Reader) -> None:
-    program, console, wire = section("A first handler")
+    program, console, embedded, wire = section("A first handler")
     assert written(program, reader.directory) == "hello:app"
+    written(embedded, reader.directory)
+    output = await reader.output("python embedded.py")
+    assert re.fullmatch(r"the counter is at http://127.0.0.1:\d+/api/counter\n", output)
     [server] = await reader.console(console)
     assert await reader.console(wire) == []
     for last, first in [("", 0), ("8", 9), ("9", 10), ("10", 0), ("-1", 0), ("x" * 5000, 0)]:

@@ -1,15 +1,12 @@
 """Programs that call `run`, as processes."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from support.process import ENVIRONMENT, ROOT, ServerProcess
+from support.process import ServerProcess, start_server
 
 LIMIT = 50
 """Seconds after which something hangs, also on a machine that is busy with other things."""
@@ -52,17 +49,9 @@ def program(tmp_path: Path) -> Iterator[Program]:
         def start(text: str) -> ServerProcess:
             path = tmp_path / "program.py"
             path.write_text(HEAD + text)
-            stdout, stderr = tmp_path / "out", tmp_path / "err"
-            with stdout.open("wb") as out, stderr.open("wb") as err:
-                process = subprocess.Popen(
-                    [sys.executable, str(path)],
-                    env={**os.environ, **ENVIRONMENT, "PYTHONPATH": str(ROOT)},
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=err,
-                )
-            stack.enter_context(process)
-            stack.callback(process.kill)
-            return ServerProcess(process, stdout, stderr)
+            server = start_server(tmp_path, str(path))
+            stack.enter_context(server.process)  # which is waited for, once it is killed
+            stack.callback(server.process.kill)
+            return server
 
         yield start

@@ -94,8 +94,10 @@ class RunServer(Protocol):
 def start_server(
     directory: Path, *args: str, env: Mapping[str, str] | None = None
 ) -> ServerProcess:
-    """Start `python -m streamserver ARGS` on a port of its own, its output into the directory."""
-    if "--port" not in args and "--uds" not in args:
+    """Start `python -m streamserver ARGS` on a port of its own, its output into the directory;
+    `python ARGS` if the first is a file."""
+    program = () if args[0].endswith(".py") else ("-m", "streamserver")
+    if program and "--port" not in args and "--uds" not in args:
         args = (*args, "--port", "0")
     if args[0].startswith("--"):  # the demo, which answers only to hosts that it knows
         env = {"STREAMSERVER_ALLOW_HOST": HOST, **(env or {})}
@@ -104,7 +106,7 @@ def start_server(
     inherited = {k: v for k, v in os.environ.items() if not k.startswith("STREAMSERVER_")}
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamserver", *args],
+            [sys.executable, *program, *args],
             cwd=ROOT,
             env={**inherited, **ENVIRONMENT, **(env or {})},
             stdin=subprocess.DEVNULL,

@@ -94,12 +94,17 @@ class Reader:
         """Run its commands; what ends by itself must print what is shown. The servers begun."""
         servers = []
         for command, shown in block.commands:
-            if PYTHON in command and not {*words_of(command)[1][:1]} & {*CLIENTS}:
+            if program := re.fullmatch(r"python (\w+\.py) &", command):
+                servers.append(self._run(self.directory / program[1]))
+            elif PYTHON in command and not {*words_of(command)[1][:1]} & {*CLIENTS}:
                 servers.append(self._serve(command))
             else:
-                told = await asyncio.to_thread(self._told, self.moved(command))
-                assert masked(told.splitlines()) == masked(shown), command
+                assert masked((await self.output(command)).splitlines()) == masked(shown), command
         return servers
+
+    async def output(self, command: str) -> str:
+        """What a command that ends by itself writes to standard output."""
+        return await asyncio.to_thread(self._told, self.moved(command))
 
     def _serve(self, command: str) -> ServerProcess:
         named = re.search(r"--port (\d+)", command)
@@ -108,6 +113,12 @@ class Reader:
         words = [str(self.directory / word) if word == "cassettes" else word for word in words]
         rest = [] if named else ["--port", port]
         return self.run_server(*words, *rest, env=self.environment | variables)
+
+    def _run(self, program: Path) -> ServerProcess:
+        """Start a program that calls `run(app)`, on a free port."""
+        self.ports["8000"] = port = str(free_port())
+        program.write_text(program.read_text().replace("run(app)", f"run(app, port={port})"))
+        return self.run_server(str(program), env=self.environment)
 
     def _told(self, command: str) -> str:
         done = subprocess.run(
