@@ -8,11 +8,11 @@ from streamserver.feed import Feed
 from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
 from streamserver.kit.files import FileResponse
-from streamserver.kit.idempotency import idempotency_key
+from streamserver.kit.guards import same_origin
+from streamserver.kit.params import idempotency_key
 from streamserver.kit.request import Request
 from streamserver.kit.response import Body, Response, TextStream
 from streamserver.kit.router import Router
-from streamserver.kit.same_origin import same_origin
 from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts

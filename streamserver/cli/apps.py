@@ -10,8 +10,7 @@ from typing import cast
 
 from streamserver.cli.problem import CannotServe
 from streamserver.feed.feed import Backend
-from streamserver.kit.mistakes import check_handler
-from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.hints import check_handler, did_you_mean
 from streamserver.kit.service import Handler
 
 logger = logging.getLogger("streamserver")

@@ -13,7 +13,7 @@ from streamserver.cli.loops import HELP, NAMES, loop_factory
 from streamserver.cli.options import Option, Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.values import one_of, whole
-from streamserver.kit.units import duration
+from streamserver.kit.units import parse_duration
 from streamserver.lab.calibrate.calibrate import LOADS, calibrate
 from streamserver.lab.calibrate.level import Level, Tolerance, highest
 from streamserver.lab.calibrate.own_target import DidNotStart, own_target
@@ -29,7 +29,7 @@ MOST_SECONDS = 10
 
 
 def _seconds(value: str) -> int:
-    found = duration(value)
+    found = parse_duration(value)
     if found is not None and 1 <= found <= MOST_SECONDS and found == int(found):
         return int(found)
     allowed = f"a duration from 1 to {MOST_SECONDS} whole seconds, as in 3 or 3s"

@@ -3,7 +3,7 @@
 import re
 from argparse import ArgumentTypeError
 
-from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.hints import did_you_mean
 
 COMMANDS = ("serve", "proxy", "target", "bench", "calibrate", "learn")
 """All commands; without one, ``serve``."""

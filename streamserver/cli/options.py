@@ -15,8 +15,8 @@ from typing import NoReturn
 
 from streamserver import __version__
 from streamserver.cli.values import seconds, size, switch
-from streamserver.kit.nearest import did_you_mean
-from streamserver.kit.units import shown_size
+from streamserver.kit.hints import did_you_mean
+from streamserver.kit.units import format_size
 from streamserver.serving import logs
 
 PREFIX = "STREAMSERVER_"
@@ -71,7 +71,7 @@ def duration(name: str, default: float, help: str, *, zero: bool = False) -> Opt
 
 def octets(name: str, default: int, most: int, help: str) -> Option:
     """An option that is a size, from 0 to `most` bytes."""
-    return Option(name, default, size(0, most), "SIZE", help, shown_size(default))
+    return Option(name, default, size(0, most), "SIZE", help, format_size(default))
 
 
 class Parser(argparse.ArgumentParser):

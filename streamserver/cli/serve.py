@@ -13,7 +13,7 @@ from streamserver.cli.launch import launch, prepare
 from streamserver.cli.naming import app_name
 from streamserver.cli.options import Option, Table, duration, make_parser, octets
 from streamserver.cli.values import host_name, text
-from streamserver.kit.hosts import known_hosts
+from streamserver.kit.guards import known_hosts
 from streamserver.kit.service import Handler
 
 USAGE = """streamserver [serve] [MODULE:APP] [options]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from streamserver.kit import units
-from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.hints import did_you_mean
 from streamserver.wire.fields import is_token
 
 _LONGEST = 10**9
@@ -55,13 +55,13 @@ def whole(least: int, most: int, **words: int | None) -> Callable[[str], int | N
 
 def size(least: int, most: int, **words: int | None) -> Callable[[str], int | None]:
     """A number of bytes in a range, with or without a unit, or a word that stands for one."""
-    between = f"from {least} to {units.shown_size(most)}"
+    between = f"from {least} to {units.format_size(most)}"
     allowed = " or ".join((*words, f"a size {between}, as in 1000 (bytes), 64KiB or 10MB"))
 
     def read(value: str) -> int | None:
         if value in words:
             return words[value]
-        octets = units.size(value)
+        octets = units.parse_size(value)
         if octets is not None and least <= octets <= most:
             return octets
         _refuse(value, allowed)
@@ -74,7 +74,7 @@ def seconds(*, zero: bool) -> Callable[[str], float]:
     allowed = f"a duration of {'0 s or more' if zero else 'more than 0 s'}, as in 1.5, 500ms, 2m"
 
     def read(value: str) -> float:
-        found = units.duration(value)
+        found = units.parse_duration(value)
         if found is not None and found < _LONGEST and (zero or found):
             return float(found)
         _refuse(value, allowed)

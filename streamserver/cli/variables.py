@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 
 from streamserver.cli.options import PREFIX, Table
-from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.hints import did_you_mean
 from streamserver.server.workers import VARIABLE
 
 _of_kubernetes = re.compile(

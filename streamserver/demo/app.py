@@ -21,8 +21,8 @@ from streamserver.demo.upload import upload
 from streamserver.demo.wiretap import Tapped, Wiretap
 from streamserver.feed.feed import Backend
 from streamserver.feed.memory import Memory
+from streamserver.kit.guards import same_origin
 from streamserver.kit.router import Router
-from streamserver.kit.same_origin import same_origin
 from streamserver.kit.service import Handler
 from streamserver.lab.model import add_model
 from streamserver.lab.target.app import make_target

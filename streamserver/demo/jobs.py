@@ -161,4 +161,4 @@ def _steps_and_interval(parameters: Mapping[str, object]) -> tuple[int, float]:
 
 
 def _accepted(state: dict[str, Any]) -> Response:
-    return Response.json(state, 202, {"Location": f"/api/jobs/{state['id']}"})
+    return Response.json(state, status=202, headers={"Location": f"/api/jobs/{state['id']}"})

@@ -9,8 +9,7 @@ import time
 
 from streamserver.demo.orders import Orders
 from streamserver.feed.feed import Backend, Feed
-from streamserver.kit.idempotency import idempotency_key
-from streamserver.kit.params import json_object, one_of, text
+from streamserver.kit.params import idempotency_key, json_object, one_of, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.exchange import Exchange
@@ -49,7 +48,7 @@ class Notifications:
             key=idempotency_key(request),
             fingerprint=f"{level} {text}".encode(),  # a repetition has another time
         )
-        return Response.json({"id": id}, 201)
+        return Response.json({"id": id}, status=201)
 
     async def follow(self, request: Request) -> Response:
         """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID."""

@@ -1,30 +1,26 @@
-"""A response made of server-sent events (WHATWG HTML, section 9.2).
-
-The headers that people forget are set here: the type, without which no EventSource reads
-it, and the two that keep caches and proxies from gathering what should flow.
-"""
+"""A response of server-sent events (WHATWG HTML, section 9.2)."""
 
 import random
 from collections.abc import AsyncIterable
 from typing import Any
 
-from streamserver.kit.mistakes import wrong_body
+from streamserver.kit.hints import body_error
 from streamserver.kit.response import HeadersInit, Response, is_stream
 from streamserver.server.answer import Endless, PushBody
 from streamserver.wire.sse import HEADERS, HEARTBEAT, Event, encode
 
 
 class EventStream(Response):
-    """Events from an async iterable or a push ``StreamController``; each is sent whole, at once.
+    """Events from an async iterable or a ``StreamController``.
 
-    An item is an ``Event``, or what becomes the ``data`` of one. ``retry``: how long, in
-    milliseconds, the client shall wait before it reconnects; sent ahead of the first event.
-    ``heartbeat``: the longest silence in seconds, filled with a comment so that nothing on
-    the way takes the stream for dead; 0 for none, None for the server's setting (15). A
-    heartbeat only ever stands between two events.
+    An item is an ``Event``, or the ``data`` of one. The headers name the media type, without
+    which an EventSource fails, and forbid caches and proxies to buffer. ``retry``: milliseconds
+    until a client reconnects, sent before the first event. ``heartbeat``: seconds of silence after
+    which a comment is sent between two events, so that no proxy takes the stream for dead; 0 for
+    none, None for the server's setting (15).
 
-    The server may end the stream (at shutdown, or after ``max_stream``): then the client is
-    told to reconnect after a random time, so that not all of them return at once.
+    When the server ends the stream, at shutdown or after ``max_stream``, it sends a random
+    reconnection time, so that the clients return spread out.
     """
 
     __slots__ = ()
@@ -39,14 +35,12 @@ class EventStream(Response):
         headers: HeadersInit = None,
     ) -> None:
         if not is_stream(events):
-            raise wrong_body(_EVENTS, events)
-        super().__init__(events, status, headers)
-        for name, value in HEADERS:
-            if name not in self.headers:
-                self.headers.append(name, value)
+            raise body_error(_EVENTS, events)
+        super().__init__(events, status=status, headers=headers)
+        self._set_defaults(HEADERS)
         if heartbeat is not None and not heartbeat >= 0:
             raise ValueError(f"heartbeat is seconds, 0 or more, not {heartbeat!r}")
-        self.encode = _encode if retry is None else _WithRetry(retry)
+        self.encode = _encode if retry is None else _RetryFirst(retry)
         self.endless = _ENDLESS if heartbeat is None else _ENDLESS._replace(interval=heartbeat)
 
 
@@ -54,8 +48,8 @@ def _encode(item: Any) -> bytes:
     return encode(item if isinstance(item, Event) else Event(item))
 
 
-class _WithRetry:
-    """Encodes events, the first of them with the reconnection time before it."""
+class _RetryFirst:
+    """Encodes events, the first one with the reconnection time before it."""
 
     __slots__ = ("_first",)
 
@@ -68,7 +62,6 @@ class _WithRetry:
 
 
 def _farewell() -> bytes:
-    """From one to five seconds: a new server should be up, and its clients spread out."""
     return encode(Event(retry=random.randint(1000, 5000)))
 
 

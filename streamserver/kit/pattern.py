@@ -1,12 +1,11 @@
-"""Which paths a route means: ``/jobs/{id:int}/log``.
+"""Paths with parameters: ``/jobs/{id:int}/log``.
 
-A path is matched before it is decoded. "%2F" is a slash that belongs to a segment's text, and
-were it decoded first it would cut the segment in two (RFC 3986, section 2.2). But there is
-more than one way to encode the same text, so a path is brought into one form first, segment
-by segment, and that form is what patterns are made of.
+A path is matched before it is decoded: "%2F" belongs to the text of a segment, and decoded too
+early it would divide the segment (RFC 3986, section 2.2). The same text has several encodings, so
+each segment is first brought into one form, in which patterns are written too.
 
-A segment is plain text or one parameter, and only the last may reach over slashes. So a
-match is linear in the length of the path, whatever a client sends.
+A segment is text or one parameter, and only the last can contain slashes. Therefore a match takes
+time linear in the length of the path.
 """
 
 import re
@@ -16,11 +15,11 @@ from urllib.parse import quote, unquote
 from uuid import UUID
 
 _PLAIN = "".join(c for c in map(chr, range(0x21, 0x7F)) if c not in "%/")
-"""What need not be encoded: all that may stand in a target, but for what has a meaning here."""
+"""Characters that are not encoded: those allowed in a target, except for "%" and "/"."""
 
 
 def canonical(path: str) -> str:
-    """The one form of a raw path in which equal segments are equal text; slashes stay put."""
+    """The form of a raw path in which equal segments are equal text; slashes are kept."""
     if "%" not in path:
         return path
     return "/".join([_encode(unquote(segment)) for segment in path.split("/")])
@@ -37,7 +36,7 @@ TYPES: dict[str, tuple[str, Callable[[str], Any]]] = {
     "str": (r"[^/]+", unquote),
     "path": (r".+", unquote),
 }
-"""What a parameter may be: how its text looks and what it becomes; the most particular first."""
+"""The types of parameters, the most specific first: a regular expression and a converter."""
 
 _RANKS = {name: rank for rank, name in enumerate(TYPES, 1)}
 _parameter = re.compile(r"\{(\w+)(?::(\w+))?\}").fullmatch
@@ -46,17 +45,16 @@ Shape = tuple[tuple[int, str], ...]
 
 
 class Pattern:
-    """A path with parameters in braces: ``{name}`` or ``{name:type}``, each a whole segment.
+    """A path in which a segment may be a parameter: ``{name}`` or ``{name:type}``.
 
-    Types: ``str`` (the default) is a segment that is not empty; ``int`` up to 18 digits;
-    ``float`` digits with or without a fraction; ``uuid``; ``path`` the rest of the path,
-    which is not empty, and so the last segment. Text is written decoded ("/café"), and a
-    slash at the end counts: "/jobs" and "/jobs/" are two paths.
+    Types: ``str`` (the default), a segment that is not empty; ``int``, up to 18 digits; ``float``,
+    digits with or without a fraction; ``uuid``; ``path``, the rest of the path, not empty. Text is
+    written decoded ("/café"). A slash at the end counts: "/jobs" and "/jobs/" are two paths.
 
     ValueError for a path that does not begin with "/" or breaks these rules.
     """
 
-    __slots__ = ("_converters", "_fullmatch", "names", "shape", "text")
+    __slots__ = ("_converters", "_fullmatch", "names", "path", "shape", "text")
 
     def __init__(self, text: str) -> None:
         if not text.startswith("/") or "?" in text or "#" in text:
@@ -65,43 +63,37 @@ class Pattern:
         self.names: tuple[str, ...] = ()
         self._converters: tuple[Callable[[str], Any], ...] = ()
         segments = [self._segment(segment) for segment in text.split("/")[1:]]
-        if "path" in [of_type for rank, of_type in self._ranks(segments)[:-1] if rank]:
-            raise ValueError(f"a parameter of type path takes all the rest, so be it last: {text}")
-        self.shape: Shape = self._ranks(segments)
-        """What orders patterns: text before parameters, and those by type. Equal shapes match
-        the same paths."""
+        self.shape: Shape = tuple([(rank, text) for rank, text, _ in segments])
+        """Orders patterns: text before parameters, and those by type. Equal shapes match the
+        same paths."""
+        if any(rank == _RANKS["path"] for rank, _ in self.shape[:-1]):
+            raise ValueError(f"a parameter of type path must be the last segment: {text}")
         source = "".join(["/" + source for _, _, source in segments])
         self._fullmatch = re.compile(source).fullmatch
-
-    @property
-    def path(self) -> str | None:
-        """The only path that it matches, in canonical form; None if it has parameters."""
-        return None if self.names else "".join(["/" + _encode(text) for _, text in self.shape])
+        canonical_text = "".join(["/" + _encode(text) for _, text in self.shape])
+        self.path = None if self.names else canonical_text
+        """The only path that matches, in canonical form; None if there are parameters."""
 
     def match(self, path: str) -> dict[str, Any] | None:
-        """The parameters in a canonical path, decoded and converted; None where it differs."""
+        """The parameters of a canonical path, decoded and converted; None if it does not match."""
         match = self._fullmatch(path)
         if match is None:
             return None
         values = zip(self.names, self._converters, match.groups(), strict=True)
         return {name: convert(value) for name, convert, value in values}
 
-    @staticmethod
-    def _ranks(segments: list[tuple[int, str, str]]) -> Shape:
-        return tuple([(rank, text) for rank, text, _ in segments])
-
     def _segment(self, segment: str) -> tuple[int, str, str]:
         """A segment's rank, its text or type, and its regular expression."""
         if "{" not in segment and "}" not in segment:
             return 0, segment, re.escape(_encode(segment))
         found = _parameter(segment)
-        name, of_type = (found[1], found[2] or "str") if found else ("", "")
-        if of_type not in TYPES:
+        name, type_name = (found[1], found[2] or "str") if found else ("", "")
+        if type_name not in TYPES:
             types = ", ".join(TYPES)
             raise ValueError(f"a parameter is {{name}} or {{name:type}} of {types}: {segment!r}")
         if name in self.names:
             raise ValueError(f"{self.text} has two parameters called {name}")
-        source, converter = TYPES[of_type]
+        source, converter = TYPES[type_name]
         self.names += (name,)
         self._converters += (converter,)
-        return _RANKS[of_type], of_type, f"({source})"
+        return _RANKS[type_name], type_name, f"({source})"

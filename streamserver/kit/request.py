@@ -1,4 +1,4 @@
-"""A request, as a handler sees it."""
+"""A request, as a handler receives it."""
 
 import json
 from collections.abc import AsyncIterator
@@ -11,10 +11,9 @@ from streamserver.wire.problem import HTTPError
 
 
 class Query:
-    """The parameters of a target's query, in order, repeatable.
+    """The parameters of a query, in order, repeatable, decoded as UTF-8 (WHATWG URL, section 5.1).
 
-    Percent-encoding and "+" are decoded as UTF-8 (WHATWG URL, section 5.1). KeyError for an
-    absent name.
+    ``query[name]`` raises KeyError for an absent name.
     """
 
     __slots__ = ("_pairs",)
@@ -24,10 +23,7 @@ class Query:
 
     def get(self, name: str, default: str | None = None) -> str | None:
         """The first value of ``name``, else ``default``."""
-        for key, value in self._pairs:
-            if key == name:
-                return value
-        return default
+        return next((value for key, value in self._pairs if key == name), default)
 
     def get_all(self, name: str) -> list[str]:
         """Every value of ``name``."""
@@ -48,25 +44,36 @@ class Query:
 
 
 class Request:
-    """What the client asked. Read the body once: ``body()``, ``text()``, ``json()``, or
-    ``async for part in request``, which takes pieces as they arrive.
+    """Read the body once: ``body()``, ``text()``, ``json()``, or ``async for part in request``.
 
-    Reading raises HTTPError: 400 for a malformed body, 408 when the client falls silent, 413
-    when it is larger than ``max_body``. A handler need not catch them: they are the answer.
-
-    ``exchange`` is the engine's side of it, for those who write to the wire themselves.
+    Reading raises HTTPError: 400 for a malformed body, 408 if the client is silent for too long,
+    413 for a body of more than ``max_body`` bytes. A handler need not catch them. ``target`` is
+    relative to the router's mount. ``params`` has the values of the path's parameters.
+    ``exchange`` is the engine's side, for handlers that write to the wire themselves.
     """
 
-    __slots__ = ("_query", "exchange", "headers", "method", "params", "target")
+    __slots__ = ("_headers", "_query", "exchange", "method", "params", "target")
 
     def __init__(self, exchange: Exchange) -> None:
         head = exchange.head
         self.exchange = exchange
         self.method = head.method
         self.target = head.target
-        self.headers = Headers.of_lower(head.fields)
         self.params: dict[str, Any] = {}
+        self._headers: Headers | None = None
         self._query: Query | None = None
+
+    @property
+    def headers(self) -> Headers:
+        """The header fields."""
+        headers = self._headers
+        if headers is None:  # few handlers read them
+            headers = self._headers = Headers.of_lower(self.exchange.head.fields)
+        return headers
+
+    @headers.setter
+    def headers(self, headers: Headers) -> None:
+        self._headers = headers
 
     @property
     def path(self) -> str:
@@ -75,7 +82,7 @@ class Request:
 
     @property
     def query(self) -> Query:
-        """The parameters after the "?"; HTTPError 400 beyond a thousand of them."""
+        """The parameters after the "?"; HTTPError 400 for more than a thousand."""
         if self._query is None:
             try:
                 self._query = Query(self.target.partition("?")[2])
@@ -95,14 +102,14 @@ class Request:
 
     @property
     def last_event_id(self) -> str | None:
-        """Where a reconnecting EventSource left off (WHATWG HTML, section 9.2.4)."""
+        """The last event that a reconnecting EventSource received (WHATWG HTML, section 9.2.4)."""
         value = self.headers.get("last-event-id")
-        # Fields are Latin-1 here, while event ids are sent as UTF-8.
+        # Field values are decoded as Latin-1, but event ids are sent as UTF-8.
         return None if value is None else value.encode("latin-1").decode("utf-8", "replace")
 
     @property
     def draining(self) -> bool:
-        """Whether the server is being stopped: an endless handler may end itself."""
+        """Whether the server is stopping: an endless handler may end."""
         return self.exchange.server.draining
 
     @property

@@ -1,9 +1,8 @@
 """From a method and a path to a handler.
 
-A path without parameters is found in a dictionary, so a hundred routes cost what one does;
-the others are tried one after the other, the most particular first, whatever the order in
-which they were defined. What is wrong with a table of routes is told when it is made, not
-when a request happens to come by.
+A path without parameters is found in a dictionary, so its cost does not depend on the number of
+routes. Other patterns are tried in order, the most specific first, however they were defined.
+Errors in the table of routes are raised when a route is defined.
 """
 
 from bisect import insort
@@ -12,7 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, TypeVar
 
-from streamserver.kit.mistakes import checked_handler
+from streamserver.kit.hints import checked_handler
 from streamserver.kit.pattern import Pattern, Shape, canonical
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -33,12 +32,12 @@ class _Resource:
 
     def handler(self, method: str) -> Handler | None:
         found = self.handlers.get(method)
-        # The engine leaves out the body of an answer to HEAD (RFC 9110, section 9.3.2).
+        # The engine omits the body of a response to HEAD (RFC 9110, section 9.3.2).
         return self.handlers.get("GET") if found is None and method == "HEAD" else found
 
 
 class Router:
-    """A handler that hands each request on to the handler of its method and path.
+    """A handler that calls the handler of the request's method and path.
 
         app = Router()
 
@@ -46,13 +45,13 @@ class Router:
         async def job(request: Request) -> Response:
             return Response.json({"id": request.params["id"]})
 
-    Paths are those of ``kit.pattern``. Where several match, the one that is more particular
-    at the first segment in which they differ goes first: text, int, float, uuid, str, path.
-    The pattern that matched is the exchange's ``route``, for those who count; below a mount
-    of another handler than a router it ends in "/*".
-    HEAD is answered by the handler of GET, OPTIONS with what is allowed, unless they have
-    handlers of their own. Raises HTTPError 404 for an unknown path and 405 for a method
-    that none of the paths that match knows (RFC 9110, sections 15.5.5 and 15.5.6).
+    ``kit.pattern`` describes paths. Where several match, the order at the first segment that
+    differs decides: text, int, float, uuid, str, path. The handler of GET also answers HEAD, and
+    OPTIONS is answered with the allowed methods, unless a route defines them. HTTPError 404 for an
+    unknown path, 405 for a method that no matching path allows (RFC 9110, section 15.5.6).
+
+    The text of the matching pattern becomes the exchange's ``route``; that of a mounted handler
+    which is no router ends in "/*".
     """
 
     __slots__ = ("_dynamic", "_mounts", "_resources", "_static", "on_stop")
@@ -63,53 +62,56 @@ class Router:
         self._dynamic: list[_Resource] = []
         self._mounts: list[tuple[str, Handler]] = []
         self.on_stop: list[Callable[[], Awaitable[object]]] = []
-        """What is awaited, the last first, when whoever serves this router has stopped."""
+        """Awaited, the last first, when the server of this router has stopped."""
 
     async def aclose(self) -> None:
-        """Await what is in ``on_stop``, then the ``aclose`` of what is mounted here; what one of
-        them raises comes when all had their turn."""
+        """Await the callbacks in ``on_stop``, then the ``aclose`` of mounted handlers; an exception
+        of one is raised after the others."""
         async with AsyncExitStack() as stack:
             for _, handler in self._mounts:
                 stack.push_async_callback(close, handler)
-            for stopped in self.on_stop:
-                stack.push_async_callback(stopped)
+            for callback in self.on_stop:
+                stack.push_async_callback(callback)
             self.on_stop.clear()
 
     # Definition
 
     def get(self, path: str, *, max_body: Limit = "default") -> Callable[[H], H]:
-        """Answer GET, and HEAD; the arguments are those of ``route``."""
+        """``route`` for GET, and HEAD."""
         return self.route(path, ("GET",), max_body=max_body)
 
     def post(self, path: str, *, max_body: Limit = "default") -> Callable[[H], H]:
-        """Answer POST; the arguments are those of ``route``."""
+        """``route`` for POST."""
         return self.route(path, ("POST",), max_body=max_body)
 
     def put(self, path: str, *, max_body: Limit = "default") -> Callable[[H], H]:
-        """Answer PUT; the arguments are those of ``route``."""
+        """``route`` for PUT."""
         return self.route(path, ("PUT",), max_body=max_body)
 
     def patch(self, path: str, *, max_body: Limit = "default") -> Callable[[H], H]:
-        """Answer PATCH; the arguments are those of ``route``."""
+        """``route`` for PATCH."""
         return self.route(path, ("PATCH",), max_body=max_body)
 
     def delete(self, path: str, *, max_body: Limit = "default") -> Callable[[H], H]:
-        """Answer DELETE; the arguments are those of ``route``."""
+        """``route`` for DELETE."""
         return self.route(path, ("DELETE",), max_body=max_body)
 
     def route(
         self, path: str, methods: Iterable[str], *, max_body: Limit = "default"
     ) -> Callable[[H], H]:
-        """A decorator: the handler answers these methods at ``path``, and is given back as it is.
+        """A decorator for the handler of these methods at ``path``; it returns the handler.
 
-        ``max_body``: bytes that a request's body may have; None is no limit, "default" the
-        server's setting. ValueError for a path or method that cannot be, or is taken; TypeError,
-        when the decorator is applied, for what is no handler.
+        ``max_body``: bytes of a request's body; None is no limit, "default" the server's setting.
+        ValueError for a wrong path or method, or one that is defined already; TypeError, by the
+        decorator, for an object that is no handler.
         """
-        names = _methods(methods)
+        names = tuple(methods)
+        if isinstance(methods, str) or not names or not all(map(is_token, names)):
+            example = 'a list of names, as in ["GET", "POST"]'
+            raise ValueError(f"methods are {example}, not {methods!r}")
         resource = self._resource(Pattern(path))
-        if taken := [method for method in names if method in resource.handlers]:
-            raise ValueError(f"{taken[0]} {path} is defined twice")
+        if defined := [method for method in names if method in resource.handlers]:
+            raise ValueError(f"{defined[0]} {path} is defined twice")
 
         def define(handler: H) -> H:
             checked = checked_handler(handler)
@@ -120,12 +122,11 @@ class Router:
         return define
 
     def mount(self, prefix: str, handler: Handler) -> None:
-        """Hand on every request below ``prefix`` that no route of this router's own matches.
+        """Let ``handler`` answer the requests below ``prefix`` that no route here matches.
 
-        "/lab" is for "/lab/" and all that lies below it, but not for "/lab"; "/" is for
-        everything. The handler sees the target without the prefix, as if it stood alone:
-        "/lab/x?y" is "/x?y" to it. ValueError for a prefix with parameters or one that is taken;
-        TypeError for what is no handler.
+        "/lab" is a prefix of "/lab/" and all paths below, but not of "/lab"; "/" is one of every
+        path. The handler receives the target without the prefix: "/x?y" for "/lab/x?y".
+        ValueError for a prefix with parameters or one that is mounted already.
         """
         below = Pattern(prefix.rstrip("/") + "/").path
         if below is None:
@@ -136,7 +137,7 @@ class Router:
         self._mounts.sort(key=lambda mount: -len(mount[0]))
 
     def _resource(self, pattern: Pattern) -> _Resource:
-        """The resource of a path, which is a new one at the path's first route."""
+        """The resource of a path, created at its first route."""
         known = self._resources.get(pattern.shape)
         if known is None:
             known = self._resources[pattern.shape] = _Resource(pattern)
@@ -150,19 +151,22 @@ class Router:
 
     # A request
 
-    async def __call__(self, request: Request) -> Response:
-        """The answer of the handler that is responsible."""
-        path = canonical(request.target.partition("?")[0])
-        resource = self._static.get(path)
+    def __call__(self, request: Request) -> Awaitable[Response]:
+        # Not a coroutine function: the handler's coroutine is enough.
+        resource = self._static.get(request.target)
+        if resource is None:
+            resource = self._static.get(canonical(request.target.partition("?")[0]))
         handler = None if resource is None else resource.handlers.get(request.method)
         if resource is None or handler is None:
-            handler = self._find(request, path)
-        else:
-            _tell_route(request, resource)
-        return await handler(request)
+            return self._find(request)(request)
+        exchange = request.exchange
+        text = resource.pattern.text
+        exchange.route = _prefix(exchange.route) + text if exchange.route else text
+        return handler(request)
 
-    def _find(self, request: Request, path: str) -> Handler:
-        others = []
+    def _find(self, request: Request) -> Handler:
+        path = canonical(request.target.partition("?")[0])
+        others = []  # resources at this path that lack the method
         static = self._static.get(path)
         for resource in self._dynamic if static is None else (static, *self._dynamic):
             params = resource.pattern.match(path)
@@ -170,62 +174,46 @@ class Router:
                 continue
             handler = resource.handler(request.method)
             if handler is not None:
-                _tell_route(request, resource)
+                request.exchange.route = _prefix(request.exchange.route) + resource.pattern.text
                 request.params = params
                 return handler
             others.append(resource)
         if not others and path != "*":
             return self._mounted(request, path)
         if others:
-            _tell_route(request, others[0])
-        allow = _allow(others or self._resources.values())
-        if request.method != "OPTIONS":
-            raise HTTPError(405, f"allowed methods: {allow}", headers={"Allow": allow})
-        return _answering_options(allow)
+            request.exchange.route = _prefix(request.exchange.route) + others[0].pattern.text
+        return _without_method(request.method, others or self._resources.values())
 
     def _mounted(self, request: Request, path: str) -> Handler:
         for below, handler in self._mounts:
             if path.startswith(below):
-                # As many segments less, but the rest as it came: a relay passes it on.
+                # Only whole segments are removed: a relay passes the rest on unchanged.
                 count = below.count("/")
                 request.target = "/" + request.target.split("/", count)[count]
-                request.exchange.route = _above(request) + below + "*"
+                request.exchange.route = _prefix(request.exchange.route) + below + "*"
                 return handler
         raise HTTPError(404, "nothing is served at this path")
 
 
-def _tell_route(request: Request, resource: _Resource) -> None:
-    request.exchange.route = _above(request) + resource.pattern.text
-
-
-def _above(request: Request) -> str:
-    """Where this router is mounted itself; "" for one that stands alone."""
-    return request.exchange.route.removesuffix("/*")
-
-
-def _methods(methods: Iterable[str]) -> tuple[str, ...]:
-    names = tuple(methods)
-    if isinstance(methods, str) or not names or not all(map(is_token, names)):
-        raise ValueError(f'methods are a list of names, as in ["GET", "POST"], not {methods!r}')
-    return names
+def _prefix(route: str) -> str:
+    """Where this router is mounted, by the route of the request so far."""
+    return route.removesuffix("/*")
 
 
 def _limited(handler: Handler, limit: int | None) -> Handler:
-    async def limited(request: Request) -> Response:
+    def limited(request: Request) -> Awaitable[Response]:
         request.max_body = limit
-        return await handler(request)
+        return handler(request)
 
     return limited
 
 
-def _allow(resources: Iterable[_Resource]) -> str:
-    """The Allow field of an answer about these resources (RFC 9110, section 10.2.1)."""
+def _without_method(method: str, resources: Iterable[_Resource]) -> Handler:
+    """The answer to OPTIONS, of a path or ``*`` (RFC 9110, section 9.3.7); else HTTPError 405."""
     methods = {"OPTIONS"}.union(*[resource.handlers for resource in resources])
-    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
-
-
-def _answering_options(allow: str) -> Handler:
-    """Answers OPTIONS, of one resource or of ``*``, the server (RFC 9110, section 9.3.7)."""
+    allow = ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+    if method != "OPTIONS":
+        raise HTTPError(405, f"allowed methods: {allow}", headers={"Allow": allow})
 
     async def options(request: Request) -> Response:
         return Response(status=204, headers={"Allow": allow})

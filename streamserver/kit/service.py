@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeAlias
 
-from streamserver.kit.mistakes import checked_handler, wrong_response
+from streamserver.kit.hints import checked_handler, response_error
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.server.exchange import Exchange
@@ -26,7 +26,7 @@ def service(handler: Handler) -> EngineHandler:
         request = Request(exchange)
         response = await checked(request)
         if not isinstance(response, Response):
-            raise wrong_response(response)
+            raise response_error(response)
         return response.for_request(request)
 
     return serve

@@ -137,7 +137,7 @@ class Proxy:
         fields = end_to_end(head, relay.trailers)
         if self._server_timing and head is not EARLY_HEAD:
             fields.append(("server-timing", relay.server_timing()))
-        response = Response(relay, head.status)
+        response = Response(relay, status=head.status)
         response.headers = Headers.of_lower(fields)
         return response
 

@@ -16,7 +16,7 @@ from functools import partial
 from ssl import SSLContext
 from typing import Any, TypeAlias
 
-from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.hints import did_you_mean
 from streamserver.kit.service import Handler, close, service
 from streamserver.server.listener import Listener
 from streamserver.server.settings import Settings

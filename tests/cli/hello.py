@@ -37,13 +37,13 @@ async def app(request: Request) -> Response:
         case "/noise":
             make_noise()
         case "/hostile":
-            return Response(HOSTILE.format(key=request.headers.get("x-api-key")), 503)
+            return Response(HOSTILE.format(key=request.headers.get("x-api-key")), status=503)
         case "/events":
             return EventStream(ticks())
         case "/stubborn":
             return Response(stubborn())
         case "/feed" if request.method == "POST":
-            return Response(await FEED.publish(await request.text()), 201)
+            return Response(await FEED.publish(await request.text()), status=201)
         case "/feed":
             return FEED.subscribe(request)
     return Response("hello")

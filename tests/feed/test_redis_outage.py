@@ -44,7 +44,8 @@ async def server(serve: Serve, feed: Feed, hasty: Feed) -> Served:
 
     async def handler(request: Request) -> Response:
         if request.method == "POST":
-            return Response.json({"id": await hasty.publish((await request.body()).decode())}, 201)
+            id = await hasty.publish((await request.body()).decode())
+            return Response.json({"id": id}, status=201)
         return await (follow_hasty if request.path == "/hasty" else follow)(request)
 
     return await serve(handler)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamserver.kit.idempotency import ALLOWED, idempotency_key
+from streamserver.kit.params import KEYS, idempotency_key
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from support.inprocess import Serve
@@ -60,4 +60,4 @@ async def test_without_one(serve: Serve) -> None:
 async def test_what_is_no_key(serve: Serve, fields: list[bytes]) -> None:
     answer = await key_of(serve, *(b"Idempotency-Key: " + value for value in fields))
     assert answer.startswith(b"HTTP/1.1 400 ")
-    assert f"Idempotency-Key must be {ALLOWED}".replace('"', '\\"').encode() in answer
+    assert f"Idempotency-Key must be {KEYS}".replace('"', '\\"').encode() in answer

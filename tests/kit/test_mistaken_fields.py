@@ -60,6 +60,6 @@ def test_the_name_of_a_field_is_text(name: Any) -> None:
 @pytest.mark.parametrize("status", ["200", 404.5, None])
 def test_a_status_is_a_whole_number(status: Any) -> None:
     with pytest.raises(ValueError, match="status is 200 to 999, not"):
-        Response(b"", status)
+        Response(b"", status=status)
     with pytest.raises(ValueError, match="status is 400 to 599, not"):
         HTTPError(status)

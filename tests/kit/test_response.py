@@ -53,7 +53,7 @@ def test_a_response_of_nothing() -> None:
         (Response("<p>", headers={"Content-Type": "text/html"}), b"<p>", "text/html"),
         (Response.json({"a": [1, None]}), b'{"a":[1,null]}', "application/json"),
         (Response.json("schön"), '"schön"'.encode(), "application/json"),
-        (Response.json({}, 201, {"content-type": "a/b"}), b"{}", "a/b"),
+        (Response.json({}, status=201, headers={"content-type": "a/b"}), b"{}", "a/b"),
     ],
 )
 def test_bodies_and_their_types(response: Response, body: bytes, content_type: str | None) -> None:
@@ -62,7 +62,7 @@ def test_bodies_and_their_types(response: Response, body: bytes, content_type: s
 
 
 def test_json_with_a_status_and_headers() -> None:
-    response = Response.json([], 201, {"Location": "/7"})
+    response = Response.json([], status=201, headers={"Location": "/7"})
     assert (response.status, response.headers["location"]) == (201, "/7")
 
 
@@ -78,7 +78,7 @@ def test_what_json_cannot_say_is_an_error(value: object) -> None:
 @pytest.mark.parametrize("status", [-1, 0, 100, 101, 199, 1000])
 def test_a_status_is_final(status: int) -> None:
     with pytest.raises(ValueError, match=f"200 to 999, not {status}"):
-        Response(b"", status)
+        Response(b"", status=status)
 
 
 @pytest.mark.parametrize("body", [None, 7, ["a"], object()])
@@ -281,7 +281,7 @@ async def test_text_keeps_its_characters_whole(serve: Serve) -> None:
 
 def test_a_text_stream_leaves_what_the_handler_says() -> None:
     given = {"Content-Type": "text/csv", "Cache-Control": "no-store", "X-Accel-Buffering": "yes"}
-    stream = TextStream(pieces(), 201, given)
+    stream = TextStream(pieces(), status=201, headers=given)
     assert stream.status == 201
     assert dict(stream.headers) == {name.lower(): value for name, value in given.items()}
 

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from streamserver.kit.guards import same_origin
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.kit.same_origin import same_origin
 from streamserver.proxy.proxy import Proxy
 from support.asking import ask
 from support.inprocess import Serve, Served

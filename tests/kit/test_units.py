@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
-from streamserver.kit.nearest import did_you_mean
-from streamserver.kit.units import duration, shown_size, size
+from streamserver.kit.hints import did_you_mean
+from streamserver.kit.units import format_size, parse_duration, parse_size
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ from streamserver.kit.units import duration, shown_size, size
     ],
 )
 def test_durations(text: str, seconds: str) -> None:
-    assert duration(text) == Decimal(seconds)
+    assert parse_duration(text) == Decimal(seconds)
 
 
 @pytest.mark.parametrize("text", ["0", "75"])
 def test_a_unit_may_be_needed(text: str) -> None:
-    assert duration(text, bare=False) is None
-    assert duration(text + "s", bare=False) == int(text)
+    assert parse_duration(text, bare=False) is None
+    assert parse_duration(text + "s", bare=False) == int(text)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_a_unit_may_be_needed(text: str) -> None:
     ],
 )
 def test_sizes(text: str, octets: int) -> None:
-    assert size(text) == octets
+    assert parse_size(text) == octets
 
 
 NEITHER = [
@@ -81,13 +81,13 @@ NEITHER = [
 
 @pytest.mark.parametrize("text", NEITHER, ids=ascii)
 def test_what_is_neither(text: str) -> None:
-    assert duration(text) is None
-    assert size(text) is None
+    assert parse_duration(text) is None
+    assert parse_size(text) is None
 
 
 @pytest.mark.parametrize("text", ["1.5", "0.0001KiB", "1ms"])
 def test_a_size_is_a_whole_number_of_bytes(text: str) -> None:
-    assert size(text) is None
+    assert parse_size(text) is None
 
 
 @pytest.mark.parametrize(
@@ -102,8 +102,8 @@ def test_a_size_is_a_whole_number_of_bytes(text: str) -> None:
     ],
 )
 def test_a_size_is_shown_as_it_may_be_written(octets: int, shown: str) -> None:
-    assert shown_size(octets) == shown
-    assert size(shown) == octets
+    assert format_size(octets) == shown
+    assert parse_size(shown) == octets
 
 
 @pytest.mark.parametrize(

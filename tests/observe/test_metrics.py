@@ -39,7 +39,7 @@ def site() -> Router:
         return Response(b"hello")
 
     async def rest(request: Request) -> Response:
-        return Response(b"hello", 203)
+        return Response(b"hello", status=203)
 
     app.mount("/below", below)
     app.mount("/rest", rest)

@@ -82,7 +82,7 @@ async def test_a_handler_may_answer_a_body_that_is_too_large_itself(serve: Serve
         try:
             await request.body()
         except HTTPError as error:
-            return Response(f"no: {error.status}", 400)
+            return Response(f"no: {error.status}", status=400)
         raise AssertionError("the body was taken")
 
     server = await serve(handler, max_body=10)

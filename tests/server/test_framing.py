@@ -46,7 +46,8 @@ def framed(
     """What is made of an answer to a request such as ``GET 1.1``."""
     method, version = request.split()
     head = RequestHead(method, "/", int(version[-1]), [])
-    return Framed(*frame(head, Response(body, status, headers), DATE, keep_alive))
+    response = Response(body, status=status, headers=headers)
+    return Framed(*frame(head, response, DATE, keep_alive))
 
 
 def told(head: bytes) -> dict[bytes, bytes]:

@@ -10,6 +10,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator
 from pathlib import Path
+from typing import cast
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -94,7 +95,8 @@ class Replay:
             raise HTTPError(404, f"there is no cassette of {key}", nearest=nearest)
         response = await _Playback(request, path, Schedule(self._speed), clock).response()
         errors = error_format(response.headers.get("content-type"))
-        response.body = inject(request, response.body, clock.resume, errors)
+        pieces = cast(AsyncGenerator[bytes, None], response.body)
+        response.body = inject(request, pieces, clock.resume, errors)
         return response
 
 
@@ -151,7 +153,7 @@ class _Playback:
             assert isinstance(entry, EndEntry)
             self._cut(entry)
             raise ConnectionResetError("the recorded response has no head")
-        response = Response(self._body(), entry.status)
+        response = Response(self._body(), status=entry.status)
         framing = () if is_bodiless(exchange.method, entry.status) else ("content-length",)
         for name, value in end_to_end(entry.fields, *framing):
             response.headers.append(name, value)

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from math import inf, sqrt
 
-from streamserver.kit.units import duration
+from streamserver.kit.units import parse_duration
 
 MOST = 1_000_000.0
 LONGEST = 31 * 86_400.0
@@ -137,7 +137,7 @@ def _read(text: str) -> Stage:
 
 
 def _seconds(stage: str, text: str) -> float:
-    seconds = duration(text)
+    seconds = parse_duration(text)
     if seconds is None:
         raise ValueError(f"{stage!r} is no stage, since {text!r} is no duration: {FORMS}")
     return float(seconds)

@@ -10,8 +10,8 @@ without a measured value is neither met nor missed: it makes the measurement inv
 import re
 from dataclasses import dataclass
 
-from streamserver.kit.nearest import did_you_mean
-from streamserver.kit.units import DURATIONS, duration
+from streamserver.kit.hints import did_you_mean
+from streamserver.kit.units import DURATIONS, parse_duration
 from streamserver.lab.report.summary import MILESTONES, Summary
 
 _NS = 10**9
@@ -108,7 +108,7 @@ def _objective(text: str) -> Objective:
     if not _STATISTIC(statistic):
         hint = did_you_mean(statistic, ("mean", "max"))
         raise _refusal(text, f"{statistic!r} is not a statistic{hint}")
-    limit_s = duration(limit, bare=False)
+    limit_s = parse_duration(limit, bare=False)
     if limit_s is None:
         raise _refusal(text, f"{limit!r} is not a duration with a unit")
     return Objective(text, milestone, statistic, float(limit_s * _NS))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.kit.hosts import known_hosts
+from streamserver.kit.guards import known_hosts
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import service

@@ -22,7 +22,7 @@ from streamserver import (
     TextStream,
     cors,
 )
-from streamserver.kit.same_origin import same_origin
+from streamserver.kit.guards import same_origin
 from streamserver.kit.service import Handler, service
 from support.answers import chunks, detail
 from support.inprocess import Serve
