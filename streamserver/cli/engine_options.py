@@ -1,8 +1,4 @@
-"""What every command that serves can be told of the engine, and the settings it comes to.
-
-Whoever knows one command so knows the most of the other; what only one has, or has with
-another default, stands with that command.
-"""
+"""Options of every command that serves, and the engine's settings that they select."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Mapping, Sequence
@@ -20,7 +16,7 @@ MOST_BYTES = 2**50
 
 
 def max_connections(auto: str) -> Option:
-    """How many connections a process has at once; `auto` describes the default."""
+    """The option `--max-connections`; `auto` describes its default."""
     return Option(
         "max-connections",
         DEFAULTS.max_connections,
@@ -37,9 +33,9 @@ def _deadline(key: str, help: str, *, zero: bool = False) -> Option:
 
 _LISTEN = (
     Option(
-        "host", "127.0.0.1", text, "HOST", "host name or address to listen on; :: is every address"
+        "host", "127.0.0.1", text, "HOST", "host name or address to listen on; :: for every address"
     ),
-    Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 picks a free one"),
+    Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 selects a free one"),
     Option("uds", None, text, "PATH", "listen on a Unix socket instead of a host and port", ""),
     Option("tls-cert", None, text, "FILE", "serve TLS with this PEM certificate chain", ""),
     Option("tls-key", None, text, "FILE", "PEM key of the certificate, without a passphrase", ""),
@@ -56,11 +52,11 @@ _LOGS = (
         "info",
         one_of(*logs.LEVELS),
         "LEVEL",
-        f"least level that is logged: {', '.join(logs.LEVELS)}",
+        f"lowest level to log: {', '.join(logs.LEVELS)}",
     ),
 )
 _DEADLINES = (
-    _deadline("head_timeout", "for a request head, from its first byte on"),
+    _deadline("head_timeout", "for a request head, from its first byte"),
     _deadline("body_timeout", "between two reads of a request body"),
     _deadline("write_timeout", "for a client that reads nothing of a response"),
     _deadline("keep_alive", "for an idle connection, until it is closed"),
@@ -78,7 +74,7 @@ ENGINE: Table = {
 def read(
     parser: ArgumentParser, table: Table, argv: Sequence[str], environment: Mapping[str, str]
 ) -> Namespace:
-    """The values of a table that holds ENGINE, as `parse` has them, if they go together."""
+    """`parse` for a table that contains ENGINE."""
     options = parse(parser, table, argv, environment)
     if (options.tls_cert is None) != (options.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
@@ -86,7 +82,7 @@ def read(
 
 
 def settings(options: Namespace) -> Settings:
-    """The engine's settings: its defaults, but for what the options say."""
+    """The engine's settings: those that the options set, else the defaults."""
     given = vars(options)
     named = [field.name for field in fields(Settings)]
     return Settings(**{name: given[name] for name in named if given.get(name) is not None})

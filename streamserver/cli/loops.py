@@ -1,4 +1,4 @@
-"""Which event loop a command uses."""
+"""The option `--loop`: which event loop runs."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from streamserver.extras import install_hint
 from streamserver.serving.process import uvloop_factory
 
 NAMES = ("auto", "asyncio", "uvloop")
-HELP = "asyncio, uvloop, or auto: uvloop if it is installed"
+HELP = "event loop: asyncio, uvloop, or auto: uvloop if it is installed"
 
 
 def loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop]:

@@ -1,4 +1,4 @@
-"""What a command line names: a command, MODULE:APP, or a URL; and what was probably meant."""
+"""The commands, MODULE:APP and URLs of a command line, and hints for what was probably meant."""
 
 import re
 from argparse import ArgumentTypeError
@@ -6,38 +6,38 @@ from argparse import ArgumentTypeError
 from streamserver.kit.hints import did_you_mean
 
 COMMANDS = ("serve", "proxy", "target", "bench", "calibrate", "learn")
-"""All commands; without one, ``serve``."""
+"""All commands; the default is the first."""
 
 _file = re.compile(r"(?:\./)?([^:]+?)\.py(?:[:.](.*))?").fullmatch
 
 
 def is_app_name(text: str) -> bool:
-    """Whether it is MODULE:APP, both dotted names, and the module's is not that of a file."""
+    """Whether it is MODULE:APP, two dotted names, of which the first is not a file name."""
     module, _, app = text.partition(":")
     names = (*module.split("."), *app.split("."))
     return not module.endswith(".py") and all(name.isidentifier() for name in names)
 
 
 def app_name(text: str) -> str:
-    """``text``, if it is MODULE:APP; ArgumentTypeError that says what was probably meant."""
+    """``text`` if it is MODULE:APP; else ArgumentTypeError, with a hint."""
     if is_app_name(text):
         return text
     raise ArgumentTypeError(_not_an_app(text))
 
 
 def url_hint(text: str) -> str:
-    """What was probably meant by a URL that has no scheme or another; "" if that is not known."""
+    """A hint for a URL without a scheme or with another one; "" if there is none."""
     scheme, mark, _ = text.partition("://")
     if mark:
         schemes = ("http", "https")
         return "" if scheme in schemes else did_you_mean(scheme, schemes)
-    # One with a user name may hold a password, and is not repeated.
+    # A URL with a user name is not repeated: it may contain a password.
     plain = text and "@" not in text and not text.startswith(("http:", "https:", "unix:", "/"))
     return f" (did you mean {'http://' + text!r}?)" if plain else ""
 
 
 def _not_an_app(text: str) -> str:
-    """Why ``text`` is neither a command nor MODULE:APP, and what was probably meant."""
+    """The error for a text that is neither a command nor MODULE:APP."""
     if text in COMMANDS:
         return f"{text!r} is a command: it must be the first argument"
     hint = did_you_mean(text, COMMANDS) if text.isalpha() else ""

@@ -1,9 +1,8 @@
-"""Options as tables: one row is a flag, an environment variable, a help text and a default.
+"""Options as tables: a row is a flag, an environment variable, a help text and a default.
 
-`parse` turns argv and the environment into values by such a table, for any command. A variable
-is read only where the flag is absent, and holds the same text that would follow the flag; an
-empty one counts as absent, since that is how many tools spell "unset". Where a flag may be
-repeated, the value is all it was given; a variable holds one to a line.
+A variable is read if its flag is absent, and holds the same text. An empty variable counts as
+absent: many tools unset one like that. The value of a repeatable flag is a list, and its variable
+holds one item per line.
 """
 
 import argparse
@@ -26,15 +25,14 @@ EPILOG = (
     f"{PREFIX}NAME, for example {PREFIX}HEAD_TIMEOUT=5s."
 )
 Table = Mapping[str, Sequence["Option"]]
-"""Titles as `--help` shows them, each with its options."""
+"""The groups of `--help`: titles with their options."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """`read` turns text into the value, or raises ArgumentTypeError that says what is allowed.
+    """`read` converts text to the value; ArgumentTypeError names what is allowed.
 
-    `shown` is the default as `--help` tells it, where the value itself would not do. `many` is for
-    a flag that may be repeated.
+    `shown` is the default in `--help` if it differs from the value. `many`: the flag is repeatable.
     """
 
     name: str
@@ -45,11 +43,11 @@ class Option:
     shown: str | None = None
     many: bool = False
     letter: str = ""
-    """A flag of one letter that is the same, for what is typed often."""
+    """A short flag."""
 
     @property
     def key(self) -> str:
-        """The name of its value: `head_timeout` for `--head-timeout`."""
+        """The attribute of its value: `head_timeout` for `--head-timeout`."""
         return self.name.replace("-", "_")
 
     @property
@@ -59,13 +57,13 @@ class Option:
 
     @property
     def flags(self) -> list[str]:
-        """What may stand on the command line: `--access-log` and `--no-access-log`."""
+        """All its flags: `--access-log` and `--no-access-log`."""
         names = [f"-{self.letter}"] if self.letter else []
         return [*names, f"--{self.name}", *([f"--no-{self.name}"] if self.read is switch else [])]
 
 
 def duration(name: str, default: float, help: str, *, zero: bool = False) -> Option:
-    """An option that is a duration; `zero` if 0 has a meaning, which `help` then says."""
+    """An option that is a duration; `zero`: whether 0 is allowed."""
     return Option(name, default, seconds(zero=zero), "DURATION", help, f"{default:g}s")
 
 
@@ -85,14 +83,14 @@ class Parser(argparse.ArgumentParser):
 
 
 def make_parser(usage: str, description: str, table: Table) -> argparse.ArgumentParser:
-    """A parser that knows the table's flags and `--version`, and leaves absent ones absent."""
+    """A parser of the table's flags; it sets no attribute for an absent flag."""
     parser = Parser(
         prog="streamserver",
         usage=usage,
         description=description,
         epilog=EPILOG,
         argument_default=argparse.SUPPRESS,
-        # Else a script's --max would change its meaning with the next option of ours.
+        # Else a new option could change the meaning of an abbreviation in a script.
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"streamserver {__version__}")
@@ -109,9 +107,9 @@ def parse(
     argv: Sequence[str],
     environment: Mapping[str, str],
 ) -> argparse.Namespace:
-    """The value of every option: from argv, else from the environment, else its default.
+    """Every option's value: from argv, else from the environment, else its default.
 
-    Raises SystemExit(2) where a text does not fit, after a line that names the flag or variable.
+    SystemExit(2) for a wrong text, after a line that names the flag or variable.
     """
     _refuse_unknown(parser, table, argv)
     values, rest = parser.parse_known_args(argv)
@@ -130,12 +128,12 @@ def parse(
 
 
 def _refuse_unknown(parser: argparse.ArgumentParser, table: Table, argv: Sequence[str]) -> None:
-    """Exit with the first flag that there is not: argparse would name its value besides."""
+    """Exit at the first unknown flag. argparse would also print its value, which may be secret."""
     flags = {flag for options in table.values() for option in options for flag in option.flags}
     flags |= {"--help", "-h", "--version"}
     for word in takewhile(lambda word: word != "--", argv):
         name = word.partition("=")[0]
-        # The exceptions are those of argparse: a number, and what has a space in it, is a value.
+        # As in argparse, a number and a word with a space are values.
         if not name.startswith("-") or " " in word or name == "-" or _is_number(word):
             continue
         if name not in flags and (name.startswith("--") or name[:2] not in flags):

@@ -1,4 +1,4 @@
-"""What may follow an option: each reader returns the value, or raises and says what is allowed."""
+"""The values of options. A reader converts text; ArgumentTypeError names what is allowed."""
 
 import re
 from argparse import ArgumentTypeError
@@ -10,19 +10,19 @@ from streamserver.kit.hints import did_you_mean
 from streamserver.wire.fields import is_token
 
 _LONGEST = 10**9
-"""Seconds; timers of the event loops take no number."""
+"""Seconds: the timers of event loops have a limit."""
 
 _SWITCH = {"1": True, "true": True, "yes": True, "on": True}
 _SWITCH |= {"0": False, "false": False, "no": False, "off": False}
 
 
 def text(value: str) -> str:
-    """Any text but an empty one."""
+    """A text that is not empty."""
     return value or _refuse(value, "a text of at least one character")
 
 
 def switch(value: str) -> bool:
-    """What `--name` and `--no-name` say on the command line, as a variable spells it."""
+    """The variable of a flag that is `--name` or `--no-name`."""
     found = _SWITCH.get(value.lower())
     return _refuse(value, f"one of {', '.join(_SWITCH)}") if found is None else found
 
@@ -39,13 +39,13 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def whole(least: int, most: int, **words: int | None) -> Callable[[str], int | None]:
-    """A decimal number in a range, or a word that stands for one."""
+    """A whole number in a range, or one of the words."""
     allowed = " or ".join((*words, f"a whole number from {least} to {most}"))
 
     def read(value: str) -> int | None:
         if value in words:
             return words[value]
-        # int() alone would also take signs, spaces, underscores and other scripts' digits.
+        # int() also accepts signs, spaces, underscores and digits of other scripts.
         if re.fullmatch(r"[0-9]{1,18}", value) and least <= int(value) <= most:
             return int(value)
         _refuse(value, allowed)
@@ -54,7 +54,7 @@ def whole(least: int, most: int, **words: int | None) -> Callable[[str], int | N
 
 
 def size(least: int, most: int, **words: int | None) -> Callable[[str], int | None]:
-    """A number of bytes in a range, with or without a unit, or a word that stands for one."""
+    """A number of bytes in a range, with or without a unit, or one of the words."""
     between = f"from {least} to {units.format_size(most)}"
     allowed = " or ".join((*words, f"a size {between}, as in 1000 (bytes), 64KiB or 10MB"))
 
@@ -70,7 +70,7 @@ def size(least: int, most: int, **words: int | None) -> Callable[[str], int | No
 
 
 def seconds(*, zero: bool) -> Callable[[str], float]:
-    """A duration, of seconds if it has no unit; 0 only where it has a meaning."""
+    """A duration, in seconds if it has no unit; `zero`: whether 0 is allowed."""
     allowed = f"a duration of {'0 s or more' if zero else 'more than 0 s'}, as in 1.5, 500ms, 2m"
 
     def read(value: str) -> float:
@@ -83,27 +83,27 @@ def seconds(*, zero: bool) -> Callable[[str], float]:
 
 
 def variable(value: str) -> str:
-    """The name of an environment variable, in the letters that POSIX has for them (XBD, 8.1).
+    """The name of an environment variable (POSIX, XBD, 8.1).
 
-    All else is not repeated: it may be the secret itself that was to be in the variable.
+    The error does not repeat the text: it may be the secret instead of the variable's name.
     """
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", value):
-        raise ArgumentTypeError("what is given is not the NAME of a variable, in capitals")
+        raise ArgumentTypeError("the value is not the NAME of a variable, in capitals")
     return value
 
 
 def host_name(value: str) -> str:
-    """The name of a host, without a port, or `*` for any."""
+    """The name of a host without a port, or `*` for any."""
     if value == "*" or re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?", value):
         return value
     _refuse(value, "the name of a host without a port, as in demo.example, or *")
 
 
 def field(value: str) -> tuple[str, str]:
-    """A field's name, in lower case, and its value; not repeated either."""
+    """A field's name, in lower case, and its value, which the error does not repeat."""
     name, colon, rest = value.partition(":")
     if not colon or not is_token(name) or not rest.strip():
-        raise ArgumentTypeError("what is given is not a field, NAME: VALUE")
+        raise ArgumentTypeError("the value is not a field, NAME: VALUE")
     return name.lower(), rest.strip()
 
 

@@ -8,8 +8,8 @@ EventSource (WHATWG HTML, section 9.2.3).
 import time
 from collections.abc import AsyncIterator
 
-from streamserver.demo.pace import Pace
 from streamserver.kit.events import EventStream
+from streamserver.kit.pace import Pace
 from streamserver.kit.params import duration, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response

@@ -10,8 +10,8 @@ from contextlib import aclosing, suppress
 from math import ceil
 from typing import Any, Literal, TypeAlias
 
-from streamserver.demo.pace import Pace
 from streamserver.feed.feed import Feed
+from streamserver.kit.pace import Pace
 from streamserver.wire.problem import HTTPError
 
 Ended: TypeAlias = Literal["done", "cancelled", "failed"]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from streamserver.demo.pace import Pace
+from streamserver.kit.pace import Pace
 from streamserver.kit.params import json_object, number, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from streamserver.demo.pace import Pace
+from streamserver.kit.pace import Pace
 from streamserver.wire.sse import Event, Parser
 from support.asking import Answered, ask
 from support.inprocess import Served

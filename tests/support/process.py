@@ -96,7 +96,7 @@ def start_server(
 ) -> ServerProcess:
     """Start `python -m streamserver ARGS` on a port of its own, its output into the directory;
     `python ARGS` if the first is a file."""
-    program = () if args[0].endswith(".py") else ("-m", "streamserver")
+    program = () if args and args[0].endswith(".py") else ("-m", "streamserver")
     if program and "--port" not in args and "--uds" not in args:
         args = (*args, "--port", "0")
     if args[0].startswith("--"):  # the demo, which answers only to hosts that it knows

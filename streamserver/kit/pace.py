@@ -1,8 +1,7 @@
-"""Things that happen at a steady pace.
+"""Deadlines at a steady pace.
 
-To sleep for the interval after each of them would add the time that the work takes to every
-round, and a busy server would fall further behind with each. So every deadline is counted
-from the beginning: who is late once is in time again for the next.
+A sleep of the interval after each event would add the time of the work to every round. Here each
+deadline is counted from the beginning, so a late event does not delay the next ones.
 """
 
 import asyncio
@@ -19,5 +18,5 @@ class Pace:
         self._interval = interval
 
     async def until(self, number: int) -> None:
-        """Wait for a deadline; others get their turn even if it is past."""
+        """Wait for a deadline; yield to the event loop even if it has passed."""
         await asyncio.sleep(max(0.0, self._begin + number * self._interval - self._loop.time()))
