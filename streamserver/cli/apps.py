@@ -1,4 +1,4 @@
-"""From the words MODULE:APP to a handler."""
+"""The handlers of `serve`: APP of MODULE, or the demo."""
 
 import importlib
 import logging
@@ -19,8 +19,7 @@ logger = logging.getLogger("streamserver")
 def load_app(name: str) -> Handler:
     """Import MODULE, also from the working directory, and return its APP.
 
-    Raises CannotServe. What a module raises while it is imported is one line; its traceback
-    is in the log at level debug.
+    CannotServe if that fails; the traceback of an exception is logged at level debug.
     """
     module_name, _, path = name.partition(":")
     app: object = _import(name, module_name)
@@ -45,12 +44,12 @@ def load_demo(
     redis: str = "",
     workers: int = 1,
 ) -> Handler:
-    """The lesson, with the files of a directory, or of one that it makes, a chat with a model at
-    ``upstream``, or its own, and its feeds in a Redis, or in memory, of each worker its own.
+    """The demo, with the files of a directory or generated ones, a chat with the model at
+    ``upstream`` or a built-in one, and its feeds in Redis or in the memory of each worker.
 
-    Raises CannotServe if there is no such directory, or cannot be such an upstream or Redis.
+    CannotServe for a directory, upstream or Redis that cannot be used.
     """
-    # Here, since whoever serves something else has no use for it.
+    # Imported only if it is served.
     from streamserver.demo.app import make_app
     from streamserver.demo.chat import Chat
 

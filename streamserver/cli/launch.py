@@ -64,12 +64,13 @@ def launch(
     """
     inherited = take_inherited()
     logs.configure(options.log_format, options.log_level)
-    if not inherited:
-        several = [each_alone] if each_alone and options.workers > 1 else []
-        for warning in (*warnings, *several):
-            logger.warning(warning)
+    for warning in () if inherited else warnings:
+        logger.warning(warning)
+    server = _server(options, settings, make_handler(), bool(inherited), guard)
+    if each_alone and options.workers > 1 and not inherited:
+        logger.warning(each_alone)
     serve_until_stopped(
-        _server(options, settings, make_handler(), bool(inherited), guard),
+        server,
         Address(options.host, options.port, options.uds),
         lambda url: print(logs.listening_line(options.log_format, url), flush=True),
         workers=options.workers,

@@ -1,9 +1,5 @@
-"""The command `learn`: the steps of the ladder, listed, or one of them run.
+"""The command `learn`: list the steps of the ladder, or run one as `python FILE` does."""
 
-A step is run as `python FILE` would run it: it imports nothing of ours.
-"""
-
-import ast
 import os
 import runpy
 import sys
@@ -15,17 +11,15 @@ from pathlib import Path
 from streamserver.cli.options import Option, Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.values import switch, whole
+from streamserver.learn.ladder import steps
 
-STEPS = {
-    int(path.name[1]): path
-    for path in sorted(Path(__file__).parents[1].joinpath("learn").glob("s[1-9]_*.py"))
-}
+STEPS = steps()
 RELAY, PROBE = 7, 8
 USAGE = "streamserver learn [STEP] [options]"
 ABOUT = "List the steps of the ladder, or serve one of them on 127.0.0.1."
 TABLE: Table = {
     "options": (
-        Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 picks a free one"),
+        Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 selects a free one"),
         Option(
             "upstream-port",
             None,
@@ -42,10 +36,7 @@ TABLE: Table = {
 
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
-    """List the steps, or run one until a signal comes; the exit status.
-
-    Raises CannotServe, and SystemExit for wrong usage.
-    """
+    """List the steps, or run one until a signal arrives; the exit status. Raises CannotServe."""
     options = read(argv, os.environ)
     warn(warnings)
     if options.step is None:
@@ -55,7 +46,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     arguments.append(str(options.port))
     if options.step == RELAY:
         arguments.append(str(options.upstream_port or 8001))
-    _run(STEPS[options.step], arguments)
+    _run(STEPS[options.step - 1].path, arguments)
     return 0
 
 
@@ -73,15 +64,10 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     return options
 
 
-def title(path: Path) -> str:
-    """What a step adds: the first line of its file, without its number."""
-    documentation = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
-    return documentation.partition("\n")[0].partition(": ")[2].rstrip(".")
-
-
 def _list() -> None:
-    steps = [f"{n}  {title(path)}\n   {os.path.relpath(path)}\n" for n, path in STEPS.items()]
-    print(*steps, "\nstreamserver learn STEP serves a step; its file says what to try.", sep="")
+    for step in STEPS:
+        print(f"{step.number}  {step.title}\n   {os.path.relpath(step.path)}\n")
+    print("streamserver learn STEP serves a step; its file says what to try.")
 
 
 def _run(path: Path, arguments: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The command `proxy`: a whole reverse proxy, in front of one upstream."""
+"""The command `proxy`: a reverse proxy in front of one upstream."""
 
 import os
 from argparse import ArgumentTypeError, Namespace
@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from ssl import SSLContext
+from typing import get_args
 
-from streamserver.cli import engine_options
-from streamserver.cli.keys import check_sources, fields_of, key_of
+from streamserver.cli import engine_options, figures
+from streamserver.cli.engine_options import ENGINE, MOST_BYTES
+from streamserver.cli.keys import HEADER_FILE, check_sources, fields_of, key_of, sources
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.naming import url_hint
-from streamserver.cli.options import make_parser
+from streamserver.cli.options import Option, Table, duration, make_parser
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.proxy_options import TABLE
-from streamserver.cli.recording import recorded
+from streamserver.cli.recording import RECORD, recorded
+from streamserver.cli.timeouts import timeout_options
+from streamserver.cli.values import field, one_of, size, switch, text, whole
+from streamserver.proxy.forwarded import MODES
 from streamserver.proxy.origin import FORMS, client_context, parse_origin
-from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.proxy import OnBreak, Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
@@ -24,12 +28,106 @@ from streamserver.server.settings import Settings
 USAGE = "streamserver proxy URL [options]"
 ABOUT = "Relay every request to the upstream at URL, and its responses as they arrive."
 
+TIMEOUTS = Timeouts()
+LIMITS = PoolLimits()
+
+_REQUESTS = (
+    Option("strip", "", text, "PATH", "prefix to remove from targets; targets without it are 404"),
+    Option(
+        "header",
+        (),
+        field,
+        "'NAME: VALUE'",
+        "set in each request, in place of the client's; may be repeated (in the variable: one a"
+        " line)",
+        shown="",
+        many=True,
+    ),
+    HEADER_FILE,
+    *sources("api-key", "a key, sent as Authorization: Bearer KEY"),
+    Option(
+        "keep-host", False, switch, "", "send the client's Host instead of the upstream's", "off"
+    ),
+    Option(
+        "forwarded",
+        MODES[0],
+        one_of(*MODES),
+        "MODE",
+        "Forwarded and X-Forwarded-*: replace the client's, append to them, or off",
+    ),
+)
+_ANSWERS = (
+    duration(
+        "relay-heartbeat",
+        0.0,
+        "silence after which an event stream is sent a comment; 0: off",
+        zero=True,
+    ),
+    Option(
+        "on-break",
+        "cut",
+        one_of(*get_args(OnBreak)),
+        "HOW",
+        "end of an event stream that breaks: cut, or event: an error event before the cut",
+    ),
+    Option(
+        "server-timing",
+        False,
+        switch,
+        "",
+        "add a Server-Timing field with the times of the upstream",
+        "off",
+    ),
+)
+_UPSTREAM = (
+    Option("upstream-ca", None, text, "FILE", "PEM authorities to trust", "those of the system"),
+    *timeout_options(TIMEOUTS.connect, TIMEOUTS.first_byte, TIMEOUTS.gap, TIMEOUTS.total),
+)
+_POOL = (
+    Option(
+        "pool-open",
+        LIMITS.open,
+        whole(1, 10**9, auto=0),
+        "N",
+        "open connections per process; auto: half of its descriptors",
+        shown="auto",
+    ),
+    Option(
+        "pool-idle", LIMITS.idle, whole(0, 10**9), "N", "idle connections that are kept for reuse"
+    ),
+    duration(
+        "pool-idle-timeout",
+        LIMITS.idle_timeout,
+        "until an idle connection is closed; 0: never",
+        zero=True,
+    ),
+    duration("pool-wait", LIMITS.wait, "for a connection while all are in use", zero=True),
+)
+_MAX_BODY = Option(
+    "max-body",
+    None,
+    size(0, MOST_BYTES, unlimited=None),
+    "SIZE",
+    "limit of a request body, which is relayed as it arrives",
+    shown="unlimited",
+)
+TABLE: Table = {
+    "requests": _REQUESTS,
+    "responses": _ANSWERS,
+    "the upstream": _UPSTREAM,
+    "connections to the upstream": _POOL,
+    "recording": RECORD,
+    **ENGINE,
+    "limits": (
+        engine_options.max_connections("half of its descriptors"),
+        _MAX_BODY,
+    ),
+    "figures": (figures.option(False, "off"),),
+}
+
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
-    """Relay until a signal comes; the exit status.
-
-    Raises CannotServe or CannotListen, and SystemExit for wrong usage.
-    """
+    """Relay until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
     prepare(argv)
     options, proxy = read(argv, os.environ)
     handler = partial(recorded, proxy, options)
@@ -37,11 +135,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:
-    """Each option's value, and the proxy that they describe.
-
-    SystemExit for wrong usage, `--help` and `--version`; CannotServe for a key or for
-    authorities that are not there.
-    """
+    """Each option's value, and the proxy that they describe; SystemExit for wrong usage, `--help`
+    and `--version`; CannotServe for a missing key or missing authorities."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     parser.add_argument("url", type=_upstream, metavar="URL", help=FORMS)
     options = engine_options.read(parser, TABLE, argv, environment)
@@ -64,7 +159,7 @@ def _upstream(value: str) -> str:
 
 
 def settings(options: Namespace) -> Settings:
-    """The engine's settings; a client takes two descriptors, one of them for its upstream."""
+    """The engine's settings; each client needs a second descriptor for its upstream."""
     given = engine_options.settings(options)
     return replace(given, max_connections=given.max_connections or of_process().total // 2)
 
@@ -105,7 +200,7 @@ def _trusting(authorities: str) -> SSLContext:
 
 
 def _injected(options: Namespace, environment: Mapping[str, str]) -> dict[str, str]:
-    """ValueError where a field is set twice, since only one of the two could be meant."""
+    """The fields to set; ValueError if one is set twice."""
     fields = fields_of(options)
     if key := key_of(options, "api-key", environment):
         fields.append(("authorization", f"Bearer {key}"))

@@ -24,9 +24,7 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver learn [STEP] [options]"""
 ABOUT = "Serve a handler: APP of MODULE. The working directory is searched first."
 
-EACH_ALONE = (
-    "without --redis each worker has its own feed: what one publishes, readers of others do not see"
-)
+EACH_ALONE = "without --redis each worker has its own feeds: events reach only its own readers"
 KEY = "OPENAI_API_KEY"
 MODEL = "gpt-4o-mini"
 
@@ -46,15 +44,15 @@ _DEMO = (
         text,
         "URL",
         "base URL of the chat's service, as in https://HOST/v1",
-        "its own model",
+        "a built-in model",
     ),
     Option(
         "allow-host",
         (),
         host_name,
         "NAME",
-        "Host that is answered besides localhost and IP addresses; * is any; may be repeated",
-        "any where it listens on more than loopback",
+        "Host to answer besides localhost and IP addresses; * for any; may be repeated",
+        "any if it listens on other addresses than loopback",
         many=True,
     ),
     Option("redis", None, text, "URL", "Redis that holds the feeds of all workers", "memory"),
@@ -66,7 +64,7 @@ _DEMO = (
         text,
         "NAME",
         "model for prompts that name none",
-        f"{MODEL} with --upstream, else its own",
+        f"{MODEL} with --upstream, else the built-in one",
     ),
 )
 _HEARTBEAT = duration(
@@ -88,10 +86,7 @@ TABLE: Table = {
 
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
-    """Serve until a signal comes; the exit status.
-
-    Raises CannotServe or CannotListen, and SystemExit for wrong usage.
-    """
+    """Serve until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
     prepare(argv)
     options = read(argv, os.environ)
     each_alone = "" if options.app or _names_redis(options) else EACH_ALONE
@@ -137,7 +132,7 @@ def _names_redis(options: Namespace) -> bool:
 
 
 def _key(options: Namespace) -> str | None:
-    """A key that is named must be there; a model of one's own may need none."""
+    """The upstream's key: CannotServe if a source is given and has none, else it is optional."""
     if not (options.api_key_env or options.api_key_file) and os.environ.get(KEY):
         options.api_key_env = KEY
     return key_of(options, "api-key", os.environ)

@@ -83,8 +83,8 @@ def test_a_file_that_holds_no_key(tmp_path: Path, content: bytes | None, why: st
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (f"X-One: 1\n{SECRET}\n", ", line 2: what is given is not a field, NAME: VALUE"),
-        (f"X-One: 1\n\n{SECRET}:\n", ", line 3: what is given is not a field, NAME: VALUE"),
+        (f"X-One: 1\n{SECRET}\n", ", line 2: the value is not a field, NAME: VALUE"),
+        (f"X-One: 1\n\n{SECRET}:\n", ", line 3: the value is not a field, NAME: VALUE"),
     ],
 )
 def test_a_file_with_a_line_that_is_no_field(tmp_path: Path, content: str, why: str) -> None:

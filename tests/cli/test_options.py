@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pytest
 
-from streamserver.cli import proxy, proxy_options, serve
+from streamserver.cli import proxy, serve
 from streamserver.cli.engine_options import settings
 from streamserver.cli.options import Option
 from streamserver.cli.serve import read
@@ -36,7 +36,7 @@ PAIR = {"STREAMSERVER_TLS_CERT": "cert.pem", "STREAMSERVER_TLS_KEY": "key.pem"}
 NEEDED = {"tls-cert": PAIR, "tls-key": PAIR, "api-key-env": {"SOME_KEY": "key"}}
 CASES = [
     Case(command, option)
-    for command, table in (("serve", serve.TABLE), ("proxy", proxy_options.TABLE))
+    for command, table in (("serve", serve.TABLE), ("proxy", proxy.TABLE))
     for option in chain.from_iterable(table.values())
 ]
 

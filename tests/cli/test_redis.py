@@ -12,7 +12,7 @@ from support.process import RunServer
 from support.redis import RedisServer
 
 WARNING = (
-    "without --redis each worker has its own feed: what one publishes, readers of others do not see"
+    "without --redis each worker has its own feeds: events reach only its own readers"
 )
 MISSING = "import sys\nsys.modules['redis'] = None\n"
 
