@@ -48,7 +48,7 @@ BELOW = {
     "observe": {"extras", "wire", "server"},
     "serving": {"wire", "server", "kit", "observe"},
     "": {"wire", "server", "kit", "feed", "proxy", "serving"},
-    "demo": {"", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
+    "demo": {"", "learn", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
 }
 
 # What is itself the part of an extra: whoever imports it wants that.

@@ -14,7 +14,7 @@ from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import MAX_BODY, Notifications
 from streamserver.demo.orders import Orders
-from streamserver.demo.pages import make_index, part
+from streamserver.demo.pages import make_index, part, step
 from streamserver.demo.pitfalls import unclosed, unhandled, unlabelled
 from streamserver.demo.text import type_text
 from streamserver.demo.upload import upload
@@ -47,6 +47,7 @@ def make_app(
     tapped = wiretap.tapped
     app.get("/")(make_index(each_alone))
     app.get("/page/{name:path}")(part)
+    app.get("/learn/{number:int}")(step)
     app.get("/api/wire/{token}")(wiretap.read)
     app.get("/api/counter")(tapped(counter))
     app.post("/api/type")(tapped(type_text))

@@ -13,12 +13,14 @@ from streamserver.demo import counter, export, pitfalls, text, upload
 from streamserver.demo.chat import Chat
 from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
+from streamserver.demo.ladder import step_list, step_page
 from streamserver.demo.notifications import Notifications
 from streamserver.demo.source import command, excerpt, shown
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
+from streamserver.wire.problem import HTTPError
 
 PAGE = Path(__file__).with_name("page")
 PITFALLS = PAGE / "js" / "panels" / "pitfalls.js"
@@ -56,7 +58,7 @@ ALONE = {
 }
 """The consequence, for each panel that needs shared state, of workers that share none."""
 
-_placeholder = re.compile(r"\{(origin|(?:alone|source) [a-z]+)\}")
+_placeholder = re.compile(r"\{(origin|ladder|(?:alone|source) [a-z]+)\}")
 _command = re.compile(r"<pre><code>(curl .*?)</code></pre>", re.DOTALL)
 
 
@@ -92,6 +94,14 @@ def _origin(request: Request) -> str:
     return f"https://{host}" if secure else host
 
 
+async def step(request: Request) -> Response:
+    """``GET /learn/{number}``: a step of the ladder, with its source."""
+    page = step_page(request.params["number"])
+    if page is None:
+        raise HTTPError(404, "there is no such step")
+    return Response(page, headers=_PAGE_HEADERS)
+
+
 async def part(request: Request) -> Response:
     """``GET /page/{name}``: a style sheet, a module or a picture of the page."""
     headers = {"Cache-Control": "no-cache", **_SAFE}
@@ -110,4 +120,5 @@ def _template() -> str:
 @cache
 def _sources() -> dict[str, str]:
     sources = {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}
-    return sources | {"source posting": excerpt(PITFALLS, "const posting", "  } catch")}
+    posting = excerpt(PITFALLS, "const posting", "  } catch")
+    return sources | {"source posting": posting, "ladder": step_list()}

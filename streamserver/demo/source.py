@@ -35,6 +35,11 @@ def shown(*functions: Callable[..., Any]) -> str:
     return _code(code, path, inspect.getsourcelines(functions[0])[1])
 
 
+def whole(path: Path) -> str:
+    """A Python file, from its first line to its last."""
+    return _code(marked(path.read_text("utf-8")), path, 1)
+
+
 def excerpt(path: Path, begin: str, end: str) -> str:
     """The lines of a file from the one that begins with ``begin`` to the one before the next that
     begins with ``end``; StopIteration if there are none."""

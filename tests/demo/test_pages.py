@@ -29,7 +29,7 @@ POLICY = {
     "form-action 'none'",
     "frame-ancestors 'none'",
 }
-PARTS = sorted(path for path in pages.PAGE.rglob("*.*") if path.name != "index.html")
+PARTS = sorted(path for path in pages.PAGE.rglob("*.*") if path.suffix != ".html")
 
 
 class Links(HTMLParser):
