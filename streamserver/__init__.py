@@ -1,7 +1,7 @@
 """A streaming HTTP/1.1 server in pure Python, on raw asyncio and h11.
 
-Everything a handler needs is exported here; ``streamserver.wire`` and ``streamserver.server``
-are the parts to read to learn how streaming works.
+Everything that an app needs is exported here. ``learn``, ``wire`` and ``server`` show how streaming
+works.
 """
 
 from streamserver.feed import Feed

@@ -1,10 +1,9 @@
-"""Optional libraries: how a message says what to install.
+"""How to install optional libraries.
 
-A checkout is installed by its path. For an installed package the libraries themselves are named:
-its own name, looked up in an index, may be another project's.
+A checkout is installed by its path. For an installed package the libraries are named: its own name
+may be another project's in a package index.
 """
 
-from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 from shlex import quote
 
@@ -13,7 +12,9 @@ ROOT = Path(__file__).parents[1]
 
 
 def install_hint(extra: str, root: Path = ROOT) -> str:
-    """The command that installs the libraries of an extra, as in ``pip install '.[redis]'``."""
+    """The command that installs an extra: ``pip install '.[redis]'``."""
+    from importlib.metadata import PackageNotFoundError, requires  # imported only for an error
+
     if (root / "setup.cfg").is_file():
         where = "." if Path.cwd() == root else str(root)
         return f"pip install {quote(f'{where}[{extra}]')}"
@@ -24,5 +25,5 @@ def install_hint(extra: str, root: Path = ROOT) -> str:
     parts = [requirement.partition(";") for requirement in requirements]
     needed = [name.strip() for name, _, when in parts if f"'{extra}'" in when.replace('"', "'")]
     if not needed:
-        return f"the libraries of its extra {extra} are to be installed"
+        return f"install the libraries of its extra {extra}"
     return f"pip install {' '.join(map(quote, needed))}"

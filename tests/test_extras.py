@@ -44,8 +44,8 @@ def test_elsewhere_the_checkout_is_named(monkeypatch: pytest.MonkeyPatch, tmp_pa
     assert shlex.split(install_hint("redis")) == ["pip", "install", f"{ROOT}[redis]"]
     (tmp_path / "its place").mkdir()
     (tmp_path / "its place" / "setup.cfg").touch()
-    told = install_hint("redis", tmp_path / "its place")
-    assert shlex.split(told) == ["pip", "install", f"{tmp_path}/its place[redis]"]
+    hint = install_hint("redis", tmp_path / "its place")
+    assert shlex.split(hint) == ["pip", "install", f"{tmp_path}/its place[redis]"]
 
 
 @pytest.mark.parametrize("extra", ["fast", "lab", "locust", "metrics", "redis"])
@@ -73,4 +73,4 @@ def test_of_a_package_without_metadata(tmp_path: Path) -> None:
         text=True,
         check=True,
     )
-    assert done.stdout == "the libraries of its extra lab are to be installed\n"
+    assert done.stdout == "install the libraries of its extra lab\n"

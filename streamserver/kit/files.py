@@ -23,7 +23,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import HeadersInit, Response
 from streamserver.server.answer import FileRegion
 from streamserver.wire.conditions import Validators, content_range, precondition, requested_range
-from streamserver.wire.fields import http_date
+from streamserver.wire.fields import Headers, http_date
 from streamserver.wire.problem import HTTPError
 
 AnyPath = str | os.PathLike[str]
@@ -77,25 +77,20 @@ class FileResponse(Response):
                 raise HTTPError(404, "no such file")
             current = validators(state, time.time_ns())
             status, selected = _decide(request, current, state.st_size)
-            if status == 304:
-                return self._not_modified(current)
-            body = FileRegion(file, selected.start, len(selected))
-            response = Response(body, status=status, headers=self.headers)
-            response.headers["etag"] = current.etag
-            response.headers["last-modified"] = http_date(current.modified)
-            response.headers["accept-ranges"] = "bytes"
+            headers = Headers(self.headers)
+            headers["etag"] = current.etag
+            if status == 304:  # without the fields that describe the content (section 15.4.5)
+                for name in ("content-type", "content-disposition", "content-encoding"):
+                    del headers[name]
+                return Response(status=304, headers=headers)
+            headers["last-modified"] = http_date(current.modified)
+            headers["accept-ranges"] = "bytes"
             if status == 206:
-                response.headers["content-range"] = content_range(selected, state.st_size)
+                headers["content-range"] = content_range(selected, state.st_size)
+            body = FileRegion(file, selected.start, len(selected))
+            response = Response(body, status=status, headers=headers)
             stack.pop_all()
             return response
-
-    def _not_modified(self, current: Validators) -> Response:
-        """A 304 without the fields that describe the content (RFC 9110, section 15.4.5)."""
-        response = Response(status=304, headers=self.headers)
-        for name in ("content-type", "content-disposition", "content-encoding"):
-            del response.headers[name]
-        response.headers["etag"] = current.etag
-        return response
 
 
 def _decide(request: Request, current: Validators, size: int) -> tuple[int, range]:

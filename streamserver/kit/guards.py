@@ -98,20 +98,18 @@ def _is_known(host: str, known: frozenset[str]) -> bool:
     if host.startswith("["):
         return True
     name = _normalized(host.partition(":")[0])
-    return name == "localhost" or name.endswith(".localhost") or name in known or _is_address(name)
-
-
-def _normalized(name: str) -> str:
-    """A name in lower case, without the dot of the root."""
-    return name.lower().removesuffix(".")
-
-
-def _is_address(name: str) -> bool:
+    if name == "localhost" or name.endswith(".localhost") or name in known:
+        return True
     try:
         ip_address(name)
     except ValueError:
         return False
     return True
+
+
+def _normalized(name: str) -> str:
+    """A name in lower case, without the dot of the root."""
+    return name.lower().removesuffix(".")
 
 
 def _is_loopback(exchange: Exchange) -> bool:

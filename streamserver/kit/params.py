@@ -37,6 +37,7 @@ class Parameter(Generic[T]):
     allowed: str
     """The allowed values, as the end of a sentence: "a whole number from 1 to 1000"."""
     parse: Callable[[str], object]
+    """Converts the text of a query; None for a text of another form."""
     check: Callable[[object], T | None]
     """Returns an allowed value, and None for any other."""
     default: T | None = None
@@ -48,20 +49,17 @@ class Parameter(Generic[T]):
 
         HTTPError 400 for a value that is not allowed, and for none without a default.
         """
-        if isinstance(source, Query):
-            text = source.get(self.name)
-            value = None if text is None else self.parse(text)
-        else:
-            value = source.get(self.name)
+        value = source.get(self.name)
         if value is not None:
-            return self._checked(value)
+            return self.read(str(value)) if isinstance(source, Query) else self._checked(value)
         if self.default is None:
             raise self._error("is missing: it must be " + self.allowed)
         return self.default
 
     def read(self, text: str) -> T:
         """The value of a text from elsewhere; HTTPError 400 if it is not allowed."""
-        return self._checked(self.parse(text))
+        value = self.parse(text)
+        return self._checked(text if value is None else value)
 
     def _checked(self, value: object) -> T:
         checked = self.check(value)
@@ -84,13 +82,8 @@ def whole(name: str, least: int, most: int, *, default: int | None = None) -> Pa
 
 def size(name: str, least: int, most: int, *, default: int | None = None) -> Parameter[int]:
     """A number of bytes from ``least`` to ``most``."""
-
-    def parse(text: str) -> object:
-        octets = parse_size(text)
-        return _parse_whole(text) if octets is None else octets
-
     allowed = f"a size from {least} to {most} bytes, as in 1000 or 64KiB"
-    return Parameter(name, allowed, parse, _within(int, least, most), default)
+    return Parameter(name, allowed, parse_size, _within(int, least, most), default)
 
 
 def number(
@@ -105,13 +98,8 @@ def duration(
     name: str, least: float, most: float, *, default: float | None = None
 ) -> Parameter[float]:
     """A number of seconds from ``least`` to ``most``."""
-
-    def parse(text: str) -> object:
-        seconds = parse_duration(text)
-        return _parse_number(text) if seconds is None else float(seconds)
-
     allowed = f"a duration from {least:g} to {most:g} seconds, as in 0.5 or 500ms"
-    return Parameter(name, allowed, parse, _within(float, least, most), default)
+    return Parameter(name, allowed, _parse_seconds, _within(float, least, most), default)
 
 
 def one_of(name: str, *words: str, default: str | None = None) -> Parameter[str]:
@@ -140,12 +128,17 @@ _is_number = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,18})?").fullmatch
 _lone_surrogate = re.compile("[\ud800-\udfff]").search
 
 
-def _parse_whole(text: str) -> object:
-    return int(text) if _is_whole(text) else text
+def _parse_whole(text: str) -> int | None:
+    return int(text) if _is_whole(text) else None
 
 
-def _parse_number(text: str) -> object:
-    return float(text) if _is_number(text) else text
+def _parse_number(text: str) -> float | None:
+    return float(text) if _is_number(text) else None
+
+
+def _parse_seconds(text: str) -> float | None:
+    seconds = parse_duration(text)
+    return None if seconds is None else float(seconds)
 
 
 def _within(kind: type[N], least: float, most: float) -> Callable[[object], N | None]:

@@ -60,22 +60,22 @@ def interrupted(
             if shows in line:
                 process.send_signal(number)
                 break
-        told, _ = process.communicate(timeout=LIMIT)
-    return subprocess.CompletedProcess(process.args, process.returncode, "", told.decode())
+        lines, _ = process.communicate(timeout=LIMIT)
+    return subprocess.CompletedProcess(process.args, process.returncode, "", lines.decode())
 
 
 def access_lines(server: ServerProcess, count: int) -> list[str]:
-    """What standard output says after the line that tells where the server listens."""
+    """The lines of standard output after the one with the URL."""
 
     def lines() -> list[str] | None:
-        told = server.stdout.read_text().splitlines()[1:]
-        return told if len(told) >= count else None
+        lines = server.stdout.read_text().splitlines()[1:]
+        return lines if len(lines) >= count else None
 
     return block_until(lines) or []
 
 
 async def refusing(server: ServerProcess) -> None:
-    """Wait until nobody can connect: the first signal has been heard."""
+    """Wait until connections are refused: the first signal has arrived."""
     async with asyncio.timeout(LIMIT):
         while True:
             try:

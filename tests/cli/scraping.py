@@ -22,8 +22,8 @@ async def counted(server: ServerProcess, name: str, **labels: str) -> float:
     return figure(await body(server, b"/metrics"), name, **labels)
 
 
-async def told(server: ServerProcess, expected: float, name: str, **labels: str) -> None:
-    """Return once a figure is as expected, whichever worker tells it; TimeoutError if never."""
+async def until_figure(server: ServerProcess, expected: float, name: str, **labels: str) -> None:
+    """Return once a figure is as expected, from any worker; TimeoutError if never."""
     async with asyncio.timeout(LIMIT):
         while await counted(server, name, **labels) != expected:
             await asyncio.sleep(0.01)

@@ -1,4 +1,4 @@
-"""MODULE:APP: what is found, and what is told in one line where nothing is."""
+"""MODULE:APP: what is found, and the error in one line otherwise."""
 
 import itertools
 import logging
@@ -34,7 +34,7 @@ async def ticks(request): yield b"tick"
 
 partial = functools.partial(asgi, 1, 2)
 instance = Router()
-untold = max  # which has no signature that Python could tell
+unsigned = max  # Python knows no signature of it
 text = "text"
 """
 
@@ -55,7 +55,7 @@ def write(directory: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> str:
     return name
 
 
-@pytest.mark.parametrize("app", ["app", "instance", "wrapped", "partial", "untold", "Nested.app"])
+@pytest.mark.parametrize("app", ["app", "instance", "wrapped", "partial", "unsigned", "Nested.app"])
 def test_a_handler_is_found_in_the_working_directory(module: str, app: str) -> None:
     assert callable(load_app(f"{module}:{app}"))
 

@@ -17,15 +17,15 @@ from streamserver import EventStream, Router
 
 app = Router()
 
-def tell(line):  # in one write, since workers share the file
+def log(line):  # in one write, since workers share the file
     os.write(1, line + b"\\n")
 
 async def closed():
     await asyncio.sleep(0)
-    tell(b"closed")
+    log(b"closed")
 
 async def failed():
-    tell(b"failing")
+    log(b"failing")
     raise OSError("it is stuck")
 
 app.on_stop.append(closed)
@@ -38,7 +38,7 @@ async def events(request):
                 yield "tick"
                 await asyncio.sleep(0.01)
         finally:
-            tell(b"stream ended")
+            log(b"stream ended")
     return EventStream(ticks())
 """
 
@@ -57,10 +57,10 @@ async def test_it_is_closed_after_the_streams_have_ended(
         stopping = asyncio.create_task(asyncio.to_thread(server.stop))
         assert (await client.read_until(timeout=LIMIT)).endswith(LAST_CHUNK)
         assert await stopping == 0
-    told = server.stdout.read_text().splitlines()[1:]
-    assert sorted(told) == ["closed"] * workers + ["stream ended"]
-    assert told.index("stream ended") < len(told) - 1
-    assert workers > 1 or told == ["stream ended", "closed"]
+    lines = server.stdout.read_text().splitlines()[1:]
+    assert sorted(lines) == ["closed"] * workers + ["stream ended"]
+    assert lines.index("stream ended") < len(lines) - 1
+    assert workers > 1 or lines == ["stream ended", "closed"]
 
 
 def test_what_cannot_be_closed_is_told(run_server: RunServer, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from cli.conftest import HELLO, LIMIT, Hello, run
-from cli.scraping import body, counted, told
+from cli.scraping import body, counted, until_figure
 from support.figures import figure
 from support.hearing import hear_response
 from support.process import RunServer, ServerProcess, alive
@@ -56,20 +56,22 @@ async def test_workers_are_counted_together_and_the_dead_are_not_open(
     server = hello("--metrics", "--workers", "2", TMPDIR=str(directory))
     served = {"route": "-", "status": "200", "outcome": "complete"}
     counts = await ask_each(server)
-    await told(server, sum(counts.values()), "exchanges_total", **served)
+    await until_figure(server, sum(counts.values()), "exchanges_total", **served)
     async with connect(server.port) as one, connect(server.port) as other:
         pids = [await stream(one), await stream(other)]
         before = sum(counts.values()) + 2
-        await told(server, 2, "open_streams", route="-")
+        await until_figure(server, 2, "open_streams", route="-")
         assert "pid=" not in await body(server, b"/metrics")
-        await told(server, before, "exchanges_total", **served)
+        await until_figure(server, before, "exchanges_total", **served)
         os.kill(pids[0], signal.SIGKILL)
-        await told(server, int(pids[0] != pids[1]), "open_streams", route="-")
-        await told(server, before, "exchanges_total", **served)
+        await until_figure(server, int(pids[0] != pids[1]), "open_streams", route="-")
+        await until_figure(server, before, "exchanges_total", **served)
         again = await ask_each(server)
         assert pids[0] not in again, "another has taken its place"
-        await told(server, before + sum(again.values()), "exchanges_total", **served)
-        await told(server, before + sum(again.values()) + 2, "first_byte_seconds_count", route="-")
+        await until_figure(server, before + sum(again.values()), "exchanges_total", **served)
+        await until_figure(
+            server, before + sum(again.values()) + 2, "first_byte_seconds_count", route="-"
+        )
         assert list(directory.iterdir())
     assert await asyncio.to_thread(server.stop) == 0
     assert not any(map(alive, again))

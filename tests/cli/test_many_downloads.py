@@ -1,4 +1,4 @@
-"""More slow downloads than there are descriptors: each client is served, or told to come back."""
+"""More slow downloads than there are descriptors: each client is served, or asked to retry."""
 
 import contextlib
 import resource

@@ -79,26 +79,26 @@ def test_only_the_module_of_the_command_is_imported(name: str) -> None:
 def test_the_first_word(
     capsys: pytest.CaptureFixture[str], text: str, nearest: str, rest: tuple[str, ...]
 ) -> None:
-    told = refused(capsys, text, *rest)
-    assert told.startswith(f"argument MODULE:APP: {text!r}{NEITHER}")
-    assert told.endswith(f"(did you mean {nearest!r}?)")
+    problem = refused(capsys, text, *rest)
+    assert problem.startswith(f"argument MODULE:APP: {text!r}{NEITHER}")
+    assert problem.endswith(f"(did you mean {nearest!r}?)")
     assert nearest in COMMANDS or is_app_name(nearest)
 
 
 @pytest.mark.parametrize("text", ["hello", "", ":app", "hello.py:app:x", "/srv/hello.py", "a b:c"])
 def test_a_first_word_that_is_near_nothing(capsys: pytest.CaptureFixture[str], text: str) -> None:
-    told = refused(capsys, text)
-    assert told.startswith(f"argument MODULE:APP: {text!r}{NEITHER}")
-    assert "did you mean" not in told
+    problem = refused(capsys, text)
+    assert problem.startswith(f"argument MODULE:APP: {text!r}{NEITHER}")
+    assert "did you mean" not in problem
 
 
 def test_a_command_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
-    told = refused(capsys, "--port", "0", "target")
-    assert told.endswith("'target' is a command: it must be the first argument")
+    problem = refused(capsys, "--port", "0", "target")
+    assert problem.endswith("'target' is a command: it must be the first argument")
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "problem"),
     [
         (["--prot", "1", "hello:app"], "--prot (did you mean '--port'?)"),
         (["--prot=1"], "--prot (did you mean '--port'?)"),
@@ -115,12 +115,12 @@ def test_a_command_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
         (["calibrate", "--second", "3"], "--second (did you mean '--seconds'?)"),
     ],
 )
-def test_an_option(capsys: pytest.CaptureFixture[str], argv: list[str], told: str) -> None:
-    assert refused(capsys, *argv).startswith(f"there is no option {told}")
+def test_an_option(capsys: pytest.CaptureFixture[str], argv: list[str], problem: str) -> None:
+    assert refused(capsys, *argv).startswith(f"there is no option {problem}")
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "problem"),
     [
         (["target", "hello:app"], "unexpected argument 'hello:app'"),
         (["bench", URL, URL], f"unexpected argument {URL!r}"),
@@ -131,9 +131,9 @@ def test_an_option(capsys: pytest.CaptureFixture[str], argv: list[str], told: st
     ],
 )
 def test_what_is_no_option_is_not_taken_for_one(
-    capsys: pytest.CaptureFixture[str], argv: list[str], told: str
+    capsys: pytest.CaptureFixture[str], argv: list[str], problem: str
 ) -> None:
-    assert refused(capsys, *argv).startswith(told)
+    assert refused(capsys, *argv).startswith(problem)
 
 
 @pytest.mark.parametrize("command", ["bench", "proxy"])
@@ -150,14 +150,14 @@ def test_what_is_no_option_is_not_taken_for_one(
     ],
 )
 def test_a_url(capsys: pytest.CaptureFixture[str], command: str, url: str, hint: str) -> None:
-    told = refused(capsys, command, url)
-    assert told.startswith("argument URL: ")
-    assert told.endswith(hint)
-    assert bool(hint) is ("did you mean" in told)
+    problem = refused(capsys, command, url)
+    assert problem.startswith("argument URL: ")
+    assert problem.endswith(hint)
+    assert bool(hint) is ("did you mean" in problem)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "problem"),
     [
         ("PROT", "STREAMSERVER_PROT (did you mean 'STREAMSERVER_PORT'?)"),
         ("HEADTIMEOUT", "STREAMSERVER_HEADTIMEOUT (did you mean 'STREAMSERVER_HEAD_TIMEOUT'?)"),
@@ -165,9 +165,9 @@ def test_a_url(capsys: pytest.CaptureFixture[str], command: str, url: str, hint:
         ("", "STREAMSERVER_"),
     ],
 )
-def test_a_variable_that_no_option_reads(name: str, told: str) -> None:
+def test_a_variable_that_no_option_reads(name: str, problem: str) -> None:
     (warning,) = unread([], {f"STREAMSERVER_{name}": "1"}, TABLES["serve"], TABLES.values())
-    assert warning.startswith(f"no option reads the environment variable {told}")
+    assert warning.startswith(f"no option reads the environment variable {problem}")
 
 
 def test_variables_that_are_read_or_not_ours() -> None:
@@ -198,5 +198,5 @@ def test_a_variable_that_an_option_names(argv: list[str], more: dict[str, str]) 
 def test_bench_warns_on_standard_error() -> None:
     done = run("bench", URL, "-n", "1", "--no-progress", STREAMSERVER_CUONT="3")
     warning, *_ = done.stderr.splitlines()
-    told = "no option reads the environment variable STREAMSERVER_CUONT"
-    assert warning == f"warning: {told} (did you mean 'STREAMSERVER_COUNT'?)"
+    problem = "no option reads the environment variable STREAMSERVER_CUONT"
+    assert warning == f"warning: {problem} (did you mean 'STREAMSERVER_COUNT'?)"

@@ -1,4 +1,4 @@
-"""What can be told to `serve` and to `proxy`, how it may be told, and what is refused."""
+"""The options of `serve` and `proxy`, as flags and as variables, and what is refused."""
 
 from argparse import Namespace
 from itertools import chain
@@ -102,7 +102,7 @@ def by_name(case: Case) -> str:
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) -> str:
-    """The last line that is told when this is wrong usage."""
+    """The last line of the error for this wrong usage."""
     with pytest.raises(SystemExit) as end:
         read(argv, variables)
     assert end.value.code == 2
@@ -116,10 +116,10 @@ def test_an_option_is_a_flag_and_a_variable(case: Case) -> None:
     option = case.option
     text, value = EXAMPLES[option.name]
     assert option.variable == "STREAMSERVER_" + option.name.upper().replace("-", "_")
-    told = case.read(f"--{option.name}", text, **case.needed)
-    assert getattr(told, option.key) == value
-    told = case.read(**case.needed | {option.variable: text})
-    assert getattr(told, option.key) == value
+    options = case.read(f"--{option.name}", text, **case.needed)
+    assert getattr(options, option.key) == value
+    options = case.read(**case.needed | {option.variable: text})
+    assert getattr(options, option.key) == value
     assert getattr(case.read(), option.key) == option.default
 
 
@@ -137,7 +137,7 @@ def test_an_empty_variable_is_none(case: Case) -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=by_name)
-def test_help_tells_every_option(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_every_option(case: Case, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         case.read("--help")
     assert end.value.code == 0
@@ -146,10 +146,10 @@ def test_help_tells_every_option(case: Case, capsys: pytest.CaptureFixture[str])
 
 def test_what_may_be_repeated_is_repeated() -> None:
     one, two = ("x-one", "1"), ("x-two", "2")
-    told, _ = proxy.read(["http://x", "--header", "X-One:1", "--header=X-Two:  2"], {})
-    assert told.header == [one, two]
-    told, _ = proxy.read(["http://x"], {"STREAMSERVER_HEADER": "X-One: 1\n\nX-Two: 2\n"})
-    assert told.header == [one, two]
+    options, _ = proxy.read(["http://x", "--header", "X-One:1", "--header=X-Two:  2"], {})
+    assert options.header == [one, two]
+    options, _ = proxy.read(["http://x"], {"STREAMSERVER_HEADER": "X-One: 1\n\nX-Two: 2\n"})
+    assert options.header == [one, two]
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_auto_is_a_number_of_connections_too() -> None:
     assert settings(read(["--max-connections", "auto"], {})) == Settings()
 
 
-def test_the_settings_hold_what_was_told() -> None:
+def test_options_select_the_settings() -> None:
     argv = ["--keep-alive", "3", "--max-body", "10", "--max-connections", "9"]
-    told = settings(read(argv, {"STREAMSERVER_HEARTBEAT": "0"}))
-    assert told == Settings(keep_alive=3, max_body=10, max_connections=9, heartbeat=0)
+    chosen = settings(read(argv, {"STREAMSERVER_HEARTBEAT": "0"}))
+    assert chosen == Settings(keep_alive=3, max_body=10, max_connections=9, heartbeat=0)
 
 
 @pytest.mark.parametrize(
@@ -244,13 +244,13 @@ def test_a_switch_that_is_none_is_refused(capsys: pytest.CaptureFixture[str]) ->
     assert "STREAMSERVER_ACCESS_LOG: 'maybe' is not one of 1, true" in line
 
 
-def test_help_tells_defaults_and_variables(capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_shows_defaults_and_variables(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         read(["--help"], {})
-    told = " ".join(capsys.readouterr().out.split())
-    assert "(default: 75s)" in told
-    assert "(default: 1MiB)" in told
-    assert "A DURATION is in seconds or has a unit: 500ms, 30s, 2m, 1h." in told
-    assert "STREAMSERVER_NAME" in told
+    shown = " ".join(capsys.readouterr().out.split())
+    assert "(default: 75s)" in shown
+    assert "(default: 1MiB)" in shown
+    assert "A DURATION is in seconds or has a unit: 500ms, 30s, 2m, 1h." in shown
+    assert "STREAMSERVER_NAME" in shown
     for command in ("proxy URL", "target", "bench URL", "calibrate"):
-        assert f"streamserver {command} [options]" in told
+        assert f"streamserver {command} [options]" in shown

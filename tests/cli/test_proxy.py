@@ -17,7 +17,7 @@ from support.relaying import LAST_CHUNK
 from support.requests import get
 
 SECRET = "sk-do-not-tell"
-BODY = bytes(range(256)) * 8192  # 2 MiB: more than the engine takes unless it is told to
+BODY = bytes(range(256)) * 8192  # 2 MiB: more than the engine accepts by default
 EVENTS = get(b"/events")
 
 
@@ -31,8 +31,8 @@ def closed() -> Iterator[str]:
 
 def seen(curl: Curl, url: str, *args: str) -> tuple[str, dict[str, str]]:
     """The target and the fields that reach the upstream by this URL."""
-    told = json.loads(curl(*args, f"{url}/seen"))
-    return told["target"], dict(told["fields"])
+    request = json.loads(curl(*args, f"{url}/seen"))
+    return request["target"], dict(request["fields"])
 
 
 def test_an_answer_is_relayed(hello: Hello, run_server: RunServer, curl: Curl) -> None:
@@ -55,7 +55,7 @@ def test_a_body_is_unlimited_unless_it_is_told_to_be(
     assert json.loads(curl(*upload, f"{proxy.url}/api/upload"))["status"] == 413
 
 
-# What the upstream is told
+# What the upstream receives
 
 
 def test_targets_and_fields_are_changed_as_told(
@@ -64,10 +64,10 @@ def test_targets_and_fields_are_changed_as_told(
     base = f"{hello().url}/base"
     fields = ["--header", "X-One: 1", "--header", "X-Two: 2"]
     proxy = run_server("proxy", base, "--strip", "/v1", "--keep-host", *fields)
-    target, told = seen(curl, f"{proxy.url}/v1", "-H", "X-One: theirs")
+    target, sent = seen(curl, f"{proxy.url}/v1", "-H", "X-One: theirs")
     assert target == "/base/seen"
-    assert (told["x-one"], told["x-two"]) == ("1", "2")
-    assert told["host"] == proxy.url.removeprefix("http://")
+    assert (sent["x-one"], sent["x-two"]) == ("1", "2")
+    assert sent["host"] == proxy.url.removeprefix("http://")
     assert json.loads(curl("--no-fail", f"{proxy.url}/seen"))["status"] == 404
 
 
@@ -77,8 +77,8 @@ def test_a_key_reaches_the_upstream_and_nobody_else(
     upstream = hello()
     command = "proxy", upstream.url, "--api-key-env", "SOME_KEY"
     proxy = run_server(*command, "--log-level", "debug", env={"SOME_KEY": SECRET})
-    _, told = seen(curl, proxy.url, "-H", "Authorization: Bearer theirs")
-    assert told["authorization"] == f"Bearer {SECRET}"
+    _, sent = seen(curl, proxy.url, "-H", "Authorization: Bearer theirs")
+    assert sent["authorization"] == f"Bearer {SECRET}"
     upstream.stop()
     assert SECRET not in curl("--no-fail", "-i", proxy.url)
     assert proxy.stop() == 0
@@ -97,9 +97,9 @@ def test_unix_sockets_on_both_sides(
     back, front = str(tmp_path / "back"), str(tmp_path / "front")
     hello("--uds", back)
     run_server("proxy", f"unix:{back}:/base", "--uds", front, "--workers", workers)
-    target, told = seen(curl, "http://any", "--unix-socket", front)
+    target, sent = seen(curl, "http://any", "--unix-socket", front)
     assert target == "/base/seen"
-    assert told["host"] == "localhost"
+    assert sent["host"] == "localhost"
 
 
 def test_tls_on_both_sides(
@@ -133,8 +133,8 @@ def test_workers_have_a_pool_each(hello: Hello, run_server: RunServer, curl: Cur
 
 def test_a_refused_connection_is_a_502(closed: str, run_server: RunServer, curl: Curl) -> None:
     proxy = run_server("proxy", closed)
-    told = "%{http_code} %{content_type}"
-    body, _, last = curl("--no-fail", "-w", f"\n{told}", proxy.url).rpartition("\n")
+    form = "%{http_code} %{content_type}"
+    body, _, last = curl("--no-fail", "-w", f"\n{form}", proxy.url).rpartition("\n")
     assert last == "502 application/problem+json"
     assert json.loads(body)["detail"] == "the upstream refused the connection"
 

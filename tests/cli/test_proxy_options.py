@@ -40,18 +40,20 @@ OURS, THEIRS = b"x-forwarded-for: 127.0.0.1", b"x-forwarded-for: 192.0.2.1"
 
 
 @pytest.mark.parametrize(
-    ("mode", "heard"),
+    ("mode", "expected"),
     [("replace", [OURS]), ("append", [THEIRS + b", 127.0.0.1"]), ("off", [])],
 )
-async def test_forwarded(start: Start, upstream: RawServer, mode: str, heard: list[bytes]) -> None:
+async def test_forwarded(
+    start: Start, upstream: RawServer, mode: str, expected: list[bytes]
+) -> None:
     passed = await pass_on(await start("--forwarded", mode), upstream, WHO)
-    assert [line for line in passed.fields if line.startswith(b"x-forwarded-for")] == heard
+    assert [line for line in passed.fields if line.startswith(b"x-forwarded-for")] == expected
 
 
-@pytest.mark.parametrize(("option", "heard"), [("--keep-host", b"a"), ("--no-keep-host", b"")])
-async def test_keep_host(start: Start, upstream: RawServer, option: str, heard: bytes) -> None:
+@pytest.mark.parametrize(("option", "expected"), [("--keep-host", b"a"), ("--no-keep-host", b"")])
+async def test_keep_host(start: Start, upstream: RawServer, option: str, expected: bytes) -> None:
     passed = await pass_on(await start(option), upstream, get(b"/", b"Connection: close"))
-    host = heard or upstream.url.removeprefix("http://").encode()
+    host = expected or upstream.url.removeprefix("http://").encode()
     assert b"\r\nhost: %b\r\n" % host in passed.up
 
 
@@ -61,8 +63,8 @@ async def test_server_timing(start: Start, upstream: RawServer, option: str) -> 
     assert (b"server-timing: " in passed.down.lower()) == (option == "--server-timing")
 
 
-@pytest.mark.parametrize(("how", "told"), [("cut", False), ("event", True)])
-async def test_on_break(start: Start, upstream: RawServer, how: str, told: bool) -> None:
+@pytest.mark.parametrize(("how", "reported"), [("cut", False), ("event", True)])
+async def test_on_break(start: Start, upstream: RawServer, how: str, reported: bool) -> None:
     server = await start("--on-break", how)
     async with connect(server.port) as client:
         await client.send(GET)
@@ -72,7 +74,7 @@ async def test_on_break(start: Start, upstream: RawServer, how: str, told: bool)
         peer.sock.close()
         with contextlib.suppress(ConnectionResetError):
             await client.read_until()
-    assert (b"event: error\n" in client.received) == told
+    assert (b"event: error\n" in client.received) == reported
     assert not client.received.endswith(LAST_CHUNK)
 
 

@@ -18,7 +18,7 @@ SECRET = "sk-do-not-tell"
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) -> str:
-    """The last line that is told when this is wrong usage."""
+    """The last line of the error for this wrong usage."""
     with pytest.raises(SystemExit) as end:
         proxy.read(argv, variables)
     assert end.value.code == 2
@@ -109,9 +109,9 @@ def test_a_key_and_a_header_exclude_each_other(capsys: pytest.CaptureFixture[str
 
 def test_a_missing_key_is_exit_status_1() -> None:
     done = run("proxy", URL, "--api-key-env", "NO_SUCH_KEY")
-    told = "--api-key-env: the environment variable NO_SUCH_KEY is not set, or empty"
+    problem = "--api-key-env: the environment variable NO_SUCH_KEY is not set, or empty"
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"streamserver: {told}\n"
+    assert done.stderr == f"streamserver: {problem}\n"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ READY = get(b"/ready")
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_a_process_that_drains_is_not_ready(hello: Hello, workers: str) -> None:
-    """As its listener is closed, nobody new hears of it: only who had begun to ask already."""
+    """Its listener is closed: only a client that had begun a request receives the response."""
     server = hello("--metrics", "--workers", workers, "--grace", "300")
     async with connect(server.port) as streaming, connect(server.port) as asking:
         await streaming.send(get(b"/stubborn"))

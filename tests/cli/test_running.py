@@ -101,9 +101,9 @@ async def app(request): ...
 
 @pytest.fixture
 def slow(tmp_path: Path) -> Iterator[Callable[[str], ServerProcess]]:
-    """A server with so many workers, of an app that takes for ever to import.
+    """A server with so many workers, of an app whose import never ends.
 
-    Where there is a file `quick`, that does not go for whoever is the first to import it.
+    With a file `quick`, the first import returns at once.
     """
     (tmp_path / "slow_app.py").write_text(SLOW)
     with contextlib.ExitStack() as stack:
@@ -130,7 +130,7 @@ def test_signals_while_the_app_is_imported_end_the_server(
 
 
 def signalled(server: ServerProcess, number: int) -> bool:
-    """Send it one signal more, as often as it lives to hear them; whether it has ended."""
+    """Send it one more signal; whether it has ended."""
     server.process.send_signal(number)
     return server.process.poll() is not None
 
@@ -175,7 +175,7 @@ async def test_a_second_signal_does_not_wait(hello: Hello, number: int, workers:
     assert await until_ended(server) == 0
 
 
-async def test_workers_hear_a_signal_to_the_whole_family_as_one(hello: Hello) -> None:
+async def test_a_signal_to_the_process_group_counts_once(hello: Hello) -> None:
     """A terminal's Ctrl-C and a service manager's stop reach supervisor and workers alike."""
     server = hello("--workers", "2", "--grace", "1")
     async with connect(server.port) as client:
@@ -197,13 +197,13 @@ def test_other_signals_are_logged_and_ignored(
     server = hello("--loop", loop, "--workers", workers)
     pids = {server.process.pid, *workers_of(server)}
 
-    def told(number: signal.Signals) -> int:
+    def logged(number: signal.Signals) -> int:
         return server.output().count(f"ignored {number.name}: ")
 
     for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
         for pid in pids:
             os.kill(pid, number)
-        block_until(partial(lambda each: told(each) == len(pids), number), LIMIT)
+        block_until(partial(lambda each: logged(each) == len(pids), number), LIMIT)
     assert curl(server.url) == "hello"
     assert {server.process.pid, *workers_of(server)} == pids
     assert server.stop() == 0

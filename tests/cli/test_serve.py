@@ -132,8 +132,10 @@ def test_tls(hello: Hello, curl: Curl, certificate: Certificate) -> None:
     assert server.url.startswith("https://127.0.0.1:")
     assert curl("--cacert", cert, server.url) == "hello"
     # It offers h2 as well, which a server that names no protocol might be taken to speak.
-    told = curl("--cacert", cert, "--http2", "-o", "/dev/null", "-w", "%{http_version}", server.url)
-    assert told == "1.1"
+    version = curl(
+        "--cacert", cert, "--http2", "-o", "/dev/null", "-w", "%{http_version}", server.url
+    )
+    assert version == "1.1"
 
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop", "auto"])

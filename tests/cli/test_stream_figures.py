@@ -7,7 +7,7 @@ import pytest
 
 from cli.conftest import HELLO, LIMIT, Hello
 from cli.hello import FEED_HOLDS, GAP
-from cli.scraping import counted, told
+from cli.scraping import counted, until_figure
 from support.hearing import hear_response
 from support.kernel import holder
 from support.process import RunServer, ServerProcess, workers_of
@@ -44,11 +44,11 @@ async def test_first_bytes_gaps_and_durations_are_told_apart(
             await client.send(get(b"/pieces"))
             assert (await hear_response(client, timeout=LIMIT)).content == b"onetwothree"
     route = {"route": "/pieces"}
-    await told(server, workers, "stream_seconds_count", **route)
-    await told(server, workers, "first_byte_seconds_count", **route)
-    await told(server, 2 * workers, "gap_seconds_count", **route)
-    await told(server, workers, "exchanges_total", outcome="complete", **route)
-    await told(server, workers * len(b"onetwothree"), "sent_bytes_total", **route)
+    await until_figure(server, workers, "stream_seconds_count", **route)
+    await until_figure(server, workers, "first_byte_seconds_count", **route)
+    await until_figure(server, 2 * workers, "gap_seconds_count", **route)
+    await until_figure(server, workers, "exchanges_total", outcome="complete", **route)
+    await until_figure(server, workers * len(b"onetwothree"), "sent_bytes_total", **route)
     assert await counted(server, "open_streams", **route) == 0
     first, gaps, whole = [
         await counted(server, f"{name}_seconds_sum", **route)
@@ -73,17 +73,17 @@ async def test_readers_their_lag_and_their_gaps(hello: Hello, workers: int) -> N
             for number in range(FEED_HOLDS):
                 await publish(publisher, b"missed %d" % number)
             await slow.read_until(b"missed %d" % number, LIMIT)
-            await told(server, count, "feed_lag_events_count")
-            await told(server, count * FEED_HOLDS, "feed_lag_events_sum")
+            await until_figure(server, count, "feed_lag_events_count")
+            await until_figure(server, count * FEED_HOLDS, "feed_lag_events_sum")
             await late.send(get(b"/feed", b"Last-Event-ID: 1-0"))
             await late.read_until(b"event: gap", LIMIT)
-            await told(server, count, "feed_gaps_total")
-            await told(server, 2 * count, "feed_readers")
+            await until_figure(server, count, "feed_gaps_total")
+            await until_figure(server, 2 * count, "feed_readers")
         for slow, _, late in each:
             slow.reset()
             late.end()
-        await told(server, 0, "feed_readers")
-        await told(server, workers, "feed_gaps_total")
+        await until_figure(server, 0, "feed_readers")
+        await until_figure(server, workers, "feed_gaps_total")
 
 
 async def publish(client: RawClient, event: bytes) -> None:

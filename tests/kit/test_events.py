@@ -110,7 +110,7 @@ def test_a_heartbeat_is_zero_or_more(heartbeat: float) -> None:
     ids=str,
 )
 async def test_an_event_that_would_forge_another_is_not_sent(serve: Serve, item: object) -> None:
-    """Nothing of it is, and the stream is cut, so that the client can tell."""
+    """No part of it is sent, and the stream is cut."""
     server = await serve(answering(lambda: EventStream(pulled("sound", item, "after"))))
     received = await raw(server.port, GET)
     assert content(received) == b"data: sound\n\n"

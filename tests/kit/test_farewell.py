@@ -23,7 +23,7 @@ FAREWELL = re.compile(rb"retry: ([0-9]+)\n\n\Z")
 
 @pytest.mark.parametrize("push", [True, False])
 async def test_a_server_that_stops_ends_its_streams_properly(serve: Serve, push: bool) -> None:
-    """Each client is told to come back, and not all of them at once."""
+    """Each client gets a random reconnection time."""
     ended: list[int] = []
 
     async def endless() -> AsyncIterator[str]:
@@ -49,9 +49,9 @@ async def test_a_server_that_stops_ends_its_streams_properly(serve: Serve, push:
         await server.stop(grace=5)
         for client in (one, two, x):
             assert (await client.read_until()).endswith(LAST_CHUNK)
-            told = FAREWELL.search(content(client.received))
-            assert told, client.received
-            times.add(int(told[1]))
+            found = FAREWELL.search(content(client.received))
+            assert found, client.received
+            times.add(int(found[1]))
     assert len(times) > 1, "once in sixteen million they are all the same"
     assert all(1000 <= time <= 5000 for time in times)
     assert ended == [1, 1, 1]

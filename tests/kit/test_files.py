@@ -1,4 +1,4 @@
-"""Which file is opened, what it is called, and how its states are told apart."""
+"""Which file is opened, its names, and how its states are distinguished."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What a client is told when a handler raises."""
+"""What a client receives if a handler raises."""
 
 import asyncio
 import json

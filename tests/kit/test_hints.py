@@ -1,6 +1,6 @@
-"""What is given in place of a handler, a response, a body or a piece: the error says what may be.
+"""Errors for a wrong handler, response, body or piece: they name what is allowed.
 
-The client gets a 500 that tells nothing of it; the error itself is in the log.
+The client receives a 500 without the reason; the error itself is logged.
 """
 
 from array import array

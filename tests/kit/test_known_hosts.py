@@ -66,9 +66,9 @@ async def test_others_are_misdirected(host: str) -> None:
     async with guarded(*NAMES) as server:
         received = await raw(server.port, asking(host))
     assert statuses(received) == [421]
-    told = json.loads(received.partition(b"\r\n\r\n")[2])
-    assert told["title"] == "Misdirected Request"
-    assert told["detail"] == (
+    problem = json.loads(received.partition(b"\r\n\r\n")[2])
+    assert problem["title"] == "Misdirected Request"
+    assert problem["detail"] == (
         "this server answers to localhost, IP addresses and the names that --allow-host adds,"
         f" not to {host!r}"
     )

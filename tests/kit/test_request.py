@@ -1,4 +1,4 @@
-"""What a handler is told of a request."""
+"""A request, as a handler receives it."""
 
 import asyncio
 import json

@@ -18,11 +18,11 @@ UUID = "c0ffee00-1234-4abc-8DEF-0123456789ab"
 
 
 def named(name: str) -> Handler:
-    """A handler whose answer tells what it was given."""
+    """A handler that responds with what it received."""
 
     async def handler(request: Request) -> Response:
-        told = {"by": name, "target": request.target, "path": request.path}
-        return Response.json({**told, "params": {k: str(v) for k, v in request.params.items()}})
+        answer = {"by": name, "target": request.target, "path": request.path}
+        return Response.json({**answer, "params": {k: str(v) for k, v in request.params.items()}})
 
     return handler
 
@@ -50,7 +50,7 @@ async def server(serve: Serve) -> Served:
     return await serve(make_app())
 
 
-def told(answer: Answered) -> Any:
+def content_of(answer: Answered) -> Any:
     assert answer.status == 200, answer
     return json.loads(answer.body)
 
@@ -79,11 +79,11 @@ def told(answer: Answered) -> Any:
     ],
 )
 async def test_a_route(server: Served, method: str, target: str, by: str) -> None:
-    assert told(await ask(server, target, method))["by"] == by
+    assert content_of(await ask(server, target, method))["by"] == by
 
 
 async def test_parameters_reach_the_handler_and_the_rest_stays(server: Served) -> None:
-    answer = told(await ask(server, "/jobs/a%2Fb?x=%2F"))
+    answer = content_of(await ask(server, "/jobs/a%2Fb?x=%2F"))
     assert answer["params"] == {"name": "a/b"}
     assert (answer["target"], answer["path"]) == ("/jobs/a%2Fb?x=%2F", "/jobs/a/b")
 
@@ -112,8 +112,8 @@ async def test_a_method_that_is_not_allowed(
 ) -> None:
     answer = await ask(server, target, method)
     assert (answer.status, answer.headers["allow"]) == (405, allow)
-    told = f"allowed methods: {allow}"
-    assert method == "HEAD" or json.loads(answer.body)["detail"] == told
+    detail = f"allowed methods: {allow}"
+    assert method == "HEAD" or json.loads(answer.body)["detail"] == detail
 
 
 @pytest.mark.parametrize(
@@ -157,7 +157,7 @@ async def test_the_order_of_definition_does_not_matter(serve: Serve, first: str)
         app.get(f"/{segment}")(named(segment))
     server = await serve(app)
     targets = ["/7", "/8", "/8.5", f"/{UUID}", "/x", "/x/y"]
-    found = [told(await ask(server, target))["by"] for target in targets]
+    found = [content_of(await ask(server, target))["by"] for target in targets]
     assert found == MORE_PARTICULAR_FIRST
 
 
@@ -168,7 +168,7 @@ async def test_the_first_segment_that_differs_decides(serve: Serve) -> None:
             app.get(path)(named(path))
         server = await serve(app)
         targets = ["/a/b", "/c/b", "/c/d"]
-        found = [told(await ask(server, target))["by"] for target in targets]
+        found = [content_of(await ask(server, target))["by"] for target in targets]
         assert found == ["/a/{x}", "/{x}/b", "/{x}/{y}"]
 
 
@@ -255,7 +255,7 @@ async def mounted(serve: Serve) -> Served:
 async def test_a_mount_takes_off_its_prefix(
     mounted: Served, target: str, by: str, seen: str
 ) -> None:
-    answer = told(await ask(mounted, target))
+    answer = content_of(await ask(mounted, target))
     assert (answer["by"], answer["target"]) == (by, seen)
 
 
@@ -269,8 +269,8 @@ async def test_a_mount_at_the_root_takes_what_is_left(serve: Serve) -> None:
     app.get("/jobs")(named("jobs"))
     app.mount("/", named("rest"))
     server = await serve(app)
-    assert told(await ask(server, "/jobs"))["by"] == "jobs"
-    rest = told(await ask(server, "/a/b%2F?c"))
+    assert content_of(await ask(server, "/jobs"))["by"] == "jobs"
+    rest = content_of(await ask(server, "/a/b%2F?c"))
     assert (rest["by"], rest["target"]) == ("rest", "/a/b%2F?c")
     # The path is one of the router's own: it is not handed on for another method.
     assert (await ask(server, "/jobs", "POST")).status == 405

@@ -1,4 +1,4 @@
-"""Who may change something: this origin's own pages, and whoever is no browser."""
+"""Changes are for pages of this origin, and for clients that are no browsers."""
 
 import json
 

@@ -11,7 +11,7 @@ from streamserver.kit.service import Handler, close
 from support.handlers import echo
 
 
-class Told(list[str]):
+class Calls(list[str]):
     """The names of what was closed, in that order."""
 
     def closing(self, name: str, error: Exception | None = None) -> Callable[[], Awaitable[object]]:
@@ -33,43 +33,43 @@ class Told(list[str]):
 
 
 async def test_the_last_that_was_opened_is_closed_first() -> None:
-    told = Told()
-    await told.router("one", "two", "three").aclose()
-    assert told == ["three", "two", "one"]
+    calls = Calls()
+    await calls.router("one", "two", "three").aclose()
+    assert calls == ["three", "two", "one"]
 
 
 async def test_all_is_closed_once() -> None:
-    told = Told()
-    app = told.router("one")
+    calls = Calls()
+    app = calls.router("one")
     await app.aclose()
     await app.aclose()
-    assert told == ["one"]
-    app.on_stop.append(told.closing("another"))  # where it is served again
+    assert calls == ["one"]
+    app.on_stop.append(calls.closing("another"))  # where it is served again
     await app.aclose()
-    assert told == ["one", "another"]
+    assert calls == ["one", "another"]
 
 
 async def test_what_fails_to_close_keeps_nothing_else_open() -> None:
-    told = Told()
-    app, below = told.router("one"), told.router("below")
-    app.on_stop.append(told.closing("two", OSError("it is stuck")))
-    app.on_stop.append(told.closing("three"))
+    calls = Calls()
+    app, below = calls.router("one"), calls.router("below")
+    app.on_stop.append(calls.closing("two", OSError("it is stuck")))
+    app.on_stop.append(calls.closing("three"))
     app.mount("/below", below)
     with pytest.raises(OSError, match="it is stuck"):
         await app.aclose()
-    assert told == ["three", "two", "one", "below"]
+    assert calls == ["three", "two", "one", "below"]
     await app.aclose()
-    assert len(told) == 4
+    assert len(calls) == 4
 
 
 async def test_what_is_mounted_is_closed_after_what_may_use_it() -> None:
-    told = Told()
-    app, below, deeper = told.router("app"), told.router("below"), told.router("deeper")
+    calls = Calls()
+    app, below, deeper = calls.router("app"), calls.router("below"), calls.router("deeper")
     app.mount("/below", below)
     below.mount("/deeper", deeper)
     app.mount("/plain", echo)
     await app.aclose()
-    assert told == ["app", "below", "deeper"]
+    assert calls == ["app", "below", "deeper"]
 
 
 def around(app: Router) -> Handler:
@@ -79,9 +79,9 @@ def around(app: Router) -> Handler:
 
 @pytest.mark.parametrize("wrap", [lambda app: app, around])
 async def test_a_handler_is_closed_whatever_is_around_it(wrap: Callable[[Router], Handler]) -> None:
-    told = Told()
-    await close(wrap(told.router("one")))
-    assert told == ["one"]
+    calls = Calls()
+    await close(wrap(calls.router("one")))
+    assert calls == ["one"]
 
 
 async def test_a_handler_that_keeps_nothing_needs_no_closing() -> None:

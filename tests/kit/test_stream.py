@@ -75,7 +75,7 @@ async def test_an_empty_chunk_does_not_end_the_stream(serve: Serve, chunk: bytes
 
 @pytest.mark.parametrize("early", [True, False])
 async def test_a_stream_that_fails_is_cut(serve: Serve, early: bool) -> None:
-    """There is no last-chunk, so its client can tell; why it failed is for the log."""
+    """The client gets no last-chunk; the reason is logged."""
     stream = StreamController()
     error = ValueError("secret")
     server = await serving(serve, stream)

@@ -1,4 +1,4 @@
-"""Push streams that have ended, or whose reader has left: what they take, and who is told."""
+"""Push streams that have ended, or whose reader has left."""
 
 import asyncio
 from collections.abc import Callable
@@ -46,7 +46,7 @@ async def test_after_its_end_a_stream_takes_nothing(
 
 @pytest.mark.parametrize("leave", [RawClient.reset, RawClient.end], ids=["RST", "FIN"])
 async def test_after_its_reader_left(serve: Serve, leave: Callable[[RawClient], None]) -> None:
-    """It is told so once; ending such a stream is no error, for nobody could have known."""
+    """`on_cancel` is called once; to end such a stream is no error."""
     cancelled: list[int] = []
     stream = StreamController(on_cancel=lambda: cancelled.append(stream.desired_size))
     server = await serving(serve, stream)
@@ -153,7 +153,7 @@ async def test_a_hook_that_fails_does_not_keep_others_from_their_end(serve: Serv
 
 
 async def test_a_hook_that_fails_does_not_keep_a_frozen_reader(serve: Serve) -> None:
-    """The loop is told of the failure, and the reader is cut all the same."""
+    """The loop reports the failure, and the reader is cut nevertheless."""
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
     server, streams = await failing_hooks(serve, write_timeout=0.05)
     async with connect(server.port, receive_buffer=4096) as client:

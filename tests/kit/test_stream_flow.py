@@ -33,7 +33,7 @@ async def test_desired_size_falls_as_the_reader_stays_away(serve: Serve) -> None
 
 
 async def test_a_stream_filled_to_the_last_byte_drains_too(serve: Serve) -> None:
-    """A desired size of exactly zero says wait, and whoever waits must be told."""
+    """A desired size of exactly zero means to wait, so `on_drain` must be called."""
     drained = asyncio.Event()
     stream = StreamController(on_drain=drained.set)
     server = await serving(serve, stream)
@@ -51,15 +51,15 @@ async def test_a_stream_filled_to_the_last_byte_drains_too(serve: Serve) -> None
 
 
 async def test_a_stream_that_has_ended_is_not_told_that_it_drained(serve: Serve) -> None:
-    told: list[int] = []
-    stream = StreamController(on_drain=lambda: told.append(1))
+    calls: list[int] = []
+    stream = StreamController(on_drain=lambda: calls.append(1))
     server = await serving(serve, stream)
     async with connect(server.port, receive_buffer=65536) as client:
         await open_stream(client)
         fill(stream)
         stream.close()
         await client.read_until(LAST_CHUNK)
-    assert told == []
+    assert calls == []
 
 
 async def test_a_reader_that_takes_nothing_is_cut(serve: Serve) -> None:

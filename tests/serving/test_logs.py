@@ -1,4 +1,4 @@
-"""What the server says of itself, in both forms."""
+"""The log, as text and as JSON."""
 
 import json
 import logging

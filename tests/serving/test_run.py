@@ -186,9 +186,7 @@ def test_not_in_another_thread() -> None:
     problems: list[BaseException] = []
 
     def body() -> None:
-        with pytest.raises(
-            RuntimeError, match="must be called in the main"
-        ) as problem:
+        with pytest.raises(RuntimeError, match="must be called in the main") as problem:
             run(hello)
         problems.append(problem.value)
 

@@ -1,4 +1,4 @@
-"""Which TLS is spoken, and what is told where it cannot be."""
+"""The versions of TLS, and errors for files that cannot be used."""
 
 import ssl
 import subprocess
@@ -57,10 +57,10 @@ def refused(cert: str, key: str) -> str:
 
 def test_a_file_that_cannot_be_read_is_named(certificate: Certificate, tmp_path: Path) -> None:
     absent, directory = str(tmp_path / "absent.pem"), str(tmp_path)
-    told = refused(absent, certificate.key)
-    assert told == f"cannot read the TLS certificate {absent}: No such file or directory"
-    told = refused(certificate.cert, directory)
-    assert told == f"cannot read the TLS key {directory}: Is a directory"
+    problem = refused(absent, certificate.key)
+    assert problem == f"cannot read the TLS certificate {absent}: No such file or directory"
+    problem = refused(certificate.cert, directory)
+    assert problem == f"cannot read the TLS key {directory}: Is a directory"
 
 
 def test_a_key_that_does_not_fit_is_refused(certificate: Certificate, tmp_path: Path) -> None:
