@@ -83,9 +83,8 @@ class Server:
 
 
 def access_log_of(form: str) -> AccessLog | None:
-    """An access log on standard output; None if there is none or it has no descriptor."""
-    # If the descriptor was closed at the start, its number may be a client's by now: then
-    # `sys.stdout` is None.
+    """An access log on standard output; None if that has no descriptor."""
+    # `sys.stdout` is None if descriptor 1 was closed at the start: it may be a client's by now.
     with suppress(AttributeError, UnsupportedOperation):
         return AccessLog(sys.stdout.fileno(), form)
     return None
