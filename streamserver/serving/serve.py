@@ -116,7 +116,7 @@ async def serve(
 def _server(
     app: Handler, tls: TLS, access_log: bool, settings: Settings | None, limits: dict[str, float]
 ) -> Server:
-    if isinstance(tls, tuple):
+    if isinstance(tls, tuple) and len(tls) == 2:
         tls = server_context(*tls)
     if not isinstance(tls, SSLContext | None):
         allowed = '("cert.pem", "key.pem") or an ssl.SSLContext'

@@ -75,14 +75,16 @@ def ignore(remove: Callable[[int], object] = lambda number: None) -> None:
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Restore at the end the handlers that a program had set at the beginning."""
+    """Restore at the end the handlers and the mask that a program had set at the beginning."""
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     try:
         yield
     finally:
         for number, handler in handlers.items():
-            signal.signal(number, handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            if handler is not None:  # None: one that was not set by Python
+                signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
 def _stop(number: int, frame: FrameType | None) -> None:

@@ -142,6 +142,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"uds": Path("s")}, "uds is a str, not PosixPath"),
     ({"workers": 0}, "workers is a whole number from 1 to 1024, not 0"),
     ({"tls": "cert.pem"}, 'tls is ("cert.pem", "key.pem") or an ssl.SSLContext, not str'),
+    ({"tls": ("cert.pem",)}, 'tls is ("cert.pem", "key.pem") or an ssl.SSLContext, not tuple'),
     ({"settings": {}}, "settings is a Settings, not dict"),
     ({"grace": -1}, "grace must be 0 or more, not -1"),
     ({"grace": "1s"}, "grace is a number, not str"),
