@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 from urllib.parse import urlencode
 
-from streamserver.kit.nearest import did_you_mean
+from streamserver.kit.hints import did_you_mean
 from streamserver.kit.params import Parameter, duration, number, one_of, size, whole
 from streamserver.kit.request import Query, Request
 from streamserver.lab.faults import injection
