@@ -50,7 +50,9 @@ class OpenAIErrors:
         except HTTPError as error:
             if not request.path.startswith("/v1/"):
                 raise
-            return Response.json(completions.error_object(error), error.status, error.headers)
+            return Response.json(
+                completions.error_object(error), status=error.status, headers=error.headers
+            )
 
     async def aclose(self) -> None:
         """Close the handler."""
