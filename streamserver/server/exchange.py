@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from streamserver.server import eager
 from streamserver.server.answer import FAILED, Answer, Problem, PushBody, is_push, problem_of
@@ -27,7 +27,6 @@ from streamserver.wire.heads import NO_FIELDS
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
 
-T = TypeVar("T")
 log = logging.getLogger("streamserver")
 
 
@@ -99,7 +98,7 @@ class Exchange(Writer):
             if self.server.settings.max_stream:
                 self.server.stream_deadlines.start(self)
 
-    def resume(self, waiter: "asyncio.Future[T]", result: T) -> None:
+    def resume(self, waiter: "asyncio.Future[Any]", result: object) -> None:
         """Resolve what the handler waits for, and continue the handler in this call. The head of
         its response waits for a piece, or for ``flush_head``."""
         self._in_step = True
