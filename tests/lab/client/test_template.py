@@ -1,4 +1,4 @@
-"""An event that is said to repeat another is the same JSON but for its text."""
+"""An event that matches the template is the JSON of the learned one, but for its text."""
 
 import json
 from typing import Any
@@ -7,13 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.client.repeats import Repeats
+from streamserver.lab.client.tracker import Template
 
 KNOWN = '{"choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}'
 
 
 @pytest.mark.parametrize(
-    ("data", "repeats"),
+    ("data", "matches"),
     [
         (KNOWN, True),
         (KNOWN.replace(" word", ""), True),
@@ -27,10 +27,10 @@ KNOWN = '{"choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null
         ("", False),
     ],
 )
-def test_what_repeats_an_event(data: str, repeats: bool) -> None:
-    known = Repeats()
+def test_an_event_that_differs_in_its_text_only(data: str, matches: bool) -> None:
+    known = Template()
     known.learn(KNOWN, " word")
-    assert (data in known) is repeats
+    assert (data in known) is matches
 
 
 @pytest.mark.parametrize(
@@ -43,14 +43,14 @@ def test_what_repeats_an_event(data: str, repeats: bool) -> None:
         ('{"a":":"}', ":"),
     ],
 )
-def test_where_the_place_of_the_text_is_not_certain_nothing_is_known(data: str, text: str) -> None:
-    known = Repeats()
+def test_an_event_whose_text_has_no_certain_place_is_not_learned(data: str, text: str) -> None:
+    known = Template()
     known.learn(data, text)
     assert data not in known
 
 
-def test_what_is_shorter_than_its_surroundings_repeats_nothing() -> None:
-    known = Repeats()
+def test_an_event_shorter_than_the_template_does_not_match() -> None:
+    known = Template()
     known.learn('["a","text","b"]', "text")
     assert '["a","x","b"]' in known
     assert '["a","b"]' not in known
@@ -62,19 +62,19 @@ OBJECTS = st.dictionaries(SHORT, SHORT | st.integers() | st.lists(SHORT, max_siz
 
 @given(OBJECTS, SHORT, SHORT, st.booleans())
 def test_only_the_text_differs(event: dict[str, Any], text: str, other: str, compact: bool) -> None:
-    """Whatever stands around and in it: what is said to repeat an event is that event."""
+    """An event that matches is the learned one, but for its text."""
     separators = (",", ":") if compact else None
 
-    def told(text: str) -> str:
+    def encoded(text: str) -> str:
         return json.dumps({**event, "delta": {"text": text}}, separators=separators)
 
-    known = Repeats()
-    known.learn(told(text), text)
-    for data in (told(other), told(text).replace(f'"{text}"', f'"{other}"', 1)):
+    known = Template()
+    known.learn(encoded(text), text)
+    for data in (encoded(other), encoded(text).replace(f'"{text}"', f'"{other}"', 1)):
         if data in known:
             try:
                 found = json.loads(data)
             except ValueError:
-                continue  # It is no JSON, and so decides nothing.
+                continue  # Invalid JSON decides nothing.
             assert {**found, "delta": 0} == {**event, "delta": 0}
             assert found["delta"].keys() == {"text"}
