@@ -26,6 +26,7 @@ DONE = "[DONE]"
 """The data that ends a stream of chat completions: clients ignore what follows it."""
 MOST_CHOICES = 128
 """Choices that are distinguished, as many as the interface allows."""
+_NUMBER, _PADDING = '"sequence_number":', '"obfuscation":"'
 
 
 class StreamTracker:
@@ -158,19 +159,24 @@ class Template:
 
     The place is that of the quoted text. It is certain if the event has no backslash, so that each
     quote begins or ends a string; if the quoted text occurs once; and if the text has neither a
-    comma nor a colon, one of which always separates two strings.
+    comma nor a colon, one of which always separates two strings. The number and the padding that
+    OpenAI adds to each event are removed before the comparison.
     """
 
-    __slots__ = ("_after", "_before", "_from", "_to")
+    __slots__ = ("_after", "_before", "_from", "_is_numbered", "_to")
 
     def __init__(self) -> None:
         self._before = self._after = ""  # around the text, its quotes included
         self._from = self._to = 0  # where the text begins, and ends, counted from the end
+        self._is_numbered = False
 
     def learn(self, data: str, text: str) -> None:
         """Remember an event and the text in it, if the place of the text is certain."""
         if not text or "\\" in data or "," in text or ":" in text:
             return
+        self._is_numbered = _NUMBER in data or _PADDING in data
+        if self._is_numbered:
+            data = _without_number(data)
         before, quoted, after = data.partition(f'"{text}"')
         if quoted and quoted not in after:
             self._before, self._after = f'{before}"', f'"{after}'
@@ -178,12 +184,21 @@ class Template:
 
     def __contains__(self, data: str) -> bool:
         """Whether the data of an event is that of the remembered one with another text."""
+        if self._is_numbered:
+            data = _without_number(data)
         if not (self._to and data.startswith(self._before) and data.endswith(self._after)):
             return False
         if len(data) < self._from - self._to:  # the two overlap
             return False
         text = data[self._from : self._to]
         return '"' not in text and text[-1:] != "\\"
+
+
+def _without_number(data: str) -> str:
+    before, name, after = data.partition(_NUMBER)
+    data = before + name + after.lstrip(" 0123456789")
+    before, name, after = data.partition(_PADDING)
+    return before + name + after[after.find('"') :] if name else data
 
 
 def _may_matter(data: str) -> bool:
