@@ -3,12 +3,13 @@
 import asyncio
 
 from benchmarks.clients.stamped import main
-from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.client import Client
+from streamserver.lab.client.request import RequestSpec
 
 
 async def read(url: str, streams: int) -> list[list[int]]:
     """Read all streams."""
-    client = Client(Ask(url))
+    client = Client(RequestSpec(url))
     records = await asyncio.gather(*[client.exchange() for _ in range(streams)])
     client.close()
     return [

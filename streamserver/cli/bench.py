@@ -1,4 +1,4 @@
-"""The command `bench`: load on a URL, and when each thing came back."""
+"""The command `bench`: load on a URL, and when each part of the responses arrived."""
 
 import asyncio
 import os
@@ -14,11 +14,11 @@ from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_about import about
-from streamserver.cli.report_options import REPORTS, check_reports, lines, tell, watching
+from streamserver.cli.report_options import REPORTS, check_reports, csv_writer, publish, watching
 from streamserver.lab.cassettes.redaction import redact_target
-from streamserver.lab.load import child
+from streamserver.lab.load import worker
+from streamserver.lab.load.coordinator import CannotRun, Coordinator, Result
 from streamserver.lab.load.job import Job
-from streamserver.lab.load.parent import CannotRun, Family, Outcome, Watcher
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
 
@@ -27,13 +27,13 @@ ABOUT = (
     "Send requests to URL, and report when the head, the first byte and each event of the"
     " responses arrived. " + request_options.VARIABLES
 )
-CHILD = "--child"
-"""The one argument of a process that takes its share of another's run."""
+WORKER = "--worker"
+"""The only argument of a process that executes a share of a run."""
 TABLE: Table = {
     "request": request_options.REQUESTS,
     "chat": request_options.CHAT,
     "load": load_options.LOAD,
-    "timeouts": load_options.WAITS,
+    "timeouts": load_options.TIMEOUTS,
     "processes": load_options.PROCESSES,
     "comparison": compare.COMPARE,
     "reports": REPORTS,
@@ -41,37 +41,37 @@ TABLE: Table = {
 
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
-    """Measure; the exit status. SystemExit for wrong usage; CannotServe if nothing can be asked."""
-    if [*argv] == [CHILD]:
-        return _as_child()
+    """Measure; the exit status. SystemExit for wrong usage; CannotServe if nothing is measured."""
+    if [*argv] == [WORKER]:
+        return _run_worker()
     options = read(argv, os.environ)
     warn(warnings)
     check_reports(options)
-    job = load_options.job_of(options, request_options.ask_of(options, os.environ))
-    made = about(argv, options, TABLE, job.ask.secrets(), datetime.now(UTC))
+    job = load_options.make_job(options, request_options.make_request(options, os.environ))
+    run = about(argv, options, TABLE, job.request.secrets(), datetime.now(UTC))
     if options.compare:
-        return compare.main(options, job, made)
-    loop_factory(job.loop)  # so that a missing one is told here, and once
-    outcome, interrupted = asyncio.run(_measure(options, job))
-    summary = outcome.summary
-    problems = [*outcome.problems, *(["it was interrupted"] if interrupted else [])]
+        return compare.main(options, job, run)
+    loop_factory(job.loop)  # Reports a missing library before the processes start.
+    result, interrupted = asyncio.run(_measure(options, job))
+    summary = result.summary
+    problems = [*result.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
-    report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, made)
+    report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, run)
     _warn(report, options.processes)
-    return tell(options, report)
+    return publish(options, report)
 
 
 def _warn(report: Report, processes: int) -> None:
-    """Of a load beyond that up to which `calibrate` found figures to hold."""
-    known = calibrate.events_per_second(os.environ)
-    each = report.summary.events / report.seconds / processes if report.seconds > 0 else 0.0
-    if known is not None and each > known:
-        told = f"{each:,.0f} events/s for each process, while figures hold up to {known:,.0f}"
-        warn([f"{told} on this machine: use more --processes"])
+    """Warn of a load beyond the calibrated one."""
+    calibrated = calibrate.calibrated_rate(os.environ)
+    rate = report.summary.events / report.seconds / processes if report.seconds > 0 else 0.0
+    if calibrated is not None and rate > calibrated:
+        found = f"{rate:,.0f} events/s for each process, while figures are valid up to"
+        warn([f"{found} {calibrated:,.0f} on this machine: use more --processes"])
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
-    """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
+    """The value of each option; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     parser.add_argument(
         "url",
@@ -86,20 +86,19 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     return options
 
 
-async def _measure(options: Namespace, job: Job) -> tuple[Outcome, bool]:
-    """What it comes to, and whether a signal ended it: the first lets the figures be told."""
+async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
+    """The result, and whether a signal ended the run. A second signal discards the figures."""
     with ExitStack() as stack:
-        watcher = Watcher(show=stack.enter_context(watching(options, _title(job))))
-        if options.csv:
-            watcher.tell = stack.enter_context(lines(options.csv))
-        command = [sys.executable, "-m", "streamserver", "bench", CHILD]
-        family = Family(job, options.processes, command, watcher)
-        running = asyncio.create_task(family.run())
+        on_progress = stack.enter_context(watching(options, _title(job)))
+        on_record = stack.enter_context(csv_writer(options))
+        command = [sys.executable, "-m", "streamserver", "bench", WORKER]
+        coordinator = Coordinator(job, options.processes, command, on_progress, on_record)
+        running = asyncio.create_task(coordinator.run())
         signals: list[int] = []
 
         def on_signal(number: int) -> None:
             signals.append(number)
-            running.cancel() if len(signals) > 1 else family.stop()
+            running.cancel() if len(signals) > 1 else coordinator.stop()
 
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -107,20 +106,20 @@ async def _measure(options: Namespace, job: Job) -> tuple[Outcome, bool]:
         try:
             return await running, bool(signals)
         except asyncio.CancelledError:
-            raise CannotServe("it was interrupted twice, and tells nothing") from None
+            raise CannotServe("interrupted twice: nothing is reported") from None
         except CannotRun as error:
-            raise CannotServe(f"{redact_target(job.ask.url)}: {error}") from error
+            raise CannotServe(f"{redact_target(job.request.url)}: {error}") from error
 
 
-def _as_child() -> int:
+def _run_worker() -> int:
     try:
-        job, share = child.first_order(sys.stdin.buffer)
+        job, share = worker.read_job(sys.stdin.buffer)
     except EOFError:
-        return 1  # the parent has gone
+        return 1
     with asyncio.Runner(loop_factory=loop_factory(job.loop)) as runner:
-        runner.run(child.serve(job, share, sys.stdin.buffer, sys.stdout.buffer))
+        runner.run(worker.work(job, share, sys.stdin.buffer, sys.stdout.buffer))
     return 0
 
 
 def _title(job: Job) -> str:
-    return f"{job.ask.method} {redact_target(job.ask.url)}"
+    return f"{job.request.method} {redact_target(job.request.url)}"

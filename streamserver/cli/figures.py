@@ -1,7 +1,7 @@
-"""The option `--metrics`: who counts, where several workers count together, and who answers.
+"""The option `--metrics`: the observer that counts, and the directory that workers share.
 
-Told explicitly, it is an error when the library is not there. The demo counts if it can, and
-where it can't, `GET /metrics` says what is missing.
+Without prometheus-client an explicit `--metrics` is an error. The demo counts if the library is
+installed; otherwise its `GET /metrics` reports what is missing.
 """
 
 import os
@@ -22,21 +22,20 @@ OnExit = Callable[[int], object]
 
 
 def option(default: bool | None, shown: str) -> Option:
-    """Yes, no, or None: if it can be."""
+    """The option; None is on if the library is installed."""
     about = "answer GET /metrics (for Prometheus), /health and /ready before the handler"
     return Option("metrics", default, switch, "", about, shown)
 
 
-def metrics(wanted: bool | None, serves: bool) -> Metrics | None:
-    """An observer that counts, if that is wanted and possible, in a process that serves.
+def metrics(enabled: bool | None, serves: bool) -> Metrics | None:
+    """The observer, if enabled and in a process that ``serves``.
 
-    CannotServe if it is wanted and not possible, in a supervisor too.
+    CannotServe if it is enabled explicitly and cannot count, in a supervisor too.
     """
-    if wanted is False or (wanted is None and not _is_installed()):
+    if enabled is False or (enabled is None and not _is_installed()):
         return None
     if not _is_installed():
-        what = f"--metrics needs prometheus-client: {install_hint('metrics')}"
-        raise CannotServe(what)
+        raise CannotServe(f"--metrics needs prometheus-client: {install_hint('metrics')}")
     directory = os.environ.get(DIRECTORY)
     if directory and not (os.path.isdir(directory) and os.access(directory, os.W_OK)):
         raise CannotServe(f"{DIRECTORY} names no directory to write in: {directory}")
@@ -44,11 +43,11 @@ def metrics(wanted: bool | None, serves: bool) -> Metrics | None:
 
 
 @contextmanager
-def of_workers(wanted: bool | None) -> Iterator[tuple[Mapping[str, str], OnExit]]:
-    """For a supervisor: while inside, the environment of workers that count together, and what to
-    call with the pid of each that has ended."""
+def of_workers(enabled: bool | None) -> Iterator[tuple[Mapping[str, str], OnExit]]:
+    """For a supervisor: the environment of workers that share their counts, and the callback for
+    the pid of each that has ended."""
     given = os.environ.get(DIRECTORY)
-    if wanted is False or not _is_installed():
+    if enabled is False or not _is_installed():
         yield os.environ, lambda pid: None
     elif given:
         yield os.environ, partial(process_ended, directory=given)

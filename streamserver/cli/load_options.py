@@ -1,43 +1,36 @@
-"""How much `bench` asks for, and for how long: its options, and the job they come to."""
+"""The load of `bench`: its options, and the job that they describe."""
 
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from math import ceil, inf
-from typing import Any
 
 from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, duration
 from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import one_of, switch, whole
-from streamserver.lab.client.asked import Ask
-from streamserver.lab.client.timeouts import Timeouts
-from streamserver.lab.load import profile
-from streamserver.lab.load.arrivals import ARRIVALS
-from streamserver.lab.load.job import Job
-from streamserver.lab.load.profile import Profile
+from streamserver.lab.client.connection import Timeouts
+from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.load.job import MAX_OPEN, Job
+from streamserver.lab.load.profile import ARRIVALS, Profile, parse
 
-MOST_AT_ONCE = 100_000
+MOST_CONCURRENT = 100_000
 EACH = 10
-"""Exchanges for each that is at once, where neither their number nor a time is given."""
+"""Exchanges per concurrent one, without --count and --duration."""
 OPEN_LOOP_SECONDS = 10.0
-"""How long an open loop goes on, where neither is given."""
-TIMEOUTS = Timeouts()
-ONE = profile.parse("1")
-_DEFAULTS: Any = Job.__dataclass_fields__
+"""The duration of an open loop without either."""
+ONE = parse("1")
 
 
 def _profile(value: str) -> Profile:
     try:
-        return profile.parse(value)
+        return parse(value)
     except ValueError as error:
         raise ArgumentTypeError(str(error)) from error
 
 
 def _concurrency(value: str) -> Profile:
     found = _profile(value)
-    if found.most < 1:
-        raise ArgumentTypeError(f"{value!r} is less than one at once")
-    if found.most > MOST_AT_ONCE:
-        raise ArgumentTypeError(f"{value!r} is more than {MOST_AT_ONCE} at once")
+    if not 1 <= found.most <= MOST_CONCURRENT:
+        raise ArgumentTypeError(f"{value!r} must reach a level from 1 to {MOST_CONCURRENT}")
     return found
 
 
@@ -84,20 +77,20 @@ LOAD = (
         duration("duration", 0, "").read,
         "DURATION",
         "time in which exchanges begin",
-        "by --count or the profile",
+        "until --count or the end of the profile",
     ),
     duration("warm-up", 0.0, "time at the beginning that is not measured", zero=True),
-    duration("grace", 30.0, "for open exchanges to end after the last has begun", zero=True),
+    duration("grace", 30.0, "time for open exchanges to end after the last has begun", zero=True),
     Option(
         "max-open",
-        _DEFAULTS["max_open"].default,
-        whole(1, MOST_AT_ONCE),
+        MAX_OPEN,
+        whole(1, MOST_CONCURRENT),
         "N",
         "concurrent exchanges of an open loop; others are counted as not sent",
     ),
     Option("fresh", False, switch, "", "open a new connection for each exchange", "off"),
 )
-WAITS = timeout_options(TIMEOUTS.connect, TIMEOUTS.first_byte, TIMEOUTS.gap, TIMEOUTS.total)
+TIMEOUTS = timeout_options(*[getattr(Timeouts(), name) for name in Timeouts.__slots__])
 PROCESSES = (
     Option("processes", 1, whole(1, 256), "N", "number of processes that share the load"),
     Option("loop", "auto", one_of(*NAMES), "NAME", HELP),
@@ -105,53 +98,37 @@ PROCESSES = (
 
 
 def check(options: Namespace, parser: ArgumentParser) -> None:
-    """Exit with what is wrong where options do not go together."""
+    """Exit with wrong usage for options that exclude each other."""
     if options.rate and options.concurrency:
         parser.error("--concurrency is a closed loop and --rate an open one: give one of them")
     if options.rate and options.max_open < options.processes:
-        parser.error("--max-open is less than --processes, of which each needs one at least")
+        parser.error("--max-open must be at least --processes: each needs an exchange")
     if not options.rate and options.processes > (options.concurrency or ONE).most:
-        parser.error("--processes are more than --concurrency has exchanges for at once")
+        parser.error("--processes must be at most --concurrency: each needs an exchange")
 
 
-def job_of(options: Namespace, ask: Ask) -> Job:
-    """What is to be run."""
+def make_job(options: Namespace, request: RequestSpec) -> Job:
+    """The job of the options."""
     rate = options.rate
-    concurrency = None if rate else options.concurrency or ONE
-    seconds, count = _end(options, rate, concurrency)
+    profile = rate or options.concurrency or ONE
+    seconds, count = options.duration or inf, options.count
+    if seconds == inf and not count and profile.seconds == inf:
+        seconds, count = (OPEN_LOOP_SECONDS, None) if rate else (inf, EACH * ceil(profile.most))
     return Job(
-        ask,
-        concurrency,
-        rate,
-        options.arrivals,
-        options.seed,
-        seconds,
-        count,
-        options.warm_up,
-        options.grace,
-        options.max_open,
-        options.fresh,
-        Timeouts(
-            options.connect_timeout,
-            options.first_byte_timeout,
-            options.gap_timeout,
-            options.total_timeout,
-        ),
-        options.insecure,
-        options.ca,
-        tells=bool(options.csv),
+        request,
+        concurrency=None if rate else profile,
+        rate=rate,
+        arrivals=options.arrivals,
+        seed=options.seed,
+        duration=seconds,
+        count=count,
+        warm_up=options.warm_up,
+        grace=options.grace,
+        max_open=options.max_open,
+        fresh=options.fresh,
+        timeouts=Timeouts(*[getattr(options, f"{name}_timeout") for name in Timeouts.__slots__]),
+        insecure=options.insecure,
+        authorities=options.ca,
+        sends_records=bool(options.csv),
         loop=options.loop,
     )
-
-
-def _end(
-    options: Namespace, rate: Profile | None, concurrency: Profile | None
-) -> tuple[float, int | None]:
-    """The seconds and the number with which a run ends, of which one at least is bounded."""
-    given = rate or concurrency
-    assert given is not None
-    if options.duration or options.count or given.seconds < inf:
-        return options.duration or inf, options.count
-    if rate:
-        return OPEN_LOOP_SECONDS, None
-    return inf, EACH * ceil(given.most)

@@ -1,4 +1,4 @@
-"""What a report says of its own command: date, version, options, command line, without secrets."""
+"""The origin of a report: date, version, options and command line, without secrets."""
 
 import platform
 import shlex
@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from streamserver import __version__
 from streamserver.cli.options import Option, Table
 from streamserver.lab.cassettes.redaction import redact_fields
-from streamserver.lab.client.shown import Secrets
+from streamserver.lab.client.excerpt import Secrets
 from streamserver.lab.report.report import About, Setting
 from streamserver.lab.report.slo import Objective
 
@@ -19,9 +19,9 @@ HEADER, SLO = "--header", "--slo"
 def about(
     argv: Sequence[str], options: Namespace, table: Table, secrets: Secrets, now: datetime
 ) -> About:
-    """``secrets``: those of the request, which may stand in any argument."""
-    of_all = [option for group in table.values() for option in group]
-    settings = [_setting(option, getattr(options, option.key), secrets) for option in of_all]
+    """``secrets``: those of the request, which any argument may contain."""
+    every = [option for group in table.values() for option in group]
+    settings = [_setting(option, getattr(options, option.key), secrets) for option in every]
     return About(
         now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         f"streamserver {__version__}, {platform.python_implementation()}"
@@ -32,50 +32,49 @@ def about(
 
 
 def _arguments(argv: Sequence[str], secrets: Secrets) -> list[str]:
-    """The arguments without secrets; of a field that is named after one, the whole value."""
-    shown, before = [], ""
+    """The arguments without secrets; of a field with a secret's name the whole value is one."""
+    shown, previous = [], ""
     for argument in argv:
         flag, equals, value = argument.partition("=")
-        if before == HEADER:
-            argument = _field(argument)
+        if previous == HEADER:
+            argument = _redact_field(argument)
         elif flag == HEADER and equals:
-            argument = f"{HEADER}={_field(value)}"
-        has_names = SLO not in (before, flag)  # such as first_token_p99, which is no secret
-        shown.append(secrets.remove(argument) if has_names else argument)
-        before = argument
+            argument = f"{HEADER}={_redact_field(value)}"
+        is_slo = SLO in (previous, flag)  # first_token_p99 is not the name of a secret
+        shown.append(argument if is_slo else secrets.remove(argument))
+        previous = argument
     return shown
 
 
-def _field(text: str) -> str:
+def _redact_field(text: str) -> str:
     name, colon, value = text.partition(":")
     [(_, redacted)] = redact_fields([(name.strip().lower(), value.strip())])
     return f"{name}: {redacted}" if colon else text
 
 
 def _setting(option: Option, value: object, secrets: Secrets) -> Setting:
-    if value == option.default:
-        text = _text(value) if option.shown is None else option.shown
-        return Setting(option.name, text, True)
     text = _text(value)
+    if value == option.default:
+        return Setting(option.name, text if option.shown is None else option.shown, True)
     return Setting(option.name, text if option.name == "slo" else secrets.remove(text), False)
 
 
 def _text(value: object) -> str:
-    """The value as it may be given."""
+    """The value as on the command line."""
     match value:
         case bool():
             return "on" if value else "off"
         case float():
             return f"{value:g}"
         case list() | tuple():
-            return ", ".join(map(_text_of_one, value))
+            return ", ".join(map(_text_of_item, value))
     return "" if value is None else str(value)
 
 
-def _text_of_one(value: object) -> str:
+def _text_of_item(value: object) -> str:
     match value:
         case Objective():
             return value.text
         case (str() as name, str() as content):
-            return _field(f"{name}: {content}")
+            return _redact_field(f"{name}: {content}")
     return str(value)

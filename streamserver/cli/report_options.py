@@ -1,4 +1,4 @@
-"""How `bench` tells what it found: on the terminal, in files, and by its exit status."""
+"""The reports of `bench`: on the terminal, in files, and the exit status."""
 
 import os
 import sys
@@ -55,77 +55,82 @@ REPORTS = (
 
 @contextmanager
 def watching(options: Namespace, title: str) -> Iterator[Callable[[Progress], None]]:
-    """What to call with the run's progress while inside."""
+    """A function that shows the progress of the run."""
     if not options.progress:
         yield lambda now: None
     elif sys.stderr.isatty():
-        with _view(title) as view:
+        with _requires_library():
+            view = View(title, sys.stderr)
+        with view:
             yield view.show
     else:
         yield plain(sys.stderr)
 
 
-def _view(title: str) -> View:
-    try:
-        return View(title, sys.stderr)
-    except RuntimeError as missing:
-        raise CannotServe(str(missing)) from missing
+@contextmanager
+def csv_writer(options: Namespace) -> Iterator[Callable[[Record], None]]:
+    """A function that writes an exchange to the file of ``--csv``."""
+    if not (path := options.csv):
+        yield lambda record: None
+        return
+    with _writes("csv", path), open(path, "w", encoding="utf-8", newline="") as file:
+        yield StreamsCsv(file).add
 
 
 def check_reports(options: Namespace) -> None:
-    """CannotServe that says what would be in vain, before anything is measured."""
-    try:
+    """CannotServe, before anything is measured, for a report that cannot be written."""
+    with _requires_library():
         new_histogram()
-    except RuntimeError as missing:
-        raise CannotServe(str(missing)) from missing
     for name in FILES:
         path = getattr(options, name)
         if path and path != "-":
-            with _told(name, path):
+            with _writes(name, path):
                 open(path, "ab").close()
 
 
-def tell(options: Namespace, report: Report) -> int:
-    """Write all that was asked for; the exit status. CannotServe for a file that cannot be."""
+def publish(options: Namespace, report: Report) -> int:
+    """Write all reports; the exit status. CannotServe for a file that cannot be written."""
     show(options, report.to_json(), table(report))
     if options.html:
-        with _told("html", options.html):
+        with _writes("html", options.html):
             Path(options.html).write_text(page(report), "utf-8")
     return report.status
 
 
 def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
-    """Figures for people on standard output, and for programs where ``--json`` wants them."""
-    for_programs = to_indented_json(figures) + "\n"
-    _print(for_programs if options.json == "-" else as_text)
+    """Print the text, or the figures if they go to standard output; write those of ``--json``."""
+    as_json = to_indented_json(figures) + "\n"
+    _print(as_json if options.json == "-" else as_text)
     if options.json and options.json != "-":
-        with _told("json", options.json):
-            Path(options.json).write_text(for_programs, "utf-8")
+        with _writes("json", options.json):
+            Path(options.json).write_text(as_json, "utf-8")
 
 
-def _print(told: str) -> None:
-    # A peer's text may hold what the encoding of the terminal does not.
+def _print(report: str) -> None:
+    # The encoding of the terminal may lack characters that a server sent.
     encoding = sys.stdout.encoding
     try:
-        sys.stdout.write(told.encode(encoding, "backslashreplace").decode(encoding))
+        sys.stdout.write(report.encode(encoding, "backslashreplace").decode(encoding))
         sys.stdout.flush()
     except OSError as error:
-        # Python would else try again at its end, and complain.
+        # Otherwise Python flushes again at its end, and prints a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise CannotServe(f"standard output: {error.strerror}") from error
 
 
 @contextmanager
-def lines(path: str) -> Iterator[Callable[[Record], None]]:
-    """What to call with each exchange, to have it in the file of ``--csv``."""
-    with _told("csv", path), open(path, "w", encoding="utf-8", newline="") as file:
-        yield StreamsCsv(file).add
-
-
-@contextmanager
-def _told(name: str, path: str) -> Iterator[None]:
-    """CannotServe for what is wrong with the file of an option."""
+def _writes(name: str, path: str) -> Iterator[None]:
+    """CannotServe for an OSError of the file of an option."""
     try:
         yield
     except OSError as error:
         raise CannotServe(f"--{name} {path}: {error.strerror}") from error
+
+
+@contextmanager
+def _requires_library() -> Iterator[None]:
+    """CannotServe for the RuntimeError of a library that is not installed."""
+    try:
+        yield
+    except RuntimeError as missing:
+        raise CannotServe(str(missing)) from missing

@@ -1,4 +1,4 @@
-"""What `bench` asks for: the options of its request, and the request they come to."""
+"""The request of `bench`: its options, and the request that they describe."""
 
 import json
 import sys
@@ -11,7 +11,7 @@ from streamserver.cli.naming import url_hint
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import field, switch, text
-from streamserver.lab.client.asked import Ask
+from streamserver.lab.client.request import RequestSpec
 from streamserver.wire.fields import is_token
 from streamserver.wire.json_text import to_json
 
@@ -23,9 +23,9 @@ def _method(value: str) -> str:
 
 
 def url(value: str) -> str:
-    """A URL to be asked for."""
+    """A URL of http or https."""
     try:
-        return Ask(value).url
+        return RequestSpec(value).url
     except ValueError as error:
         raise ArgumentTypeError(f"{error}{url_hint(value)}") from error
 
@@ -43,12 +43,10 @@ REQUESTS = (
     ),
     HEADER_FILE,
     *sources("bearer", "a key, sent as Authorization: Bearer KEY and never shown"),
-    Option(
-        "body", None, text, "FILE", "file that is the request body; - is standard input", shown=""
-    ),
+    Option("body", None, text, "FILE", "file of the request body; - is standard input", shown=""),
     Option("data", None, text, "TEXT", "request body", shown=""),
     Option("insecure", False, switch, "", "accept any certificate", "off"),
-    Option("ca", None, text, "FILE", "PEM authorities to trust", "those of the system"),
+    Option("ca", None, text, "FILE", "PEM file of trusted authorities", "those of the system"),
 )
 CHAT = (
     Option(
@@ -65,51 +63,56 @@ CHAT = (
 )
 VARIABLES = (
     "In URL, header values, --data, --body and --prompt, {n} is replaced by the number of the"
-    " request, from 0, and {uuid} by a UUID of its own; other braces are kept."
+    " request, from 0, and {uuid} by a UUID; other braces are kept."
 )
 
 
 def check(options: Namespace, parser: ArgumentParser) -> None:
-    """Exit with what is wrong where options do not go together."""
+    """Exit with wrong usage for options that exclude or need each other."""
     bodies = [name for name in ("body", "data", "chat") if getattr(options, name)]
     if len(bodies) > 1:
         parser.error(f"--{bodies[0]} and --{bodies[1]} exclude each other: each is the body")
     if options.chat and not (options.model and options.prompt):
         parser.error("--chat needs --model and --prompt")
     if not options.chat and (options.model or options.prompt):
-        parser.error("--model and --prompt go with --chat")
+        parser.error("--model and --prompt need --chat")
     check_sources(options, parser, "bearer-env", "bearer-file")
     if options.insecure and options.ca:
         parser.error("--insecure and --ca exclude each other")
 
 
-def ask_of(options: Namespace, environment: Mapping[str, str]) -> Ask:
-    """The request; CannotServe for a file or key that is not there, or what cannot be sent."""
-    body, fields = _body(options), fields_of(options)
-    target = options.url
+def make_request(options: Namespace, environment: Mapping[str, str]) -> RequestSpec:
+    """The request of the options; CannotServe for a file or key that is missing, and for a request
+    that cannot be encoded."""
+    body, given = _body(options), fields_of(options)
+    has_body = options.chat or options.body is not None or options.data is not None
+    defaults = []
     if options.chat:
-        target = chat_url(target)
-        _default(fields, "content-type", "application/json")
-        _default(fields, "accept", "text/event-stream")
+        defaults = [("content-type", "application/json"), ("accept", "text/event-stream")]
     elif body:
-        _default(fields, "content-type", "application/json" if _is_json(body) else "text/plain")
+        defaults = [("content-type", "application/json" if _is_json(body) else "text/plain")]
+    fields = [*given, *(one for one in defaults if one[0] not in dict(given))]
     if key := key_of(options, "bearer", environment):
         fields.append(("authorization", f"Bearer {key}"))
-    has_body = options.chat or options.body is not None or options.data is not None
-    method = options.method or ("POST" if has_body else "GET")
-    ask = Ask(target, method, tuple(fields), body, chat=options.chat)
+    request = RequestSpec(
+        chat_url(options.url) if options.chat else options.url,
+        options.method or ("POST" if has_body else "GET"),
+        tuple(fields),
+        body,
+        chat=options.chat,
+    )
     try:
-        ask.writer()(0)
+        request.encoder()
     except ValueError as error:
         raise CannotServe(f"no such request can be sent: {error}") from error
-    return ask
+    return request
 
 
 def _body(options: Namespace) -> bytes:
     if options.chat:
         messages = [{"role": "user", "content": options.prompt}]
-        asked = {"model": options.model, "messages": messages, "stream": True}
-        return to_json(asked).encode()
+        request = {"model": options.model, "messages": messages, "stream": True}
+        return to_json(request).encode()
     if options.data is not None:
         return bytes(options.data.encode())
     if options.body == "-":
@@ -121,15 +124,10 @@ def _body(options: Namespace) -> bytes:
 
 
 def chat_url(base: str) -> str:
-    """Where the base of a service has its chat completions."""
+    """The URL of the chat completions of a service."""
     path, question, query = base.partition("?")
     path = path.rstrip("/")
     return path.removesuffix("/chat/completions") + "/chat/completions" + question + query
-
-
-def _default(fields: list[tuple[str, str]], name: str, value: str) -> None:
-    if name not in dict(fields):
-        fields.append((name, value))
 
 
 def _is_json(body: bytes) -> bool:

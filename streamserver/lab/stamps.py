@@ -1,10 +1,10 @@
-"""What an event of the target says of itself: its number, when it was due, when it was sent.
+"""The stamp in an event of the target: its number, when it was due, and when it was sent.
 
-Both are told by two clocks. The monotonic one (``time.monotonic_ns``) is the same for all
-processes of a machine, and knows no steps: by it a client on the same machine has the delay of
-each event to the microsecond. The wall clock is for clients elsewhere. The text has a fixed width,
-padded with spaces, as JSON allows between its tokens; so a stamp never changes the size of an
-event, and whoever reads a million of them need not parse JSON.
+Times are those of two clocks. The monotonic one (``time.monotonic_ns``) is shared by the processes
+of a machine and never steps: with it the lab's client computes the delay of each event. The wall
+clock is for clients on other machines. The text has a fixed width, padded with spaces, which JSON
+allows between its tokens: a stamp never changes the size of an event, and reading it does not take
+a JSON parser.
 """
 
 import re
@@ -12,33 +12,34 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, overload
 
-_FORM = '"seq":%8d,"due":%19d,"sent":%19d,"due_wall":%19d,"sent_wall":%19d'
+_MONOTONIC = '"seq":%8d,"due":%19d,"sent":%19d'
+_WALL = ',"due_wall":%19d,"sent_wall":%19d'
+_FORM = _MONOTONIC + _WALL
 _WIDTH = len(_FORM % (0, 0, 0, 0, 0))
 _START = '"seq":'
-_pattern = re.compile(_FORM.replace("%8d", " *([0-9]{1,8})").replace("%19d", " *([0-9]{1,19})"))
-_read = _pattern.match
+_pattern = re.compile(
+    _MONOTONIC.replace("%8d", " *([0-9]{1,8})").replace("%19d", " *([0-9]{1,19})")
+    + _WALL.replace("%19d", " *[0-9]{1,19}")
+)
+_match = _pattern.match
 
 
 class Stamp(NamedTuple):
-    """A stamp as a client reads it; all times are in nanoseconds."""
+    """A parsed stamp; times are in ns of ``time.monotonic_ns`` on the target's machine."""
 
     seq: int
     """The event's number in its stream, from 0."""
     due: int
     sent: int
-    """By ``time.monotonic_ns`` of the target's machine."""
-    due_wall: int
-    sent_wall: int
-    """Since 1970."""
 
     @property
     def late(self) -> int:
-        """How late the target was with this event."""
+        """How late the target sent the event."""
         return self.sent - self.due
 
 
 class Stamps(Sequence[Stamp]):
-    """Stamps in the room of their numbers: as tuples they would take seven times as much."""
+    """Stamps in one array: a list of tuples would take seven times the memory."""
 
     __slots__ = ("_numbers",)
 
@@ -47,7 +48,7 @@ class Stamps(Sequence[Stamp]):
         self.extend(stamps)
 
     def extend(self, stamps: Iterable[Stamp]) -> None:
-        """Keep further ones."""
+        """Append stamps."""
         for stamp in stamps:
             self._numbers.extend(stamp)
 
@@ -69,24 +70,24 @@ class Stamps(Sequence[Stamp]):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sequence) and [*self] == [*other]
 
-    __hash__ = None  # type: ignore[assignment]  # it changes
+    __hash__ = None  # type: ignore[assignment]  # it is mutable
 
 
 def write_stamp(seq: int, due: int, sent: int, wall: int) -> str:
-    """The members of a JSON object that tell of an event; ``wall``: the wall clock when sent."""
+    """A stamp as members of a JSON object; ``wall``: the wall clock at the time of sending."""
     return _FORM % (seq, due, sent, wall - sent + due, wall)
 
 
 def read_stamp(data: str) -> Stamp | None:
-    """The first stamp in the data of an event, wherever it stands; None if there is none."""
+    """The first stamp in the data of an event; None if there is none."""
     at = data.find(_START)
     if at < 0 or len(data) - at < _WIDTH:
         return None
-    found = _read(data, at)
+    found = _match(data, at)
     return found and Stamp._make(map(int, found.groups()))
 
 
 def without_times(data: str) -> str:
-    """The data with its first stamp reduced to the number of the event: what two streams that were
-    commanded alike have in common."""
+    """The data with its first stamp reduced to the number of the event, for comparison of two
+    streams of the same command."""
     return _pattern.sub(r'"seq":\1', data, count=1)

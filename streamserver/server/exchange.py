@@ -12,7 +12,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from streamserver.server import eager
 from streamserver.server.answer import FAILED, Answer, Problem, PushBody, is_push, problem_of
@@ -23,10 +23,10 @@ from streamserver.server.pull import pull
 from streamserver.server.sendfile import send_region
 from streamserver.server.state import ServerState
 from streamserver.server.writer import ENDED, READY, STREAMING, Trailers, Writer
+from streamserver.wire.heads import NO_FIELDS
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
 
-T = TypeVar("T")
 log = logging.getLogger("streamserver")
 
 
@@ -98,7 +98,7 @@ class Exchange(Writer):
             if self.server.settings.max_stream:
                 self.server.stream_deadlines.start(self)
 
-    def resume(self, waiter: "asyncio.Future[T]", result: T) -> None:
+    def resume(self, waiter: "asyncio.Future[Any]", result: object) -> None:
         """Resolve what the handler waits for, and continue the handler in this call. The head of
         its response waits for a piece, or for ``flush_head``."""
         self._in_step = True
@@ -140,7 +140,7 @@ class Exchange(Writer):
         if not self.begin(answer):
             self.notify_cancelled(answer)
             return self.end()
-        self.head = self.head._replace(fields=[])  # an idle stream seldom needs them
+        self.head = self.head._replace(fields=NO_FIELDS)  # an idle stream seldom needs them
         try:
             body.attach(self, answer.encode)
         except BaseException:

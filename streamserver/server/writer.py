@@ -7,6 +7,7 @@ without waiting, for the next write or for ``release``.
 
 from collections.abc import Callable
 from time import monotonic
+from typing import NamedTuple, Protocol
 
 from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
@@ -34,6 +35,25 @@ READY, STREAMING, GATHERING, ENDED = (
 )
 
 
+class Output(Protocol):
+    """What bytes are written to: a transport, or a ``Tap`` before it."""
+
+    def write(self, data: bytes, /) -> None:
+        """Write, and buffer what the socket does not accept."""
+
+
+class Tap(NamedTuple):
+    """An output that calls ``callback`` with the bytes of each write, before it."""
+
+    output: Output
+    callback: Callable[[bytes], object]
+
+    def write(self, data: bytes, /) -> None:
+        """As ``Output.write``."""
+        self.callback(data)
+        self.output.write(data)
+
+
 class Writer:
     """The response side of an exchange: one request's ``head`` and ``body``, and its response.
 
@@ -48,8 +68,8 @@ class Writer:
         "_held",
         "_keep_alive",
         "_left",
+        "_out",
         "_pushed_in",
-        "_to_wire",
         "_unsent_head",
         "body",
         "bytes_sent",
@@ -72,7 +92,7 @@ class Writer:
         self.connection = connection
         self.head = head
         self.body = RequestBody(server, connection, head) if head.length else None
-        self._to_wire: Callable[[bytes], None] = connection.transport.write
+        self._out: Output = connection.transport
         self.phase = Phase.HANDLING
         self.outcome: Outcome | None = None
         self.status = 0
@@ -97,13 +117,7 @@ class Writer:
     def tap(self, callback: Callable[[bytes], object]) -> None:
         """Call ``callback`` with the bytes of each write, framing included, before it; it must
         not raise. What ``sendfile`` sends passes through no write, and is only counted."""
-        to_wire = self._to_wire
-
-        def write(data: bytes) -> None:
-            callback(data)
-            to_wire(data)
-
-        self._to_wire = write
+        self._out = Tap(self._out, callback)
 
     def prepare(self, answer: Answer) -> bool:
         """Make the head of ``answer``; whether a body follows it. ValueError as for ``frame``."""
@@ -144,10 +158,10 @@ class Writer:
         if held:
             self._hold(data, size)
         elif phase is STREAMING:
-            self._to_wire(data)
+            self._out.write(data)
         elif phase is READY:
             self.phase = STREAMING
-            self._to_wire(self._unsent_head + data)
+            self._out.write(self._unsent_head + data)
         else:
             self._send(data)
 
@@ -193,7 +207,7 @@ class Writer:
             self._held.append(data)
             data = b"".join(self._held)
             self._held, self.held_size = [], 0
-        self._to_wire(data)
+        self._out.write(data)
 
     @property
     def is_chunked(self) -> bool:
@@ -212,7 +226,7 @@ class Writer:
             self.first_byte = monotonic()
         self.bytes_sent += size
         if phase is STREAMING:
-            self._to_wire(chunks)
+            self._out.write(chunks)
         else:
             self._send(chunks)
 

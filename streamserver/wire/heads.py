@@ -18,6 +18,9 @@ from streamserver.wire.problem import HTTPError
 
 Fields = list[tuple[str, str]]
 
+NO_FIELDS: Fields = []
+"""One empty list for all messages without fields."""
+
 CHUNKED = -1
 """The length of a body that ends with its last-chunk."""
 

@@ -1,4 +1,4 @@
-"""The command `bench`, run: what it measures, and how it ends."""
+"""The command `bench`: its measurements, its errors, and its end."""
 
 import csv
 import json
@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LIMIT, run
-from streamserver.cli.calibrate import keep
-from streamserver.lab.calibrate.level import Level
+from streamserver.cli.calibrate import save
+from streamserver.lab.calibration import Level
 from support.certificates import Certificate
 from support.process import ROOT, RunServer, ServerProcess
 
@@ -33,18 +33,18 @@ def test_streams_are_measured_by_two_processes(target: ServerProcess, tmp_path: 
         "--rate", "50", "-n", "20", "--processes", "2", "--json", "-", "--csv", str(lines),
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout)
-    assert told["exchanges"]["ended"] == {"complete": 20}
-    assert told["events"] == 100
-    assert told["milestones"]["first_event"]["count"] == 20
-    assert told["milestones"]["gap"]["count"] == 80
+    figures = json.loads(done.stdout)
+    assert figures["exchanges"]["ended"] == {"complete": 20}
+    assert figures["events"] == 100
+    assert figures["milestones"]["first_event"]["count"] == 20
+    assert figures["milestones"]["gap"]["count"] == 80
     with lines.open(newline="") as file:
         rows = [*csv.DictReader(file)]
     assert [row["end"] for row in rows] == ["complete"] * 20
     assert {row["events"] for row in rows} == {"5"}
 
 
-def test_the_time_to_the_first_token_of_any_service_is_one_command(target: ServerProcess) -> None:
+def test_the_time_to_the_first_token_of_a_service(target: ServerProcess) -> None:
     done = run(
         "bench", f"{target.url}/v1", "--chat", "--model", "streamserver-demo", "--prompt",
         "Hello {n}", "-n", "2", "--bearer-env", "KEY", KEY=SECRET,
@@ -54,7 +54,7 @@ def test_the_time_to_the_first_token_of_any_service_is_one_command(target: Serve
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_tls_may_be_trusted_or_not_looked_at(
+def test_a_certificate_is_verified_unless_insecure(
     run_server: RunServer, certificate: Certificate
 ) -> None:
     server = run_server(
@@ -67,9 +67,9 @@ def test_tls_may_be_trusted_or_not_looked_at(
         ([], "untrusted"),
     ):
         done = run("bench", url, "-n", "1", "--json", "-", *options)
-        told = json.loads(done.stdout)
-        assert told["exchanges"]["ended"] == {end: 1}
-        assert bool(told["milestones"]["tls"]) is (end == "complete")
+        figures = json.loads(done.stdout)
+        assert figures["exchanges"]["ended"] == {end: 1}
+        assert bool(figures["milestones"]["tls"]) is (end == "complete")
 
 
 def test_standard_input_may_be_the_body(target: ServerProcess) -> None:
@@ -86,7 +86,7 @@ def test_standard_input_may_be_the_body(target: ServerProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "error"),
     [
         (["http://name.invalid/"], "http://name.invalid/: "),
         ([URL, "--body", "/nowhere/at/all"], "--body /nowhere/at/all: No such file"),
@@ -96,21 +96,21 @@ def test_standard_input_may_be_the_body(target: ServerProcess) -> None:
         ([URL, "--html", "/nowhere/at/all"], "--html /nowhere/at/all: No such file"),
     ],
 )
-def test_what_cannot_be_begun_is_told_in_a_line(argv: list[str], told: str) -> None:
+def test_a_run_that_cannot_begin_is_reported_in_a_line(argv: list[str], error: str) -> None:
     done = run("bench", *argv)
     assert done.returncode == 1
-    assert told in done.stderr.splitlines()[-1]
+    assert error in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("option", ["--json", "--csv", "--html"])
-def test_a_disk_that_is_full_is_told_in_a_line(target: ServerProcess, option: str) -> None:
+def test_a_full_disk_is_reported_in_a_line(target: ServerProcess, option: str) -> None:
     done = run("bench", f"{target.url}/bytes/3", "-n", "1", option, "/dev/full")
     assert done.returncode == 1
     assert done.stderr == f"streamserver: {option} /dev/full: No space left on device\n"
 
 
-def test_figures_that_nobody_reads_are_told_in_a_line(target: ServerProcess) -> None:
+def test_an_unwritable_standard_output_is_reported_in_a_line(target: ServerProcess) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "streamserver", "bench", f"{target.url}/bytes/3", "-n", "1"],
@@ -125,14 +125,14 @@ def test_figures_that_nobody_reads_are_told_in_a_line(target: ServerProcess) -> 
 
 
 @pytest.mark.parametrize("argv", [[URL], [URL, "--compare", URL]])
-def test_what_is_to_be_installed_is_told_in_a_line(argv: list[str], tmp_path: Path) -> None:
+def test_a_missing_library_is_reported_in_a_line(argv: list[str], tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['hdrh'] = None\n")
     done = run("bench", *argv, PYTHONPATH=f"{tmp_path}:{ROOT}")
     needed = "percentiles need hdrhistogram: pip install '.[lab]'"
     assert (done.returncode, done.stderr) == (1, f"streamserver: {needed}\n")
 
 
-def test_a_terminal_without_rich_is_told_what_to_install(tmp_path: Path) -> None:
+def test_the_live_view_without_rich_names_what_to_install(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['rich.live'] = None\n")
     terminal, inner = os.openpty()
     try:
@@ -143,16 +143,16 @@ def test_a_terminal_without_rich_is_told_what_to_install(tmp_path: Path) -> None
             timeout=LIMIT,
             check=False,
         )
-        told = os.read(terminal, 4096)
+        output = os.read(terminal, 4096)
     finally:
         os.close(terminal)
         os.close(inner)
     assert done.returncode == 1
-    assert told == b"streamserver: the live view needs rich: pip install '.[lab]'\r\n"
+    assert output == b"streamserver: the live view needs rich: pip install '.[lab]'\r\n"
 
 
 class Running:
-    """A `bench` that goes on for a minute, unless it is ended."""
+    """A `bench` that runs for a minute, unless it is ended."""
 
     def __init__(self, url: str) -> None:
         command = [
@@ -175,8 +175,8 @@ class Running:
         with open(f"/proc/{pid}/task/{pid}/children") as children:
             return [*map(int, children.read().split())]
 
-    def until_it_shows(self) -> None:
-        """Until a first line of its progress is there."""
+    def wait_for_progress(self) -> None:
+        """Wait for the first line of its progress."""
         assert self.process.stderr is not None
         assert b"open 4" in self.process.stderr.readline()
 
@@ -187,7 +187,7 @@ class Running:
 
 def test_an_interrupt_ends_it_with_the_figures_so_far(target: ServerProcess) -> None:
     running = Running(target.url)
-    running.until_it_shows()
+    running.wait_for_progress()
     children = running.children()
     assert len(children) == 2
     running.process.send_signal(signal.SIGINT)
@@ -200,23 +200,23 @@ def test_an_interrupt_ends_it_with_the_figures_so_far(target: ServerProcess) -> 
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-def test_a_second_interrupt_does_not_wait_for_figures(target: ServerProcess) -> None:
+def test_a_second_interrupt_discards_the_figures(target: ServerProcess) -> None:
     running = Running(target.url)
-    running.until_it_shows()
+    running.wait_for_progress()
     children = running.children()
     for pid in children:
-        os.kill(pid, signal.SIGSTOP)  # they hear no order any more
+        os.kill(pid, signal.SIGSTOP)
     running.process.send_signal(signal.SIGINT)
     running.process.send_signal(signal.SIGTERM)
     status, out, err = running.end()
     assert (status, out) == (1, "")
-    assert err.splitlines()[-1] == "streamserver: it was interrupted twice, and tells nothing"
+    assert err.splitlines()[-1] == "streamserver: interrupted twice: nothing is reported"
     assert not [pid for pid in children if Path(f"/proc/{pid}").exists()]
 
 
-def test_a_process_that_dies_makes_the_measurement_invalid(target: ServerProcess) -> None:
+def test_the_death_of_a_process_makes_the_measurement_invalid(target: ServerProcess) -> None:
     running = Running(target.url)
-    running.until_it_shows()
+    running.wait_for_progress()
     os.kill(running.children()[1], signal.SIGKILL)
     status, out, _ = running.end()
     assert status == 3
@@ -224,17 +224,17 @@ def test_a_process_that_dies_makes_the_measurement_invalid(target: ServerProcess
     assert re.search(r"^first event ", out, re.MULTILINE)
 
 
-def test_a_load_beyond_the_calibrated_one_is_warned_of(
+def test_a_load_beyond_the_calibrated_one_causes_a_warning(
     target: ServerProcess, tmp_path: Path
 ) -> None:
     caches = str(tmp_path)
     url = f"{target.url}/sse?count=20&gap=0"
 
-    def told() -> str:
+    def errors() -> str:
         return run("bench", url, "-n", "2", XDG_CACHE_HOME=caches).stderr
 
-    assert "warning" not in told()
-    keep(Level(1, 0.5, 1), {"XDG_CACHE_HOME": caches})
-    assert re.search(r"warning: [0-9,]+ events/s for each process, while .* up to 0 on", told())
-    keep(Level(1000, 1e6, 1), {"XDG_CACHE_HOME": caches})
-    assert "warning" not in told()
+    assert "warning" not in errors()
+    save(Level(1, 0.5, 1), {"XDG_CACHE_HOME": caches})
+    assert re.search(r"warning: [0-9,]+ events/s for each process, while .* up to 0 on", errors())
+    save(Level(1000, 1e6, 1), {"XDG_CACHE_HOME": caches})
+    assert "warning" not in errors()

@@ -1,4 +1,4 @@
-"""The command `bench` where exchanges fail: what it says, its exit status, and no secret."""
+"""The command `bench` with failed exchanges: its report without secrets, and its exit status."""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,7 +21,7 @@ def target(run_server: RunServer) -> ServerProcess:
 
 
 class _Documents(BaseHTTPRequestHandler):
-    """Answers a chat with a document, as a service does that ignores ``stream``."""
+    """Responds to a chat with a document, as a service that ignores ``stream``."""
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
@@ -36,7 +36,7 @@ class _Documents(BaseHTTPRequestHandler):
         pass
 
 
-def test_a_chat_that_is_answered_by_a_document_has_failed() -> None:
+def test_a_document_in_response_to_a_chat_is_a_failure() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Documents) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         done = run(
@@ -60,13 +60,13 @@ def test_a_redirect_is_no_success(target: ServerProcess) -> None:
 
 def test_a_key_in_the_url_is_not_shown(target: ServerProcess) -> None:
     done = run("bench", f"{target.url}/get?api_key={SECRET}", "-n", "1", "--json", "-")
-    told = json.loads(done.stdout)
-    assert told["exchanges"]["statuses"] == {"200": 1}
-    assert told["title"] == f"GET {target.url}/get?api_key=REDACTED"
+    figures = json.loads(done.stdout)
+    assert figures["exchanges"]["statuses"] == {"200": 1}
+    assert figures["title"] == f"GET {target.url}/get?api_key=REDACTED"
     assert SECRET not in done.stdout + done.stderr
 
 
-def test_a_service_that_is_not_reached_makes_the_measurement_invalid() -> None:
+def test_an_unreachable_service_makes_the_measurement_invalid() -> None:
     with reserved_port() as port:
         url = f"http://127.0.0.1:{port}/"
         done = run("bench", url, "-n", "2", "--slo", "first_byte_p99=50ms,errors=0.1%")
@@ -87,8 +87,8 @@ def test_the_body_of_a_failure_is_shown_without_secrets_and_controls(
     assert done.returncode == 3
     line = rf"no \x1b[2J\x9b31m\u202e\u200b<b>, key {'*' * len(SECRET)}"
     assert done.stdout.count(f"answer 503  {line}\n") == 1
-    told = json.loads(files[0].read_text())
-    assert printable(told["exchanges"]["answers"]["503"]) == line
+    figures = json.loads(files[0].read_text())
+    assert printable(figures["exchanges"]["answers"]["503"]) == line
     assert line.replace("<b>", "&lt;b&gt;") in files[2].read_text()
     for text in (done.stdout, *[file.read_text() for file in files]):
         assert SECRET not in text

@@ -1,4 +1,4 @@
-"""What `bench` is told by its options, and what it refuses."""
+"""The options of `bench`: the request and the job that they describe, and wrong usage."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import pytest
 
 from streamserver.cli import bench, load_options, request_options
 from streamserver.cli.problem import CannotServe
-from streamserver.lab.client.asked import Ask
+from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.profile import parse
 
@@ -18,18 +18,18 @@ URL = "http://127.0.0.1:9/x"
 SECRET = "sk-do-not-tell-0123456789"
 
 
-def asked(*argv: str, url: str = URL, **variables: str) -> Ask:
+def request(*argv: str, url: str = URL, **variables: str) -> RequestSpec:
     """The request of a command line."""
-    return request_options.ask_of(bench.read([url, *argv], variables), variables)
+    return request_options.make_request(bench.read([url, *argv], variables), variables)
 
 
 def job(*argv: str, **variables: str) -> Job:
-    """What a command line has run."""
-    return load_options.job_of(bench.read([URL, *argv], variables), Ask(URL))
+    """The job of a command line."""
+    return load_options.make_job(bench.read([URL, *argv], variables), RequestSpec(URL))
 
 
 def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) -> str:
-    """The last line that is told when this is wrong usage."""
+    """The last line of the error for wrong usage."""
     with pytest.raises(SystemExit) as end:
         bench.read(argv, variables)
     assert end.value.code == 2
@@ -54,20 +54,20 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str, **variables: str) ->
     ],
 )
 def test_the_request(argv: list[str], method: str, fields: dict[str, str], body: bytes) -> None:
-    ask = asked(*argv)
-    assert (ask.method, dict(ask.fields), ask.body) == (method, fields, body)
+    found = request(*argv)
+    assert (found.method, dict(found.fields), found.body) == (method, fields, body)
 
 
-def test_a_body_may_come_from_a_file(tmp_path: Path) -> None:
+def test_a_body_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "body"
     file.write_bytes(b"\0\xff")
-    assert asked("--body", str(file)).body == b"\0\xff"
+    assert request("--body", str(file)).body == b"\0\xff"
 
 
-def test_variables_of_the_environment_hold_what_flags_do() -> None:
-    ask = asked(STREAMSERVER_HEADER="a: 1\nb: 2", STREAMSERVER_DATA="x")
-    assert ask.fields[:2] == (("a", "1"), ("b", "2"))
-    assert ask.body == b"x"
+def test_options_are_read_from_the_environment() -> None:
+    found = request(STREAMSERVER_HEADER="a: 1\nb: 2", STREAMSERVER_DATA="x")
+    assert found.fields[:2] == (("a", "1"), ("b", "2"))
+    assert found.body == b"x"
 
 
 @pytest.mark.parametrize(
@@ -79,26 +79,26 @@ def test_variables_of_the_environment_hold_what_flags_do() -> None:
         ("http://h/v1?version=2", "http://h/v1/chat/completions?version=2"),
     ],
 )
-def test_a_chat_is_asked_for_as_a_stream(base: str, url: str) -> None:
-    ask = asked("--chat", "--model", "m", "--prompt", "Hä?", url=base)
-    assert (ask.url, ask.method) == (url, "POST")
-    assert dict(ask.fields)["content-type"] == "application/json"
-    assert ask.wanted == "answer"
-    assert json.loads(ask.body) == {
+def test_a_chat_requests_a_stream(base: str, url: str) -> None:
+    found = request("--chat", "--model", "m", "--prompt", "Hä?", url=base)
+    assert (found.url, found.method) == (url, "POST")
+    assert dict(found.fields)["content-type"] == "application/json"
+    assert found.expectation == "answer"
+    assert json.loads(found.body) == {
         "model": "m", "messages": [{"role": "user", "content": "Hä?"}], "stream": True,
     }  # fmt: skip
 
 
-def test_the_key_comes_from_the_environment() -> None:
-    ask = asked("--bearer-env", "KEY", KEY=SECRET)
-    assert ("authorization", f"Bearer {SECRET}") in ask.fields
+def test_a_key_from_the_environment() -> None:
+    found = request("--bearer-env", "KEY", KEY=SECRET)
+    assert ("authorization", f"Bearer {SECRET}") in found.fields
 
 
 @pytest.mark.parametrize("variables", [{}, {"KEY": ""}, {"KEY": f"{SECRET} x"}])
-def test_a_key_that_is_none_is_refused_and_not_repeated(variables: Mapping[str, str]) -> None:
-    with pytest.raises(CannotServe, match="--bearer-env") as told:
-        asked("--bearer-env", "KEY", **variables)
-    assert SECRET not in str(told.value)
+def test_an_invalid_key_is_refused_and_not_repeated(variables: Mapping[str, str]) -> None:
+    with pytest.raises(CannotServe, match="--bearer-env") as error:
+        request("--bearer-env", "KEY", **variables)
+    assert SECRET not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_a_key_that_is_none_is_refused_and_not_repeated(variables: Mapping[str, 
                 "max_open": 5, "grace": 0.0, "loop": "asyncio",
             },
         ),
-        (["--csv", "x"], {"concurrency": parse("1"), "count": 10, "tells": True}),
+        (["--csv", "x"], {"concurrency": parse("1"), "count": 10, "sends_records": True}),
     ],
 )  # fmt: skip
 def test_the_job(argv: list[str], options: dict[str, Any]) -> None:
-    assert job(*argv) == Job(Ask(URL), **options)
+    assert job(*argv) == Job(RequestSpec(URL), **options)
 
 
 def test_every_timeout_has_an_option() -> None:
@@ -141,27 +141,30 @@ def test_every_timeout_has_an_option() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "told"),
+    ("argv", "error"),
     [
         ([], "URL"),
         (["ftp://h"], "names no scheme or no host"),
         (["http://me:secret@h/"], "no user name"),
         ([URL, "-c", "0"], "no load at all"),
         ([URL, "-c", "x"], "'x' is no stage"),
-        ([URL, "-c", "0.5"], "less than one at once"),
-        ([URL, "-c", "100001"], "more than 100000 at once"),
+        ([URL, "-c", "0.5"], "must reach a level from 1 to 100000"),
+        ([URL, "-c", "100001"], "must reach a level from 1 to 100000"),
         ([URL, "--rate", "1..2"], "needs its duration"),
         ([URL, "--rate", "1", "-c", "2"], "give one of them"),
         ([URL, "--arrivals", "random"], "one of constant, poisson"),
         ([URL, "--duration", "0"], "more than 0"),
         ([URL, "--count", "0"], "whole number from 1"),
-        ([URL, "--processes", "3", "-c", "2"], "--processes are more than --concurrency"),
-        ([URL, "--processes", "3"], "--processes are more than --concurrency"),
-        ([URL, "--processes", "3", "--rate", "5", "--max-open", "2"], "--max-open is less"),
+        ([URL, "--processes", "3", "-c", "2"], "--processes must be at most --concurrency"),
+        ([URL, "--processes", "3"], "--processes must be at most --concurrency"),
+        (
+            [URL, "--processes", "3", "--rate", "5", "--max-open", "2"],
+            "--max-open must be at least --processes",
+        ),
         ([URL, "--data", "x", "--body", "y"], "exclude each other"),
         ([URL, "--chat", "--data", "x"], "exclude each other"),
         ([URL, "--chat", "--model", "m"], "--chat needs --model and --prompt"),
-        ([URL, "--prompt", "m"], "go with --chat"),
+        ([URL, "--prompt", "m"], "need --chat"),
         ([URL, "--insecure", "--ca", "x"], "exclude each other"),
         ([URL, "--csv", "-"], "only --json may go to standard output"),
         ([URL, "--html", "-"], "only --json may go to standard output"),
@@ -170,17 +173,15 @@ def test_every_timeout_has_an_option() -> None:
         ([URL, "--bearer-env", "sk-secret"], "not the NAME of a variable"),
     ],
 )
-def test_what_is_wrong_is_told(
-    capsys: pytest.CaptureFixture[str], argv: list[str], told: str
-) -> None:
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], error: str) -> None:
     line = refused(capsys, *argv)
-    assert told in line
+    assert error in line
     assert "secret" not in line.removeprefix("streamserver: error: argument --bearer-env")
 
 
-def test_the_help_tells_of_the_variables_in_a_request(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_help_describes_the_variables_of_a_request(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bench.read(["--help"], {})
-    told = " ".join(capsys.readouterr().out.split())
-    assert "{n} is replaced by the number of the request, from 0" in told
-    assert "-c PROFILE, --concurrency PROFILE" in told
+    text = " ".join(capsys.readouterr().out.split())
+    assert "{n} is replaced by the number of the request, from 0" in text
+    assert "-c PROFILE, --concurrency PROFILE" in text

@@ -1,4 +1,4 @@
-"""`bench URL --compare URL2`, run: what a hop adds, and whether it gathers what should flow."""
+"""`bench URL --compare URL2`: what a hop adds, and whether it buffers."""
 
 import json
 import re
@@ -22,8 +22,8 @@ def target(run_server: RunServer) -> ServerProcess:
 
 
 @pytest.fixture
-def gathering(target: ServerProcess, tmp_path: Path) -> Iterator[str]:
-    """The URL of an nginx in front of the target, which by default gathers what it relays."""
+def buffering(target: ServerProcess, tmp_path: Path) -> Iterator[str]:
+    """The URL of an nginx in front of the target, which buffers by default."""
     with reserved_port() as port:
         relay = f"location / {{ proxy_pass {target.url}; proxy_ignore_headers X-Accel-Buffering; }}"
         server = f"server {{ listen 127.0.0.1:{port} reuseport; {relay} }}"
@@ -31,42 +31,37 @@ def gathering(target: ServerProcess, tmp_path: Path) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
 
 
-def test_a_relay_passes_the_same_bytes_and_adds_a_little(
-    target: ServerProcess, run_server: RunServer
-) -> None:
+def test_a_relay_passes_the_same_bytes(target: ServerProcess, run_server: RunServer) -> None:
     relay = run_server("proxy", target.url, "--no-access-log")
     done = run(
         "bench", target.url + STREAM + "&stamps=1", "--compare", relay.url + STREAM + "&stamps=1",
         "-n", "6", "--json", "-",
     )  # fmt: skip
-    told = json.loads(done.stdout)
-    assert done.returncode == (3 if told["not_valid"] else 0), done.stderr
-    assert (told["pairs"], told["whole"], told["same_bodies"]) == (6, 6, 6)
-    assert set(told["added"]) == MOMENTS
-    for added in told["added"].values():
+    figures = json.loads(done.stdout)
+    assert done.returncode == (3 if figures["not_valid"] else 0), done.stderr
+    assert (figures["pairs"], figures["whole"], figures["same_bodies"]) == (6, 6, 6)
+    assert set(figures["added"]) == MOMENTS
+    for added in figures["added"].values():
         assert added["low"] <= added["median"] <= added["high"]
-    assert told["verdicts"] == []
+    assert figures["verdicts"] == []
 
 
 @pytest.mark.parametrize("knob", ["", "&stamps=1"])
-def test_a_proxy_that_gathers_is_found_out(
-    target: ServerProcess, gathering: str, knob: str
-) -> None:
+def test_a_proxy_that_buffers_is_detected(target: ServerProcess, buffering: str, knob: str) -> None:
     done = run(
-        "bench", target.url + STREAM + knob, "--compare", gathering + STREAM + knob, "-n", "3"
+        "bench", target.url + STREAM + knob, "--compare", buffering + STREAM + knob, "-n", "3"
     )
     assert "bodies      the same bytes in 3 of 3" in done.stdout, done.stderr
-    found = re.search(
-        r"verdict     this hop buffers: of (\d+) events that came apart directly (\d+)", done.stdout
-    )
+    verdict = r"verdict     this hop buffers: of (\d+) events that arrived apart directly (\d+)"
+    found = re.search(verdict, done.stdout)
     assert found
     apart, together = map(int, found.groups())
-    # Of 33; a machine that is busy may join some of what comes directly, too.
+    # Of 33; a busy machine may join some direct events, too.
     assert 11 < together <= apart <= 33
 
 
-def test_with_stamps_one_look_is_enough_to_find_it_out(gathering: str) -> None:
-    done = run("bench", f"{gathering}{STREAM}&stamps=1", "-n", "3")
+def test_with_stamps_buffering_is_detected_without_a_comparison(buffering: str) -> None:
+    done = run("bench", f"{buffering}{STREAM}&stamps=1", "-n", "3")
     found = re.search(
         r"this hop buffers: of (\d+) events that were sent apart (\d+) came together", done.stdout
     )
@@ -74,27 +69,27 @@ def test_with_stamps_one_look_is_enough_to_find_it_out(gathering: str) -> None:
     assert 11 < int(found[2]) <= int(found[1]) <= 33
 
 
-def test_bodies_that_differ_are_told(target: ServerProcess) -> None:
+def test_bodies_that_differ(target: ServerProcess) -> None:
     urls = [f"{target.url}/bytes/100?seed={seed}" for seed in (1, 2)]
     done = run("bench", urls[0], "--compare", urls[1], "-n", "2")
     assert "bodies      the same bytes in 0 of 2" in done.stdout
 
 
 def test_each_pair_has_a_number_of_its_own(target: ServerProcess) -> None:
-    """Of bodies of 10, 11 and 12 bytes one is as long as those of the other side."""
+    """One of the bodies of 10, 11 and 12 bytes equals those of the other side."""
     urls = [f"{target.url}/bytes/{length}?seed=1" for length in ("1{n}", "10")]
     done = run("bench", urls[0], "--compare", urls[1], "-n", "3")
     assert "bodies      the same bytes in 1 of 3" in done.stdout
 
 
-def test_an_interrupt_is_told_in_a_line(target: ServerProcess) -> None:
+def test_an_interrupt_is_reported_in_a_line(target: ServerProcess) -> None:
     url = f"{target.url}/sse?count=1000&gap=0.02"
     done = interrupted(signal.SIGINT, b"open 1", "bench", url, "--compare", url)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == "streamserver: it was interrupted, and tells nothing"
+    assert done.stderr.splitlines()[-1] == "streamserver: interrupted: nothing is reported"
 
 
-def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
+def test_failed_exchanges_are_not_compared(target: ServerProcess) -> None:
     url = f"{target.url}/get?fail_rate=1&fail_status=500"
     done = run("bench", f"{target.url}/get", "--compare", url, "-n", "2", "--json", "-")
     assert json.loads(done.stdout)["through"]["ended"] == {"refused": 2}
@@ -108,19 +103,19 @@ def test_nothing_is_compared_with_what_fails(target: ServerProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "error"),
     [
-        (["--rate", "1"], "--rate does not go with --compare"),
-        (["--warm-up", "1"], "--warm-up does not go with --compare"),
+        (["--rate", "1"], "--rate cannot be combined with --compare"),
+        (["--warm-up", "1"], "--warm-up cannot be combined with --compare"),
         (["-c", "0..5@3"], "--concurrency must be one whole number"),
         (["-c", "1.5"], "--concurrency must be one whole number"),
         (["-c", "5@3"], "--concurrency must be one whole number"),
-        (["--slo", "errors=1%"], "--slo does not go with --compare"),
-        (["--processes", "2", "-c", "2"], "--processes do not go with --compare"),
+        (["--slo", "errors=1%"], "--slo cannot be combined with --compare"),
+        (["--processes", "2", "-c", "2"], "--processes cannot be combined with --compare"),
         (["--compare", "nowhere"], "names no scheme or no host"),
     ],
 )
-def test_what_does_not_go_with_it_is_refused(options: list[str], told: str) -> None:
+def test_options_that_exclude_a_comparison(options: list[str], error: str) -> None:
     done = run("bench", "http://127.0.0.1:9/", "--compare", "http://127.0.0.1:9/", *options)
     assert done.returncode == 2
-    assert told in done.stderr
+    assert error in done.stderr

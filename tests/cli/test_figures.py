@@ -1,4 +1,4 @@
-"""`--metrics`: who offers figures by default, and that those of several workers are one sum."""
+"""`--metrics`: the commands that offer figures by default, and the sum over several workers."""
 
 import asyncio
 import contextlib
@@ -25,8 +25,8 @@ EACH = 5
 """Requests to each worker."""
 
 
-async def ask_each(server: ServerProcess) -> dict[int, int]:
-    """Ask until both workers were asked often enough: how often each was, by its pid."""
+async def request_each(server: ServerProcess) -> dict[int, int]:
+    """Send requests until both workers had enough; the number of each, by its pid."""
     counts: dict[int, int] = {}
     while len(counts) < 2 or min(counts.values()) < EACH:
         pid = int(await body(server, b"/pid"))
@@ -35,27 +35,27 @@ async def ask_each(server: ServerProcess) -> dict[int, int]:
 
 
 async def pid_of(client: RawClient) -> int:
-    """The worker that has this connection."""
+    """The pid of the worker with this connection."""
     await client.send(get(b"/pid"))
     answer = await client.read_until(re.compile(rb"\r\n\r\n\d").search, timeout=LIMIT)
     return int(answer.rpartition(b"\n")[2])
 
 
 async def stream(client: RawClient) -> int:
-    """Begin a stream over this connection: the pid of the worker that sends it."""
+    """Begin a stream on this connection; the pid of its worker."""
     pid = await pid_of(client)
     await client.send(get(b"/stubborn"))
     await client.read_until(b"begun", timeout=LIMIT)
     return pid
 
 
-async def test_workers_are_counted_together_and_the_dead_are_not_open(
+async def test_workers_are_summed_and_streams_of_dead_ones_are_not_open(
     hello: Hello, tmp_path: Path
 ) -> None:
     (directory := tmp_path / "temporary").mkdir()
     server = hello("--metrics", "--workers", "2", TMPDIR=str(directory))
     served = {"route": "-", "status": "200", "outcome": "complete"}
-    counts = await ask_each(server)
+    counts = await request_each(server)
     await until_figure(server, sum(counts.values()), "exchanges_total", **served)
     async with connect(server.port) as one, connect(server.port) as other:
         pids = [await stream(one), await stream(other)]
@@ -66,8 +66,8 @@ async def test_workers_are_counted_together_and_the_dead_are_not_open(
         os.kill(pids[0], signal.SIGKILL)
         await until_figure(server, int(pids[0] != pids[1]), "open_streams", route="-")
         await until_figure(server, before, "exchanges_total", **served)
-        again = await ask_each(server)
-        assert pids[0] not in again, "another has taken its place"
+        again = await request_each(server)
+        assert pids[0] not in again, "it was replaced"
         await until_figure(server, before + sum(again.values()), "exchanges_total", **served)
         await until_figure(
             server, before + sum(again.values()) + 2, "first_byte_seconds_count", route="-"
@@ -78,7 +78,7 @@ async def test_workers_are_counted_together_and_the_dead_are_not_open(
     assert not list(directory.iterdir())
 
 
-async def test_a_worker_that_is_never_asked_tells_its_figures_too(hello: Hello) -> None:
+async def test_a_worker_without_requests_serves_the_sum(hello: Hello) -> None:
     server = hello("--metrics", "--workers", "2")
     async with contextlib.AsyncExitStack() as clients:
         pids: dict[int, RawClient] = {}
@@ -97,10 +97,10 @@ async def test_a_worker_that_is_never_asked_tells_its_figures_too(hello: Hello) 
                 seen = figure(scraped, "exchanges_total", route="-")
 
 
-async def test_a_directory_that_is_given_keeps_all_that_was_counted(
+async def test_a_given_directory_keeps_all_counts(
     hello: Hello, tmp_path: Path
 ) -> None:
-    """To the last: what a worker has counted in the moment before it stops is there too."""
+    """Also those of the last moment before a worker stops."""
     (directory := tmp_path / "given").mkdir()
     server = hello("--metrics", "--workers", "2", PROMETHEUS_MULTIPROC_DIR=str(directory))
     for _ in range(EACH):
@@ -120,7 +120,7 @@ async def test_the_demo_offers_figures(run_server: RunServer) -> None:
     assert figure(figures, "exchanges_total", route="/api/counter", status="200") == 1
     assert figure(figures, "gap_seconds_count", route="/api/counter") == 1
     assert await body(server, b"/health") == await body(server, b"/ready") == "ok\n"
-    # What an app counts by the same library, and the library itself of the process, come along.
+    # The counts of the app and of the library are included.
     assert "process_open_fds" in figures
 
 
@@ -130,7 +130,7 @@ async def test_the_demo_without_figures(run_server: RunServer) -> None:
         assert json.loads(await body(server, path))["status"] == 404
 
 
-async def test_an_app_has_them_where_they_are_asked_for(hello: Hello) -> None:
+async def test_an_app_offers_figures_on_request(hello: Hello) -> None:
     server = hello()
     assert await body(server, b"/metrics") == await body(server, b"/ready") == "hello"
     server = hello(STREAMSERVER_METRICS="1")
@@ -139,7 +139,7 @@ async def test_an_app_has_them_where_they_are_asked_for(hello: Hello) -> None:
     assert await body(server, b"/ready") == "ok\n"
 
 
-async def test_a_relay_has_its_own_where_they_are_asked_for(
+async def test_a_relay_offers_its_own_figures_on_request(
     hello: Hello, run_server: RunServer
 ) -> None:
     upstream = hello("--metrics")
@@ -157,13 +157,13 @@ async def test_a_relay_has_its_own_where_they_are_asked_for(
 
 @pytest.fixture
 def without_library(tmp_path: Path) -> str:
-    """A PYTHONPATH with which it is as if the library were not installed."""
+    """A PYTHONPATH that hides the library."""
     (tmp_path / "sitecustomize.py").write_text(MISSING)
     return os.pathsep.join((str(tmp_path), HELLO["PYTHONPATH"]))
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-async def test_the_demo_without_the_library_says_what_is_missing(
+async def test_the_demo_without_the_library_reports_what_is_missing(
     run_server: RunServer, without_library: str, workers: str
 ) -> None:
     server = run_server("--workers", workers, env={"PYTHONPATH": without_library})
@@ -175,7 +175,7 @@ async def test_the_demo_without_the_library_says_what_is_missing(
 
 
 @pytest.mark.parametrize("command", [("hello:app",), ("proxy", "http://127.0.0.1:9"), ()])
-def test_figures_that_are_asked_for_need_the_library(
+def test_explicit_figures_need_the_library(
     without_library: str, command: tuple[str, ...]
 ) -> None:
     done = run(*command, "--metrics", PYTHONPATH=without_library)
@@ -186,7 +186,7 @@ def test_figures_that_are_asked_for_need_the_library(
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
-def test_a_directory_that_is_not_there(tmp_path: Path, workers: str) -> None:
+def test_a_missing_directory(tmp_path: Path, workers: str) -> None:
     missing = str(tmp_path / "none")
     done = run("--metrics", "--workers", workers, PROMETHEUS_MULTIPROC_DIR=missing)
     assert done.returncode == 1

@@ -26,7 +26,7 @@ def injected(*argv: str, **variables: str) -> dict[str, str]:
 
 def sent(*argv: str, **variables: str) -> dict[str, str]:
     """The fields that `bench` sends."""
-    return dict(request_options.ask_of(bench.read([URL, *argv], variables), variables).fields)
+    return dict(request_options.make_request(bench.read([URL, *argv], variables), variables).fields)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What a report says of its command holds no secret, however it was given."""
+"""The origin of a report contains no secret, however it was given."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -15,14 +15,14 @@ SECRET = "do-not-show-0123456789"
 SHORT = "s3c"
 
 
-def told(argv: list[str], **environment: str) -> About:
+def about_of(argv: list[str], **environment: str) -> About:
     options = read(argv, environment)
-    ask = request_options.ask_of(options, environment)
-    return about(argv, options, TABLE, ask.secrets(), NOW)
+    request = request_options.make_request(options, environment)
+    return about(argv, options, TABLE, request.secrets(), NOW)
 
 
 def test_date_version_command_and_options() -> None:
-    made = told([URL, "-c", "0..5@3,5@2", "--slo", "first_token_p99=1s,errors=1%", "--fresh"])
+    made = about_of([URL, "-c", "0..5@3,5@2", "--slo", "first_token_p99=1s,errors=1%", "--fresh"])
     assert made.date == "2026-11-22T16:51:05Z"
     assert made.version.startswith("streamserver ")
     assert made.command == (
@@ -35,7 +35,7 @@ def test_date_version_command_and_options() -> None:
     }
     defaults = {one.name: one.value for one in made.settings if one.is_default}
     assert (defaults["seed"], defaults["gap-timeout"], defaults["insecure"]) == ("0", "60s", "off")
-    assert told([URL], STREAMSERVER_SEED="7").to_json()["options"] == {"seed": "7"}
+    assert about_of([URL], STREAMSERVER_SEED="7").to_json()["options"] == {"seed": "7"}
     assert datetime.fromisoformat(made.date) == NOW.astimezone(UTC).replace(microsecond=0)
 
 
@@ -56,7 +56,7 @@ def test_date_version_command_and_options() -> None:
     ],
 )
 def test_secrets_are_redacted(argv: list[str], shown: str) -> None:
-    made = told(argv, KEY=SECRET)
+    made = about_of(argv, KEY=SECRET)
     assert shown in made.command
     for text in (made.command, *[one.value for one in made.settings]):
         assert SECRET not in text
@@ -65,5 +65,5 @@ def test_secrets_are_redacted(argv: list[str], shown: str) -> None:
 
 def test_secrets_of_variables_are_redacted() -> None:
     fields = f"X-Api-Key: {SECRET}\nX-Other: a"
-    made = told([URL], STREAMSERVER_HEADER=fields, STREAMSERVER_DATA="x")
+    made = about_of([URL], STREAMSERVER_HEADER=fields, STREAMSERVER_DATA="x")
     assert made.to_json()["options"] == {"header": "x-api-key: REDACTED, x-other: a", "data": "x"}

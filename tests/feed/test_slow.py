@@ -164,7 +164,7 @@ async def test_one_that_fails_is_cut_and_nobody_else(
     async with following(server) as first, following(server) as bad, following(server) as last:
         for reader in (first, bad, last):
             await reader.placed()
-        exchanges[1]._to_wire = explode
+        exchanges[1].tap(explode)
         await publish(feed, range(2))
         for reader in (first, last):
             await reader.read(2)

@@ -1,6 +1,6 @@
-"""Locust spreads the load over two workers, and its master has the milestones of both.
+"""Locust with two workers, whose milestones its master merges.
 
-Everything of Locust runs in processes of its own: to import it patches the standard library.
+Locust runs in processes of its own, since it patches the standard library when it is imported.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ class Reader(StreamUser):
         self.stream("/nowhere")
 """
 LIMIT = 50
-ASKING = """
+EXCHANGE = """
 import json, sys
 from locust.env import Environment
 from streamserver.lab.locust import StreamUser
@@ -42,18 +42,18 @@ from streamserver.lab.locust import StreamUser
 class One(StreamUser):
     host = sys.argv[1]
 
-told = []
+entries = []
 environment = Environment(user_classes=[One])
 environment.events.request.add_listener(
-    lambda **one: told.append([one["request_type"], str(one["exception"] or "")])
+    lambda **one: entries.append([one["request_type"], str(one["exception"] or "")])
 )
 One(environment).stream(sys.argv[2])
-print(json.dumps(told))
+print(json.dumps(entries))
 """
 
 
 class Locusts:
-    """Processes of Locust, all for the same file; they end with the test."""
+    """Processes of Locust for one file, which end with the test."""
 
     def __init__(self, directory: Path) -> None:
         self._file = directory / "locustfile.py"
@@ -80,7 +80,7 @@ class Locusts:
 
 
 async def read(process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
-    """The statistics that it prints at its end."""
+    """The statistics that the master prints at its end."""
     out, err = await asyncio.wait_for(process.communicate(), LIMIT)
     assert out, err.decode()
     statistics: list[dict[str, Any]] = json.loads(out)
@@ -115,7 +115,7 @@ async def test_milestones_of_two_workers_are_merged(serve: Serve, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("below", "path", "told"),
+    ("below", "path", "entries"),
     [
         ("/lab/", "/lateness", {"head": "", "first byte": "", "GET": ""}),
         ("", "/status/503", {"GET": "refused 503"}),
@@ -124,30 +124,30 @@ async def test_milestones_of_two_workers_are_merged(serve: Serve, tmp_path: Path
         ("", "/raw?gap=0&fault=rst@byte:5", {"head": "", "first byte": "", "GET": "reset"}),
     ],
 )
-async def test_how_one_ended_is_told(
-    serve: Serve, below: str, path: str, told: dict[str, str]
+async def test_how_an_exchange_ended_is_reported(
+    serve: Serve, below: str, path: str, entries: dict[str, str]
 ) -> None:
     target = await serve(make_target())
-    assert await asked(target.url + below, path) == told
+    assert await entries_of(target.url + below, path) == entries
 
 
-async def test_a_failure_in_band_is_one_for_locust_too(upstream: RawServer) -> None:
-    told = asyncio.create_task(asked(upstream.url, "/"))
+async def test_a_failure_in_band_is_a_failure_for_locust(upstream: RawServer) -> None:
+    entries = asyncio.create_task(entries_of(upstream.url, "/"))
     connection = await upstream.asked(LIMIT)
     await connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
     await connection.send(b"event: error\ndata: overloaded\n\n")
     connection.end()
-    assert await told == {"GET": "failed"}
+    assert await entries == {"GET": "failed"}
 
 
-async def test_nobody_there_is_told() -> None:
-    assert await asked(f"http://127.0.0.1:{free_port()}", "/") == {"GET": "unconnected"}
+async def test_a_port_without_a_listener() -> None:
+    assert await entries_of(f"http://127.0.0.1:{free_port()}", "/") == {"GET": "unconnected"}
 
 
-async def asked(host: str, path: str) -> dict[str, str]:
-    """What one exchange tells Locust: each entry, with the first words of what failed."""
+async def entries_of(host: str, path: str) -> dict[str, str]:
+    """The entries of one exchange in Locust, each with the first words of its failure."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", ASKING, host, path),
+        *(sys.executable, "-c", EXCHANGE, host, path),
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stdout=asyncio.subprocess.PIPE,
     )

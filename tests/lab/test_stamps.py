@@ -1,13 +1,13 @@
-"""Stamps as they are kept: numbers side by side, that read like tuples."""
+"""Stamps: written, read, and kept in an array."""
 
 import pytest
 
 from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times, write_stamp
 
-SOME = [Stamp(n, 10**15 + n, 10**15 + 2 * n, 10**18, 10**18 + n) for n in range(5)]
+SOME = [Stamp(n, 10**15 + n, 10**15 + 2 * n) for n in range(5)]
 
 
-def test_they_read_like_a_list_of_them() -> None:
+def test_stamps_behave_like_a_list() -> None:
     kept = Stamps(SOME[:2])
     kept.extend(SOME[2:])
     assert len(kept) == 5
@@ -21,7 +21,7 @@ def test_they_read_like_a_list_of_them() -> None:
     assert not Stamps()
 
 
-def test_what_two_streams_have_in_common_has_no_times() -> None:
+def test_without_times_two_streams_are_equal() -> None:
     one, other = [
         f'{{"a":1,{write_stamp(3, at, at + 5, 10**18 + at)},"pad":"x"}}' for at in (7, 10**17)
     ]

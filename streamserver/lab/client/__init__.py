@@ -1,1 +1,1 @@
-"""The client: one request, and when each thing that came back was there."""
+"""The client: sends requests, and records when each part of their responses arrived."""

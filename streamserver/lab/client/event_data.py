@@ -1,14 +1,20 @@
-"""The data of events, read from an event stream.
+"""The data of events, read from an event stream or from JSON lines (NDJSON).
 
-Nearly every read brings complete events of one data line each. One expression recognizes them and
-yields their data in a fraction of the parser's time. The parser reads everything else, the first
-piece of a stream included, which may begin with a BOM. It also reads events of the type ``error``,
-whose type is needed beside their data.
+Nearly every read of an event stream brings complete events of one data line each. One expression
+recognizes them and yields their data in a fraction of the parser's time. The parser reads
+everything else, the first piece of a stream included, which may begin with a BOM. It also reads
+events of the type ``error``, whose type is needed beside their data.
 """
 
 import re
 
 from streamserver.wire.sse import Parser
+
+LINE_TYPES = frozenset(
+    f"application/{name}" for name in ("jsonl", "x-jsonl", "jsonlines", "x-ndjson", "ndjson")
+)
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes; the limit of the event stream parser."""
 
 _HAS_NO_CR = rb"(?=[^\r]*+\Z)"
 _EVENT = rb"(?:(?:id|event): (?!error\n)[^\n]*+\n)*+data: ([^\n]*+)\n\n"
@@ -23,7 +29,7 @@ class ErrorData(str):
     __slots__ = ()
 
 
-class EventData:
+class EventStreamReader:
     """Reads an event stream in pieces of any size."""
 
     __slots__ = ("_parser",)
@@ -43,3 +49,32 @@ class EventData:
             ErrorData(event.data) if event.event == "error" else event.data
             for event in self._parser.feed(piece)
         ]
+
+    def end(self) -> list[str]:
+        """No event: one without a blank line after it is discarded (WHATWG HTML, section 9.2.6)."""
+        return []
+
+
+class LineReader:
+    """Reads lines in pieces of any size. Empty lines are skipped; CRLF ends a line too."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = bytearray()  # an unfinished line
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes; ValueError for one that is too long."""
+        first, *others = data.split(b"\n")
+        self._held += first
+        if len(self._held) > MAX_LINE:
+            raise ValueError(f"a line of the stream exceeds {MAX_LINE} bytes")
+        if not others:
+            return []
+        lines = [bytes(self._held), *others[:-1]]
+        self._held = bytearray(others[-1])
+        return [line.decode(errors="replace") for line in map(bytes.strip, lines) if line]
+
+    def end(self) -> list[str]:
+        """The last line, if the stream ended without a line end."""
+        return self.feed(b"\n")

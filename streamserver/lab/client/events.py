@@ -7,31 +7,20 @@ one of the first events has a stamp.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from streamserver.lab.client.event_data import EventData
-from streamserver.lab.client.judge import Judge
-from streamserver.lab.client.lines import MEDIA_TYPES, Lines
+from streamserver.lab.client.event_data import LINE_TYPES, EventStreamReader, LineReader
 from streamserver.lab.client.record import KEPT, End, Record
-from streamserver.lab.client.wanted import media_type
+from streamserver.lab.client.request import media_type
+from streamserver.lab.client.tracker import StreamTracker
 from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times
 
 LOOKED_AT = 8
 """If so many first events have no stamp, later events are not searched for one."""
 
 
-class Hash(Protocol):
-    """A hash object of ``hashlib``."""
-
-    def update(self, data: bytes, /) -> None:
-        """Add bytes."""
-
-    def hexdigest(self) -> str:
-        """The digest of all bytes, in hex."""
-
-
-class Watch(Protocol):
+class EventObserver(Protocol):
     """An observer of each read that completed events."""
 
-    def came(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
+    def on_events(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
         """So many events arrived at ``moment``; ``stamps``: those of the events that have one."""
 
 
@@ -39,31 +28,41 @@ class Events:
     """Counts and times the events of one body, and fills ``record``."""
 
     __slots__ = (
-        *("_has_stamps", "_judge", "_kept", "_last", "_look", "_parse", "_record", "_room"),
-        *("_stamp_looks", "_watch", "hash"),
+        *("_examine", "_has_stamps", "_kept", "_last", "_parse", "_reader", "_record", "_room"),
+        *("_stamp_looks", "_tracker", "_observer", "update_digest"),
     )
 
     def __init__(
-        self, parse: Callable[[bytes], list[str]], record: Record, watch: Watch | None
+        self, reader: EventStreamReader | LineReader, record: Record, observer: EventObserver | None
     ) -> None:
-        self._parse = parse
+        self._reader = reader
+        self._parse = reader.feed
         self._record = record
         self._kept = record.stamps = Stamps()
-        self._watch = watch
+        self._observer = observer
         self._last = 0  # when the last event arrived
-        self._judge = Judge(record)
-        self._look = self._judge.look
+        self._tracker = StreamTracker(record)
+        self._examine = self._tracker.examine
         self._stamp_looks, self._has_stamps = LOOKED_AT, False
         self._room = KEPT  # the number of stamps that can still be kept
-        self.hash: Hash | None = None
-        """Digests the data of the events; None: no digest is computed."""
+        self.update_digest: Callable[[bytes], None] | None = None
+        """Gets the data of each event; None: no digest is computed."""
 
     def feed(self, piece: bytes, moment: int) -> None:
         """Process a piece of the body; ValueError for an event that is too long."""
         if found := self._parse(piece):
-            self.came(found, moment)
+            self._add(found, moment)
 
-    def came(self, found: list[str], moment: int) -> None:
+    def end(self, moment: int) -> None:
+        """Process the end of a complete body."""
+        if found := self._reader.end():
+            self._add(found, moment)
+
+    def verdict(self) -> tuple[End, str] | None:
+        """How the exchange ended, and why; None if the events are a success."""
+        return self._tracker.verdict()
+
+    def _add(self, found: list[str], moment: int) -> None:
         """Process the data of events that arrived together."""
         record = self._record
         if not record.events:
@@ -77,22 +76,15 @@ class Events:
             else:
                 record.arrivals.extend([moment] * min(len(found), KEPT - record.events))
         record.events += len(found)
-        look = self._look
+        examine = self._examine
         for data in found:
-            look(data, moment)
+            examine(data, moment)
         stamps = self._stamps(found) if self._stamp_looks else ()
-        if self.hash is not None:
+        if self.update_digest is not None:
             for data in found:
-                self.hash.update(f"{without_times(data)}\n".encode())
-        if self._watch is not None:
-            self._watch.came(moment, len(found), stamps)
-
-    def end(self, moment: int) -> None:
-        """Process the end of a complete body."""
-
-    def verdict(self) -> tuple[End, str] | None:
-        """How the exchange ended, and why; None if the events are a success."""
-        return self._judge.verdict()
+                self.update_digest(f"{without_times(data)}\n".encode())
+        if self._observer is not None:
+            self._observer.on_events(moment, len(found), stamps)
 
     def _stamps(self, found: list[str]) -> list[Stamp]:
         stamps = [stamp for data in found if (stamp := read_stamp(data)) is not None]
@@ -107,26 +99,9 @@ class Events:
         return stamps
 
 
-def events_of(kind: str, record: Record, watch: Watch | None) -> Events | None:
+def events_of(kind: str, record: Record, observer: EventObserver | None) -> Events | None:
     """A reader for a body of media type ``kind``, parameters allowed; None if it has no events."""
     kind = media_type(kind)
     if kind == "text/event-stream":
-        return Events(EventData().feed, record, watch)
-    if kind in MEDIA_TYPES:
-        return LineEvents(Lines(), record, watch)
-    return None
-
-
-class LineEvents(Events):
-    """The events of JSON lines; the last line needs no line end."""
-
-    __slots__ = ("_lines",)
-
-    def __init__(self, lines: Lines, record: Record, watch: Watch | None) -> None:
-        super().__init__(lines.feed, record, watch)
-        self._lines = lines
-
-    def end(self, moment: int) -> None:
-        """Process the end of the body, which ends the last line too."""
-        if last := self._lines.end():
-            self.came(last, moment)
+        return Events(EventStreamReader(), record, observer)
+    return Events(LineReader(), record, observer) if kind in LINE_TYPES else None

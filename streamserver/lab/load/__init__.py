@@ -1,1 +1,1 @@
-"""Many requests: how many at once, and when each is sent."""
+"""Load: when exchanges begin, over which processes, and their figures."""

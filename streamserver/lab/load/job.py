@@ -1,7 +1,7 @@
-"""What a run is: what is asked, how often and for how long. It travels to other processes as JSON.
+"""The description of a run: the request, its load over time, and its end.
 
-The key that a request may carry travels with it, over a pipe: arguments and environments of
-processes can be read by others.
+It is sent to processes as JSON, over a pipe, since it may contain a secret key: arguments and
+environments of processes are readable by others.
 """
 
 import base64
@@ -11,69 +11,71 @@ from itertools import count
 from math import inf
 from typing import Any
 
-from streamserver.lab.client.client import Ask, Client
-from streamserver.lab.client.timeouts import Timeouts
-from streamserver.lab.load.arrivals import Arrivals
-from streamserver.lab.load.profile import Profile, Stage
+from streamserver.lab.client.client import Client
+from streamserver.lab.client.connection import Timeouts
+from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.load.profile import Arrivals, Profile, Stage
 from streamserver.proxy.origin import client_context
+
+MAX_OPEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """Which part of the load is one process's: of what is numbered, every ``of``-th."""
+    """The part of one process: of everything numbered, every ``processes``-th from ``index``."""
 
     index: int = 0
-    of: int = 1
+    processes: int = 1
 
     def numbers(self) -> "count[int]":
         """Its numbers."""
-        return count(self.index, self.of)
+        return count(self.index, self.processes)
 
     def part(self, whole: int) -> int:
-        """How many of the numbers from 0 up to ``whole`` are its."""
-        return max(0, -((self.index - whole) // self.of))
+        """How many of the numbers below ``whole`` it has."""
+        return len(range(self.index, whole, self.processes))
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run, without a clock or a socket. Of ``concurrency`` and ``rate`` one is given."""
+    """A run, without a clock or a socket. Either ``concurrency`` or ``rate`` is given."""
 
-    ask: Ask
+    request: RequestSpec
     concurrency: Profile | None = None
-    """A closed loop: so many at once."""
+    """A closed loop: the number of concurrent exchanges."""
     rate: Profile | None = None
-    """An open loop: so many begin in a second, whatever becomes of them."""
+    """An open loop: exchanges that begin per second, whether or not earlier ones have ended."""
     arrivals: Arrivals = "constant"
     seed: int = 0
     duration: float = inf
-    """Seconds, from the end of the warm-up on, in which exchanges may begin."""
+    """Seconds after the warm-up in which exchanges may begin."""
     count: int | None = None
     """Exchanges that may begin in them."""
     warm_up: float = 0.0
-    """Seconds before, at the level with which the profile begins, that count nowhere."""
+    """Seconds before, at the first level of the profile, that are not measured."""
     grace: float = 30.0
-    """Seconds that exchanges may still take when no more begin."""
-    max_open: int = 10_000
-    """Exchanges of an open loop that may be open; what would be beyond is counted as not sent."""
+    """Seconds for open exchanges to end after the last has begun."""
+    max_open: int = MAX_OPEN
+    """Concurrent exchanges of an open loop; further ones are counted as not sent."""
     fresh: bool = False
     timeouts: Timeouts = field(default_factory=Timeouts)
     insecure: bool = False
-    """Whether any certificate will do."""
+    """Whether any certificate is accepted."""
     authorities: str | None = None
-    """A PEM file of those that are trusted, instead of the system's."""
-    tells: bool = False
-    """Whether the record of every exchange is told, and not only what they come to."""
+    """A PEM file of trusted authorities, instead of the system's."""
+    sends_records: bool = False
+    """Whether processes report the record of every exchange, and not only the summary."""
     loop: str = "auto"
     """The name of the event loop."""
 
     def client(self) -> Client:
-        """What asks; OSError for authorities that cannot be read."""
+        """A client for the request; OSError for authorities that cannot be read."""
         tls = None
-        if self.ask.parts().scheme == "https":
+        if self.request.split_url().scheme == "https":
             tls = client_context(self.authorities)
             if self.insecure:
                 tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
-        return Client(replace(self.ask, seed=self.seed), self.timeouts, self.fresh, tls=tls)
+        return Client(replace(self.request, seed=self.seed), self.timeouts, self.fresh, tls=tls)
 
     @property
     def profile(self) -> Profile:
@@ -87,25 +89,29 @@ class Job:
 
     @property
     def seconds(self) -> float:
-        """How long exchanges may begin, the warm-up included; infinite if only a count ends it."""
+        """The time in which exchanges may begin, the warm-up included; infinite without one."""
         return min(self.warm_up + self.duration, self.profile.seconds)
 
+    def to_json(self) -> dict[str, Any]:
+        """All members, for ``from_json``."""
+        members = asdict(self)
+        members["request"]["body"] = base64.b64encode(self.request.body).decode("ascii")
+        return members
 
-def write_job(job: Job) -> dict[str, Any]:
-    """A job as JSON takes it."""
-    told = asdict(job)
-    told["ask"]["body"] = base64.b64encode(job.ask.body).decode("ascii")
-    return told
+    @classmethod
+    def from_json(cls, members: dict[str, Any]) -> "Job":
+        """The job that ``to_json`` wrote."""
+        request = dict(members["request"])
+        request["fields"] = tuple((name, value) for name, value in request["fields"])
+        request["body"] = base64.b64decode(request["body"])
+        parsed = {
+            "request": RequestSpec(**request),
+            "concurrency": _profile(members["concurrency"]),
+            "rate": _profile(members["rate"]),
+            "timeouts": Timeouts(**members["timeouts"]),
+        }
+        return cls(**members | parsed)
 
 
-def read_job(told: dict[str, Any]) -> Job:
-    """What ``write_job`` told, once it has been through JSON."""
-    ask = told["ask"]
-    fields = tuple((name, value) for name, value in ask["fields"])
-    asked = Ask(**{**ask, "fields": fields, "body": base64.b64decode(ask["body"])})
-    profiles = {name: _profile(told[name]) for name in ("concurrency", "rate")}
-    return Job(**{**told, "ask": asked, **profiles, "timeouts": Timeouts(**told["timeouts"])})
-
-
-def _profile(told: dict[str, Any] | None) -> Profile | None:
-    return None if told is None else Profile(tuple(Stage(**one) for one in told["stages"]))
+def _profile(members: dict[str, Any] | None) -> Profile | None:
+    return None if members is None else Profile(tuple(Stage(**one) for one in members["stages"]))

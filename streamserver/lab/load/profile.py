@@ -1,8 +1,13 @@
-"""How much load at which time: a number, steps or ramps, as text and as a function of time.
+"""Load over time: a number, steps or ramps; and when the exchanges of an open loop arrive.
 
     100                  100 all the time
     10@30,20@30,40@30    steps: 10 for 30 s, then 20, then 40
     0..100@1m,100@60s    a ramp: from 0 to 100 in a minute, then a minute of 100
+
+Constant arrivals have equal intervals while the rate is constant. Poisson arrivals are those of
+independent users: at the same mean rate they cluster, which is what fills queues. Both count the
+area under the rate, one in steps of 1, the other in exponentially distributed steps of mean 1, so
+both follow any ramp.
 
 Pure: no clock and no event loop. Times are in seconds from the beginning.
 """
@@ -10,15 +15,21 @@ Pure: no clock and no event loop. Times are in seconds from the beginning.
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from math import inf, sqrt
+from random import Random
+from typing import Literal, get_args
 
 from streamserver.kit.units import parse_duration
 
+Arrivals = Literal["constant", "poisson"]
+ARRIVALS: tuple[str, ...] = get_args(Arrivals)
+SECOND = 1_000_000_000
 MOST = 1_000_000.0
 LONGEST = 31 * 86_400.0
 FORMS = (
     "N, or stages separated by commas: N@DURATION is a step and N..M@DURATION a ramp, with"
-    f" numbers up to {MOST:.0f}; only the last stage may leave its duration out"
+    f" numbers up to {MOST:.0f}; only the last stage may omit its duration"
 )
 _NUMBER = r"([0-9]{1,7}(?:\.[0-9]{1,6})?)"
 _stage = re.compile(rf"{_NUMBER}(?:\.\.{_NUMBER})?(?:@(.+))?").fullmatch
@@ -26,7 +37,7 @@ _stage = re.compile(rf"{_NUMBER}(?:\.\.{_NUMBER})?(?:@(.+))?").fullmatch
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """From one level to another, in a straight line."""
+    """A linear change from one level to another."""
 
     begin: float
     end: float
@@ -40,31 +51,30 @@ class Stage:
 
     @property
     def area(self) -> float:
-        """What the level comes to over its time: with a rate, how many are sent."""
+        """The integral of the level: of a rate, the number of arrivals."""
         mean = (self.begin + self.end) / 2
         return mean * self.seconds if mean else 0.0
 
     def level(self, at: float) -> float:
-        """The level so many seconds after its beginning."""
+        """The level at a time after its beginning."""
         if self.begin == self.end:
             return self.begin
         return self.begin + (self.end - self.begin) * at / self.seconds
 
-    def when(self, area: float) -> float:
-        """The seconds after which its area is reached, which must be within it."""
+    def time_of(self, area: float) -> float:
+        """The time at which its area, which must not exceed ``self.area``, is reached."""
         if not area:
             return 0.0
         if self.begin == self.end:
             return area / self.begin
-        # begin * t + slope * t**2 / 2 = area, in the form that loses no digits where the slope
-        # is small.
+        # begin * t + slope * t**2 / 2 = area, in the form that loses no digits for a small slope.
         slope = (self.end - self.begin) / self.seconds
         return 2 * area / (self.begin + sqrt(max(self.begin**2 + 2 * slope * area, 0.0)))
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Stages, one after the other."""
+    """Consecutive stages."""
 
     stages: tuple[Stage, ...]
 
@@ -73,18 +83,18 @@ class Profile:
 
     @property
     def seconds(self) -> float:
-        """How long they take; infinite if the last has no end."""
+        """Their total duration; infinite if the last has none."""
         return sum(stage.seconds for stage in self.stages)
 
     @property
-    def is_whole(self) -> bool:
+    def is_constant_integer(self) -> bool:
         """Whether it is one whole number, all the time."""
-        only = self.stages[0]
-        return self.stages == (Stage(only.begin, only.begin),) and only.begin % 1 == 0
+        first = self.stages[0]
+        return self.stages == (Stage(first.begin, first.begin),) and first.begin % 1 == 0
 
     @property
     def most(self) -> float:
-        """The highest level there is."""
+        """The highest level."""
         return max(max(stage.begin, stage.end) for stage in self.stages)
 
     def level(self, at: float) -> float:
@@ -95,8 +105,14 @@ class Profile:
             at -= stage.seconds
         return 0.0
 
-    def times(self, areas: Iterable[float]) -> Iterator[float]:
-        """When each of the areas, which rise, is reached; it ends where the profile does."""
+    def arrivals(self, kind: Arrivals, seed: int) -> Iterator[int]:
+        """Nanoseconds from the beginning to each arrival at this rate, in order; deterministic."""
+        areas = _poisson(Random(f"arrivals/{seed}")) if kind == "poisson" else map(float, count())
+        for time in self._times(areas):
+            yield round(time * SECOND)
+
+    def _times(self, areas: Iterable[float]) -> Iterator[float]:
+        """The time at which each of the rising areas is reached, until the end of the profile."""
         begin_time = begin_area = 0.0
         stages = iter(self.stages)
         stage = next(stages)
@@ -108,36 +124,39 @@ class Profile:
                 if following is None:
                     return
                 stage = following
-            yield begin_time + stage.when(area - begin_area)
+            yield begin_time + stage.time_of(area - begin_area)
 
 
 def parse(text: str) -> Profile:
-    """The profile of a text; ValueError that names the stage that is wrong, and what may be."""
-    stages = [_read(item.strip()) for item in text.split(",")]
-    for stage, item in zip(stages[:-1], text.split(","), strict=False):
+    """Parse a profile; ValueError that names the wrong stage and the forms that are allowed."""
+    items = [item.strip() for item in text.split(",")]
+    stages = [_parse_stage(item) for item in items]
+    for stage, item in zip(stages[:-1], items, strict=False):
         if stage.seconds == inf:
-            raise ValueError(f"{item.strip()!r} needs its duration, since another follows: {FORMS}")
+            raise ValueError(f"{item!r} needs its duration, since another follows: {FORMS}")
     if not any(stage.begin or stage.end for stage in stages):
         raise ValueError(f"{text!r} is no load at all: {FORMS}")
     return Profile(tuple(stages))
 
 
-def _read(text: str) -> Stage:
+def _parse_stage(text: str) -> Stage:
     found = _stage(text)
     if not found:
         raise ValueError(f"{text!r} is no stage: {FORMS}")
     begin = float(found[1])
     end = begin if found[2] is None else float(found[2])
-    seconds = inf if found[3] is None else _seconds(text, found[3])
+    seconds = inf if found[3] is None else parse_duration(found[3])
+    if seconds is None:
+        raise ValueError(f"{text!r} is no stage, since {found[3]!r} is no duration: {FORMS}")
     if max(begin, end) > MOST or not seconds > 0 or LONGEST < seconds < inf:
         raise ValueError(f"{text!r} is out of bounds: {FORMS}")
     if begin != end and seconds == inf:
         raise ValueError(f"{text!r} needs its duration, since it is a ramp: {FORMS}")
-    return Stage(begin, end, seconds)
+    return Stage(begin, end, float(seconds))
 
 
-def _seconds(stage: str, text: str) -> float:
-    seconds = parse_duration(text)
-    if seconds is None:
-        raise ValueError(f"{stage!r} is no stage, since {text!r} is no duration: {FORMS}")
-    return float(seconds)
+def _poisson(random: Random) -> Iterator[float]:
+    area = 0.0
+    while True:
+        area += random.expovariate(1.0)
+        yield area

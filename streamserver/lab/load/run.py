@@ -1,121 +1,161 @@
-"""A run in one process: it begins exchanges as the job wants, and counts what they come to."""
+"""A run in one process: begins exchanges as its job specifies, and summarizes them.
+
+A closed loop keeps a number of exchanges open; each that ends makes room for the next. It finds the
+throughput of a server but hides how long users wait, since a slow server receives fewer requests.
+
+An open loop begins exchanges when they are due, whatever became of earlier ones, as independent
+users do. Every duration counts from when the exchange was due, even if the client itself began it
+late (coordinated omission), and the lateness of the client is reported.
+"""
 
 import asyncio
-import contextlib
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from itertools import islice
+from math import ceil
 from time import monotonic_ns
 from typing import Any
 
-from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import Record
-from streamserver.lab.load.closed import closed_loop
 from streamserver.lab.load.job import Job, Share
-from streamserver.lab.load.opened import open_loop
-from streamserver.lab.load.ticker import Ticker
+from streamserver.lab.load.profile import SECOND
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.live import Progress
 from streamserver.lab.report.summary import Summary
 
-SECOND = 1_000_000_000
+STEP = 0.05
+"""Seconds between two adjustments of the concurrency."""
+PAUSE = 0.01
+"""Seconds after a failed connection: without it a closed loop would attempt thousands a second."""
+TICK = SECOND // 100
 
 
 class Run:
-    """One process's share of a job. ``prepare`` it, then ``go``.
+    """One process's share of a job. ``prepare`` it, then ``execute`` it.
 
-    ``tell`` gets each record that counts, as soon as its exchange is over.
+    ``on_record`` gets each record that counts, as soon as its exchange has ended.
     """
 
     def __init__(
-        self, job: Job, share: Share | None = None, tell: Callable[[Record], object] | None = None
+        self,
+        job: Job,
+        share: Share | None = None,
+        on_record: Callable[[Record], object] | None = None,
     ) -> None:
         self.job = job
         self.share = share or Share()
         self.summary = Summary()
-        self.client: Client = job.client()
+        self.client = job.client()
         self.open = 0
         """Exchanges that have begun and not ended."""
         self.start = 0
-        """When the load begins, by ``time.monotonic_ns``; ``count_from``: when figures do."""
+        """When the load begins, by ``time.monotonic_ns``."""
         self.count_from = 0
-        self._tell = tell or (lambda record: None)
+        """When the warm-up ends."""
+        self._on_record = on_record or (lambda record: None)
         self._left = None if job.count is None else self.share.part(job.count)
         self._tasks: set[asyncio.Task[object]] = set()
-        self._stop, self._enough = asyncio.Event(), asyncio.Event()
+        self._load: asyncio.Task[None] | None = None
+        self._all_begun = asyncio.Event()
+        self._is_stopped = False
         self._failure: BaseException | None = None
 
     async def prepare(self) -> None:
-        """Resolve the name; OSError if that is not possible."""
-        await self.client.place.resolve()
-        self.summary.resolving = self.client.place.resolving
+        """Resolve the host name; OSError if that fails."""
+        await self.client.server.resolve()
+        self.summary.resolving = self.client.server.resolving
 
-    async def go(self, start: int) -> None:
-        """Begin at a moment of ``time.monotonic_ns``; returns when all exchanges are over."""
+    async def execute(self, start: int) -> None:
+        """Begin at a time of ``time.monotonic_ns``; return when all exchanges have ended."""
         self.start, self.count_from = start, start + round(self.job.warm_up * SECOND)
-        await self.sleep_until(start)
-        ticker = Ticker(self.summary.loop_lag, self.count_from)
-        loop = open_loop(self) if self.job.rate is not None else closed_loop(self)
-        feeding, stopping = asyncio.create_task(loop), asyncio.create_task(self._stop.wait())
+        await sleep_until(start)
+        lag = LagProbe(self.summary.loop_lag, self.count_from)
+        load = self._closed_loop() if self.job.rate is None else self._open_loop()
+        self._load = asyncio.create_task(load)
+        self._load.add_done_callback(self._on_task_end)
         try:
-            await asyncio.wait([feeding, stopping], return_when=asyncio.FIRST_COMPLETED)
-            if feeding.done():
-                feeding.result()
-            if self._tasks and not stopping.done():
-                rest = asyncio.create_task(asyncio.wait(self._tasks))
-                await asyncio.wait(
-                    [rest, stopping],
-                    timeout=self.job.grace,
-                    return_when=asyncio.FIRST_COMPLETED,
-                )
-                rest.cancel()
+            if not self._is_stopped:
+                await asyncio.wait([self._load])
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=self.job.grace)
         finally:
-            ticker.stop()
-            await _end([feeding, stopping, *self._tasks])
+            lag.stop()
+            self.stop()
+            await asyncio.gather(self._load, *self._tasks, return_exceptions=True)
             self.client.close()
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
-        """End it now: what is open is cut, and the figures so far are those of the run."""
-        self._stop.set()
+        """End the run: open exchanges are cut, and counted up to here."""
+        self._is_stopped = True
+        for task in (self._load, *self._tasks):
+            if task is not None:
+                task.cancel()
 
     def progress(self) -> Progress:
-        """How far it has come."""
+        """The state of the run."""
         now = monotonic_ns()
         return Progress((now - self.start) / SECOND, self.open, self.summary, now < self.count_from)
 
-    # What the loops use.
-
     @property
-    def busy(self) -> int:
-        """What was spawned and has not ended."""
+    def task_count(self) -> int:
+        """Tasks that have not ended: one for each exchange, or each slot of a closed loop."""
         return len(self._tasks)
 
-    def level(self, at: int) -> float:
-        """The rate or concurrency that is wanted at a moment."""
+    async def _closed_loop(self) -> None:
+        numbers, slots = self.share.numbers(), set[int]()
+
+        async def fill(slot: int) -> None:
+            try:
+                while self._may_begin(now := monotonic_ns()) and slot < self._level(now):
+                    record = await self._exchange(next(numbers), self._count_begin(now))
+                    if not record.sent:
+                        await asyncio.sleep(PAUSE)
+            finally:
+                slots.discard(slot)
+
+        while self._may_begin(now := monotonic_ns()):
+            for slot in range(self.share.index, ceil(self._level(now)), self.share.processes):
+                if slot not in slots:
+                    slots.add(slot)
+                    self._spawn(fill(slot))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(STEP):
+                    await self._all_begun.wait()
+
+    async def _open_loop(self) -> None:
+        job, share = self.job, self.share
+        most = share.part(job.max_open)
+        due = enumerate(job.profile.arrivals(job.arrivals, job.seed))
+        for n, offset in islice(due, share.index, None, share.processes):
+            planned = self.start + offset
+            if not self._may_begin(planned):
+                return
+            await sleep_until(planned)
+            counts = self._count_begin(planned)
+            if len(self._tasks) < most:
+                self._spawn(self._exchange(n, counts, planned))
+            elif counts:
+                self.summary.unsent += 1
+
+    def _level(self, at: int) -> float:
         return self.job.profile.level((at - self.start) / SECOND)
 
-    def may_begin(self, at: int) -> bool:
-        """Whether an exchange may still begin at a moment."""
+    def _may_begin(self, at: int) -> bool:
         return self._left != 0 and at - self.start < self.job.seconds * SECOND
 
-    def take(self, at: int) -> bool:
-        """Count an exchange that begins, or should, at a moment against the number of them;
-        whether it will count in the figures."""
+    def _count_begin(self, at: int) -> bool:
+        """Count an exchange that is due at ``at`` against their number; False in the warm-up."""
         counts = at >= self.count_from
         if counts and self._left is not None:
             self._left -= 1
             if not self._left:
-                self._enough.set()
+                self._all_begun.set()
         return counts
 
-    def spawn(self, work: Coroutine[Any, Any, object]) -> None:
-        """Run it beside others; it is cut when the run is stopped."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._ended)
-
-    async def exchange(self, n: int, counts: bool, planned: int = 0) -> Record:
-        """Ask once. ``planned``: when an open loop has it begin."""
+    async def _exchange(self, n: int, counts: bool, planned: int = 0) -> Record:
+        """``planned``: when it is due in an open loop."""
         record = Record(planned)
         flow = self.summary.flow(record) if counts else None
         self.open += 1
@@ -127,34 +167,57 @@ class Run:
                 if planned:
                     count(self.summary.start_late, record.began - planned)
                 self.summary.add(record)
-                self._tell(record)
+                self._on_record(record)
             else:
                 self.summary.warmed += 1
         return record
 
-    async def sleep_until(self, moment: int) -> None:
-        """Wait for a moment; others have their turn even if it is past.
+    def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._on_task_end)
 
-        A loop's timers may be early by as much as its clock is coarse: uvloop's by half a ms.
-        """
-        await asyncio.sleep(max(moment - monotonic_ns(), 0) / SECOND)
-        while (left := moment - monotonic_ns()) > 0:
-            await asyncio.sleep(left / SECOND)
-
-    async def until_over(self, seconds: float) -> None:
-        """Wait so long, or until the number of exchanges has begun."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._enough.wait()
-
-    def _ended(self, task: "asyncio.Task[object]") -> None:
+    def _on_task_end(self, task: "asyncio.Task[Any]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._failure = task.exception()
             self.stop()
 
 
-async def _end(tasks: Sequence["asyncio.Task[Any]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def sleep_until(due: int) -> None:
+    """Sleep until a time of ``time.monotonic_ns``; other tasks run even if it is past.
+
+    A timer may fire early by the resolution of its loop's clock: uvloop's by half a ms.
+    """
+    await asyncio.sleep(max(due - monotonic_ns(), 0) / SECOND)
+    while (left := due - monotonic_ns()) > 0:
+        await asyncio.sleep(left / SECOND)
+
+
+class LagProbe:
+    """Measures how late the event loop runs timers: the delay that it adds to all figures.
+
+    Ticks have fixed times. If the loop is blocked for several, each is counted: a loop that is
+    blocked for a second is late for a second of the run, not once.
+    """
+
+    def __init__(self, lags: Any, begin: int) -> None:
+        """``lags``: a histogram. ``begin``: the time of the first tick."""
+        self._lags = lags
+        self._due = begin
+        self._loop = asyncio.get_running_loop()
+        self._timer = self._arm(monotonic_ns())
+
+    def stop(self) -> None:
+        """Cancel the timer."""
+        self._timer.cancel()
+
+    def _arm(self, now: int) -> asyncio.TimerHandle:
+        return self._loop.call_later(max(self._due - now, 0) / SECOND, self._tick)
+
+    def _tick(self) -> None:
+        now = monotonic_ns()
+        while self._due <= now:
+            count(self._lags, now - self._due)
+            self._due += TICK
+        self._timer = self._arm(now)

@@ -103,10 +103,7 @@ class Report:
             "valid": not self.not_valid,
             "not_valid": self.not_valid,
             "exchanges": {
-                "ended": dict(summary.ends),
-                "statuses": {str(status): count for status, count in summary.statuses.items()},
-                "answers": {str(status): line for status, line in summary.answers.items()},
-                "reasons": dict(summary.reasons),
+                **summary.ends_json(),
                 "errors": summary.errors,
                 "unsent": summary.unsent,
                 "retried": summary.retries,

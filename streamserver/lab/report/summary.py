@@ -153,6 +153,15 @@ class Summary:
         yield "delay", self.evidence.delay
         yield "target_late", self.evidence.target_late
 
+    def ends_json(self) -> dict[str, Any]:
+        """How the exchanges ended, as all reports have it."""
+        return {
+            "ended": dict(self.ends),
+            "statuses": {str(status): count for status, count in self.statuses.items()},
+            "answers": {str(status): answer for status, answer in self.answers.items()},
+            "reasons": dict(self.reasons),
+        }
+
     def to_json(self) -> dict[str, Any]:
         """The whole summary, for ``from_json``."""
         texts = {name: to_text(one) for name, one in self.all_histograms()}
@@ -176,7 +185,7 @@ class Summary:
     def from_json(cls, members: dict[str, Any]) -> "Summary":
         """The summary that ``to_json`` or ``snapshot`` wrote."""
         summary = cls(
-            Counter(members["ends"]),
+            Counter(members["ended"]),
             Counter({int(status): count for status, count in members["statuses"].items()}),
             Counter(members["reasons"]),
             {int(status): answer for status, answer in members["answers"].items()},
@@ -194,10 +203,7 @@ class Summary:
     def _counts(self) -> dict[str, Any]:
         return {
             "numbers": [getattr(self, name) for name in _NUMBERS],
-            "ends": dict(self.ends),
-            "reasons": dict(self.reasons),
-            "statuses": {str(status): count for status, count in self.statuses.items()},
-            "answers": {str(status): answer for status, answer in self.answers.items()},
+            **self.ends_json(),
             "evidence": [getattr(self.evidence, name) for name in _EVIDENCE],
             "timeline": self.timeline.to_json(),
         }
@@ -215,7 +221,7 @@ class Summary:
         flow = Flow(self)
         stamps = record.stamps if len(record.stamps) == len(record.arrivals) else []
         for n, arrival in enumerate(record.arrivals):
-            flow.came(arrival, 1, stamps[n : n + 1])
+            flow.on_events(arrival, 1, stamps[n : n + 1])
         self.events += record.events - len(record.arrivals)
 
     def _count_duration(self, name: str, begin: int, end: int) -> None:
@@ -238,7 +244,7 @@ class Flow:
         self._last = 0
         self._track: Track | None = None
 
-    def came(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
+    def on_events(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
         """Count the ``events`` of one read; ``stamps`` are of those that have one."""
         self._summary.events += events
         self._summary.timeline.add_events(moment, events)

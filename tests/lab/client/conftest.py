@@ -1,4 +1,4 @@
-"""The client, and what it makes of an answer that the test writes."""
+"""The client, measuring a response that the test writes."""
 
 import asyncio
 import contextlib
@@ -7,8 +7,9 @@ from typing import Any, Protocol
 
 import pytest
 
-from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.request import RequestSpec
 from support.loops import factory, open_spares
 from support.rawserver import RawServer
 from support.rawsocket import RawClient
@@ -22,20 +23,20 @@ def pytest_asyncio_loop_factories(config: Any, item: Any) -> Mapping[str, Any]:
 
 @pytest.fixture(autouse=True)
 async def spares() -> None:
-    """What a loop opens for good is no leak."""
+    """Open what a loop keeps open, so that it is no leak."""
     await open_spares()
 
 
 class Measure(Protocol):
-    """Ask an upstream, while the test answers; the options are the client's."""
+    """Begin an exchange with an upstream, which the test answers; options are the client's."""
 
     def __call__(
-        self, ask: Ask | None = None, /, **options: Any
+        self, request: RequestSpec | None = None, /, **options: Any
     ) -> contextlib.AbstractAsyncContextManager["Measuring"]: ...
 
 
 class Measuring:
-    """One exchange that has begun."""
+    """An open exchange."""
 
     def __init__(self, connection: RawClient, seen: Record, task: "asyncio.Task[None]") -> None:
         self.connection = connection
@@ -44,19 +45,21 @@ class Measuring:
         self._task = task
 
     async def record(self, timeout: float = 5.0) -> Record:
-        """What it came to, in the end."""
+        """The record when the exchange has ended."""
         await asyncio.wait_for(self._task, timeout)
         return self.seen
 
 
 @pytest.fixture
 def measure(upstream: RawServer) -> Iterator[Measure]:
-    """An exchange whose request has come to the upstream; the client is closed in the end."""
+    """An exchange whose request has reached the upstream."""
     clients: list[Client] = []
 
     @contextlib.asynccontextmanager
-    async def begin(ask: Ask | None = None, /, **options: Any) -> AsyncIterator[Measuring]:
-        client = Client(ask or Ask(upstream.url), **options)
+    async def begin(
+        request: RequestSpec | None = None, /, **options: Any
+    ) -> AsyncIterator[Measuring]:
+        client = Client(request or RequestSpec(upstream.url), **options)
         clients.append(client)
         record = Record()
         task = asyncio.create_task(client.run(record))

@@ -1,4 +1,4 @@
-"""How an exchange ended: each way has its name, and says what was wrong."""
+"""How an exchange ends: each way has its name, and gives the reason."""
 
 import asyncio
 import contextlib
@@ -9,9 +9,10 @@ from dataclasses import replace
 import pytest
 
 from lab.client.conftest import Measure
-from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.client import Client
+from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.record import End
-from streamserver.lab.client.timeouts import Timeouts
+from streamserver.lab.client.request import RequestSpec
 from streamserver.wire.chunked import LAST_CHUNK, encode
 from support.rawserver import RawServer
 from support.waiting import wait_until
@@ -66,12 +67,12 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (b"HTTP/1.1 103 Early Hints\r\n\r\n" + FIVE + b"12345", "complete", ""),
         (CHUNKED + encode(b"1") + LAST_CHUNK, "complete", ""),
         (events("1", "2"), "complete", ""),
-        # What a recipient has to repair.
+        # Deviations that a recipient must accept.
         (CHUNKED + b"1  \r\n1\r\n0 \r\nHost: a\r\n\r\n", "complete", ""),
         (HEAD + b"X : y\r\n z\r\nContent-Length: 5,5\r\n\r\n12345", "complete", ""),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", "refused", ""),
         (b"HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n", "refused", ""),
-        # A model's answer has an end of its own.
+        # A model's answer ends with an event.
         (events(*TOKENS, "[DONE]"), "complete", ""),
         (events(*TOKENS), "unfinished", "its last event is not the end of an answer"),
         (events(*TOKENS[:1]), "unfinished", "its last event is not the end of an answer"),
@@ -98,16 +99,15 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (lines('{"response":"Hi","done":false}'), "unfinished", "is not the end of an answer"),
         (lines('{"n":1}', '{"error":"model requires more memory"}'), "failed",
          "in band: model requires more memory"),
-        # A body whose events cannot be read is no stream of none.
+        # Events with a content coding cannot be read.
         (coded("none", "1"), "complete", ""),
         (coded("", *TOKENS), "unfinished", "is not the end of an answer"),
         (coded("gzip", "1"), "encoded", "its events are encoded as gzip"),
         (coded("x-new", "1"), "encoded", "its events are encoded as x-new"),
-        # Redirects are not followed.
         (b"HTTP/1.1 301 -\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n", "redirected", "301"),
         (b"HTTP/1.1 308 -\r\nContent-Length: 0\r\n\r\n", "redirected", "it has no Location"),
         (b"HTTP/1.1 304 Not Modified\r\n\r\n", "complete", ""),
-        # What is no HTTP.
+        # Invalid HTTP.
         (b"SSH-2.0-OpenSSH_9.2\r\n", "malformed", "it must begin with HTTP/1.1"),
         (CHUNKED + b"zz\r\n", "malformed", "a chunk begins with its size"),
         (CHUNKED + b"1\r\n12\r\n", "malformed", "must be followed by CRLF"),
@@ -115,7 +115,7 @@ TEXT = '{"type":"response.output_text.delta","delta":"Hi"}'
         (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000, "malformed", "longer than"),
     ],
 )  # fmt: skip
-async def test_an_answer_that_is_whole_or_wrong(
+async def test_a_complete_or_malformed_response(
     measure: Measure, answer: bytes, end: End, detail: str
 ) -> None:
     async with measure() as exchange:
@@ -127,18 +127,18 @@ async def test_an_answer_that_is_whole_or_wrong(
     assert record.ended >= record.last_byte
 
 
-STREAM = Ask("http://upstream/", "POST", body=b'{"stream":true}')
-CHAT = Ask("http://upstream/", "POST", body=b"{}", chat=True)
+STREAM = RequestSpec("http://upstream/", "POST", body=b'{"stream":true}')
+CHAT = RequestSpec("http://upstream/", "POST", body=b"{}", chat=True)
 EMPTY = b"HTTP/1.1 204 No Content\r\n\r\n"
 DOCUMENT = HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @pytest.mark.parametrize(
-    ("ask", "answer", "end", "detail"),
+    ("spec", "answer", "end", "detail"),
     [
         (STREAM, events(*TOKENS, "[DONE]"), "complete", ""),
         (STREAM, events("[DONE]"), "complete", ""),
-        (STREAM, EMPTY, "no_stream", "status 204, where a stream was asked for"),
+        (STREAM, EMPTY, "no_stream", "status 204, where a stream was requested"),
         (STREAM, b"HTTP/1.1 304 Not Modified\r\n\r\n", "no_stream", "status 304"),
         (STREAM, DOCUMENT, "no_stream", "status 200 with application/json"),
         (CHAT, events(*TOKENS, "[DONE]"), "complete", ""),
@@ -155,10 +155,10 @@ DOCUMENT = HEAD + b"Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{
         (CHAT, b"HTTP/1.1 503 -\r\nContent-Length: 0\r\n\r\n", "refused", ""),
     ],
 )
-async def test_an_answer_is_judged_by_what_was_asked_for(
-    upstream: RawServer, measure: Measure, ask: Ask, answer: bytes, end: End, detail: str
+async def test_a_response_that_the_request_does_not_expect(
+    upstream: RawServer, measure: Measure, spec: RequestSpec, answer: bytes, end: End, detail: str
 ) -> None:
-    async with measure(replace(ask, url=upstream.url)) as exchange:
+    async with measure(replace(spec, url=upstream.url)) as exchange:
         await exchange.connection.send(answer)
         record = await exchange.record()
     assert record.end == end, record.detail
@@ -169,7 +169,7 @@ async def test_an_answer_is_judged_by_what_was_asked_for(
 @pytest.mark.parametrize(
     "answer", [events('{"error":"no"}'), events(*TOKENS), coded("gzip", "1"), EMPTY, DOCUMENT]
 )
-async def test_a_connection_is_kept_whatever_the_answer_was_judged_to_be(
+async def test_a_connection_is_reused_whatever_the_verdict(
     upstream: RawServer, answer: bytes
 ) -> None:
     client = Client(replace(STREAM, url=upstream.url))
@@ -187,7 +187,7 @@ async def test_a_connection_is_kept_whatever_the_answer_was_judged_to_be(
 
 
 @pytest.mark.parametrize("how", ["closed", "reset"])
-async def test_a_failure_in_band_is_the_reason_of_the_cut_behind_it(
+async def test_a_failure_in_band_is_the_reason_of_a_cut_after_it(
     measure: Measure, how: str
 ) -> None:
     async with measure() as exchange:
@@ -199,8 +199,8 @@ async def test_a_failure_in_band_is_the_reason_of_the_cut_behind_it(
     assert record.detail.startswith("in band: no; then it was ")
 
 
-async def test_a_record_that_is_finished_does_not_change(upstream: RawServer) -> None:
-    """The rest of an event over the limit is delivered before anything else can run on uvloop."""
+async def test_a_finished_record_does_not_change(upstream: RawServer) -> None:
+    """On uvloop the rest of an oversized event is delivered before any other task runs."""
     limit, surplus = 16 * 1024 * 1024, 8 * 1024 * 1024
 
     def answer(sock: socket.socket) -> None:
@@ -208,7 +208,7 @@ async def test_a_record_that_is_finished_does_not_change(upstream: RawServer) ->
             sock.sendall(HEAD + b"Content-Type: text/event-stream\r\n\r\ndata: ")
             sock.sendall(b"x" * (limit + surplus))
 
-    client = Client(Ask(upstream.url))
+    client = Client(RequestSpec(upstream.url))
     task = asyncio.create_task(client.exchange())
     with (await upstream.asked()).sock.dup() as sock:
         sock.setblocking(True)
@@ -235,12 +235,12 @@ async def test_a_record_that_is_finished_does_not_change(upstream: RawServer) ->
         (HEAD + b"\r\n12345", "complete", ""),
     ],
 )
-async def test_an_answer_that_is_cut(
+async def test_a_response_that_is_cut(
     measure: Measure, answer: bytes, closed: End, detail: str, how: str
 ) -> None:
     async with measure() as exchange:
         await exchange.connection.send(answer)
-        # What has come and was not read, a reset takes back.
+        # A reset discards bytes that were not read.
         await wait_until(lambda: not answer or exchange.seen.reads)
         exchange.connection.end() if how == "closed" else exchange.connection.reset()
         record = await exchange.record()
@@ -252,10 +252,10 @@ async def test_an_answer_that_is_cut(
     assert bool(record.last_byte) is (record.end == "complete")
 
 
-async def test_nobody_listens() -> None:
+async def test_a_port_without_a_listener() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        client = Client(Ask(f"http://127.0.0.1:{sock.getsockname()[1]}/"))
+        client = Client(RequestSpec(f"http://127.0.0.1:{sock.getsockname()[1]}/"))
         record = await client.exchange()
     client.close()
     assert record.end == "unconnected"
@@ -276,9 +276,7 @@ async def test_nobody_listens() -> None:
         (Timeouts(total=0.05), b"", "total_timeout"),
     ],
 )
-async def test_each_wait_has_its_limit(
-    measure: Measure, limits: Timeouts, answer: bytes, end: End
-) -> None:
+async def test_each_timeout(measure: Measure, limits: Timeouts, answer: bytes, end: End) -> None:
     async with measure(timeouts=limits) as exchange:
         await exchange.connection.send(answer)
         record = await exchange.record()
@@ -288,7 +286,7 @@ async def test_each_wait_has_its_limit(
     assert not record.last_byte
 
 
-async def test_a_limit_that_was_kept_does_not_pass_later(measure: Measure) -> None:
+async def test_a_timeout_stops_when_its_step_is_done(measure: Measure) -> None:
     async with measure(timeouts=Timeouts(first_byte=0.5, gap=30)) as exchange:
         await exchange.connection.send(CHUNKED)
         await wait_until(lambda: exchange.seen.head)

@@ -1,10 +1,11 @@
-"""The data of events is what the wire's parser reads, whatever way it was found."""
+"""The data of events, as the parser of the wire reads it, and of JSON lines."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.client.event_data import ErrorData, EventData
+from streamserver.lab.client import event_data
+from streamserver.lab.client.event_data import ErrorData, EventStreamReader, LineReader
 from streamserver.wire.sse import Parser
 
 PIECES = [
@@ -55,7 +56,7 @@ def parsed(pieces: list[bytes]) -> Found:
 
 
 def found(pieces: list[bytes]) -> Found:
-    reader = EventData()
+    reader = EventStreamReader()
     return [
         [(str(data), isinstance(data, ErrorData)) for data in reader.feed(piece)]
         for piece in pieces
@@ -82,3 +83,46 @@ def test_many_pieces(pieces: list[bytes]) -> None:
 )
 def test_any_bytes(pieces: list[bytes]) -> None:
     assert found(pieces) == parsed(pieces)
+
+
+def test_an_unfinished_event_is_discarded() -> None:
+    reader = EventStreamReader()
+    assert reader.feed(b"data: 1\n\ndata: 2\n") == ["1"]
+    assert reader.end() == []
+
+
+LINES = [
+    (b"", []),
+    (b'{"a":1}\n{"a":2}\n', ['{"a":1}', '{"a":2}']),
+    (b'{"a":1}\r\n{"a":2}\r\n', ['{"a":1}', '{"a":2}']),
+    (b"\n\n1\n\n\r\n2\n", ["1", "2"]),
+    (b"1\n2", ["1", "2"]),
+    ("ü\n€\n".encode(), ["ü", "€"]),
+    (b"\xff\n", ["\ufffd"]),
+    (b"1\n  \n", ["1"]),
+]
+
+
+@pytest.mark.parametrize(("data", "meaning"), LINES)
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_lines_are_events(data: bytes, meaning: list[str], size: int) -> None:
+    reader, found = LineReader(), []
+    for at in range(0, len(data), size):
+        found += reader.feed(data[at : at + size])
+    assert found + reader.end() == meaning
+
+
+def test_a_line_arrives_with_its_end() -> None:
+    reader = LineReader()
+    assert reader.feed(b"1") == []
+    assert reader.feed(b"2\n3") == ["12"]
+    assert reader.feed(b"\n") == ["3"]
+    assert reader.end() == []
+
+
+def test_a_line_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_data, "MAX_LINE", 10)
+    reader = LineReader()
+    reader.feed(b"1" * 10)
+    with pytest.raises(ValueError, match="exceeds 10 bytes"):
+        reader.feed(b"1")

@@ -1,4 +1,4 @@
-"""When each thing was there: milestones apart, in their order, of what is counted apart."""
+"""The time of each milestone, their order, and what is counted."""
 
 import asyncio
 import json
@@ -8,8 +8,9 @@ import pytest
 
 from lab.client.conftest import Measure
 from streamserver.lab.client import events as events_module
-from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.target.app import make_target
 from streamserver.proxy.origin import client_context
 from streamserver.serving.tls import server_context
@@ -34,8 +35,8 @@ def delta(**members: str) -> bytes:
     return event({"choices": [{"delta": members}]})
 
 
-async def test_each_milestone_is_the_read_that_brought_it(measure: Measure) -> None:
-    """Every step is sent only when the one before has been read."""
+async def test_each_milestone_has_the_time_of_its_read(measure: Measure) -> None:
+    """Each step is sent when the one before has been read."""
     steps = [
         (b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream; charset=utf-8\r\n", ""),
         (b"Transfer-Encoding: chunked\r\n\r\n", "head"),
@@ -76,7 +77,7 @@ async def test_reads_chunks_and_events_are_counted_apart(measure: Measure) -> No
     assert record.size == len(body)
 
 
-async def test_one_event_in_many_reads_comes_with_the_last(measure: Measure) -> None:
+async def test_an_event_in_many_reads_arrives_with_the_last(measure: Measure) -> None:
     async with measure() as exchange:
         data = encode(event("x"))
         await exchange.connection.send(EVENTS)
@@ -90,7 +91,7 @@ async def test_one_event_in_many_reads_comes_with_the_last(measure: Measure) -> 
     assert record.head < record.first_byte < record.first_event < record.last_byte
 
 
-async def test_of_json_lines_each_is_an_event(measure: Measure) -> None:
+async def test_each_json_line_is_an_event(measure: Measure) -> None:
     async with measure() as exchange:
         await exchange.connection.send(LINES + encode(b'{"a":1}\n{"a"'))
         await wait_until(lambda: exchange.seen.events == 1)
@@ -100,7 +101,7 @@ async def test_of_json_lines_each_is_an_event(measure: Measure) -> None:
     assert [*record.arrivals] == [record.first_event, record.last_byte, record.last_byte]
 
 
-async def test_what_else_comes_has_no_events(measure: Measure) -> None:
+async def test_a_body_of_another_type_has_no_events(measure: Measure) -> None:
     async with measure() as exchange:
         await exchange.connection.send(HEAD + b"Content-Length: 9\r\n\r\ndata: 1\n\n")
         record = await exchange.record()
@@ -111,7 +112,7 @@ async def test_what_else_comes_has_no_events(measure: Measure) -> None:
 @pytest.mark.parametrize(
     ("coding", "events"), [(b"none", 1), (b"", 1), (b"identity", 1), (b"gzip", 0)]
 )
-async def test_events_are_read_where_the_body_is_not_encoded(
+async def test_events_are_read_unless_the_body_is_encoded(
     measure: Measure, coding: bytes, events: int
 ) -> None:
     head = HEAD + b"Content-Type: text/event-stream\r\nContent-Encoding: " + coding + b"\r\n"
@@ -160,10 +161,10 @@ async def test_many_events_are_counted_and_only_the_first_are_kept(
     assert (record.events, len(record.arrivals)) == (12, 5)
 
 
-async def test_tls_is_apart_from_connecting(serve: Serve, certificate: Certificate) -> None:
+async def test_the_tls_handshake_is_a_milestone(serve: Serve, certificate: Certificate) -> None:
     tls = server_context(certificate.cert, certificate.key)
     served = await serve(make_target(), tls=tls)
-    client = Client(Ask(f"{served.url}/sse?count=1"), tls=client_context(certificate.cert))
+    client = Client(RequestSpec(f"{served.url}/sse?count=1"), tls=client_context(certificate.cert))
     first, second = await client.exchange(), await client.exchange()
     client.close()
     assert (first.end, second.end) == ("complete", "complete")
@@ -171,9 +172,9 @@ async def test_tls_is_apart_from_connecting(serve: Serve, certificate: Certifica
     assert (second.dialed, second.connected, second.secured) == (0, 0, 0)
 
 
-async def test_whom_we_do_not_trust_has_its_own_end(serve: Serve, certificate: Certificate) -> None:
+async def test_an_untrusted_certificate(serve: Serve, certificate: Certificate) -> None:
     served = await serve(make_target(), tls=server_context(certificate.cert, certificate.key))
-    client = Client(Ask(f"{served.url}/sse?count=1"))
+    client = Client(RequestSpec(f"{served.url}/sse?count=1"))
     record = await client.exchange()
     client.close()
     assert record.end == "untrusted"
@@ -182,8 +183,8 @@ async def test_whom_we_do_not_trust_has_its_own_end(serve: Serve, certificate: C
     assert not record.secured
 
 
-async def test_one_that_speaks_no_tls_has_it_too(upstream: RawServer) -> None:
-    client = Client(Ask(f"https://127.0.0.1:{upstream.port}/"))
+async def test_a_server_without_tls_is_untrusted(upstream: RawServer) -> None:
+    client = Client(RequestSpec(f"https://127.0.0.1:{upstream.port}/"))
 
     async def answer() -> None:
         connection = await upstream.accept()
@@ -197,21 +198,21 @@ async def test_one_that_speaks_no_tls_has_it_too(upstream: RawServer) -> None:
     assert record.end == "untrusted"
 
 
-async def test_the_name_is_resolved_once_and_before(serve: Serve) -> None:
+async def test_the_name_is_resolved_once(serve: Serve) -> None:
     served = await serve(make_target())
-    client = Client(Ask(f"http://localhost:{served.port}/sse?count=1"), fresh=True)
-    await client.place.resolve()
-    resolving = client.place.resolving
+    client = Client(RequestSpec(f"http://localhost:{served.port}/sse?count=1"), fresh=True)
+    await client.server.resolve()
+    resolving = client.server.resolving
     assert resolving > 0
     records = [await client.exchange() for _ in range(3)]
     client.close()
     assert [record.end for record in records] == ["complete"] * 3
-    assert client.place.resolving == resolving
+    assert client.server.resolving == resolving
 
 
-async def test_a_large_request_is_sent_when_all_of_it_is(upstream: RawServer) -> None:
+async def test_a_large_request_is_sent_with_its_last_byte(upstream: RawServer) -> None:
     body = b"x" * 20_000_000
-    client, record = Client(Ask(upstream.url, "POST", body=body)), Record()
+    client, record = Client(RequestSpec(upstream.url, "POST", body=body)), Record()
     task = asyncio.create_task(client.run(record))
     connection = await upstream.asked()
     assert record.connected

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import pytest
 
-from streamserver.lab.client.client import Ask, Client
-from streamserver.lab.client.timeouts import Timeouts
+from streamserver.lab.client.client import Client
+from streamserver.lab.client.connection import Timeouts
+from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.target.app import make_target
 from support import peers
 from support.inprocess import Serve
@@ -153,7 +154,7 @@ async def test_node(url: Callable[[Reported], str], reported: Reported) -> None:
 
 @every_fault
 async def test_our_own(url: Callable[[Reported], str], reported: Reported) -> None:
-    client = Client(Ask(url(reported)), Timeouts(gap=patience(reported.ours)))
+    client = Client(RequestSpec(url(reported)), Timeouts(gap=patience(reported.ours)))
     record = await client.exchange()
     client.close()
     assert record.end == reported.ours

@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from streamserver.lab.client.client import Ask, Client
+from streamserver.lab.client.client import Client
+from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.target.app import make_target
 from support.asking import Answered, ask
 from support.breaking import LAST, outcome
@@ -182,7 +183,7 @@ async def test_our_client_reports_each_error_as_a_failure(
 ) -> None:
     asked = question(stream=True) | {"prompt": "a"}
     body = json.dumps(asked).encode() if prompt else b""
-    client = Client(Ask(target.url + path, "POST" if prompt else "GET", body=body))
+    client = Client(RequestSpec(target.url + path, "POST" if prompt else "GET", body=body))
     record = await client.exchange()
     client.close()
     assert (record.status, record.end) == (200, "failed")

@@ -1,7 +1,6 @@
-"""A server that the test holds and lets go, and runs against it."""
+"""A server that answers when the test opens its gate, and runs against it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from time import monotonic_ns
 from typing import Any
 
@@ -9,8 +8,8 @@ import pytest
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.lab.client.client import Ask
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job, Share
 from streamserver.lab.load.profile import parse
 from streamserver.lab.load.run import Run
@@ -20,19 +19,19 @@ MS = 1_000_000
 SECOND = 1000 * MS
 
 
-class Held:
-    """Answers when it is let; by itself it does at once."""
+class Gated:
+    """Answers while its gate is open, as it is at first."""
 
     def __init__(self) -> None:
         self.targets: list[str] = []
-        """All that was asked for."""
+        """Of every request."""
         self.waiting = 0
         self.most = 0
-        """The most that waited at once."""
+        """The highest value of ``waiting``."""
         self.gate = asyncio.Event()
         self.gate.set()
         self.stall = range(0)
-        """From and up to which request, counted from 1, it stalls by itself."""
+        """Requests, counted from 1, during which it closes the gate."""
 
     async def __call__(self, request: Request) -> Response:
         self.targets.append(request.target)
@@ -50,41 +49,37 @@ class Held:
 
 
 class Site:
-    """The server, and jobs that ask it."""
+    """The server, and jobs for it."""
 
-    def __init__(self, held: Held, served: Served) -> None:
-        self.held = held
+    def __init__(self, gated: Gated, served: Served) -> None:
+        self.gated = gated
         self.served = served
 
     def job(self, path: str = "/{n}", **options: Any) -> Job:
         """A job; a profile may be given as text."""
         for name in {"rate", "concurrency"} & options.keys():
             options[name] = parse(options[name])
-        return Job(Ask(f"{self.served.url}{path}"), **options)
+        return Job(RequestSpec(f"{self.served.url}{path}"), **options)
 
     async def run(self, **options: Any) -> tuple[Run, list[Record]]:
-        """A whole run, and its records."""
+        """A complete run, and its records."""
         records: list[Record] = []
-        run = Run(self.job(**options), tell=records.append)
-        await run.go(monotonic_ns())
+        run = Run(self.job(**options), on_record=records.append)
+        await run.execute(monotonic_ns())
         return run, records
 
 
 @pytest.fixture
 async def site(serve: Serve) -> Site:
-    held = Held()
-    return Site(held, await serve(held))
-
-
-Start = Callable[[Run], "asyncio.Task[None]"]
+    gated = Gated()
+    return Site(gated, await serve(gated))
 
 
 def begin(run: Run) -> "asyncio.Task[None]":
-    """The run, going on."""
-    going: Coroutine[None, None, None] = run.go(monotonic_ns())
-    return asyncio.create_task(going)
+    """Begin to execute a run."""
+    return asyncio.create_task(run.execute(monotonic_ns()))
 
 
 def shares(job: Job, of: int) -> list[Run]:
-    """What so many processes would do."""
+    """The runs of several processes."""
     return [Run(job, Share(index, of)) for index in range(of)]

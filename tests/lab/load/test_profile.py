@@ -1,10 +1,11 @@
-"""How much load at which time."""
+"""Load over time, and the arrivals of an open loop."""
 
-from math import inf
+from itertools import islice, pairwise
+from math import exp, inf
 
 import pytest
 
-from streamserver.lab.load.profile import Profile, Stage, parse
+from streamserver.lab.load.profile import SECOND, Arrivals, Profile, Stage, parse
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from streamserver.lab.load.profile import Profile, Stage, parse
         ("0..9@500ms,9@2m", [Stage(0, 9, 0.5), Stage(9, 9, 120)]),
     ],
 )
-def test_a_profile_is_read(text: str, stages: list[Stage]) -> None:
+def test_a_profile(text: str, stages: list[Stage]) -> None:
     assert parse(text) == Profile(tuple(stages))
 
 
@@ -44,10 +45,10 @@ def test_a_profile_is_read(text: str, stages: list[Stage]) -> None:
         ("0@5,0@3", "'0@5,0@3' is no load at all"),
     ],
 )
-def test_what_is_wrong_is_named_and_what_is_allowed(text: str, named: str) -> None:
-    with pytest.raises(ValueError, match="N@DURATION is a step") as told:
+def test_an_error_names_the_stage_and_the_forms(text: str, named: str) -> None:
+    with pytest.raises(ValueError, match="N@DURATION is a step") as error:
         parse(text)
-    assert str(told.value).startswith(named)
+    assert str(error.value).startswith(named)
 
 
 @pytest.mark.parametrize(
@@ -68,6 +69,54 @@ def test_the_level_at_a_time(text: str, levels: dict[float, float]) -> None:
     ("text", "seconds", "most"),
     [("3", inf, 3), ("3@4,5", inf, 5), ("3@4,1..9@2,2@1", 7, 9)],
 )
-def test_its_length_and_its_height(text: str, seconds: float, most: float) -> None:
+def test_its_duration_and_highest_level(text: str, seconds: float, most: float) -> None:
     profile = parse(text)
     assert (profile.seconds, profile.most) == (seconds, most)
+
+
+def first(text: str, number: int, kind: Arrivals = "constant", seed: int = 1) -> list[float]:
+    """The first arrivals, in seconds."""
+    return [at / SECOND for at in islice(parse(text).arrivals(kind, seed), number)]
+
+
+@pytest.mark.parametrize(
+    ("text", "number", "times"),
+    [
+        ("10", 5, [0, 0.1, 0.2, 0.3, 0.4]),
+        ("2@1,4@1", 9, [0, 0.5, 1, 1.25, 1.5, 1.75]),
+        ("0@3,1", 3, [3, 4, 5]),
+        # The n-th arrival of a ramp is where the area below it is n: t**2 / 2, then 1 - (2-t)**2/2.
+        ("0..2@2", 9, [0, 2**0.5]),
+        ("2..0@2", 9, [0, 2 - 2**0.5]),
+        ("0..10@10,10@0.35", 60, [*[(2 * n) ** 0.5 for n in range(50)], 10, 10.1, 10.2, 10.3]),
+    ],
+)
+def test_constant_arrivals_follow_the_rate(text: str, number: int, times: list[float]) -> None:
+    assert first(text, number) == pytest.approx(times, abs=1e-8)
+
+
+def test_arrivals_do_not_drift() -> None:
+    *_, last = islice(parse("3").arrivals("constant", 0), 3_000_001)
+    assert last == 1_000_000 * SECOND
+
+
+def test_poisson_arrivals_have_the_rate_and_exponential_intervals() -> None:
+    times = first("50", 20_000, "poisson")
+    gaps = [after - before for before, after in pairwise(times)]
+    assert min(gaps) >= 0
+    assert sum(gaps) / len(gaps) == pytest.approx(1 / 50, rel=0.03)
+    # Of exponential times exp(-1) are longer than the mean, and exp(-3) than three times that.
+    for times_mean in (1, 3):
+        longer = sum(gap > times_mean / 50 for gap in gaps) / len(gaps)
+        assert longer == pytest.approx(exp(-times_mean), rel=0.1)
+
+
+def test_poisson_arrivals_follow_a_ramp() -> None:
+    times = first("0..200@100", 100_000, "poisson")
+    assert len(times) == pytest.approx(10_000, rel=0.05)
+    assert sum(time < 50 for time in times) == pytest.approx(2_500, rel=0.1)
+
+
+def test_arrivals_depend_on_the_seed() -> None:
+    assert first("5", 50, "poisson", 7) == first("5", 50, "poisson", 7)
+    assert first("5", 50, "poisson", 7) != first("5", 50, "poisson", 8)

@@ -1,4 +1,4 @@
-"""A run: its warm-up, its end, its parts."""
+"""A run: its warm-up, its end, its shares."""
 
 import asyncio
 import gc
@@ -12,27 +12,26 @@ import pytest
 from lab.load.conftest import MS, SECOND, Site, begin, shares
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.lab.client.client import Ask
 from streamserver.lab.client.record import Record
-from streamserver.lab.load.job import Job, Share, read_job, write_job
-from streamserver.lab.load.messages import read, write
+from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.load.job import Job, Share
 from streamserver.lab.load.profile import parse
-from streamserver.lab.load.run import Run
-from streamserver.lab.load.ticker import EVERY, Ticker
+from streamserver.lab.load.run import TICK, LagProbe, Run
+from streamserver.lab.load.worker import read_message, write_message
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.summary import Summary
 from support.inprocess import Serve
 from support.waiting import wait_until
 
 
-async def test_the_warm_up_counts_in_no_figure(site: Site) -> None:
+async def test_the_warm_up_is_not_measured(site: Site) -> None:
     run, records = await site.run(rate="100", warm_up=0.1, count=5)
     assert (run.summary.warmed, len(records)) == (10, 5)
     assert run.summary.ends.total() == 5
     assert run.summary.histograms["head"].get_total_count() == 5
     assert [one.planned - run.start for one in records] == [(10 + n) * 10 * MS for n in range(5)]
     assert run.summary.began == run.count_from == run.start + 100 * MS
-    assert len(site.held.targets) == 15
+    assert len(site.gated.targets) == 15
 
 
 async def test_a_warm_up_comes_before_the_profile_at_its_first_level(site: Site) -> None:
@@ -65,11 +64,11 @@ async def _endless(request: Request) -> Response:
     return Response(ticks(), headers=[("content-type", "text/event-stream")])
 
 
-async def test_what_is_open_when_it_is_stopped_tells_its_figures_so_far(serve: Serve) -> None:
+async def test_open_exchanges_count_when_the_run_is_stopped(serve: Serve) -> None:
     served = await serve(_endless)
-    run = Run(Job(Ask(served.url), concurrency=parse("3"), count=9))
+    run = Run(Job(RequestSpec(served.url), concurrency=parse("3"), count=9))
     going = begin(run)
-    # Events count while they come, and not only with the end of their stream.
+    # Events count as they arrive, not at the end of their stream.
     await wait_until(lambda: run.progress().summary.events >= 30)
     assert run.progress().open == 3
     run.stop()
@@ -82,31 +81,31 @@ async def test_what_is_open_when_it_is_stopped_tells_its_figures_so_far(serve: S
     assert sum(second.events for second in summary.timeline.seconds.values()) == summary.events
 
 
-async def test_what_is_open_at_the_end_has_its_grace(serve: Serve) -> None:
+async def test_open_exchanges_are_cut_after_the_grace_period(serve: Serve) -> None:
     served = await serve(_endless)
-    run = Run(Job(Ask(served.url), rate=parse("100"), count=2, grace=0.05))
-    await asyncio.wait_for(run.go(monotonic_ns()), 5)
+    run = Run(Job(RequestSpec(served.url), rate=parse("100"), count=2, grace=0.05))
+    await asyncio.wait_for(run.execute(monotonic_ns()), 5)
     assert run.summary.ends == {"stopped": 2}
 
 
-async def test_a_fault_of_ours_ends_it_and_is_not_hidden(site: Site) -> None:
-    def tell(record: Record) -> None:
+async def test_an_internal_error_ends_the_run_and_is_raised(site: Site) -> None:
+    def on_record(record: Record) -> None:
         raise ZeroDivisionError
 
-    run = Run(site.job(concurrency="1", count=3), tell=tell)
+    run = Run(site.job(concurrency="1", count=3), on_record=on_record)
     with pytest.raises(ZeroDivisionError):
-        await run.go(monotonic_ns())
+        await run.execute(monotonic_ns())
 
 
 @pytest.mark.parametrize("of", [2, 3, 4])
 @pytest.mark.parametrize("load", [{"rate": "200"}, {"concurrency": "4"}])
-async def test_the_shares_of_several_processes_are_the_whole(
+async def test_the_shares_of_several_processes_add_up(
     site: Site, load: dict[str, str], of: int
 ) -> None:
     parts = shares(site.job(**load, count=20), of)
     start = monotonic_ns()
-    await asyncio.gather(*[part.go(start) for part in parts])
-    assert sorted(site.held.targets) == sorted(f"/{n}" for n in range(20))
+    await asyncio.gather(*[part.execute(start) for part in parts])
+    assert sorted(site.gated.targets) == sorted(f"/{n}" for n in range(20))
     summary = Summary()
     for part in parts:
         summary.merge(part.summary)
@@ -124,7 +123,7 @@ async def test_poisson_arrivals_of_two_processes_are_those_of_one(site: Site) ->
         for index in range(2)
     ]
     begun = monotonic_ns()
-    await asyncio.gather(*[part.go(begun) for part in parts])
+    await asyncio.gather(*[part.execute(begun) for part in parts])
     assert sorted(at - min(planned) for at in planned) == sorted(
         record.planned - start for record in alone
     )
@@ -132,38 +131,45 @@ async def test_poisson_arrivals_of_two_processes_are_those_of_one(site: Site) ->
 
 @pytest.mark.parametrize("whole", [0, 1, 2, 3, 10, 11])
 @pytest.mark.parametrize("of", [1, 2, 3])
-def test_a_share_is_every_so_manieth(whole: int, of: int) -> None:
+def test_the_size_of_a_share(whole: int, of: int) -> None:
     parts = [Share(index, of).part(whole) for index in range(of)]
     assert parts == [len(range(index, whole, of)) for index in range(of)]
 
 
-def test_a_job_comes_through_a_pipe_whole() -> None:
-    ask = Ask("http://h/{n}", "POST", (("a", "b"), ("c", "d")), b"\0\xff", 3)
-    job = Job(ask, rate=parse("1..5@3,5"), arrivals="poisson", count=7, insecure=True, tells=True)
-    for one in (job, Job(ask, concurrency=parse("3@1"), duration=2.5)):
-        told = read(write(write_job(one)))
-        assert told is not None
-        assert read_job(told) == one
+def test_a_job_is_the_same_after_a_pipe() -> None:
+    request = RequestSpec("http://h/{n}", "POST", (("a", "b"), ("c", "d")), b"\0\xff", 3)
+    job = Job(
+        request,
+        rate=parse("1..5@3,5"),
+        arrivals="poisson",
+        count=7,
+        insecure=True,
+        sends_records=True,
+    )
+    for one in (job, Job(request, concurrency=parse("3@1"), duration=2.5)):
+        message = read_message(write_message(one.to_json()))
+        assert message is not None
+        assert Job.from_json(message) == one
 
 
-async def test_a_loop_that_is_held_up_is_late_for_each_tick() -> None:
+async def test_a_blocked_loop_is_late_for_each_tick() -> None:
     lags = new_histogram()
     begin_ = monotonic_ns()
-    ticker = Ticker(lags, begin_)
+    probe = LagProbe(lags, begin_)
     await asyncio.sleep(0)
     time.sleep(0.1)
     await wait_until(lambda: lags.get_total_count() >= 11)
-    ticker.stop()
+    probe.stop()
     late = [lags.get_value_at_percentile(p) for p in (50, 100)]
     assert late[1] >= 90 * MS
     assert late[0] >= 30 * MS
-    assert EVERY == SECOND // 100
+    assert TICK == SECOND // 100
 
 
-async def test_of_what_has_ended_only_the_slowest_are_kept(site: Site) -> None:
+async def test_only_the_slowest_records_are_kept(site: Site) -> None:
     before = _records()
     run = Run(site.job(concurrency="4", count=300))
-    await run.go(monotonic_ns())
+    await run.execute(monotonic_ns())
     assert run.summary.ends == {"complete": 300}
     assert _records() - before == len(run.summary.slowest.records()) == 10
 
@@ -174,13 +180,13 @@ def _records() -> int:
 
 
 async def test_nothing_begins_early(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not even with timers that ring before their time, as those of some loops do."""
+    """Even with timers that fire early, as those of some loops do."""
     sleep = asyncio.sleep
     monkeypatch.setattr(asyncio, "sleep", lambda seconds: sleep(seconds * 0.9))
     records: list[Record] = []
-    run = Run(site.job(rate="100", count=5), tell=records.append)
+    run = Run(site.job(rate="100", count=5), on_record=records.append)
     start = monotonic_ns() + 20 * MS
-    await run.go(start)
+    await run.execute(start)
     assert run.summary.warmed == 0
     assert [one.planned - start for one in records] == [n * 10 * MS for n in range(5)]
     assert all(one.began >= one.planned for one in records)

@@ -2,13 +2,11 @@
 
 import io
 
-from streamserver.lab.calibrate.level import Level, Tolerance
-from streamserver.lab.calibrate.table import line as calibration_line
-from streamserver.lab.calibrate.table import outcome
+from streamserver.lab.calibration import Level, Tolerance, conclusion
 from streamserver.lab.client.record import Record
-from streamserver.lab.compare.comparison import Comparison
-from streamserver.lab.compare.table import table as comparison_table
-from streamserver.lab.compare.table import to_json as comparison_json
+from streamserver.lab.comparison import Comparison
+from streamserver.lab.comparison import table as comparison_table
+from streamserver.lab.comparison import to_json as comparison_json
 from streamserver.lab.report.page import page
 from streamserver.lab.report.table import StreamsCsv, table
 from support.reported import MS, report
@@ -33,8 +31,8 @@ def test_what_a_peer_sent_is_escaped_in_every_form() -> None:
         "page": page(one),
         "csv": file.getvalue().replace("\r\n", "\n"),
         "comparison": comparison_table(of_two),
-        "level": calibration_line(level, Tolerance()),
-        "outcome": outcome([level], None),
+        "level": level.row(Tolerance()),
+        "conclusion": conclusion([level], None),
     }
     for name, text in forms.items():
         assert SHOWN in text, name

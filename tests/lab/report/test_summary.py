@@ -22,7 +22,7 @@ def exchange(number: int) -> Record:
     chance = Random(number)
     begin = SECOND + number * 10 * MS
     moments = [begin + n * 20 * MS + chance.randrange(MS) for n in range(1, 15)]
-    stamps = [Stamp(n, at - 9 * MS, at - 2 * MS, 0, 0) for n, at in enumerate(moments)]
+    stamps = [Stamp(n, at - 9 * MS, at - 2 * MS) for n, at in enumerate(moments)]
     return Record(
         begin,
         begin + chance.randrange(MS),
@@ -103,7 +103,7 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
         at_once.add(replace(record))
         flow = live.flow(record)
         for n, arrival in enumerate(record.arrivals):
-            flow.came(arrival, 1, record.stamps[n : n + 1])
+            flow.on_events(arrival, 1, record.stamps[n : n + 1])
         live.add(record)
     assert {**contents(at_once)[1], "slowest": 0} == {**contents(live)[1], "slowest": 0}
     assert contents(at_once)[0] == contents(live)[0]
@@ -112,8 +112,8 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
 def test_gaps_between_events_of_one_read_are_zero() -> None:
     summary = Summary()
     flow = summary.flow(Record())
-    flow.came(SECOND, 3, [])
-    flow.came(SECOND + MS, 2, [])
+    flow.on_events(SECOND, 3, [])
+    flow.on_events(SECOND + MS, 2, [])
     gaps = summary.histograms["gap"]
     assert gaps.get_total_count() == 4
     assert gaps.get_count_at_value(1) == 3

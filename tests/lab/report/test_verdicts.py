@@ -17,8 +17,8 @@ APART = [n * 50 * MS for n in range(1, 21)]
 
 
 def exchange(arrivals: Sequence[int], late: int = 0) -> Record:
-    """An exchange whose events were sent 50 ms apart, ``late`` ns after they were due."""
-    stamps = [Stamp(n, due, due + late, 0, 0) for n, due in enumerate(APART)]
+    """One whose events were sent 50 ms apart, so many ns late, and arrived at these moments."""
+    stamps = [Stamp(n, due, due + late) for n, due in enumerate(APART)]
     return Record(planned=1, end="complete", arrivals=array("q", arrivals), stamps=stamps)
 
 
@@ -60,7 +60,7 @@ def test_the_evidence_names_the_burst_and_the_delay() -> None:
 
 def test_events_sent_together_may_arrive_together() -> None:
     summary = Summary()
-    stamps = [Stamp(n, 1, 1, 0, 0) for n in range(20)]
+    stamps = [Stamp(n, 1, 1) for n in range(20)]
     arrivals = array("q", [5 * MS] * 20)
     summary.add(Record(planned=1, end="complete", arrivals=arrivals, stamps=stamps))
     assert names(summary) == []

@@ -1,17 +1,17 @@
-"""One line of a body that reports a failure, without secrets."""
+"""The line of a failed response that a report shows, without secrets."""
 
 import json
 
 import pytest
 
 from lab.client.conftest import Measure
-from streamserver.lab.client.client import Ask
-from streamserver.lab.client.shown import KEPT, LENGTH, Secrets
+from streamserver.lab.client.excerpt import KEPT, LENGTH, Secrets
+from streamserver.lab.client.request import RequestSpec
 from streamserver.wire.chunked import LAST_CHUNK, encode
 from support.rawserver import RawServer
 
 KEY = "do-not-show-0123456789"
-ASKED = Secrets(
+SECRETS = Secrets(
     [("Authorization", f"Bearer {KEY}"), ("X-Plain", "may be shown")],
     "/v1?api_key=query%2Fsecret&page=2&page-token=0123456789",
     b'{"password": "hunter2hunter2", "model": "small"}',
@@ -30,12 +30,12 @@ ASKED = Secrets(
         (b"\xff\xfe", "\ufffd\ufffd"),
         (b"x" * LENGTH, "x" * LENGTH),
         (b"x" * (LENGTH + 1), "x" * (LENGTH - 3) + "..."),
-        # What was sent as a secret, wherever it comes back.
+        # Secrets of the request.
         (f"wrong key {KEY}!".encode(), f"wrong key {'*' * len(KEY)}!"),
         (b"may be shown on page 2 of small", "may be shown on page 2 of small"),
         (b"not query%2Fsecret nor query/secret", "not ************** nor ************"),
         (b"hunter2hunter2 is too short", "************** is too short"),
-        # What the body names as one.
+        # Values that the body names as secrets.
         (b'{"api_key":"a","code":1}', '{"api_key":"REDACTED","code":1}'),
         (b'{"session": 7, "max_tokens": 5}', '{"session": REDACTED, "max_tokens": 5}'),
         (b'{"accessToken":"a\\"b", "ok":true}', '{"accessToken":"REDACTED", "ok":true}'),
@@ -50,14 +50,14 @@ ASKED = Secrets(
          "see https://REDACTED@host/?token=REDACTED&x=1"),
     ],
 )  # fmt: skip
-def test_the_line_that_is_shown(body: bytes, line: str) -> None:
-    assert ASKED.first_line(body) == line
+def test_the_excerpt(body: bytes, line: str) -> None:
+    assert SECRETS.excerpt(body) == line
 
 
 @pytest.mark.parametrize("at", range(KEPT - 40, KEPT + 1, 5))
 def test_a_secret_that_the_limit_cuts_is_not_shown_in_part(at: int) -> None:
     lines = b"\n" * (at - 40) + b"-" * 40 + KEY.encode()
-    assert ASKED.first_line(lines[:KEPT]).strip("-*") == ""
+    assert SECRETS.excerpt(lines[:KEPT]).strip("-*") == ""
 
 
 MULTIPART = b"""--x\r
@@ -77,13 +77,13 @@ hunter2hunter2\r
         ("application/json", b'{"a": [{"password": "hunter2hunter2"}]}'),
     ],
 )
-def test_the_secrets_of_a_body_are_found_in_any_form(content_type: str, body: bytes) -> None:
+def test_secrets_are_found_in_a_body_of_any_type(content_type: str, body: bytes) -> None:
     secrets = Secrets([("Content-Type", content_type)], "/", body)
-    assert secrets.first_line(b"no hunter2hunter2 here") == "no ************** here"
+    assert secrets.excerpt(b"no hunter2hunter2 here") == "no ************** here"
 
 
-def test_details_lose_their_secrets_too() -> None:
-    assert ASKED.remove(f"in band: {KEY}\ud800, token: 1") == (
+def test_secrets_are_removed_from_details() -> None:
+    assert SECRETS.remove(f"in band: {KEY}\ud800, token: 1") == (
         f"in band: {'*' * len(KEY)}\ud800, token: REDACTED"
     )
 
@@ -113,11 +113,11 @@ LARGE = b"down " + b"x" * 100_000
     ],
     ids=range(9),
 )  # fmt: skip
-async def test_a_record_has_the_first_line_of_a_failure(
+async def test_a_record_has_the_excerpt_of_a_failed_response(
     measure: Measure, upstream: RawServer, bytes_in: bytes, answer: str
 ) -> None:
-    ask = Ask(upstream.url, fields=(("authorization", f"Bearer {KEY}"),))
-    async with measure(ask) as measuring:
+    spec = RequestSpec(upstream.url, fields=(("authorization", f"Bearer {KEY}"),))
+    async with measure(spec) as measuring:
         await measuring.connection.send(bytes_in)
         measuring.connection.end()
         record = await measuring.record()

@@ -1,4 +1,4 @@
-"""What the events of a response come to: milestones, the end of an answer, a failure in band."""
+"""The events of a response: milestones, the end of an answer, a failure in band."""
 
 import json
 import tracemalloc
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.client import judge as judge_module
+from streamserver.lab.client import tracker as tracker_module
 from streamserver.lab.client.event_data import ErrorData
-from streamserver.lab.client.judge import Judge
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.tracker import StreamTracker
 
 PING = '{"type":"ping"}'
 DONE = "[DONE]"
@@ -35,18 +35,18 @@ ERROR = '{"error":{"message":"overloaded"}}'
 LINE, LAST = '{"response":"Hi","done":false}', '{"response":"","done":true}'
 
 
-def judged(*events: str) -> tuple[Judge, Record]:
-    """What events come to; each comes a moment after the one before, the first at 1."""
+def tracked(*events: str) -> tuple[StreamTracker, Record]:
+    """Examine events; the first at time 1, the next at 2."""
     record = Record()
-    judge = Judge(record)
-    for moment, data in enumerate(events, 1):
-        judge.look(data, moment)
-    return judge, record
+    tracker = StreamTracker(record)
+    for now, data in enumerate(events, 1):
+        tracker.examine(data, now)
+    return tracker, record
 
 
 def end_of(*events: str) -> str:
-    """How these events end an exchange."""
-    verdict = judged(*events)[0].verdict()
+    """The end of an exchange with these events."""
+    verdict = tracked(*events)[0].verdict()
     return verdict[0] if verdict else "complete"
 
 
@@ -61,7 +61,7 @@ def end_of(*events: str) -> str:
         ([ROLE, HI], "unfinished"),
         ([ROLE], "unfinished"),
         ([HI, chat(finish="")], "unfinished"),
-        # An end that was seen stays seen.
+        # Later events do not undo an end.
         ([ROLE, HI, STOP], "complete"),
         ([ROLE, HI, STOP, USAGE], "complete"),
         ([HI, STOP, chat()], "complete"),
@@ -77,7 +77,7 @@ def end_of(*events: str) -> str:
         (['{"type":"response.created"}', '{"type":"response.completed"}', PING], "complete"),
         (['{"type":"response.incomplete","response":{"error":null}}'], "complete"),
         (['{"type":"response.created"}'], "unfinished"),
-        # Each choice ends by itself.
+        # Each choice has its own end.
         ([HI, ONE, STOP], "unfinished"),
         ([HI, ONE, STOP, ONE_STOP], "complete"),
         ([HI, STOP, ONE], "unfinished"),
@@ -103,11 +103,11 @@ def end_of(*events: str) -> str:
         (["1", ErrorData("overloaded"), "2"], "failed"),
         ([HI, STOP, ErrorData("{}")], "failed"),
         (['{"error":null}', HI, '{"error":null,"choices":[]}', STOP], "complete"),
-        # What is no JSON decides nothing.
+        # Invalid JSON decides nothing.
         (['{"error"', '{"choices":', "{" + '"a":{' * 100_000, '["error"]'], "complete"),
     ],
 )  # fmt: skip
-def test_how_a_stream_of_events_ends(events: list[str], end: str) -> None:
+def test_the_end_of_a_stream_of_events(events: list[str], end: str) -> None:
     assert end_of(*events) == end
 
 
@@ -123,8 +123,8 @@ def test_how_a_stream_of_events_ends(events: list[str], end: str) -> None:
         ([HI, "x" * 999], f"its last event is not the end of an answer: '{'x' * 80}'"),
     ],
 )
-def test_the_reason_is_bounded_and_the_first(events: list[str], detail: str) -> None:
-    verdict = judged(*events)[0].verdict()
+def test_the_reason_is_bounded_and_of_the_first_failure(events: list[str], detail: str) -> None:
+    verdict = tracked(*events)[0].verdict()
     assert verdict is not None
     assert verdict[1] == detail
 
@@ -142,7 +142,7 @@ CALL = [{"function": {"name": "f", "arguments": ""}}]
         ([chat(content=[THINKING, {"type": "text", "text": "Hi"}])], 1, 1, 0),
         ([chat(refusal="No")], 0, 1, 0),
         ([chat(tool_calls=CALL), chat(tool_calls=CALL)], 0, 0, 1),
-        # Each of them is looked for whichever came before.
+        # Each is independent of the others.
         ([HI, HI, HI, chat(tool_calls=CALL)], 0, 1, 4),
         ([HI, HI, HI, chat(reasoning="Hm")], 4, 1, 0),
         ([chat(tool_calls=CALL), HI], 0, 2, 1),
@@ -154,39 +154,39 @@ CALL = [{"function": {"name": "f", "arguments": ""}}]
     ],
 )  # fmt: skip
 def test_milestones(events: list[str], reasoning: int, token: int, tool_call: int) -> None:
-    _, record = judged(*events)
+    _, record = tracked(*events)
     found = record.first_reasoning, record.first_token, record.first_tool_call
     assert found == (reasoning, token, tool_call)
 
 
-def test_looking_ahead_takes_constant_memory() -> None:
-    judge, _ = judged()
+def test_tracking_takes_constant_memory() -> None:
+    tracker, _ = tracked()
 
-    def look(numbers: range) -> int:
+    def examine(numbers: range) -> int:
         for n in numbers:
             for data in (chat(n, content="Hi"), chat(-n, "stop"), PING):
-                judge.look(data, n)
+                tracker.examine(data, n)
         return tracemalloc.get_traced_memory()[0]
 
     tracemalloc.start()
     try:
-        before = look(range(200))
-        assert look(range(200, 2000)) < before + 5_000
+        before = examine(range(200))
+        assert examine(range(200, 2000)) < before + 5_000
     finally:
         tracemalloc.stop()
 
 
-def test_only_events_that_could_decide_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_events_that_may_matter_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
-    parse = judge_module._object_of
+    parse = tracker_module._parse_object
 
     def count(data: str) -> dict[str, Any] | None:
         parsed.append(data)
         return parse(data)
 
-    monkeypatch.setattr(judge_module, "_object_of", count)
+    monkeypatch.setattr(tracker_module, "_parse_object", count)
     tick, thought, stop = '{"seq":1,"error_count":0}', chat(reasoning="Hm"), chat(finish="stop")
-    judged(*[tick] * 100, *[thought] * 100, *[chat(content=f"w{n}") for n in range(100)], stop)
+    tracked(*[tick] * 100, *[thought] * 100, *[chat(content=f"w{n}") for n in range(100)], stop)
     assert parsed == [thought, chat(content="w0"), stop]
 
 
@@ -201,15 +201,15 @@ EVENTS = st.sampled_from(
 
 
 @given(st.lists(EVENTS, max_size=12))
-def test_what_is_passed_over_would_not_have_decided(events: list[str]) -> None:
-    """An escape in an event makes it be parsed, and changes nothing of what it means."""
+def test_an_event_that_is_not_parsed_would_not_matter(events: list[str]) -> None:
+    """An escape in an event causes it to be parsed, without a change of its meaning."""
 
     def escaped(data: str) -> str:
         if isinstance(data, ErrorData) or not data.startswith("{"):
             return data
         return '{"\\u0061":0,' + data[1:]
 
-    judge, record = judged(*events)
-    thorough, expected = judged(*map(escaped, events))
+    tracker, record = tracked(*events)
+    thorough, expected = tracked(*map(escaped, events))
     assert record == expected
-    assert (judge.verdict() or " ")[0] == (thorough.verdict() or " ")[0]
+    assert (tracker.verdict() or " ")[0] == (thorough.verdict() or " ")[0]

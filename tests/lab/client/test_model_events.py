@@ -1,15 +1,25 @@
-"""What an event holds, in the interfaces that services share."""
+"""Events of models, and failures in band, in the forms of the services."""
 
 import json
 from typing import Any
 
 import pytest
 
-from streamserver.lab.client.tokens import Meaning, meaning_of
+from streamserver.lab.client.model_events import (
+    LENGTH,
+    ModelEvent,
+    error_message,
+    is_failure,
+    read_model_event,
+)
 
-NOTHING = Meaning()
-TOKEN, REASONING, TOOL_CALL = Meaning(token=True), Meaning(reasoning=True), Meaning(tool_call=True)
-END = Meaning(ends=True)
+NOTHING = ModelEvent()
+TOKEN, REASONING, TOOL_CALL = (
+    ModelEvent(token=True),
+    ModelEvent(reasoning=True),
+    ModelEvent(tool_call=True),
+)
+END = ModelEvent(ends=True)
 
 
 def chat(**delta: Any) -> dict[str, Any]:
@@ -46,14 +56,14 @@ CHAT = [
     (chat(reasoning_content=None, content="Hi"), TOKEN),
     (chat(reasoning="Hm", content=""), REASONING),
     (chat(thinking="Hm"), REASONING),
-    (chat(reasoning_content="Hm", content="Hi"), Meaning(reasoning=True, token=True)),
+    (chat(reasoning_content="Hm", content="Hi"), ModelEvent(reasoning=True, token=True)),
     (chat(content=[THINKING]), REASONING),
     (chat(content=[{"type": "thinking", "thinking": [{"type": "text", "text": ""}]}]), NOTHING),
     (chat(content=[{"type": "thinking", "thinking": "Hm"}]), REASONING),
     (chat(content=[TEXT]), TOKEN),
     (chat(content=["Hi"]), TOKEN),
     (chat(content=[{"type": "refusal", "refusal": "No"}]), TOKEN),
-    (chat(content=[THINKING, TEXT]), Meaning(reasoning=True, token=True)),
+    (chat(content=[THINKING, TEXT]), ModelEvent(reasoning=True, token=True)),
     (chat(content=[{"type": "reference"}, None, [[]]]), NOTHING),
     (chat(tool_calls=call(name="f", arguments="")), TOOL_CALL),
     (chat(tool_calls=call(arguments="{")), TOOL_CALL),
@@ -70,7 +80,7 @@ CHAT = [
     ({"choices": [{"delta": {"content": ""}}, {"delta": {"content": "Hi"}}]}, TOKEN),
     (
         {"choices": [{"delta": {"reasoning": "Hm"}}, {"delta": {"tool_calls": call(name="f")}}]},
-        Meaning(reasoning=True, tool_call=True),
+        ModelEvent(reasoning=True, tool_call=True),
     ),
 ]
 RESPONSES = [
@@ -118,7 +128,7 @@ LINES = [
     ({"response": "Hi", "done": False}, TOKEN),
     ({"response": "", "thinking": "Hm", "done": False}, REASONING),
     ({"response": "", "done": True, "done_reason": "stop"}, END),
-    ({"message": {"content": "!"}, "done": True}, Meaning(token=True, ends=True)),
+    ({"message": {"content": "!"}, "done": True}, ModelEvent(token=True, ends=True)),
 ]
 OTHERS: list[dict[str, Any]] = [
     typed("ping"),
@@ -137,16 +147,16 @@ OTHERS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("event", "meaning"), [*CHAT, *RESPONSES, *MESSAGES, *LINES])
-def test_what_an_event_of_a_model_holds(event: dict[str, Any], meaning: Meaning) -> None:
-    found = meaning_of(json.loads(json.dumps(event)))
+@pytest.mark.parametrize(("event", "expected"), [*CHAT, *RESPONSES, *MESSAGES, *LINES])
+def test_an_event_of_a_model(event: dict[str, Any], expected: ModelEvent) -> None:
+    found = read_model_event(json.loads(json.dumps(event)))
     assert found is not None
-    assert found._replace(text="") == meaning
+    assert found._replace(text="") == expected
 
 
 @pytest.mark.parametrize("event", OTHERS)
-def test_other_events_are_no_models(event: dict[str, Any]) -> None:
-    assert meaning_of(event) is None
+def test_other_events(event: dict[str, Any]) -> None:
+    assert read_model_event(event) is None
 
 
 @pytest.mark.parametrize(
@@ -163,6 +173,66 @@ def test_other_events_are_no_models(event: dict[str, Any]) -> None:
     ],
 )
 def test_the_text_of_an_event(event: dict[str, Any], text: str) -> None:
-    found = meaning_of(event)
+    found = read_model_event(event)
     assert found is not None
     assert found.text == text
+
+
+OVERLOADED = '{"id":"x","error":{"message":"overloaded","code":502},"choices":[%s]}'
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ('{"error":{"message":"overloaded"}}', "overloaded"),
+        ('{ "error" : {"message" : "overloaded"} }', "overloaded"),
+        ('{"\\u0065rror":{"message":"overloaded"}}', "overloaded"),
+        ('{"error":"model requires more memory"}', "model requires more memory"),
+        ('{"error":true,"message":"overloaded"}', "overloaded"),
+        ('{"error":{"code":502}}', '{"error":{"code":502}}'),
+        ('{"error":{}}', '{"error":{}}'),
+        ('{"error":7}', '{"error":7}'),
+        (OVERLOADED % '{"delta":{"content":""},"finish_reason":"error"}', "overloaded"),
+        (OVERLOADED % "", "overloaded"),
+        ('{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}',
+         '{"choices":[{"delta":{"content":""},"finish_reason":"error"}]}'),
+        ('{"choices":[{"delta":{},"error":{"message":"overloaded"}}]}', "overloaded"),
+        ('{"object":"error","message":"overloaded"}', "overloaded"),
+        ('{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}',
+         "Overloaded"),
+        ('{"type":"error","code":"x","message":"overloaded","param":null}', "overloaded"),
+        ('{"type":"error","error":{}}', '{"type":"error","error":{}}'),
+        ('{"type":"response.failed","response":{"error":{"code":"x","message":"overloaded"}}}',
+         "overloaded"),
+        ('{"type":"response.failed","response":{"error":null}}',
+         '{"type":"response.failed","response":{"error":null}}'),
+        ('{"error":{"error":"nested"}}', "nested"),
+        ('{"error":"' + "x" * 999 + '"}', "x" * LENGTH),
+    ],
+)  # fmt: skip
+def test_a_failure_and_its_message(data: str, message: str) -> None:
+    event = json.loads(data)
+    assert is_failure(event)
+    assert error_message(event, data) == message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        '{"error":null}',
+        '{"error":false}',
+        '{"error":0}',
+        '{"error":""}',
+        '{"errors":["x"]}',
+        '{"data":{"error":"deeper"}}',
+        '{"type":"response.created","response":{"error":null}}',
+        '{"type":"response.incomplete","response":{"error":null}}',
+        '{"choices":[{"delta":{"content":"error"},"error":null,"finish_reason":"stop"}]}',
+        '{"choices":"error"}',
+        '{"choices":["error"]}',
+        '{"type":"errors"}',
+        '{"type":["error"]}',
+    ],
+)
+def test_no_failure(data: str) -> None:
+    assert not is_failure(json.loads(data))

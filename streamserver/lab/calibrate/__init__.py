@@ -1,1 +1,0 @@
-"""The client against our own target: up to which load its figures hold on this machine."""
