@@ -68,7 +68,8 @@ class Request:
         """The header fields."""
         headers = self._headers
         if headers is None:  # few handlers read them
-            headers = self._headers = Headers.of_lower(self.exchange.head.fields)
+            fields = self.exchange.head.fields
+            headers = self._headers = Headers.of_lower(fields, are_well_formed=True)
         return headers
 
     @headers.setter

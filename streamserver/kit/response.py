@@ -40,6 +40,8 @@ class Response:
         self.body: Body = body if type(body) is bytes else self._converted(body)
 
     def _converted(self, body: Body) -> Body:
+        if is_stream(body):
+            return body
         if isinstance(body, str):
             self._set_defaults(_TEXT)
             return body.encode()
@@ -47,7 +49,7 @@ class Response:
             return _rest_of(cast(BinaryIO, body))
         if isinstance(body, bytearray | memoryview):
             return bytes(body)
-        if not isinstance(body, bytes | FileRegion) and not is_stream(body):
+        if not isinstance(body, bytes | FileRegion):
             raise body_error(_BODY, body)
         return body
 
