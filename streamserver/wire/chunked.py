@@ -152,6 +152,10 @@ class Decoder:
         if self._read is _READ_SIZE:
             at = _take_plain_chunks(data, parts)
             self.chunks += len(parts)
+            if at < len(data) and data.startswith(LAST_CHUNK, at):  # no extension, no trailer
+                self._read = None
+                parts.append(End((), data[at + len(LAST_CHUNK) :]))
+                return parts
         while at < len(data) and self._read is not None:
             at = self._read(self, data, at, parts)
         return parts
