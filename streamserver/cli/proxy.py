@@ -18,7 +18,7 @@ from streamserver.cli.problem import CannotServe
 from streamserver.cli.recording import RECORD, recorded
 from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import field, one_of, size, switch, text, whole
-from streamserver.proxy.forwarded import MODES
+from streamserver.proxy.rewriting import MODES
 from streamserver.proxy.origin import FORMS, client_context, parse_origin
 from streamserver.proxy.proxy import OnBreak, Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts

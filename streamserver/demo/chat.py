@@ -74,7 +74,7 @@ class Chat:
         body = to_json(question).encode()
         proxy = self._upstream or await self._own_model(request.exchange.server)
         fields = [*ASKED, *self._credentials(request)]
-        response = await proxy.ask(request, "POST", "/chat/completions", fields, body)
+        response = await proxy.fetch(request, "POST", "/chat/completions", fields, body)
         response.headers = Headers([*filter(_concerns_the_reader, response.headers), *UNBUFFERED])
         return response
 

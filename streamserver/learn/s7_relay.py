@@ -8,7 +8,7 @@ Mends, of step 6: nothing was relayed. (A relay that copies bytes until the upst
 make a cut response look complete; here h11 tells the two ends apart.)
 
 Try: curl -N http://127.0.0.1:8000/counter    (with the upstream `learn 1 --port 8001`)
-In the engine: `proxy/relay.py`, Relay; `proxy/upstream.py`, Upstream; `wire/responses.py`
+In the engine: `proxy/relay.py`, Relay; `proxy/upstream.py`, UpstreamConnection; `wire/responses.py`
 """
 
 import asyncio

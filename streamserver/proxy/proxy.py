@@ -7,61 +7,47 @@ from typing import Literal
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.events import EARLY_HEAD, EventRelay, accepts_events
-from streamserver.proxy.forwarded import Mode
-from streamserver.proxy.max_forwards import final_answer
 from streamserver.proxy.origin import parse_origin
+from streamserver.proxy.ports import StartRecording
 from streamserver.proxy.relay import Relay
-from streamserver.proxy.rewriting import Rewriting, end_to_end, takes_trailers
+from streamserver.proxy.rewriting import Mode, Rewriting, end_to_end, last_response
 from streamserver.proxy.settings import PoolLimits, Timeouts
-from streamserver.proxy.shared import Shared
-from streamserver.proxy.tape import MakeTape
+from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
 from streamserver.server.state import ServerState
 from streamserver.wire.fields import Headers
 from streamserver.wire.heads import Fields
+from streamserver.wire.response_heads import ResponseHead
 
 OnBreak = Literal["cut", "event"]
 
 
 class Proxy:
-    """Relays each request to one upstream, and the answer back as it arrives.
+    """Relays each request to one upstream, and the response back as it arrives.
 
     A handler: serve it, or mount it in a Router. ``url`` is http://host:port/base, https or
-    unix:/path:/base; every target is put behind its base, as it came.
+    unix:/path:/base; each target is appended to the base.
 
-    - ``strip``: a prefix that targets have here and not there; others are a 404.
-    - ``inject``: fields that every request gets, in place of the client's of those names.
+    - ``strip``: a prefix that is removed from targets; a target without it is a 404.
+    - ``inject``: fields that each request gets, in place of the client's of these names.
     - ``drop``: fields of the client that are not passed on.
-    - ``keep_host``: the upstream sees the Host that the client asked for, not its own.
-    - ``forwarded``: see ``forwarded.Mode``.
+    - ``keep_host``: the upstream gets the client's Host, not its own.
+    - ``forwarded``: see ``rewriting.Mode``.
     - ``timeouts``, ``pool``: see there.
-    - ``max_body``: bytes of a request body; None is no limit, since none of it is kept.
+    - ``max_body``: bytes of a request body; None is no limit, since bodies are not stored.
     - ``heartbeat``: seconds of silence after which an event stream gets a comment, from the
-      request on where Accept names event streams; 0: never, and every byte is the upstream's.
-      An upstream's error that comes after such an early head is reported in an event.
-    - ``on_break``: an event stream that breaks is cut, or gets an event first that reports the
-      failure, in the form of its service, see ``failure_events``.
-    - ``server_timing``: answers tell how long the upstream took (W3C Server-Timing).
-    - ``tls``: for an https upstream, instead of verifying by the system's authorities.
+      request on if Accept names event streams; 0 is never. The head is then sent with the first
+      comment, and an error response that arrives later is reported in an event.
+    - ``on_break``: an event stream that fails is cut, or gets an event first that reports the
+      failure, in the form of its service, see ``failures``.
+    - ``server_timing``: responses get the time that the upstream took (W3C Server-Timing).
+    - ``tls``: for an https upstream, instead of verification by the system's authorities.
 
-    ``tapes``: who listens to what is relayed, if it is set.
+    ``start_recording``: called with each request, if it is set.
 
-    ValueError names what cannot be. The upstream's failures are answered with 502, 503 or 504
-    before its head has come; after it the answer is cut.
+    ValueError for invalid arguments. A failure of the upstream is a 502, 503 or 504 until its
+    head has arrived; after that the response is cut.
     """
-
-    __slots__ = (
-        "_heartbeat",
-        "_limits",
-        "_max_body",
-        "_origin",
-        "_rewriting",
-        "_says_why",
-        "_server_timing",
-        "_shared",
-        "_timeouts",
-        "tapes",
-    )
 
     def __init__(
         self,
@@ -90,79 +76,73 @@ class Proxy:
         self._limits = pool or PoolLimits()
         self._max_body = max_body
         self._heartbeat = heartbeat
-        self._says_why = on_break == "event"
+        self._reports_failures = on_break == "event"
         self._server_timing = server_timing
-        self._shared: dict[ServerState, Shared] = {}
-        self.tapes: MakeTape | None = None
+        self._states: dict[ServerState, ProxyState] = {}
+        self.start_recording: StartRecording | None = None
 
     async def __call__(self, request: Request) -> Response:
-        """The upstream's answer to this request."""
-        if request.method == "OPTIONS" and (answer := final_answer(request.headers)) is not None:
-            return answer
-        exchange = request.exchange
-        body, length = exchange.body, exchange.head.length
+        """The upstream's response to this request."""
+        if request.method == "OPTIONS" and (last := last_response(request.headers)) is not None:
+            return last
+        body, length = request.exchange.body, None
         upload = whole = None
         if body is not None:
+            length = request.exchange.head.length
             body.limit = self._max_body
             whole = body.take_whole()
-            upload = Upload(body, length) if whole is None else None
-            length = length if whole is None else len(whole)
-        sent = self._rewriting.head(request, None if body is None else length)
-        sent += whole or b""
-        relay = self._make_relay(request, request.method, request.target, sent)
-        te = request.headers.get("te")
-        relay.trailers = bool(exchange.head.minor and te and takes_trailers(te))
-        if self.tapes is not None:
-            relay.tape = self.tapes(request)
-            if relay.tape is not None and whole is not None:
-                relay.tape.asked(whole, True)
-        return await self._answer(relay, upload)
+            if whole is None:
+                upload = Upload(body, length)
+            else:
+                length = len(whole)
+        sent, trailers = self._rewriting.head(request, length)
+        if whole:
+            sent += whole
+        relay = self._relay(request, request.method, request.target, sent)
+        relay.passes_trailers = trailers
+        if self.start_recording is not None:
+            relay.recording = recording = self.start_recording(request)
+            if recording is not None and whole is not None:
+                recording.on_request_body(whole, True)
+        return self._response(relay, await relay.head(upload))
 
-    async def ask(
+    async def fetch(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes
     ) -> Response:
-        """The upstream's answer to a question of the handler's own, in this request's place.
+        """The upstream's response to a request of the handler's own, in place of this one.
 
-        Nothing that the client sent goes to the upstream, and of the answer nothing but what the
-        handler sees comes back: no interim answer and no trailer field. ValueError for what is
-        no field.
+        Nothing that the client sent is passed on, and nothing of the response but what the
+        handler gets: no interim response and no trailer field. ValueError for invalid fields.
         """
-        sent = self._rewriting.question(method, target, fields, body)
-        relay = self._make_relay(request, method, target, sent)
-        relay.tells_all = False
-        return await self._answer(relay, None)
+        sent = self._rewriting.own_request(method, target, fields, body)
+        relay = self._relay(request, method, target, sent)
+        relay.passes_interim = False
+        return self._response(relay, await relay.head())
 
-    async def _answer(self, relay: Relay, upload: Upload | None) -> Response:
-        head = await relay.head(upload)
-        fields = end_to_end(head, relay.trailers)
+    def _response(self, relay: Relay, head: ResponseHead) -> Response:
+        fields = end_to_end(head, relay.passes_trailers)
         if self._server_timing and head is not EARLY_HEAD:
             fields.append(("server-timing", relay.server_timing()))
         response = Response(relay, status=head.status)
-        response.headers = Headers.of_lower(fields)
+        response.headers = Headers.of_lower(fields, are_well_formed=True)
         return response
 
-    def _make_relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
+    def _relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
         exchange = request.exchange
-        shared = self._shared_by(exchange.server)
-        if not self._heartbeat and not self._says_why:
-            return Relay(shared, exchange, method, sent)
-        relay = EventRelay(shared, exchange, method, target, sent)
-        relay.says_why = self._says_why
+        state = self._states.get(exchange.server) or self._open(exchange.server)
+        if not self._heartbeat and not self._reports_failures:
+            return Relay(state, exchange, method, sent)
+        relay = EventRelay(state, exchange, method, target, sent)
+        relay.reports_failures = self._reports_failures
         wants_events = accepts_events(request.headers.get("accept", "") or "")
         relay.may_be_early = bool(self._heartbeat) and wants_events and method != "HEAD"
         return relay
 
-    def _shared_by(self, listening: ServerState) -> Shared:
-        """The connections and deadlines that live as long as a listener."""
-        shared = self._shared.get(listening)
-        if shared is None:
-            shared = Shared(
-                self._origin,
-                self._timeouts,
-                self._limits,
-                self._heartbeat,
-                listening.descriptors,
-            )
-            self._shared[listening] = shared
-            listening.on_close.append(lambda: self._shared.pop(listening).close())
-        return shared
+    def _open(self, server: ServerState) -> ProxyState:
+        """The state for a listener, which is closed with it."""
+        state = ProxyState(
+            self._origin, self._timeouts, self._limits, self._heartbeat, server.descriptors
+        )
+        self._states[server] = state
+        server.on_close.append(lambda: self._states.pop(server).close())
+        return state

@@ -1,48 +1,58 @@
-"""The answer of an upstream on its way back.
+"""The relay of one exchange, and the body of its response.
 
-A piece of it goes from the upstream's socket to the client's in one call: no task waits for it
-and no queue holds it. While the client is slow, the upstream is not read; TCP does the rest.
+A piece of the response is written to the client in the call that received it: no task and no
+queue lies between the two sockets. While the client is slow the upstream is not read, and TCP
+flow control stops it.
 """
 
-from collections.abc import Sequence
-from typing import cast
-
-from streamserver.proxy.asking import Asking, StaleConnection
+from streamserver.proxy.phase import AWAITING_HEAD, ENDED, HOLDING, PAUSED, STREAMING
+from streamserver.proxy.ports import Parts
+from streamserver.proxy.request import RelayedRequest, ms_since
 from streamserver.proxy.rewriting import end_to_end
-from streamserver.proxy.shared import Shared
+from streamserver.proxy.state import ProxyState
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 
+_REUSED = ("connect", "reused")
 
-class Relay(Asking):
-    """The relay of one exchange, and the body of its response.
 
-    ``trailers``: whether the client takes trailer fields. ``tells_all``: whether it also gets
-    interim answers.
+class Relay(RelayedRequest):
+    """A relayed request with its response.
+
+    ``passes_trailers``: whether the client accepts trailer fields. ``passes_interim``: whether
+    interim responses are passed on.
     """
 
-    __slots__ = ("_attached", "_end", "_held", "_keep_alive", "tells_all", "trailers")
+    __slots__ = (
+        "_attached",
+        "_end",
+        "_error",
+        "_held",
+        "_keep_alive",
+        "_upstream_ms",
+        "passes_interim",
+        "passes_trailers",
+    )
 
-    def __init__(self, shared: Shared, exchange: Exchange, method: str, request: bytes) -> None:
-        super().__init__(shared, exchange, method, request)
+    def __init__(self, state: ProxyState, exchange: Exchange, method: str, request: bytes) -> None:
+        super().__init__(state, exchange, method, request)
+        self.passes_trailers = False
+        self.passes_interim = True
         self._keep_alive = False
-        self._attached = False
+        self._attached = False  # whether the handler has returned this response
         self._held = b""
         self._end: End | None = None
-        self.trailers = False
-        self.tells_all = True
+        self._error: Exception | None = None
+        self._upstream_ms = 0.0
 
-    # What the upstream tells
-
-    def take(self, parts: Sequence[ResponseHead | bytes | End]) -> None:
-        """Pass on what one read of the upstream has brought, in one write."""
-        if self.tape is not None:
-            self.tape.heard(parts)
-        if type(parts[0]) is bytes and type(parts[-1]) is bytes:
-            # Heads come first and the end comes last: these are pieces alone.
-            return self._forward(b"".join(cast("Sequence[bytes]", parts)), None)
+    def on_response(self, parts: Parts) -> None:
+        """Pass on what one read of the upstream contained, in one write."""
+        if self.recording is not None:
+            self.recording.on_response(parts)
+        if len(parts) == 1 and type(parts[0]) is bytes:
+            return self._forward(parts[0], None)
         pieces, head, end = [], None, None
         for part in parts:
             if isinstance(part, bytes):
@@ -50,114 +60,129 @@ class Relay(Asking):
             elif isinstance(part, End):
                 end = part
             elif part.status < 200:
-                self._inform(part)
+                self._on_interim(part)
             else:
                 head = part
-        if head is not None:
-            self._keep_alive = head.keep_alive
+                self._keep_alive = part.keep_alive
         if end is not None:
+            # Before the handler resumes, because its next request may use the connection.
             self._release(end)
         if head is not None:
-            self._answer(head)
-        if self.exchange.outcome is None and (pieces or end is not None):
+            self._on_head(head, b"".join(pieces), end)
+        elif self.phase is not ENDED and (pieces or end is not None):
             self._forward(b"".join(pieces), end)
-        self.exchange.flush_head()
 
-    def _inform(self, head: ResponseHead) -> None:
-        """An interim answer: the client hears it as it is (RFC 9110, section 15.2)."""
-        if self._shared.first_byte.stop(self):  # else it is the client's turn
-            self._shared.first_byte.start(self)
+    def _on_interim(self, head: ResponseHead) -> None:
+        """Pass on an interim response as it is (RFC 9110, section 15.2)."""
+        if self.phase is AWAITING_HEAD:
+            self._enter(AWAITING_HEAD)
         if head.status == 100:
             if self._upload is not None:
                 self._upload.send_continue()
-        elif self.tells_all:
-            fields = [f for f in end_to_end(head) if f[0] != "content-length"]
+        elif self.passes_interim:
+            fields = [field for field in end_to_end(head) if field[0] != "content-length"]
             self.exchange.connection.inform(head.status, fields)
+
+    def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
+        """Resume the handler with the final head; it attaches the body when it returns."""
+        self._hold(piece, end)
+        if not self._waiter.done():
+            self.exchange.resume(self._waiter, head)
+        if self.phase is HOLDING and piece and self._upstream is not None:
+            self._upstream.pause_reading()
+        self.exchange.flush_head()
+
+    def _hold(self, piece: bytes, end: End | None) -> None:
+        self._request = b""
+        self._held, self._end = piece, end
+        if self._upload is not None:
+            self._upload.on_head()
+        exchange, connect_ms = self.exchange, self._connect_ms
+        self._upstream_ms = ms_since(exchange.started)
+        exchange.attributes = (
+            _REUSED if connect_ms is None else ("connect_ms", connect_ms),
+            ("upstream_ms", self._upstream_ms),
+        )
+        self._enter(HOLDING)
+
+    def server_timing(self) -> str:
+        """The time that the upstream took, as a field for the client (W3C Server-Timing)."""
+        reused = self._connect_ms is None
+        connect = "reused" if reused else f"connect;dur={self._connect_ms}"
+        return f"{connect}, upstream;dur={self._upstream_ms}"
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         exchange = self.exchange
-        if not self._attached:
+        if self.phase is HOLDING:
             self._held += piece
             self._end = end
             if self._upstream is not None:
                 self._upstream.pause_reading()
         elif end is not None:
-            exchange.end(piece, end.trailers if self.trailers else ())
+            exchange.end(piece, end.trailers if self.passes_trailers else ())
         else:
             exchange.write(piece)
-            if exchange.connection.paused:
-                self._pause()
-            else:
-                self._shared.gap.start(self)
+            if not exchange.connection.paused:
+                self._state.gap.start(self)
+            elif self.phase is STREAMING and self._upstream is not None:
+                self._enter(PAUSED)
+                self._upstream.pause_reading()
 
-    def _pause(self) -> None:
-        """The client is slow: let the upstream wait, which then is never late."""
-        if self._upstream is not None:
-            self._upstream.pause_reading()
-            self._shared.gap.stop(self)
+    # The ends
 
     def _release(self, end: End) -> None:
-        """The answer is whole: the connection may serve the next request, if all is settled."""
-        settled = self._keep_alive and not end.rest and (self._upload is None or self._upload.done)
-        upstream = self._detach()
+        """The response is complete: the connection is reused, unless either side has more data."""
+        upstream, self._upstream = self._upstream, None
+        is_sent = self._upload is None or self._upload.done
+        self._stop_waiting()
         if upstream is None:
             return
-        if settled and not upstream.paused:
-            self._shared.pool.release(upstream)
+        if self._keep_alive and is_sent and not end.rest and not upstream.paused:
+            self._state.pool.release(upstream)
         else:
-            upstream.cut()
-
-    def broken(self, error: HTTPError) -> None:
-        """The upstream has failed: no answer while no head is out, else a cut one."""
-        upstream, self._upstream = self._upstream, None
-        waiter = self._waiter
-        if waiter is not None and upstream is not None and upstream.reused and not upstream.heard:
-            self._waiter = None
-            if self._upload is not None:
-                self._upload.stop()  # at once: uvloop raises when a closed transport is written to
-            if not waiter.done():
-                waiter.set_exception(StaleConnection())
-        else:
-            self.fail(error)
+            upstream.abort()
 
     def fail(self, error: Exception) -> None:
-        """End with an error, from whichever side."""
-        waiter = self._waiter
+        """End with an error of the upstream, of the request's body, or of a deadline."""
+        if self.phase is ENDED:
+            return
         self.stop()
-        self._blamed(error)
-        if waiter is not None:
-            if not waiter.done():
-                waiter.set_exception(error)
+        if isinstance(error, HTTPError) and error.status >= 500:
+            self._report("failure")
+        if not self._waiter.done():
+            self._waiter.set_exception(error)
         elif self._attached:
-            self._end_with(error)
-        elif isinstance(error, HTTPError):
+            self._fail_response(error)
+        else:
             self._error = error
-            if self._patience is not None:
-                self._patience.reschedule(0)
 
-    def _end_with(self, error: Exception) -> None:
-        """The client has part of the answer: let it know that there is no more."""
+    def _fail_response(self, error: Exception) -> None:
         self.exchange.fail(error)
 
-    # What the engine calls
+    # Callbacks of the engine
 
     def attach(self, exchange: Exchange, encode: object) -> None:
-        """The head is out: what the upstream sends goes to the client from now on."""
+        """The handler has returned this response: pass on what is held, then what arrives."""
         self._attached = True
         if self._error is not None:
-            return self._end_with(self._error)
-        held, self._held = self._held, b""
-        if held or self._end is not None:
-            self._forward(held, self._end)
-        if self._upstream is not None and not exchange.connection.paused:
-            self.drained()
+            self._fail_response(self._error)
+        elif self.phase is HOLDING:
+            self._stream()
+
+    def _stream(self) -> None:
+        piece, end = self._held, self._end
+        self._held = b""
+        self._enter(STREAMING)
+        if piece or end is not None:
+            self._forward(piece, end)
+        if self.phase is STREAMING and self._upstream is not None:
+            self._upstream.resume_reading()
 
     def drained(self) -> None:
-        """The client has room again."""
-        if self._upstream is not None:
+        """The client takes more again."""
+        if self.phase is PAUSED and self._upstream is not None:
+            self._enter(STREAMING)
             self._upstream.resume_reading()
-            if self._waiter is None:
-                self._shared.gap.start(self)
 
     def cancelled(self, exchange: Exchange) -> None:
-        """Nobody reads any more; ``on_end`` tells the same."""
+        """Nobody reads the response any more: ``on_end`` of the exchange calls ``stop``."""

@@ -1,85 +1,97 @@
 """One connection to an upstream.
 
-It reads a response and hands each part on in the very call that brought it. Between two
-requests it lies idle in its pool, where the only thing it may say is goodbye.
+It passes each part of a response to its receiver in the call that read it. Between two requests
+it is idle in its pool. An idle connection may only be closed by the upstream: bytes that no
+request asked for make it unusable (RFC 9112, section 9.2).
 """
 
 import asyncio
 import os
 import select
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
+from streamserver.proxy.ports import Receiver
 from streamserver.server.writer import HIGH_WATER
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.responses import ResponseReader
 
-if TYPE_CHECKING:
-    from streamserver.proxy.asking import Asking
-    from streamserver.proxy.pool import Pool
-
 MAX_HEAD = 64 * 1024
-"""Bytes of a response head: what an upstream sets in cookies is often more than a client may."""
+"""Bytes of a response head. It is larger than for requests, because of cookies."""
+
+CLOSED = "the upstream closed the connection"
 
 
-class Upstream(asyncio.BufferedProtocol):
-    """A connection that answers one request at a time."""
+class UpstreamConnection(asyncio.BufferedProtocol):
+    """A connection that serves one request at a time.
+
+    ``is_reused``: whether it served a request before. ``has_responded``: whether any byte of the
+    current response was received. ``paused``: whether the upstream takes less of the request than
+    there is. ``is_counted``: whether the pool counts it among the open ones.
+    """
 
     __slots__ = (
+        "_buffer",
+        "_on_close",
         "_poll",
-        "_pool",
         "_reader",
         "_reading_paused",
-        "_relay",
+        "_receiver",
         "connected",
-        "has_place",
-        "heard",
+        "has_responded",
+        "is_counted",
+        "is_reused",
         "paused",
-        "reused",
         "transport",
     )
 
     transport: asyncio.Transport
 
-    def __init__(self, pool: "Pool") -> None:
-        self._pool = pool
-        self._relay: Asking | None = None
+    def __init__(
+        self, buffer: memoryview, on_close: Callable[["UpstreamConnection"], object]
+    ) -> None:
+        """``buffer``: shared by all connections, because what is read is copied at once."""
+        self._buffer = buffer
+        self._on_close = on_close
+        self._receiver: Receiver | None = None
         self._reader: ResponseReader | None = None
         self._reading_paused = False
         self.connected = False
-        self.has_place = True
-        self.heard = False  # whether anything came back for this request
-        self.paused = False  # whether the upstream takes less than we have for it
-        self.reused = False
+        self.has_responded = False
+        self.is_counted = True
+        self.is_reused = False
+        self.paused = False
 
-    def ask(self, relay: "Asking", method: str) -> None:
-        """From now on this connection is at work for ``relay``, which writes the request."""
-        self._relay = relay
+    def serve(self, receiver: Receiver, method: str) -> None:
+        """Read the response to a request of this method, which ``receiver`` writes."""
+        self._receiver = receiver
         self._reader = ResponseReader(method, MAX_HEAD)
-        self.heard = False
+        self.has_responded = False
 
-    def let_go(self) -> None:
-        """The response has ended, properly: whatever comes now, nobody asked for."""
-        self._relay = self._reader = None
-        self.reused = True
-        self.resume_reading()
+    def become_idle(self) -> None:
+        """The response is complete."""
+        self._receiver = self._reader = None
+        self.is_reused = True
+        if self._reading_paused:
+            self.resume_reading()
 
-    def is_silent(self) -> bool:
-        """Whether an idle connection is open, and has nothing to say that nobody has asked for.
+    def is_stale(self) -> bool:
+        """Whether an idle connection was closed by the upstream, or has unexpected bytes to read.
 
-        The loop may not have got round to it: so the kernel is asked, before a farewell meets a
-        request that may not be repeated, or a forged answer the next request of somebody else.
+        The kernel is asked, because the event loop may not have reported it yet: a request that
+        cannot be repeated would fail, or get a response that was sent before it.
         """
-        return not self.transport.is_closing() and not self._poll.poll(0)
+        return self.transport.is_closing() or bool(self._poll.poll(0))
 
-    def cut(self) -> None:
-        """Close at once: the connection, or what it brings, is of no use any more."""
-        self._relay = self._reader = None
+    def abort(self) -> None:
+        """Close at once: the rest of the response is not wanted, or not valid."""
+        self._receiver = self._reader = None
         self.transport.abort()
 
     def pause_reading(self) -> None:
-        """Let TCP hold the upstream back."""
+        """Stop reading: TCP flow control stops the upstream."""
         if not self._reading_paused and not self.transport.is_closing():
             self._reading_paused = True
             self.transport.pause_reading()
@@ -91,7 +103,7 @@ class Upstream(asyncio.BufferedProtocol):
             if not self.transport.is_closing():
                 self.transport.resume_reading()
 
-    # What the transport tells
+    # Callbacks of the transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's, though they do the same.
@@ -103,35 +115,35 @@ class Upstream(asyncio.BufferedProtocol):
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self._pool.read_buffer
+        return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        relay, reader = self._relay, self._reader
-        if relay is None or reader is None:
-            return self.cut()
-        self.heard = True
+        receiver, reader = self._receiver, self._reader
+        if receiver is None or reader is None:
+            return self.abort()
+        self.has_responded = True
         try:
-            parts = reader.feed(bytes(self._pool.read_buffer[:nbytes]))
+            parts = reader.feed(bytes(self._buffer[:nbytes]))
         except HTTPError as error:
-            return self._break(error)
+            return self._fail(error)
         if parts:
-            relay.take(parts)
+            receiver.on_response(parts)
 
     def eof_received(self) -> None:
-        relay, reader = self._relay, self._reader
-        if relay is not None and reader is not None:
-            if not self._has_said_goodbye():
-                return self._break(HTTPError(502, "the upstream closed the connection"))
+        receiver, reader = self._receiver, self._reader
+        if receiver is not None and reader is not None:
+            if not self._is_end_authentic():
+                return self._fail(HTTPError(502, CLOSED))
             try:
                 parts = reader.eof()
             except HTTPError as error:
-                return self._break(error)
+                return self._fail(error)
             if parts:
-                relay.take(parts)
+                receiver.on_response(parts)
 
-    def _has_said_goodbye(self) -> bool:
-        """Whether the end is the upstream's own word: over TLS, anyone on the way can send a FIN,
-        but not a close_notify (RFC 9112, section 9.8)."""
+    def _is_end_authentic(self) -> bool:
+        """Whether the upstream itself ended the connection. Over TLS anyone on the path can send
+        a FIN, but not a close_notify (RFC 9112, section 9.8)."""
         secure = self.transport.get_extra_info("ssl_object")
         if secure is None:
             return True
@@ -142,37 +154,37 @@ class Upstream(asyncio.BufferedProtocol):
 
     def connection_lost(self, error: Exception | None) -> None:
         if error is not None and self.transport.get_extra_info("sslcontext") is None:
-            self._hear_out()
-        fault = HTTPError(502, "the upstream closed the connection")
+            self._read_pending()
+        fault = HTTPError(502, CLOSED)
         fault.__cause__ = error
-        self._break(fault)
-        self._pool.forget(self)
+        self._fail(fault)
+        self._on_close(self)
 
-    def _hear_out(self) -> None:
-        """Read what is here already of an answer, though the connection is reset.
+    def _read_pending(self) -> None:
+        """Read what arrived before a reset.
 
-        An upstream that refuses a body and closes, with most of it unread, resets the connection
-        (RFC 9112, section 9.6). If we learn of that as we write, its answer still lies unread.
+        An upstream that refuses a body and closes resets the connection, because most of the
+        body is unread (RFC 9112, section 9.6). If a write finds that out, the response has still
+        to be read.
         """
         descriptor = self.transport.get_extra_info("socket").fileno()
-        buffer = self._pool.read_buffer
-        with suppress(OSError):  # there is nothing more, or only the reset itself
-            while self._relay is not None and not self._reading_paused:
-                size = os.readv(descriptor, [buffer])
+        with suppress(OSError):  # nothing is left but the reset itself
+            while self._receiver is not None and not self._reading_paused:
+                size = os.readv(descriptor, [self._buffer])
                 if not size:
                     return
                 self.buffer_updated(size)
 
-    def _break(self, error: HTTPError) -> None:
-        relay = self._relay
-        self.cut()
-        if relay is not None:
-            relay.broken(error)
+    def _fail(self, error: HTTPError) -> None:
+        receiver = self._receiver
+        self.abort()
+        if receiver is not None:
+            receiver.on_failure(error)
 
     def pause_writing(self) -> None:
         self.paused = True
 
     def resume_writing(self) -> None:
         self.paused = False
-        if self._relay is not None:
-            self._relay.upstream_drained()
+        if self._receiver is not None:
+            self._receiver.on_writable()

@@ -111,7 +111,7 @@ async def test_first_byte_timeout(start: Start, upstream: RawServer) -> None:
     async with connect(server.port) as client:
         await client.send(GET)
         await upstream.asked()
-        await client.read_until(b"did not answer in time", SOON)
+        await client.read_until(b"did not respond in time", SOON)
     assert client.received.startswith(b"HTTP/1.1 504 ")
 
 

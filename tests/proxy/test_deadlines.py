@@ -27,7 +27,7 @@ PROMPT = 0.25
 LONG = 1.2 * PROMPT
 """So long that either would have passed."""
 LATE_CONNECT = (504, "the upstream did not accept a connection in time")
-LATE_HEAD = (504, "the upstream did not answer in time")
+LATE_HEAD = (504, "the upstream did not respond in time")
 LATE_END = (504, "the upstream took too long")
 
 

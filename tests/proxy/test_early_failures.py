@@ -18,7 +18,7 @@ from support.stage import staged
 from support.upstreams import full_backlog
 
 EVENT = b"id: 1\ndata: a\n\n"
-NOT_EVENTS = "the upstream answered {}, not with events"
+NOT_EVENTS = "the upstream responded with {}, not with events"
 
 # What the upstream answers, and what the event tells.
 OTHERS = {

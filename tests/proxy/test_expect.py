@@ -19,13 +19,13 @@ BODIES = [(EXPECTING, b"hello"), (EXPECTING_CHUNKS, chunk(b"hello") + LAST_CHUNK
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """So little patience that a test needs none."""
-    monkeypatch.setattr(upload, "PATIENCE", 0.02)
+    monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 0.02)
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """So much that it is never the relay's own invitation that a client hears."""
-    monkeypatch.setattr(upload, "PATIENCE", 60.0)
+    monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 60.0)
 
 
 async def go_on(client: RawClient, peer: RawClient, rest: bytes) -> None:

@@ -21,7 +21,7 @@ async def test_an_answer_goes_on_for_as_long_as_it_takes(
     relay: StartRelay, upstream: RawServer, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     """Another client, asked for its body and late with it, shows when that time is over."""
-    monkeypatch.setattr(upload, "PATIENCE", 0.02)
+    monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 0.02)
     server = await relay(settings={"body_timeout": 0.1})
     async with connect(server.port) as client, connect(server.port) as late:
         await client.send(sent)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.proxy.failure_events import (
+from streamserver.proxy.failures import (
     Failure,
     Form,
     chat_completions,
@@ -17,15 +17,16 @@ from streamserver.wire.sse import encode
 
 BROKEN = Failure(502, "the upstream closed the connection")
 LIMIT = {"message": "Slow down", "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
-LIMITED = Failure(429, "the upstream answered 429", True, "7", {"error": LIMIT})
+LIMITED = Failure(429, "the upstream responded with 429", True, "7", {"error": LIMIT})
 OVERLOADED = Failure(
     529,
-    "the upstream answered 529",
+    "the upstream responded with 529",
     True,
     body={"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}},
 )
-BUSY = Failure(503, "the upstream answered 503", True, "Fri, 07 Nov 1997 00:00:00 GMT", "busy\n")
-EMPTY = Failure(404, "the upstream answered 404", True)
+DATE = "Fri, 07 Nov 1997 00:00:00 GMT"
+BUSY = Failure(503, "the upstream responded with 503", True, DATE, "busy\n")
+EMPTY = Failure(404, "the upstream responded with 404", True)
 
 CHAT: list[tuple[Failure, dict[str, Any]]] = [
     (BROKEN, {"message": BROKEN.detail, "type": "server_error", "code": 502}),

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.proxy.late_answer import MAX_BODY
+from streamserver.proxy.failures import MAX_BODY
 from streamserver.proxy.settings import Timeouts
 from support.beating import ASK, INTERVAL, early, events, last_words
 from support.hearing import drip
@@ -80,7 +80,7 @@ async def test_it_is_reported_as_what_it_is(
         received = await client.read_until()
     event = last_words(received)
     assert members.items() <= event.items()
-    assert event["detail"] == f"the upstream answered {members['status']}"
+    assert event["detail"] == f"the upstream responded with {members['status']}"
     assert event.keys() - members.keys() <= {"title", "detail"}
     assert len(events(received)) == 1
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
@@ -139,7 +139,7 @@ async def test_an_upstream_that_leaves_in_the_middle_of_it(
         await wait_until(lambda: "upstream_ms" in dict(at.begun[0].attributes))
         leave(peer)
         event = last_words(await client.read_until())
-    assert (event["status"], event["detail"]) == (500, "the upstream answered 500")
+    assert (event["status"], event["detail"]) == (500, "the upstream responded with 500")
     assert event["body"] == "oh"
 
 

@@ -7,9 +7,9 @@ import pytest
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.proxy.asking import Asking
 from streamserver.proxy.pool import Pool
 from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.settings import PoolLimits
 from streamserver.server.exchange import Exchange
 from support.hearing import hear_response
@@ -42,7 +42,7 @@ def those(*kinds: type) -> list[object]:
 
 @pytest.mark.usefixtures("uncollected")
 async def test_nothing_is_left_of_either(serve: Serve, upstream: RawServer) -> None:
-    before, pools = len(those(Exchange, Asking)), len(those(Pool))
+    before, pools = len(those(Exchange, RelayedRequest)), len(those(Pool))
     async with raw_server() as second:
         proxies = Proxy(upstream.url, pool=ONE), Proxy(second.url, pool=ONE)
 
@@ -63,7 +63,7 @@ async def test_nothing_is_left_of_either(serve: Serve, upstream: RawServer) -> N
         assert [pool.open for pool in both if isinstance(pool, Pool)] == [0, 0]
         await wait_until(lambda: len(server.ended) == TIMES)
         server.ended.clear()
-        await wait_until(lambda: len(those(Exchange, Asking)) == before)
+        await wait_until(lambda: len(those(Exchange, RelayedRequest)) == before)
 
 
 @pytest.mark.usefixtures("uncollected")

@@ -4,28 +4,39 @@ A change that the table does not allow would be an error inside the engine, whic
 500. So changes are recorded here, and the end of each served test looks at them.
 """
 
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
+
 import pytest
 
-from streamserver.server.phase import FOLLOWS, Phase
+from streamserver.proxy import phase as relayed
+from streamserver.proxy.request import RelayedRequest
+from streamserver.server.phase import FOLLOWS
 from streamserver.server.writer import Writer
 
-seen: set[tuple[Phase, Phase]] = set()
-refused: list[tuple[Phase, Phase]] = []
+seen: set[tuple[Enum, Enum]] = set()
+refused: list[tuple[Enum, Enum]] = []
 
 
 def watch(patch: pytest.MonkeyPatch) -> None:
-    """Record each change of phase of each exchange."""
-    slot = Writer.__dict__["phase"]
+    """Record each change of phase of each exchange, and of each relayed request."""
+    _watch(patch, Writer, FOLLOWS)
+    _watch(patch, RelayedRequest, relayed.FOLLOWS)
 
-    def change(writer: Writer, after: Phase) -> None:
-        before = getattr(writer, "phase", None)
+
+def _watch(patch: pytest.MonkeyPatch, owner: type, follows: Mapping[Any, frozenset[Any]]) -> None:
+    slot = owner.__dict__["phase"]
+
+    def change(self: Any, after: Enum) -> None:
+        before = getattr(self, "phase", None)
         if before is not None:
             seen.add((before, after))
-            if after not in FOLLOWS[before]:
+            if after not in follows[before]:
                 refused.append((before, after))
-        slot.__set__(writer, after)
+        slot.__set__(self, after)
 
-    patch.setattr(Writer, "phase", property(slot.__get__, change))
+    patch.setattr(owner, "phase", property(slot.__get__, change))
 
 
 def check() -> None:

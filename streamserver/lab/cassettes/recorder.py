@@ -54,7 +54,7 @@ class RecordingProxy:
         if not os.access(directory, os.W_OK | os.X_OK):
             raise PermissionError(f"no permission to create files in {directory}")
         self._proxy = proxy
-        proxy.tapes = self.make_track
+        proxy.start_recording = self.make_track
         self._max_bytes = max_bytes
         self._max_cassettes = max_cassettes
         self._count = sum(name.endswith(SUFFIX) for name in os.listdir(directory))

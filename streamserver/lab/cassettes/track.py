@@ -89,11 +89,11 @@ class Track:
 
     # Called by the relay
 
-    def asked(self, part: bytes, is_last: bool) -> None:
+    def on_request_body(self, part: bytes, is_last: bool) -> None:
         """Add a part of the request's body."""
         self._request_body.add(part, is_last)
 
-    def heard(self, parts: Parts) -> None:
+    def on_response(self, parts: Parts) -> None:
         """Add what one read from the upstream contained."""
         if self._end is not None:
             return

@@ -38,13 +38,13 @@ def send_nonsense(peer: RawClient) -> None:
         (ok(b"whole")[:-1], close, "truncated", "it ended before its body did"),
         (STARTED, reset, "reset", "the upstream closed the connection"),
         (STARTED, send_nonsense, "truncated", "chunk"),
-        (STARTED, send_nothing, "late", "the upstream fell silent"),
+        (STARTED, send_nothing, "late", "the upstream stopped sending"),
         (b"", close, "unanswered", "there is none"),
         (b"HTTP/1.1 200 OK\r\nA: b", close, "unanswered", "it ended within a head"),
         (b"HTTP/1.1 103 -\r\n\r\n", close, "unanswered", "there is none"),
         (b"", reset, "reset", "the upstream closed the connection"),
         (b"", send_nonsense, "unanswered", "not with ..."),
-        (b"", send_nothing, "late", "the upstream did not answer in time"),
+        (b"", send_nothing, "late", "the upstream did not respond in time"),
     ],
 )
 async def test_ends_that_the_upstream_causes(

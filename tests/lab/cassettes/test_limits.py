@@ -60,7 +60,7 @@ async def test_a_full_cassette_keeps_nothing_in_memory(
         tracks.append(track)
         return track
 
-    proxy.tapes = make_track
+    proxy.start_recording = make_track
     server = await serve(recording)
     async with connect(server.port) as client:
         await client.send(ASK)
