@@ -1,4 +1,4 @@
-"""Where an upstream is: a URL, and the way to a connection."""
+"""The address of an upstream, read from a URL, and how to connect to it."""
 
 import asyncio
 import re
@@ -14,32 +14,31 @@ FORMS = "http://HOST[:PORT][/BASE], https://HOST[:PORT][/BASE] or unix:/PATH[:/B
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """An upstream's address, and what lies below ``base`` there."""
+    """An upstream's address, and the ``base`` of the targets there."""
 
     authority: str
-    """What the Host field says (RFC 9110, section 7.2)."""
+    """The value of the Host field (RFC 9110, section 7.2)."""
     base: str
-    """A path that every target is put behind, without a slash at its end."""
+    """A path that is put before every target, without a slash at its end."""
     host: str = ""
     port: int = 0
     socket_path: str = ""
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
     async def connect(self, make_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-        """Open a connection, TLS included. OSError, of which SSLError is one, if there is none."""
+        """Open a connection, TLS included; OSError, of which SSLError is one, if that fails."""
         loop: Any = asyncio.get_running_loop()
         if self.socket_path:
             await loop.create_unix_connection(make_protocol, self.socket_path)
         else:
-            # The name is also what the certificate must be for, and what SNI says.
+            # The certificate has to be for the host, which is also sent as SNI.
             await loop.create_connection(make_protocol, self.host, self.port, ssl=self.tls)
 
 
 def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:
-    """Read an upstream's URL; ValueError that says which forms there are.
+    """Read an upstream's URL; ValueError names the allowed forms.
 
-    ``tls`` is for an https URL: by default certificates are verified against the system's
-    authorities.
+    ``tls`` is for an https URL, instead of verification by the system's authorities.
     """
     if url.startswith("unix:"):
         path, _, base = url.removeprefix("unix:").partition(":")
@@ -65,7 +64,8 @@ def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:
 
 
 def client_context(authorities: str | None = None) -> ssl.SSLContext:
-    """TLS that verifies, against a PEM file of authorities or the system's; OSError without it."""
+    """TLS that verifies certificates by a PEM file of authorities, or by those of the system;
+    OSError if the file cannot be read."""
     context = ssl.create_default_context(cafile=authorities)
     context.set_alpn_protocols(["http/1.1"])
     return context
@@ -82,6 +82,6 @@ def _base(url: str, path: str) -> str:
 
 
 def _refusal(url: str, why: str) -> ValueError:
-    if "@" in url:  # Neither it nor what is wrong with it is repeated: it may hold a password.
-        return ValueError(f"this is no upstream's URL, which has no user name; it is {FORMS}")
-    return ValueError(f"{url!r} is no upstream: {why}; it is {FORMS}")
+    if "@" in url:  # not repeated, because it may contain a password
+        return ValueError(f"an upstream's URL has no user name; allowed: {FORMS}")
+    return ValueError(f"{url!r} is no upstream: {why}; allowed: {FORMS}")

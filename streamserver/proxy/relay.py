@@ -185,4 +185,4 @@ class Relay(RelayedRequest):
             self._upstream.resume_reading()
 
     def cancelled(self, exchange: Exchange) -> None:
-        """Nobody reads the response any more: ``on_end`` of the exchange calls ``stop``."""
+        """Do nothing: ``on_end`` of the exchange calls ``stop``."""

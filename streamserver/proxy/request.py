@@ -1,9 +1,8 @@
-"""The request of a relay: a connection is found, and the request is sent on it.
+"""A request to the upstream, until the head of the response has arrived.
 
 A connection is acquired from the pool, or opened, or waited for. The head is written to it, and
-the rest of the body as it arrives. In each phase the deadline runs of the side that is waited
-for. If the exchange ends in any phase before the response is complete, the connection is closed
-at once.
+the body as it arrives. Each phase has the deadline of the side that it waits for. If the exchange
+ends before the response is complete, the connection is closed at once, in every phase.
 """
 
 import asyncio
@@ -115,11 +114,12 @@ class RelayedRequest(ABC):
         try:
             upstream = await self._state.pool.connect()
         except Exception as error:
+            self._connecting = None
             return self.fail(error)
+        self._connecting = None
         if not upstream.is_reused:
             self._connect_ms = ms_since(began)
             self.exchange.attributes = (("connect_ms", self._connect_ms),)
-        self._connecting = None
         self._send(upstream)
 
     def _send(self, upstream: UpstreamConnection) -> None:
