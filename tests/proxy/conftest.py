@@ -1,4 +1,4 @@
-"""A relay between a raw client and a raw upstream, each of which says what it wants."""
+"""A relay between a raw client and a raw upstream, both under control of the test."""
 
 import asyncio
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A thousand clients that leave at random moments, several at a time: nothing is left of them."""
+"""A thousand clients that leave at random moments, several at a time: every resource is freed."""
 
 import asyncio
 import contextlib
@@ -36,7 +36,7 @@ SENT = [
 
 
 async def abort(server: Served, chance: random.Random) -> None:
-    """Ask for something, and leave a random moment later."""
+    """Send a request, and leave a random moment later."""
     sent, turns, by_reset = chance.choice(SENT), chance.randrange(24), chance.random() < 0.5
     async with connect(server.port, receive_buffer=4096) as client:
         with contextlib.suppress(TimeoutError):
@@ -60,7 +60,7 @@ async def abort_many(server: Served, chance: random.Random) -> None:
 
 
 async def every_place_is_there(server: Served, upstream: Company) -> None:
-    """As many requests as there are places are served at once, and no more."""
+    """As many requests as there are places are served concurrently, and no more."""
     async with contextlib.AsyncExitStack() as stack:
         for _ in range(PLACES + 1):
             client = await stack.enter_async_context(connect(server.port))
@@ -101,7 +101,7 @@ async def main() -> None:
 
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 def test_nothing_is_left_after_a_thousand_aborts(loop: str) -> None:
-    # Not in debug mode, in which the records of who called what would take most of the time.
+    # Not in debug mode, whose records of call stacks would take most of the time.
     with asyncio.Runner(debug=False, loop_factory=factory(loop)) as runner:
         runner.run(open_spares())
         runner.run(main())

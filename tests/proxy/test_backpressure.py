@@ -1,4 +1,4 @@
-"""Who is slow slows down whoever is at the other end of the relay, and nothing is lost."""
+"""A slow reader slows down the sender at the other end of the relay, and nothing is lost."""
 
 import asyncio
 import contextlib
@@ -18,14 +18,14 @@ from support.waiting import wait_until
 MIB = 1 << 20
 ENDLESS = 1 << 40
 PATTERN = bytes(range(251)) * 2000
-"""What is sent, again and again: no two buffers of it are alike."""
+"""What is sent repeatedly: no two buffers of it are equal."""
 
 COUNTED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % ENDLESS
 ONE_CHUNK = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%x\r\n" % ENDLESS
 
 
 async def stuff(connection: RawClient, sent: int = 0) -> int:
-    """Go on with the pattern until nothing more is taken for a while; how much was, in all.
+    """Send the pattern until nothing more is taken for a while; the number of bytes sent in all.
 
     The kernel alone has room for some MiB. AssertionError when the relay seems to have for any.
     """
@@ -44,7 +44,7 @@ async def stuff(connection: RawClient, sent: int = 0) -> int:
 
 
 async def held_by_the_relay(lane: Lane, under_way: int) -> int:
-    """How many of the bytes under way are in no socket of the kernel."""
+    """The number of bytes under way that are in no socket of the kernel."""
     held = []
     for _ in range(5):  # what is not acknowledged yet counts twice, for a moment
         held.append(under_way - in_kernel(lane.server.port, lane.upstream.port))
@@ -54,14 +54,14 @@ async def held_by_the_relay(lane: Lane, under_way: int) -> int:
 
 @dataclass(slots=True)
 class Taker:
-    """Who reads a body, when told to."""
+    """Reads a body on demand."""
 
     connection: RawClient
     decoder: Decoder | None = None
     taken: bytearray = field(default_factory=bytearray)
 
     async def take(self, size: int) -> None:
-        """Read on to this many bytes of the body; each must be the pattern's."""
+        """Read up to this many bytes of the body; each must be the pattern's."""
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(10):
             while len(self.taken) < size:
@@ -81,7 +81,7 @@ Open = Callable[[Lane], contextlib.AbstractAsyncContextManager[Way]]
 
 
 def down(head: bytes) -> Open:
-    """A way from the upstream to a client, which waits for the body behind this head."""
+    """A path from the upstream to a client, which waits for the body after this head."""
 
     @contextlib.asynccontextmanager
     async def opened(road: Lane) -> AsyncIterator[Way]:
@@ -96,7 +96,7 @@ def down(head: bytes) -> Open:
 
 
 def up(head: bytes, *, is_chunked: bool) -> Open:
-    """A way from a client to the upstream, which waits for the body behind this head."""
+    """A path from a client to the upstream, which waits for the body after this head."""
 
     @contextlib.asynccontextmanager
     async def opened(road: Lane) -> AsyncIterator[Way]:
@@ -120,7 +120,7 @@ WAYS = [
 def test_an_endless_body_for_a_frozen_reader_takes_less_than_a_mebibyte(
     road: Lane, way: Open
 ) -> None:
-    """And when the reader wakes up it gets all that was sent meanwhile, and what comes then."""
+    """When the reader reads again it gets all that was sent meanwhile, and all that follows."""
 
     async def exchange() -> None:
         async with way(road) as (writer, reader):
@@ -137,14 +137,14 @@ def test_an_endless_body_for_a_frozen_reader_takes_less_than_a_mebibyte(
 
 
 async def echo(peer: RawClient) -> None:
-    """Send back what comes, and read no more while that is not taken."""
+    """Send back what is received, and read no more while that is not taken."""
     loop = asyncio.get_running_loop()
     while True:
         await peer.send(await loop.sock_recv(peer.sock, PART))
 
 
-def test_both_directions_wait_at_once_and_go_on_at_once(road: Lane) -> None:
-    """An upstream that answers with what it is sent, and a client that does not read yet."""
+def test_both_directions_pause_and_resume_independently(road: Lane) -> None:
+    """An upstream that echoes, and a client that does not read yet."""
 
     async def exchange() -> None:
         async with connect(road.server.port, receive_buffer=65536) as client:
@@ -162,7 +162,7 @@ def test_both_directions_wait_at_once_and_go_on_at_once(road: Lane) -> None:
 
 
 @pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset])
-def test_a_frozen_client_that_leaves_takes_the_upstream_with_it(
+def test_a_frozen_client_that_leaves_ends_the_upstream_connection(
     road: Lane, leave: Callable[[RawClient], None]
 ) -> None:
     async def exchange() -> None:

@@ -1,4 +1,4 @@
-"""A body that the handler has read is gone: it is not relayed as an empty one."""
+"""A body that the handler has read is not relayed as an empty one."""
 
 import pytest
 
@@ -54,7 +54,7 @@ async def test_it_is_an_error_of_the_handler(
 
 
 @pytest.mark.parametrize("sent", [GET, post(b""), chunked()], ids=["none", "a length", "chunks"])
-async def test_of_an_empty_one_nothing_is_lost(
+async def test_an_empty_body_can_be_read_before(
     serve: Serve, upstream: RawServer, sent: bytes
 ) -> None:
     proxy = Proxy(upstream.url)

@@ -1,4 +1,4 @@
-"""An upstream that fails amid its answer: the client is told, and never by a proper end."""
+"""An upstream that fails during its response: the client can detect it."""
 
 from collections.abc import Callable
 
@@ -27,7 +27,7 @@ def resets(peer: RawClient) -> None:
 
 
 def stays(peer: RawClient) -> None:
-    """Nothing more: what came is wrong by itself."""
+    """Nothing more: what was sent is malformed by itself."""
 
 
 Break = Callable[[RawClient], None]
@@ -52,7 +52,7 @@ BREAKS = [
 async def break_off(
     upstream: RawServer, client: RawClient, head: bytes, piece: bytes, last: bytes, how: Break
 ) -> RawClient:
-    """Answer with a piece, which arrives, and then go wrong."""
+    """Send a piece, which arrives, and then fail."""
     peer = await upstream.asked()
     await peer.send(head + piece)
     await client.read_until(b"piece")
@@ -65,7 +65,7 @@ async def break_off(
 async def test_a_stream_that_breaks_is_cut(
     relay: StartRelay, upstream: RawServer, head: bytes, piece: bytes, last: bytes, how: Break
 ) -> None:
-    """By a FIN, which without the last-chunk or the whole length says that the rest is missing."""
+    """By a FIN: without the last-chunk or the whole length it shows that the rest is missing."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(GET)
@@ -81,7 +81,7 @@ async def test_a_stream_that_breaks_is_cut(
 async def test_a_stream_that_breaks_is_reset_where_a_fin_would_be_an_end(
     relay: StartRelay, upstream: RawServer, head: bytes, piece: bytes, last: bytes, how: Break
 ) -> None:
-    """HTTP/1.0 has no last-chunk; with a length, a FIN that comes early is told from an end."""
+    """HTTP/1.0 has no last-chunk; with a length, an early FIN can be distinguished from an end."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(OLD)
@@ -118,10 +118,10 @@ async def test_nothing_of_a_broken_connection_is_used_again(
         CHUNKED_HEAD + chunk(b"piece") + b"2\r\nhello\r\n",
     ],
 )
-async def test_what_is_broken_when_it_comes_is_a_502(
+async def test_a_response_that_is_malformed_from_the_start_is_a_502(
     relay: StartRelay, upstream: RawServer, answer: bytes
 ) -> None:
-    """As long as no head is out, there is a better way to tell the client than a cut."""
+    """Until a head was sent, a status can report the failure."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(GET)
@@ -136,7 +136,7 @@ async def test_what_is_broken_when_it_comes_is_a_502(
         await client.read_until(b"fresh")
 
 
-async def test_a_request_body_whose_answer_breaks_is_read_no_further(
+async def test_a_request_body_is_not_read_further_after_its_response_failed(
     relay: StartRelay, upstream: RawServer
 ) -> None:
     server = await relay()
@@ -163,7 +163,7 @@ WHOLE = [
 
 @pytest.mark.parametrize(("asked", "answer"), WHOLE)
 @pytest.mark.parametrize("extra", [SMUGGLED, b"\r\n", b"x"])
-async def test_bytes_behind_an_answer_answer_nobody(
+async def test_bytes_after_a_response_answer_no_request(
     relay: StartRelay, upstream: RawServer, asked: bytes, answer: bytes, extra: bytes
 ) -> None:
     server = await relay()
@@ -179,10 +179,10 @@ async def test_bytes_behind_an_answer_answer_nobody(
 
 
 @pytest.mark.parametrize(("asked", "answer"), WHOLE)
-async def test_bytes_that_come_later_answer_nobody(
+async def test_bytes_that_arrive_later_answer_no_request(
     relay: StartRelay, upstream: RawServer, asked: bytes, answer: bytes
 ) -> None:
-    """Who speaks on an idle connection is not listened to any more."""
+    """An idle connection with unexpected bytes is closed."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(asked)
@@ -198,10 +198,10 @@ async def test_bytes_that_come_later_answer_nobody(
 
 
 @pytest.mark.parametrize("asked", [GET, GET.replace(b"GET", b"DELETE"), chunked(b"a body")])
-async def test_bytes_that_lie_there_when_the_next_request_comes_answer_nobody(
+async def test_bytes_that_are_pending_when_the_next_request_arrives_answer_no_request(
     relay: StartRelay, upstream: RawServer, asked: bytes
 ) -> None:
-    """The loop has not heard of them yet: it hears of the request first, which came first."""
+    """The event loop reports the request first, because it arrived first."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(GET)

@@ -1,4 +1,4 @@
-"""A client that leaves takes its request to the upstream with it, wherever that stands."""
+"""A client that leaves ends its request to the upstream, in every phase."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ LEAVING: dict[str, Callable[[RawClient], object]] = {"FIN": RawClient.end, "RST"
 leaving = pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
 
 
-# --- the phases: each brings an exchange there, and gives the upstream's end of it --------------
+# --- the phases: each function drives an exchange there, and returns the upstream's connection --
 
 
 async def handshaking(at: Stage, client: RawClient) -> RawClient:
@@ -49,7 +49,7 @@ async def after_an_interim_head(at: Stage, client: RawClient) -> RawClient:
 
 
 async def waiting_for_the_head_again(at: Stage, client: RawClient) -> RawClient:
-    """On a new connection, as the pooled one was dead."""
+    """On a new connection, because the pooled one was stale."""
     first = await waiting_for_the_head(at, client)
     await first.send(ok(b"first"))
     await client.read_until(b"first")
@@ -95,8 +95,8 @@ async def uploading_behind_an_early_answer(at: Stage, client: RawClient) -> RawC
     return peer
 
 
-async def uploading_to_one_who_takes_nothing(at: Stage, client: RawClient) -> RawClient:
-    """All that the client has sent lies with the relay's kernel: its FIN can come behind it."""
+async def uploading_to_an_upstream_that_takes_nothing(at: Stage, client: RawClient) -> RawClient:
+    """All that the client has sent is in the kernel of the relay, so its FIN can follow."""
     at.upstream.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     await client.send(post(b"", length=10**9))
     peer = await at.upstream.asked()
@@ -113,7 +113,7 @@ async def uploading_to_one_who_takes_nothing(at: Stage, client: RawClient) -> Ra
 PHASES: list[Callable[[Stage, RawClient], Awaitable[RawClient]]] = [
     *(handshaking, waiting_for_the_head, after_an_interim_head, waiting_for_the_head_again),
     *(silent_behind_the_head, streaming, blocked_by_the_client),
-    *(uploading, uploading_behind_an_early_answer, uploading_to_one_who_takes_nothing),
+    *(uploading, uploading_behind_an_early_answer, uploading_to_an_upstream_that_takes_nothing),
 ]
 
 
@@ -160,7 +160,7 @@ async def leaves(at: Stage, client: RawClient, leave: Callable[[RawClient], obje
 def test_a_connection_that_nobody_accepts_is_given_up(
     run: Run, leave: Callable[[RawClient], object]
 ) -> None:
-    """That its socket is closed too is what the stage's end looks for."""
+    """The end of the stage checks that its socket is closed too."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         with full_backlog() as port:
@@ -189,7 +189,7 @@ async def test_a_name_that_is_being_looked_up_is_given_up(
 
 @leaving
 def test_a_place_in_the_queue_is_given_up(run: Run, leave: Callable[[RawClient], object]) -> None:
-    """The upstream never hears of it, and those behind it lose nothing."""
+    """The upstream does not receive it, and the requests behind it keep their places."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with staged(timeouts=PATIENT, pool=PoolLimits(open=1, waiting=2, wait=60)) as at:

@@ -1,4 +1,4 @@
-"""What a handler puts into its context stays with its request, however connections are shared."""
+"""The context variables of a handler stay with its request, though connections are shared."""
 
 import asyncio
 from contextvars import ContextVar
@@ -18,7 +18,7 @@ USER = ContextVar("USER", default="nobody")
 
 
 def test_no_pipelined_request_begins_in_the_context_of_another(run: Run) -> None:
-    """The connection to the upstream was opened in the first one's, and so is what it brings."""
+    """The connection to the upstream was opened in the first one's, and so are its callbacks."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         seen: list[tuple[str, str]] = []
@@ -42,7 +42,7 @@ def test_no_pipelined_request_begins_in_the_context_of_another(run: Run) -> None
                         await client.send(more)
                         for _ in range(more.count(b"GET") or 1):
                             await hear_request(peer)
-                            await peer.send(ok(b"told"))
+                            await peer.send(ok(b"body"))
                             await hear_response(client)
         assert seen == [("/first", "nobody"), ("/b", "nobody"), ("/c", "nobody")]
 

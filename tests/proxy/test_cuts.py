@@ -1,4 +1,4 @@
-"""However the network cuts a body on either side of the relay, the same bytes come out of it."""
+"""A body passes the relay unchanged, however the network cuts it on either side."""
 
 import asyncio
 
@@ -15,12 +15,12 @@ from support.requests import GET, OLD, chunked, post
 UNTIL_CLOSE = b"HTTP/1.0 200 OK\r\n\r\n"
 
 bodies = st.lists(st.binary(min_size=1, max_size=200), max_size=6)
-"""As many pieces as one side makes of a body, none of them empty."""
+"""The pieces that one side makes of a body, none of them empty."""
 
 events = st.lists(
     st.sampled_from([b"data: token\n\n", b"id: 1\r\n", b": beat\r\r", b"\n\n", "é\u2028".encode()])
 )
-"""An event stream, and its like; where an event ends must not matter."""
+"""An event stream, and similar text; the ends of events must not matter."""
 
 places = st.sets(st.integers(0, 400), max_size=12)
 """Where the network cuts what is sent."""

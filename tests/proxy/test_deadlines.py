@@ -1,7 +1,7 @@
-"""The deadlines of a relay: each for a wait of its own, and none for another's.
+"""The deadlines of a relay: each runs for its own wait only.
 
-What passes in time is waited for; what must not pass is outwaited by more than the deadline,
-in which it would have.
+A deadline that has to pass is awaited. For one that must not pass, the test waits longer than the
+deadline.
 """
 
 import asyncio
@@ -21,29 +21,29 @@ from support.stage import Stage, staged
 from support.upstreams import full_backlog, send_until_blocked
 
 SOON = 0.05
-"""A deadline that is to pass."""
+"""A deadline that has to pass."""
 PROMPT = 0.25
-"""A deadline that is to be met, also on a machine that is busy with other things."""
+"""A deadline that must not pass, also on a busy machine."""
 LONG = 1.2 * PROMPT
-"""So long that either would have passed."""
+"""Longer than either."""
 LATE_CONNECT = (504, "the upstream did not accept a connection in time")
 LATE_HEAD = (504, "the upstream did not respond in time")
 LATE_END = (504, "the upstream took too long")
 
 
 def only(**deadline: float) -> Timeouts:
-    """This one deadline, and no other."""
+    """This deadline only."""
     return Timeouts(**{"connect": 0.0, "first_byte": 0.0, "gap": 0.0, **deadline})
 
 
 def all_but(name: str) -> Timeouts:
-    """Every deadline short, but this one off."""
+    """All deadlines but this one, which is off."""
     short: dict[str, Any] = dict.fromkeys(("connect", "first_byte", "gap"), PROMPT)
     return Timeouts(**short | {name: 0.0})
 
 
 async def is_cut(at: Stage, client: RawClient, peer: RawClient) -> None:
-    """Both connections end, and the client's without what tells that the answer is whole."""
+    """Both connections end, and the client's without the end of the framing."""
     await until_end(peer)
     with contextlib.suppress(ConnectionResetError):
         await client.read_until()
@@ -60,7 +60,7 @@ async def test_a_connection_that_is_not_accepted_in_time() -> None:
             assert await problem(await at.begin(GET)) == LATE_CONNECT
 
 
-async def test_a_handshake_that_is_not_answered_in_time() -> None:
+async def test_a_handshake_that_is_not_complete_in_time() -> None:
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     async with staged("https", tls=tls, timeouts=only(connect=SOON)) as at:
         client = await at.begin(GET)
@@ -73,7 +73,7 @@ async def test_a_handshake_that_is_not_answered_in_time() -> None:
     [GET, post(b"body"), chunked(b"body")],
     ids=["no body", "a body", "a body in chunks"],
 )
-async def test_a_head_that_does_not_come_in_time(sent: bytes) -> None:
+async def test_a_head_that_does_not_arrive_in_time(sent: bytes) -> None:
     async with staged(timeouts=only(first_byte=SOON)) as at:
         client = await at.begin(sent)
         assert await problem(client) == LATE_HEAD
@@ -116,8 +116,8 @@ async def test_a_client_that_uploads_slowly_does_not_make_the_upstream_late() ->
         await client.read_until(b"in time")
 
 
-async def test_nor_does_one_that_goes_on_without_having_been_told_to() -> None:
-    """Who expects a 100 may tire of waiting for it (RFC 9110, section 10.1.1)."""
+async def test_nor_does_one_that_sends_its_body_without_a_100() -> None:
+    """A client need not wait for a 100 for long (RFC 9110, section 10.1.1)."""
     async with staged(timeouts=all_but("gap")) as at:
         client = await at.begin(post(b"", length=4, fields=[b"Expect: 100-continue"]))
         peer = await at.upstream.asked()
@@ -132,7 +132,7 @@ async def test_nor_does_one_that_goes_on_without_having_been_told_to() -> None:
 
 @pytest.mark.parametrize("accepts", [True, False])
 async def test_a_total_before_the_head(accepts: bool) -> None:
-    """Wherever the request stands: also while there is no connection."""
+    """In each phase, also without a connection."""
     with full_backlog() as port:
         async with staged(port=0 if accepts else port, timeouts=only(total=SOON)) as at:
             client = await at.begin(GET)
@@ -153,7 +153,7 @@ async def test_a_gap_that_is_too_long_cuts_the_answer(sent: bytes) -> None:
         assert sent in client.received
 
 
-async def test_a_total_cuts_an_answer_that_still_flows() -> None:
+async def test_a_total_cuts_a_response_that_still_streams() -> None:
     async with staged(timeouts=only(total=PROMPT)) as at:
         client, peer = await at.ask()
         await peer.send(CHUNKED_HEAD)
@@ -193,7 +193,7 @@ async def test_a_client_that_reads_slowly_is_no_gap_of_the_upstream() -> None:
     assert [exchange.outcome for exchange in at.server.ended] == [Outcome.COMPLETE]
 
 
-async def test_when_the_client_reads_on_the_gap_begins() -> None:
+async def test_the_gap_begins_when_the_client_reads_again() -> None:
     async with staged(timeouts=only(gap=PROMPT)) as at:
         client, peer = await at.ask()
         await peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
@@ -235,7 +235,7 @@ async def test_a_deadline_that_is_off_never_passes_before_a_connection() -> None
 
 
 async def test_after_the_end_no_deadline_is_left() -> None:
-    """Nor does one of the first exchange hit the second, on the same two connections."""
+    """No deadline of the first exchange ends the second, on the same two connections."""
     async with staged(timeouts=Timeouts(first_byte=PROMPT, gap=PROMPT, total=PROMPT)) as at:
         client, peer = await at.ask()
         await peer.send(ok(b"first"))

@@ -1,4 +1,4 @@
-"""A failure behind an early head, whose status says 200: an event reports it, and then a cut."""
+"""A failure after an early head, whose status is 200: an event reports it, and a cut follows."""
 
 import asyncio
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from support.upstreams import full_backlog
 EVENT = b"id: 1\ndata: a\n\n"
 NOT_EVENTS = "the upstream responded with {}, not with events"
 
-# What the upstream answers, and what the event tells.
+# The upstream's response, and the status in the event.
 OTHERS = {
     "beyond 5xx": (b"HTTP/1.1 600 -\r\nContent-Length: 4\r\n\r\n", 600),
     "JSON": (ok(b"{}", b"Content-Type: application/json"), 200),
@@ -34,18 +34,18 @@ OTHERS = {
 @pytest.mark.parametrize("slowly", [False, True])
 @pytest.mark.parametrize("break_", ["cut", "event"])
 @pytest.mark.parametrize(("answer", "status"), OTHERS.values(), ids=OTHERS)
-async def test_an_answer_without_events_is_told_in_one(
+async def test_a_response_without_events_is_reported_in_one(
     relay: StartRelay, upstream: RawServer, answer: bytes, status: int, break_: str, slowly: bool
 ) -> None:
-    """Also where a break is a mere cut: here there is no other way to tell anything."""
+    """Also with `on_break="cut"`: nothing else can report it."""
     server = await relay(heartbeat=INTERVAL, on_break=break_)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
         head, _, rest = answer.partition(b"\r\n\r\n")
         await drip(peer, filter(None, [head + b"\r\n\r\n", rest] if slowly else [answer]))
         received = await client.read_until()
-    told = {"status": 502, "title": "Bad Gateway", "detail": NOT_EVENTS.format(status)}
-    assert last_words(received) == told
+    expected = {"status": 502, "title": "Bad Gateway", "detail": NOT_EVENTS.format(status)}
+    assert last_words(received) == expected
     assert len(events(received)) == 1
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
@@ -72,14 +72,14 @@ async def test_a_failure_is_told_in_an_event(
         received = await client.read_until()
         if peer.sock.fileno() >= 0:
             assert await until_end(peer) == b""
-    told = last_words(received)
-    assert told["status"] == status
-    assert "upstream" in told["detail"]
+    expected = last_words(received)
+    assert expected["status"] == status
+    assert "upstream" in expected["detail"]
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
 @failures
-async def test_a_client_of_http_1_0_is_told_before_it_is_reset(
+async def test_a_client_of_http_1_0_gets_the_event_before_the_reset(
     relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object], status: int
 ) -> None:
     server = await relay(heartbeat=INTERVAL, timeouts=LATE)
@@ -109,11 +109,14 @@ async def test_a_connection_that_is_refused_at_last() -> None:
         await client.read_until(BEAT)
         at.upstream.sock.close()
         first.reset()
-        told = last_words(await client.read_until())
-        assert (told["status"], told["detail"]) == (502, "the upstream refused the connection")
+        expected = last_words(await client.read_until())
+        assert (expected["status"], expected["detail"]) == (
+            502,
+            "the upstream refused the connection",
+        )
 
 
-async def test_a_connection_that_none_is_left_for() -> None:
+async def test_no_connection_becomes_free_in_time() -> None:
     limits = PoolLimits(open=1, wait=6 * INTERVAL)
     async with staged(heartbeat=INTERVAL, pool=limits) as at:
         await at.ask()
@@ -121,8 +124,8 @@ async def test_a_connection_that_none_is_left_for() -> None:
         assert last_words(await client.read_until())["status"] == 503
 
 
-async def test_all_in_all_it_takes_too_long() -> None:
-    """Whatever the relay is waiting for by then."""
+async def test_the_total_deadline_passes() -> None:
+    """In each phase."""
     timeouts = Timeouts(total=6 * INTERVAL)
     with full_backlog() as port:
         for place in (0, port):
@@ -132,10 +135,10 @@ async def test_all_in_all_it_takes_too_long() -> None:
 
 
 @pytest.mark.parametrize("fail", [fail for fail, status in FAILURES.values() if status == 502])
-async def test_a_break_behind_the_upstreams_own_head_is_a_cut(
+async def test_a_failure_after_the_upstreams_own_head_is_a_cut(
     relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object]
 ) -> None:
-    """Unless more is asked for: from there on every byte is the upstream's."""
+    """By default: from there on every byte is the upstream's."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -147,10 +150,10 @@ async def test_a_break_behind_the_upstreams_own_head_is_a_cut(
     assert not received.endswith(LAST_CHUNK)
 
 
-async def test_its_connections_serve_nobody_else_unless_they_are_in_step(
+async def test_its_connection_is_reused_after_a_complete_response(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """A whole answer leaves its connection in step, half of one does not."""
+    """A connection is reused after a complete response only."""
     server = await relay(heartbeat=INTERVAL)
     whole = ok(b"{}")
     for answer, reused in ((whole, True), (whole[:-1], False)):

@@ -1,4 +1,4 @@
-"""A head that comes before the upstream's: for who wants events, and must not wait in silence."""
+"""A head before the upstream's: for clients that accept events, with the first heartbeat."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,11 +24,11 @@ LATE = Timeouts(gap=INTERVAL * 2)
 """A gap between two pieces of an answer is soon too long, but there is no piece yet."""
 
 
-# Who gets one
+# Which clients get one
 
 
 @pytest.mark.parametrize("accept", [b"text/event-stream", b"*/*, TEXT/Event-Stream;q=0.9"])
-async def test_who_wants_events_hears_that_they_are_waited_for(
+async def test_a_client_that_accepts_events_gets_heartbeats_before_them(
     relay: StartRelay, upstream: RawServer, accept: bytes
 ) -> None:
     server = await relay(heartbeat=INTERVAL)
@@ -50,7 +50,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("asked", OTHERS.values(), ids=OTHERS)
-async def test_anybody_else_hears_nothing_but_the_answer(
+async def test_any_other_client_gets_the_response_only(
     relay: StartRelay, upstream: RawServer, asked: bytes
 ) -> None:
     server = await relay(heartbeat=INTERVAL)
@@ -73,9 +73,14 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize("slowly", [False, True])
-@pytest.mark.parametrize(("answer", "status", "told"), ANSWERS.values(), ids=ANSWERS)
-async def test_an_answer_that_is_in_time_is_the_upstreams(
-    relay: StartRelay, upstream: RawServer, answer: bytes, status: int, told: bytes, slowly: bool
+@pytest.mark.parametrize(("answer", "status", "expected"), ANSWERS.values(), ids=ANSWERS)
+async def test_a_response_before_the_first_heartbeat_is_passed_on(
+    relay: StartRelay,
+    upstream: RawServer,
+    answer: bytes,
+    status: int,
+    expected: bytes,
+    slowly: bool,
 ) -> None:
     server = await relay(heartbeat=5.0)
     async with connect(server.port) as client:
@@ -84,10 +89,10 @@ async def test_an_answer_that_is_in_time_is_the_upstreams(
         for piece in [answer[n : n + 1] for n in range(len(answer))] if slowly else [answer]:
             await peer.send(piece)
             await asyncio.sleep(0)
-        heard = await hear_response(client, timeout=5.0)
+        response = await hear_response(client, timeout=5.0)
         await wait_until(lambda: server.ended)
-    assert (heard.status, heard.content) == (status, told)
-    assert "x-accel-buffering" not in heard.headers
+    assert (response.status, response.content) == (status, expected)
+    assert "x-accel-buffering" not in response.headers
 
 
 FAILURES: dict[str, tuple[Callable[[RawClient], object], int]] = {
@@ -99,26 +104,26 @@ FAILURES: dict[str, tuple[Callable[[RawClient], object], int]] = {
 
 
 @pytest.mark.parametrize(("fail", "status"), FAILURES.values(), ids=FAILURES)
-async def test_a_failure_that_is_in_time_is_told_by_the_status(
+async def test_a_failure_before_the_first_heartbeat_is_reported_by_the_status(
     relay: StartRelay, upstream: RawServer, fail: Callable[[RawClient], object], status: int
 ) -> None:
     server = await relay(heartbeat=5.0, timeouts=Timeouts(first_byte=0.1))
     async with connect(server.port) as client:
         await client.send(ASK)
         fail(await upstream.asked())
-        heard = await hear_response(client, timeout=5.0)
-    assert heard.status == status
-    assert heard.headers["content-type"] == "application/problem+json"
+        response = await hear_response(client, timeout=5.0)
+    assert response.status == status
+    assert response.headers["content-type"] == "application/problem+json"
 
 
-# What comes behind it
+# What follows it
 
 
 @pytest.mark.parametrize("head", [EVENTS_HEAD, EVENTS_HEAD.replace(b"Transfer-Encoding", b"X")])
 async def test_the_upstreams_events_follow(
     relay: StartRelay, upstream: RawServer, head: bytes
 ) -> None:
-    """Each of its bytes, and between them what fills a silence."""
+    """Each of its bytes, with heartbeats while it is silent."""
     server = await relay(heartbeat=INTERVAL)
     wrapped = chunk if head is EVENTS_HEAD else bytes
     async with connect(server.port) as client:
@@ -137,7 +142,9 @@ async def test_the_upstreams_events_follow(
     assert [exchange.outcome for exchange in server.ended] == ["complete"]
 
 
-async def test_events_that_come_at_once_follow(relay: StartRelay, upstream: RawServer) -> None:
+async def test_events_in_one_read_with_their_head_follow(
+    relay: StartRelay, upstream: RawServer
+) -> None:
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -150,7 +157,7 @@ async def test_events_that_come_at_once_follow(relay: StartRelay, upstream: RawS
 
 
 async def test_events_with_a_length_are_events_too(relay: StartRelay, upstream: RawServer) -> None:
-    """Nothing needs to be put into them, and the head that is out told no length."""
+    """They need no heartbeat, and the early head has no length."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -161,7 +168,7 @@ async def test_events_with_a_length_are_events_too(relay: StartRelay, upstream: 
 async def test_a_byte_order_mark_does_not_spoil_the_first_field(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """It is one at the very beginning only, and that is past."""
+    """It is one at the very beginning only."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -169,10 +176,10 @@ async def test_a_byte_order_mark_does_not_spoil_the_first_field(
         assert [event.data for event in events(await client.read_until(LAST_CHUNK))] == ["a"]
 
 
-async def test_no_time_is_too_long_before_the_upstreams_head_but_its_own(
+async def test_the_gap_deadline_does_not_run_before_the_upstreams_head(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The gap between two pieces of an answer begins with the answer."""
+    """The head has a deadline of its own."""
     server = await relay(heartbeat=INTERVAL, timeouts=LATE)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -184,7 +191,7 @@ async def test_no_time_is_too_long_before_the_upstreams_head_but_its_own(
 async def test_the_gap_begins_with_the_upstreams_head(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """However many heartbeats there are in it."""
+    """Heartbeats do not restart it."""
     server = await relay(heartbeat=INTERVAL, timeouts=LATE)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -194,7 +201,7 @@ async def test_the_gap_begins_with_the_upstreams_head(
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
-async def test_no_interim_answer_comes_behind_a_final_one(
+async def test_no_interim_response_follows_the_early_head(
     relay: StartRelay, upstream: RawServer
 ) -> None:
     server = await relay(heartbeat=INTERVAL)
@@ -205,14 +212,16 @@ async def test_no_interim_answer_comes_behind_a_final_one(
         assert statuses(await client.read_until(LAST_CHUNK)) == [200]
 
 
-async def test_a_body_goes_up_behind_an_early_head(relay: StartRelay, upstream: RawServer) -> None:
+async def test_an_upload_continues_after_an_early_head(
+    relay: StartRelay, upstream: RawServer
+) -> None:
     server = await relay(heartbeat=INTERVAL)
     asked = chunked(b"first", end=b"", fields=[b"Accept: text/event-stream"])
     async with connect(server.port) as client:
         peer = await early(server, upstream, client, asked)
         await client.send(chunk(b"second") + LAST_CHUNK)
-        heard = await peer.read_until(LAST_CHUNK)
-        assert content(heard) == b"firstsecond"
+        received = await peer.read_until(LAST_CHUNK)
+        assert content(received) == b"firstsecond"
         await peer.send(EVENTS_HEAD + chunk(EVENT) + LAST_CHUNK)
         assert content(await client.read_until(LAST_CHUNK)).lstrip(b":\n") == EVENT
 
@@ -227,11 +236,11 @@ async def test_a_client_of_http_1_0_gets_one_too(relay: StartRelay, upstream: Ra
         assert body(await client.read_until()).lstrip(b":\n") == EVENT
 
 
-# Whatever the relay waits for
+# In every phase
 
 
 async def connecting(at: Stage, client: RawClient) -> None:
-    """Nobody accepts the connection."""
+    """The connection is not accepted."""
     await client.send(ASK)
 
 
@@ -253,10 +262,10 @@ phases = pytest.mark.parametrize("phase", PHASES, ids=lambda phase: phase.__name
 
 @phases
 @pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset], ids=["FIN", "RST"])
-async def test_a_client_that_leaves_is_missed_nowhere(
+async def test_a_client_that_leaves_ends_every_phase(
     phase: Phase, leave: Callable[[RawClient], object]
 ) -> None:
-    """What was begun for it is given up, or would be found at the stage's end."""
+    """The end of the stage checks that everything was freed."""
     with full_backlog() as port:
         place = port if phase is connecting else 0
         async with staged(port=place, heartbeat=INTERVAL, pool=PoolLimits(open=1)) as at:
@@ -282,7 +291,7 @@ async def test_the_upstream_sees_that_the_client_has_left(
 
 
 async def test_a_stop_cuts_it(relay: StartRelay, upstream: RawServer) -> None:
-    """A proper end would say that there were no events."""
+    """A proper end would mean that there were no events."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)

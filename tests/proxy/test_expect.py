@@ -1,4 +1,4 @@
-"""Expect: 100-continue through a relay (RFC 9110, section 10.1.1): it is the upstream's to say."""
+"""Expect: 100-continue through a relay: the 100 is the upstream's (RFC 9110, section 10.1.1)."""
 
 import pytest
 
@@ -18,18 +18,18 @@ BODIES = [(EXPECTING, b"hello"), (EXPECTING_CHUNKS, chunk(b"hello") + LAST_CHUNK
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So little patience that a test needs none."""
+    """A timeout so short that a test need not wait."""
     monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 0.02)
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So much that it is never the relay's own invitation that a client hears."""
+    """A timeout so long that the relay never sends a 100 of its own."""
     monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 60.0)
 
 
 async def go_on(client: RawClient, peer: RawClient, rest: bytes) -> None:
-    """Send the body, which the upstream answers; both connections are in step then."""
+    """Send the body, which the upstream answers; both connections can then be reused."""
     await client.send(rest)
     assert (await hear_request(peer)).content == b"hello"
     await peer.send(ok(b"thanks"))
@@ -63,7 +63,7 @@ async def test_the_upstreams_100_is_passed_on(
 async def test_a_final_answer_instead_of_it_is_relayed_and_closes(
     relay: StartRelay, upstream: RawServer, sent: bytes, answer: bytes
 ) -> None:
-    """Nobody can tell whether the body will come, on either side."""
+    """Neither side can know whether the body will follow."""
     server = await relay()
     async with connect(server.port) as client, connect(server.port) as other:
         await client.send(sent)
@@ -82,10 +82,10 @@ async def test_a_final_answer_instead_of_it_is_relayed_and_closes(
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("sent", "rest"), BODIES)
 @pytest.mark.parametrize("late", [b"", CONTINUE])
-async def test_an_upstream_that_never_says_it_is_not_waited_for(
+async def test_an_upstream_that_never_sends_it_is_not_awaited(
     relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes, late: bytes
 ) -> None:
-    """And when it does say it, late, the client has no use for it any more."""
+    """A late 100 is not passed on."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(sent)
@@ -97,9 +97,7 @@ async def test_an_upstream_that_never_says_it_is_not_waited_for(
 
 
 @pytest.mark.usefixtures("impatient")
-async def test_a_client_that_was_answered_is_not_asked_for_its_body(
-    relay: StartRelay, upstream: RawServer
-) -> None:
+async def test_a_client_with_a_response_gets_no_100(relay: StartRelay, upstream: RawServer) -> None:
     server = await relay(settings={"linger": 0.2})
     async with connect(server.port) as client:
         await client.send(EXPECTING)
@@ -108,10 +106,10 @@ async def test_a_client_that_was_answered_is_not_asked_for_its_body(
 
 
 @pytest.mark.parametrize(("sent", "rest"), BODIES)
-async def test_a_client_that_sends_at_once_is_not_asked(
+async def test_a_client_that_sends_its_body_at_once_gets_no_100(
     relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes
 ) -> None:
-    """And the upstream not for a 100: the request goes to it whole."""
+    """The upstream gets no expectation, but the whole request."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(sent + rest)
@@ -122,7 +120,7 @@ async def test_a_client_that_sends_at_once_is_not_asked(
 
 
 @pytest.mark.parametrize(("sent", "rest"), BODIES)
-async def test_a_client_that_does_not_wait_long_enough_is_not_asked(
+async def test_a_client_that_stops_waiting_gets_no_100(
     relay: StartRelay, upstream: RawServer, sent: bytes, rest: bytes
 ) -> None:
     server = await relay()
@@ -137,7 +135,7 @@ async def test_a_client_that_does_not_wait_long_enough_is_not_asked(
 
 
 @pytest.mark.parametrize("sent", [GET, post(b"", length=0), post(b"hello")])
-async def test_a_client_that_expects_nothing_hears_no_100(
+async def test_a_client_that_expects_nothing_gets_no_100(
     relay: StartRelay, upstream: RawServer, sent: bytes
 ) -> None:
     server = await relay()
@@ -150,7 +148,7 @@ async def test_a_client_that_expects_nothing_hears_no_100(
 
 
 async def test_an_http_1_0_client_expects_nothing(relay: StartRelay, upstream: RawServer) -> None:
-    """It could not know what a 100 is, whatever it asked for (RFC 9110, section 10.1.1)."""
+    """It cannot know what a 100 is (RFC 9110, section 10.1.1)."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(EXPECTING.replace(b"HTTP/1.1", b"HTTP/1.0"))

@@ -1,4 +1,4 @@
-"""A client that waits for a 100 is answered instead: nobody waits for its body any more."""
+"""A client that waits for a 100 gets a final response: its body is not awaited any more."""
 
 import pytest
 
@@ -17,10 +17,10 @@ SENT = {
 
 
 @pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
-async def test_an_answer_goes_on_for_as_long_as_it_takes(
+async def test_the_response_may_take_longer_than_the_body_timeout(
     relay: StartRelay, upstream: RawServer, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
-    """Another client, asked for its body and late with it, shows when that time is over."""
+    """Another client, whose body is late, shows when that timeout has passed."""
     monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 0.02)
     server = await relay(settings={"body_timeout": 0.1})
     async with connect(server.port) as client, connect(server.port) as late:

@@ -1,4 +1,4 @@
-"""The event that reports a failure: its form for each service, and how that is chosen."""
+"""The event that reports a failure: its form for each service, and how the form is selected."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ CHAT: list[tuple[Failure, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("failure", "error"), CHAT)
 def test_chat_completions(failure: Failure, error: dict[str, Any]) -> None:
-    """No type of event: the clients look at the data alone."""
+    """Without a type of event: the clients read the data only."""
     event = chat_completions(failure)
     assert event.event is None
     assert event.data == {"error": error}
@@ -123,7 +123,7 @@ def test_any_other_stream(failure: Failure, members: dict[str, Any]) -> None:
         (" \n", "it failed"),
     ],
 )
-def test_the_words_of_an_answer_of_another_shape(body: object, message: str) -> None:
+def test_the_message_of_a_response_in_another_form(body: object, message: str) -> None:
     for form in (chat_completions, messages):
         assert form(Failure(500, "it failed", body=body)).data["error"]["message"] == message
 
@@ -144,7 +144,7 @@ OTHER = b'data: {"text": "\\"object\\":\\"chat.completion.chunk\\""}\n\n'
 @pytest.mark.parametrize(
     ("target", "beginning", "form"),
     [
-        # The path of the interface, whatever stands before and behind it.
+        # The path of the interface, with any prefix and any query.
         ("/v1/chat/completions", b"", chat_completions),
         ("/chat/completions", OTHER, chat_completions),
         (
@@ -155,14 +155,14 @@ OTHER = b'data: {"text": "\\"object\\":\\"chat.completion.chunk\\""}\n\n'
         ("/v1/completions", b"", chat_completions),
         ("/v1/responses", b"", responses),
         ("/v1/messages?beta=true", b"", messages),
-        # What the stream begins with, wherever it comes from.
+        # The first event of the stream, at any path.
         ("/ask", CHUNK, chat_completions),
         ("/ask", b": hold on\n\n" + CHUNK, chat_completions),
         ("/ask", OLD_CHUNK, chat_completions),
         ("/v1/responses/resp_1?stream=true", CREATED, responses),
         ("/v1/messages", STARTED, messages),
         ("/ask", STARTED, messages),
-        # A path that means something else elsewhere.
+        # A path that other services use too.
         ("/messages", OTHER, plain),
         ("/responses", OTHER, plain),
         ("/ask", OTHER, plain),

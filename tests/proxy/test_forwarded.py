@@ -1,4 +1,4 @@
-"""Who asked, as the upstream hears it: set afresh, put behind what others said, or left out."""
+"""The fields that name the client: replaced, appended, or left out."""
 
 import asyncio
 import socket
@@ -27,17 +27,17 @@ AFRESH = [
 
 @pytest.mark.parametrize("name", sorted(UNTRUSTED))
 async def test_a_client_is_not_believed(name: str, relay: StartRelay, upstream: RawServer) -> None:
-    """By default: anyone may say that it is somebody else."""
+    """By default, because any client can write these fields."""
     sent = [b"%b: 6.6.6.6" % name.encode(), b"X: y", b"%b: 6.6.6.7" % name.title().encode()]
     fields = await fields_up(relay, upstream, *sent, forwarded="replace")
     assert fields == [b"x: y", *AFRESH, VIA]
 
 
 @pytest.mark.parametrize("name", sorted(UNTRUSTED))
-async def test_switched_off_nothing_is_said(
+async def test_switched_off_no_such_field_is_sent(
     name: str, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Neither by us, nor by a client in our place."""
+    """Neither the relay's nor the client's."""
     assert await fields_up(relay, upstream, b"%b: 6.6.6.6" % name.encode(), b"X: y") == [
         *(b"x: y", VIA)
     ]
@@ -77,12 +77,12 @@ APPENDED: dict[str, tuple[Sequence[bytes], list[bytes]]] = {
 }
 
 
-@pytest.mark.parametrize(("sent", "told"), APPENDED.values(), ids=APPENDED)
-async def test_ours_behind_that_of_a_proxy_in_front(
-    sent: Sequence[bytes], told: list[bytes], relay: StartRelay, upstream: RawServer
+@pytest.mark.parametrize(("sent", "expected"), APPENDED.values(), ids=APPENDED)
+async def test_the_relays_values_follow_those_of_a_proxy_in_front(
+    sent: Sequence[bytes], expected: list[bytes], relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Lists grow at their end; of what is said once, the first word counts."""
-    assert await fields_up(relay, upstream, *sent, forwarded="append") == [*told, VIA]
+    """Lists grow at their end; of a single value, the first counts."""
+    assert await fields_up(relay, upstream, *sent, forwarded="append") == [*expected, VIA]
 
 
 HOSTS = {
@@ -93,19 +93,19 @@ HOSTS = {
 }
 
 
-@pytest.mark.parametrize(("host", "told"), HOSTS.items())
+@pytest.mark.parametrize(("host", "expected"), HOSTS.items())
 async def test_a_host_that_is_no_token_is_quoted(
-    host: bytes, told: bytes, relay: StartRelay, upstream: RawServer
+    host: bytes, expected: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
     """RFC 7239, section 4; also where the target names it, which then counts."""
     server = await relay()
     passed = await pass_on(server, upstream, get(b"http://%b/" % host, b"Connection: close"))
     assert b"x-forwarded-host: " + host in passed.fields
-    assert b"forwarded: for=127.0.0.1;proto=http;host=" + told in passed.fields
+    assert b"forwarded: for=127.0.0.1;proto=http;host=" + expected in passed.fields
 
 
-async def told_of(listening: socket.socket) -> list[bytes]:
-    """What a relay that listens on this socket tells of a client."""
+async def client_fields_from(listening: socket.socket) -> list[bytes]:
+    """The fields that a relay on this socket sends about a client."""
     client = socket.socket(listening.family, socket.SOCK_STREAM)
     async with raw_server() as upstream:
         listener = Listener(service(Proxy(upstream.url)))
@@ -123,8 +123,8 @@ async def told_of(listening: socket.socket) -> list[bytes]:
 
 async def test_a_client_with_an_ipv6_address() -> None:
     """Bare in the older field, in brackets and quotes in Forwarded (RFC 7239, section 6)."""
-    told = await told_of(socket.create_server(("::1", 0), family=socket.AF_INET6))
-    assert told == [
+    expected = await client_fields_from(socket.create_server(("::1", 0), family=socket.AF_INET6))
+    assert expected == [
         b"x-forwarded-for: ::1",
         *AFRESH[1:3],
         b'forwarded: for="[::1]";proto=http;host=a',
@@ -136,7 +136,7 @@ async def test_a_client_behind_a_unix_socket(tmp_path: Path) -> None:
     """It has no address, and none is made up (RFC 7239, section 6.2)."""
     sock = socket.socket(socket.AF_UNIX)
     sock.bind(str(tmp_path / "s"))
-    assert await told_of(sock) == [
+    assert await client_fields_from(sock) == [
         b"x-forwarded-for: unknown",
         *AFRESH[1:3],
         b"forwarded: for=unknown;proto=http;host=a",

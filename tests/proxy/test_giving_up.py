@@ -1,4 +1,4 @@
-"""A handler that waits no longer for the upstream, and answers by itself."""
+"""A handler that stops waiting for the upstream, and responds by itself."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,7 +19,7 @@ WITHIN = 0.2
 
 
 @pytest.mark.parametrize("heartbeat", [0.0, 60.0])
-async def test_the_upstream_is_let_go_while_the_answer_goes_on(
+async def test_the_connection_is_closed_while_the_response_continues(
     serve: Serve, upstream: RawServer, heartbeat: float
 ) -> None:
     proxy = Proxy(upstream.url, heartbeat=heartbeat)

@@ -1,4 +1,4 @@
-"""Fields that the relay is told to put into every request, or to keep out."""
+"""Fields that the relay is configured to add to every request, or to remove."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ OVERRIDDEN: dict[str, Sequence[bytes]] = {
 async def test_what_is_injected_overrides(
     sent: Sequence[bytes], relay: StartRelay, upstream: RawServer
 ) -> None:
-    """A client can neither say otherwise nor have it taken out."""
+    """A client can neither override an injected field nor have it removed."""
     fields = await fields_up(relay, upstream, *sent, b"X: y", inject={"Authorization": KEY})
     assert fields == [b"x: y", b"authorization: Bearer s3cret", VIA]
 
@@ -40,10 +40,10 @@ async def test_several_are_injected_in_order(relay: StartRelay, upstream: RawSer
 
 
 @pytest.mark.parametrize("forwarded", ["replace", "append", "off"])
-async def test_who_asked_may_be_injected(
+async def test_the_fields_that_name_the_client_may_be_injected(
     forwarded: str, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Who sits behind something that ends TLS knows better than we do, and is heard once."""
+    """A relay behind a TLS terminator is configured with the values, which are sent once."""
     fields = await fields_up(
         relay,
         upstream,
@@ -51,8 +51,8 @@ async def test_who_asked_may_be_injected(
         forwarded=forwarded,
         inject={"X-Forwarded-Proto": "https"},
     )
-    told = [line for line in fields if line.startswith(b"x-forwarded-proto:")]
-    assert told == [b"x-forwarded-proto: https"]
+    expected = [line for line in fields if line.startswith(b"x-forwarded-proto:")]
+    assert expected == [b"x-forwarded-proto: https"]
 
 
 @pytest.mark.parametrize("name", ["Cookie", "cookie", "COOKIE"])
@@ -66,7 +66,7 @@ UNDERSCORES = [b"X_Forwarded_For: 1.2.3.4", b"X_Api_Key: theirs", b"X-Api_Key: t
 
 
 @pytest.mark.parametrize("line", UNDERSCORES, ids=bytes.decode)
-async def test_an_underscore_is_no_way_in(
+async def test_a_name_with_underscores_is_removed_too(
     line: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
     """To CGI and WSGI it is the same letter as a hyphen (RFC 3875, section 4.1.18)."""
@@ -83,13 +83,13 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("answer", FAULTS.values(), ids=FAULTS)
-async def test_no_error_tells_what_is_injected(
+async def test_no_error_repeats_an_injected_value(
     answer: bytes | None,
     relay: StartRelay,
     upstream: RawServer,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Neither the client hears it nor the log."""
+    """It reaches neither the client nor the log."""
     server = await relay(inject={"Authorization": KEY})
     if answer is None:
         upstream.sock.close()

@@ -1,4 +1,4 @@
-"""Interim answers: passed on as they come, to clients that know them (RFC 9110, section 15.2)."""
+"""Interim responses are passed on to clients that know them (RFC 9110, section 15.2)."""
 
 import contextlib
 
@@ -18,12 +18,12 @@ EXPECT = b"Expect: 100-continue"
 
 
 def heads(received: bytes) -> list[list[bytes]]:
-    """The lines of all heads in it, behind which there is no body."""
+    """The lines of all heads in it, none of which has a body."""
     return [lines(head) for head in received.split(b"\r\n\r\n") if head]
 
 
 async def test_a_hint_is_there_before_the_answer(relay: StartRelay, upstream: RawServer) -> None:
-    """For that it was made (RFC 8297)."""
+    """RFC 8297."""
     async with connect((await relay()).port) as client:
         await client.send(LAST_GET)
         peer = await upstream.asked()
@@ -45,25 +45,25 @@ SEQUENCES = {
 }
 
 
-@pytest.mark.parametrize(("interim", "told"), SEQUENCES.values(), ids=SEQUENCES)
+@pytest.mark.parametrize(("interim", "expected"), SEQUENCES.values(), ids=SEQUENCES)
 async def test_all_are_passed_on_in_order(
-    interim: bytes, told: list[int], relay: StartRelay, upstream: RawServer
+    interim: bytes, expected: list[int], relay: StartRelay, upstream: RawServer
 ) -> None:
     """Also in one piece with the answer."""
     passed = await pass_on(await relay(), upstream, LAST_GET, interim + ok())
-    assert statuses(passed.down) == [*told, 200]
+    assert statuses(passed.down) == [*expected, 200]
 
 
-async def test_a_client_of_http_1_0_hears_of_none(relay: StartRelay, upstream: RawServer) -> None:
-    """It would take the first for the answer."""
+async def test_a_client_of_http_1_0_gets_none(relay: StartRelay, upstream: RawServer) -> None:
+    """It would take the first for the final response."""
     passed = await pass_on(await relay(), upstream, OLD, HINTS + PROCESSING + ok(b"hello"))
     assert statuses(passed.down) == [200]
 
 
-async def test_what_speaks_of_one_connection_stops_here(
+async def test_fields_about_one_connection_are_removed(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """And no framing passes, for an interim answer has no body (RFC 9110, section 8.6)."""
+    """So is the framing, because an interim response has no body (RFC 9110, section 8.6)."""
     interim = (
         b"HTTP/1.1 103 Early Hints\r\nConnection: X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\n"
         b"Upgrade: h2c\r\nContent-Length: 5\r\nLink: </a.css>\r\n\r\n"
@@ -88,7 +88,7 @@ MALFORMED = {
 async def test_what_is_wrong_is_a_502(
     interim: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """As long as no final head is out, that can still be said."""
+    """Until a final head was sent, a status can report it."""
     async with connect((await relay()).port) as client:
         await client.send(LAST_GET)
         peer = await upstream.asked()
@@ -108,7 +108,7 @@ async def test_sixteen_are_no_flood(relay: StartRelay, upstream: RawServer) -> N
 
 
 async def test_a_client_may_leave_upon_a_hint(relay: StartRelay, upstream: RawServer) -> None:
-    """Those that come later reach nobody, and hurt nobody."""
+    """Later ones are dropped without an error."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(GET)
@@ -129,7 +129,7 @@ async def test_a_client_may_leave_upon_a_hint(relay: StartRelay, upstream: RawSe
 async def test_a_100_reaches_a_client_that_waits_for_it(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The expectation goes up, the 100 comes down, then the body goes up."""
+    """The expectation is passed on, then the 100, then the body."""
     async with connect((await relay(forwarded="off")).port) as client:
         await client.send(post(b"", length=5, fields=[EXPECT, b"Connection: close"]))
         peer = await upstream.asked()
@@ -157,7 +157,7 @@ async def test_a_second_100_is_not_passed_on(relay: StartRelay, upstream: RawSer
 
 
 async def test_a_refusal_comes_instead_of_a_100(relay: StartRelay, upstream: RawServer) -> None:
-    """Then the body is never asked for, and neither connection is in step any more."""
+    """The body is then never sent, and neither connection can be reused."""
     async with connect((await relay()).port) as client:
         await client.send(post(b"", length=5, fields=[EXPECT]))
         peer = await upstream.asked()
@@ -170,7 +170,7 @@ async def test_a_refusal_comes_instead_of_a_100(relay: StartRelay, upstream: Raw
 
 
 async def test_a_body_that_is_here_expects_nothing(relay: StartRelay, upstream: RawServer) -> None:
-    """A client that did not wait is not told to go on (RFC 9110, section 10.1.1)."""
+    """A client that did not wait gets no 100 (RFC 9110, section 10.1.1)."""
     sent = post(b"hello", fields=[EXPECT, b"Connection: close"])
     passed = await pass_on(await relay(forwarded="off"), upstream, sent, CONTINUE + ok())
     assert passed.fields == [b"content-length: 5", VIA]
@@ -189,13 +189,13 @@ async def test_an_expectation_of_http_1_0_is_none(relay: StartRelay, upstream: R
 async def test_no_interim_answer_belongs_to_another_request(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The count begins anew with each request on a connection."""
+    """The count starts again with each request on a connection."""
     async with connect((await relay()).port) as client:
         await client.send(GET)
         peer = await upstream.asked()
         await peer.send(PROCESSING * 16 + ok(b"one"))
         await client.read_until(b"\r\n\r\none")
         await client.send(LAST_GET)
-        await peer.read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peer.send(PROCESSING * 16 + ok(b"two"))
         assert statuses(await client.read_until()) == ([102] * 16 + [200]) * 2

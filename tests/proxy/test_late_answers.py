@@ -1,4 +1,4 @@
-"""An upstream's own error behind an early head: an event with its status, Retry-After and body."""
+"""An error response after an early head: an event with its status, Retry-After and body."""
 
 import asyncio
 import contextlib
@@ -96,7 +96,7 @@ BOMBS = {
 async def test_its_body_is_bounded(
     relay: StartRelay, upstream: RawServer, body: bytes, field: bytes
 ) -> None:
-    """And its end is not waited for."""
+    """The relay does not wait for its end."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -106,7 +106,7 @@ async def test_its_body_is_bounded(
 
 
 async def test_its_body_has_the_time_of_one_gap(relay: StartRelay, upstream: RawServer) -> None:
-    """However many pieces it comes in: what has come by then is reported."""
+    """In any number of pieces: what has arrived by then is reported."""
     server = await relay(heartbeat=INTERVAL, timeouts=Timeouts(gap=6 * INTERVAL))
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)
@@ -131,7 +131,7 @@ async def test_its_body_has_the_time_of_one_gap(relay: StartRelay, upstream: Raw
 async def test_an_upstream_that_leaves_in_the_middle_of_it(
     leave: Callable[[RawClient], object],
 ) -> None:
-    """What has come of it is reported."""
+    """The part that has arrived is reported."""
     async with staged(heartbeat=INTERVAL) as at:
         client = await at.client()
         peer = await early(at.server, at.upstream, client)
@@ -158,7 +158,7 @@ async def test_a_client_that_leaves_in_the_middle_of_it(
 async def test_its_connection_serves_the_next_request(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """It is whole, and so the connection is in step."""
+    """It is complete, so the connection can be reused."""
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client, connect(server.port) as other:
         peer = await early(server, upstream, client)
@@ -181,15 +181,15 @@ SERVICES: dict[bytes, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("target", "told"), SERVICES.items(), ids=["chat", "messages"])
+@pytest.mark.parametrize(("target", "expected"), SERVICES.items(), ids=["chat", "messages"])
 async def test_it_has_the_form_of_its_service(
-    relay: StartRelay, upstream: RawServer, target: bytes, told: dict[str, Any]
+    relay: StartRelay, upstream: RawServer, target: bytes, expected: dict[str, Any]
 ) -> None:
-    """As the request has it, since no event has come."""
+    """By the target, since no event has arrived."""
     server = await relay(heartbeat=INTERVAL)
     asked = post(b"{}", fields=[b"Accept: text/event-stream"], target=target)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client, asked)
         await peer.send(answer(429, JSON, AFTER))
         [event] = events(await client.read_until())
-    assert json.loads(event.data) == told
+    assert json.loads(event.data) == expected

@@ -1,4 +1,4 @@
-"""What a relay does to a head costs time that is linear in its lines."""
+"""The time to rewrite a head is linear in the number of its lines."""
 
 from collections.abc import Callable
 
@@ -45,5 +45,5 @@ def test_a_response() -> None:
     assert growth(work, 500) < MOST
 
 
-def test_lists_of_who_asked() -> None:
+def test_lists_of_forwarded_fields() -> None:
     assert growth(lambda n: append([("forwarded", "for=a")], [("forwarded", "b")] * n), 1000) < MOST

@@ -1,7 +1,7 @@
-"""Answers whose heads two readers may read in two ways: none of them reaches a client.
+"""Responses whose heads two readers may read in two ways: none of them reaches a client.
 
-A 502 says so, and what was wrong. Nothing behind it can be trusted, so the connection is never
-used again: that is how a split response stays where it was made (RFC 9112, section 11.1).
+A 502 names the fault. Nothing after it can be trusted, so the connection is not reused, and a
+split response does not answer another request (RFC 9112, section 11.1).
 """
 
 import pytest
@@ -18,7 +18,7 @@ END = b"\r\nX: y\r\n\r\n"
 
 
 def line(status_line: bytes) -> bytes:
-    """A response with this status line, sound otherwise."""
+    """A response with this status line, otherwise valid."""
     return status_line + b"\r\nContent-Length: 5\r\n\r\nhello"
 
 
@@ -128,7 +128,7 @@ MALFORMED = {
 async def test_it_is_a_502_and_the_connection_is_not_used_again(
     answer: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The client's own connection is in step: its next request is answered, over a new one."""
+    """The client's connection stays usable: its next request is relayed over a new one."""
     async with connect((await relay()).port) as client:
         await client.send(GET)
         peer = await upstream.asked()
@@ -149,7 +149,7 @@ async def test_it_is_a_502_and_the_connection_is_not_used_again(
 async def test_also_where_no_body_can_be(
     name: str, status: bytes, method: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """What it says would be handed on, for the next reader to make something of."""
+    """Its fields would be passed on to the next reader."""
     async with connect((await relay()).port) as client:
         await client.send(request(method + b" / HTTP/1.1", b"Host: a", b"Connection: close"))
         peer = await upstream.asked()
@@ -171,7 +171,7 @@ CUT = {
 
 @pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
 async def test_a_head_that_is_cut(answer: bytes, relay: StartRelay, upstream: RawServer) -> None:
-    """Not a byte of it is passed on, and it is not tried again: something had come back."""
+    """No byte of it is passed on, and the request is not repeated, because a part was received."""
     async with connect((await relay()).port) as client:
         await client.send(LAST_GET)
         peer = await upstream.asked()

@@ -1,4 +1,4 @@
-"""Between others' software: curl asks, nginx answers, and nginx stands in front as well."""
+"""Between other software: curl as the client, nginx as the upstream and as a proxy in front."""
 
 import gzip
 import subprocess
@@ -52,7 +52,7 @@ class Chain:
     events: Lane
 
     def url(self, way: str, name: str) -> str:
-        """Where a file is, asked for at the relay, or at an nginx in front that speaks so to it."""
+        """The URL of a file, at the relay or at an nginx in front that uses this HTTP version."""
         if way == "relay":
             return f"{self.files.server.url}/{name}"
         return f"http://127.0.0.1:{self.front}/{'old/' if way == 'HTTP/1.0' else ''}{name}"
@@ -108,7 +108,7 @@ def test_a_part_of_a_file(chain: Chain, curl: Curl, way: str) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_gzip_stays_as_it_is(chain: Chain, curl: Curl, way: str) -> None:
-    """It comes without a length, as nginx compresses while it sends."""
+    """Without a length, because nginx compresses while it sends."""
     asked = ["-H", "Accept-Encoding: gzip", chain.url(way, "text")]
     packed = curl(*asked)
     assert len(packed) < len(TEXT)
@@ -139,7 +139,7 @@ def test_one_connection_for_several_requests(chain: Chain, curl: Curl, way: str)
     ],
 )
 def test_an_upload(chain: Chain, curl: Curl, tmp_path: Path, way: str, how: list[object]) -> None:
-    """Where it waits for a 100 it does so for longer than any of these tests may take."""
+    """If curl waits for a 100, its timeout is longer than any of these tests."""
     file = tmp_path / "upload"
     file.write_bytes(LARGE)
     curl(*how, "--upload-file", file, chain.url(way, "stored"))
@@ -171,7 +171,7 @@ def test_each_event_comes_through_alone(chain: Chain, asked: bytes, path: bytes)
 def test_a_broken_stream_is_broken_behind_nginx_too(
     chain: Chain, asked: bytes, path: bytes
 ) -> None:
-    """Also where relay and nginx speak HTTP/1.0, in which a FIN would have been a proper end."""
+    """Also over HTTP/1.0, where a FIN would signal completion."""
 
     async def exchange() -> None:
         async with connect(chain.front) as client:
@@ -185,7 +185,7 @@ def test_a_broken_stream_is_broken_behind_nginx_too(
     chain.events.run(exchange())
 
 
-def test_a_client_that_leaves_nginx_leaves_the_upstream(chain: Chain) -> None:
+def test_a_client_that_leaves_nginx_ends_the_upstream_connection(chain: Chain) -> None:
     async def exchange() -> None:
         async with connect(chain.front) as client:
             await client.send(GET.replace(b"/ ", b"/events "))

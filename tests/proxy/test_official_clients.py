@@ -1,4 +1,4 @@
-"""A stream that fails behind the relay, as the official clients report it: as an API error."""
+"""The official clients report a stream that fails as an API error."""
 
 import asyncio
 import json
@@ -33,7 +33,7 @@ BROKEN = {"type": "server_error", "code": 502}
 
 
 class Case(NamedTuple):
-    """What an upstream sends before it leaves, and what a client makes of it."""
+    """What an upstream sends before it leaves, and what a client reports."""
 
     sent: bytes
     events: int
@@ -66,7 +66,7 @@ async def at() -> AsyncIterator[Stage]:
 
 
 async def play(at: Stage) -> None:
-    """Be the upstream of each case in turn."""
+    """Play the upstream of each case, in order."""
     for case in CASES.values():
         peer = await at.upstream.asked(timeout=30.0)
         if case.is_late:
@@ -76,14 +76,14 @@ async def play(at: Stage) -> None:
 
 
 def has_begun(exchange: Exchange) -> bool:
-    """Whether the client has got a part of the body: a heartbeat, while there is nothing else."""
+    """Whether the client has received a part of the body, such as a heartbeat."""
     return exchange.bytes_sent > 0
 
 
-def check(told: list[dict[str, Any]]) -> None:
-    """What a client tells of each case is the service's error, in its own words."""
-    assert len(told) == len(CASES)
-    for (name, case), one in zip(CASES.items(), told, strict=True):
+def check(expected: list[dict[str, Any]]) -> None:
+    """The client reports the service's error in each case."""
+    assert len(expected) == len(CASES)
+    for (name, case), one in zip(CASES.items(), expected, strict=True):
         assert (one["events"], one["raised"]) == (case.events, "APIError"), (name, one)
         assert case.message in one["message"], name
         assert case.error.items() <= one["error"].items(), name
@@ -92,11 +92,11 @@ def check(told: list[dict[str, Any]]) -> None:
 async def test_python(at: Stage) -> None:
     playing = asyncio.create_task(play(at))
     async with client_of(at.server.url) as client:
-        check([await told_by(client, case.interface) for case in CASES.values()])
+        check([await reported_by(client, case.interface) for case in CASES.values()])
     await playing
 
 
-async def told_by(client: "AsyncOpenAI", interface: str) -> dict[str, Any]:
+async def reported_by(client: "AsyncOpenAI", interface: str) -> dict[str, Any]:
     """How many events one stream has, and the error that it ends with."""
     openai, events = peers.module("openai"), 0
     accept = {"accept": "text/event-stream"}

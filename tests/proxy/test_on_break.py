@@ -1,4 +1,4 @@
-"""An event stream that breaks, and a relay that may say so: one last event, and then the cut."""
+"""An event stream that fails, with `on_break="event"`: one last event, and then the cut."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ from support.waiting import wait_until
 WHOLE = b"id: 1\ndata: a\n\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
 SOON = Timeouts(gap=0.1)
-"""Of these breaks only the silent one should come to feel it."""
+"""Only the silent failure should reach it."""
 
 
 def end_in_a_chunk(peer: RawClient) -> None:
@@ -42,7 +42,7 @@ BREAKS: dict[str, tuple[Break, int]] = {
 }
 breaks = pytest.mark.parametrize(("fail", "status"), BREAKS.values(), ids=BREAKS)
 
-# What has passed when it breaks, and what ends an unfinished event.
+# What was passed on before the failure, and what ends an unfinished event.
 INCOMPLETE = b"event: incomplete\n\n"
 STATES = {
     "between events": (WHOLE, b""),
@@ -62,7 +62,7 @@ async def server(relay: StartRelay) -> Served:
 async def passed(
     client: RawClient, upstream: RawServer, head: bytes, data: bytes, sent: bytes = GET
 ) -> RawClient:
-    """The upstream's end of an answer of which so much has passed."""
+    """The upstream's connection of a response of which this part was passed on."""
     await client.send(sent)
     peer = await upstream.asked()
     await peer.send(head + (chunk(data) if b"chunked" in head and data else data))
@@ -72,7 +72,7 @@ async def passed(
 
 @breaks
 @pytest.mark.parametrize(("data", "end"), STATES.values(), ids=STATES)
-async def test_a_break_is_told_in_an_event(
+async def test_a_failure_is_reported_in_an_event(
     server: Served, upstream: RawServer, fail: Break, status: int, data: bytes, end: bytes
 ) -> None:
     """The event is one of its own, and its id is that of the last whole event, so a client that
@@ -80,9 +80,9 @@ async def test_a_break_is_told_in_an_event(
     async with connect(server.port) as client:
         fail(await passed(client, upstream, EVENTS_HEAD, data))
         received = await client.read_until()
-    told = last_words(received)
-    assert told["status"] == status
-    assert "upstream" in told["detail"]
+    expected = last_words(received)
+    assert expected["status"] == status
+    assert "upstream" in expected["detail"]
     assert content(received).startswith(data + end + b"event: error\ndata: {")
     *before, last = events(received)
     whole = Parser().feed(data)
@@ -93,10 +93,10 @@ async def test_a_break_is_told_in_an_event(
 
 
 @breaks
-async def test_a_client_of_http_1_0_is_told_before_it_is_reset(
+async def test_a_client_of_http_1_0_gets_the_event_before_the_reset(
     server: Served, upstream: RawServer, fail: Break, status: int
 ) -> None:
-    """A FIN would be an end like any other."""
+    """A FIN would signal completion."""
     async with connect(server.port) as client:
         fail(await passed(client, upstream, EVENTS_HEAD, WHOLE, OLD))
         with pytest.raises(ConnectionResetError):
@@ -118,7 +118,7 @@ async def test_a_stream_that_has_only_a_head(
 
 
 async def test_a_stream_that_ends_by_its_close(server: Served, upstream: RawServer) -> None:
-    """A FIN is its end, and nothing else is."""
+    """A FIN completes it."""
     async with connect(server.port) as client, connect(server.port) as other:
         (await passed(client, upstream, UNTIL_CLOSE, WHOLE)).end()
         assert content(await client.read_until(LAST_CHUNK)) == WHOLE
@@ -130,7 +130,7 @@ async def test_a_stream_that_ends_by_its_close(server: Served, upstream: RawServ
 async def test_what_comes_with_the_head_counts_once(
     relay: StartRelay, upstream: RawServer, asked: bytes
 ) -> None:
-    """Also where the relay could have sent a head before."""
+    """Also if the relay could have sent an early head."""
     server = await relay(on_break="event", heartbeat=5.0)
     async with connect(server.port) as client:
         data = WHOLE + b"id: 2\nda"
@@ -157,7 +157,7 @@ async def test_a_stream_that_ends_as_it_should_gets_no_event(
 
 @pytest.mark.parametrize("asked", [GET, ASK])
 @breaks
-async def test_a_failure_before_the_head_is_told_by_the_status(
+async def test_a_failure_before_the_head_is_reported_by_the_status(
     relay: StartRelay, upstream: RawServer, fail: Break, status: int, asked: bytes
 ) -> None:
     server = await relay(on_break="event", timeouts=Timeouts(first_byte=0.1))
@@ -216,7 +216,7 @@ async def check_cut(
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
-async def test_a_client_that_leaves_is_told_nothing(server: Served, upstream: RawServer) -> None:
+async def test_a_client_that_leaves_gets_no_event(server: Served, upstream: RawServer) -> None:
     async with connect(server.port) as client:
         peer = await passed(client, upstream, EVENTS_HEAD, WHOLE)
         client.reset()
@@ -225,7 +225,7 @@ async def test_a_client_that_leaves_is_told_nothing(server: Served, upstream: Ra
 
 
 async def test_a_frozen_client_is_cut() -> None:
-    """It has no room for an event, and what it gets still is the upstream's."""
+    """It takes no event; all that it receives is the upstream's."""
     async with (
         staged(on_break="event", timeouts=Timeouts(total=1.0)) as at,
         connect(at.server.port, receive_buffer=65536) as client,

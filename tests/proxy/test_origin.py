@@ -1,4 +1,4 @@
-"""Where an upstream may be, as a URL says it."""
+"""The addresses of upstreams, read from URLs."""
 
 import re
 import ssl
@@ -25,7 +25,7 @@ PLAIN = {
 
 
 @pytest.mark.parametrize(("url", "origin"), PLAIN.items(), ids=PLAIN)
-def test_what_a_url_says(url: str, origin: Origin) -> None:
+def test_an_origin_is_read_from_a_url(url: str, origin: Origin) -> None:
     assert parse_origin(url) == origin
 
 
@@ -60,7 +60,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("url", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_upstream(url: str) -> None:
-    """Each refusal says which forms there are."""
+    """Each refusal names the allowed forms."""
     with pytest.raises(ValueError, match=re.escape(FORMS)):
         parse_origin(url)
 
@@ -86,13 +86,13 @@ WITH_PASSWORDS = {
 
 @pytest.mark.parametrize("url", WITH_PASSWORDS.values(), ids=WITH_PASSWORDS)
 def test_a_password_is_never_repeated(url: str) -> None:
-    """Whatever else is wrong; and neither in what caused the error, which a traceback shows."""
+    """Neither in the error nor in its cause, which a traceback shows."""
     with pytest.raises(ValueError, match=re.escape(FORMS)) as refusal:
         parse_origin(url)
     assert "s3cret" not in "".join(traceback.format_exception(refusal.value))
 
 
-def test_https_verifies_and_speaks_http_1() -> None:
+def test_https_verifies_and_negotiates_http_1() -> None:
     origin = parse_origin("https://a.example/v1")
     assert (origin.host, origin.port, origin.base) == ("a.example", 443, "/v1")
     assert origin.tls is not None
@@ -100,7 +100,7 @@ def test_https_verifies_and_speaks_http_1() -> None:
     assert origin.tls.verify_mode is ssl.CERT_REQUIRED
 
 
-def test_tls_of_ones_own() -> None:
+def test_a_given_tls_context_is_used() -> None:
     own = client_context()
     assert parse_origin("https://a.example:8443", own).tls is own
     assert parse_origin("http://a.example", own).tls is None

@@ -1,4 +1,4 @@
-"""Connections to an upstream that serve many requests, and those that may not serve another."""
+"""Connections to an upstream: those that are reused, and those that may not be."""
 
 import pytest
 
@@ -10,11 +10,11 @@ from support.stage import Stage, staged
 from support.upstreams import has_caller
 
 HELD = PoolLimits(idle_timeout=60)
-"""Nothing leaves the pool by itself while a test runs."""
+"""No idle connection expires while a test runs."""
 
 
 async def answered(client: RawClient, peer: RawClient, body: bytes) -> None:
-    """The upstream answers, and the client has all of the answer."""
+    """The upstream responds, and the client receives the whole response."""
     await peer.send(ok(body))
     await client.read_until(body)
 
@@ -63,7 +63,7 @@ async def exchange(at: Stage, sent: bytes, answer: bytes) -> RawClient:
 
 
 @pytest.mark.parametrize(("sent", "answer"), REUSED.values(), ids=REUSED)
-async def test_an_answer_that_leaves_the_connection_in_step(sent: bytes, answer: bytes) -> None:
+async def test_a_response_after_which_the_connection_is_reused(sent: bytes, answer: bytes) -> None:
     async with staged(pool=HELD) as at:
         peer = await exchange(at, sent, answer)
         client = await at.begin(get(b"/next"))
@@ -72,7 +72,7 @@ async def test_an_answer_that_leaves_the_connection_in_step(sent: bytes, answer:
 
 
 @pytest.mark.parametrize(("sent", "answer"), NOT_REUSED.values(), ids=NOT_REUSED)
-async def test_an_answer_after_which_a_connection_is_closed(sent: bytes, answer: bytes) -> None:
+async def test_a_response_after_which_the_connection_is_closed(sent: bytes, answer: bytes) -> None:
     async with staged(pool=HELD) as at:
         peer = await exchange(at, sent, answer)
         await until_end(peer)
@@ -82,7 +82,7 @@ async def test_an_answer_after_which_a_connection_is_closed(sent: bytes, answer:
 
 
 async def two_idle(at: Stage) -> tuple[RawClient, RawClient]:
-    """Two connections of the pool that lie idle, the older one first."""
+    """Two idle connections of the pool, the older one first."""
     pairs = [await at.ask(b"/1"), await at.ask(b"/2")]
     for count, (client, peer) in enumerate(pairs, 1):
         await answered(client, peer, b"body")
@@ -116,7 +116,7 @@ async def test_no_more_are_kept_than_the_limit_says(idle: int) -> None:
             await until_end(older)
 
 
-async def test_one_that_lies_idle_for_too_long_is_closed() -> None:
+async def test_an_idle_connection_is_closed_after_its_timeout() -> None:
     async with staged(pool=PoolLimits(idle_timeout=0.05)) as at:
         for peer in await two_idle(at):
             await until_end(peer)
@@ -125,7 +125,7 @@ async def test_one_that_lies_idle_for_too_long_is_closed() -> None:
 
 
 async def test_only_idle_time_counts() -> None:
-    """An answer may take longer than the pool keeps a connection, also on one it has kept."""
+    """A response may take longer than the idle timeout, also on a reused connection."""
     async with staged(pool=PoolLimits(idle_timeout=0.05), timeouts=Timeouts(gap=0)) as at:
         client, kept = await at.ask(b"/kept")
         await answered(client, kept, b"kept")
@@ -140,7 +140,7 @@ async def test_only_idle_time_counts() -> None:
 @pytest.mark.parametrize(
     "say", [b"", b"H", ok(b"evil")], ids=["goodbye", "a letter", "an answer to nothing"]
 )
-async def test_one_that_is_not_silent_while_it_is_idle_is_closed(say: bytes) -> None:
+async def test_an_idle_connection_with_unexpected_bytes_is_closed(say: bytes) -> None:
     async with staged(pool=HELD) as at:
         client, peer = await at.ask()
         await answered(client, peer, b"first")
@@ -155,8 +155,8 @@ async def test_one_that_is_not_silent_while_it_is_idle_is_closed(say: bytes) -> 
 
 
 @pytest.mark.parametrize("sent", [GET, post(b"body")], ids=["GET", "POST"])
-async def test_what_came_before_a_request_was_sent_does_not_answer_it(sent: bytes) -> None:
-    """Not even when the loop hears of the request first."""
+async def test_bytes_that_arrived_before_a_request_do_not_answer_it(sent: bytes) -> None:
+    """Not even if the event loop reports the request first."""
     async with staged(pool=HELD) as at:
         client, peer = await at.ask()
         await answered(client, peer, b"first")

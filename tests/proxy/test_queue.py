@@ -1,4 +1,4 @@
-"""Requests that wait for a place among the connections that may be open."""
+"""Requests that wait for a connection while all that may be open are in use."""
 
 import asyncio
 import contextlib
@@ -18,11 +18,11 @@ from support.upstreams import has_caller
 from support.waiting import wait_until
 
 ONE = PoolLimits(open=1, wait=60, idle_timeout=60)
-"""A single connection, for which a request waits as long as a test may take."""
+"""A single connection; requests wait for it longer than a test may take."""
 
 
 async def served(client: RawClient, peer: RawClient, name: bytes) -> None:
-    """The request with this target is the one that comes next, and is answered with it."""
+    """The request with this target is received next, and is answered with it."""
     await peer.read_until(b" %b HTTP/1.1\r\n" % name)
     await peer.send(ok(name))
     await client.read_until(b"\r\n\r\n" + name)
@@ -39,7 +39,7 @@ async def test_no_more_are_open_than_the_limit_says() -> None:
         assert not has_caller(at.upstream)
 
 
-async def test_those_who_wait_are_served_in_their_order() -> None:
+async def test_waiting_requests_are_served_in_order() -> None:
     names = [b"/%d" % number for number in range(6)]
     async with staged(pool=ONE) as at:
         first, peer = await at.ask(names[0])
@@ -50,7 +50,7 @@ async def test_those_who_wait_are_served_in_their_order() -> None:
     assert [exchange.target.encode() for exchange in at.server.ended] == names
 
 
-async def test_a_connection_that_closes_makes_place() -> None:
+async def test_a_connection_that_closes_makes_room() -> None:
     async with staged(pool=ONE) as at:
         first, peer = await at.ask(b"/1")
         second = await at.begin(get(b"/2"))
@@ -61,7 +61,7 @@ async def test_a_connection_that_closes_makes_place() -> None:
         assert first.received == b""
 
 
-async def test_a_connection_that_could_not_be_opened_makes_place(
+async def test_a_connection_that_could_not_be_opened_makes_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     answers = [asyncio.get_running_loop().create_future() for _ in range(2)]
@@ -100,7 +100,7 @@ async def test_no_more_wait_than_the_limit_says(waiting: int) -> None:
             await served(client, peer, name)
 
 
-async def test_a_connection_that_ends_with_its_answer_makes_one_place() -> None:
+async def test_a_connection_that_ends_with_its_response_makes_room_for_one() -> None:
     async with staged(pool=ONE) as at:
         _, peer = await at.ask(b"/1")
         clients = [await at.begin(get(name)) for name in (b"/2", b"/3")]
@@ -120,7 +120,7 @@ leaving = pytest.mark.parametrize("leave", LEAVING.values(), ids=LEAVING)
 
 
 @leaving
-async def test_whoever_leaves_the_queue_leaves_room_in_it(
+async def test_a_client_that_leaves_the_queue_makes_room_in_it(
     leave: Callable[[RawClient], object],
 ) -> None:
     async with staged(pool=PoolLimits(open=1, waiting=1, wait=60)) as at:
@@ -133,7 +133,7 @@ async def test_whoever_leaves_the_queue_leaves_room_in_it(
         await served(last, peer, b"/last")
 
 
-async def test_whoever_has_waited_too_long_leaves_room_in_the_queue() -> None:
+async def test_a_request_that_waited_too_long_makes_room_in_the_queue() -> None:
     async with staged(pool=PoolLimits(open=1, waiting=1, wait=0.05)) as at:
         await at.ask()
         for _ in range(3):
@@ -157,13 +157,13 @@ def peer_goes(peer: RawClient) -> None:
 @leaving
 @pytest.mark.parametrize("answers_first", [True, False])
 @pytest.mark.parametrize("answer", [peer_answers, peer_answers_and_goes, peer_goes])
-def test_a_place_is_not_lost_with_one_who_leaves_the_moment_it_is_his(
+def test_a_place_is_not_lost_if_its_client_leaves_in_the_same_iteration(
     run: Run,
     leave: Callable[[RawClient], object],
     answer: Callable[[RawClient], None],
     answers_first: bool,
 ) -> None:
-    """Both in the same turn of the loop, in either order."""
+    """Both in the same iteration of the event loop, in either order."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with staged(pool=ONE) as at:
@@ -181,7 +181,7 @@ def test_a_place_is_not_lost_with_one_who_leaves_the_moment_it_is_his(
 
 
 async def works(at: Stage, peer: RawClient) -> None:
-    """The one place is there: a request is served, be it by the old connection or by a new one."""
+    """A request is served, by the old connection or by a new one."""
     client = await at.begin(get(b"/next"))
     answering = [asyncio.create_task(answer(peer)), asyncio.create_task(answer_new(at))]
     await client.read_until(b"\r\n\r\nanswer")
@@ -203,10 +203,10 @@ async def answer_new(at: Stage) -> None:
 
 @leaving
 @pytest.mark.parametrize("turns", range(8))
-def test_no_place_is_lost_with_one_who_leaves_while_he_is_connected(
+def test_no_place_is_lost_if_a_client_leaves_while_the_relay_connects(
     run: Run, turns: int, leave: Callable[[RawClient], object]
 ) -> None:
-    """So many turns of the loop after his request: before, while and after it is done."""
+    """That many iterations of the loop after the request: before, during and after connecting."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with staged(pool=ONE) as at:

@@ -1,4 +1,4 @@
-"""What a relay answers by itself, so that the upstream never hears of it."""
+"""Requests that a relay refuses by itself, without the upstream."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ WEBSOCKETS = {
 
 @pytest.mark.parametrize("sent", WEBSOCKETS.values(), ids=WEBSOCKETS)
 async def test_no_websocket_is_relayed(sent: bytes, relay: StartRelay, upstream: RawServer) -> None:
-    """The refusal is sent at once, and the connection is in step, whatever follows."""
+    """The refusal is sent at once, and the connection stays usable."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(sent)
@@ -52,7 +52,7 @@ OFFERED = [
 async def test_an_offer_of_another_protocol_is_ignored(
     line: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Clients that make it, as curl and Java's do, are content without (RFC 9110, 7.8)."""
+    """Clients such as curl and Java's make such offers, and need no upgrade (RFC 9110, 7.8)."""
     sent = (line, b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: AAMAAABk")
     assert await fields_up(relay, upstream, *sent) == [VIA]
 
@@ -68,7 +68,7 @@ NO_REQUEST_FOR_ONE = {
 async def test_an_upgrade_that_does_not_bind_is_ignored(
     sent: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """And not passed on (RFC 9110, section 7.8; RFC 6455, section 4.1)."""
+    """It is not passed on either (RFC 9110, section 7.8; RFC 6455, section 4.1)."""
     passed = await pass_on(await relay(), upstream, sent, ok(b"hello"))
     assert statuses(passed.down) == [200]
     assert b"upgrade" not in passed.up.lower()
@@ -115,8 +115,8 @@ async def test_what_is_not_relayed(
     assert not has_caller(upstream)
 
 
-async def test_a_refusal_says_that_it_is_ours(relay: StartRelay, upstream: RawServer) -> None:
-    """An answer that came from the upstream has a Via; one without it never came so far."""
+async def test_a_refusal_of_the_relay_has_no_via(relay: StartRelay, upstream: RawServer) -> None:
+    """A response of the upstream has a Via."""
     server = await relay(strip="/v1")
     assert b"\r\nvia:" not in await raw(server.port, LAST_GET)
     passed = await pass_on(server, upstream, get(b"/v1", CLOSE))

@@ -43,7 +43,7 @@ async def client(server: Served) -> AsyncIterator[RawClient]:
 
 
 async def answered(client: RawClient, upstream: RawServer, answer: bytes) -> RawClient:
-    """The upstream's end of a request to which this much of an answer has reached the client."""
+    """The upstream's connection of a request; the client has received this part of the response."""
     await client.send(GET)
     peer = await upstream.asked()
     await peer.send(answer)
@@ -54,7 +54,7 @@ async def answered(client: RawClient, upstream: RawServer, answer: bytes) -> Raw
 # Between events
 
 
-async def test_a_stream_that_is_silent_from_its_head_on_beats(
+async def test_a_stream_that_is_silent_from_its_head_on_gets_heartbeats(
     client: RawClient, upstream: RawServer
 ) -> None:
     await answered(client, upstream, EVENTS_HEAD)
@@ -82,7 +82,7 @@ EVENTS = [b"id: 1\ndata: a\n\n", b"id: 1\r\ndata: a\r\n\r\n", b"id: 1\rdata: a\r
 async def test_no_heartbeat_stands_inside_an_event(
     server: Served, upstream: RawServer, event: bytes
 ) -> None:
-    """Wherever it is cut; between CR and LF at its very end it is over already."""
+    """Wherever it is cut; between the last CR and LF it is complete already."""
     whole = event.removesuffix(b"\n") if event.endswith(b"\r\n") else event
     async with contextlib.AsyncExitStack() as stack:
         streams = []
@@ -101,7 +101,7 @@ async def test_no_heartbeat_stands_inside_an_event(
             assert len(Parser().feed(received)) == event.count(b"data")
 
 
-async def test_a_stream_that_speaks_needs_no_heartbeat(
+async def test_a_stream_with_events_gets_no_heartbeat(
     relay: StartRelay, upstream: RawServer
 ) -> None:
     server = await relay(heartbeat=0.25)
@@ -115,8 +115,10 @@ async def test_a_stream_that_speaks_needs_no_heartbeat(
         assert set(chunks(await client.read_until(LAST_CHUNK))) == {EVENT}
 
 
-async def test_heartbeats_are_not_the_upstreams(relay: StartRelay, upstream: RawServer) -> None:
-    """Its silence is as long as without them."""
+async def test_heartbeats_do_not_count_as_the_upstreams(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    """The gap deadline passes as without them."""
     server = await relay(heartbeat=INTERVAL, timeouts=Timeouts(gap=5 * INTERVAL))
     async with connect(server.port) as client:
         peer = await answered(client, upstream, EVENTS_HEAD + chunk(EVENT))
@@ -127,7 +129,7 @@ async def test_heartbeats_are_not_the_upstreams(relay: StartRelay, upstream: Raw
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
-async def test_a_client_of_http_1_0_hears_them_too(client: RawClient, upstream: RawServer) -> None:
+async def test_a_client_of_http_1_0_gets_them_too(client: RawClient, upstream: RawServer) -> None:
     await client.send(OLD)
     peer = await upstream.asked()
     await peer.send(EVENTS_HEAD + chunk(EVENT))
@@ -137,14 +139,14 @@ async def test_a_client_of_http_1_0_hears_them_too(client: RawClient, upstream: 
 
 
 async def test_a_byte_order_mark_stays_the_first(client: RawClient, upstream: RawServer) -> None:
-    """It is one at the very beginning only: behind a heartbeat it would spoil the first field."""
+    """It is one at the very beginning only; later it would be part of the first field."""
     peer = await answered(client, upstream, EVENTS_HEAD)
     await client.read_until(beaten(1))
     await peer.send(chunk("\ufeffdata: a\n\n".encode()) + LAST_CHUNK)
     assert [event.data for event in events(await client.read_until(LAST_CHUNK))] == ["a"]
 
 
-async def test_a_stream_that_has_ended_beats_no_more(
+async def test_a_stream_that_has_ended_gets_no_heartbeat(
     server: Served, client: RawClient, upstream: RawServer
 ) -> None:
     peer = await answered(client, upstream, EVENTS_HEAD + chunk(EVENT))
@@ -171,7 +173,7 @@ async def test_an_early_head_is_that_of_an_event_stream(
     assert {*chunks(streams[0]), *chunks(streams[1])} == {BEAT}
 
 
-# Where nothing may be put in
+# Streams that get no heartbeat
 
 
 def head(*fields: bytes, status: bytes = b"200 OK") -> bytes:
@@ -197,7 +199,7 @@ CLOSED = {
 async def test_what_is_no_plain_event_stream_stays_as_it_is(
     server: Served, client: RawClient, upstream: RawServer, opening: bytes
 ) -> None:
-    """Its first half has come, and then its upstream is silent."""
+    """The upstream is silent after the first half."""
     first, rest = chunk(EVENT), chunk(EVENT) + LAST_CHUNK
     if CHUNKED not in opening:
         first = rest = EVENT
@@ -221,7 +223,7 @@ OPEN = {
 
 
 @pytest.mark.parametrize("opening", OPEN.values(), ids=OPEN)
-async def test_what_is_a_plain_event_stream_beats(
+async def test_a_plain_event_stream_gets_heartbeats(
     client: RawClient, upstream: RawServer, opening: bytes
 ) -> None:
     await answered(client, upstream, opening)
@@ -252,8 +254,8 @@ def has_sent(exchange: Exchange, count: int) -> bool:
     return exchange.bytes_sent >= count
 
 
-async def test_a_frozen_client_gets_no_heaps_of_them() -> None:
-    """Only when it has room again does it hear that it is still waited for."""
+async def test_heartbeats_do_not_accumulate_for_a_frozen_client() -> None:
+    """The next one is sent when the client takes data again."""
     event = b"data: " + b"x" * 8192 + b"\n\n"
     async with (
         staged(heartbeat=INTERVAL) as at,

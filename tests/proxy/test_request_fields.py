@@ -1,6 +1,6 @@
-"""The fields of a request on their way up: what stops here, and what is left alone.
+"""The fields of a request: which are removed, and which are passed on unchanged.
 
-The upstream is raw, so that each line is seen as it came.
+The upstream is raw, so the test sees each line as it was sent.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from support.requests import OLD, get, post
 
 
 async def test_nothing_is_invented(relay: StartRelay, upstream: RawServer) -> None:
-    """No User-Agent, no Accept-Encoding: they would be ours, and say nothing of the client."""
+    """No User-Agent, no Accept-Encoding: they would not be the client's."""
     passed = await pass_on(await relay(), upstream, LAST_GET)
     assert lines(passed.up) == [
         b"GET / HTTP/1.1",
@@ -32,7 +32,9 @@ async def test_nothing_is_invented(relay: StartRelay, upstream: RawServer) -> No
     ]
 
 
-async def test_what_is_left_alone_keeps_its_order(relay: StartRelay, upstream: RawServer) -> None:
+async def test_fields_that_are_passed_on_keep_their_order(
+    relay: StartRelay, upstream: RawServer
+) -> None:
     """Repeated fields stay apart, and values as they are, down to bytes that are not ASCII."""
     sent = (
         *(b"Accept: text/html;q=0.5", b"X-One: 1", b"Cookie: a=1", b"X-Two: \t caf\xc3\xa9 \xff "),
@@ -60,7 +62,7 @@ STOPS = {
 
 
 @pytest.mark.parametrize("line", STOPS.values(), ids=STOPS)
-async def test_what_speaks_of_one_connection_stops_here(
+async def test_fields_about_one_connection_are_removed(
     line: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
     assert await fields_up(relay, upstream, line, b"X: y") == [b"x: y", VIA]
@@ -85,7 +87,7 @@ NAMED: dict[str, Sequence[bytes]] = {
 
 
 @pytest.mark.parametrize("sent", NAMED.values(), ids=NAMED)
-async def test_what_connection_names_stops_here(
+async def test_fields_that_connection_names_are_removed(
     sent: Sequence[bytes], relay: StartRelay, upstream: RawServer
 ) -> None:
     assert await fields_up(relay, upstream, *sent, b"X: y") == [b"x: y", VIA]
@@ -101,7 +103,7 @@ MATTERS = (
 async def test_connection_removes_nothing_that_matters(
     forwarded: str, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Whatever a client names, the host, the framing, the key and who asked arrive."""
+    """The host, the framing, the key and the client's address arrive whatever a client names."""
     server = await relay(forwarded=forwarded, inject={"X-Key": "k"})
     passed = await pass_on(server, upstream, post(b"hello", fields=[MATTERS]), body=b"hello")
     assert passed.fields == [
@@ -124,7 +126,7 @@ HOSTS = {"a name": b"b.example:81", "an address": b"[::1]:81", "another case": b
 @pytest.mark.parametrize("host", HOSTS.values(), ids=HOSTS)
 @pytest.mark.parametrize("keep", [False, True], ids=["the upstream's", "the client's"])
 async def test_the_host(keep: bool, host: bytes, relay: StartRelay, upstream: RawServer) -> None:
-    """It is the upstream's own, or, if so wished, what the client asked for; and it comes first."""
+    """It is the upstream's own, or by option the client's; and it comes first."""
     server = await relay(forwarded="off", keep_host=keep)
     sent = b"GET / HTTP/1.1\r\nX: y\r\nHost: %b\r\nConnection: close, host\r\n\r\n" % host
     own = b"127.0.0.1:%d" % upstream.port
@@ -136,7 +138,7 @@ async def test_the_host(keep: bool, host: bytes, relay: StartRelay, upstream: Ra
 async def test_a_client_of_http_1_0_may_name_no_host(
     keep: bool, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Then there is none to keep, and an HTTP/1.1 request that has none would be refused."""
+    """Then there is none to keep, and an HTTP/1.1 request without one would be refused."""
     server = await relay(keep_host=keep)
     up = lines((await pass_on(server, upstream, OLD)).up)
     assert up == [
@@ -153,7 +155,7 @@ async def test_a_client_of_http_1_0_may_name_no_host(
 
 
 async def test_via_grows(relay: StartRelay, upstream: RawServer) -> None:
-    """It tells the way, hop by hop, each with the version that it heard (RFC 9110, 7.6.3)."""
+    """It lists the hops, each with the version that it received (RFC 9110, 7.6.3)."""
     assert await fields_up(relay, upstream, b"Via: 1.0 a, 2 b", b"Via: 1.1 c") == [
         *(b"via: 1.0 a, 2 b", b"via: 1.1 c", VIA)
     ]
@@ -173,10 +175,10 @@ async def test_via_grows(relay: StartRelay, upstream: RawServer) -> None:
     ],
     ids=lambda sent: b" | ".join(sent).decode(),
 )
-async def test_trailers_are_asked_for(
+async def test_trailers_are_requested(
     sent: Sequence[bytes], relay: StartRelay, upstream: RawServer
 ) -> None:
-    """By us, of the upstream, in the one way there is (RFC 9110, section 10.1.4)."""
+    """By the relay's own TE field (RFC 9110, section 10.1.4)."""
     assert await fields_up(relay, upstream, *sent) == [b"te: trailers", b"connection: te", VIA]
 
 
@@ -188,23 +190,21 @@ async def test_a_client_of_http_1_0_takes_no_trailers(
     assert passed.fields == [b"via: 1.0 streamserver"]
 
 
-async def test_whoever_hands_a_request_over_finds_it_unchanged(
-    upstream: RawServer, serve: Serve
-) -> None:
-    """What is changed goes up, and nowhere else: a log may still tell what the client asked."""
+async def test_the_handlers_request_stays_unchanged(upstream: RawServer, serve: Serve) -> None:
+    """The changes are made for the upstream only, so a log has what the client sent."""
     proxy = Proxy(upstream.url + "/base", strip="/v1", drop=["X"], inject={"Y": "ours"})
-    told: list[tuple[str, Headers]] = []
+    expected: list[tuple[str, Headers]] = []
 
     async def handler(asked: Request) -> Response:
         before = asked.headers.copy()
         answer = await proxy(asked)
         assert asked.headers == before
-        told.append((asked.target, before))
+        expected.append((asked.target, before))
         return answer
 
     server = await serve(handler)
     sent = get(b"/v1/one", b"X: y", b"Y: theirs", b"Connection: close, Z", b"Z: hop")
     assert lines((await pass_on(server, upstream, sent)).up)[0] == b"GET /base/one HTTP/1.1"
     fields = [("host", "a"), ("x", "y"), ("y", "theirs"), ("connection", "close, Z"), ("z", "hop")]
-    assert told == [("/v1/one", Headers(fields))]
+    assert expected == [("/v1/one", Headers(fields))]
     assert server.ended[0].target == "/v1/one"

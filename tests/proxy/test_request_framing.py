@@ -1,4 +1,4 @@
-"""How a request's body is framed on its way up: anew, and in one way only (RFC 9112, section 6)."""
+"""A request's body is framed anew, in one way only (RFC 9112, section 6)."""
 
 import pytest
 
@@ -14,7 +14,7 @@ OWN = b"5;a=b\r\nhello\r\n0\r\nX: y\r\n\r\n"
 
 
 def bare(method: bytes) -> bytes:
-    """A request that says nothing of a body."""
+    """A request without a field about a body."""
     return request(method + b" / HTTP/1.1", b"Host: a", CLOSE)
 
 
@@ -63,7 +63,7 @@ WHOLE = {
 async def test_a_body_that_comes_with_its_head(
     sent: bytes, framing: list[bytes], body: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """However it was framed, its length is known, and so it is told."""
+    """Its length is known, so it is sent, however the body was framed."""
     passed = await pass_on(await relay(forwarded="off"), upstream, sent, body=body)
     assert passed.fields[:-1] == framing
     assert passed.up.partition(b"\r\n\r\n")[2] == body
@@ -103,7 +103,7 @@ async def test_a_body_that_comes_later(
     relay: StartRelay,
     upstream: RawServer,
 ) -> None:
-    """A length stays a length. Chunks are ours, without what a client wrote beside the data."""
+    """A length stays a length. Chunks are made anew, without extensions and trailers."""
     passed = await pass_on(await relay(forwarded="off"), upstream, sent, body=body, rest=rest)
     assert passed.fields[:-1] == framing
     assert passed.up.partition(b"\r\n\r\n")[2] == body

@@ -1,4 +1,4 @@
-"""An upstream that resets its connection while a body is still coming: what the client hears."""
+"""An upstream that resets its connection during an upload: what the client receives."""
 
 import asyncio
 import socket
@@ -27,7 +27,7 @@ GOING: dict[str, Callable[[RawClient], object]] = {
 def test_a_pooled_connection_that_dies_under_an_upload_is_a_502(
     run: Run, go: Callable[[RawClient], object]
 ) -> None:
-    """A piece of the body comes in each turn of the loop, also between the end and the answer."""
+    """A piece of the body arrives in each iteration of the loop, also after the reset."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with staged() as at:
@@ -48,7 +48,7 @@ def test_a_pooled_connection_that_dies_under_an_upload_is_a_502(
 
 
 def test_an_answer_before_the_reset_reaches_the_client(run: Run) -> None:
-    """Though the relay hears of the reset as it writes, before it has read the answer."""
+    """Though a write reports the reset before the response was read."""
 
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with staged() as at:
@@ -63,7 +63,7 @@ def test_an_answer_before_the_reset_reaches_the_client(run: Run) -> None:
             for _ in range(PIECES):
                 client.sock.send(b"piece")
                 await asyncio.sleep(0)
-            heard = await hear_response(client, "POST")
-            assert (heard.status, heard.content) == (413, b"big")
+            response = await hear_response(client, "POST")
+            assert (response.status, response.content) == (413, b"big")
 
     run(main)

@@ -1,4 +1,4 @@
-"""The fields of a response on their way down: what stops here, and what is left alone."""
+"""The fields of a response: which are removed, and which are passed on unchanged."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ LOWER_DATE = b"date: Thu, 01 Jan 1970 00:00:00 GMT"
 
 
 async def fields_down(relay: StartRelay, upstream: RawServer, *sent: bytes) -> list[bytes]:
-    """What becomes of these field lines of an empty response; the engine's own are left out."""
+    """The lines that a client gets of these in an empty response, without the engine's own."""
     passed = await pass_on(await relay(), upstream, LAST_GET, ok(b"", *sent, DATE))
     status, *fields = lines(passed.down)
     assert status == b"HTTP/1.1 200 OK"
@@ -29,15 +29,17 @@ async def test_nothing_is_invented(relay: StartRelay, upstream: RawServer) -> No
     assert await fields_down(relay, upstream) == []
 
 
-async def test_the_time_is_told_where_it_was_not(relay: StartRelay, upstream: RawServer) -> None:
-    """By whoever receives the answer first (RFC 9110, section 6.6.1)."""
+async def test_a_missing_date_is_added(relay: StartRelay, upstream: RawServer) -> None:
+    """By the first recipient (RFC 9110, section 6.6.1)."""
     passed = await pass_on(await relay(), upstream, LAST_GET, ok())
     status, via, date, *_ = lines(passed.down)
     assert (status, via) == (b"HTTP/1.1 200 OK", VIA)
     assert date.startswith(b"date: ")
 
 
-async def test_what_is_left_alone_keeps_its_order(relay: StartRelay, upstream: RawServer) -> None:
+async def test_fields_that_are_passed_on_keep_their_order(
+    relay: StartRelay, upstream: RawServer
+) -> None:
     """Cookies stay apart, and values as they are, down to bytes that are not ASCII."""
     sent = (
         *(b"Set-Cookie: a=1; Path=/", b"X-One: 1", b"Set-Cookie: b=2, c", b"X-Two:\tcaf\xc3\xa9 "),
@@ -66,7 +68,7 @@ STOPS = {
 
 
 @pytest.mark.parametrize("line", STOPS.values(), ids=STOPS)
-async def test_what_speaks_of_one_connection_stops_here(
+async def test_fields_about_one_connection_are_removed(
     line: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
     assert await fields_down(relay, upstream, line, b"X: y") == [b"x: y"]
@@ -82,7 +84,7 @@ NAMED: dict[str, Sequence[bytes]] = {
 
 
 @pytest.mark.parametrize("sent", NAMED.values(), ids=NAMED)
-async def test_what_connection_names_stops_here(
+async def test_fields_that_connection_names_are_removed(
     sent: Sequence[bytes], relay: StartRelay, upstream: RawServer
 ) -> None:
     assert await fields_down(relay, upstream, *sent, b"X: y") == [b"x: y"]
@@ -91,7 +93,7 @@ async def test_what_connection_names_stops_here(
 async def test_connection_removes_nothing_that_matters(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The length is what tells a client that it has all; the way here is ours to tell."""
+    """The length shows whether the body is complete; Via and Date are the relay's."""
     line = b"Connection: Content-Length, Via, Transfer-Encoding, Connection"
     passed = await pass_on(await relay(), upstream, LAST_GET, ok(b"hello", line, DATE))
     assert lines(passed.down)[1:] == [
@@ -103,7 +105,7 @@ async def test_connection_removes_nothing_that_matters(
 async def test_a_client_stays_whether_the_upstream_does_or_not(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Each hop decides for itself how long its connection lives (RFC 9112, section 9.6)."""
+    """Each hop has persistence of its own (RFC 9112, section 9.6)."""
     server = await relay()
     async with connect(server.port) as client:
         for number in (1, 2):
@@ -118,14 +120,14 @@ VERSIONS = {b"HTTP/1.1 200 OK": VIA, b"HTTP/1.0 200 OK": b"via: 1.0 streamserver
 
 
 @pytest.mark.parametrize(("line", "via"), VERSIONS.items(), ids=["1.1", "1.0"])
-async def test_via_tells_the_version_that_was_heard(
+async def test_via_has_the_version_that_was_received(
     line: bytes, via: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """And grows behind what is there (RFC 9110, section 7.6.3)."""
+    """It is added after existing ones (RFC 9110, section 7.6.3)."""
     answer = line + b"\r\nVia: 1.1 a, 2 b\r\nContent-Length: 0\r\n\r\n"
     passed = await pass_on(await relay(), upstream, LAST_GET, answer)
-    told = [line for line in lines(passed.down) if line.startswith(b"via:")]
-    assert told == [b"via: 1.1 a, 2 b", via]
+    expected = [line for line in lines(passed.down) if line.startswith(b"via:")]
+    assert expected == [b"via: 1.1 a, 2 b", via]
 
 
 STATUSES = {
@@ -144,12 +146,12 @@ STATUSES = {
 }
 
 
-@pytest.mark.parametrize(("status", "told"), STATUSES.items(), ids=map(repr, STATUSES))
+@pytest.mark.parametrize(("status", "expected"), STATUSES.items(), ids=map(repr, STATUSES))
 async def test_any_status_is_relayed(
-    status: bytes, told: bytes, relay: StartRelay, upstream: RawServer
+    status: bytes, expected: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """With its body and its fields, errors too; a phrase is nobody's business but ours."""
+    """With its body and its fields, errors too; the reason phrase is the relay's."""
     answer = ok(b"hello", b"Retry-After: 7").replace(b"200 OK", status)
     passed = await pass_on(await relay(), upstream, LAST_GET, answer)
-    assert lines(passed.down)[:2] == [b"HTTP/1.1 " + told, b"retry-after: 7"]
+    assert lines(passed.down)[:2] == [b"HTTP/1.1 " + expected, b"retry-after: 7"]
     assert body(passed.down) == b"hello"

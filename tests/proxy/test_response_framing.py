@@ -1,6 +1,6 @@
-"""How a response's body is framed on its way down: anew, for the client that is there.
+"""A response's body is framed anew, for its client.
 
-What must survive is what the framing says: that all of it is here (RFC 9112, section 8).
+The client must still be able to see that the body is complete (RFC 9112, section 8).
 """
 
 import pytest
@@ -36,15 +36,15 @@ CHUNKED = b"6\r\nhello!\r\n" + LAST_CHUNK
 
 def framing(received: bytes) -> list[bytes]:
     """The field lines that frame it."""
-    told = (b"content-length:", b"transfer-encoding:", b"connection:")
-    return [line for line in lines(received) if line.startswith(told)]
+    expected = (b"content-length:", b"transfer-encoding:", b"connection:")
+    return [line for line in lines(received) if line.startswith(expected)]
 
 
 @pytest.mark.parametrize("answer", [*COUNTED.values(), *UNCOUNTED.values()], ids=ANSWERS)
 async def test_to_a_client_of_http_1_1(
     answer: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """A length stays one; all else is chunked, in chunks of ours."""
+    """A length stays one; everything else is chunked anew."""
     passed = await pass_on(await relay(), upstream, LAST_GET, answer, closes=True)
     counted = answer in COUNTED.values()
     assert framing(passed.down) == [*(LENGTH if counted else CODING), CLOSE.lower()]
@@ -55,15 +55,15 @@ async def test_to_a_client_of_http_1_1(
 async def test_to_a_client_of_http_1_0(
     answer: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """It knows no chunks: what has no length ends when the connection does."""
+    """It knows no chunks: a body without a length ends with the connection."""
     passed = await pass_on(await relay(), upstream, OLD, answer, closes=True)
     assert lines(passed.down)[0] == b"HTTP/1.1 200 OK"
     assert framing(passed.down) == [*LENGTH * (answer in COUNTED.values()), CLOSE.lower()]
     assert body(passed.down) == b"hello!"
 
 
-async def test_a_client_of_http_1_0_may_stay(relay: StartRelay, upstream: RawServer) -> None:
-    """If it asks to, and if a length tells it where the answer ends."""
+async def test_a_connection_of_http_1_0_may_be_kept(relay: StartRelay, upstream: RawServer) -> None:
+    """If the client requests that, and if the response has a length."""
     server = await relay()
     keep = b"GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"
     async with connect(server.port) as client:
@@ -73,7 +73,7 @@ async def test_a_client_of_http_1_0_may_stay(relay: StartRelay, upstream: RawSer
         received = await client.read_until(b"hello!")
         assert framing(received) == [*LENGTH, b"connection: keep-alive"]
         await client.send(keep)
-        await peer.read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peer.send(CHUNKS)
         assert (await client.read_until()).endswith(b"connection: close\r\n\r\nhello!")
 
@@ -108,7 +108,7 @@ BODILESS = {
 async def test_what_never_has_a_body(
     sent: bytes, answer: bytes, fields: list[bytes], relay: StartRelay, upstream: RawServer
 ) -> None:
-    """It is over with its head, whatever that says, and the upstream's connection is in step."""
+    """It ends with its head, whatever its fields, and the upstream's connection is reused."""
     server = await relay()
     passed = await pass_on(server, upstream, sent, answer)
     assert framing(passed.down) == [*fields, CLOSE.lower()]
@@ -126,10 +126,10 @@ NO_CONTENT = {
 
 
 @pytest.mark.parametrize("rest", NO_CONTENT.values(), ids=NO_CONTENT)
-async def test_the_content_of_a_205_stays_here(
+async def test_the_content_of_a_205_is_dropped(
     rest: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """It may have none (RFC 9110, section 15.3.6), and the client waits for none."""
+    """A 205 has none (RFC 9110, section 15.3.6)."""
     answer = b"HTTP/1.1 205 Reset Content\r\n" + rest
     passed = await pass_on(await relay(), upstream, LAST_GET, answer)
     assert lines(passed.down)[0] == b"HTTP/1.1 205 Reset Content"
@@ -151,7 +151,7 @@ REPAIRED = {
 async def test_what_a_recipient_has_to_repair(
     answer: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The client gets it repaired, and the upstream's connection is in step."""
+    """The client gets it repaired, and the upstream's connection is reused."""
     async with connect((await relay()).port) as client:
         await client.send(get(b"/"))
         peer = await upstream.asked()
@@ -162,26 +162,26 @@ async def test_what_a_recipient_has_to_repair(
         assert body(received) == (CHUNKED if coded else b"hello!")
         assert (b"x: y" in lines(received)) is (b"X" in answer)
         await client.send(LAST_GET)
-        await peer.read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peer.send(ok(b"next"))
         assert (await client.read_until()).endswith(b"\r\n\r\nnext")
 
 
 async def test_repaired_fields_of_what_has_no_body(relay: StartRelay, upstream: RawServer) -> None:
-    """A HEAD tells the length that a GET would have, once."""
+    """A response to HEAD has the length of one to GET, once."""
     answer = b"HTTP/1.1 200 OK\r\nContent-Length: 6, 6\r\ncontent-length : 6\r\n\r\n"
     passed = await pass_on(await relay(), upstream, HEAD, answer)
     assert framing(passed.down) == [*LENGTH, CLOSE.lower()]
 
 
-async def test_a_connection_is_in_step_behind_what_has_no_body(
+async def test_a_connection_is_reused_after_a_response_without_a_body(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """The same one serves the next request, with an answer of its own."""
+    """The same one serves the next request."""
     async with connect((await relay()).port) as client:
         await client.send(HEAD.replace(CLOSE, b"X: y"))
         peer = await upstream.asked()
-        for number, (answer, told) in enumerate(
+        for number, (answer, expected) in enumerate(
             [
                 (b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n", b"200 OK"),
                 (b"HTTP/1.1 204 No Content\r\n\r\n", b"204 No Content"),
@@ -190,7 +190,7 @@ async def test_a_connection_is_in_step_behind_what_has_no_body(
             start=2,
         ):
             await peer.send(answer)
-            await client.read_until(told)
+            await client.read_until(expected)
             await client.send(get(b"/%d" % number))
             await peer.read_until(b"GET /%d " % number)
         await peer.send(CHUNKED_HEAD + chunk(b"hello!") + LAST_CHUNK)

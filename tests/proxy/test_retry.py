@@ -1,8 +1,8 @@
-"""A pooled connection that was dead already: whose request is sent again, and whose is not.
+"""A stale pooled connection: which requests are repeated, and which are not.
 
-An upstream may close an idle connection while a request is on its way to it. A request that
-may be repeated (RFC 9110, section 9.2.2) then goes out once more, on a new connection, as long
-as nothing of an answer came back.
+An upstream may close an idle connection while a request is on its way to it. A request that may
+be repeated (RFC 9110, section 9.2.2) is then sent once more, on a new connection, unless a part
+of a response was received.
 """
 
 from collections.abc import Callable
@@ -40,7 +40,7 @@ REPEATABLE = [*map(plain, (b"GET", b"HEAD", b"OPTIONS", b"DELETE")), with_body(b
 NOT_REPEATABLE = [
     *map(with_body, (b"POST", b"PATCH", b"QUERY")),
     *(plain(b"POST"), plain(b"LOCK")),
-    # Of what is still on its way, nothing was kept.
+    # A body that is still arriving is not kept.
     chunked(BODY, end=b"", target=b"/sent").replace(b"POST", b"PUT"),
 ]
 
@@ -49,29 +49,29 @@ def method(sent: bytes) -> str:
     return sent.partition(b" ")[0].decode()
 
 
-async def dies(peer: RawClient, go: Callable[[RawClient], object], heard: bytes) -> None:
-    """The request is heard, all of it, and not answered."""
-    await peer.read_until(heard)
+async def dies(peer: RawClient, go: Callable[[RawClient], object], until: bytes) -> None:
+    """The whole request is received, and not answered."""
+    await peer.read_until(until)
     go(peer)
 
 
-def heard_of(sent: bytes) -> bytes:
-    """What a request ends in as the upstream hears it."""
+def end_of(sent: bytes) -> bytes:
+    """The last bytes of a request as the upstream receives them."""
     body = sent.partition(b"\r\n\r\n")[2]
     return body[-len(BODY) - 2 :] or b"\r\n\r\n"
 
 
 @going
 @pytest.mark.parametrize("sent", REPEATABLE, ids=method)
-async def test_what_may_be_repeated_is_sent_again(
+async def test_a_repeatable_request_is_sent_again(
     sent: bytes, go: Callable[[RawClient], object]
 ) -> None:
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         await client.send(sent)
-        await dies(peer, go, heard_of(sent))
+        await dies(peer, go, end_of(sent))
         again = await at.upstream.accept()
-        await again.read_until(heard_of(sent))
+        await again.read_until(end_of(sent))
         assert again.received == peer.received
         await again.send(ok())
         assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
@@ -80,18 +80,16 @@ async def test_what_may_be_repeated_is_sent_again(
 
 @going
 @pytest.mark.parametrize("sent", NOT_REPEATABLE, ids=method)
-async def test_what_may_not_be_repeated_is_not(
-    sent: bytes, go: Callable[[RawClient], object]
-) -> None:
+async def test_any_other_request_is_not(sent: bytes, go: Callable[[RawClient], object]) -> None:
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         await client.send(sent)
-        await dies(peer, go, heard_of(sent))
+        await dies(peer, go, end_of(sent))
         assert await problem(client) == CLOSED
         assert not has_caller(at.upstream)
 
 
-async def test_nothing_is_repeated_of_which_a_byte_came_back() -> None:
+async def test_nothing_is_repeated_after_a_byte_of_the_response() -> None:
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         await client.send(plain(b"GET"))
@@ -103,7 +101,7 @@ async def test_nothing_is_repeated_of_which_a_byte_came_back() -> None:
 
 
 @going
-async def test_nor_if_an_interim_answer_came(go: Callable[[RawClient], object]) -> None:
+async def test_nor_after_an_interim_response(go: Callable[[RawClient], object]) -> None:
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         await client.send(plain(b"GET"))
@@ -127,8 +125,8 @@ async def test_nothing_is_repeated_twice(go: Callable[[RawClient], object]) -> N
         assert not has_caller(at.upstream)
 
 
-async def test_nor_when_the_second_connection_had_served_another_before() -> None:
-    """With one place only, whoever repeats a request may have to wait for it behind others."""
+async def test_nor_if_the_second_connection_was_reused() -> None:
+    """At the limit, a repeated request may have to wait behind others."""
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         await client.send(plain(b"GET"))
@@ -144,7 +142,7 @@ async def test_nor_when_the_second_connection_had_served_another_before() -> Non
 
 
 @going
-async def test_a_new_connection_that_dies_is_no_stale_one(
+async def test_a_new_connection_that_closes_is_not_stale(
     go: Callable[[RawClient], object],
 ) -> None:
     async with staged(pool=ONE) as at:
@@ -154,46 +152,46 @@ async def test_a_new_connection_that_dies_is_no_stale_one(
         assert not has_caller(at.upstream)
 
 
-# --- a farewell that is here already ------------------------------------------------------------
+# --- a FIN that was received already ------------------------------------------------------------
 
 
 @going
 @pytest.mark.parametrize("sent", [*REPEATABLE, *NOT_REPEATABLE], ids=method)
-async def test_a_connection_that_has_said_goodbye_is_not_used(
+async def test_a_connection_that_was_closed_by_the_upstream_is_not_used(
     sent: bytes, go: Callable[[RawClient], object]
 ) -> None:
-    """Not even if the loop has not heard of it yet, as it was told of the request first."""
+    """Not even if the event loop reports the request first."""
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         client.sock.send(sent)
         go(peer)
         again = await at.upstream.accept()
-        await again.read_until(heard_of(sent))
+        await again.read_until(end_of(sent))
         await again.send(ok())
         assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
 @pytest.mark.parametrize("sent", [*REPEATABLE, *NOT_REPEATABLE], ids=method)
-async def test_nor_is_it_given_to_one_who_waits(sent: bytes) -> None:
-    """An answer and, right behind it, the end of the connection."""
+async def test_nor_is_it_given_to_a_waiting_request(sent: bytes) -> None:
+    """A response, directly followed by the end of the connection."""
     async with staged(pool=ONE) as at:
         _, peer = await at.ask(b"/first")
         client = await at.begin(sent)
         peer.sock.send(ok(b"first"))
         peer.end()
         again = await at.upstream.accept()
-        await again.read_until(heard_of(sent))
+        await again.read_until(end_of(sent))
         await again.send(ok())
         assert (await client.read_until(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
 
 
-async def test_the_upload_goes_on_over_the_new_connection() -> None:
-    """Nothing of a body that is still coming was lost with the old one."""
+async def test_an_upload_continues_on_the_new_connection() -> None:
+    """The stale connection has taken no part of the body."""
     async with staged(pool=ONE) as at:
         client, peer = await at.pooled()
         client.sock.send(chunked(b"one", end=b""))
         peer.sock.close()
         again = await at.upstream.asked()
         await client.send(chunk(b"two") + b"0\r\n\r\n")
-        heard = await again.read_until(b"0\r\n\r\n")
-        assert heard.endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")
+        received = await again.read_until(b"0\r\n\r\n")
+        assert received.endswith(b"\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What a relay may be told to change, and which targets its rules make of others."""
+"""The options of rewriting, and the targets that they produce."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ OUTSIDE = [
 
 
 @pytest.mark.parametrize("target", OUTSIDE)
-def test_what_lies_outside_is_not_there(target: str) -> None:
+def test_a_target_without_the_prefix_is_a_404(target: str) -> None:
     with pytest.raises(HTTPError) as refusal:
         rewriting(strip="/v1").target(target)
     assert refusal.value.status == 404
@@ -66,7 +66,7 @@ BEHIND_A_BASE = {
 
 
 @pytest.mark.parametrize(("target", "asked"), BEHIND_A_BASE.items(), ids=BEHIND_A_BASE)
-def test_a_base_is_put_in_front(target: str, asked: str) -> None:
+def test_a_base_is_put_before_the_target(target: str, asked: str) -> None:
     """Byte for byte, and with neither one slash more nor one less between them."""
     assert rewriting("/base/").target(target) == asked
 
@@ -82,7 +82,7 @@ UPWARDS = [
 
 @pytest.mark.parametrize("target", UPWARDS)
 def test_a_base_is_never_left(target: str) -> None:
-    """However the upstream may spell its way up."""
+    """In any spelling of ".."."""
     with pytest.raises(HTTPError) as refusal:
         rewriting("/base").target(target)
     assert refusal.value.status == 400
@@ -109,7 +109,7 @@ NAMES_REFUSED = [
 
 @pytest.mark.parametrize("name", NAMES_REFUSED)
 def test_fields_that_cannot_be_injected(name: str) -> None:
-    """They would break the message, or are the relay's: framing most of all."""
+    """They would break the message, or are the relay's, as the framing is."""
     with pytest.raises(ValueError, match="cannot be injected") as refusal:
         rewriting(inject={name: "s3cret"})
     assert "s3cret" not in str(refusal.value)
@@ -123,7 +123,7 @@ VALUES_REFUSED = [
 
 @pytest.mark.parametrize("value", VALUES_REFUSED, ids=ascii)
 def test_values_that_cannot_be_injected(value: str) -> None:
-    """The error names the field, and never what may be a key."""
+    """The error names the field, and does not repeat the value, which may be a key."""
     with pytest.raises(ValueError, match=r"as authorization .* one line of printable") as refusal:
         rewriting(inject={"Authorization": value})
     assert "s3cret" not in str(refusal.value)
@@ -131,7 +131,7 @@ def test_values_that_cannot_be_injected(value: str) -> None:
 
 @pytest.mark.parametrize("name", ["X Y", "X:", ""])
 def test_fields_that_cannot_be_dropped(name: str) -> None:
-    """A name that no field has would be dropped in vain."""
+    """No field can have such a name."""
     with pytest.raises(ValueError, match="dropped"):
         rewriting(drop=[name])
 
@@ -155,5 +155,5 @@ TE = {
 
 
 @pytest.mark.parametrize(("te", "welcome"), TE.items(), ids=ascii)
-def test_whether_trailers_are_welcome(te: str, welcome: bool) -> None:
+def test_whether_trailers_are_accepted(te: str, welcome: bool) -> None:
     assert takes_trailers(te) is welcome

@@ -1,4 +1,4 @@
-"""A handler that asks a second upstream because the first has failed: both are let go."""
+"""A handler that uses a second upstream because the first has failed: both are freed."""
 
 import gc
 from collections.abc import Iterator
@@ -23,12 +23,12 @@ from support.waiting import wait_until
 UNAVAILABLE = b"HTTP/1.1 503 -\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"unfinished")
 TIMES = 3
 ONE = PoolLimits(open=1, idle=0, wait=0.1)
-"""What is not let go has no place for the next request."""
+"""A connection that is not freed leaves no room for the next request."""
 
 
 @pytest.fixture
 def uncollected() -> Iterator[None]:
-    """Nothing is freed but by the last reference to it."""
+    """The garbage collector is off: objects are freed with their last reference."""
     gc.collect()
     gc.disable()
     yield
@@ -36,12 +36,12 @@ def uncollected() -> Iterator[None]:
 
 
 def those(*kinds: type) -> list[object]:
-    """What there is of these kinds."""
+    """All objects of these types."""
     return [each for each in gc.get_objects() if isinstance(each, kinds)]
 
 
 @pytest.mark.usefixtures("uncollected")
-async def test_nothing_is_left_of_either(serve: Serve, upstream: RawServer) -> None:
+async def test_both_are_freed(serve: Serve, upstream: RawServer) -> None:
     before, pools = len(those(Exchange, RelayedRequest)), len(those(Pool))
     async with raw_server() as second:
         proxies = Proxy(upstream.url, pool=ONE), Proxy(second.url, pool=ONE)
@@ -67,7 +67,9 @@ async def test_nothing_is_left_of_either(serve: Serve, upstream: RawServer) -> N
 
 
 @pytest.mark.usefixtures("uncollected")
-async def test_both_are_let_go_when_the_client_leaves(serve: Serve, upstream: RawServer) -> None:
+async def test_both_connections_are_closed_when_the_client_leaves(
+    serve: Serve, upstream: RawServer
+) -> None:
     async with raw_server() as second:
         proxies = Proxy(upstream.url), Proxy(second.url)
 

@@ -1,8 +1,8 @@
-"""Whatever a client sends, the upstream sees at most one request for it, with one framing.
+"""The upstream receives at most one request for each of a client, with one framing.
 
-The clients are those of the conformance tests, and the upstream is strict. A refusal has a
-request behind it that must never run, and an answer one that must be understood, here and
-there: so each case also shows where both think that the message ended.
+The clients are those of the conformance tests, and the upstream is strict. Each case is followed
+by a request: one that must never run after a refusal, and one that must be understood after an
+answer. So each case also shows where both ends see the end of the message.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ RELAYED = [case for case in ANSWERED if not _ANSWERED_HERE(case.sent)]
 
 @pytest.fixture
 async def strict(serve: Serve) -> AsyncIterator[StrictUpstream]:
-    """An upstream that forgives nothing; without the debug mode's stack for every byte."""
+    """A strict upstream; without the debug mode's stack for every byte."""
     asyncio.get_running_loop().set_debug(False)
     async with strict_upstream() as upstream:
         yield upstream
@@ -47,30 +47,30 @@ async def server(serve: Serve, strict: StrictUpstream) -> Served:
     return await serve(proxy, head_timeout=0.3, body_timeout=0.3, keep_alive=0.3)
 
 
-def agrees(heard: Heard, seen: Seen) -> bool:
-    """Whether the upstream heard what was meant."""
+def agrees(request: Heard, seen: Seen) -> bool:
+    """Whether the upstream received what was meant."""
     return (
-        heard.is_whole
-        and (heard.method, heard.target, heard.body) == (seen.method, seen.target, seen.body)
-        and (seen.host is None or ("host", seen.host) in heard.fields)
+        request.is_whole
+        and (request.method, request.target, request.body) == (seen.method, seen.target, seen.body)
+        and (seen.host is None or ("host", seen.host) in request.fields)
     )
 
 
 @pytest.mark.parametrize("case", REFUSED, ids=str)
 async def test_what_is_refused(case: Refused, server: Served, strict: StrictUpstream) -> None:
-    """It reaches no upstream; a body that turns out to be broken never looks whole there."""
+    """It reaches no upstream; a malformed body never looks complete there."""
     for cut in WAYS:
         received = await talk(server.port, behind(case.sent, BEHIND, cut))
         [answer] = read_answers(received, ["POST"])
         assert answer.status in case.statuses, cut
     assert strict.faults == []
     assert len(strict.heard) <= case.in_body * len(WAYS)
-    assert not any(heard.is_whole for heard in strict.heard)
+    assert not any(request.is_whole for request in strict.heard)
 
 
 @pytest.mark.parametrize("case", RELAYED, ids=str)
 async def test_what_is_answered(case: Answered, server: Served, strict: StrictUpstream) -> None:
-    """The upstream is asked just that, and nothing else, in the order in which it was sent."""
+    """The upstream receives exactly these requests, in the order in which they were sent."""
     expected = case.seen if case.closes else (*case.seen, Seen(target="/last"))
     for cut in WAYS:
         received = await talk(server.port, behind(case.sent, BEHIND if case.closes else LAST, cut))
@@ -89,7 +89,7 @@ async def test_what_is_not_http(data: bytes, server: Served, strict: StrictUpstr
 
 
 async def test_mutants(server: Served, strict: StrictUpstream) -> None:
-    """A few wrong bytes: each request that is relayed is answered once, and is sound."""
+    """A few wrong bytes: each request that is relayed is answered once, and is valid."""
     chance = random.Random(4)
     sound = (
         get(b"/one", b"X: y", b"Connection: X")
@@ -108,7 +108,7 @@ async def test_mutants(server: Served, strict: StrictUpstream) -> None:
     sent = [mutant(chance, sound) + LAST for _ in range(200)]
     relayed = sum(await asyncio.gather(*map(answered, sent)))
     assert strict.faults == []
-    assert sum(heard.is_whole for heard in strict.heard) == relayed
+    assert sum(request.is_whole for request in strict.heard) == relayed
     assert relayed > 200
 
 
@@ -129,11 +129,11 @@ HIDDEN = {
 async def test_a_request_inside_another(
     cut: str, request_: bytes, server: Served, strict: StrictUpstream
 ) -> None:
-    """It stays there: what a length or chunks say is a body is one to everybody."""
+    """It stays inside: both ends of the relay agree on what the body is."""
     received = await talk(server.port, behind(request_, LAST, cut))
     assert [answer.status for answer in read_answers(received, ["GET", "GET"])] == [200, 200]
     assert strict.faults == []
-    assert [heard.target for heard in strict.heard][1:] == ["/last"]
+    assert [request.target for request in strict.heard][1:] == ["/last"]
     assert strict.heard[0].target != "/smuggled"
 
 
@@ -154,10 +154,10 @@ CUT_SHORT = {
 async def test_a_body_that_is_cut_never_looks_whole(
     request_: bytes, leaves: bool, serve: Serve, strict: StrictUpstream
 ) -> None:
-    """And nothing else goes up on its connection: the next request has one of its own."""
+    """Nothing else is sent on its connection: the next request has another one."""
     server = await serve(Proxy(f"http://127.0.0.1:{strict.port}"), body_timeout=0.05)
     await raw(server.port, request_, eof=leaves)
     assert b" 200 " in await raw(server.port, LAST)
     assert strict.faults == []
-    assert [heard.target for heard in strict.heard if heard.is_whole] == ["/last"]
+    assert [request.target for request in strict.heard if request.is_whole] == ["/last"]
     assert len(strict.heard) <= 2

@@ -14,7 +14,7 @@ from support.upstreams import has_caller
 
 
 async def pooled(server: Served, upstream: RawServer) -> RawClient:
-    """The upstream's end of a connection that lies idle."""
+    """The upstream's end of an idle connection."""
     async with connect(server.port) as client:
         await client.send(GET)
         peer = await upstream.asked()
@@ -32,7 +32,7 @@ async def test_idle_connections_close_with_the_listener(
     await until_end(peer)
 
 
-async def test_an_answer_that_flows_is_ended_by_its_upstream_within_the_grace_period(
+async def test_a_response_may_end_within_the_grace_period(
     relay: StartRelay, upstream: RawServer
 ) -> None:
     server = await relay()
@@ -50,7 +50,7 @@ async def test_an_answer_that_flows_is_ended_by_its_upstream_within_the_grace_pe
 
 
 @pytest.mark.parametrize("said", [b"", CHUNKED_HEAD + chunk(b"piece")], ids=["silent", "flowing"])
-async def test_what_does_not_end_is_cut_on_both_sides(
+async def test_a_response_that_does_not_end_is_cut_on_both_sides(
     relay: StartRelay, upstream: RawServer, said: bytes
 ) -> None:
     server = await relay()
@@ -76,7 +76,7 @@ async def test_listeners_that_share_a_proxy_have_connections_of_their_own(
     await until_end(peers[0])
     async with connect(servers[1].port) as client:
         await client.send(GET)
-        await peers[1].read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peers[1].read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peers[1].send(ok(b"still here"))
         await client.read_until(b"still here")
     assert not has_caller(upstream)

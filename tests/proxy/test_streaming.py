@@ -17,14 +17,14 @@ from support.requests import GET, LAST, OLD, get, post
 HEAD = b"HEAD / HTTP/1.1\r\nHost: a\r\n\r\n"
 UNTIL_CLOSE = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
 LARGE = bytes(range(251)) * 20_000
-"""Almost five MiB, in which no two pieces of one buffer's size are alike."""
+"""Almost five MiB, in which no two pieces of one buffer's size are equal."""
 
 EVENT = "data: é\u2028\n\n".encode()
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
 
 
 @pytest.mark.parametrize(
-    ("reads", "told"),
+    ("reads", "expected"),
     [
         ([CHUNKED_HEAD + chunk(b"one")], [b"one"]),
         ([CHUNKED_HEAD + chunk(b"one") + chunk(b"two")], [b"onetwo"]),
@@ -38,7 +38,7 @@ MOVED = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
     ],
 )
 async def test_one_read_of_the_upstream_is_one_write_to_the_client(
-    relay: StartRelay, upstream: RawServer, reads: list[bytes], told: list[bytes]
+    relay: StartRelay, upstream: RawServer, reads: list[bytes], expected: list[bytes]
 ) -> None:
     """The head in one with the first piece, the last-chunk with the last; chunks merge, since
     their boundaries mean nothing, and none waits for its rest."""
@@ -50,7 +50,7 @@ async def test_one_read_of_the_upstream_is_one_write_to_the_client(
             await drip(peer, [data])
             await read_on(client)
             assert segments(client) == number + 1
-        assert chunks(client.received) == told
+        assert chunks(client.received) == expected
         assert client.received.endswith(LAST_CHUNK) == reads[-1].endswith(LAST_CHUNK)
 
 
@@ -134,7 +134,7 @@ async def test_every_framing_for_every_client(
 @pytest.mark.parametrize(
     "answer", [b"HTTP/1.1 204 No Content\r\n\r\n", b"HTTP/1.1 304 -\r\n\r\n", MOVED]
 )
-async def test_an_answer_without_a_body_leaves_both_connections_in_step(
+async def test_both_connections_are_reused_after_a_response_without_a_body(
     relay: StartRelay, upstream: RawServer, answer: bytes
 ) -> None:
     server = await relay()
@@ -181,7 +181,7 @@ async def test_a_large_download_is_whole(
 async def test_pipelined_requests_are_answered_in_order_over_one_connection(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """One at a time: the upstream hears of the next when it has answered the one before."""
+    """One at a time: the upstream receives the next one after its response to the one before."""
     server = await relay()
     first, second, third = get(b"/1"), post(b"a body", target=b"/2"), get(b"/3")
     async with connect(server.port) as client:
@@ -199,10 +199,8 @@ async def test_pipelined_requests_are_answered_in_order_over_one_connection(
     assert [answer.content for answer in answers] == [b"one", b"two", b"three"]
 
 
-async def test_many_requests_take_turns_on_one_connection(
-    relay: StartRelay, upstream: RawServer
-) -> None:
-    """Whatever the exchange before was like, nothing of it is left when the next one begins."""
+async def test_many_requests_use_one_connection(relay: StartRelay, upstream: RawServer) -> None:
+    """No state of one exchange reaches the next one."""
     server = await relay()
     kinds = [ok(b"length"), CHUNKED_HEAD + chunk(b"chunk") + LAST_CHUNK, MOVED, ok()]
     async with connect(server.port) as client:

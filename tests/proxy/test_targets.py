@@ -1,7 +1,7 @@
-"""What the upstream is asked for: the target as it came, byte for byte.
+"""The target is passed on byte for byte.
 
-Whoever decodes a target, or tidies it up, asks for something else: only the upstream knows
-what it means (RFC 9110, section 7.7).
+A relay that decodes or normalizes a target requests something else: only the upstream knows what
+it means (RFC 9110, section 7.7).
 """
 
 import pytest
@@ -54,14 +54,16 @@ METHODS = [b"GET", b"HEAD", b"OPTIONS", b"DELETE", b"PATCH", b"PROPFIND", b"get"
 
 @pytest.mark.parametrize("method", METHODS, ids=bytes.decode)
 async def test_a_method_is_any_word(method: bytes, relay: StartRelay, upstream: RawServer) -> None:
-    """In the case in which it came, since that belongs to it (RFC 9110, section 9.1)."""
+    """Its case is kept, because methods are case-sensitive (RFC 9110, section 9.1)."""
     sent = request(method + b" /one HTTP/1.1", b"Host: a", CLOSE)
     passed = await pass_on(await relay(), upstream, sent)
     assert lines(passed.up)[0] == method + b" /one HTTP/1.1"
 
 
-async def test_an_upstream_is_spoken_to_in_http_1_1(relay: StartRelay, upstream: RawServer) -> None:
-    """Whatever the client speaks: a version is that of one hop (RFC 9110, section 6.2)."""
+async def test_requests_to_the_upstream_are_http_1_1(
+    relay: StartRelay, upstream: RawServer
+) -> None:
+    """For every client: a version is that of one hop (RFC 9110, section 6.2)."""
     passed = await pass_on(await relay(), upstream, request(b"GET /one HTTP/1.0"))
     assert lines(passed.up)[0] == b"GET /one HTTP/1.1"
 
@@ -82,7 +84,7 @@ ABSOLUTE = {
 async def test_a_target_never_chooses_the_upstream(
     keep: bool, line: bytes, asked: bytes, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """An absolute-form names another server: it hears nothing, for this is no open proxy."""
+    """An absolute-form names another server, which is not contacted: this is no open proxy."""
     server = await relay(forwarded="off", keep_host=keep)
     async with raw_server() as other:
         named = b"127.0.0.1:%d" % other.port
@@ -94,7 +96,7 @@ async def test_a_target_never_chooses_the_upstream(
 
 
 async def test_of_the_whole_server(relay: StartRelay, upstream: RawServer) -> None:
-    """OPTIONS * asks about no path: nothing is stripped, and nothing put in front."""
+    """OPTIONS * has no path: no prefix is removed, and no base is added."""
     server = await relay(base="/base", strip="/v1", forwarded="off")
     sent = request(b"OPTIONS * HTTP/1.1", b"Host: a", CLOSE)
     up = lines((await pass_on(server, upstream, sent)).up)

@@ -1,4 +1,4 @@
-"""How long the upstream took: in the access log always, and in the answer where that is asked."""
+"""How long the upstream took: in the access log, and by option in the response."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ MS = r"[0-9]+\.[0-9]{1,2}"
 DELAY = 0.05
 
 
-async def told(server: Served, count: int = 1) -> dict[str, Any]:
-    """The line of the last of so many exchanges, which says the same in both forms."""
+async def logged(server: Served, count: int = 1) -> dict[str, Any]:
+    """The line of the last of that many exchanges, which has the same values in both forms."""
     exchange = (await wait_until(lambda: server.ended[count - 1 :]))[0]
     line: dict[str, Any] = json.loads(json_line(NOW, exchange))
     notes = {name: str(line[name]) for name in list(line)[9:]}
@@ -36,7 +36,7 @@ async def told(server: Served, count: int = 1) -> dict[str, Any]:
 
 
 async def answer(upstream: RawServer, client: RawClient, data: bytes = b"hello") -> RawClient:
-    """Ask on a new connection, and have it answered."""
+    """Serve one request on a new connection."""
     await client.send(GET)
     peer = await upstream.asked()
     await peer.send(ok(data))
@@ -45,15 +45,15 @@ async def answer(upstream: RawServer, client: RawClient, data: bytes = b"hello")
 
 
 async def test_a_connection_is_made_once(relay: StartRelay, upstream: RawServer) -> None:
-    """What the next request needs no time for is no time of zero."""
+    """A reused connection is reported as reused, not as a time of zero."""
     server = await relay()
     async with connect(server.port) as client:
         peer = await answer(upstream, client)
-        first = await told(server)
+        first = await logged(server)
         await client.send(GET)
         await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peer.send(ok(b"again"))
-        second = await told(server, 2)
+        second = await logged(server, 2)
     assert list(first)[-2:] == ["connect_ms", "upstream_ms"]
     assert 0 <= first["connect_ms"] <= first["upstream_ms"] <= first["total_ms"]
     assert list(second)[-2:] == ["connect", "upstream_ms"]
@@ -61,7 +61,7 @@ async def test_a_connection_is_made_once(relay: StartRelay, upstream: RawServer)
 
 
 async def test_each_time_is_its_own(relay: StartRelay, upstream: RawServer) -> None:
-    """The upstream thinks before its head, before its first piece, and before its end."""
+    """The upstream waits before its head, before its first piece, and before its end."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(GET)
@@ -70,7 +70,7 @@ async def test_each_time_is_its_own(relay: StartRelay, upstream: RawServer) -> N
             await asyncio.sleep(DELAY)
             await peer.send(part)
             await client.read_until(part[-4:])
-        line = await told(server)
+        line = await logged(server)
     delay = DELAY * 1000 - 2  # the grain of two clocks
     assert line["upstream_ms"] >= delay
     assert line["connect_ms"] + delay <= line["upstream_ms"]
@@ -84,12 +84,12 @@ async def test_a_refused_connection_took_none() -> None:
         async with staged(port=port) as at:
             client = await at.begin(GET)
             await client.read_until(b"}")
-            line = await told(at.server)
+            line = await logged(at.server)
     assert (line["status"], line["outcome"]) == (502, "complete")
     assert list(line)[9:] == []
 
 
-async def test_an_upstream_that_never_answers_was_yet_connected_to(
+async def test_an_upstream_that_never_responds_has_a_connect_time(
     relay: StartRelay, upstream: RawServer
 ) -> None:
     server = await relay(timeouts=Timeouts(first_byte=0.05))
@@ -97,7 +97,7 @@ async def test_an_upstream_that_never_answers_was_yet_connected_to(
         await client.send(GET)
         await upstream.asked()
         await client.read_until(b"}")
-        line = await told(server)
+        line = await logged(server)
     assert line["status"] == 504
     assert list(line)[9:] == ["connect_ms"]
 
@@ -110,15 +110,15 @@ async def test_a_stream_that_is_cut_has_its_times(relay: StartRelay, upstream: R
         await peer.send(CHUNKED_HEAD + chunk(b"piece"))
         await client.read_until(b"piece")
         peer.reset()
-        line = await told(server)
+        line = await logged(server)
     assert line["outcome"] == "truncated"
     assert line["first_byte_ms"] >= line["upstream_ms"]
 
 
-async def test_what_was_asked_again_was_connected_to_again(
+async def test_a_repeated_request_has_the_connect_time_of_its_new_connection(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """On a connection that died in the pool nobody answered."""
+    """The stale connection does not count."""
     server = await relay()
     async with connect(server.port) as client:
         peer = await answer(upstream, client)
@@ -127,7 +127,7 @@ async def test_what_was_asked_again_was_connected_to_again(
         peer.sock.close()
         await (await upstream.asked()).send(ok(b"again"))
         await client.read_until(b"again")
-        assert "connect_ms" in await told(server, 2)
+        assert "connect_ms" in await logged(server, 2)
 
 
 # Server-Timing
@@ -135,12 +135,12 @@ async def test_what_was_asked_again_was_connected_to_again(
 
 FIRST = rf"connect;dur={MS}, upstream;dur=({MS})"
 SECOND = rf"reused, upstream;dur=({MS})"
-# The grammar of the standard (W3C Server Timing, section 3), which the two above are cases of.
+# The grammar of the standard (W3C Server Timing, section 3), which matches the two above.
 METRIC = rf"[a-z]+(;dur={MS})?"
 METRICS = re.compile(rf"{METRIC}(, {METRIC})*")
 
 
-async def test_an_answer_tells_its_times(relay: StartRelay, upstream: RawServer) -> None:
+async def test_a_response_has_its_times(relay: StartRelay, upstream: RawServer) -> None:
     server = await relay(server_timing=True)
     async with connect(server.port) as client:
         began = time.monotonic()
@@ -154,7 +154,7 @@ async def test_an_answer_tells_its_times(relay: StartRelay, upstream: RawServer)
         await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peer.send(ok(b"hello"))
         second = (await hear_response(client)).headers.get_all("server-timing")
-        line = await told(server)
+        line = await logged(server)
     assert first[0] == "db;dur=53.2"  # the upstream's own
     found = re.fullmatch(FIRST, first[1])
     assert found, first
@@ -165,7 +165,7 @@ async def test_an_answer_tells_its_times(relay: StartRelay, upstream: RawServer)
 
 
 @pytest.mark.parametrize("options", [{}, {"server_timing": False}])
-async def test_without_the_option_it_tells_none(
+async def test_without_the_option_it_has_none(
     relay: StartRelay, upstream: RawServer, options: dict[str, Any]
 ) -> None:
     server = await relay(**options)
@@ -174,10 +174,8 @@ async def test_without_the_option_it_tells_none(
     assert b"server-timing" not in client.received
 
 
-async def test_an_early_head_tells_no_time_that_nobody_knows_yet(
-    relay: StartRelay, upstream: RawServer
-) -> None:
-    """It would tell of an upstream that answered within no time."""
+async def test_an_early_head_has_no_times(relay: StartRelay, upstream: RawServer) -> None:
+    """The upstream has not responded yet."""
     server = await relay(heartbeat=INTERVAL, server_timing=True)
     async with connect(server.port) as client:
         await early(server, upstream, client, ASK)

@@ -1,4 +1,4 @@
-"""Trailer fields: passed on to a client that said it takes them (RFC 9110, section 6.5)."""
+"""Trailer fields are passed on to a client that accepts them (RFC 9110, section 6.5)."""
 
 import asyncio
 import socket
@@ -26,7 +26,7 @@ ASKED = {
 
 
 @pytest.mark.parametrize("fields", ASKED.values(), ids=ASKED)
-async def test_they_reach_a_client_that_takes_them(
+async def test_they_reach_a_client_that_accepts_them(
     fields: tuple[bytes, ...], relay: StartRelay, upstream: RawServer
 ) -> None:
     """In order, repeated ones too; and the head announces those that were announced."""
@@ -53,19 +53,17 @@ NOT_ASKED = {
 
 
 @pytest.mark.parametrize("fields", NOT_ASKED.values(), ids=NOT_ASKED)
-async def test_they_are_kept_from_one_that_did_not_ask(
+async def test_they_are_dropped_for_a_client_that_does_not_accept_them(
     fields: tuple[bytes, ...], relay: StartRelay, upstream: RawServer
 ) -> None:
-    """And are not announced to it either. The body is whole all the same."""
+    """They are not announced either. The body is complete."""
     passed = await pass_on(await relay(), upstream, get(b"/", *fields, CLOSE), ANSWER)
     assert body(passed.down) == b"5\r\nhello\r\n0\r\n\r\n"
     assert b"trailer:" not in passed.down
 
 
-async def test_a_client_of_http_1_0_has_no_place_for_them(
-    relay: StartRelay, upstream: RawServer
-) -> None:
-    """So none are announced, whatever it says."""
+async def test_a_client_of_http_1_0_gets_none(relay: StartRelay, upstream: RawServer) -> None:
+    """None are announced, whatever it sends in TE."""
     sent = b"GET / HTTP/1.0\r\nTE: trailers\r\n\r\n"
     passed = await pass_on(await relay(), upstream, sent, ANSWER)
     assert body(passed.down) == b"hello"
@@ -75,7 +73,7 @@ async def test_a_client_of_http_1_0_has_no_place_for_them(
 async def test_they_come_with_the_last_piece_or_later(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """However the network cuts them, no part of them is taken for the body."""
+    """No part of them is taken for the body, however the network cuts them."""
     async with connect((await relay()).port) as client:
         await client.send(get(b"/", TE, CLOSE))
         peer = await upstream.asked()
@@ -94,11 +92,11 @@ FORBIDDEN = [
     *(b"Set-Cookie: a=1", b"Authorization : 1", b"TRAILER: X"),
     b"content-type: text/html\r\n folded",
 ]
-"""Of what acts before the body there is more: the decoder's tests have it all."""
+"""A sample: the decoder's tests have all of them."""
 
 
 async def test_forbidden_ones_are_dropped(relay: StartRelay, upstream: RawServer) -> None:
-    """The answer is whole, and the others are passed on (RFC 9110, section 6.5.1)."""
+    """The response is complete, and the others are passed on (RFC 9110, section 6.5.1)."""
     last = b"0\r\nX-Sum : 1\r\n" + b"\r\n".join([*FORBIDDEN, b"X: y", b" z", b"", b""])
     answer = HEAD + chunk(b"hello") + last
     passed = await pass_on(await relay(), upstream, get(b"/", TE, CLOSE), answer)
@@ -116,7 +114,7 @@ MALFORMED = [
 async def test_malformed_ones_cut_the_answer(
     line: bytes, asked: bool, relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Whether they are passed on or not: a message that holds them is not what it seems."""
+    """Whether or not they are passed on: the message is malformed."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(get(b"/", *[TE] * asked))
@@ -130,8 +128,8 @@ async def test_malformed_ones_cut_the_answer(
     assert [exchange.outcome for exchange in server.ended] == ["truncated"]
 
 
-async def test_trailers_of_a_request_stop_here(relay: StartRelay, upstream: RawServer) -> None:
-    """No upstream said that it takes any (RFC 9110, section 6.5.1)."""
+async def test_trailers_of_a_request_are_dropped(relay: StartRelay, upstream: RawServer) -> None:
+    """No upstream announced that it accepts any (RFC 9110, section 6.5.1)."""
     sent = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n"
     passed = await pass_on(
         await relay(),
@@ -151,6 +149,6 @@ async def test_the_next_answer_is_in_step(relay: StartRelay, upstream: RawServer
         await peer.send(ANSWER)
         await client.read_until(b"x-empty: \r\n\r\n")
         await client.send(GET)
-        await peer.read_until(lambda heard: heard.count(b"\r\n\r\n") == 2)
+        await peer.read_until(lambda got: got.count(b"\r\n\r\n") == 2)
         await peer.send(ANSWER)
         assert (await client.read_until(b"\r\n0\r\n\r\n")).count(b"x-sum: 1") == 1

@@ -1,4 +1,4 @@
-"""An upstream that cannot be reached, or that leaves before it answers: a problem, and no more."""
+"""An upstream that cannot be reached, or that closes before it responds: a problem document."""
 
 from collections.abc import Callable
 
@@ -18,7 +18,7 @@ from support.upstreams import nobody
 SENT = {"GET": GET, "POST": post(b"body"), "upload": chunked(b"piece", end=b"")}
 sending = pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
 NO_SUCH_NAME = ".".join(["long" * 15] * 5)
-"""Longer than a name in the DNS can be, so that nobody has to be asked for it."""
+"""Longer than a name in the DNS can be, so no look-up is made."""
 
 
 @sending
@@ -37,7 +37,7 @@ async def test_a_name_that_is_not_found(host: str, caplog: pytest.LogCaptureFixt
 
 
 @pytest.mark.parametrize("name", ["missing.sock", "file", "", "x" * 200])
-async def test_a_unix_socket_that_nobody_listens_on(
+async def test_a_unix_socket_without_a_listener(
     serve: Serve, name: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("upstream")

@@ -1,4 +1,4 @@
-"""Request bodies on their way up: each piece as it comes, and whole or visibly not."""
+"""Request bodies: each piece is passed on as it arrives, and a body that is cut looks cut."""
 
 import asyncio
 from collections.abc import Callable
@@ -52,10 +52,10 @@ async def test_the_upstream_has_each_piece_before_the_client_sends_the_next(
 
 
 @pytest.mark.parametrize("sent", [post(b"hello"), chunked(b"he", b"llo")])
-async def test_what_is_there_whole_goes_with_its_head(
+async def test_a_body_that_has_arrived_is_sent_with_its_head(
     relay: StartRelay, upstream: RawServer, sent: bytes
 ) -> None:
-    """In one segment, and with a length, which not every upstream can do without."""
+    """In one segment, and with a length, which some upstreams require."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(sent)
@@ -77,7 +77,7 @@ async def test_what_is_there_whole_goes_with_its_head(
     ],
 )
 async def test_a_large_upload_is_whole(relay: StartRelay, upstream: RawServer, sent: bytes) -> None:
-    """Without a limit, unless one is asked for: to have one is for the upstream to say."""
+    """Without a limit by default: the limit is the upstream's."""
     server = await relay()
     async with connect(server.port) as client:
         sending = asyncio.ensure_future(client.send(sent))
@@ -96,7 +96,7 @@ async def test_a_large_upload_is_whole(relay: StartRelay, upstream: RawServer, s
 async def test_an_answer_is_relayed_while_the_body_still_flows(
     relay: StartRelay, upstream: RawServer, head: bytes, frame: Frame, end: bytes
 ) -> None:
-    """Each in its own time; a connection that has ended both properly serves the next request."""
+    """Both directions are independent; a connection on which both are complete is reused."""
     server = await relay()
     async with connect(server.port) as client, connect(server.port) as other:
         await client.send(head)
@@ -119,7 +119,7 @@ async def test_an_answer_is_relayed_while_the_body_still_flows(
 async def test_an_answer_that_ends_first_ends_the_upload(
     relay: StartRelay, upstream: RawServer, head: bytes, frame: Frame, end: bytes
 ) -> None:
-    """The upstream's connection is out of step for good; the client's, once its body has come."""
+    """The upstream's connection is closed; the client's is reused after its body."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(head + frame(b"one"))
@@ -147,7 +147,7 @@ async def test_an_answer_to_a_body_of_which_much_is_to_come_closes(
 async def test_an_upstream_that_leaves_amid_the_body_is_a_502(
     relay: StartRelay, upstream: RawServer
 ) -> None:
-    """Not a second attempt, which the body's beginning would be missing from."""
+    """The request is not repeated, because the beginning of the body is not kept."""
     server = await relay()
     async with connect(server.port) as client:
         await client.send(IN_CHUNKS + chunk(b"one"))
@@ -158,10 +158,10 @@ async def test_an_upstream_that_leaves_amid_the_body_is_a_502(
 
 
 @pytest.mark.parametrize("status", [b"100 Continue", b"102 Processing", b"103 Early Hints"])
-async def test_while_it_is_the_clients_turn_the_upstream_is_not_late(
+async def test_while_the_client_has_to_send_the_upstream_is_not_late(
     relay: StartRelay, upstream: RawServer, status: bytes
 ) -> None:
-    """Whatever it says in between."""
+    """Also after interim responses."""
     server = await relay(timeouts=Timeouts(first_byte=0.25))
     async with connect(server.port) as client:
         await client.send(COUNTED + b"one")
@@ -218,7 +218,7 @@ async def test_a_body_that_the_client_cuts_never_looks_complete(
 async def test_a_body_that_fails_is_answered_and_never_ended(
     relay: StartRelay, upstream: RawServer, sent: bytes, then: bytes, status: int, says: str
 ) -> None:
-    """The client is told what was wrong with it; the upstream's connection is cut."""
+    """The client gets the error; the upstream's connection is closed."""
     server = await relay(max_body=100, settings={"body_timeout": 0.1 if status == 408 else 9.0})
     async with connect(server.port) as client:
         await client.send(sent)
@@ -247,7 +247,7 @@ async def test_a_body_known_to_be_too_large_does_not_reach_the_upstream(
 
 
 @pytest.mark.parametrize("sent", [post(bytes(100)), chunked(bytes(60), bytes(40))])
-async def test_a_body_of_just_the_limit_passes(
+async def test_a_body_of_exactly_the_limit_is_passed_on(
     relay: StartRelay, upstream: RawServer, sent: bytes
 ) -> None:
     server = await relay(max_body=100)

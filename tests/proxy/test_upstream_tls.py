@@ -1,4 +1,4 @@
-"""Upstreams over TLS: verified, asked for by name, and relayed like any other."""
+"""Upstreams over TLS: verified, with SNI, and relayed like any other."""
 
 import asyncio
 import contextlib
@@ -27,7 +27,7 @@ INVALID = (502, "the upstream's certificate is not valid")
 
 @dataclass(slots=True)
 class Secure:
-    """An upstream with TLS that answers with what it was asked, and the names it was asked by."""
+    """An upstream with TLS that echoes the request, and the names that were sent by SNI."""
 
     server: Served
     names: list[str | None] = field(default_factory=list)
@@ -36,7 +36,7 @@ class Secure:
         return f"https://{host}:{self.server.port}/base"
 
 
-async def tell(request: Request) -> Response:
+async def echo(request: Request) -> Response:
     """Answers with target, Host and body of the request, piece by piece."""
 
     async def pieces() -> AsyncIterator[bytes]:
@@ -50,7 +50,7 @@ async def tell(request: Request) -> Response:
 async def secure(serve: Serve, certificate: Certificate) -> Secure:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
-    upstream = Secure(await serve(tell, tls=context))
+    upstream = Secure(await serve(echo, tls=context))
     context.sni_callback = lambda _, name, __: upstream.names.append(name)
     return upstream
 
@@ -62,13 +62,13 @@ async def test_an_upstream_whose_certificate_is_valid(
     async with connect(server.port) as client:
         for number in range(3):
             await client.send(post(b"body", target=b"/%d" % number))
-            told = content(await client.read_until(LAST_CHUNK))
-            assert told == b"/base/%d 127.0.0.1:%d body" % (number, secure.server.port)
+            expected = content(await client.read_until(LAST_CHUNK))
+            assert expected == b"/base/%d 127.0.0.1:%d body" % (number, secure.server.port)
             client.received = b""
     assert secure.names == [None]  # one connection; and an address is no name to ask for
 
 
-async def test_the_upstream_is_asked_for_by_its_name(
+async def test_the_name_of_the_upstream_is_sent_by_sni(
     secure: Secure, serve: Serve, certificate: Certificate
 ) -> None:
     context = client_context(certificate.cert)
@@ -79,7 +79,7 @@ async def test_the_upstream_is_asked_for_by_its_name(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_a_certificate_of_an_authority_that_nobody_trusts(
+async def test_a_certificate_of_an_untrusted_authority(
     secure: Secure, serve: Serve, host: str
 ) -> None:
     server = await serve(Proxy(secure.url(host), inject=INJECTED))
@@ -106,7 +106,7 @@ SPOKEN: dict[str, Callable[[RawClient], object]] = {
 
 
 @pytest.mark.parametrize("speak", SPOKEN.values(), ids=SPOKEN)
-async def test_an_upstream_that_speaks_no_tls(
+async def test_an_upstream_without_tls(
     upstream: RawServer, serve: Serve, speak: Callable[[RawClient], object]
 ) -> None:
     proxy = Proxy(upstream.url.replace("http:", "https:"), inject=INJECTED)
@@ -152,7 +152,7 @@ async def ending(certificate: Certificate, *, properly: bool) -> AsyncIterator[i
 async def test_only_a_proper_end_of_the_connection_ends_an_answer(
     serve: Serve, certificate: Certificate, properly: bool
 ) -> None:
-    """Anyone on the way can send a FIN (RFC 9112, section 9.8)."""
+    """Anyone on the path can send a FIN (RFC 9112, section 9.8)."""
     async with ending(certificate, properly=properly) as port:
         url = f"https://127.0.0.1:{port}"
         server = await serve(Proxy(url, tls=client_context(certificate.cert)))
