@@ -42,8 +42,22 @@ class Receiver(Protocol):
         """The upstream takes more of the request again."""
 
 
-class Sender(Protocol):
-    """What sends a request, as the upload of its body uses it."""
+class Waiting(Protocol):
+    """A relay that waits for its upstream."""
+
+    def fail(self, error: Exception) -> None:
+        """End with an error."""
+
+
+class Beating(Protocol):
+    """A relay that sends heartbeats."""
+
+    def beat(self) -> None:
+        """The interval has passed."""
+
+
+class Sender(Waiting, Protocol):
+    """A relay that sends a request, as the upload of the body uses it."""
 
     recording: Recording | None
 
@@ -52,6 +66,3 @@ class Sender(Protocol):
 
     def await_upstream(self) -> None:
         """The upstream has to respond, or to take more: its deadline starts."""
-
-    def fail(self, error: Exception) -> None:
-        """The body will never be complete."""

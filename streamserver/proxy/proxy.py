@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Literal
 
 from streamserver.kit.request import Request
@@ -70,10 +71,10 @@ class Proxy:
             raise ValueError(f"heartbeat must be 0 or more, not {heartbeat!r}")
         if on_break not in ("cut", "event"):
             raise ValueError(f"on_break is cut or event, not {on_break!r}")
-        self._origin = parse_origin(url, tls)
-        self._rewriting = Rewriting(self._origin, strip, inject, drop, keep_host, forwarded)
-        self._timeouts = timeouts or Timeouts()
-        self._limits = pool or PoolLimits()
+        origin = parse_origin(url, tls)
+        timeouts, limits = timeouts or Timeouts(), pool or PoolLimits()
+        self._make_state = partial(ProxyState, origin, timeouts, limits, heartbeat)
+        self._rewriting = Rewriting(origin, strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body
         self._heartbeat = heartbeat
         self._reports_failures = on_break == "event"
@@ -140,9 +141,7 @@ class Proxy:
 
     def _open(self, server: ServerState) -> ProxyState:
         """The state for a listener, which is closed with it."""
-        state = ProxyState(
-            self._origin, self._timeouts, self._limits, self._heartbeat, server.descriptors
-        )
+        state = self._make_state(server.descriptors)
         self._states[server] = state
         server.on_close.append(lambda: self._states.pop(server).close())
         return state

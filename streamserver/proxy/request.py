@@ -18,8 +18,8 @@ from streamserver.proxy.phase import (
     STREAMING,
     Phase,
 )
-from streamserver.proxy.ports import Parts, Recording
-from streamserver.proxy.state import ProxyState, Waiting
+from streamserver.proxy.ports import Parts, Recording, Waiting
+from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import CLOSED, UpstreamConnection
 from streamserver.server import eager

@@ -1,28 +1,14 @@
 """What the relays of one proxy share while a listener runs: connections and deadlines."""
 
 import asyncio
-from typing import Protocol
 
 from streamserver.proxy.origin import Origin
 from streamserver.proxy.pool import Pool
+from streamserver.proxy.ports import Beating, Waiting
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.descriptors import Descriptors
 from streamserver.wire.problem import HTTPError
-
-
-class Waiting(Protocol):
-    """A relay that waits for its upstream."""
-
-    def fail(self, error: Exception) -> None:
-        """End with an error: the deadline has passed."""
-
-
-class Beating(Protocol):
-    """A relay that sends heartbeats."""
-
-    def beat(self) -> None:
-        """The interval has passed."""
 
 
 class ProxyState:

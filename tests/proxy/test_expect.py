@@ -3,11 +3,11 @@
 import pytest
 
 from streamserver.proxy import upload
-from support.answers import statuses
+from support.answers import content, statuses
 from support.hearing import hear_request, hear_response
 from support.rawserver import RawServer
 from support.rawsocket import RawClient, connect, until_end
-from support.relaying import LAST_CHUNK, StartRelay, chunk, ok
+from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET, LAST, chunked, post
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -28,7 +28,7 @@ def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upload, "CONTINUE_TIMEOUT", 60.0)
 
 
-async def go_on(client: RawClient, peer: RawClient, rest: bytes) -> None:
+async def send_rest(client: RawClient, peer: RawClient, rest: bytes) -> None:
     """Send the body, which the upstream answers; both connections can then be reused."""
     await client.send(rest)
     assert (await hear_request(peer)).content == b"hello"
@@ -54,7 +54,7 @@ async def test_the_upstreams_100_is_passed_on(
             await client.read_until(b"100", timeout=0.05)
         await peer.send(CONTINUE)
         assert await client.read_until(b"\r\n\r\n") == CONTINUE
-        await go_on(client, peer, rest)
+        await send_rest(client, peer, rest)
         assert statuses(client.received) == [100, 200, 200]
 
 
@@ -92,7 +92,7 @@ async def test_an_upstream_that_never_sends_it_is_not_awaited(
         peer = await upstream.asked()
         assert await client.read_until(b"\r\n\r\n") == CONTINUE
         await peer.send(late)
-        await go_on(client, peer, rest)
+        await send_rest(client, peer, rest)
         assert statuses(client.received) == [100, 200, 200]
 
 
@@ -115,7 +115,7 @@ async def test_a_client_that_sends_its_body_at_once_gets_no_100(
         await client.send(sent + rest)
         peer = await upstream.asked()
         assert b"expect" not in peer.received.lower()
-        await go_on(client, peer, b"")
+        await send_rest(client, peer, b"")
         assert statuses(client.received) == [200, 200]
 
 
@@ -130,7 +130,7 @@ async def test_a_client_that_stops_waiting_gets_no_100(
         await client.send(rest[:-1])
         await peer.read_until(b"hell")
         await peer.send(CONTINUE)
-        await go_on(client, peer, rest[-1:])
+        await send_rest(client, peer, rest[-1:])
         assert statuses(client.received) == [200, 200]
 
 
@@ -159,3 +159,23 @@ async def test_an_http_1_0_client_expects_nothing(relay: StartRelay, upstream: R
         assert (await hear_request(peer)).content == b"hello"
         await peer.send(ok(b"thanks"))
         assert statuses(await client.read_until()) == [200]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("sent", [EXPECTING, EXPECTING_CHUNKS])
+async def test_the_response_may_take_longer_than_the_body_timeout(
+    relay: StartRelay, upstream: RawServer, sent: bytes
+) -> None:
+    """After a final response in place of the 100. Another client, whose body is late, shows when that timeout has passed."""
+    server = await relay(settings={"body_timeout": 0.1})
+    async with connect(server.port) as client, connect(server.port) as late:
+        await client.send(sent)
+        peer = await upstream.asked()
+        await peer.send(CHUNKED_HEAD + chunk(b"first"))
+        await client.read_until(b"first")
+        await late.send(sent)
+        assert statuses(await late.read_until(b" 408 ")) == [100, 408]
+        await peer.send(chunk(b"last") + LAST_CHUNK)
+        received = await client.read_until(LAST_CHUNK)
+    assert statuses(received) == [200]
+    assert content(received) == b"firstlast"

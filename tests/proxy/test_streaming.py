@@ -23,6 +23,24 @@ EVENT = "data: é\u2028\n\n".encode()
 MOVED = b"HTTP/1.1 302 Found\r\nLocation: /there\r\nContent-Length: 0\r\n\r\n"
 
 
+async def test_each_chunk_is_passed_on_alone(relay: StartRelay, upstream: RawServer) -> None:
+    server = await relay()
+    async with connect(server.port) as client:
+        await client.send(GET)
+        peer = await upstream.asked()
+        await peer.send(CHUNKED_HEAD)
+        await client.read_until(b"\r\n\r\n")
+        for number in range(10):
+            piece = b"piece %d" % number
+            await peer.send(chunk(piece))
+            await client.read_until(piece + b"\r\n")
+            assert chunks(client.received)[-1] == piece
+        await peer.send(LAST_CHUNK)
+        received = await client.read_until(b"\r\n" + LAST_CHUNK)
+    assert len(chunks(received)) == 10
+    assert [exchange.outcome for exchange in server.ended] == ["complete"]
+
+
 @pytest.mark.parametrize(
     ("reads", "expected"),
     [
