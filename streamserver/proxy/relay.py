@@ -64,12 +64,14 @@ class Relay(RelayedRequest):
             else:
                 head = part
                 self._keep_alive = part.keep_alive
+        if self.phase is ENDED:
+            return
         if end is not None:
             # Before the handler resumes, because its next request may use the connection.
             self._release(end)
         if head is not None:
             self._on_head(head, b"".join(pieces), end)
-        elif self.phase is not ENDED and (pieces or end is not None):
+        elif pieces or end is not None:
             self._forward(b"".join(pieces), end)
 
     def _on_interim(self, head: ResponseHead) -> None:

@@ -166,7 +166,7 @@ async def test_an_http_1_0_client_expects_nothing(relay: StartRelay, upstream: R
 async def test_the_response_may_take_longer_than_the_body_timeout(
     relay: StartRelay, upstream: RawServer, sent: bytes
 ) -> None:
-    """After a final response in place of the 100. Another client, whose body is late, shows when that timeout has passed."""
+    """After a final response in place of the 100; a client whose body is late shows the timeout."""
     server = await relay(settings={"body_timeout": 0.1})
     async with connect(server.port) as client, connect(server.port) as late:
         await client.send(sent)
