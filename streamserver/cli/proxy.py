@@ -18,9 +18,9 @@ from streamserver.cli.problem import CannotServe
 from streamserver.cli.recording import RECORD, recorded
 from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import field, one_of, size, switch, text, whole
-from streamserver.proxy.rewriting import MODES
 from streamserver.proxy.origin import FORMS, client_context, parse_origin
 from streamserver.proxy.proxy import OnBreak, Proxy
+from streamserver.proxy.rewriting import MODES
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings

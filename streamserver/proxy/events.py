@@ -73,9 +73,10 @@ class EventRelay(Relay):
         if self._attached:
             if self._boundaries is None or self._boundaries.is_between_events:
                 self._write(HEARTBEAT)
-        elif self.may_be_early and not self._waiter.done():
+        elif self.may_be_early and self._waiter is not None and not self._waiter.done():
             self._is_early = True
             self._waiter.set_result(EARLY_HEAD)
+            self._waiter = None
 
     def attach(self, exchange: Exchange, encode: object) -> None:
         """As ``Relay.attach``; an early head is sent with the heartbeat that was due."""

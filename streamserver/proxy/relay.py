@@ -5,6 +5,8 @@ queue lies between the two sockets. While the client is slow the upstream is not
 flow control stops it.
 """
 
+from typing import Any
+
 from streamserver.proxy.phase import AWAITING_HEAD, ENDED, HOLDING, PAUSED, STREAMING
 from streamserver.proxy.ports import Parts
 from streamserver.proxy.request import RelayedRequest, ms_since
@@ -51,8 +53,10 @@ class Relay(RelayedRequest):
         """Pass on what one read of the upstream contained, in one write."""
         if self.recording is not None:
             self.recording.on_response(parts)
-        if len(parts) == 1 and type(parts[0]) is bytes:
-            return self._forward(parts[0], None)
+        if type(parts[0]) is bytes and type(parts[-1]) is bytes:
+            # Heads come first and the end comes last, so all parts are pieces.
+            whole: Any = parts
+            return self._forward(parts[0] if len(parts) == 1 else b"".join(whole), None)
         pieces, head, end = [], None, None
         for part in parts:
             if isinstance(part, bytes):
@@ -88,8 +92,9 @@ class Relay(RelayedRequest):
     def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
         """Resume the handler with the final head; it attaches the body when it returns."""
         self._hold(piece, end)
-        if not self._waiter.done():
-            self.exchange.resume(self._waiter, head)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            self.exchange.resume(waiter, head)
         if self.phase is HOLDING and piece and self._upstream is not None:
             self._upstream.pause_reading()
         self.exchange.flush_head()
@@ -151,8 +156,10 @@ class Relay(RelayedRequest):
         self.stop()
         if isinstance(error, HTTPError) and error.status >= 500:
             self._report("failure")
-        if not self._waiter.done():
-            self._waiter.set_exception(error)
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None:
+            if not waiter.done():
+                waiter.set_exception(error)
         elif self._attached:
             self._fail_response(error)
         else:

@@ -55,7 +55,6 @@ class RelayedRequest(ABC):
         "recording",
     )
 
-    _waiter: asyncio.Future[ResponseHead]
     _may_repeat: bool
 
     def __init__(self, state: ProxyState, exchange: Exchange, method: str, request: bytes) -> None:
@@ -66,6 +65,7 @@ class RelayedRequest(ABC):
         self._state = state
         self._method = method
         self._request = request
+        self._waiter: asyncio.Future[ResponseHead] | None = None  # until the handler resumes
         self._deadlines: Deadlines[Waiting] | None = None  # those of the phase
         self._connecting: asyncio.Task[None] | None = None
         self._upstream: UpstreamConnection | None = None
@@ -95,7 +95,8 @@ class RelayedRequest(ABC):
         """
         self._upload = upload
         self._may_repeat = upload is None and self._method in REPEATABLE
-        self._waiter = self._state.loop.create_future()
+        waiter: asyncio.Future[ResponseHead] = self._state.loop.create_future()
+        self._waiter = waiter
         if self._state.total is not None:
             self._state.total.start(self)
         upstream = self._state.pool.acquire()
@@ -104,7 +105,7 @@ class RelayedRequest(ABC):
         else:
             self._connecting = eager.start(self._connect(), self._state.loop)
         try:
-            return await self._waiter
+            return await waiter
         except BaseException:
             self.stop()
             raise
