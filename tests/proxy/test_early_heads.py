@@ -142,9 +142,7 @@ async def test_the_upstreams_events_follow(
     assert [exchange.outcome for exchange in server.ended] == ["complete"]
 
 
-async def test_events_in_one_read_with_their_head_follow(
-    relay: StartRelay, upstream: RawServer
-) -> None:
+async def test_events_in_one_read_follow(relay: StartRelay, upstream: RawServer) -> None:
     server = await relay(heartbeat=INTERVAL)
     async with connect(server.port) as client:
         peer = await early(server, upstream, client)

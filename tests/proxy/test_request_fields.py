@@ -14,8 +14,10 @@ from streamserver.wire.fields import Headers
 from support.inprocess import Serve
 from support.passing import LAST_GET, VIA, fields_up, lines, pass_on
 from support.rawserver import RawServer
-from support.relaying import StartRelay
-from support.requests import OLD, get, post
+from support.rawsocket import connect, raw
+from support.relaying import StartRelay, ok
+from support.requests import LAST, OLD, get, post
+from support.upstreams import has_caller
 
 
 async def test_nothing_is_invented(relay: StartRelay, upstream: RawServer) -> None:
@@ -208,3 +210,41 @@ async def test_the_handlers_request_stays_unchanged(upstream: RawServer, serve: 
     fields = [("host", "a"), ("x", "y"), ("y", "theirs"), ("connection", "close, Z"), ("z", "hop")]
     assert expected == [("/v1/one", Headers(fields))]
     assert server.ended[0].target == "/v1/one"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("x", "a\r\nb: c"), ("x: a\r\nb", "c"), ("x: a", "b"), ("host", "a\r\nb: c")],
+)
+async def test_a_malformed_field_of_the_handler_is_not_sent(
+    name: str, value: str, upstream: RawServer, serve: Serve
+) -> None:
+    """Fields that were checked when they were read are not checked again; a new one is."""
+    proxy = Proxy(upstream.url)
+
+    async def handler(request: Request) -> Response:
+        request.headers[name] = value
+        return await proxy(request)
+
+    server = await serve(handler)
+    assert (await raw(server.port, LAST)).startswith(b"HTTP/1.1 500 ")
+    assert not has_caller(upstream)
+
+
+async def test_a_malformed_field_added_to_the_response_is_not_sent(
+    upstream: RawServer, serve: Serve
+) -> None:
+    proxy = Proxy(upstream.url)
+
+    async def handler(request: Request) -> Response:
+        response = await proxy(request)
+        response.headers["x"] = "a\r\nb: c"
+        return response
+
+    server = await serve(handler)
+    async with connect(server.port) as client:
+        await client.send(LAST)
+        await (await upstream.asked()).send(ok(b"body"))
+        received = await client.read_until()
+    assert received.startswith(b"HTTP/1.1 500 ")
+    assert b"b: c" not in received
