@@ -46,7 +46,7 @@ async def test_who_works_at_a_long_step_is_heard_of(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Or nobody could tell that from a worker that is gone."""
-    monkeypatch.setattr("streamserver.demo.job.BEAT", 0.01)
+    monkeypatch.setattr("streamserver.demo.job.HEARTBEAT", 0.01)
     job = await begin(server, steps=3, interval=0.05)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read_end()
@@ -132,7 +132,7 @@ async def test_a_job_that_fails(server: Served) -> None:
         running = [(0, "running"), (1, "running"), (2, "running")]
         assert steps(follower) == [*running, (2, "failed")]
     told = await state(server, job)
-    assert (told["state"], told["step"], told["error"]) == ("failed", 2, "step 3 was told to fail")
+    assert (told["state"], told["step"], told["error"]) == ("failed", 2, "step 3 fails on request")
     assert await cancel(server, job) == 409
 
 
@@ -205,7 +205,7 @@ async def test_a_job_is_forgotten_some_time_after_its_end(
 async def test_of_those_that_have_ended_the_oldest_go_first(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MOST", 2)
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     ended = []
     for _ in range(3):
         ended.append(await begin(server, steps=1, interval=0))

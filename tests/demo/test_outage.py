@@ -128,7 +128,7 @@ async def test_a_reader_that_comes_while_it_is_gone(server: Served, redis: Redis
 async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
     server: Served, serve: Serve, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "PATIENCE", 0.02)
+    monkeypatch.setattr(feed, "TIMEOUT", 0.02)
     await asyncio.to_thread(redis.kill)
     async with following(server, target=named("me")) as follower:
         await heartbeats(follower, 5)  # several times its patience
@@ -146,7 +146,7 @@ async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
 async def test_no_job_begins_and_none_is_found(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MOST", 2)
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     job = await begin(server, **LONG)
     await asyncio.to_thread(redis.kill)
     check_unreachable(await post(server, JOBS, LONG))
@@ -180,7 +180,7 @@ async def test_a_job_tells_its_end_when_it_can(
 async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(jobs, "FAREWELL", 0.05)
+    monkeypatch.setattr(jobs, "STOP_TIMEOUT", 0.05)
     job = await begin(server, **LONG)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read(1)

@@ -146,7 +146,7 @@ async def test_jobs_that_are_begun_at_once_keep_to_the_bound(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also while the store takes its time to answer."""
-    monkeypatch.setattr(jobs, "MOST", 2)
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     answers = await asyncio.gather(*(post(workers[0], JOBS, LONG) for _ in range(5)))
     assert sorted(answer.status for answer in answers) == [202] * 2 + [503] * 3
     await begin(workers[1], **LONG)  # each worker has a bound of its own
@@ -156,7 +156,7 @@ async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At once: the time that they have to tell their end is not waited for."""
-    monkeypatch.setattr(jobs, "FAREWELL", 60)
+    monkeypatch.setattr(jobs, "STOP_TIMEOUT", 60)
     one, other = workers
     job = await begin(one, **LONG)
     async with following(other, target=f"{job}/events") as follower:
@@ -188,8 +188,8 @@ async def test_a_recording_that_nobody_has(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The others are asked for a few at a time, and for each once."""
-    monkeypatch.setattr(wiretap, "PATIENCE", 0.5)
-    monkeypatch.setattr(wiretap, "QUESTIONS", 2)
+    monkeypatch.setattr(wiretap, "FIRST_TIMEOUT", 0.5)
+    monkeypatch.setattr(wiretap, "MAX_QUESTIONS", 2)
     tokens = [uuid.uuid4().hex for _ in range(2)]
     asked = [f"/api/wire/{token}" for token in (*tokens, *tokens, uuid.uuid4().hex)]
     answers = await asyncio.gather(*(ask(workers[0], target) for target in asked))
@@ -201,7 +201,7 @@ async def test_a_recording_that_nobody_has(
 async def test_a_recording_that_is_here_is_told_though_the_others_cannot_be_asked(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiretap, "QUESTIONS", 0)
+    monkeypatch.setattr(wiretap, "MAX_QUESTIONS", 0)
     token = uuid.uuid4().hex
     await ask(workers[0], f"/api/counter?count=1&wire={token}")
     assert (await ask(workers[0], f"/api/wire/{token}")).status == 200

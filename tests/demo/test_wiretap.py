@@ -12,19 +12,17 @@ from typing import Any
 import pytest
 
 from streamserver.demo import recordings, wiretap
-from streamserver.demo.orders import Orders
+from streamserver.demo.commands import Commands
 from streamserver.demo.wiretap import Wiretap
 from streamserver.feed.feed import Feed
 from streamserver.feed.memory import Memory
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.wire.sse import Event
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.rawsocket import connect, raw
 from support.requests import get
-from support.waiting import wait_until
 
 TOKEN = "0123456789abcdef"
 
@@ -100,7 +98,7 @@ async def test_who_was_never_here_is_not_found_at_once(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where feeds are in memory there is nobody else to wait for."""
-    monkeypatch.setattr(wiretap, "PATIENCE", 60)
+    monkeypatch.setattr(wiretap, "FIRST_TIMEOUT", 60)
     assert (await ask(server, f"/api/wire/{TOKEN}")).status == 404
 
 
@@ -132,12 +130,12 @@ async def small(serve: Serve, backend: Memory) -> Served:
         return Response(_large())
 
     app = Router()
-    orders = Orders(backend)
-    tap = Wiretap(backend, orders)
+    commands = Commands(backend)
+    tap = Wiretap(backend, commands)
     app.get("/pieces")(tap.tapped(pieces))
     app.get("/large")(tap.tapped(large))
     app.get("/api/wire/{token}")(tap.read)
-    app.on_stop += [backend.close, orders.close, tap.close]
+    app.on_stop += [backend.close, commands.close, tap.close]
     return await serve(app)
 
 
@@ -204,20 +202,21 @@ async def test_what_is_forgotten_while_it_goes_on_is_emptied_and_records_no_more
 
 def kept_of(token: str) -> list[recordings.Write]:
     """What this process has in memory of the writes to the answers of a token."""
-    ones = [one for one in gc.get_objects() if isinstance(one, recordings.Recorded)]
+    ones = [one for one in gc.get_objects() if isinstance(one, recordings.RecordedExchange)]
     return [write for one in ones if one.request.endswith(token) for write in one.writes]
 
 
-async def test_whom_others_ask_at_once_answers_once(small: Served, backend: Memory) -> None:
-    told: list[Event] = []
-    others = Orders(backend)
-    leave = await Feed(f"demo:wire:{TOKEN}", backend).watch(told.append)
+async def test_a_worker_that_is_asked_many_times_at_once_answers_once(
+    small: Served, backend: Memory
+) -> None:
+    others = Commands(backend)
     await ask(small, f"/large?wire={TOKEN}")
-    for _ in range(2):
-        for _ in range(20):
-            await others.send("tell", TOKEN)
-        await wait_until(lambda: told)
-        (answer,) = told
-        assert len(json.loads(str(answer.data))) == 1
-        told.clear()
-    leave()
+    async with Feed(f"demo:wire:{TOKEN}", backend).watch() as events:
+        for _ in range(2):
+            for _ in range(20):
+                await others.send("report", TOKEN)
+            answer = await anext(events)
+            assert len(json.loads(str(answer.data))) == 1
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await anext(events)

@@ -38,7 +38,7 @@ async def check_farewell(serve: Serve, count: int) -> None:
     assert len({int(time[1]) for time in times if time}) > count / 10
     assert all(time and 1000 <= int(time[1]) <= 5000 for time in times)
     assert [exchange.outcome for exchange in server.ended] == ["drained"] * count
-    assert not feed._topic.cursors
+    assert not feed._topic.subscribers
 
 
 @pytest.mark.both_loops

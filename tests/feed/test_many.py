@@ -34,12 +34,12 @@ async def test_readers_that_left_are_forgotten(serve: Serve, make_feed: MakeFeed
     feed = make_feed()
     server = await serve(app(feed))
     async with crowd(server, MANY):
-        cursors = [weakref.ref(cursor) for cursor in feed._topic.cursors]
-        assert len(cursors) == MANY
-    await wait_until(lambda: not feed._topic.cursors)
+        subscribers = [weakref.ref(each) for each in feed._topic.subscribers]
+        assert len(subscribers) == MANY
+    await wait_until(lambda: not feed._topic.subscribers)
     server.ended.clear()
     gc.collect()
-    assert [cursor() for cursor in cursors] == [None] * MANY
+    assert [each() for each in subscribers] == [None] * MANY
 
 
 async def test_a_topic_that_nobody_holds_is_freed(serve: Serve, make_feed: MakeFeed) -> None:

@@ -156,9 +156,7 @@ async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> Non
         assert there[0].told == there[1].told
 
 
-async def test_frozen_while_many_publish(
-    own_redis: RedisServer, feed: Feed, hasty: Feed
-) -> None:
+async def test_frozen_while_many_publish(own_redis: RedisServer, feed: Feed, hasty: Feed) -> None:
     """More than there are connections: those that wait for one fail in time as well."""
     own_redis.freeze()
     async with asyncio.timeout(WELL_WITHIN):
@@ -180,8 +178,8 @@ async def test_frozen_while_a_reader_is_far_behind(
     own_redis: RedisServer, feed: Feed, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it misses is asked for until it comes."""
-    monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.05)
-    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 30)
+    monkeypatch.setattr("streamserver.feed.redis_backfill.RETRY", 0.05)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
     ids = [await feed.publish(n) for n in range(100)]
     async with following(server, target="/hasty") as steady:
         await steady.placed()
@@ -199,8 +197,8 @@ async def test_killed_while_a_reader_is_far_behind(
     own_redis: RedisServer, feed: Feed, server: Served, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It asks again, but not all the time."""
-    monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.1)
-    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 3)
+    monkeypatch.setattr("streamserver.feed.redis_backfill.RETRY", 0.1)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
     ids = [await feed.publish(n) for n in range(40)]
     async with following(server) as steady:
         await steady.placed()
@@ -222,15 +220,16 @@ async def test_killed_while_a_reader_is_far_behind(
     assert 1 <= len(asked) <= 40
 
 
-async def test_a_watcher_that_cannot_begin(
+async def test_a_watch_that_cannot_begin(
     own_redis: RedisServer, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "PATIENCE", TIMEOUT)
+    monkeypatch.setattr(feeds, "TIMEOUT", TIMEOUT)
     await asyncio.to_thread(own_redis.kill)
     with pytest.raises(HTTPError) as raised:
-        await feed.watch(print)
+        async with feed.watch():
+            pass
     assert raised.value.status == 503
-    assert not feed._topic.cursors
+    assert not feed._topic.subscribers
 
 
 async def test_back_without_what_it_had(
@@ -247,7 +246,7 @@ async def test_back_without_what_it_had(
         server = await serve(app(feed))
         async with readers(server, feed) as there:
             await asyncio.to_thread(forgetful.kill)
-            await wait_until(lambda: "Redis is lost" in caplog.text)
+            await wait_until(lambda: "lost the connection to Redis" in caplog.text)
             await asyncio.to_thread(forgetful.start)
             ids = [await feed.publish("after"), await feed.publish("and on")]
             for reader in there:
@@ -263,13 +262,13 @@ async def test_it_is_told_once_that_it_is_gone_and_once_that_it_is_back(
     async with readers(server, feed) as there:
         await asyncio.to_thread(own_redis.kill)
         await beats(there[0], 5)
-        assert caplog.text.count("the feeds' Redis is lost") == 1
-        assert "Redis is back" not in caplog.text
+        assert caplog.text.count("lost the connection to Redis") == 1
+        assert "reconnected to Redis" not in caplog.text
         await asyncio.to_thread(own_redis.start)
         await feed.publish("after")
         await there[0].read(2)
-        await wait_until(lambda: "the feeds' Redis is back" in caplog.text)
-    assert caplog.text.count("the feeds' Redis is lost") == 1
+        await wait_until(lambda: "reconnected to Redis" in caplog.text)
+    assert caplog.text.count("lost the connection to Redis") == 1
 
 
 async def test_a_server_that_stops_while_it_is_gone(
@@ -281,4 +280,4 @@ async def test_a_server_that_stops_while_it_is_gone(
         for reader in there:
             await reader.read_end()
         await stopping
-    assert not feed._topic.cursors
+    assert not feed._topic.subscribers

@@ -98,7 +98,7 @@ async def test_over_a_unix_socket(
 
 
 def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+    monkeypatch.setitem(sys.modules, "redis.exceptions", None)
     with pytest.raises(RuntimeError, match=r"need redis-py: pip install .*\[redis\]"):
         Redis("redis://127.0.0.1")
 
@@ -241,7 +241,7 @@ async def test_what_is_no_stream(
     assert raised.value.status == 503
     with pytest.raises(HTTPError):
         await feed.newest()
-    backend = feed._topic._backend  # type: ignore[attr-defined]  # it is Redis here
+    backend = feed._topic._redis  # type: ignore[attr-defined]  # it is Redis here
     other = Feed("other", backend)
     others = await serve(app(other))
     async with following(server, target="/all") as waiting, following(others) as reader:

@@ -71,9 +71,7 @@ async def test_an_empty_position_is_none(
 
 
 @pytest.mark.parametrize("target", ["/", "/all"])
-async def test_the_position_before_the_first_event(
-    server: Served, feed: Feed, target: str
-) -> None:
+async def test_the_position_before_the_first_event(server: Served, feed: Feed, target: str) -> None:
     """It is told at once, so who is cut before the first event misses nothing."""
     async with following(server, target=target) as reader:
         position = await reader.placed()

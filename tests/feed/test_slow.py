@@ -1,11 +1,9 @@
 """Readers that are slower than the feed: no queue, no hurry for others, nothing lost unsaid."""
 
-
-
 import pytest
 
-from streamserver.feed.cursor import BATCH
 from streamserver.feed.feed import Feed
+from streamserver.feed.topic import BATCH
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
 from streamserver.server.writer import HIGH_WATER

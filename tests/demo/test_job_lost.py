@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.demo import lost
+from streamserver.demo import job as jobs
 from streamserver.demo.app import make_app
 from streamserver.feed.feed import Feed
 from streamserver.feed.redis import Redis
@@ -29,7 +29,7 @@ async def other(
     serve: Serve, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
     """Another worker, that is soon tired of silence."""
-    monkeypatch.setattr(lost, "SILENCE", 0.5)
+    monkeypatch.setattr(jobs, "SILENCE", 0.5)
     server = await serve(make_app(backend=Redis(shared_redis.url)))
     yield server
     await server.stop()
@@ -82,8 +82,8 @@ async def test_whoever_asks_about_it_finds_it_lost(
 async def test_one_that_works_at_a_long_step_is_not_lost(
     other: Served, serve: Serve, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamserver.demo.job.BEAT", 0.02)
-    monkeypatch.setattr(lost, "SILENCE", 0.25)
+    monkeypatch.setattr("streamserver.demo.job.HEARTBEAT", 0.02)
+    monkeypatch.setattr(jobs, "SILENCE", 0.25)
     worker = await serve(make_app(backend=Redis(shared_redis.url)))
     job = await begin(worker, **LONG)
     async with following(other, target=f"{job}/events") as follower:
@@ -97,8 +97,8 @@ async def test_a_store_that_was_gone_is_not_its_silence(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has all its time to be heard of again, from when the store is back."""
-    monkeypatch.setattr(lost, "SILENCE", 1.0)
-    monkeypatch.setattr(lost, "LOOKS", 50)
+    monkeypatch.setattr(jobs, "SILENCE", 1.0)
+    monkeypatch.setattr(jobs, "CHECKS", 50)
     with redis_server(tmp_path, keeps=True) as redis:
         server = await serve(make_app(backend=Redis(redis.url)))
         backend = Redis(redis.url)
@@ -113,7 +113,7 @@ async def test_a_store_that_was_gone_is_not_its_silence(
         async with following(server, target=f"{JOBS}/{job}/events") as follower:
             await follower.read_end(timeout=20)
             assert steps(follower)[-1] == (0, "lost")
-        assert asyncio.get_running_loop().time() - back > lost.SILENCE
+        assert asyncio.get_running_loop().time() - back > jobs.SILENCE
         await server.stop()
 
 

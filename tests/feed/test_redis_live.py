@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis as Client
 
-from streamserver.feed.bell import Bell
 from streamserver.feed.feed import Feed
-from streamserver.feed.following import BLOCK, Following
-from streamserver.feed.redis import Redis
+from streamserver.feed.redis import TIMEOUT, Redis
+from streamserver.feed.redis_client import Connections
+from streamserver.feed.redis_live import BLOCK, LiveReader
 from support.following import Follower, app, crowd, following
 from support.inprocess import Serve
 from support.leaks import no_leaks
@@ -80,7 +80,7 @@ async def test_topics_that_nobody_reads_are_let_go(
             await feed.publish(n)
             await reader.read(n + 1)
             assert reader.told == [str(each) for each in range(n + 1)]
-        await wait_until(lambda: not feed._topic.cursors)
+        await wait_until(lambda: not feed._topic.subscribers)
         await wait_until(lambda: len(own_redis.clients()) == 1)
         assert feed._topic.log.newest is None
 
@@ -147,15 +147,15 @@ async def test_topics_that_come_when_redis_was_gone(
                 if n == 1:
                     forgetful.ask("FLUSHALL")
                 elif n == 2:
-                    [bell] = re.findall(rb"\S*bell:\S+", forgetful.ask("KEYS", "*bell:*"))
-                    forgetful.ask("XADD", bell, f"{10**15}-0", "clock", "ahead")
+                    [wake] = re.findall(rb"\S*wake:\S+", forgetful.ask("KEYS", "*wake:*"))
+                    forgetful.ask("XADD", wake, f"{10**15}-0", "clock", "ahead")
                     await asyncio.to_thread(forgetful.kill)
                     await asyncio.to_thread(forgetful.start)
                     await wait_until(lambda: len(waiting(forgetful)) == 1)
         await backend.close()
 
 
-async def test_a_redis_that_takes_no_bell(
+async def test_a_redis_that_refuses_to_wake(
     serve: Serve,
     backend: Redis,
     own_redis: RedisServer,
@@ -163,14 +163,14 @@ async def test_a_redis_that_takes_no_bell(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """As when its memory is full: then a new topic waits until Redis gives up waiting."""
-    monkeypatch.setattr("streamserver.feed.following.BLOCK", 0.2)
+    monkeypatch.setattr("streamserver.feed.redis_live.BLOCK", 0.2)
     one, two = [await serve(app(Feed(name, backend))) for name in ("one", "two")]
     async with following(one) as reader:
         await reader.placed()
         own_redis.ask("CONFIG", "SET", "maxmemory", "1")
         async with following(two) as late:
             await late.placed()
-    assert "new feeds are heard of late, since Redis refuses: " in caplog.text
+    assert "new feeds are delayed, since Redis refused to end a read: " in caplog.text
 
 
 class Odd:
@@ -189,13 +189,10 @@ class Odd:
         self._fail("load")
         self.position = "0-0"
 
-    def take(self, found: Any) -> None:
-        self._fail("take")
+    def on_live(self, found: Any) -> None:
+        self._fail("on_live")
         self.position = found[-1][0].decode()
         self.taken += [fields[b"event"].decode() for _, fields in found]
-
-    def reload(self) -> None:
-        self.position = None
 
 
 class OddClient(Client):
@@ -210,19 +207,24 @@ class OddClient(Client):
         return await super().xread(*args)
 
 
-@pytest.mark.parametrize("failing", ["load", "take", "client"])
+class OddConnections(Connections):
+    """Makes such clients."""
+
+    def connect(self, timeout: float) -> Any:
+        return OddClient.from_pool(super().connect(timeout).connection_pool)
+
+
+@pytest.mark.parametrize("failing", ["load", "on_live", "client"])
 async def test_what_nobody_foresaw_ends_nothing(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture, failing: str
 ) -> None:
     """It is told, with where it happened; all other topics go on, and in the end this one."""
-    kind = OddClient if failing == "client" else Client
-    client = Client.from_url(own_redis.url)
-    follower = Following(
-        lambda timeout: kind.from_url(own_redis.url, protocol=2), Bell("", lambda: client)
-    )
+    kind = OddConnections if failing == "client" else Connections
+    connections = kind(own_redis.url, TIMEOUT)
+    reader = LiveReader(connections, "")
     steady, odd = Odd(""), Odd(failing)
-    follower.add("odd", odd)
-    follower.add("steady", steady)
+    reader.add("odd", odd)
+    reader.add("steady", steady)
     for n in range(4):
         odd.failing = failing if n < 3 else ""
         for key in ("odd", "steady"):
@@ -231,15 +233,15 @@ async def test_what_nobody_foresaw_ends_nothing(
     await wait_until(lambda: odd.taken == ["0", "1", "2", "3"])
     assert steady.taken == odd.taken
     assert "LookupError: unforeseen" in caplog.text
-    await follower.close()
-    await client.aclose()
+    await reader.close()
+    await connections.close()
 
 
 async def test_a_cancellation_that_is_missed_is_repeated(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As it may be by what sends with a timeout, before Python 3.12."""
-    monkeypatch.setattr("streamserver.feed.bell.AGAIN", 0.01)
+    monkeypatch.setattr("streamserver.feed.redis_live.CANCEL_AGAIN", 0.01)
     begun = asyncio.Event()
 
     class Deaf(Odd):
@@ -249,12 +251,11 @@ async def test_a_cancellation_that_is_missed_is_repeated(
                 await asyncio.sleep(60)
             await asyncio.sleep(60)
 
-    client = Client.from_url(own_redis.url)
-    follower = Following(lambda timeout: client, Bell("", lambda: client))
-    follower.add("deaf", Deaf(""))
+    reader = LiveReader(Connections(own_redis.url, TIMEOUT), "")
+    reader.add("deaf", Deaf(""))
     await begun.wait()
     async with asyncio.timeout(5):
-        await follower.close()
+        await reader.close()
 
 
 @pytest.mark.parametrize("loaded", [True, False])

@@ -21,7 +21,7 @@ def backend(
     shared_redis: RedisServer, make_redis: MakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> Redis:
     """One that has little in memory."""
-    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", LOADED)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", LOADED)
     return make_redis(shared_redis)
 
 
@@ -134,13 +134,13 @@ async def test_one_that_leaves_is_not_fetched_for_any_more(
     serve: Serve, own_redis: RedisServer, make_redis: MakeRedis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a Redis that hangs would keep what is left of it."""
-    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", LOADED)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", LOADED)
     feed = Feed("news", make_redis(own_redis), heartbeat=0.04)
     ids = [await feed.publish(n) for n in range(2 * LOADED)]
     server = await serve(app(feed))
 
     def fetching() -> list[object]:
-        return [task for task in asyncio.all_tasks() if "_close_up" in repr(task.get_coro())]
+        return [task for task in asyncio.all_tasks() if "_backfill" in repr(task.get_coro())]
 
     async with following(server) as steady:
         await steady.placed()

@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from streamserver.demo import app as demo_app
-from streamserver.demo import files
+from streamserver.demo import transfers
 from streamserver.demo.app import make_app
-from streamserver.demo.export import FORMATS, pieces
+from streamserver.demo.transfers import FORMATS, pieces
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.rawsocket import connect
@@ -124,7 +124,7 @@ def test_a_directory_that_is_none(tmp_path: Path) -> None:
 async def test_a_directory_is_generated_for_the_first_who_asks(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(files, "SAMPLE_MIB", 2)
+    monkeypatch.setattr(transfers, "SAMPLE_MIB", 2)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     server = await serve(make_app())
     await ask(server, "/")
@@ -142,7 +142,7 @@ async def test_a_directory_is_generated_for_the_first_who_asks(
 
 
 def test_what_was_generated_goes_with_the_process(tmp_path: Path) -> None:
-    code = "from streamserver.demo import files; files.SAMPLE_MIB = 1; print(files.generate())"
+    code = "from streamserver.demo import transfers as t; t.SAMPLE_MIB = 1; print(t.generate())"
     command = [sys.executable, "-c", code]
     done = subprocess.run(
         command, cwd=Path(demo_app.__file__).parents[2], capture_output=True, text=True, check=True
