@@ -225,3 +225,4 @@ async def test_each_app_has_jobs_of_its_own(serve: Serve) -> None:
     job = await begin(one, **LONG)
     assert (await ask(other, job)).status == 404
     assert await cancel(one, job) == 202
+    await one.stop()  # before `serve` looks for what the other has left behind
