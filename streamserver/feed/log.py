@@ -68,18 +68,6 @@ class Log:
     it is not known yet. Offsets start at 1: offset 0 is below the start of any log.
     """
 
-    __slots__ = (
-        "_bytes",
-        "_entries",
-        "_max_bytes",
-        "_max_events",
-        "_newest",
-        "_offsets",
-        "end",
-        "last_id",
-        "start",
-    )
-
     def __init__(self, max_events: int, max_bytes: int, last_id: str | None) -> None:
         self._max_events = max_events
         self._max_bytes = max_bytes

@@ -9,36 +9,13 @@ from streamserver.feed.log import Entry, make_entry
 from streamserver.feed.topic import Bounds, Topic
 
 
-class Ids:
-    """Ids of the form that Redis streams use, ``<milliseconds since 1970>-<number>``.
-
-    Each is greater than the one before. A process that starts later makes greater ones, unless the
-    clock was set back in between. ``clock`` returns seconds.
-    """
-
-    __slots__ = ("_clock", "_milliseconds", "_number")
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._clock = clock
-        self._milliseconds = self._number = 0
-
-    def next(self) -> str:
-        """A new id."""
-        now = int(self._clock() * 1000)
-        if now > self._milliseconds:
-            self._milliseconds, self._number = now, 0
-        else:
-            self._number += 1
-        return f"{self._milliseconds}-{self._number}"
-
-
 class MemoryTopic(Topic):
-    """A topic of this process."""
+    """A topic of this process; ``next_id`` makes the ids of its events."""
 
-    def __init__(self, name: str, bounds: Bounds, ids: Ids) -> None:
+    def __init__(self, name: str, bounds: Bounds, next_id: Callable[[], str]) -> None:
         # The first position is a new id: no position of an earlier process is valid here.
-        super().__init__(name, bounds, ids.next())
-        self._ids = ids
+        super().__init__(name, bounds, next_id())
+        self._next_id = next_id
         self._keys: dict[str, tuple[str, str]] = {}  # each with its fingerprint and event id
 
     async def publish(self, event: bytes, is_last: bool, key: IdempotencyKey | None = None) -> str:
@@ -47,7 +24,7 @@ class MemoryTopic(Topic):
         if key is not None and (used := self._keys.get(key.key)) is not None:
             key.check(used[0])
             return used[1]
-        entry = make_entry(self._ids.next(), self.log.last_id, event, is_last)
+        entry = make_entry(self._next_id(), self.log.last_id, event, is_last)
         if key is not None:
             self._keys[key.key] = key.fingerprint, entry.id
             if len(self._keys) > KEYS:
@@ -62,19 +39,30 @@ class MemoryTopic(Topic):
 
 class Memory:
     """A backend in the memory of this process. A topic exists as long as it has a feed or a
-    subscriber."""
+    subscriber. ``clock`` returns seconds since 1970."""
 
     is_shared = False
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._ids = Ids(clock)
+        self._clock = clock
+        self._milliseconds = self._number = 0
         self._topics: WeakValueDictionary[str, MemoryTopic] = WeakValueDictionary()
+
+    def next_id(self) -> str:
+        """A new id, ``<milliseconds>-<number>`` as in Redis streams, greater than all before. A
+        process that starts later makes greater ones, unless the clock was set back."""
+        now = int(self._clock() * 1000)
+        if now > self._milliseconds:
+            self._milliseconds, self._number = now, 0
+        else:
+            self._number += 1
+        return f"{self._milliseconds}-{self._number}"
 
     def topic(self, name: str, bounds: Bounds) -> Topic:
         """The topic of a name; the first call sets its bounds."""
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = MemoryTopic(name, bounds, self._ids)
+            topic = self._topics[name] = MemoryTopic(name, bounds, self.next_id)
         return topic
 
     async def close(self) -> None:

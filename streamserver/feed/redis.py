@@ -18,7 +18,7 @@ from streamserver.feed.redis_backfill import Backfill
 from streamserver.feed.redis_client import Connections
 from streamserver.feed.redis_live import LiveReader
 from streamserver.feed.redis_publish import Publisher
-from streamserver.feed.topic import Bounds, Subscriber, Topic, unreachable
+from streamserver.feed.topic import Bounds, Start, Subscriber, Topic, unreachable
 
 log = logging.getLogger("streamserver")
 
@@ -146,7 +146,9 @@ class RedisTopic(Topic):
         """
         if self.log.last_id is None or subscriber in self._backfill:
             return False
-        if not self._backfill.is_needed(subscriber) and self.find(subscriber):
+        begins_earlier = self.log.id_before(self.log.start) != ORIGIN
+        must_fetch = subscriber.position is Start.BEGINNING and begins_earlier
+        if not must_fetch and self.find(subscriber):
             return True
         self._backfill.start(subscriber)
         return False

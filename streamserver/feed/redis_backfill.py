@@ -6,8 +6,8 @@ continues like any other subscriber.
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from streamserver.feed.log import ORIGIN, Entry, first_batch
-from streamserver.feed.topic import BATCH, Start, Subscriber, Topic
+from streamserver.feed.log import Entry, first_batch
+from streamserver.feed.topic import BATCH, Subscriber, Topic
 
 FIRST_COUNT = 20
 """Entries that are fetched while their size is unknown."""
@@ -27,8 +27,6 @@ class Backfill:
     """The subscribers of one topic for which older entries are fetched; ``failures`` are the
     exceptions after which a fetch is repeated."""
 
-    __slots__ = ("_count", "_failures", "_fetch", "_tasks", "_topic")
-
     def __init__(self, topic: Topic, fetch: Fetch, failures: tuple[type[Exception], ...]) -> None:
         self._topic = topic
         self._fetch = fetch
@@ -38,11 +36,6 @@ class Backfill:
 
     def __contains__(self, subscriber: Subscriber) -> bool:
         return subscriber in self._tasks
-
-    def is_needed(self, subscriber: Subscriber) -> bool:
-        """Whether the entries in memory begin after the start of a subscriber."""
-        log = self._topic.log
-        return subscriber.position is Start.BEGINNING and log.id_before(log.start) != ORIGIN
 
     def start(self, subscriber: Subscriber) -> None:
         """Fetch the entries between a subscriber's position and the log in memory."""

@@ -40,8 +40,6 @@ class Connections:
     ``refusals``: the exceptions of an error reply, ``failures``: these and those of a connection.
     """
 
-    __slots__ = ("_client", "_timeout", "_url", "failures", "refusals")
-
     def __init__(self, url: str, timeout: float) -> None:
         check_url(url)
         try:

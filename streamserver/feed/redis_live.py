@@ -146,30 +146,31 @@ class LiveReader:
             key = name.decode()
             if key == self._wake_key:
                 self._wake_position = entries[-1][0].decode()
-            elif key in self._topics:
+            elif (followed := self._topics.get(key)) is not None:
                 try:
-                    self._topics[key].on_live(entries)
+                    followed.on_live(entries)
                 except Exception as error:
-                    self._on_failure(key, error)
+                    self._on_failure(key, followed, error, error)
 
     async def _load(self, key: str, topic: LiveTopic, client: Any) -> None:
         try:
             await topic.load(client)
             self._failing.discard(key)
+        except self._connections.refusals as error:
+            self._on_failure(key, topic, error, None)
+        except self._connections.failures:
+            raise
         except Exception as error:
-            is_refused = isinstance(error, self._connections.refusals)
-            if isinstance(error, self._connections.failures) and not is_refused:
-                raise
-            self._on_failure(key, error)
+            self._on_failure(key, topic, error, error)
 
-    def _on_failure(self, key: str, error: Exception) -> None:
+    def _on_failure(
+        self, key: str, topic: LiveTopic, error: Exception, traceback: Exception | None
+    ) -> None:
         """Log the failure of one topic once, and load it again; other topics are not affected."""
-        if topic := self._topics.get(key):
-            topic.position = None
+        topic.position = None
         if key not in self._failing:
             self._failing.add(key)
-            unknown = None if isinstance(error, self._connections.refusals) else error
-            log.error("the feed at %r cannot be read: %s", key, error, exc_info=unknown)
+            log.error("the feed at %r cannot be read: %s", key, error, exc_info=traceback)
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -65,8 +65,6 @@ return result
 class Publisher:
     """Runs the script."""
 
-    __slots__ = ("_connections", "_script")
-
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
         self._script: Any = None

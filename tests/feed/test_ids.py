@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamserver.feed.feed import Feed
-from streamserver.feed.memory import Ids, Memory
+from streamserver.feed.memory import Memory
 from support.following import MakeFeed, app, following
 from support.inprocess import Serve
 
@@ -24,19 +24,31 @@ def parts(id: str) -> tuple[int, int]:
 
 
 def test_an_id_is_the_time_and_a_number() -> None:
-    ids = Ids(clock(1.5, 1.5004, 1.501, 1.5019, 1.502))
-    assert [ids.next() for _ in range(5)] == ["1500-0", "1500-1", "1501-0", "1501-1", "1502-0"]
+    memory = Memory(clock(1.5, 1.5004, 1.501, 1.5019, 1.502))
+    assert [memory.next_id() for _ in range(5)] == [
+        "1500-0",
+        "1500-1",
+        "1501-0",
+        "1501-1",
+        "1502-0",
+    ]
 
 
 def test_a_clock_that_goes_back() -> None:
-    ids = Ids(clock(5, 4, 4.9, 5, 5.001))
-    assert [ids.next() for _ in range(5)] == ["5000-0", "5000-1", "5000-2", "5000-3", "5001-0"]
+    memory = Memory(clock(5, 4, 4.9, 5, 5.001))
+    assert [memory.next_id() for _ in range(5)] == [
+        "5000-0",
+        "5000-1",
+        "5000-2",
+        "5000-3",
+        "5001-0",
+    ]
 
 
 @given(st.lists(st.floats(0.001, 4e9), min_size=1))
 def test_each_is_greater_than_the_one_before(times: list[float]) -> None:
-    ids = Ids(clock(*times))
-    given = [parts(ids.next()) for _ in range(len(times) + 3)]
+    memory = Memory(clock(*times))
+    given = [parts(memory.next_id()) for _ in range(len(times) + 3)]
     assert given == sorted(set(given))
 
 
