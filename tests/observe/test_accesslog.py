@@ -165,8 +165,8 @@ def test_a_slow_reader_costs_lines_but_never_time(
     assert os.read(reader, PIPE_BUF) == b"back\n"
     lines.write("again\n")
     assert [record.getMessage() for record in caplog.records] == [
-        "access log: losing lines: its reader is too slow",
-        "access log: 2 lines were lost",
+        "access log: lines are dropped: its reader is too slow",
+        "access log: 2 lines were dropped",
     ]
 
 
