@@ -4,8 +4,8 @@ All of it is bounded: the recordings, the exchanges and writes of each, their by
 A recording that is dropped is emptied and stops recording, since its exchanges may still be open.
 """
 
-import base64
-from dataclasses import dataclass, field
+from base64 import b64encode
+from dataclasses import asdict, dataclass, field
 from time import monotonic, time
 from typing import Any
 
@@ -22,40 +22,28 @@ SECONDS = 600.0
 
 @dataclass(slots=True)
 class Write:
-    """One write to a socket."""
+    """One write to a socket: milliseconds since the request, its size, and as much of its bytes in
+    base64 as the bounds allow."""
 
     ms: float
-    """Time since the request."""
     size: int
-    recorded: bytes
-    """The part of it within the bounds."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The members of its JSON object."""
-        data = base64.b64encode(self.recorded).decode()
-        return {"ms": self.ms, "size": self.size, "bytes": data}
+    bytes: str
 
 
 @dataclass(slots=True)
 class RecordedExchange:
-    """One exchange: its request line, its writes and its outcome."""
+    """One exchange. ``at``: when it began, in seconds since 1970, a clock that all workers share.
+
+    ``body``: bytes of the body, those that ``sendfile`` sent without a write included. ``unkept``:
+    writes that were not recorded, or not whole.
+    """
 
     request: str
-    started: float
     at: float
-    """When it began, in seconds since 1970: all workers have the same clock."""
-    writes: list[Write] = field(default_factory=list)
     outcome: str | None = None
     body: int = 0
-    """Bytes of the body, including those that ``sendfile`` sent without a write."""
     unkept: int = 0
-    """Writes that were not recorded, or not whole."""
-
-    def as_json(self) -> dict[str, Any]:
-        """The members of its JSON object."""
-        names = ("request", "at", "outcome", "body", "unkept")
-        members = {name: getattr(self, name) for name in names}
-        return {**members, "writes": [write.as_json() for write in self.writes]}
+    writes: list[Write] = field(default_factory=list)
 
 
 class Recording:
@@ -72,17 +60,16 @@ class Recording:
         self.last = monotonic()
         if len(self.exchanges) >= EXCHANGES:
             return
-        line = f"{exchange.method} {exchange.target}"
-        recorded = RecordedExchange(line, exchange.started, time())
+        recorded = RecordedExchange(f"{exchange.method} {exchange.target}", time())
 
         def end() -> None:
             recorded.outcome, recorded.body = str(exchange.outcome), exchange.bytes_sent
 
         self.exchanges.append(recorded)
-        exchange.tap(lambda data: self._write(recorded, data))
+        exchange.tap(lambda data: self._write(recorded, exchange.started, data))
         exchange.on_end.append(end)
 
-    def _write(self, exchange: RecordedExchange, data: bytes) -> None:
+    def _write(self, exchange: RecordedExchange, started: float, data: bytes) -> None:
         self.last = monotonic()
         if not self._writes_left:
             exchange.unkept += 1
@@ -91,8 +78,8 @@ class Recording:
         self._writes_left -= 1
         self._bytes_left -= len(kept)
         exchange.unkept += len(kept) < len(data)
-        ms = round((self.last - exchange.started) * 1000, 2)
-        exchange.writes.append(Write(ms, len(data), kept))
+        ms = round((self.last - started) * 1000, 2)
+        exchange.writes.append(Write(ms, len(data), b64encode(kept).decode()))
 
     def clear(self) -> None:
         """Drop what was recorded, and record nothing more."""
@@ -122,7 +109,7 @@ class Recordings:
         """The exchanges of a token, as values for JSON."""
         self._expire()
         recording = self._by_token.get(token)
-        return [] if recording is None else [each.as_json() for each in recording.exchanges]
+        return [] if recording is None else [asdict(each) for each in recording.exchanges]
 
     def _expire(self) -> None:
         now = monotonic()

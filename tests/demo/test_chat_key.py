@@ -82,7 +82,7 @@ async def test_where_nobody_listens(serve: Serve, caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("bad", ["\n", "\r\nX: y", "\0", "é", "\x7f", "\u2028"])
 def test_a_key_that_is_none_is_not_repeated(bad: str) -> None:
-    with pytest.raises(ValueError, match="the key is not one line") as refused:
+    with pytest.raises(ValueError, match="the key must be one line") as refused:
         Chat("http://127.0.0.1:1", KEY + bad)
     assert KEY not in str(refused.value)
 
