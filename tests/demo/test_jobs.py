@@ -28,7 +28,7 @@ async def test_a_job_is_accepted_and_followed_to_its_end(server: Served) -> None
         await follower.read_end()
         running = [(0, "running"), (1, "running"), (2, "running")]
         assert steps(follower) == [*running, (3, "done")]
-        assert json.loads(follower.told[-1]) == told | {"state": "done", "step": 3}
+        assert json.loads(follower.data[-1]) == told | {"state": "done", "step": 3}
         assert [event.event for event in follower.events] == [None] * 4
     answer = await ask(server, job)
     assert json.loads(answer.body) == told | {"state": "done", "step": 3}

@@ -16,7 +16,7 @@ NAME = "a text of 1 to 64 characters"
 
 async def test_a_client_is_cut_and_misses_nothing(server: Served) -> None:
     async with following(server, target=named("me")) as before:
-        await before.placed()
+        await before.position()
         await notify(server, "heard")
         await before.read(1)
         await cut(server, "me")
@@ -34,7 +34,7 @@ async def test_a_client_is_cut_and_misses_nothing(server: Served) -> None:
 
 async def test_cut_before_it_heard_anything_it_still_knows_where_it_was(server: Served) -> None:
     async with following(server, target=named("me")) as before:
-        last = await before.placed()
+        last = await before.position()
         await cut(server, "me")
         await read_cut(before)
     await notify(server, "missed")
@@ -51,7 +51,7 @@ async def test_others_are_not_cut(server: Served) -> None:
         following(server, target=NOTIFICATIONS) as nameless,
     ):
         for follower in (one, other, nameless):
-            await follower.placed()
+            await follower.position()
         await cut(server, "one")
         await read_cut(one)
         await notify(server, "still here")
@@ -63,7 +63,7 @@ async def test_others_are_not_cut(server: Served) -> None:
 async def test_a_name_that_nobody_has(server: Served) -> None:
     await cut(server, "nobody")
     async with following(server, target=named("someone")) as someone:
-        await someone.placed()
+        await someone.position()
         await cut(server, "nobody")
         await notify(server, "still here")
         await someone.read(1)
@@ -78,8 +78,8 @@ async def test_a_client_that_came_back_before_its_old_connection_ended(server: S
         following(server, target=named("me")) as old,
         following(server, target=named("me")) as new,
     ):
-        await old.placed()
-        await new.placed()
+        await old.position()
+        await new.position()
         old.client.reset()
         await wait_until(lambda: outcomes(server, named("me")))
         await cut(server, "me")

@@ -67,7 +67,7 @@ async def until_published(server: Served, text: str) -> None:
 
 async def test_publishing_fails_and_readers_stay(server: Served, redis: RedisServer) -> None:
     async with following(server, target=named("me")) as follower:
-        await follower.placed()
+        await follower.position()
         await notify(server, "before")
         await follower.read(1)
         await asyncio.to_thread(redis.kill)
@@ -100,7 +100,7 @@ async def test_a_notification_that_is_sent_again_is_published_once(
     other = await ask(here, FEED, "POST", fields, json.dumps({"text": "another"}).encode())
     assert other.status == 422
     async with following(here, target=f"{FEED}?start=beginning") as follower:
-        await follower.placed()
+        await follower.position()
         await notify(there, "last")
         await follower.read_until(lambda follower: "last" in texts(follower))
         assert texts(follower) == ["before", "once", "last"]
@@ -110,7 +110,7 @@ async def test_a_notification_that_is_sent_again_is_published_once(
 
 async def test_a_reader_that_comes_while_it_is_gone(server: Served, redis: RedisServer) -> None:
     async with following(server, target=FEED) as before:
-        await before.placed()
+        await before.position()
         await notify(server, "heard")
         await before.read(1)
         last = str(before.id)
@@ -133,7 +133,7 @@ async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
     async with following(server, target=named("me")) as follower:
         await heartbeats(follower, 5)  # several times its patience
         await asyncio.to_thread(redis.start)
-        await follower.placed()
+        await follower.position()
         other = await serve(make_app(backend=Redis(redis.url)))
         ended = asyncio.create_task(read_cut(follower))
         while not ended.done():

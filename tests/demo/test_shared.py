@@ -54,8 +54,8 @@ Workers = tuple[Served, Served]
 async def test_what_any_publishes_reaches_the_readers_of_all(workers: Workers) -> None:
     one, other = workers
     async with following(one, target=FEED) as here, following(other, target=FEED) as there:
-        await here.placed()
-        await there.placed()
+        await here.position()
+        await there.position()
         ids = [await notify(workers[n % 2], str(n)) for n in range(10)]
         for follower in (here, there):
             assert [event.id for event in await follower.read(10)] == ids
@@ -67,7 +67,7 @@ async def test_a_client_moves_from_one_to_the_other(workers: Workers) -> None:
     one, other = workers
     told: list[str] = []
     async with following(one, target=FEED) as follower:
-        last = await follower.placed()
+        last = await follower.position()
     for n in range(0, 10, 2):
         await notify(one, str(n))
         async with following(workers[n // 2 % 2], last, FEED) as follower:
@@ -82,7 +82,7 @@ async def test_a_client_moves_from_one_to_the_other(workers: Workers) -> None:
 async def test_a_client_is_cut_through_the_other(workers: Workers) -> None:
     one, other = workers
     async with following(one, target=named("me")) as before:
-        last = await before.placed()
+        last = await before.position()
         await cut(other, "me")
         await read_cut(before)
     assert outcomes(one, named("me")) == [Outcome.TRUNCATED]

@@ -71,10 +71,10 @@ async def test_an_unknown_position_in_a_log_that_is_empty(
         assert reader.gaps == [{"after": "1-0", "first": None}]
         await feed.publish("then")
         await reader.read(2)
-        assert reader.told[1:] == ["then"]
+        assert reader.data[1:] == ["then"]
     async with following(server, str(reader.events[0].id)) as again:
         await again.read(1)
-        assert again.told == ["then"]
+        assert again.data == ["then"]
 
 
 async def test_a_gap_is_told_once(serve: Serve, make_feed: MakeFeed) -> None:
@@ -125,9 +125,9 @@ async def test_an_event_as_large_as_the_log(serve: Serve, make_feed: MakeFeed, s
     server = await serve(app(feed))
     await feed.publish("small")
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         text = "x" * (1000 - len("data: \n\n") + spare)
         for n in (1, 2):
             await feed.publish(text)
             await reader.read(n)
-    assert reader.told == [text, text]
+    assert reader.data == [text, text]

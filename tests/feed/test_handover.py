@@ -75,7 +75,7 @@ async def test_what_is_fetched_and_what_is_new_are_not_told_twice(
         here = Redis(url, prefix=PREFIX)
         server = await serve(app(Feed("news", here)))
         async with following(server) as live:
-            await live.placed()
+            await live.position()
             await wait_until(lambda: b"XREAD" in forwarder.asked[-1])
             forwarder.hold(b"XREAD")
             position = await feed.publish("one")
@@ -87,6 +87,6 @@ async def test_what_is_fetched_and_what_is_new_are_not_told_twice(
                 await live.read(2)
                 forwarder.release(b"XRANGE")
                 await feed.publish("three")
-                await moved.read_until(lambda each: "three" in each.told)
-                assert moved.told == ["two", "three"]
+                await moved.read_until(lambda each: "three" in each.data)
+                assert moved.data == ["two", "three"]
         await here.close()

@@ -28,7 +28,7 @@ async def test_a_repetition_adds_nothing(serve: Serve, make_feed: MakeFeed) -> N
     assert again == first
     async with following(server, target="/all") as reader:
         await reader.read_until(lambda reader: reader.id == other)
-        assert reader.told == ["once", "between", "once"]
+        assert reader.data == ["once", "between", "once"]
 
 
 async def test_many_at_the_same_time(serve: Serve, make_feed: MakeFeed) -> None:
@@ -158,7 +158,7 @@ async def test_a_retry_after_redis_was_stalled(
         ids = {await feed.publish("once", key=KEY) for feed in feeds * 2}
         last = await feeds[0].publish("last")
         await reader.read_until(lambda reader: reader.id == last)
-        assert reader.told == [*["before"] * workers, "once", "last"]
+        assert reader.data == [*["before"] * workers, "once", "last"]
         assert ids == {reader.events[-2].id}
     for error in errors:
         assert error.members == {"added": "unknown"}

@@ -63,7 +63,7 @@ async def test_a_process_that_starts_anew_never_repeats_them(serve: Serve) -> No
     async with following(server, ids[-1]) as reader:
         await reader.read(4)
         assert reader.gaps == [{"after": ids[-1], "first": later[0]}]
-        assert reader.told[1:] == ["3", "4", "5"]
+        assert reader.data[1:] == ["3", "4", "5"]
 
 
 async def test_a_topic_whose_first_position_is_an_id_too(serve: Serve) -> None:
@@ -82,7 +82,7 @@ async def test_they_are_what_publish_and_readers_tell(serve: Serve, make_feed: M
     feed = make_feed()
     server = await serve(app(feed))
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         ids = [await feed.publish(n) for n in range(20)]
         await reader.read(20)
     assert [event.id for event in reader.events] == ids

@@ -97,13 +97,13 @@ async def test_the_last_event_ends_all_streams(serve: Serve, make_feed: MakeFeed
     server = await serve(app(feed))
     first = await feed.publish("first")
     async with following(server) as new, following(server, target="/all") as all:
-        await new.placed()
+        await new.position()
         await all.read(1)
         last = await feed.publish("over", last=True)
         for reader in (new, all):
             await reader.read_end()
-    assert new.told == ["over"]
-    assert all.told == ["first", "over"]
+    assert new.data == ["over"]
+    assert all.data == ["first", "over"]
     for position, target, told in (
         (first, "/", ["over"]),
         (None, "/all", ["first", "over"]),
@@ -112,7 +112,7 @@ async def test_the_last_event_ends_all_streams(serve: Serve, make_feed: MakeFeed
     ):
         async with following(server, position, target) as late:
             await late.read_end()
-            assert late.told == told
+            assert late.data == told
     await wait_until(lambda: len(server.ended) == 6)
     assert {exchange.outcome for exchange in server.ended} == {"complete"}
     assert not feed._topic.subscribers
@@ -130,9 +130,9 @@ async def test_a_stream_ends_where_the_feed_did_though_it_went_on(
     await feed.publish("again")
     async with following(server, target="/all") as all, following(server, last) as behind:
         await all.read_end()
-        assert all.told == ["first", "over"]
+        assert all.data == ["first", "over"]
         await behind.read(1)
-        assert behind.told == ["again"]
+        assert behind.data == ["again"]
         assert not behind.ended
 
 
@@ -142,7 +142,7 @@ async def test_a_connection_is_free_when_the_feed_has_ended(
     feed = make_feed()
     server = await serve(app(feed))
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         await feed.publish("over", last=True)
         await reader.read_end()
         reader.client.received = b""

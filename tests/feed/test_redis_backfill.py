@@ -33,7 +33,7 @@ async def test_what_is_not_in_memory_is_fetched(serve: Serve, backend: Redis) ->
     ids.sort(key=lambda id: [*map(int, id.split("-"))])
     server = await serve(app(feed))
     async with following(server) as steady:
-        await steady.placed()
+        await steady.position()
         for at in (0, 1, 19, 20, 21, 500, 648, 649, 650, 651, count - 2, count - 1):
             async with following(server, ids[at]) as reader:
                 await reader.read(count - at - 1)
@@ -56,7 +56,7 @@ async def test_a_slow_one_is_given_it_in_pieces_while_more_is_published(
     server = await serve(app(feed, exchanges))
     sizes = []
     async with following(server, target="/all", receive_buffer=16384) as slow:
-        await slow.placed()
+        await slow.position()
         connection = exchanges[0].connection
         await wait_until(lambda: connection.paused)
         going_on = asyncio.create_task(go_on(feed, total, text))
@@ -64,7 +64,7 @@ async def test_a_slow_one_is_given_it_in_pieces_while_more_is_published(
             await slow.read(len(slow.events) + 1)
             sizes.append(connection.transport.get_write_buffer_size())
         await going_on
-    assert [int(told.split()[0]) for told in slow.told] == list(range(total + 100))
+    assert [int(told.split()[0]) for told in slow.data] == list(range(total + 100))
     assert 0 < max(sizes) <= 3 * 64 * 1024
 
 
@@ -84,7 +84,7 @@ async def test_large_ones_are_not_fetched_all_at_once(
         await feed.publish(f"{n} {'x' * size}")
     server = await serve(app(feed, exchanges))
     async with following(server, target="/all", receive_buffer=4096) as slow:
-        await slow.placed()
+        await slow.position()
         connection = exchanges[0].connection
         await wait_until(lambda: connection.paused)
         most = 0
@@ -92,14 +92,14 @@ async def test_large_ones_are_not_fetched_all_at_once(
         while len(slow.events) < many:
             most = max(most, connection.transport.get_write_buffer_size())
             await slow.read(len(slow.events) + 1)
-    assert [int(told.split()[0]) for told in slow.told] == list(range(many))
+    assert [int(told.split()[0]) for told in slow.data] == list(range(many))
     assert 0 < most <= 64 * 1024 + 2 * (size + 100)
-    before, loaded = shared_redis.told(SENT), LOADED * size  # by the process, for whoever reads
+    before, loaded = shared_redis.stat(SENT), LOADED * size  # by the process, for whoever reads
     async with following(server, target="/all", receive_buffer=4096) as slow:
-        await slow.placed()
+        await slow.position()
         await wait_until(lambda: exchanges[1].connection.paused)
         # What the kernel takes is sent at once, and no more than a batch behind it.
-        assert shared_redis.told(SENT) - before < many * size / 2 + loaded
+        assert shared_redis.stat(SENT) - before < many * size / 2 + loaded
 
 
 async def test_a_position_that_is_not_known_begins_with_what_redis_has(
@@ -110,7 +110,7 @@ async def test_a_position_that_is_not_known_begins_with_what_redis_has(
     ids = [await feed.publish(n) for n in range(3 * LOADED)]
     server = await serve(app(feed))
     async with following(server) as steady, following(server, "99999999999999-0") as reader:
-        await steady.placed()
+        await steady.position()
         await reader.read(1 + len(ids))
     assert reader.gaps == [{"after": "99999999999999-0", "first": ids[0]}]
     assert [event.id for event in reader.events[1:]] == ids
@@ -125,7 +125,7 @@ async def test_the_end_of_a_feed_that_went_on(serve: Serve, backend: Redis) -> N
     server = await serve(app(feed))
     async with following(server, first) as reader:
         await reader.read_end()
-        assert reader.told == ["over"]
+        assert reader.data == ["over"]
     async with following(server, last) as reader:
         await reader.read(3 * LOADED)
 
@@ -143,7 +143,7 @@ async def test_one_that_leaves_is_not_fetched_for_any_more(
         return [task for task in asyncio.all_tasks() if "_backfill" in repr(task.get_coro())]
 
     async with following(server) as steady:
-        await steady.placed()
+        await steady.position()
         own_redis.freeze()
         async with following(server, ids[0]):
             await wait_until(fetching)

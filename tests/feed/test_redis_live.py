@@ -36,16 +36,16 @@ async def test_topics_that_come_while_it_waits(serve: Serve, backend: Redis) -> 
     feeds = [Feed(f"topic {n}", backend) for n in range(5)]
     servers = [await serve(app(feed)) for feed in feeds]
     async with following(servers[0]) as first:
-        await first.placed()
+        await first.position()
         for n, feed in enumerate(feeds[1:], 1):
             async with asyncio.timeout(2), following(servers[n]) as reader:
                 await feeds[0].publish(f"before {n}")
-                await reader.placed()
+                await reader.position()
                 await feeds[0].publish(f"behind {n}")
                 await feed.publish("here")
                 await reader.read(1)
         await first.read(8)
-    assert first.told == [f"{where} {n}" for n in range(1, 5) for where in ("before", "behind")]
+    assert first.data == [f"{where} {n}" for n in range(1, 5) for where in ("before", "behind")]
 
 
 async def test_one_connection_for_all_topics_and_readers(
@@ -75,11 +75,11 @@ async def test_topics_that_nobody_reads_are_let_go(
     server = await serve(app(feed))
     for n in range(3):
         async with following(server, target="/all") as reader:
-            await reader.placed()
+            await reader.position()
             await wait_until(lambda: len(waiting(own_redis)) == 1)
             await feed.publish(n)
             await reader.read(n + 1)
-            assert reader.told == [str(each) for each in range(n + 1)]
+            assert reader.data == [str(each) for each in range(n + 1)]
         await wait_until(lambda: not feed._topic.subscribers)
         await wait_until(lambda: len(own_redis.clients()) == 1)
         assert feed._topic.log.newest is None
@@ -91,12 +91,12 @@ async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backe
     server, others = await serve(app(feed)), await serve(app(other))
     position = await feed.publish("first")
     async with following(others) as steady:
-        await steady.placed()
+        await steady.position()
         for n in range(20):
             async with following(server, position) as reader:
                 await feed.publish(n)
                 await reader.read(1)
-                assert reader.told == [str(n)]
+                assert reader.data == [str(n)]
                 position = str(reader.id)
             await other.publish(n)
         await steady.read(20)
@@ -112,22 +112,22 @@ async def test_new_topics_keep_the_connection(
 
         async def join(n: int) -> Follower:
             reader = await stack.enter_async_context(following(servers[n]))
-            await reader.placed()
+            await reader.position()
             return reader
 
         readers = [await join(0)]
         await feeds[0].publish("first")  # so that there is a connection for that too
         await wait_until(lambda: waiting(own_redis))
-        before = own_redis.told("total_connections_received")
+        before = own_redis.stat("total_connections_received")
         async with asyncio.timeout(BLOCK - 1):  # nobody waits until Redis gives up waiting
             readers += [await join(n) for n in range(1, 21)]
             readers += await asyncio.gather(*(join(n) for n in range(21, 41)))
             for feed in feeds:
                 await feed.publish("here")
             for reader in readers:
-                await reader.read_until(lambda reader: "here" in reader.told)
+                await reader.read_until(lambda reader: "here" in reader.data)
         # Whoever counts has one too; and so may what rings while something is published.
-        assert own_redis.told("total_connections_received") - before <= 5
+        assert own_redis.stat("total_connections_received") - before <= 5
         await wait_until(lambda: len(waiting(own_redis)) == 1)
 
 
@@ -142,7 +142,7 @@ async def test_topics_that_come_when_redis_was_gone(
                 server = await serve(app(Feed(f"topic {n}", backend)))
                 reader = await stack.enter_async_context(following(server))
                 async with asyncio.timeout(BLOCK - 1):
-                    await reader.placed()
+                    await reader.position()
                 await wait_until(lambda: len(waiting(forgetful)) == 1)
                 if n == 1:
                     forgetful.ask("FLUSHALL")
@@ -166,10 +166,10 @@ async def test_a_redis_that_refuses_to_wake(
     monkeypatch.setattr("streamserver.feed.redis_live.BLOCK", 0.2)
     one, two = [await serve(app(Feed(name, backend))) for name in ("one", "two")]
     async with following(one) as reader:
-        await reader.placed()
+        await reader.position()
         own_redis.ask("CONFIG", "SET", "maxmemory", "1")
         async with following(two) as late:
-            await late.placed()
+            await late.position()
     assert "new feeds are delayed, since Redis refused to end a read: " in caplog.text
 
 
@@ -272,7 +272,7 @@ async def test_nothing_is_left_when_it_is_closed(
             own_redis.freeze()
         async with following(server) as reader:
             if loaded:
-                await reader.placed()
+                await reader.position()
                 await wait_until(lambda: waiting(own_redis))
                 own_redis.freeze()
             else:

@@ -71,8 +71,8 @@ async def refused(server: Served) -> None:
 async def readers(server: Served, feed: Feed) -> AsyncIterator[list[Follower]]:
     """Two that are live, and have had one event."""
     async with following(server) as one, following(server, target="/all") as two:
-        await one.placed()
-        await two.placed()
+        await one.position()
+        await two.position()
         await feed.publish("before")
         for reader in (one, two):
             await reader.read(1)
@@ -98,9 +98,9 @@ async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server:
             told = ["before", "after 0", "after 1", "after 2"]
             for reader in (*there, new):
                 await reader.read(4)
-                assert reader.told == told
+                assert reader.data == told
             await back.read(3)
-            assert back.told == told[1:]
+            assert back.data == told[1:]
     assert ids == [event.id for event in back.events]
 
 
@@ -117,7 +117,7 @@ async def test_what_others_published_before_it_was_reached_again(
             await other.publish(n)
         for reader in there:
             await reader.read(6)
-            assert reader.told == ["before", *map(str, range(5))]
+            assert reader.data == ["before", *map(str, range(5))]
 
 
 async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served) -> None:
@@ -134,7 +134,7 @@ async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served)
                 taken.append(f"{n} {m}")
         for reader in there:
             await reader.read(len(taken))
-            assert reader.told == taken
+            assert reader.data == taken
 
 
 async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> None:
@@ -151,9 +151,9 @@ async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> Non
         own_redis.resume()
         await feed.publish("after")
         for reader in there:
-            await reader.read_until(lambda reader: "after" in reader.told)
-            assert [told for told in reader.told if told != "lost?"] == ["before", "after"]
-        assert there[0].told == there[1].told
+            await reader.read_until(lambda reader: "after" in reader.data)
+            assert [told for told in reader.data if told != "lost?"] == ["before", "after"]
+        assert there[0].data == there[1].data
 
 
 async def test_frozen_while_many_publish(own_redis: RedisServer, feed: Feed, hasty: Feed) -> None:
@@ -182,7 +182,7 @@ async def test_frozen_while_a_reader_is_far_behind(
     monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
     ids = [await feed.publish(n) for n in range(100)]
     async with following(server, target="/hasty") as steady:
-        await steady.placed()
+        await steady.position()
         own_redis.freeze()
         async with following(server, ids[0], "/hasty") as behind:
             await beats(behind, 10)
@@ -201,7 +201,7 @@ async def test_killed_while_a_reader_is_far_behind(
     monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
     ids = [await feed.publish(n) for n in range(40)]
     async with following(server) as steady:
-        await steady.placed()
+        await steady.position()
         await asyncio.to_thread(own_redis.kill)
         asked = list[int]()
 
@@ -251,7 +251,7 @@ async def test_back_without_what_it_had(
             ids = [await feed.publish("after"), await feed.publish("and on")]
             for reader in there:
                 await reader.read(4)
-                assert reader.told[2:] == ["after", "and on"]
+                assert reader.data[2:] == ["after", "and on"]
                 assert reader.gaps == [{"after": reader.events[0].id, "first": ids[0]}]
         await redis.close()
 

@@ -88,11 +88,11 @@ async def test_over_a_unix_socket(
     redis = Redis(shared_redis.socket_url, prefix="there:")
     server = await serve(app(Feed("news", redis)))
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         await feed.publish("over TCP")
         await Feed("news", redis).publish("over the socket")
         await reader.read(2)
-        assert reader.told == ["over TCP", "over the socket"]
+        assert reader.data == ["over TCP", "over the socket"]
     await redis.close()
     assert not [task for task in asyncio.all_tasks() if "xread" in repr(task.get_coro())]
 
@@ -120,8 +120,8 @@ async def test_what_others_put_there_is_left_out(
     async with following(server, first) as back, following(server, target="/all") as all:
         await back.read(2)
         await all.read(3)
-    assert there.told == back.told == ["second", "third"]
-    assert all.told == ["first", "second", "third"]
+    assert there.data == back.data == ["second", "third"]
+    assert all.data == ["first", "second", "third"]
 
 
 async def test_readers_where_there_is_only_what_others_put(
@@ -133,11 +133,11 @@ async def test_readers_where_there_is_only_what_others_put(
     script = "for i = 1, 1500 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end"
     shared_redis.ask("EVAL", script, "1", KEY)
     async with following(server) as new, following(server, last) as back:
-        assert await new.placed() == last
+        assert await new.position() == last
         await feed.publish("behind")
         for reader in (new, back):
             await reader.read(1)
-            assert reader.told == ["behind"]
+            assert reader.data == ["behind"]
 
 
 @pytest.mark.parametrize("many", [1, 1500])
@@ -170,7 +170,7 @@ async def test_what_others_put_at_the_end_is_read_once(
     """Redis would else be asked for what is behind the last event, and answer at once, for ever."""
     server = await serve(app(feed))
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         shared_redis.ask("XADD", KEY, "*", "a", "b")
         await feed.publish("behind")
         shared_redis.ask("XADD", KEY, "*", "c", "d")
@@ -208,7 +208,7 @@ async def test_a_reader_behind_many_of_others(
     await feed.publish("behind")
     async with following(server, ids[0]) as reader:
         await reader.read(2)
-        assert reader.told == ["second", "behind"]
+        assert reader.data == ["second", "behind"]
 
 
 @pytest.mark.parametrize("many", [1, 50])
@@ -245,22 +245,22 @@ async def test_what_is_no_stream(
     other = Feed("other", backend)
     others = await serve(app(other))
     async with following(server, target="/all") as waiting, following(others) as reader:
-        await reader.placed()
+        await reader.position()
         for n in range(3):
             await other.publish(n)
             await reader.read(n + 1)
-        assert reader.told == ["0", "1", "2"]
+        assert reader.data == ["0", "1", "2"]
         assert caplog.text.count(f"the feed at '{KEY}' cannot be read") == 1
         shared_redis.ask("DEL", KEY)
         await feed.publish("first")
         await other.publish("wake")
         await waiting.read(1)
-        assert waiting.told == ["first"]
+        assert waiting.data == ["first"]
         shared_redis.ask("SET", KEY, "text")  # while it is followed
         for n in range(3):
             await other.publish(f"still here {n}")
             await reader.read(5 + n)
-    assert reader.told[3:] == ["wake", *(f"still here {n}" for n in range(3))]
+    assert reader.data[3:] == ["wake", *(f"still here {n}" for n in range(3))]
 
 
 async def test_a_stream_that_is_deleted(

@@ -32,12 +32,12 @@ async def goes_on(server: Served, feed: Feed, position: str | None, target: str)
     """What a reader that asks so gets, up to what is published then."""
     async with following(server, position, target) as reader:
         if not position and "-id=1" not in target:
-            await reader.placed()
+            await reader.position()
         mark = f"live {await feed.publish('live')}"
         await feed.publish(mark)
-        await reader.read_until(lambda reader: mark in reader.told)
-        assert reader.told[-2:] == ["live", mark]
-        return [data for data in reader.told if not data.startswith("live")]
+        await reader.read_until(lambda reader: mark in reader.data)
+        assert reader.data[-2:] == ["live", mark]
+        return [data for data in reader.data if not data.startswith("live")]
 
 
 async def test_only_what_is_new(server: Served, feed: Feed, ids: list[str]) -> None:
@@ -74,7 +74,7 @@ async def test_an_empty_position_is_none(
 async def test_the_position_before_the_first_event(server: Served, feed: Feed, target: str) -> None:
     """It is told at once, so who is cut before the first event misses nothing."""
     async with following(server, target=target) as reader:
-        position = await reader.placed()
+        position = await reader.position()
     await feed.publish("first")
     assert await goes_on(server, feed, position, target) == ["first"]
 
@@ -123,9 +123,9 @@ async def test_feeds_of_one_name_are_one_feed(serve: Serve, make_feed: MakeFeed)
     one, two, other = make_feed("same"), make_feed("same"), make_feed("other")
     server = await serve(app(two))
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         await other.publish("elsewhere")
         await one.publish("here")
         await reader.read(1)
-        assert reader.told == ["here"]
+        assert reader.data == ["here"]
     assert (one.topic, other.topic) == ("same", "other")

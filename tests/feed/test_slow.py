@@ -60,8 +60,8 @@ async def test_one_that_is_behind_costs_no_queue_and_catches_up(
     pieces, exchanges, feed = Pieces(), list[Exchange](), make_feed()
     server = await serve(app(feed, exchanges), observers=[pieces])
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         count = await lag(feed, exchanges[0], quick)
         await publish(feed, range(count, count + 60))
         await quick.read(count + 60)
@@ -86,8 +86,8 @@ async def test_one_beyond_the_end_is_told_of_the_gap(serve: Serve, small: Feed) 
     exchanges = list[Exchange]()
     server = await serve(app(small, exchanges))
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         count = await lag(small, exchanges[0], quick)
         for _ in range(5):
             await publish(small, range(count, count + 10))
@@ -111,8 +111,8 @@ async def test_or_is_cut_where_that_is_asked(serve: Serve, make_feed: MakeFeed) 
     feed, exchanges = make_feed(max_bytes=20 * SIZE, lagging="cut"), list[Exchange]()
     server = await serve(app(feed, exchanges))
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         count = await lag(feed, exchanges[0], quick)
         for _ in range(5):
             await publish(feed, range(count, count + 10))
@@ -137,7 +137,7 @@ async def test_one_whose_connection_is_lost_while_it_is_written_to(
     server = await serve(app(feed))
     async with following(server) as one, following(server) as gone, following(server) as two:
         for reader in (one, gone, two):
-            await reader.placed()
+            await reader.position()
         await publish(feed, range(2))
         getattr(gone.client, how)()
         await publish(feed, range(2, 30))
@@ -161,7 +161,7 @@ async def test_one_that_fails_is_cut_and_nobody_else(
 
     async with following(server) as first, following(server) as bad, following(server) as last:
         for reader in (first, bad, last):
-            await reader.placed()
+            await reader.position()
         exchanges[1].tap(explode)
         await publish(feed, range(2))
         for reader in (first, last):
@@ -178,8 +178,8 @@ async def test_one_that_takes_nothing_for_long_is_cut(serve: Serve, make_feed: M
     feed, exchanges = make_feed(), list[Exchange]()
     server = await serve(app(feed, exchanges), write_timeout=0.1)
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         await lag(feed, exchanges[0], quick)
         await wait_until(lambda: server.ended)
         assert [exchange.outcome for exchange in server.ended] == ["stalled"]

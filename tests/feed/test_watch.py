@@ -129,9 +129,9 @@ async def test_an_entry_that_cannot_be_decoded_fails_this_loop_alone(serve: Serv
     topic = topic_of(feed)
     server = await serve(app(feed))
     async with following(server) as reader, feed.watch() as events:
-        await reader.placed()
+        await reader.position()
         topic.append([make_entry("9999999999999-0", topic.log.last_id or "", b"no event")])
         await feed.publish("after")
         with pytest.raises(IndexError):
             await anext(events)
-        await reader.read_until(lambda reader: "after" in reader.told)
+        await reader.read_until(lambda reader: "after" in reader.data)

@@ -36,7 +36,7 @@ async def test_a_new_reader_is_told_its_position_and_when_to_come_back(
     server = await serve(app(feed))
     first = await feed.publish("first")
     async with following(server) as reader:
-        assert await reader.placed() == first
+        assert await reader.position() == first
         assert reader.chunks == [b"id: %b\nretry: 700\n\n" % first.encode()]
         second = await feed.publish("second")
         await reader.read(1)
@@ -61,7 +61,7 @@ async def test_without_a_retry_nothing_is_said_of_it(serve: Serve, make_feed: Ma
     async with following(server, first) as reader, following(server) as new:
         await reader.read(1)
         assert reader.chunks == [b"id: %b\ndata: second\n\n" % second.encode()]
-        await new.placed()
+        await new.position()
         assert new.chunks == [b"id: %b\n\n" % second.encode()]
 
 
@@ -70,7 +70,7 @@ async def test_all_readers_get_the_same_bytes(serve: Serve, make_feed: MakeFeed)
     server = await serve(app(feed))
     async with following(server) as one, following(server) as two, following(server) as three:
         for reader in (one, two, three):
-            await reader.placed()
+            await reader.position()
         id = await feed.publish(Event({"text": "für alle\nzwei"}, event="told"))
         for reader in (one, two, three):
             [event] = await reader.read(1)

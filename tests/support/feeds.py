@@ -91,10 +91,10 @@ async def cancel(server: Served, job: str) -> int:
 
 def texts(follower: Follower) -> list[str]:
     """Of the notifications that have come."""
-    return [json.loads(data)["text"] for data in follower.told]
+    return [json.loads(data)["text"] for data in follower.data]
 
 
 def steps(follower: Follower) -> list[tuple[int, str]]:
     """Of the job that is followed: each step that was told, and the state that it was told in."""
-    told = map(json.loads, follower.told)
+    told = map(json.loads, follower.data)
     return [(state["step"], state["state"]) for state in told]

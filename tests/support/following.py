@@ -60,7 +60,7 @@ class Follower:
         return [json.loads(event.data) for event in self.events if event.event == "gap"]
 
     @property
-    def told(self) -> list[str]:
+    def data(self) -> list[str]:
         """The data of each event."""
         return [str(event.data) for event in self.events]
 
@@ -80,8 +80,8 @@ class Follower:
         await self.read_until(lambda self: len(self.events) >= count, timeout)
         return self.events
 
-    async def placed(self) -> str:
-        """The position in the feed, once it has been told; whatever is published then comes."""
+    async def position(self) -> str:
+        """The position in the feed, once it was received: later events follow it."""
         await self.read_until(lambda self: self.id is not None)
         return str(self.id)
 
@@ -133,5 +133,5 @@ async def crowd(server: Served, count: int) -> AsyncIterator[list[Follower]]:
     async with contextlib.AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(following(server)) for _ in range(count)]
         for reader in readers:
-            await reader.placed()
+            await reader.position()
         yield readers

@@ -88,10 +88,10 @@ class RedisServer:
             own = f" addr=127.0.0.1:{sock.getsockname()[1]} "
         return [line for line in lines if line and own not in line]
 
-    def told(self, figure: str) -> int:
+    def stat(self, name: str) -> int:
         """A figure of INFO."""
         lines = self.ask("INFO", "stats").decode().splitlines()
-        [line] = [line for line in lines if line.startswith(f"{figure}:")]
+        [line] = [line for line in lines if line.startswith(f"{name}:")]
         return int(line.partition(":")[2])
 
     def _connected(self) -> socket.socket:
