@@ -6,6 +6,7 @@ whose subject is not here is published to a feed that all workers watch.
 
 import asyncio
 import json
+import logging
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,6 +14,8 @@ from contextlib import suppress
 from streamserver.feed.feed import Backend, Feed
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
+
+log = logging.getLogger("streamserver")
 
 Execute = Callable[[str], bool]
 """Executes a command on the subject of a name; False if this process does not have it."""
@@ -69,7 +72,11 @@ class Commands:
 
     def _receive(self, event: Event) -> None:
         execute = self._executors.get(event.event or "")
-        if execute is not None:  # a gap is no command
+        if execute is None:  # a gap, for example
+            return
+        try:
             message = json.loads(event.data)
             if message["sender"] != self._sender:
                 execute(message["name"])
+        except Exception:
+            log.exception("a command of another worker failed")

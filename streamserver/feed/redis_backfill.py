@@ -83,6 +83,7 @@ class Backfill:
             subscriber.on_start(before)
         elif after != before:
             subscriber.on_gap(after, before, entries[0].id)
+        subscriber.position = before  # even if it is not ready for the entries now
         while entries and subscriber.is_ready():
             batch = first_batch(entries, BATCH)
             entries = entries[len(batch) :]

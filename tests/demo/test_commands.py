@@ -1,21 +1,25 @@
 """Commands: executed by the worker that has their subject."""
 
+import pytest
+
 from streamserver.demo.commands import Commands
+from streamserver.feed.feed import Feed
 from streamserver.feed.memory import Memory
+from streamserver.wire.sse import Event
 from support.waiting import wait_until
 
 
 async def worker(backend: Memory, subject: str) -> tuple[Commands, list[str]]:
     """A worker that has this subject, and the names that it was called with."""
-    commands, called = Commands(backend), []
+    receiver, called = Commands(backend), []
 
     def execute(name: str) -> bool:
         called.append(name)
         return name == subject
 
-    commands.define("cut", execute)
-    await commands.started()
-    return commands, called
+    receiver.define("cut", execute)
+    await receiver.started()
+    return receiver, called
 
 
 async def test_a_command_reaches_the_worker_that_can_execute_it() -> None:
@@ -39,6 +43,20 @@ async def test_a_worker_that_was_closed_can_start_again() -> None:
     other, _ = await worker(backend, "there")
     await one.close()
     await one.started()
+    await other.send("cut", "here")
+    await wait_until(lambda: called)
+    await one.close()
+    await other.close()
+
+
+async def test_commands_are_received_after_one_that_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backend = Memory()
+    one, called = await worker(backend, "here")
+    other, _ = await worker(backend, "there")
+    await Feed("demo:commands", backend).publish(Event({}, event="cut"))
+    await wait_until(lambda: "a command of another worker failed" in caplog.text)
     await other.send("cut", "here")
     await wait_until(lambda: called)
     await one.close()

@@ -131,9 +131,7 @@ async def test_a_body_is_bounded(server: Served, target: str) -> None:
         ("client=x&start=old", "start", "one of new, beginning"),
     ],
 )
-async def test_a_query_that_is_refused(
-    server: Served, query: str, name: str, allowed: str
-) -> None:
+async def test_a_query_that_is_refused(server: Served, query: str, name: str, allowed: str) -> None:
     check_refusal(await ask(server, f"{FEED}?{query}"), name, allowed)
 
 
