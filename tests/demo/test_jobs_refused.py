@@ -1,4 +1,4 @@
-"""Jobs that are not begun, or are not there."""
+"""Jobs that are refused, and requests about jobs that do not exist."""
 
 import asyncio
 import json
@@ -66,10 +66,10 @@ async def test_where_each_worker_is_alone_another_may_have_it(
     serve: Serve, each_alone: bool
 ) -> None:
     server = await serve(make_app(each_alone=each_alone))
-    told = json.loads((await ask(server, f"{JOBS}/{uuid.uuid4()}")).body)
-    assert told["detail"].startswith("there is no such job, or it has expired")
-    assert ("another worker runs it" in told["detail"]) is each_alone
-    assert ("--redis shares the jobs" in told["detail"]) is each_alone
+    received = json.loads((await ask(server, f"{JOBS}/{uuid.uuid4()}")).body)
+    assert received["detail"].startswith("there is no such job, or it has expired")
+    assert ("another worker runs it" in received["detail"]) is each_alone
+    assert ("--redis shares the jobs" in received["detail"]) is each_alone
 
 
 async def test_a_position_that_is_none(server: Served) -> None:

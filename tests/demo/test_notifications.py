@@ -1,4 +1,4 @@
-"""Notifications: what may be published, who hears of it, and who was away."""
+"""Notifications: what may be published, and what connected and returning clients get."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ NAME = "a text of 1 to 64 characters"
 # Publishing
 
 
-async def test_whoever_is_there_hears_of_it(server: Served) -> None:
+async def test_connected_clients_get_it(server: Served) -> None:
     before = time.time_ns() // 1_000_000
     async with following(server, target=FEED) as one, following(server, target=FEED) as other:
         await one.position()
@@ -31,7 +31,7 @@ async def test_whoever_is_there_hears_of_it(server: Served) -> None:
         for follower in (one, other):
             events = await follower.read(2)
             assert [event.id for event in events] == ids
-            assert [event.event for event in events] == [None, None]  # so onmessage hears them
+            assert [event.event for event in events] == [None, None]  # so onmessage gets them
             first, second = map(json.loads, follower.data)
             assert list(first) == ["text", "level", "time"]
             assert (first["text"], first["level"]) == ("hello", "info")
@@ -39,7 +39,7 @@ async def test_whoever_is_there_hears_of_it(server: Served) -> None:
             assert before <= first["time"] <= second["time"] <= time.time_ns() // 1_000_000
 
 
-async def test_the_feed_is_an_event_stream_that_nobody_may_gather(server: Served) -> None:
+async def test_the_feed_is_an_event_stream_that_may_not_be_buffered(server: Served) -> None:
     async with following(server, target=FEED) as follower:
         await follower.position()
         assert b"content-type: text/event-stream\r\n" in follower.head
@@ -164,7 +164,7 @@ async def test_from_the_beginning(server: Served) -> None:
 async def test_a_client_that_comes_back_gets_what_it_missed(server: Served) -> None:
     async with following(server, target=FEED) as before:
         await before.position()
-        await notify(server, "heard")
+        await notify(server, "received")
         await before.read(1)
         last = before.id
     ids = [await notify(server, "missed"), await notify(server, "this too")]

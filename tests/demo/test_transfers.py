@@ -47,7 +47,7 @@ async def test_an_export(server: Served, rows: int, form: str, kind: str) -> Non
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_both_formats_tell_the_same(server: Served) -> None:
+async def test_both_formats_have_the_same_rows(server: Served) -> None:
     in_csv = await ask(server, "/api/export?rows=99&format=csv")
     in_json = await ask(server, "/api/export?rows=99&format=ndjson")
     from_json = [json.loads(line) for line in in_json.body.splitlines()]
@@ -77,7 +77,7 @@ async def test_an_export_takes_no_more_memory_than_its_client_lags_behind(server
         tracemalloc.stop()
 
 
-async def test_others_get_a_turn_between_two_pieces() -> None:
+async def test_other_tasks_run_between_two_pieces() -> None:
     turns = 0
 
     async def others() -> None:
@@ -121,7 +121,7 @@ def test_a_directory_that_is_none(tmp_path: Path) -> None:
         make_app(tmp_path / "none")
 
 
-async def test_a_directory_is_generated_for_the_first_who_asks(
+async def test_a_directory_is_generated_at_the_first_request(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(transfers, "SAMPLE_MIB", 2)
@@ -141,7 +141,7 @@ async def test_a_directory_is_generated_for_the_first_who_asks(
     assert other.headers["etag"] == sample.headers["etag"]
 
 
-def test_what_was_generated_goes_with_the_process(tmp_path: Path) -> None:
+def test_the_generated_directory_is_removed_at_exit(tmp_path: Path) -> None:
     code = "from streamserver.demo import transfers as t; t.SAMPLE_MIB = 1; print(t.generate())"
     command = [sys.executable, "-c", code]
     done = subprocess.run(
@@ -160,5 +160,5 @@ async def test_an_upload_of_any_size(serve: Serve, size: int) -> None:
     server = await serve(make_app(), max_body=10)
     body = bytes(range(250)) * (size // 250) or bytes(size)
     answer = await ask(server, "/api/upload", "PUT", body=body)
-    told = {"size": size, "sha256": hashlib.sha256(body).hexdigest()}
-    assert (answer.status, json.loads(answer.body)) == (200, told)
+    expected = {"size": size, "sha256": hashlib.sha256(body).hexdigest()}
+    assert (answer.status, json.loads(answer.body)) == (200, expected)

@@ -1,4 +1,4 @@
-"""Ids as Redis streams have them: greater every time, whatever the clock does."""
+"""Ids of the form that Redis streams use: each is greater, whatever the clock does."""
 
 from collections.abc import Callable, Iterator
 
@@ -53,7 +53,7 @@ def test_each_is_greater_than_the_one_before(times: list[float]) -> None:
 
 
 async def test_a_process_that_starts_anew_never_repeats_them(serve: Serve) -> None:
-    """And takes no position of the one before for its own."""
+    """And a position of the process before is not valid in it."""
     before, after = Memory(clock=clock(7)), Memory(clock=clock(7.001))
     old, new = Feed("news", before), Feed("news", after)
     ids = [await old.publish(n) for n in range(3)]
@@ -67,7 +67,7 @@ async def test_a_process_that_starts_anew_never_repeats_them(serve: Serve) -> No
 
 
 async def test_a_topic_whose_first_position_is_an_id_too(serve: Serve) -> None:
-    """Else a client of the process before could have it, and would be told of no gap."""
+    """A client of the process before could have it, and would get no gap."""
     feed = Feed("news", Memory(clock=clock(7)))
     assert await feed.publish("first") == "7000-1"
     server = await serve(app(feed))

@@ -1,4 +1,4 @@
-"""The log alone: what it holds, under which numbers, and who has fallen off."""
+"""The log: which entries it holds, at which offsets, and which positions it knows."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ MANY = 1_000_000
 
 
 def entries(count: int, size: int = 10, after: int = 0) -> list[Entry]:
-    """A row of entries with the ids 1-0, 2-0 and so on, or from behind `after` on."""
+    """Consecutive entries with the ids 1-0, 2-0 and so on, or from after `after` on."""
     event = b"data: %b\n\n" % (b"x" * size)
     return [make_entry(f"{n}-0", f"{n - 1}-0", event) for n in range(after + 1, after + count + 1)]
 
@@ -32,11 +32,11 @@ def held(log: Log) -> list[str]:
 
 
 def test_an_entry_is_a_chunk_of_an_event_with_its_id() -> None:
-    entry = make_entry("7-1", "7-0", b"event: told\ndata: {}\n\n")
-    assert entry.data == b"id: 7-1\nevent: told\ndata: {}\n\n"
+    entry = make_entry("7-1", "7-0", b"event: news\ndata: {}\n\n")
+    assert entry.data == b"id: 7-1\nevent: news\ndata: {}\n\n"
     assert Decoder().feed(entry.chunk) == [entry.data]
     assert entry.size == len(entry.data)
-    assert entry.event() == Event("{}", event="told", id="7-1")
+    assert entry.event() == Event("{}", event="news", id="7-1")
 
 
 def test_an_entry_gives_back_an_event_of_any_size() -> None:
@@ -102,7 +102,7 @@ def test_what_is_newest_is_always_there() -> None:
     assert log.newest is not None
 
 
-def test_a_log_that_begins_anew_leaves_nobody_where_they_were() -> None:
+def test_a_reset_invalidates_every_offset() -> None:
     log = filled(entries(3))
     end = log.end
     log.reset("9-0")
@@ -112,7 +112,7 @@ def test_a_log_that_begins_anew_leaves_nobody_where_they_were() -> None:
     assert log.offset_after("9-0") == log.end
 
 
-def test_a_log_that_forgets_knows_no_position() -> None:
+def test_a_reset_to_an_unknown_id_knows_no_position() -> None:
     log = filled(entries(3))
     log.reset(None)
     assert log.last_id is None
@@ -123,7 +123,7 @@ def test_a_log_that_forgets_knows_no_position() -> None:
     assert held(log) == ["4-0"]
 
 
-def test_an_entry_that_does_not_fit_begins_the_log_anew() -> None:
+def test_an_entry_that_does_not_follow_resets_the_log() -> None:
     log = filled(entries(3))
     at_end = log.end
     log.append(entries(2, after=7))
@@ -137,14 +137,14 @@ def test_an_entry_that_does_not_fit_begins_the_log_anew() -> None:
     ("size", "count"), [(1, 1), (116, 1), (117, 2), (116 * 2, 2), (116 * 2 + 1, 3), (MANY, 5)]
 )
 def test_what_is_read_at_once(size: int, count: int) -> None:
-    """So many that they fill what was asked for, and one at least."""
+    """Until the size is reached; at least one entry."""
     log = filled(entries(5, size=100))
     assert log.read(log.start, MANY)[0].size == 116
     assert len(log.read(log.start, size)) == count
 
 
 class Model:
-    """A log as one would write it without a thought of speed."""
+    """A log as a plain list, without regard to speed."""
 
     def __init__(self, max_events: int, max_bytes: int) -> None:
         self.bounds = max_events, max_bytes
@@ -176,7 +176,7 @@ class Model:
     steps=st.lists(st.tuples(st.integers(0, 120), st.booleans()), max_size=30),
 )
 def test_it_is_what_a_list_would_be(bounds: tuple[int, int], steps: list[tuple[int, bool]]) -> None:
-    """Entries of any size, some behind a hole; asked for every id that ever was."""
+    """Entries of any size, some after a gap; every id is looked up."""
     log, model = Log(*bounds, ORIGIN), Model(*bounds)
     stood, id = log.end, 0
     for size, hole in steps:

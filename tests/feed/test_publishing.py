@@ -22,7 +22,7 @@ from support.waiting import wait_until
         ("", "", None),
         ({"a": [1, None]}, '{"a":[1,null]}', None),
         (0, "0", None),
-        (Event("typed", event="told"), "typed", "told"),
+        (Event("typed", event="news"), "typed", "news"),
         (Event("two\nlines", retry=5, comment="and more"), "two\nlines", None),
     ],
 )
@@ -92,7 +92,7 @@ def test_what_no_feed_can_be(options: dict[str, Any], message: str) -> None:
 
 @pytest.mark.both_loops
 async def test_the_last_event_ends_all_streams(serve: Serve, make_feed: MakeFeed) -> None:
-    """Those that are open and those that come later, wherever they begin; none is kept."""
+    """Those that are open and those that begin later, at any position; no subscriber is kept."""
     feed = make_feed()
     server = await serve(app(feed))
     first = await feed.publish("first")
@@ -104,7 +104,7 @@ async def test_the_last_event_ends_all_streams(serve: Serve, make_feed: MakeFeed
             await reader.read_end()
     assert new.data == ["over"]
     assert all.data == ["first", "over"]
-    for position, target, told in (
+    for position, target, expected in (
         (first, "/", ["over"]),
         (None, "/all", ["first", "over"]),
         (last, "/", []),
@@ -112,7 +112,7 @@ async def test_the_last_event_ends_all_streams(serve: Serve, make_feed: MakeFeed
     ):
         async with following(server, position, target) as late:
             await late.read_end()
-            assert late.data == told
+            assert late.data == expected
     await wait_until(lambda: len(server.ended) == 6)
     assert {exchange.outcome for exchange in server.ended} == {"complete"}
     assert not feed._topic.subscribers
@@ -122,7 +122,7 @@ async def test_the_last_event_ends_all_streams(serve: Serve, make_feed: MakeFeed
 async def test_a_stream_ends_where_the_feed_did_though_it_went_on(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
-    """A reader that was away gets what one had who was there; what follows is another run."""
+    """A reader that was away gets the same as a connected one; later events are a new run."""
     feed = make_feed()
     server = await serve(app(feed))
     await feed.publish("first")

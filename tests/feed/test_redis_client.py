@@ -1,4 +1,4 @@
-"""What the URL of a Redis may be; all else is said at once, and not by the first event."""
+"""Which Redis URLs are accepted; any other is refused when the backend is created."""
 
 import re
 
@@ -52,7 +52,7 @@ OF_TLS = (
         ),
     ],
 )
-def test_what_is_no_url(url: str, said: str) -> None:
+def test_an_invalid_url(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         Redis(url)
 
@@ -81,7 +81,7 @@ def test_what_is_no_url(url: str, said: str) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["redis://:secret@127.0.0.1/0", "unix://:secret@/run/socket"])
-def test_parameters_that_are_ours_or_nobodys(where: str, parameter: str) -> None:
+def test_parameters_that_are_not_accepted(where: str, parameter: str) -> None:
     said = f"{PLAIN}, not '{parameter.partition('=')[0]}'"
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         Redis(f"{where}?db=3&{parameter}")
@@ -89,7 +89,7 @@ def test_parameters_that_are_ours_or_nobodys(where: str, parameter: str) -> None
 
 @pytest.mark.parametrize("special", "/?#@:[")
 def test_a_password_is_never_shown(special: str) -> None:
-    """Also where it takes the URL apart, since it is not written in percent."""
+    """Also if it breaks the syntax of the URL, since it is not percent-encoded."""
     for url in (
         f"redis://me:secret{special}word@127.0.0.1:6379/x",
         f"redis://me:7{special}word@127.0.0.1:6379/x",
@@ -117,13 +117,13 @@ def test_a_password_is_never_shown(special: str) -> None:
         "unix:///run/redis.sock?db=3",
     ],
 )
-def test_what_is_a_url(url: str) -> None:
-    """As redis-py sees it too, with all that is ours."""
+def test_a_valid_url(url: str) -> None:
+    """Also for redis-py, together with our options."""
     connection = Redis(url).connections.client.connection_pool.make_connection()
     assert connection.socket_timeout
 
 
-async def test_what_it_says_is_used(shared_redis: RedisServer) -> None:
+async def test_the_parameters_of_a_url_are_used(shared_redis: RedisServer) -> None:
     redis = Redis(f"{shared_redis.url}/3?client_name=feeds")
     await redis.connections.client.ping()
     assert any(" name=feeds " in each and " db=3 " in each for each in shared_redis.clients())

@@ -1,4 +1,4 @@
-"""How topics in Redis are followed: over one connection, for as long as somebody reads them."""
+"""How topics in Redis are read: over one connection, as long as they have subscribers."""
 
 import asyncio
 import contextlib
@@ -27,12 +27,12 @@ def backend(own_redis: RedisServer, make_redis: MakeRedis) -> Redis:
 
 
 def waiting(server: RedisServer) -> list[str]:
-    """The connections over which somebody waits for what is new."""
+    """The connections with a blocking XREAD."""
     return [each for each in server.clients() if " flags=b " in each and " cmd=xread " in each]
 
 
-async def test_topics_that_come_while_it_waits(serve: Serve, backend: Redis) -> None:
-    """Each is heard of at once, and nothing of the others is lost."""
+async def test_topics_that_are_added_during_a_read(serve: Serve, backend: Redis) -> None:
+    """Each is read immediately, and no event of the others is lost."""
     feeds = [Feed(f"topic {n}", backend) for n in range(5)]
     servers = [await serve(app(feed)) for feed in feeds]
     async with following(servers[0]) as first:
@@ -67,10 +67,10 @@ async def test_one_connection_for_all_topics_and_readers(
         assert len(own_redis.clients()) == 2  # and one to publish
 
 
-async def test_topics_that_nobody_reads_are_let_go(
+async def test_topics_without_subscribers_are_not_read(
     serve: Serve, backend: Redis, own_redis: RedisServer
 ) -> None:
-    """And the connection with the last of them; it is all there again for the next reader."""
+    """The last one closes the connection; the next reader gets all events again."""
     feed = Feed("news", backend)
     server = await serve(app(feed))
     for n in range(3):
@@ -85,8 +85,10 @@ async def test_topics_that_nobody_reads_are_let_go(
         assert feed._topic.log.newest is None
 
 
-async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backend: Redis) -> None:
-    """Others keep the connection busy meanwhile."""
+async def test_a_reader_that_returns_while_its_topic_is_removed(
+    serve: Serve, backend: Redis
+) -> None:
+    """Another topic keeps the connection open."""
     feed, other = Feed("news", backend), Feed("other", backend)
     server, others = await serve(app(feed)), await serve(app(other))
     position = await feed.publish("first")
@@ -105,7 +107,7 @@ async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backe
 async def test_new_topics_keep_the_connection(
     serve: Serve, backend: Redis, own_redis: RedisServer
 ) -> None:
-    """One at a time, and many at once; each is read at once."""
+    """One at a time, and many together; each is read immediately."""
     feeds = [Feed(f"topic {n}", backend) for n in range(41)]
     servers = [await serve(app(feed)) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
@@ -119,22 +121,22 @@ async def test_new_topics_keep_the_connection(
         await feeds[0].publish("first")  # so that there is a connection for that too
         await wait_until(lambda: waiting(own_redis))
         before = own_redis.stat("total_connections_received")
-        async with asyncio.timeout(BLOCK - 1):  # nobody waits until Redis gives up waiting
+        async with asyncio.timeout(BLOCK - 1):  # none waits for the end of an XREAD
             readers += [await join(n) for n in range(1, 21)]
             readers += await asyncio.gather(*(join(n) for n in range(21, 41)))
             for feed in feeds:
                 await feed.publish("here")
             for reader in readers:
                 await reader.read_until(lambda reader: "here" in reader.data)
-        # Whoever counts has one too; and so may what rings while something is published.
+        # The test has a connection too, and a wake during a publish may need another.
         assert own_redis.stat("total_connections_received") - before <= 5
         await wait_until(lambda: len(waiting(own_redis)) == 1)
 
 
-async def test_topics_that_come_when_redis_was_gone(
+async def test_topics_that_are_added_after_an_outage(
     serve: Serve, make_redis: MakeRedis, tmp_path: Path
 ) -> None:
-    """Also when it comes back with nothing of what it had, and a clock that is behind."""
+    """Also if Redis comes back empty, and with a clock that is behind."""
     with redis_server(tmp_path) as forgetful:
         backend = make_redis(forgetful)
         async with contextlib.AsyncExitStack() as stack:
@@ -162,7 +164,7 @@ async def test_a_redis_that_refuses_to_wake(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As when its memory is full: then a new topic waits until Redis gives up waiting."""
+    """As when its memory is full: then a new topic waits for the end of the XREAD."""
     monkeypatch.setattr("streamserver.feed.redis_live.BLOCK", 0.2)
     one, two = [await serve(app(Feed(name, backend))) for name in ("one", "two")]
     async with following(one) as reader:
@@ -174,7 +176,7 @@ async def test_a_redis_that_refuses_to_wake(
 
 
 class Odd:
-    """What stands for a topic that cannot read what there is, as long as it is `failing`."""
+    """A topic that fails in the method `failing`."""
 
     def __init__(self, failing: str) -> None:
         self.position: str | None = None
@@ -196,7 +198,7 @@ class Odd:
 
 
 class OddClient(Client):
-    """Once it does not understand what Redis says."""
+    """Fails once."""
 
     times = 1
 
@@ -215,10 +217,10 @@ class OddConnections(Connections):
 
 
 @pytest.mark.parametrize("failing", ["load", "on_live", "client"])
-async def test_what_nobody_foresaw_ends_nothing(
+async def test_an_unexpected_error_of_one_topic_ends_no_other(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture, failing: str
 ) -> None:
-    """It is told, with where it happened; all other topics go on, and in the end this one."""
+    """It is logged with its traceback; the other topics continue, and finally this one."""
     kind = OddConnections if failing == "client" else Connections
     connections = kind(own_redis.url, TIMEOUT)
     reader = LiveReader(connections, "")
@@ -237,10 +239,10 @@ async def test_what_nobody_foresaw_ends_nothing(
     await connections.close()
 
 
-async def test_a_cancellation_that_is_missed_is_repeated(
+async def test_a_cancellation_that_is_suppressed_is_repeated(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it may be by what sends with a timeout, before Python 3.12."""
+    """As by a send with a timeout, before Python 3.12."""
     monkeypatch.setattr("streamserver.feed.redis_live.CANCEL_AGAIN", 0.01)
     begun = asyncio.Event()
 
@@ -259,11 +261,11 @@ async def test_a_cancellation_that_is_missed_is_repeated(
 
 
 @pytest.mark.parametrize("loaded", [True, False])
-async def test_nothing_is_left_when_it_is_closed(
+async def test_close_leaves_nothing_open(
     serve: Serve, own_redis: RedisServer, loaded: bool
 ) -> None:
-    """Also while readers are there, and Redis does not answer: neither with what there is, nor with
-    what is new."""
+    """Also with readers, while Redis does not answer: neither the load nor the read of
+    new entries."""
     async with no_leaks():
         redis = Redis(own_redis.url)
         server = await serve(app(Feed("news", redis)))

@@ -1,4 +1,4 @@
-"""Redis killed, frozen, emptied, and back again: who publishes is told, who reads loses nothing."""
+"""Redis killed, frozen, emptied, and back: publishers get errors, readers lose no event."""
 
 import asyncio
 import contextlib
@@ -80,7 +80,7 @@ async def readers(server: Served, feed: Feed) -> AsyncIterator[list[Follower]]:
 
 
 async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server: Served) -> None:
-    """Who was there, who comes meanwhile, and who comes back: each gets all of it, once."""
+    """Readers that were connected, that connect meanwhile, and that return: each gets all, once."""
     async with readers(server, feed) as there:
         await asyncio.to_thread(own_redis.kill)
         await refused(server)
@@ -95,19 +95,19 @@ async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server:
             await beats(new, 2)
             await asyncio.to_thread(own_redis.start)
             ids = [await feed.publish(f"after {n}") for n in range(3)]
-            told = ["before", "after 0", "after 1", "after 2"]
+            expected = ["before", "after 0", "after 1", "after 2"]
             for reader in (*there, new):
                 await reader.read(4)
-                assert reader.data == told
+                assert reader.data == expected
             await back.read(3)
-            assert back.data == told[1:]
+            assert back.data == expected[1:]
     assert ids == [event.id for event in back.events]
 
 
 async def test_what_others_published_before_it_was_reached_again(
     own_redis: RedisServer, make_redis: MakeRedis, feed: Feed, server: Served
 ) -> None:
-    """It is there as soon as Redis is, and is read by everybody when they find it."""
+    """All processes read it when they have reconnected."""
     async with readers(server, feed) as there:
         await asyncio.to_thread(own_redis.kill)
         await refused(server)
@@ -121,7 +121,7 @@ async def test_what_others_published_before_it_was_reached_again(
 
 
 async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served) -> None:
-    """While it is published, and each event that was taken arrives once, in order."""
+    """During publishing; each event that was accepted arrives once, in order."""
     async with readers(server, feed) as there:
         taken = ["before"]
         for n in range(3):
@@ -138,9 +138,9 @@ async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served)
 
 
 async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> None:
-    """It answers nothing, though its connections are open: that is known within the timeout.
+    """It does not answer, but its connections stay open: publishing fails within the timeout.
 
-    What it had not answered it may do when it goes on: whether it did nobody could know.
+    Commands without an answer may be executed when it resumes.
     """
     async with readers(server, feed) as there:
         own_redis.freeze()
@@ -152,12 +152,15 @@ async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> Non
         await feed.publish("after")
         for reader in there:
             await reader.read_until(lambda reader: "after" in reader.data)
-            assert [told for told in reader.data if told != "lost?"] == ["before", "after"]
+            assert [expected for expected in reader.data if expected != "lost?"] == [
+                "before",
+                "after",
+            ]
         assert there[0].data == there[1].data
 
 
 async def test_frozen_while_many_publish(own_redis: RedisServer, feed: Feed, hasty: Feed) -> None:
-    """More than there are connections: those that wait for one fail in time as well."""
+    """More than there are connections: those that wait for one fail in time too."""
     own_redis.freeze()
     async with asyncio.timeout(WELL_WITHIN):
         failed = await asyncio.gather(
@@ -177,7 +180,7 @@ async def test_many_at_once_are_all_taken(feed: Feed) -> None:
 async def test_frozen_while_a_reader_is_far_behind(
     own_redis: RedisServer, feed: Feed, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it misses is asked for until it comes."""
+    """The fetch is repeated until it succeeds."""
     monkeypatch.setattr("streamserver.feed.redis_backfill.RETRY", 0.05)
     monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
     ids = [await feed.publish(n) for n in range(100)]
@@ -196,7 +199,7 @@ async def test_frozen_while_a_reader_is_far_behind(
 async def test_killed_while_a_reader_is_far_behind(
     own_redis: RedisServer, feed: Feed, server: Served, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks again, but not all the time."""
+    """The fetch is repeated, but with pauses."""
     monkeypatch.setattr("streamserver.feed.redis_backfill.RETRY", 0.1)
     monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
     ids = [await feed.publish(n) for n in range(40)]
@@ -238,7 +241,7 @@ async def test_back_without_what_it_had(
     tmp_path_factory: pytest.TempPathFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Readers are told that they may have missed something, and go on."""
+    """Readers get a gap and continue."""
     caplog.set_level("ERROR")
     with redis_server(tmp_path_factory.mktemp("forgetful")) as forgetful:
         redis = make_redis(forgetful)
@@ -256,7 +259,7 @@ async def test_back_without_what_it_had(
         await redis.close()
 
 
-async def test_it_is_told_once_that_it_is_gone_and_once_that_it_is_back(
+async def test_an_outage_is_logged_once_and_so_is_its_end(
     own_redis: RedisServer, feed: Feed, server: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with readers(server, feed) as there:

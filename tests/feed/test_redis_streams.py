@@ -1,4 +1,4 @@
-"""What a topic is in Redis, where it may be, and what others may do to it."""
+"""The stream of a topic in Redis, its bounds, and entries of other programs."""
 
 import asyncio
 import json
@@ -31,8 +31,8 @@ def length(server: RedisServer) -> int:
 
 async def test_a_topic_is_a_stream(shared_redis: RedisServer, feed: Feed) -> None:
     ids = [await feed.publish("one"), await feed.publish("two", last=True)]
-    told = shared_redis.ask("XRANGE", KEY, "-", "+").decode()
-    words = [word for word in told.split("\r\n") if word and word[0] not in "*$"]
+    received = shared_redis.ask("XRANGE", KEY, "-", "+").decode()
+    words = [word for word in received.split("\r\n") if word and word[0] not in "*$"]
     assert words[:9:2] == [ids[0], "data: one\n\n", "0-0", "0", str(len("data: one\n\n"))]
     assert words[9::2] == [ids[1], "data: two\n\n", ids[0], "1", str(2 * len("data: two\n\n"))]
 
@@ -44,7 +44,7 @@ async def test_its_ids_are_of_redis_and_its_clock(shared_redis: RedisServer, fee
 
 
 async def test_it_is_bounded_by_count(shared_redis: RedisServer, make_redis: MakeRedis) -> None:
-    """Nearly: Redis drops a node of a hundred entries at a time."""
+    """Approximately: Redis drops a node of a hundred entries at a time."""
     shared_redis.ask("DEL", KEY)
     feed = Feed("news", make_redis(shared_redis, prefix="there:"), max_events=200)
     for n in range(450):
@@ -53,7 +53,7 @@ async def test_it_is_bounded_by_count(shared_redis: RedisServer, make_redis: Mak
 
 
 async def test_it_is_bounded_by_bytes(shared_redis: RedisServer, make_redis: MakeRedis) -> None:
-    """To the byte, also where large events come behind many that were small."""
+    """To the byte, also if large events follow many small ones."""
     shared_redis.ask("DEL", KEY)
     feed = Feed("news", make_redis(shared_redis, prefix="there:"), max_bytes=50_000)
     for _ in range(1000):
@@ -68,9 +68,7 @@ async def test_it_is_bounded_by_bytes(shared_redis: RedisServer, make_redis: Mak
     assert length(shared_redis) == 1
 
 
-async def test_it_is_forgotten_when_its_time_is_over(
-    shared_redis: RedisServer, make_redis: MakeRedis
-) -> None:
+async def test_it_expires_after_its_ttl(shared_redis: RedisServer, make_redis: MakeRedis) -> None:
     """Counted from the last event."""
     backend = make_redis(shared_redis, prefix="there:")
     brief, forever = Feed("brief", backend, ttl=20), Feed("forever", backend)
@@ -106,7 +104,7 @@ def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_others_put_there_is_left_out(
     shared_redis: RedisServer, feed: Feed, serve: Serve
 ) -> None:
-    """By those who are there, and those who come back: no event, and no gap."""
+    """For connected readers and those that return: no event, and no gap."""
     server = await serve(app(feed))
     first = await feed.publish("first")
     shared_redis.ask("XADD", KEY, "*", "event", "not ours")
@@ -127,7 +125,7 @@ async def test_what_others_put_there_is_left_out(
 async def test_readers_where_there_is_only_what_others_put(
     shared_redis: RedisServer, feed: Feed, serve: Serve
 ) -> None:
-    """As far as a process reads when it begins: they go on behind what was last all the same."""
+    """In all entries that are loaded: readers still continue after the last event."""
     server = await serve(app(feed))
     last = await feed.publish("ours")
     script = "for i = 1, 1500 do redis.call('XADD', KEYS[1], '*', 'a', 'b') end"
@@ -155,7 +153,7 @@ async def test_what_others_put_at_the_end_is_not_the_newest(
 async def test_what_others_put_there_is_not_counted(
     shared_redis: RedisServer, make_redis: MakeRedis
 ) -> None:
-    """The bytes of ours are bounded all the same."""
+    """Our bytes are still bounded."""
     shared_redis.ask("DEL", KEY)
     feed = Feed("news", make_redis(shared_redis, prefix="there:"), max_bytes=50_000)
     for n in range(3):
@@ -167,7 +165,7 @@ async def test_what_others_put_there_is_not_counted(
 async def test_what_others_put_at_the_end_is_read_once(
     shared_redis: RedisServer, feed: Feed, serve: Serve
 ) -> None:
-    """Redis would else be asked for what is behind the last event, and answer at once, for ever."""
+    """An XREAD from the last event on would return immediately, again and again."""
     server = await serve(app(feed))
     async with following(server) as reader:
         await reader.position()
@@ -191,7 +189,7 @@ async def test_what_others_put_at_the_end_is_read_once(
 
 
 def reads(server: RedisServer) -> int:
-    """How often anybody has asked for what is new."""
+    """How often anybody has asked for new entries."""
     lines = server.ask("INFO", "commandstats").decode().splitlines()
     [line] = [line for line in lines if line.startswith("cmdstat_xread:")]
     return int(line.partition("calls=")[2].partition(",")[0])
@@ -215,7 +213,7 @@ async def test_a_reader_behind_many_of_others(
 async def test_what_others_put_there_hides_no_gap(
     shared_redis: RedisServer, feed: Feed, serve: Serve, many: int
 ) -> None:
-    """As where it is the oldest that is left: what was before it is lost all the same."""
+    """Also if the oldest entry that is left is one of theirs."""
     server = await serve(app(feed))
     ids = [await feed.publish(n) for n in range(3)]
     for _ in range(many):
@@ -233,7 +231,7 @@ async def test_what_others_put_there_hides_no_gap(
 async def test_what_is_no_stream(
     shared_redis: RedisServer, feed: Feed, serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is nothing to other topics; and once it is one, its readers get what there is."""
+    """Other topics are not affected; when it is a stream, its readers get its events."""
     server = await serve(app(feed))
     shared_redis.ask("SET", KEY, "text")
     with pytest.raises(HTTPError) as raised:
@@ -266,7 +264,7 @@ async def test_what_is_no_stream(
 async def test_a_stream_that_is_deleted(
     shared_redis: RedisServer, feed: Feed, serve: Serve
 ) -> None:
-    """What was in it is lost, and who knows so is told."""
+    """Its events are lost, and readers that had some of them get a gap."""
     server = await serve(app(feed))
     ids = [await feed.publish(n) for n in range(3)]
     async with following(server, ids[1]) as reader:

@@ -1,4 +1,4 @@
-"""Readers that are slower than the feed: no queue, no hurry for others, nothing lost unsaid."""
+"""Readers that are slower than the feed: no queue, no delay for others, no unreported loss."""
 
 import pytest
 
@@ -56,7 +56,7 @@ async def lag(feed: Feed, exchange: Exchange, others: Follower, begin: int = 0) 
 async def test_one_that_is_behind_costs_no_queue_and_catches_up(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
-    """What has piled up for it goes out in batches."""
+    """Its backlog is sent in batches."""
     pieces, exchanges, feed = Pieces(), list[Exchange](), make_feed()
     server = await serve(app(feed, exchanges), observers=[pieces])
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
@@ -82,7 +82,7 @@ def small(make_feed: MakeFeed) -> Feed:
     return make_feed(max_bytes=20 * SIZE)
 
 
-async def test_one_beyond_the_end_is_told_of_the_gap(serve: Serve, small: Feed) -> None:
+async def test_a_reader_whose_next_entry_was_dropped_gets_a_gap(serve: Serve, small: Feed) -> None:
     exchanges = list[Exchange]()
     server = await serve(app(small, exchanges))
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
@@ -106,8 +106,8 @@ async def test_one_beyond_the_end_is_told_of_the_gap(serve: Serve, small: Feed) 
         assert numbers(quick) == list(range(count))
 
 
-async def test_or_is_cut_where_that_is_asked(serve: Serve, make_feed: MakeFeed) -> None:
-    """And when it comes back it is told of the gap."""
+async def test_with_lagging_cut_it_is_cut(serve: Serve, make_feed: MakeFeed) -> None:
+    """When it reconnects it gets a gap."""
     feed, exchanges = make_feed(max_bytes=20 * SIZE, lagging="cut"), list[Exchange]()
     server = await serve(app(feed, exchanges))
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
@@ -150,7 +150,7 @@ async def test_one_whose_connection_is_lost_while_it_is_written_to(
         await one.read(31)
 
 
-async def test_one_that_fails_is_cut_and_nobody_else(
+async def test_a_subscriber_that_fails_is_cut_and_no_other(
     serve: Serve, make_feed: MakeFeed, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed, exchanges = make_feed(), list[Exchange]()
@@ -174,7 +174,7 @@ async def test_one_that_fails_is_cut_and_nobody_else(
 
 
 async def test_one_that_takes_nothing_for_long_is_cut(serve: Serve, make_feed: MakeFeed) -> None:
-    """As any client that is, since a feed waits for nobody."""
+    """As any slow client is: a feed waits for none."""
     feed, exchanges = make_feed(), list[Exchange]()
     server = await serve(app(feed, exchanges), write_timeout=0.1)
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:

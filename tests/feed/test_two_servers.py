@@ -42,16 +42,16 @@ async def test_what_is_published_at_either_reaches_every_reader_once(two: Two) -
 @pytest.mark.both_loops
 async def test_one_that_is_moved_after_each_event(two: Two) -> None:
     (one, at_one), (_, at_other) = two
-    position, told = None, list[str]()
+    position, received = None, list[str]()
     publishing = asyncio.create_task(publish(one, 60))
-    while len(told) < 60:
-        async with following((at_one, at_other)[len(told) % 2], position, "/all") as reader:
+    while len(received) < 60:
+        async with following((at_one, at_other)[len(received) % 2], position, "/all") as reader:
             await reader.read(1)
-        told += reader.data
+        received += reader.data
         position = reader.id
         assert reader.gaps == []
     await publishing
-    assert told == [*map(str, range(60))]
+    assert received == [*map(str, range(60))]
 
 
 async def publish(feed: Feed, count: int) -> None:
@@ -76,7 +76,7 @@ FRONT = """
 
 
 async def test_behind_nginx_from_one_to_the_other_in_mid_feed(two: Two, tmp_path: Path) -> None:
-    """The first server stops: its client is told to come back, and is sent on to the second."""
+    """The first server stops: its client reconnects and reaches the second."""
     (one, at_one), (other, at_other) = two
     with reserved_port() as front:
         http = FRONT.format(first=at_one.port, second=at_other.port, front=front)
@@ -94,8 +94,8 @@ async def test_behind_nginx_from_one_to_the_other_in_mid_feed(two: Two, tmp_path
             async with following(front, before.id) as behind:
                 await publishing
                 await behind.read(60 - len(before.events))
-    told = [*before.data, *behind.data]
-    assert told == [*map(str, range(10)), *map(str, range(50))]
+    received = [*before.data, *behind.data]
+    assert received == [*map(str, range(10)), *map(str, range(50))]
     assert before.gaps == behind.gaps == []
     assert [exchange.outcome for exchange in at_one.ended] == ["drained"]
     assert len(at_other.ended) <= 1

@@ -22,7 +22,7 @@ ATTRIBUTES = [
         " connect_ms=0.25 upstream_ms=12.0",
         {"connect_ms": 0.25, "upstream_ms": 12.0},
     ),
-    # A value may be anybody's: it stays one column of one line, and text in its quotes.
+    # A value may come from a client: it stays one column, or one JSON string.
     ((("a", 'x y="z"\r\n\x1b'),), r" a=x\x20y=\x22z\x22\r\n\x1b", {"a": 'x y="z"\r\n\x1b'}),
 ]
 
@@ -48,8 +48,8 @@ async def test_attributes_follow_the_fixed_columns(
 ) -> None:
     exchange = await ended_with(serve, attributes)
     assert text_line(NOW, exchange).endswith(f" complete{text}\n")
-    told = json.loads(json_line(NOW, exchange))
-    assert {name: told[name] for name in list(told)[9:]} == members
+    parsed = json.loads(json_line(NOW, exchange))
+    assert {name: parsed[name] for name in list(parsed)[9:]} == members
     for line in (text_line(NOW, exchange), json_line(NOW, exchange)):
         assert line[:-1].isascii()
         assert line[:-1].isprintable()

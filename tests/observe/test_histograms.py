@@ -1,4 +1,4 @@
-"""Values in buckets: the counts, the sum, and what was flushed is counted no more."""
+"""Histograms: the counts of their buckets, the sum, and the flush."""
 
 import pytest
 
