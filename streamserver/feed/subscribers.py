@@ -131,14 +131,16 @@ class LocalSubscriber(Subscriber):
         return self
 
     async def __anext__(self) -> Event:
-        while True:
-            self.deliver()
-            if self._events:
-                return self._events.popleft()
+        while not self._events:
             if self._end is not None:
                 raise self._end
             self._changed.clear()
-            await self._changed.wait()
+            self.deliver()
+            if self._changed.is_set():  # a backlog: other tasks run after each batch
+                await asyncio.sleep(0)
+            else:
+                await self._changed.wait()
+        return self._events.popleft()
 
     def is_ready(self) -> bool:
         """Whether the last batch was consumed."""

@@ -111,6 +111,26 @@ async def test_a_slow_loop_holds_one_batch_and_misses_nothing(make_feed: MakeFee
     assert [int(str(event.data).split()[0]) for event in received] == list(range(count))
 
 
+async def test_a_backlog_does_not_block_the_event_loop() -> None:
+    feed, text, others = Feed("news"), "x" * BATCH, list[int]()
+    async with feed.watch() as events:
+        for n in range(10):
+            await feed.publish(f"{n} {text}")
+        received = 0
+
+        async def count() -> None:
+            while received < 10:
+                others.append(received)
+                await asyncio.sleep(0)
+
+        task = asyncio.create_task(count())
+        for _ in range(10):
+            await anext(events)
+            received += 1
+        await task
+    assert len(set(others)) >= 9
+
+
 async def test_a_loop_that_is_slower_than_the_log_gets_one_gap(make_feed: MakeFeed) -> None:
     """So many events that Redis drops some of them too, which it does by the hundred."""
     feed = make_feed(max_events=10)
