@@ -136,10 +136,10 @@ class LocalSubscriber(Subscriber):
                 raise self._end
             self._changed.clear()
             self.deliver()
-            if self._changed.is_set():  # a backlog: other tasks run after each batch
-                await asyncio.sleep(0)
-            else:
+            if not self._changed.is_set():
                 await self._changed.wait()
+            elif self.offset != self.topic.log.end:
+                await asyncio.sleep(0)  # a backlog: other tasks run after each batch
         return self._events.popleft()
 
     def is_ready(self) -> bool:
