@@ -1,7 +1,6 @@
 """The two kinds of subscribers: the body of an HTTP response, and an iterator in this process."""
 
 import asyncio
-import json
 from collections import deque
 from collections.abc import Sequence
 from typing import Literal
@@ -11,6 +10,7 @@ from streamserver.feed.topic import Start, Subscriber, Topic
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent
 from streamserver.server.phase import Outcome
+from streamserver.wire.json_text import to_json
 from streamserver.wire.sse import Event, encode
 
 Lagging = Literal["gap", "cut"]
@@ -20,7 +20,7 @@ Lagging = Literal["gap", "cut"]
 
 def gap_event(after: str, before: str, first: str | None) -> Event:
     """Reports lost events; its id is the position after them."""
-    data = json.dumps({"after": after, "first": first}, separators=(",", ":"))
+    data = to_json({"after": after, "first": first})
     return Event(data, event="gap", id=before)
 
 
