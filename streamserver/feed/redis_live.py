@@ -127,7 +127,7 @@ class LiveReader:
         finally:
             if self._task is asyncio.current_task():
                 self._task = None
-            await client.aclose()
+            await asyncio.shield(client.aclose())  # from a repeated cancellation
 
     async def _read(self, client: Any) -> None:
         self._is_woken = False
