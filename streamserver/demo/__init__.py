@@ -1,1 +1,1 @@
-"""The lesson: an endpoint for each way in which an answer can take its time."""
+"""The demo: one endpoint for each way to stream a response, and a page that shows them."""

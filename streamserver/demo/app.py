@@ -1,23 +1,19 @@
-"""The lesson as an application: which endpoint is where.
+"""The demo as an application: its endpoints.
 
-Pages of other origins may not change anything: they would publish in the name of whoever happens to
-look at them, begin jobs, and have the chat's upstream paid by others. They may not read anything
-either, for there is no ``cors`` here.
+Requests of pages of other origins are refused: they could publish, begin jobs, and use the key of
+the chat's upstream. Such pages cannot read responses either, since there is no ``cors`` here.
 """
 
 from pathlib import Path
 
 from streamserver.demo.chat import Chat
-from streamserver.demo.counter import counter
-from streamserver.demo.export import export
-from streamserver.demo.files import Files
+from streamserver.demo.commands import Commands
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import MAX_BODY, Notifications
-from streamserver.demo.orders import Orders
 from streamserver.demo.pages import make_index, part, step
 from streamserver.demo.pitfalls import unclosed, unhandled, unlabelled
-from streamserver.demo.text import type_text
-from streamserver.demo.upload import upload
+from streamserver.demo.streams import counter, type_text
+from streamserver.demo.transfers import Downloads, export, upload
 from streamserver.demo.wiretap import Tapped, Wiretap
 from streamserver.feed.feed import Backend
 from streamserver.feed.memory import Memory
@@ -34,43 +30,48 @@ def make_app(
     backend: Backend | None = None,
     each_alone: bool = False,
 ) -> Handler:
-    """The lesson, with the files of a directory, or of a generated one, a chat with a model, or
-    with the demo's own, and its feeds in a backend, or in memory; ``each_alone``: whether there
-    are several workers, and so several memories.
+    """The demo.
 
-    NotADirectoryError if there is no such directory.
+    ``files``: the directory of the downloads, by default a generated one. ``chat``: by default with
+    the demo's own model. ``backend``: of the feeds, by default in memory. ``each_alone``: whether
+    there are several workers, each with a memory of its own. NotADirectoryError if there is no
+    such directory.
     """
     app = Router()
     backend = backend or Memory()
-    orders = Orders(backend)
-    wiretap = Wiretap(backend, orders)
+    commands = Commands(backend)
+    wiretap = Wiretap(backend, commands)
+    downloads = Downloads(files)
     tapped = wiretap.tapped
     app.get("/")(make_index(each_alone))
     app.get("/page/{name:path}")(part)
     app.get("/learn/{number:int}")(step)
     app.get("/api/wire/{token}")(wiretap.read)
-    app.get("/api/counter")(tapped(counter))
-    app.post("/api/type")(tapped(type_text))
     app.post("/api/chat")(tapped(chat or Chat()))
-    app.get("/api/export")(tapped(export))
-    app.put("/api/upload", max_body=None)(tapped(upload))
-    served = Files(files)
-    app.get("/files/")(served.list)
-    app.get("/files/{name}")(tapped(served.download))
-    app.get("/pitfalls/unlabelled")(tapped(unlabelled))
-    app.get("/pitfalls/unclosed")(tapped(unclosed))
-    app.get("/pitfalls/unhandled")(tapped(unhandled))
+    app.get("/files/")(downloads.list)
+    app.get("/files/{name}")(tapped(downloads.download))
+    _add_streams(app, tapped)
+    _add_notifications(app, Notifications(backend, commands), tapped)
+    jobs = Jobs(backend, commands, each_alone)
+    _add_jobs(app, jobs, tapped)
     add_model(app)
     app.mount("/lab", make_target())
-    jobs = Jobs(backend, orders, each_alone)
-    _add_notifications(app, Notifications(backend, orders), tapped)
-    _add_jobs(app, jobs, tapped)
-    app.on_stop += [backend.close, orders.close, jobs.close, wiretap.close]
+    app.on_stop += [backend.close, commands.close, jobs.close, wiretap.close]
     return same_origin(app)
 
 
+def _add_streams(app: Router, tapped: Tapped) -> None:
+    app.get("/api/counter")(tapped(counter))
+    app.post("/api/type")(tapped(type_text))
+    app.get("/api/export")(tapped(export))
+    app.put("/api/upload", max_body=None)(tapped(upload))
+    app.get("/pitfalls/unlabelled")(tapped(unlabelled))
+    app.get("/pitfalls/unclosed")(tapped(unclosed))
+    app.get("/pitfalls/unhandled")(tapped(unhandled))
+
+
 def _add_notifications(app: Router, notifications: Notifications, tapped: Tapped) -> None:
-    app.get("/api/notifications")(tapped(notifications.follow))
+    app.get("/api/notifications")(tapped(notifications.subscribe))
     app.post("/api/notifications", max_body=MAX_BODY)(notifications.publish)
     app.post("/api/notifications/cut", max_body=MAX_BODY)(notifications.cut)
 

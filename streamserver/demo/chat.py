@@ -1,12 +1,11 @@
-"""The AI chat: a prompt goes in, and the model's answer is relayed as the model speaks.
+"""The AI chat: it sends a prompt to a model and relays the events of the answer.
 
-The upstream is any service with the chat completions interface. Its key is ours: it is added
-here, and goes nowhere else. The request to it is made afresh, so nothing that the browser
-sends, cookies and credentials included, reaches a third party; and of the answer's fields only
-those pass that concern whoever reads it: no cookie, no name of an account.
+The upstream is any service with the chat completions interface. The request to it is a new one with
+the key of this server, so nothing else from the browser, cookies included, reaches a third party.
+Of the response's fields only those that concern the reader are relayed.
 
-Without an upstream there is the small model that the demo serves itself. It is asked over a
-real socket all the same, on a listener of its own, since the way there is what is to be seen.
+Without an upstream the demo's own small model answers. It has a listener and is reached over a
+socket, since the demo shows the relay.
 """
 
 import asyncio
@@ -29,9 +28,9 @@ PROMPT = text("prompt", 1, 20_000)
 SYSTEM = text("system", 1, 20_000)
 MODEL = text("model", 1, 200)
 
-ASKED = [("content-type", "application/json"), ("accept", "text/event-stream")]
+FIELDS = [("content-type", "application/json"), ("accept", "text/event-stream")]
 OWN_MODEL = "streamserver-demo"
-PASSED = frozenset(
+RELAYED = frozenset(
     ("content-type", "content-length", "content-encoding", "retry-after", "x-request-id", "via")
 )
 
@@ -39,13 +38,10 @@ PASSED = frozenset(
 class Chat:
     """The handler of ``POST /api/chat``.
 
-    ``upstream``: the base URL of a service, with its ``/v1``; "" for the demo's own model.
-    ``key``: what it is paid with. ``model``: which is asked where the prompt names none; "" is
-    the demo's own. ``passes_key``: whether a client may bring an Authorization of its own,
-    used instead of ours. ValueError as ``Proxy`` has it.
+    ``upstream``: the base URL of a service, with its ``/v1``; "" for the demo's own model. ``key``:
+    its API key. ``model``: the default model of a prompt. ``passes_key``: whether the Authorization
+    of a client is used instead of ``key``. ValueError as ``Proxy``.
     """
-
-    __slots__ = ("_authorization", "_model", "_own", "_passes_key", "_upstream")
 
     def __init__(
         self,
@@ -55,7 +51,7 @@ class Chat:
         passes_key: bool = False,
     ) -> None:
         if not key.isascii() or not key.isprintable():
-            raise ValueError("the key is not one line of printable ASCII")
+            raise ValueError("the key must be one line of printable ASCII")
         self._upstream = Proxy(upstream) if upstream else None
         self._authorization = f"Bearer {key}" if key else None
         self._passes_key = passes_key
@@ -70,36 +66,36 @@ class Chat:
             messages.insert(0, {"role": "system", "content": SYSTEM.of(parameters)})
         named = parameters.get("model") is not None
         model = MODEL.of(parameters) if named else self._model
-        question = {"model": model, "messages": messages, "stream": True}
-        body = to_json(question).encode()
+        completion = {"model": model, "messages": messages, "stream": True}
+        body = to_json(completion).encode()
         proxy = self._upstream or await self._own_model(request.exchange.server)
-        fields = [*ASKED, *self._credentials(request)]
+        fields = [*FIELDS, *self._credentials(request)]
         response = await proxy.fetch(request, "POST", "/chat/completions", fields, body)
         response.headers = Headers([*filter(_concerns_the_reader, response.headers), *UNBUFFERED])
         return response
 
     def _credentials(self, request: Request) -> Fields:
-        theirs = request.headers.get("authorization") if self._passes_key else None
-        value = theirs or self._authorization
+        of_client = request.headers.get("authorization") if self._passes_key else None
+        value = of_client or self._authorization
         return [("authorization", value)] if value else []
 
-    async def _own_model(self, listening: ServerState) -> Proxy:
-        """A relay to the demo's own model, which is started when somebody first asks for it."""
-        starting = self._own.get(listening)
+    async def _own_model(self, server: ServerState) -> Proxy:
+        """A relay to the demo's own model, which starts at the first prompt."""
+        starting = self._own.get(server)
         if starting is None or (starting.done() and starting.exception() is not None):
-            starting = self._own[listening] = asyncio.create_task(_start_model(listening))
-            listening.on_close.append(lambda: self._own.pop(listening, None))
+            starting = self._own[server] = asyncio.create_task(_start_model(server))
+            server.on_close.append(lambda: self._own.pop(server, None))
         return await asyncio.shield(starting)
 
 
 def _concerns_the_reader(field: tuple[str, str]) -> bool:
-    return field[0] in PASSED or field[0].startswith("x-ratelimit-")
+    return field[0] in RELAYED or field[0].startswith("x-ratelimit-")
 
 
-async def _start_model(listening: ServerState) -> Proxy:
+async def _start_model(server: ServerState) -> Proxy:
     app = Router()
     add_model(app)
     listener = Listener(service(app))
     await listener.start(sock=socket.create_server(("127.0.0.1", 0)))
-    listening.on_close.append(listener.close)
+    server.on_close.append(listener.close)
     return Proxy(f"{listener.url}/v1")

@@ -1,13 +1,13 @@
-"""Notifications: whoever is there hears of them at once, and whoever was away when it comes back.
+"""Notifications: connected clients receive them immediately, others when they reconnect.
 
-A page names itself, so that it may have its own connection cut: not by a proper end, but as a
-network cuts it. Its EventSource then comes back with the id it saw last, and the feed fills the
-hole.
+A page names itself, so that it can have its own connection cut, without the end of the stream, as
+a network failure would. Its EventSource reconnects with the last id that it received, and the feed
+sends what it missed.
 """
 
 import time
 
-from streamserver.demo.orders import Orders
+from streamserver.demo.commands import Commands
 from streamserver.feed.feed import Backend, Feed
 from streamserver.kit.params import idempotency_key, json_object, one_of, text
 from streamserver.kit.request import Request
@@ -27,16 +27,14 @@ START = one_of("start", "new", "beginning", default="new")
 class Notifications:
     """The handlers of the notifications, whose feed is in ``backend``."""
 
-    __slots__ = ("_connected", "_feed", "_orders")
-
-    def __init__(self, backend: Backend, orders: Orders) -> None:
+    def __init__(self, backend: Backend, commands: Commands) -> None:
         self._feed = Feed("notifications", backend, max_events=1000, retry=1000)
-        self._orders = orders
+        self._commands = commands
         self._connected: dict[str, Exchange] = {}
-        orders.define("cut", self._cut)
+        commands.define("cut", self._cut)
 
     async def publish(self, request: Request) -> Response:
-        """``POST /api/notifications`` with ``{"text": "...", "level"?: "info"}``: tell all.
+        """``POST /api/notifications`` with ``{"text": "...", "level"?: "info"}``: notify all.
 
         A request that is repeated with its ``Idempotency-Key`` publishes once.
         """
@@ -46,33 +44,33 @@ class Notifications:
         id = await self._feed.publish(
             notification,
             key=idempotency_key(request),
-            fingerprint=f"{level} {text}".encode(),  # a repetition has another time
+            fingerprint=f"{level} {text}".encode(),  # the time of a repetition differs
         )
         return Response.json({"id": id}, status=201)
 
-    async def follow(self, request: Request) -> Response:
+    async def subscribe(self, request: Request) -> Response:
         """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID."""
         if "client" in request.query:
-            self._remember(CLIENT.of(request.query), request.exchange)
+            self._register(CLIENT.of(request.query), request.exchange)
         return self._feed.subscribe(
             request, start="new" if START.of(request.query) == "new" else "beginning"
         )
 
     async def cut(self, request: Request) -> Response:
-        """``POST /api/notifications/cut`` with ``{"client": "..."}``: cut that client off."""
-        await self._orders.give("cut", CLIENT.of(await json_object(request)))
+        """``POST /api/notifications/cut`` with ``{"client": "..."}``: cut its connection."""
+        await self._commands.run("cut", CLIENT.of(await json_object(request)))
         return Response(status=202)
 
-    def _remember(self, name: str, exchange: Exchange) -> None:
-        self._orders.begin()  # it need not have begun already
+    def _register(self, name: str, exchange: Exchange) -> None:
+        self._commands.start()
         self._connected[name] = exchange
 
-        def forget() -> None:
-            # A client that came back may have been faster than the end of its old connection.
+        def unregister() -> None:
+            # The client may have reconnected before its old connection ended.
             if self._connected.get(name) is exchange:
                 del self._connected[name]
 
-        exchange.on_end.append(forget)
+        exchange.on_end.append(unregister)
 
     def _cut(self, name: str) -> bool:
         exchange = self._connected.get(name)

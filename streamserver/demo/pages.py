@@ -9,9 +9,8 @@ from html import escape, unescape
 from pathlib import Path
 from typing import Any
 
-from streamserver.demo import counter, export, pitfalls, text, upload
+from streamserver.demo import pitfalls, streams, transfers
 from streamserver.demo.chat import Chat
-from streamserver.demo.files import Files
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.ladder import step_list, step_page
 from streamserver.demo.notifications import Notifications
@@ -39,14 +38,14 @@ _SAFE = {
 _PAGE_HEADERS = {"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-cache", **_SAFE}
 
 BEHIND: Mapping[str, tuple[Callable[..., Any], ...]] = {
-    "counter": (counter.counter, counter._ticks),
-    "typing": (text.type_text, text._typed),
+    "counter": (streams.counter, streams._ticks),
+    "typing": (streams.type_text, streams._typed),
     "chat": (Chat.__call__,),
-    "notifications": (Notifications.follow, Notifications._cut),
+    "notifications": (Notifications.subscribe, Notifications._cut),
     "job": (Jobs.events,),
-    "download": (Files.download,),
-    "export": (export.pieces,),
-    "upload": (upload.upload,),
+    "download": (transfers.Downloads.download,),
+    "export": (transfers.pieces,),
+    "upload": (transfers.upload,),
     "unlabelled": (pitfalls.unlabelled, pitfalls._events),
     "unclosed": (pitfalls._forgotten, pitfalls._failing),
 }

@@ -1,12 +1,11 @@
-"""Recordings of what was written to sockets, by the token that a request brought for its own.
+"""Recordings: what was written to the sockets of the exchanges with one token.
 
-All of it is bounded: how many there are, the exchanges and the writes of each, the bytes that are
-kept of them, and the time. One that has to go is emptied there and then, and keeps nothing more:
-exchanges that are still open would else go on recording for nobody.
+All of it is bounded: the recordings, the exchanges and writes of each, their bytes, and the time.
+A recording that is dropped is emptied and stops recording, since its exchanges may still be open.
 """
 
-import base64
-from dataclasses import dataclass, field
+from base64 import b64encode
+from dataclasses import asdict, dataclass, field
 from time import monotonic, time
 from typing import Any
 
@@ -15,97 +14,83 @@ from streamserver.server.exchange import Exchange
 RECORDINGS = 64
 WRITES = 500
 BYTES = 256 * 1024
-SECONDS = 600.0
-"""How long a recording is kept once nothing more is written."""
 EXCHANGES = 20
-"""As often as an EventSource may come back with the same token."""
+"""Exchanges of a token: as many times as its EventSource reconnects."""
+SECONDS = 600.0
+"""How long a recording is kept after its last write."""
 
 
 @dataclass(slots=True)
 class Write:
-    """What went to the socket at once, as much of it as is kept."""
+    """One write to a socket: milliseconds since the request, its size, and as much of its bytes in
+    base64 as the bounds allow."""
 
     ms: float
-    """Since the request."""
     size: int
-    kept: bytes
-
-    def told(self) -> dict[str, Any]:
-        """As JSON has it."""
-        return {"ms": self.ms, "size": self.size, "bytes": base64.b64encode(self.kept).decode()}
+    bytes: str
 
 
 @dataclass(slots=True)
-class Recorded:
-    """One exchange: what was asked, each write, and what came of it."""
+class RecordedExchange:
+    """One exchange. ``at``: when it began, in seconds since 1970, a clock that all workers share.
+
+    ``body``: bytes of the body, those that ``sendfile`` sent without a write included. ``unkept``:
+    writes that were not recorded, or not whole.
+    """
 
     request: str
-    started: float
     at: float
-    """When it began, by a clock that all workers share."""
-    writes: list[Write] = field(default_factory=list)
     outcome: str | None = None
     body: int = 0
-    """Bytes of the body, those included that went from a file to the socket past us."""
     unkept: int = 0
-    """Writes that were not kept, or not whole."""
-
-    def told(self) -> dict[str, Any]:
-        """As JSON has it."""
-        names = ("request", "at", "outcome", "body", "unkept")
-        told = {name: getattr(self, name) for name in names}
-        return {**told, "writes": [write.told() for write in self.writes]}
+    writes: list[Write] = field(default_factory=list)
 
 
 class Recording:
-    """The exchanges of one token."""
-
-    __slots__ = ("_bytes_left", "_writes_left", "exchanges", "last")
+    """The exchanges of one token. ``last``: when something was written last, or one began."""
 
     def __init__(self) -> None:
         self._writes_left = WRITES
         self._bytes_left = BYTES
-        self.exchanges: list[Recorded] = []
+        self.exchanges: list[RecordedExchange] = []
         self.last = monotonic()
-        """When something was written last, or an exchange began."""
 
     def add(self, exchange: Exchange) -> None:
-        """Record an exchange that begins, unless there are enough of them."""
+        """Record an exchange that begins, within the bounds."""
         self.last = monotonic()
         if len(self.exchanges) >= EXCHANGES:
             return
-        one = Recorded(f"{exchange.method} {exchange.target}", exchange.started, time())
+        recorded = RecordedExchange(f"{exchange.method} {exchange.target}", time())
 
         def end() -> None:
-            one.outcome, one.body = str(exchange.outcome), exchange.bytes_sent
+            recorded.outcome, recorded.body = str(exchange.outcome), exchange.bytes_sent
 
-        self.exchanges.append(one)
-        exchange.tap(lambda data: self._keep(one, data))
+        self.exchanges.append(recorded)
+        exchange.tap(lambda data: self._write(recorded, exchange.started, data))
         exchange.on_end.append(end)
 
-    def _keep(self, one: Recorded, data: bytes) -> None:
+    def _write(self, exchange: RecordedExchange, started: float, data: bytes) -> None:
         self.last = monotonic()
         if not self._writes_left:
-            one.unkept += 1
+            exchange.unkept += 1
             return
         kept = data[: self._bytes_left]
         self._writes_left -= 1
         self._bytes_left -= len(kept)
-        one.unkept += len(kept) < len(data)
-        one.writes.append(Write(round((self.last - one.started) * 1000, 2), len(data), kept))
+        exchange.unkept += len(kept) < len(data)
+        ms = round((self.last - started) * 1000, 2)
+        exchange.writes.append(Write(ms, len(data), b64encode(kept).decode()))
 
-    def forget(self) -> None:
-        """Keep nothing of it, and nothing more."""
+    def clear(self) -> None:
+        """Drop what was recorded, and record nothing more."""
         self._writes_left = 0
-        for one in self.exchanges:
-            one.writes.clear()
+        for exchange in self.exchanges:
+            exchange.writes.clear()
         self.exchanges.clear()
 
 
 class Recordings:
-    """The recordings of this process."""
-
-    __slots__ = ("_by_token",)
+    """The recordings of this process, by token."""
 
     def __init__(self) -> None:
         self._by_token: dict[str, Recording] = {}
@@ -116,20 +101,18 @@ class Recordings:
     def record(self, token: str, exchange: Exchange) -> None:
         """Record an exchange that begins."""
         recording = self._by_token.pop(token, None) or Recording()
-        self._by_token[token] = recording  # behind all others: the oldest go first
+        self._by_token[token] = recording  # the order is that of use
         recording.add(exchange)
-        self._forget()
+        self._expire()
 
-    def told(self, token: str) -> list[dict[str, Any]]:
-        """The exchanges of a token, as JSON has them."""
-        self._forget()
+    def as_json(self, token: str) -> list[dict[str, Any]]:
+        """The exchanges of a token, as values for JSON."""
+        self._expire()
         recording = self._by_token.get(token)
-        return [] if recording is None else [one.told() for one in recording.exchanges]
+        return [] if recording is None else [asdict(each) for each in recording.exchanges]
 
-    def _forget(self) -> None:
-        """Those beyond the bounds."""
+    def _expire(self) -> None:
         now = monotonic()
-        old = [token for token, one in self._by_token.items() if now - one.last > SECONDS]
-        many = list(self._by_token)[:-RECORDINGS]
-        for token in {*old, *many}:
-            self._by_token.pop(token).forget()
+        old = [token for token, each in self._by_token.items() if now - each.last > SECONDS]
+        for token in {*old, *list(self._by_token)[:-RECORDINGS]}:
+            self._by_token.pop(token).clear()

@@ -1,12 +1,11 @@
-"""What was really written to the socket, for a page that cannot see it.
+"""What was written to the socket, for a page that cannot see it.
 
-Neither fetch nor EventSource shows how a body was framed. So the page sends a random token with
-a request, what its answer writes is kept here for a while, and whoever has the token may read it.
+Neither fetch nor EventSource shows how a body was framed. So the page sends a random token with a
+request, the writes of its response are recorded, and the page reads the recording by its token.
 
-The question may reach another worker than the one that recorded, and a stream that was cut may
-have come back to a third. So where workers share a backend all are asked: those that know the token
-publish what they have to a feed of its own, and whoever was asked puts it together. That costs
-each of them something, so it is done for a few tokens at a time, and once for each.
+Another worker may have recorded it, and after a reconnect several workers have parts of it. So
+with a shared backend all workers are asked: those that know the token publish their parts to its
+feed, and the worker that asked joins them. The number of such questions is limited.
 """
 
 import asyncio
@@ -16,134 +15,123 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeAlias
 
-from streamserver.demo.orders import Orders
+from streamserver.demo.commands import Commands
 from streamserver.demo.recordings import Recordings
 from streamserver.feed.feed import Backend, Feed
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.sse import Event
 
-PATIENCE = 1.0
-"""Seconds in which some worker may say that it has a recording."""
+FIRST_TIMEOUT = 1.0
+"""Seconds until the first worker must have answered, if this one has no recording."""
 
-GATHER = 0.2
-"""Seconds after the first answer in which others may say that they have a part of it."""
+OTHERS_TIMEOUT = 0.2
+"""Seconds after the first part in which other parts are accepted."""
 
-QUESTIONS = 8
+MAX_QUESTIONS = 8
 """Tokens that a worker asks the others for at a time."""
 
-Told: TypeAlias = list[dict[str, Any]]
-"""Exchanges, as JSON has them."""
+Exchanges: TypeAlias = list[dict[str, Any]]
+"""Recorded exchanges as values for JSON."""
 
 Tapped: TypeAlias = Callable[[Handler], Handler]
-"""Makes a handler one whose answers may be recorded."""
+"""Wraps a handler, so that its responses can be recorded."""
 
 _is_token = re.compile(r"[0-9A-Za-z-]{16,64}").fullmatch
 
 
 class Wiretap:
-    """The recordings of this process, and the way to those of the others with its backend."""
+    """The recordings of this process and of all others that share its backend."""
 
-    __slots__ = ("_answers", "_asked", "_backend", "_orders", "_questions", "_recordings")
-
-    def __init__(self, backend: Backend, orders: Orders) -> None:
+    def __init__(self, backend: Backend, commands: Commands) -> None:
         self._backend = backend
-        self._orders = orders
+        self._commands = commands
         self._recordings = Recordings()
-        self._questions: dict[str, asyncio.Task[Told]] = {}
+        self._questions: dict[str, asyncio.Task[Exchanges]] = {}
         self._answers: dict[str, asyncio.Task[None]] = {}
-        self._asked: set[str] = set()  # tokens that an answer is due for
-        orders.define("tell", self._answer)
+        self._requested: set[str] = set()  # tokens whose recording is to be published
+        commands.define("report", self._report)
 
     def tapped(self, handler: Handler) -> Handler:
-        """The handler, recorded where the request's query says ``wire=TOKEN``."""
+        """The handler, recorded where the query of a request has ``wire=TOKEN``."""
 
         async def recorded(request: Request) -> Response:
             token = request.query.get("wire")
             if token is not None and _is_token(token):
-                self._orders.begin()  # it need not have begun already
+                self._commands.start()
                 self._recordings.record(token, request.exchange)
             return await handler(request)
 
         return recorded
 
     async def read(self, request: Request) -> Response:
-        """``GET /api/wire/{token}``: what was written so far; HTTPError 404 where nothing was."""
+        """``GET /api/wire/{token}``: what was written so far. HTTPError 404 if no worker has it."""
         token = request.params["token"]
-        told = self._recordings.told(token)
+        found = self._recordings.as_json(token)
         if self._backend.is_shared and _is_token(token):
             try:
-                told = told + await self._of_others(token, GATHER if told else PATIENCE)
+                timeout = OTHERS_TIMEOUT if found else FIRST_TIMEOUT
+                found = found + await self._of_others(token, timeout)
             except HTTPError:
-                if not told:  # else what is here is better than nothing
+                if not found:  # otherwise the part that is here is the answer
                     raise
-        if not told:
-            raise HTTPError(404, "no recording of that token is to be found")
-        exchanges = {(one["at"], one["request"]): one for one in told}
+        if not found:
+            raise HTTPError(404, "there is no recording with this token")
+        exchanges = {(one["at"], one["request"]): one for one in found}
         in_order = [exchanges[key] for key in sorted(exchanges)]
         return Response.json({"exchanges": in_order}, headers={"Cache-Control": "no-store"})
 
     async def close(self) -> None:
-        """Ask nobody any more, and tell nobody."""
+        """Cancel all questions and answers."""
         if tasks := [*self._questions.values(), *self._answers.values()]:
             for task in tasks:
                 task.cancel()
             await asyncio.wait(tasks)
 
-    # Who asks
-
-    async def _of_others(self, token: str, patience: float) -> Told:
-        """What other workers tell; whoever asks for the same meanwhile gets the same."""
+    async def _of_others(self, token: str, timeout: float) -> Exchanges:
+        """The parts of other workers; concurrent requests share one question."""
         question = self._questions.get(token)
         if question is None:
-            if len(self._questions) >= QUESTIONS:
-                detail = f"{QUESTIONS} recordings are being looked for: try again"
+            if len(self._questions) >= MAX_QUESTIONS:
+                detail = f"{MAX_QUESTIONS} recordings are being collected: try again"
                 raise HTTPError(503, detail, headers={"Retry-After": "1"})
-            question = asyncio.create_task(self._ask(token, patience))
+            question = asyncio.create_task(self._ask(token, timeout))
             self._questions[token] = question
             question.add_done_callback(lambda _: self._questions.pop(token))
         return await asyncio.shield(question)
 
-    async def _ask(self, token: str, patience: float) -> Told:
-        told: Told = []
-        first = asyncio.Event()
+    async def _ask(self, token: str, timeout: float) -> Exchanges:
+        found: Exchanges = []
+        with suppress(HTTPError, TimeoutError):  # without the store no other worker can answer
+            async with self._feed(token).watch() as events:
+                await self._commands.send("report", token)
+                async with asyncio.timeout(timeout) as deadline:
+                    async for event in events:
+                        if event.event == "gap":
+                            continue
+                        if not found:
+                            now = asyncio.get_running_loop().time()
+                            deadline.reschedule(now + OTHERS_TIMEOUT)
+                        found.extend(json.loads(event.data))
+        return found
 
-        def hear(event: Event) -> None:
-            told.extend(json.loads(event.data))
-            first.set()
-
-        with suppress(HTTPError):  # the store is out of reach: then nobody can tell
-            leave = await self._feed(token).watch(hear)
-            try:
-                await self._orders.send("tell", token)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(patience):
-                        await first.wait()
-                    await asyncio.sleep(GATHER)
-            finally:
-                leave()
-        return told
-
-    # Who is asked
-
-    def _answer(self, token: str) -> bool:
-        """Tell what is here to whoever waits at the token's feed."""
+    def _report(self, token: str) -> bool:
+        """Publish the part of this process to the feed of the token."""
         if token not in self._recordings:
             return False
-        self._asked.add(token)
+        self._requested.add(token)
         if token not in self._answers:
-            self._answers[token] = asyncio.create_task(self._tell(token))
+            self._answers[token] = asyncio.create_task(self._answer(token))
         return True
 
-    async def _tell(self, token: str) -> None:
+    async def _answer(self, token: str) -> None:
         try:
-            # Who asks meanwhile may have come too late for what is being told.
-            while token in self._asked:
-                self._asked.remove(token)
-                with suppress(HTTPError):  # whoever asked will hear nothing, and says so
-                    await self._feed(token).publish(self._recordings.told(token))
+            # A request during a publish may have come too late for it: repeat.
+            while token in self._requested:
+                self._requested.remove(token)
+                with suppress(HTTPError):  # the worker that asked gets a timeout
+                    await self._feed(token).publish(self._recordings.as_json(token))
         finally:
             del self._answers[token]
 

@@ -1,4 +1,4 @@
-"""A feed that can be resumed: one append-only log, each subscriber a position in it."""
+"""Resumable feeds: one append-only log for each topic, each subscriber a position in it."""
 
 from streamserver.feed.feed import Feed
 from streamserver.feed.memory import Memory

@@ -1,31 +1,30 @@
-"""A feed, as an app uses it: publish here, subscribe there.
+"""The public side of a feed: publish events, subscribe clients, watch within the process.
 
     news = Feed("news")
 
     @app.post("/news")
-    async def tell(request: Request) -> Response:
+    async def publish(request: Request) -> Response:
         return Response.json({"id": await news.publish(await request.text())}, 201)
 
     @app.get("/news")
-    async def follow(request: Request) -> Response:
+    async def subscribe(request: Request) -> Response:
         return news.subscribe(request)
 
-An EventSource that loses its connection sends the last id it saw and gets what it missed
-(WHATWG HTML, section 9.2.4). Dropped at any moment, it sees every event once and in order, as
-long as the log still holds what it missed; and else one event of the type ``gap`` says so.
+An EventSource that loses its connection sends the id of the last event that it received, and gets
+the events after it (WHATWG HTML, section 9.2.4). Each event arrives once and in order, as long as
+the log still holds it; otherwise one event of the type ``gap`` reports the loss.
 """
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Literal, Protocol
 
-from streamserver.feed.cursor import Start, Watcher
-from streamserver.feed.log import Entry
+from streamserver.feed.idempotency import make_key
 from streamserver.feed.memory import Memory
-from streamserver.feed.once import once
-from streamserver.feed.reader import Lagging, Reader
-from streamserver.feed.topic import Bounds, Topic, unreachable
+from streamserver.feed.subscribers import HTTPSubscriber, Lagging, LocalSubscriber
+from streamserver.feed.topic import Bounds, Start, Topic, unreachable
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
@@ -34,45 +33,37 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
 PARAMETER = "last-event-id"
-"""The query's name for a position, for clients that cannot send the field Last-Event-ID."""
+"""The query parameter for a position, for clients that cannot send Last-Event-ID."""
 
-PATIENCE = 5.0
-"""Seconds that a backend may take until it is said to be out of reach."""
+TIMEOUT = 5.0
+"""Seconds until a backend that does not answer is reported as out of reach."""
 
-# Nineteen digits hold any time and any number that will ever be given, and fit 64 bits: Redis
-# refuses what does not. A number has one form, since ids are told apart as texts.
+# Redis refuses numbers above 64 bits; 19 digits fit. Ids are compared as text, so a number has
+# only one form.
 _NUMBER = r"(?:0|[1-9][0-9]{0,18})"
 _is_position = re.compile(f"{_NUMBER}-{_NUMBER}").fullmatch
 
 
-def _is_text(name: str) -> bool:
-    try:
-        name.encode()
-    except UnicodeEncodeError:  # half of a pair of surrogates
-        return False
-    return True
-
-
 class Backend(Protocol):
-    """Where topics live: ``Memory`` or ``Redis``."""
+    """Where topics are stored: ``Memory`` or ``Redis``."""
 
     is_shared: bool
-    """Whether other processes may have the same topics."""
+    """Whether other processes have the same topics."""
 
     def topic(self, name: str, bounds: Bounds) -> Topic:
         """The topic of a name."""
 
     async def close(self) -> None:
-        """Let go of all that is open."""
+        """Close all connections."""
 
 
 class Feed:
-    """The feed of a topic; feeds of one name and one ``backend`` are the same feed.
+    """The feed of a topic; feeds with the same name and ``backend`` are the same feed.
 
-    Without a backend it is in the memory of this process, and nobody else's. The log holds
-    ``max_events`` events and ``max_bytes`` bytes at most, of which the oldest go first; in Redis
-    it is forgotten ``ttl`` seconds after the last event (0: never). ``retry`` and ``heartbeat``
-    are those of an ``EventStream``; ``lagging`` see ``Lagging``. ValueError names what cannot be.
+    Without a backend it is in the memory of this process. The log holds at most ``max_events``
+    events and ``max_bytes`` bytes, the oldest are dropped first; in Redis it expires ``ttl``
+    seconds after the last event (0: never). ``retry`` and ``heartbeat`` as in ``EventStream``;
+    ``lagging`` as in ``Lagging``. ValueError for a value that is not allowed.
     """
 
     __slots__ = ("_heartbeat", "_lagging", "_retry", "_topic")
@@ -89,15 +80,16 @@ class Feed:
         heartbeat: float | None = None,
         lagging: Lagging = "gap",
     ) -> None:
-        if not _is_text(topic):
-            raise ValueError(f"a topic's name is what can be written in UTF-8, not {topic!a}")
+        if any("\ud800" <= character <= "\udfff" for character in topic):
+            raise ValueError(f"the name of a topic must be encodable in UTF-8, not {topic!a}")
         if max_events < 1 or max_bytes < 1:
-            raise ValueError(f"a log holds 1 event and 1 byte at least: {max_events}, {max_bytes}")
+            given = f"not {max_events} and {max_bytes}"
+            raise ValueError(f"max_events and max_bytes must be 1 or more, {given}")
         if not ttl >= 0:
-            raise ValueError(f"ttl is seconds, 0 or more, not {ttl!r}")
+            raise ValueError(f"ttl must be 0 or more seconds, not {ttl!r}")
         if lagging not in ("gap", "cut"):
-            raise ValueError(f"lagging is gap or cut, not {lagging!r}")
-        # What cannot be is said here, and not to the first who subscribes.
+            raise ValueError(f"lagging must be 'gap' or 'cut', not {lagging!r}")
+        # This validates retry and heartbeat here rather than at the first subscriber.
         EventStream(StreamController(), retry=retry, heartbeat=heartbeat)
         self._topic = (backend or Memory()).topic(topic, Bounds(max_events, max_bytes, ttl))
         self._retry = retry
@@ -106,7 +98,7 @@ class Feed:
 
     @property
     def topic(self) -> str:
-        """Its name."""
+        """The name of the topic."""
         return self._topic.name
 
     async def publish(
@@ -117,53 +109,53 @@ class Feed:
         key: str | None = None,
         fingerprint: bytes | None = None,
     ) -> str:
-        """Add an event, or what becomes the ``data`` of one, for all readers; its id.
+        """Add an ``Event``, or the ``data`` of one, for all subscribers; its id.
 
-        ``last``: the feed ends with it, and so do the streams of its readers; an EventSource that
-        comes back, its ``position`` the id of the ``newest`` event, is best answered with 204.
+        ``last``: the feed ends with this event, and so do the streams of its subscribers. Answer an
+        EventSource that reconnects after it with 204: its ``position`` is the id of ``newest``.
 
         ``key``: an idempotency key. A publish that is repeated with it adds nothing and returns the
-        id of the event that is there, at any worker, among the newest 10,000 keys of the topic.
-        ``fingerprint``: what the key was used for, by default the event; see ``once``.
+        id of the first event, at any worker, for the newest 10,000 keys of the topic.
+        ``fingerprint``: what the key was used for, by default the event.
 
-        ValueError for an event that brings an id, since the feed gives it, for one without data,
-        which no client would receive, for one that is larger than the log may be, for an empty key,
-        and as ``encode`` has it. HTTPError 422 for a key that was used with another fingerprint.
-        HTTPError 503 when the backend is out of reach: its member ``added`` is "no", or "unknown"
-        where the event may have been added, so that only a repetition with a key is safe.
+        ValueError for an event with an id (the feed assigns it), without data (no client would
+        receive it), larger than the log, for an empty key, and as ``encode``. HTTPError 422 for a
+        key that was used with another fingerprint. HTTPError 503 if the backend is out of reach:
+        its member ``added`` is "no", or "unknown" if the event may have been added, in which case
+        only a repetition with a key is safe.
         """
         event = event if isinstance(event, Event) else Event(event)
         if event.id is not None:
-            raise ValueError(f"the feed gives an event its id: leave out {event.id!r}")
+            raise ValueError(f"the feed assigns the id of an event: omit {event.id!r}")
         if event.data is None:
-            raise ValueError("an event without data reaches nobody: give it some, such as ''")
-        data, most = encode(event), self._topic.bounds.bytes
-        if len(data) > most:
-            raise ValueError(f"an event of {len(data)} bytes, where the whole log holds {most}")
+            raise ValueError("an event without data is not dispatched: set data, for example ''")
+        data, limit = encode(event), self._topic.bounds.bytes
+        if len(data) > limit:
+            raise ValueError(f"the event has {len(data)} bytes, the log holds at most {limit}")
         if key is None:
             return await self._topic.publish(data, last)
-        of = (data, b"last" if last else b"") if fingerprint is None else (fingerprint,)
-        return await self._topic.publish(data, last, once(key, *of))
+        use = (data, b"last" if last else b"") if fingerprint is None else (fingerprint,)
+        return await self._topic.publish(data, last, make_key(key, *use))
 
     def subscribe(
         self, request: Request, *, start: Literal["new", "beginning"] = "new"
     ) -> Response:
-        """The feed as an event stream: what is missed, then what is new, in one row.
+        """The feed as an event stream: missed events first, then new ones.
 
-        It goes on behind the client's ``position``; without one it begins at ``start``. HTTPError
-        400 for what is no position.
+        It begins after the client's ``position``, or at ``start`` if the client sent none.
+        HTTPError 400 for an invalid position.
         """
         position = self.position(request)
         begin = Start(start) if position is None else position
-        reader = Reader(self._topic, begin, self._retry, self._lagging)
-        return EventStream(reader, heartbeat=self._heartbeat)
+        subscriber = HTTPSubscriber(self._topic, begin, self._retry, self._lagging)
+        return EventStream(subscriber, heartbeat=self._heartbeat)
 
     @staticmethod
     def position(request: Request) -> str | None:
-        """Where a client left off: the id in Last-Event-ID, or in the query's ``last-event-id``.
+        """The id in Last-Event-ID, or in the query parameter ``last-event-id``; None without one.
 
-        The field goes first: an EventSource that reconnects sends it, while its URL still says
-        where it once began. None without either; HTTPError 400 for what is no id.
+        The field has precedence: an EventSource that reconnects sends it, while its URL still has
+        the position where it first began. HTTPError 400 for an invalid id.
         """
         for name, given in (
             ("Last-Event-ID", request.last_event_id),
@@ -180,27 +172,33 @@ class Feed:
             )
         return None
 
-    async def watch(self, hear: Callable[[Event], object]) -> Callable[[], object]:
-        """Have ``hear`` called for each event that is published after this has returned.
+    @asynccontextmanager
+    async def watch(self) -> AsyncIterator[AsyncIterator[Event]]:
+        """Iterate over new events in this process: all that are published after the context is
+        entered, until the feed or the context ends.
 
-        It is called in this process, until the function that is returned is called, and must
-        neither raise nor block; ``data`` is text. HTTPError 503 when the backend is out of reach.
+            async with news.watch() as events:
+                async for event in events:
+                    ...
+
+        ``data`` is text. A loop that is slower than the log gets ``gap`` events, as a client does.
+        HTTPError 503 on entry if the backend is out of reach.
         """
-        watcher = Watcher(self._topic, hear)
-        self._topic.join(watcher)
+        subscriber = LocalSubscriber(self._topic)
         try:
-            await asyncio.wait_for(watcher.begun, PATIENCE)
-        except BaseException as error:
-            self._topic.leave(watcher)
-            if isinstance(error, TimeoutError):
+            try:
+                async with asyncio.timeout(TIMEOUT):
+                    await subscriber.start()
+            except TimeoutError as error:
                 raise unreachable() from error
-            raise
-        return lambda: self._topic.leave(watcher)
+            yield subscriber
+        finally:
+            subscriber.close()
 
     async def newest(self) -> Event | None:
         """The newest event, with its id and ``data`` as text; None if there is none.
 
-        HTTPError 503 when the backend is out of reach.
+        HTTPError 503 if the backend is out of reach.
         """
-        entry: Entry | None = await self._topic.newest()
+        entry = await self._topic.newest()
         return None if entry is None else entry.event()

@@ -4,26 +4,53 @@ import time
 from collections.abc import Callable
 from weakref import WeakValueDictionary
 
+from streamserver.feed.idempotency import KEYS, IdempotencyKey
 from streamserver.feed.log import Entry, make_entry
-from streamserver.feed.once import KEYS, Once
 from streamserver.feed.topic import Bounds, Topic
 
 
-class Ids:
-    """Ids as Redis streams have them, ``<milliseconds since 1970>-<number>``, ever greater.
+class MemoryTopic(Topic):
+    """A topic of this process; ``next_id`` makes the ids of its events."""
 
-    A process that starts later has greater ones, unless the clock was set back in between. The
-    ``clock`` is in seconds.
-    """
+    def __init__(self, name: str, bounds: Bounds, next_id: Callable[[], str]) -> None:
+        # The first position is a new id: no position of an earlier process is valid here.
+        super().__init__(name, bounds, next_id())
+        self._next_id = next_id
+        self._keys: dict[str, tuple[str, str]] = {}  # each with its fingerprint and event id
 
-    __slots__ = ("_clock", "_milliseconds", "_number")
+    async def publish(self, event: bytes, is_last: bool, key: IdempotencyKey | None = None) -> str:
+        """Add an event to the log and write it to all subscribers."""
+        assert self.log.last_id is not None
+        if key is not None and (used := self._keys.get(key.key)) is not None:
+            key.check(used[0])
+            return used[1]
+        entry = make_entry(self._next_id(), self.log.last_id, event, is_last)
+        if key is not None:
+            self._keys[key.key] = key.fingerprint, entry.id
+            if len(self._keys) > KEYS:
+                del self._keys[next(iter(self._keys))]
+        self.append([entry])
+        return entry.id
+
+    async def newest(self) -> Entry | None:
+        """The newest entry, None if there is none."""
+        return self.log.newest
+
+
+class Memory:
+    """A backend in the memory of this process. A topic exists as long as it has a feed or a
+    subscriber. ``clock`` returns seconds since 1970."""
+
+    is_shared = False
 
     def __init__(self, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._milliseconds = self._number = 0
+        self._topics: WeakValueDictionary[str, MemoryTopic] = WeakValueDictionary()
 
-    def __call__(self) -> str:
-        """The next one."""
+    def next_id(self) -> str:
+        """A new id, ``<milliseconds>-<number>`` as in Redis streams, greater than all before. A
+        process that starts later makes greater ones, unless the clock was set back."""
         now = int(self._clock() * 1000)
         if now > self._milliseconds:
             self._milliseconds, self._number = now, 0
@@ -31,51 +58,12 @@ class Ids:
             self._number += 1
         return f"{self._milliseconds}-{self._number}"
 
-
-class MemoryTopic(Topic):
-    """A topic of this process."""
-
-    def __init__(self, name: str, bounds: Bounds, ids: Ids) -> None:
-        # An id of its own, so that no position of an earlier process fits by accident.
-        super().__init__(name, bounds, ids())
-        self._ids = ids
-        self._published: dict[str, tuple[str, str]] = {}  # keys, each with fingerprint and id
-
-    async def publish(self, event: bytes, is_last: bool, once: Once | None = None) -> str:
-        """Add an event to the log; it is on its way to everybody when this returns."""
-        assert self.log.last_id is not None
-        if once is not None and (known := self._published.get(once.key)) is not None:
-            once.check(known[0])
-            return known[1]
-        entry = make_entry(self._ids(), self.log.last_id, event, is_last)
-        if once is not None:
-            self._published[once.key] = once.fingerprint, entry.id
-            if len(self._published) > KEYS:
-                del self._published[next(iter(self._published))]
-        self.deliver([entry])
-        return entry.id
-
-    async def newest(self) -> Entry | None:
-        """The newest entry, if any is left."""
-        return self.log.newest
-
-
-class Memory:
-    """A backend in the memory of this process. A topic lives as long as somebody has a feed of it,
-    or reads it."""
-
-    is_shared = False
-
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
-        self._ids = Ids(clock)
-        self._topics: WeakValueDictionary[str, MemoryTopic] = WeakValueDictionary()
-
     def topic(self, name: str, bounds: Bounds) -> Topic:
-        """The topic of a name; its bounds are those that it was first asked for with."""
+        """The topic of a name; the first call sets its bounds."""
         topic = self._topics.get(name)
         if topic is None:
-            topic = self._topics[name] = MemoryTopic(name, bounds, self._ids)
+            topic = self._topics[name] = MemoryTopic(name, bounds, self.next_id)
         return topic
 
     async def close(self) -> None:
-        """There is nothing to close."""
+        """Nothing is open."""

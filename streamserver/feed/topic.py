@@ -1,130 +1,188 @@
-"""A topic: a log, and those who read it.
+"""A topic: its log and its subscribers.
 
-How a cursor gets a place in the log, when it joins and whenever the log has moved past it:
+A subscriber is a cursor on the log. ``Subscriber.deliver`` is the one loop for replay and for live
+events: it reads entries from the subscriber's offset on and passes them to ``on_entries``. When an
+event is published, ``Topic.append`` adds it to the log and runs that loop for every subscriber.
 
-1. ``Cursor.go_on`` sees that its number is below the log, and asks the topic to ``seek`` its place.
-2. ``seek`` first tries to ``find`` it: its position is in the log, and that gives the number. A
-   cursor that had no position is told by ``starts`` which one it has now.
-3. If that fails, ``skip`` goes to the first entry that is still there; ``misses`` tells of the gap.
-4. ``go_on`` then has it ``take`` what is behind its place, until nothing is left, and ``ends`` it
-   behind a last entry.
-
-In Redis there is more than what is in memory, so there 3 is another: ``Trailing`` fetches what lies
-between, and has it taken, until ``find`` succeeds; it skips only what Redis does not have either.
+A subscriber whose offset is below the start of the log is located first: it is new, or its next
+entry was dropped. If its position is in the log, that gives the offset (``Topic.find``). If not,
+entries were lost: ``on_gap`` reports it, and the subscriber continues at the first entry that is
+left (``Topic.skip``). A topic in Redis fetches what is no longer in memory before it skips.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
-from streamserver.feed.cursor import Cursor, Start
+from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.log import Entry, Log
-from streamserver.feed.once import Once
 from streamserver.wire.problem import HTTPError
+
+BATCH = 64 * 1024
+"""Bytes that one step of ``deliver`` reads from the log: a backlog is sent in few writes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """How much a log holds, and how long it outlives its last event."""
+    """How much a log holds, and for how long."""
 
     events: int
     bytes: int
     ttl: float
-    """Seconds; 0 is for ever. Where the log is this process's own, it goes with its last feed."""
+    """Seconds after the last event, 0: unlimited. A log in memory ends with its last feed."""
 
 
-def unreachable() -> HTTPError:
-    """What is raised when the store of a feed does not answer."""
-    detail = "the feed's store is out of reach: try again"
-    return HTTPError(503, detail, headers={"Retry-After": "1"})
+class Start(Enum):
+    """Where a subscriber without a position begins."""
+
+    NEW = "new"
+    BEGINNING = "beginning"
+
+
+class Subscriber(ABC):
+    """A cursor on the log of ``topic``.
+
+    ``position``: the id of the last event that was delivered, or where to start. ``offset``: the
+    offset of the next one, 0 until the position was found in the log.
+    """
+
+    __slots__ = ("__weakref__", "offset", "position", "topic")
+
+    def __init__(self, topic: "Topic", position: str | Start) -> None:
+        self.topic = topic
+        self.position = position
+        self.offset = 0
+
+    def deliver(self) -> None:
+        """Pass on the entries from the offset on, as long as the subscriber is ready.
+
+        After each batch of a backlog other subscribers run. An error ends in ``on_error`` and
+        does not reach other subscribers.
+        """
+        log = self.topic.log
+        try:
+            while self.offset != log.end and self.is_ready():
+                if self.offset < log.start:
+                    if not self.topic.locate(self):
+                        return
+                    continue
+                entries = log.read(self.offset, BATCH)
+                self.offset += len(entries)
+                self.on_entries(entries)
+                if entries[-1].is_last:
+                    self.on_end()
+                elif self.offset != log.end:
+                    asyncio.get_running_loop().call_soon(self.deliver)
+                    return
+        except Exception as error:
+            self.on_error(error)
+
+    @abstractmethod
+    def is_ready(self) -> bool:
+        """Whether the subscriber can take more entries now."""
+
+    @abstractmethod
+    def on_entries(self, entries: Sequence[Entry]) -> None:
+        """Take these entries; the id of the last one becomes the ``position``."""
+
+    @abstractmethod
+    def on_end(self) -> None:
+        """The topic has ended: no entry follows."""
+
+    @abstractmethod
+    def on_error(self, error: Exception) -> None:
+        """Delivery to this subscriber failed."""
+
+    @abstractmethod
+    def on_start(self, id: str) -> None:
+        """The position of a subscriber that began without one is known now."""
+
+    @abstractmethod
+    def on_gap(self, after: str, before: str, first: str | None) -> None:
+        """The events after the id ``after``, up to the id ``before``, are lost; ``first`` is the id
+        of the first event that is left."""
 
 
 class Topic(ABC):
-    """What the feeds of one name share in a backend."""
+    """What all feeds of one name and one backend share."""
 
     def __init__(self, name: str, bounds: Bounds, last_id: str | None) -> None:
         self.name = name
         self.bounds = bounds
         self.log = Log(bounds.events, bounds.bytes, last_id)
-        self.cursors: dict[Cursor, None] = {}
+        self.subscribers: dict[Subscriber, None] = {}
 
     @abstractmethod
-    async def publish(self, event: bytes, is_last: bool, once: Once | None = None) -> str:
-        """Add an event, encoded without an id, to the log for all who read it; its id.
+    async def publish(self, event: bytes, is_last: bool, key: IdempotencyKey | None = None) -> str:
+        """Add an event, encoded without an id, to the log; its id.
 
-        An event that was published ``once`` is not added again; HTTPError 422 as ``Once.check``.
+        A ``key`` that was used before adds nothing; HTTPError 422 as ``IdempotencyKey.check``.
         """
 
     @abstractmethod
     async def newest(self) -> Entry | None:
-        """The newest entry, if any is left."""
+        """The newest entry, None if there is none. HTTPError 503 if the store does not answer."""
 
-    def join(self, cursor: Cursor) -> None:
-        """From now on it is told of what is new."""
-        self.cursors[cursor] = None
-        cursor.go_on()
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Deliver the backlog of a subscriber, and new entries from now on."""
+        self.subscribers[subscriber] = None
+        subscriber.deliver()
 
-    def leave(self, cursor: Cursor) -> bool:
-        """It is not any more; whether it was."""
-        if cursor not in self.cursors:
+    def unsubscribe(self, subscriber: Subscriber) -> bool:
+        """Deliver no more to it; False if it was not subscribed."""
+        if subscriber not in self.subscribers:
             return False
-        del self.cursors[cursor]
+        del self.subscribers[subscriber]
         return True
 
-    def deliver(self, entries: Iterable[Entry]) -> None:
-        """Add entries to the log, and write them to everybody who is there: one loop."""
-        self.log.extend(entries)
-        for cursor in tuple(self.cursors):
-            self.go_on(cursor)
+    def append(self, entries: Iterable[Entry]) -> None:
+        """Add entries to the log and deliver them to all subscribers."""
+        self.log.append(entries)
+        for subscriber in tuple(self.subscribers):
+            subscriber.deliver()
 
-    def go_on(self, cursor: Cursor) -> None:
-        """Let a cursor go on; what goes wrong with one is nothing to the others."""
-        try:
-            cursor.go_on()
-        except Exception as error:
-            cursor.fails(error)
-
-    def go_on_soon(self, cursor: Cursor) -> None:
-        """Let it go on when others have had their turn."""
-        asyncio.get_running_loop().call_soon(self.go_on, cursor)
-
-    def seek(self, cursor: Cursor) -> bool:
-        """Find the place in the log of a cursor that has none, or has fallen off; whether it has
-        one now."""
-        if not self.find(cursor):
-            self.skip(cursor)
+    def locate(self, subscriber: Subscriber) -> bool:
+        """Give a subscriber an offset in the log; False if delivery has to wait for it."""
+        if not self.find(subscriber):
+            self.skip(subscriber)
         return True
 
-    def find(self, cursor: Cursor) -> bool:
-        """Do so if its position is in the log."""
-        position, number = cursor.position, self.number_of(cursor)
-        if number is None:
+    def find(self, subscriber: Subscriber) -> bool:
+        """Set the offset of a subscriber from its position; False if that is not in the log."""
+        position, offset = subscriber.position, self.offset_of(subscriber)
+        if offset is None:
             return False
-        cursor.next = number
+        subscriber.offset = offset
         if isinstance(position, Start):
-            cursor.position = self.log.id_before(number)
-            cursor.starts(cursor.position)
+            subscriber.position = self.log.id_before(offset)
+            subscriber.on_start(subscriber.position)
         newest = self.log.newest
-        if number == self.log.end and newest is not None and newest.is_last:
-            cursor.ends()
+        if offset == self.log.end and newest is not None and newest.is_last:
+            subscriber.on_end()
         return True
 
-    def number_of(self, cursor: Cursor) -> int | None:
-        """The number of the entry that a cursor is to take next; None if that is not here."""
-        match cursor.position:
+    def offset_of(self, subscriber: Subscriber) -> int | None:
+        """The offset after a subscriber's position; None if that is not in the log."""
+        match subscriber.position:
             case Start.NEW:
                 return self.log.end
             case Start.BEGINNING:
-                return self.log.first
+                return self.log.start
             case position:
-                return self.log.number_behind(position)
+                return self.log.offset_after(position)
 
-    def skip(self, cursor: Cursor) -> None:
-        """Have a cursor go on with the first entry that is still here, and tell it of the gap."""
-        number = self.log.first
-        before = self.log.id_before(number)
-        newest = self.log.newest
-        first = None if newest is None else self.log.read(number, 1)[0].id
-        cursor.misses(str(cursor.position), before, first)
-        cursor.next, cursor.position = number, before
+    def skip(self, subscriber: Subscriber) -> None:
+        """Report a gap to a subscriber and move it to the first entry of the log."""
+        offset, newest = self.log.start, self.log.newest
+        before = self.log.id_before(offset)
+        first = None if newest is None else self.log.read(offset, 1)[0].id
+        subscriber.on_gap(str(subscriber.position), before, first)
+        subscriber.offset, subscriber.position = offset, before
+
+
+def unreachable() -> HTTPError:
+    """The error of a feed whose store does not answer."""
+    detail = "the feed's store is out of reach: try again"
+    return HTTPError(503, detail, headers={"Retry-After": "1"})

@@ -37,11 +37,10 @@ class Response:
         self.headers = Headers(headers)
         self.encode: Callable[[Any], bytes] | None = None
         self.endless: Endless | None = None
-        self.body: Body = body if type(body) is bytes else self._converted(body)
+        is_sent_as_it_is = type(body) is bytes or hasattr(body, "__aiter__")
+        self.body: Body = body if is_sent_as_it_is else self._converted(body)
 
     def _converted(self, body: Body) -> Body:
-        if is_stream(body):
-            return body
         if isinstance(body, str):
             self._set_defaults(_TEXT)
             return body.encode()
@@ -49,7 +48,7 @@ class Response:
             return _rest_of(cast(BinaryIO, body))
         if isinstance(body, bytearray | memoryview):
             return bytes(body)
-        if not isinstance(body, bytes | FileRegion):
+        if not isinstance(body, bytes | FileRegion) and not is_stream(body):
             raise body_error(_BODY, body)
         return body
 

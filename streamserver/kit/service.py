@@ -27,6 +27,6 @@ def service(handler: Handler) -> EngineHandler:
         response = await checked(request)
         if not isinstance(response, Response):
             raise response_error(response)
-        return response.for_request(request)
+        return response if type(response) is Response else response.for_request(request)
 
     return serve

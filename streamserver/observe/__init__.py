@@ -1,1 +1,1 @@
-"""What happened, told once per exchange, when it ends."""
+"""The access log, the metrics, and the probes that machines request."""

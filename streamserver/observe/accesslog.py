@@ -1,14 +1,13 @@
-"""One line for each exchange, when it ends.
+"""The access log: one line for each exchange, when it ends.
 
-It is called in the event loop, so two things are settled here for all of its users:
+A line is written in the event loop, which has two consequences:
 
-- A line is one write, at once: nobody who follows the log should have to wait for a buffer to
-  fill. A line is at most PIPE_BUF long (long targets are cut), because only such writes
-  are atomic (POSIX, write): the lines of several workers on one pipe never mix.
-- A write must not block: a pager that was left open, or a terminal after Ctrl-S, would freeze
-  every stream. So the descriptor is asked first, and while its reader is too slow lines are
-  dropped, counted, and the count is told. Switching the descriptor to non-blocking instead would
-  change it for every process that shares it. Who needs each line writes to a file.
+- It is one write, without a buffer, so that a follower of the log sees it at once. It has at most
+  PIPE_BUF bytes (long targets are cut): such writes are atomic (POSIX, write), and the lines of
+  several workers on one pipe never mix.
+- The write must not block: a terminal after Ctrl-S would stop every stream. So the descriptor is
+  polled first. While its reader is too slow lines are dropped, counted, and the count is logged.
+  (To make the descriptor non-blocking would affect all processes that share it.)
 """
 
 import logging
@@ -24,17 +23,17 @@ from streamserver.wire.json_text import to_ascii_json
 
 logger = logging.getLogger("streamserver")
 
-# With six bytes for the worst escape, a line of these two stays below 4,096 bytes.
-LONGEST_METHOD = 24
-LONGEST_TARGET = 600
+# With six bytes for the longest escape, a line with both stays below 4,096 bytes.
+MAX_METHOD = 24
+MAX_TARGET = 600
 
 _UNSAFE = re.compile(r"[^!#-\[\]-~]")
 
 
 def escape(text: str) -> str:
-    r"""The text without spaces, quotes, control characters and all beyond ASCII, as `\x1b`.
+    r"""The text with spaces, quotes, control characters and non-ASCII characters as `\x1b`.
 
-    So a line always has as many columns as it should, and a terminal obeys none of them.
+    So a line always has the same number of columns, and cannot control a terminal.
     """
     return _UNSAFE.sub(_escaped, text)
 
@@ -46,31 +45,32 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def text_line(stamp: str, exchange: Exchange) -> str:
-    """Time, client, method, target, status, bytes, ms to the first byte, ms in all, outcome.
+    """Time, client, method, target, status, bytes, ms to the first byte, ms in total, outcome.
 
-    Single spaces between them; `-` where there is nothing to tell. A handler's notes follow
-    as `name=value`.
+    The separator is one space; `-` stands for a missing value. The attributes that a handler set
+    follow as `name=value`.
     """
-    notes = "".join([f" {name}={escape(str(value))}" for name, value in exchange.attributes])
+    pairs = [f" {name}={escape(str(value))}" for name, value in exchange.attributes]
     return (
         f"{stamp} {exchange.client} "
-        f"{escape(exchange.method[:LONGEST_METHOD])} {escape(_clipped(exchange.target))} "
+        f"{escape(exchange.method[:MAX_METHOD])} {escape(_clipped(exchange.target))} "
         f"{exchange.status or '-'} {exchange.bytes_sent} "
-        f"{_first_byte_ms(exchange) or '-'} {_total_ms(exchange)} {exchange.outcome}{notes}\n"
+        f"{_first_byte_ms(exchange) or '-'} {_total_ms(exchange)} "
+        f"{exchange.outcome}{''.join(pairs)}\n"
     )
 
 
 def json_line(stamp: str, exchange: Exchange) -> str:
-    """The same as one object; null where there is nothing to tell."""
-    notes = "".join([f',"{name}":{to_ascii_json(value)}' for name, value in exchange.attributes])
-    # The encoder is asked only for what comes from the client: half the time for the same line.
+    """The same as a JSON object; null stands for a missing value."""
+    members = [f',"{name}":{to_ascii_json(value)}' for name, value in exchange.attributes]
+    # Only values from the client need the encoder, which takes half of the time.
     return (
         f'{{"time":"{stamp}","client":"{exchange.client}",'
-        f'"method":{to_ascii_json(exchange.method[:LONGEST_METHOD])},'
+        f'"method":{to_ascii_json(exchange.method[:MAX_METHOD])},'
         f'"target":{to_ascii_json(_clipped(exchange.target))},'
         f'"status":{exchange.status or "null"},"bytes":{exchange.bytes_sent},'
-        f'"first_byte_ms":{_first_byte_ms(exchange) or "null"},'
-        f'"total_ms":{_total_ms(exchange)},"outcome":"{exchange.outcome}"{notes}}}\n'
+        f'"first_byte_ms":{_first_byte_ms(exchange) or "null"},"total_ms":{_total_ms(exchange)},'
+        f'"outcome":"{exchange.outcome}"{"".join(members)}}}\n'
     )
 
 
@@ -78,54 +78,49 @@ FORMATS: dict[str, Callable[[str, Exchange], str]] = {"text": text_line, "json":
 
 
 class AccessLog(Observer):
-    """Writes a line for each exchange to a descriptor."""
+    """Writes a line for each exchange to a descriptor; ``form`` is one of FORMATS."""
 
-    __slots__ = ("_clock", "_line", "_lines")
+    __slots__ = ("_clock", "_format", "_writer")
 
     def __init__(self, descriptor: int, form: str) -> None:
-        """`form` is one of FORMATS."""
-        self._lines = LineWriter(descriptor)
-        self._line = FORMATS[form]
+        self._writer = LineWriter(descriptor)
+        self._format = FORMATS[form]
         self._clock = Clock()
 
     def ended(self, exchange: Exchange) -> None:
-        """Tell how this exchange, which has just ended, went."""
-        self._lines.write(self._line(self._clock.stamp(time.time()), exchange))
+        """Write the line of an exchange that has ended."""
+        self._writer.write(self._format(self._clock.stamp(time.time()), exchange))
 
 
 class LineWriter:
-    """Writes whole lines and never waits; what cannot be written at once is lost, and counted."""
+    """Writes lines and never blocks; lines that cannot be written are dropped and counted."""
 
-    __slots__ = ("_descriptor", "_lost", "_poll")
+    __slots__ = ("_descriptor", "_dropped", "_poll")
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._lost = 0
+        self._dropped = 0
         self._poll = select.poll()
         self._poll.register(descriptor, select.POLLOUT)
 
     def write(self, line: str) -> None:
         """Write one line, of at most PIPE_BUF bytes with its line feed."""
-        if not self._poll.poll(0):
-            self._lose("its reader is too slow")
-            return
         try:
+            if not self._poll.poll(0):
+                raise BlockingIOError("its reader is too slow")
             os.write(self._descriptor, line.encode())
         except OSError as error:
-            self._lose(str(error))
+            if not self._dropped:
+                logger.warning("access log: lines are dropped: %s", error)
+            self._dropped += 1
             return
-        if self._lost:
-            logger.warning("access log: %d lines were lost", self._lost)
-            self._lost = 0
-
-    def _lose(self, reason: str) -> None:
-        if not self._lost:
-            logger.warning("access log: losing lines: %s", reason)
-        self._lost += 1
+        if self._dropped:
+            logger.warning("access log: %d lines were dropped", self._dropped)
+            self._dropped = 0
 
 
 class Clock:
-    """UTC as in RFC 3339, to the millisecond; the calendar is consulted once a second."""
+    """Timestamps of RFC 3339 in UTC, to the millisecond; the date is formatted once a second."""
 
     __slots__ = ("_second", "_text")
 
@@ -134,7 +129,7 @@ class Clock:
         self._text = ""
 
     def stamp(self, now: float) -> str:
-        """The time `now`, in seconds since the epoch: `2026-11-22T16:51:05.123Z`."""
+        """`now`, in seconds since the epoch, as `2026-11-22T16:51:05.123Z`."""
         second = int(now)
         if second != self._second:
             self._second = second
@@ -143,7 +138,7 @@ class Clock:
 
 
 def _clipped(target: str) -> str:
-    return target if len(target) <= LONGEST_TARGET else target[:LONGEST_TARGET] + "..."
+    return target if len(target) <= MAX_TARGET else target[:MAX_TARGET] + "..."
 
 
 def _first_byte_ms(exchange: Exchange) -> str:

@@ -1,186 +1,186 @@
-"""The figures: what an observer is told, counted, and told on to Prometheus.
+"""Metrics for Prometheus, counted from what the engine reports to an observer.
 
-Three histograms, since they are three questions: how long until something came, how evenly it
-went on, how long it lasted. A stream of an hour says nothing about latency.
-
-Labels have few values, whatever clients send: a route is a pattern, never a path.
-
-What a worker counted in the last quarter of a second is lost if it is killed.
+Time to the first byte, gaps between pieces and duration are three histograms, since the duration of
+a stream is no latency. Labels have few values, whatever clients send: a route is a pattern and not
+a path. What a worker counted in the last quarter of a second is lost if it is killed.
 """
 
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from typing import Any
+from functools import partial
+from typing import Any, get_args
 
-from streamserver.observe.prometheus import OPENMETRICS, PLAIN, Collector, merge
-from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, LATE, RouteTally, Tally
+from streamserver.observe.prometheus import OPENMETRICS, PLAIN, Collector, Histogram, Kind, merge
 from streamserver.server.exchange import Exchange
 from streamserver.server.observed import ObservedExchange
 from streamserver.server.observer import FeedEvent, Observer, UpstreamEvent
 
-PERIOD = 0.25
-"""Seconds in which another worker's scrape may not know yet what was counted here."""
+FLUSH_INTERVAL = 0.25
+"""Seconds until another worker's scrape includes what was counted here."""
 
 METHODS = frozenset(("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"))
+FIRST_BYTE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+"""Seconds to the first byte: from a stored response to a model that reasons first."""
+GAP = FIRST_BYTE
+"""Seconds between two pieces: from tokens at full speed to the heartbeats of an idle feed."""
+LATE = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
+"""Seconds between the due time of an event and its write: around the resolution of timers."""
+DURATION = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)
+"""Seconds that a stream lasts: from a response in two pieces to a feed that is open all day."""
 LAG = (1, 10, 100, 1_000, 10_000)
-NOTHING = "-"
-"""The route where there was none, and the status where no head was sent; as in the access log."""
+"""Events that a reader of a feed was behind."""
+
+NONE = "-"
+"""The label of a missing route or status, as in the access log."""
+
+
+class RouteMetrics:
+    """The streams of one route. ``open_changed``: whether ``open`` changed since the last flush."""
+
+    __slots__ = ("durations", "first_bytes", "gaps", "open", "open_changed", "sent")
+
+    def __init__(self) -> None:
+        self.first_bytes = Histogram(FIRST_BYTE)
+        self.gaps = Histogram(GAP)
+        self.durations = Histogram(DURATION)
+        self.sent = 0
+        self.open = 0
+        self.open_changed = False
 
 
 class Metrics(Observer):
-    """Counts what it is told, and tells it to Prometheus.
+    """Counts what an observer is called with, and exposes it to Prometheus.
 
-    ``directory``: where several processes count, as `prometheus.DIRECTORY` has told this one.
-    ``registry``: a CollectorRegistry, for one alone; by default the library's own, where an app
-    may have others.
-    ImportError without prometheus-client.
+    ``directory``: what several processes share, the value of `prometheus.DIRECTORY` in their
+    environment. ``registry``: a CollectorRegistry for one process, by default that of the library,
+    where an app may have its own metrics. ImportError without prometheus-client.
     """
-
-    __slots__ = (
-        "_collector",
-        "_ended",
-        "_exchanges",
-        "_feed",
-        "_is_idle",
-        "_late",
-        "_lateness",
-        "_one_at_a_time",
-        "_refused",
-        "_routes",
-        "_scrapes",
-        "_stalls",
-        "_timer",
-        "_totals",
-        "_upstream",
-    )
 
     sees_streams = True
 
     def __init__(self, directory: str | None = None, registry: Any = None) -> None:
-        self._routes: defaultdict[str, RouteTally] = defaultdict(RouteTally)
+        self._routes: defaultdict[str, RouteMetrics] = defaultdict(RouteMetrics)
         self._ended: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
-        self._late = Tally(LATE)
+        self._late = Histogram(LATE)
         self._timer: asyncio.TimerHandle | None = None
-        self._is_idle = bool(directory)  # one process alone is up to date when it is asked
+        self._is_idle = bool(directory)  # one process alone flushes when it is scraped
         self._scrapes: dict[str, asyncio.Task[tuple[bytes, str]]] = {}
-        self._one_at_a_time = asyncio.Lock()
+        self._render_lock = asyncio.Lock()
         self._collector = Collector(directory, registry)
-        self._make(self._collector)
+        self._create_metrics()
         self._collector.register()
 
-    def _make(self, make: Collector) -> None:
-        count, spread = make.counter, make.histogram
-        self._exchanges = count(
-            "exchanges", "Exchanges that have ended.", "route", "method", "status", "outcome"
+    def _create_metrics(self) -> None:
+        counter, gauge, histogram = (
+            partial(self._collector.create, kind) for kind in get_args(Kind)
         )
-        self._totals = (
-            make.gauge("open_streams", "Streams that have begun and not ended.", "route"),
-            count("sent_bytes", "Bytes of bodies handed to sockets, without framing.", "route"),
-            spread("first_byte_seconds", "From a request to its first byte.", FIRST_BYTE, "route"),
-            spread("gap_seconds", "Between two pieces of a body.", GAP, "route"),
-            spread("stream_seconds", "From a request to its stream's end.", DURATION, "route"),
+        route = ("route",)
+        self._exchanges = counter(
+            "exchanges", "Exchanges that have ended.", ("route", "method", "status", "outcome")
         )
-        self._refused = count("refused_connections", "Connections refused: too many were open.")
-        self._stalls = count("write_stalls", "Times a producer had to wait for a slow client.")
+        self._open = gauge("open_streams", "Streams that are open.", route)
+        self._sent = counter("sent_bytes", "Bytes of bodies sent, without framing.", route)
+        self._histograms = [
+            histogram(name, help, route, buckets=bounds)
+            for name, help, bounds in (
+                ("first_byte_seconds", "From a request to its first byte.", FIRST_BYTE),
+                ("gap_seconds", "Between two pieces of a body.", GAP),
+                ("stream_seconds", "From a request to its stream's end.", DURATION),
+            )
+        ]
+        self._refused = counter("refused_connections", "Connections refused at the limit.")
+        self._stalls = counter("write_stalls", "Times that a producer waited for a slow client.")
         self._upstream: dict[UpstreamEvent, Any] = {
-            "connect": count("upstream_connects", "Requests sent on a new connection."),
-            "reuse": count("upstream_reuses", "Requests sent on a connection that was kept."),
-            "retry": count("upstream_retries", "Requests sent again: their connection was dead."),
-            "failure": count("upstream_failures", "Requests an upstream did not answer well."),
+            "connect": counter("upstream_connects", "Requests sent on a new connection."),
+            "reuse": counter("upstream_reuses", "Requests sent on a pooled connection."),
+            "retry": counter("upstream_retries", "Requests repeated after a dead connection."),
+            "failure": counter("upstream_failures", "Requests without a valid response."),
         }
-        self._lateness = spread(
-            "late_seconds", "From when the lab's target was to send an event to when it did.", LATE
-        )
-        self._feed = (
-            make.gauge("feed_readers", "Readers of feeds."),
-            count("feed_gaps", "Readers told that events they asked for are gone."),
-            spread("feed_lag_events", "Events that a slow reader caught up with.", LAG),
-        )
-
-    # What a listener tells
+        help = "From the due time of an event of the lab's target to its write."
+        self._lateness = histogram("late_seconds", help, buckets=LATE)
+        self._readers = gauge("feed_readers", "Readers of feeds.")
+        self._gaps = counter("feed_gaps", "Gaps reported to readers of feeds.")
+        self._lag = histogram("feed_lag_events", "Events a slow reader was behind.", buckets=LAG)
 
     def began(self, exchange: Exchange) -> None:
         """A stream is open."""
-        route = self._routes[exchange.route or NOTHING]
+        route = self._routes[exchange.route or NONE]
         route.open += 1
         route.open_changed = True
         if self._is_idle:
-            self._wake()
+            self._schedule_flush()
 
     def wrote(self, exchange: Exchange, size: int, gap: float) -> None:
-        """Called for each piece: the one place here where every step counts."""
-        route = self._routes[exchange.route or NOTHING]
+        """Called for each piece of a body, so its cost matters."""
+        route = self._routes[exchange.route or NONE]
         route.sent += size
         if gap < 0:
-            route.first_bytes.add(exchange.first_byte - exchange.started)
+            route.first_bytes.observe(exchange.first_byte - exchange.started)
         else:
-            gaps = route.gaps  # as Tally.add has it
+            gaps = route.gaps  # as Histogram.observe, without the call
             gaps.counts[bisect_left(GAP, gap)] += 1
             gaps.total += gap
         if self._is_idle:
-            self._wake()
+            self._schedule_flush()
 
     def ended(self, exchange: Exchange) -> None:
-        """Count it by its labels; a stream is open no longer."""
-        name = exchange.route or NOTHING
+        """Count an exchange by its labels."""
+        name = exchange.route or NONE
         method = exchange.method if exchange.method in METHODS else "other"
-        status = str(exchange.status or NOTHING)
+        status = str(exchange.status or NONE)
         self._ended[name, method, status, str(exchange.outcome)] += 1
         if isinstance(exchange, ObservedExchange) and exchange.is_stream:
             route = self._routes[name]
             route.open -= 1
             route.open_changed = True
-            route.durations.add(exchange.ended - exchange.started)
+            route.durations.observe(exchange.ended - exchange.started)
         if self._is_idle:
-            self._wake()
+            self._schedule_flush()
 
     def refused(self) -> None:
-        """One connection more."""
+        """A connection was refused."""
         self._refused.inc()
 
     def write_stalled(self) -> None:
-        """One time more."""
+        """A producer waits for a slow client."""
         self._stalls.inc()
 
     def upstream(self, event: UpstreamEvent) -> None:
-        """Each kind of event is a counter of its own."""
+        """Each kind of event has a counter."""
         self._upstream[event].inc()
 
     def late(self, seconds: float) -> None:
         """Called for each event of the lab's target."""
-        self._late.add(seconds)
+        self._late.observe(seconds)
         if self._is_idle:
-            self._wake()
+            self._schedule_flush()
 
     def closed(self) -> None:
-        """What is still to be told goes out now."""
+        """Flush now."""
         if self._timer is not None:
             self._timer.cancel()
-            self._flush_when_due()
+            self._on_timer()
 
     def feed(self, event: FeedEvent, behind: int = 0) -> None:
-        """Each kind of event is a figure of its own."""
-        readers, gaps, lag = self._feed
+        """A reader joined or left, got a gap, or was ``behind`` by some events."""
         match event:
             case "joined":
-                readers.inc()
+                self._readers.inc()
             case "left":
-                readers.dec()
+                self._readers.dec()
             case "gap":
-                gaps.inc()
-            case "lagged" if behind:  # else its client was slow, but nothing came meanwhile
-                lag.observe(behind)
-
-    # What Prometheus asks
+                self._gaps.inc()
+            case "lagged" if behind:  # otherwise no event came while its client was slow
+                self._lag.observe(behind)
 
     async def scrape(self, accept: str) -> tuple[bytes, str]:
-        """The figures of all workers in the format that an Accept field asks for, and its type.
+        """The metrics of all workers and their content type, by the value of an Accept field.
 
-        They are read once at a time, however many ask: who asks meanwhile gets the same, also
-        when whoever asked first has left.
+        One scrape runs at a time. Concurrent requests share its result, also if the request that
+        began it was cancelled.
         """
-        # Never the client's own words: the library stumbles over versions that it does not know.
+        # Not the value of the client: the library fails on versions that it does not know.
         media_type = OPENMETRICS if OPENMETRICS in accept.lower() else PLAIN
         scrape = self._scrapes.get(media_type)
         if scrape is None:
@@ -189,40 +189,38 @@ class Metrics(Observer):
         return await asyncio.shield(scrape)
 
     async def _scrape(self, media_type: str) -> tuple[bytes, str]:
-        async with self._one_at_a_time:
+        async with self._render_lock:
             self.flush()
-            # The library takes some 20 ms for a thousand lines: streams would wait for it.
+            # The library takes about 20 ms for a thousand lines: too long for the event loop.
             return await asyncio.to_thread(self.render, media_type)
 
     def render(self, media_type: str) -> tuple[bytes, str]:
-        """As ``Collector.render``, as of the last ``flush``."""
+        """``Collector.render``, as of the last ``flush``."""
         return self._collector.render(media_type)
 
-    def _wake(self) -> None:
+    def _schedule_flush(self) -> None:
         self._is_idle = False
-        self._timer = asyncio.get_running_loop().call_later(PERIOD, self._flush_when_due)
+        self._timer = asyncio.get_running_loop().call_later(FLUSH_INTERVAL, self._on_timer)
 
-    def _flush_when_due(self) -> None:
+    def _on_timer(self) -> None:
         self._timer = None
         self._is_idle = True
         self.flush()
 
     def flush(self) -> None:
-        """Give the library what has come together."""
+        """Pass what was counted to the library."""
         ended, self._ended = self._ended, defaultdict(int)
         for labels, count in ended.items():
             self._exchanges.labels(*labels).inc(count)
-        opened, sent, *histograms = self._totals
         for name, route in self._routes.items():
             if route.open_changed:
-                opened.labels(name).set(route.open)
+                self._open.labels(name).set(route.open)
                 route.open_changed = False
             if route.sent:
-                sent.labels(name).inc(route.sent)
+                self._sent.labels(name).inc(route.sent)
                 route.sent = 0
-            tallies = (route.first_bytes, route.gaps, route.durations)
-            for histogram, tally in zip(histograms, tallies, strict=True):
-                if tally.is_filled:
-                    merge(tally, histogram.labels(name))
-        if self._late.is_filled:
-            merge(self._late, self._lateness)
+            histograms = (route.first_bytes, route.gaps, route.durations)
+            for histogram, target in zip(histograms, self._histograms, strict=True):
+                if any(histogram.counts):
+                    merge(histogram, target.labels(name))
+        merge(self._late, self._lateness)

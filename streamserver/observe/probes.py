@@ -1,6 +1,6 @@
-"""What machines ask a server: is it alive, will it take more, and what are its figures.
+"""What machines request from a server: liveness, readiness and metrics.
 
-They stand in front of the app, whatever that is: a relay has no routes.
+The probes are in front of the app, of whatever kind it is: a relay has no routes.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,9 +18,7 @@ METRICS, HEALTH, READY = PATHS = ("/metrics", "/health", "/ready")
 
 
 @dataclass(slots=True)
-class _Told:
-    """A short answer."""
-
+class _ProbeAnswer:
     headers: Headers
     body: bytes
     status: int = 200
@@ -31,9 +29,9 @@ class _Told:
 def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
     """The handler, behind ``GET /metrics``, ``/health`` and ``/ready``.
 
-    Without ``metrics`` the first says what is missing. While the server drains the third fails:
-    its listener is closed by then, so a new connection is refused, and 503 is heard only where
-    part of the request had come before.
+    Without ``metrics`` the first is a 501 that names the missing extra. While the server drains the
+    third is a 503. New connections are refused by then, so only a client that has already sent a
+    part of its request receives it.
     """
 
     async def answer(exchange: Exchange) -> Answer:
@@ -44,10 +42,10 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
             if metrics is None:
                 raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
             accept = Headers.of_lower(exchange.head.fields).get("accept", "")
-            return _told(*await metrics.scrape(accept or ""))
+            return _answer(*await metrics.scrape(accept or ""))
         if exchange.route == READY and exchange.server.draining:
             raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
-        return _told(b"ok\n", "text/plain; charset=utf-8")
+        return _answer(b"ok\n", "text/plain; charset=utf-8")
 
     def serve(exchange: Exchange) -> Awaitable[Answer]:
         path = exchange.target.partition("?")[0]
@@ -59,5 +57,6 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
     return serve
 
 
-def _told(body: bytes, content_type: str) -> Answer:
-    return _Told(Headers({"content-type": content_type, "cache-control": "no-store"}), body)
+def _answer(body: bytes, content_type: str) -> Answer:
+    headers = Headers({"content-type": content_type, "cache-control": "no-store"})
+    return _ProbeAnswer(headers, body)

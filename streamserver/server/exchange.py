@@ -89,14 +89,14 @@ class Exchange(Writer):
         self._in_step = True  # this method writes the head at the end of the step
         task = eager.start(self._run(), self.server.loop)
         self._in_step = False
-        if self.phase is ENDED:
-            self._cancel(task)
-        else:
+        if self.phase is not ENDED:
             self._task = task
             if self.phase is not STREAMING:
                 self.flush_head()
             if self.server.settings.max_stream:
                 self.server.stream_deadlines.start(self)
+        elif task is not None:
+            self._cancel(task)
 
     def resume(self, waiter: "asyncio.Future[Any]", result: object) -> None:
         """Resolve what the handler waits for, and continue the handler in this call. The head of

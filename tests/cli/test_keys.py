@@ -169,5 +169,5 @@ def test_an_absent_or_wrong_url(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (1, expected)
     (tmp_path / "url").write_text(f"redis://:{SECRET}@127.0.0.1:port\n")
     done = run("--redis-file", str(tmp_path / "url"))
-    expected = "streamserver: --redis: the port of a Redis URL is a number from 1 to 65535\n"
+    expected = "streamserver: --redis: the port of a Redis URL must be a number from 1 to 65535\n"
     assert (done.returncode, done.stderr) == (1, expected)

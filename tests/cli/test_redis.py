@@ -74,8 +74,8 @@ def test_a_url_that_is_none(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("http://127.0.0.1", "a Redis URL is redis://HOST:PORT/DB, "),
-        ("redis://127.0.0.1?protocol=3", "a parameter of a Redis URL is client_name, db, "),
+        ("http://127.0.0.1", "a Redis URL must be redis://HOST:PORT/DB, "),
+        ("redis://127.0.0.1?protocol=3", "a parameter of a Redis URL must be client_name, db, "),
     ],
 )
 def test_it_is_exit_status_1_and_one_line(workers: str, url: str, said: str) -> None:

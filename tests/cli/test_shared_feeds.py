@@ -94,7 +94,7 @@ async def readers(server: ServerProcess, target: str) -> AsyncIterator[list[Foll
     async with contextlib.AsyncExitStack() as stack:
         while len(found) < len(pids):
             follower = await stack.enter_async_context(following(server.port, target=target))
-            await follower.placed()
+            await follower.position()
             found.setdefault(holder(follower.client, pids), follower)
         yield [*found.values()]
 
@@ -113,7 +113,7 @@ async def test_a_client_is_cut_through_any_worker_and_resumes_at_any(server: Ser
         last: str | None = None
         for n, line in enumerate(each):  # one of them may be the client's own
             async with following(server.port, last, named(f"me-{n}")) as follower:
-                await follower.placed()
+                await follower.position()
                 await line.notify(f"heard {n}")
                 await follower.read(2 if n else 1, LIMIT)
                 await cut_off(follower, line, f"me-{n}")
@@ -174,8 +174,8 @@ async def test_the_readers_of_all_are_counted_together(server: ServerProcess) ->
             following(server.port, target=NOTIFICATIONS) as one,
             following(server.port, target=NOTIFICATIONS) as other,
         ):
-            await one.placed()
-            await other.placed()
+            await one.position()
+            await other.position()
             await told(2)
             one.client.reset()
             await told(1)

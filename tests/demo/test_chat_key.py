@@ -1,4 +1,4 @@
-"""The key of the chat: nobody but the service hears it, whatever goes wrong."""
+"""The key of the chat: only the service receives it, whatever fails."""
 
 import logging
 from collections.abc import Callable
@@ -20,13 +20,13 @@ END = b"Connection: close"
 
 
 def check_secret(received: bytes, caplog: pytest.LogCaptureFixture, exchange: Exchange) -> None:
-    """Neither the client hears it nor whoever reads a log."""
+    """It is in no response and in no log."""
     secret = KEY.removeprefix("sk-")
     logged = [record.exc_text or "" for record in caplog.records]
     lines = [line("now", exchange) for line in FORMATS.values()]
     error = exchange.error
-    for told in (received.decode(), caplog.text, *logged, *lines, str(error), repr(error)):
-        assert secret not in told
+    for shown in (received.decode(), caplog.text, *logged, *lines, str(error), repr(error)):
+        assert secret not in shown
 
 
 def answers(data: bytes) -> Callable[[RawClient], None]:
@@ -68,7 +68,9 @@ async def test_however_it_ends(
     check_secret(received, caplog, exchange)
 
 
-async def test_where_nobody_listens(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_upstream_without_a_listener(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     with nobody() as port:
         server = await serve(make_app(Chat(f"http://127.0.0.1:{port}/v1", KEY)))
@@ -82,11 +84,11 @@ async def test_where_nobody_listens(serve: Serve, caplog: pytest.LogCaptureFixtu
 
 @pytest.mark.parametrize("bad", ["\n", "\r\nX: y", "\0", "é", "\x7f", "\u2028"])
 def test_a_key_that_is_none_is_not_repeated(bad: str) -> None:
-    with pytest.raises(ValueError, match="the key is not one line") as refused:
+    with pytest.raises(ValueError, match="the key must be one line") as refused:
         Chat("http://127.0.0.1:1", KEY + bad)
     assert KEY not in str(refused.value)
 
 
 @pytest.mark.parametrize("form", [repr, str])
-def test_no_chat_tells_it(form: Callable[[object], str]) -> None:
+def test_the_repr_of_a_chat_does_not_show_it(form: Callable[[object], str]) -> None:
     assert KEY not in form(Chat("http://127.0.0.1:1", KEY))

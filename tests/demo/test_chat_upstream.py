@@ -1,4 +1,4 @@
-"""The chat with a service of others: what that is told, and what comes back from it."""
+"""The chat with an external service: the request to it, and its response."""
 
 import json
 from collections.abc import AsyncIterator, Callable
@@ -32,7 +32,7 @@ BROWSER = (
     b"TE: trailers",
     b"Connection: TE",
 )
-"""What a browser may send, or somebody who would like to reach the service."""
+"""Fields that a browser or an attacker may send."""
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def client(server: Served) -> AsyncIterator[RawClient]:
         yield client
 
 
-# What the service is told
+# What the service receives
 
 
 @pytest.mark.parametrize("fields", [(), BROWSER])
@@ -79,16 +79,16 @@ async def test_its_head_to_the_byte(
 
 
 async def test_what_the_client_may_choose(client: RawClient, upstream: RawServer) -> None:
-    """And nothing else: each costs whoever pays for the key."""
+    """And nothing else, since each parameter costs the owner of the key."""
     await client.send(prompting("hello", model="other", system="Be brief.", max_tokens=9, n=9))
-    heard = await hear_request(await upstream.asked())
+    parsed = await hear_request(await upstream.asked())
     system, user = [("system", "Be brief."), ("user", "hello")]
     messages = [{"role": role, "content": text} for role, text in (system, user)]
-    assert json.loads(heard.content) == {"model": "other", "messages": messages, "stream": True}
+    assert json.loads(parsed.content) == {"model": "other", "messages": messages, "stream": True}
 
 
 @pytest.mark.parametrize(
-    ("key", "passes_key", "fields", "told"),
+    ("key", "passes_key", "fields", "authorization"),
     [
         (KEY, False, BROWSER, f"Bearer {KEY}"),
         (KEY, True, BROWSER, THEIRS),
@@ -104,13 +104,13 @@ async def test_whose_key_it_is(
     key: str,
     passes_key: bool,
     fields: tuple[bytes, ...],
-    told: str | None,
+    authorization: str | None,
 ) -> None:
     server = await serve(make_app(Chat(upstream.url, key, passes_key=passes_key)))
     async with connect(server.port) as client:
         await client.send(prompting("hello", *fields))
-        heard = await hear_request(await upstream.asked())
-        assert heard.headers.get_all("authorization") == ([told] if told else [])
+        parsed = await hear_request(await upstream.asked())
+        assert parsed.headers.get_all("authorization") == ([authorization] if authorization else [])
 
 
 # What comes back
@@ -147,19 +147,19 @@ async def test_only_what_concerns_the_reader_comes_back(
     fields = "".join([f"{name}: {value}\r\n" for name, value in (PASSED | KEPT).items()])
     await peer.send(CHUNKED_HEAD[:-2] + fields.encode() + b"\r\n" + chunk(b"data: a\n\n"))
     received = await client.read_until(b"data: a\n\n")
-    told = dict(line.decode().split(": ", 1) for line in lines(received)[1:])
-    assert told.keys() - {"date"} == PASSED.keys() | {
+    relayed = dict(line.decode().split(": ", 1) for line in lines(received)[1:])
+    assert relayed.keys() - {"date"} == PASSED.keys() | {
         *("via", "transfer-encoding", "cache-control", "x-accel-buffering")
     }
-    assert PASSED.items() <= told.items()
-    assert told["cache-control"] == "no-cache, no-transform"
-    assert told["via"] == VIA.decode().partition(": ")[2]
+    assert PASSED.items() <= relayed.items()
+    assert relayed["cache-control"] == "no-cache, no-transform"
+    assert relayed["via"] == VIA.decode().partition(": ")[2]
 
 
 async def test_nor_do_other_fields_come_before_or_behind_it(
     client: RawClient, upstream: RawServer
 ) -> None:
-    """In an interim answer, or as trailer fields for who takes them."""
+    """In an interim response, or as trailer fields."""
     await client.send(prompting("hello", *BROWSER))
     peer = await upstream.asked()
     await peer.send(b"HTTP/1.1 103 Early Hints\r\nSet-Cookie: early=1\r\n\r\n")
@@ -194,11 +194,11 @@ async def test_its_errors_are_its_own(client: RawClient, upstream: RawServer, st
     await client.send(prompting())
     answer = ok(LIMIT, *fields).replace(b"200 OK", b"%d -" % status)
     await (await upstream.asked()).send(answer)
-    heard = await hear_response(client)
-    assert (heard.status, heard.content) == (status, LIMIT)
-    assert heard.headers["content-type"] == "application/json"
-    assert heard.headers["retry-after"] == "20"
-    assert heard.headers["x-ratelimit-reset"] == "1s"
+    parsed = await hear_response(client)
+    assert (parsed.status, parsed.content) == (status, LIMIT)
+    assert parsed.headers["content-type"] == "application/json"
+    assert parsed.headers["retry-after"] == "20"
+    assert parsed.headers["x-ratelimit-reset"] == "1s"
 
 
 async def test_a_break_is_never_made_an_end(client: RawClient, upstream: RawServer) -> None:
@@ -218,7 +218,7 @@ async def test_a_bad_question_never_gets_there(server: Served, upstream: RawServ
         await upstream.accept(timeout=0.05)
 
 
-# Whoever stops the answer stops what it costs
+# A cancelled answer is cancelled at the service
 
 
 @pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset], ids=["FIN", "RST"])

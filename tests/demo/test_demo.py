@@ -1,4 +1,4 @@
-"""The lesson as a whole: what it refuses, and whom."""
+"""The demo as a whole: which requests it refuses."""
 
 import json
 
@@ -57,7 +57,7 @@ async def test_a_bad_body(server: Served, body: object, name: str, allowed: str)
     check_refusal(answer, name, allowed)
 
 
-# Who may change something
+# Other origins
 
 CHANGES = [
     ("POST", "/api/notifications"),
@@ -82,7 +82,7 @@ async def test_pages_of_other_origins_change_nothing(
         assert (await ask(server, target, method, fields)).status != 403
 
 
-async def test_they_read_nothing_either(server: Served) -> None:
+async def test_pages_of_other_origins_read_nothing(server: Served) -> None:
     """The request is answered; but the browser keeps the answer from the page."""
     answer = await ask(server, "/api/notifications", "OPTIONS", {"Origin": "https://example.org"})
     assert answer.status == 204
@@ -95,6 +95,6 @@ async def test_they_read_nothing_either(server: Served) -> None:
 # As it is served
 
 
-async def test_the_methods_of_the_lesson(server: Served) -> None:
+async def test_the_methods_of_each_endpoint(server: Served) -> None:
     answer = await ask(server, "*", "OPTIONS")
     assert answer.headers["allow"] == "DELETE, GET, HEAD, OPTIONS, POST, PUT"

@@ -1,4 +1,4 @@
-"""Jobs: begun by one request, looked at, followed and cancelled by others."""
+"""Jobs: begun by one request; read, followed and cancelled by others."""
 
 import asyncio
 import json
@@ -19,19 +19,19 @@ from support.inprocess import Serve, Served
 
 async def test_a_job_is_accepted_and_followed_to_its_end(server: Served) -> None:
     answer = await post(server, JOBS, {"steps": 3, "interval": 0.01})
-    told = json.loads(answer.body)
+    received = json.loads(answer.body)
     job = answer.headers["location"]
     assert answer.status == 202
-    assert told == {"id": told["id"], "state": "running", "step": 0, "steps": 3}
-    assert job == f"/api/jobs/{uuid.UUID(told['id'])}"
+    assert received == {"id": received["id"], "state": "running", "step": 0, "steps": 3}
+    assert job == f"/api/jobs/{uuid.UUID(received['id'])}"
     async with following(server, target=f"{job}/events") as follower:
         await follower.read_end()
         running = [(0, "running"), (1, "running"), (2, "running")]
         assert steps(follower) == [*running, (3, "done")]
-        assert json.loads(follower.told[-1]) == told | {"state": "done", "step": 3}
+        assert json.loads(follower.data[-1]) == received | {"state": "done", "step": 3}
         assert [event.event for event in follower.events] == [None] * 4
     answer = await ask(server, job)
-    assert json.loads(answer.body) == told | {"state": "done", "step": 3}
+    assert json.loads(answer.body) == received | {"state": "done", "step": 3}
     assert answer.headers["cache-control"] == "no-cache"
 
 
@@ -42,23 +42,21 @@ async def test_an_interval_of_nothing(server: Served) -> None:
         assert steps(follower) == [(n, "running") for n in range(1000)] + [(1000, "done")]
 
 
-async def test_who_works_at_a_long_step_is_heard_of(
-    server: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Or nobody could tell that from a worker that is gone."""
-    monkeypatch.setattr("streamserver.demo.job.BEAT", 0.01)
+async def test_a_long_step_has_heartbeats(server: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They distinguish it from a worker that is gone."""
+    monkeypatch.setattr("streamserver.demo.job.HEARTBEAT", 0.01)
     job = await begin(server, steps=3, interval=0.05)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read_end()
-        told = steps(follower)
+        received = steps(follower)
         running = [(0, "running")] * 5 + [(1, "running")] * 5 + [(2, "running")] * 5
-        assert told == [(0, "running"), *running[1:], (3, "done")]
+        assert received == [(0, "running"), *running[1:], (3, "done")]
 
 
 async def test_its_state_while_it_runs(server: Served) -> None:
     job = await begin(server, **LONG)
-    told = await state(server, job)
-    assert (told["state"], told["step"], told["steps"]) == ("running", 0, 30)
+    received = await state(server, job)
+    assert (received["state"], received["step"], received["steps"]) == ("running", 0, 30)
 
 
 async def test_the_defaults(server: Served) -> None:
@@ -67,7 +65,7 @@ async def test_the_defaults(server: Served) -> None:
     assert (await state(server, await begin(server, **nothing)))["steps"] == 20
 
 
-async def test_progress_is_told_when_it_is_made(server: Served) -> None:
+async def test_progress_arrives_when_it_is_made(server: Served) -> None:
     """Not at the end, which is half an hour away."""
     job = await begin(server, **LONG)
     async with following(server, target=f"{job}/events") as follower:
@@ -88,21 +86,21 @@ async def test_two_follow_one_job_and_see_the_same(server: Served) -> None:
 
 @pytest.mark.parametrize("how", ["field", "query"])
 async def test_progress_is_resumed_without_loss_or_repetition(server: Served, how: str) -> None:
-    """At each event anew, while the job goes on."""
+    """After each event, while the job runs."""
     job = await begin(server, steps=12, interval=0.005)
-    told: list[tuple[int, str]] = []
+    received: list[tuple[int, str]] = []
     last: str | None = None
-    while (12, "done") not in told:
+    while (12, "done") not in received:
         query = f"?last-event-id={last}" if last and how == "query" else ""
         target = f"{job}/events{query}"
         async with following(server, last if how == "field" else None, target) as follower:
             await follower.read(1)
-            told += steps(follower)
+            received += steps(follower)
             last = follower.id
-    assert told == [(n, "running") for n in range(12)] + [(12, "done")]
+    assert received == [(n, "running") for n in range(12)] + [(12, "done")]
 
 
-async def test_who_comes_back_after_the_end_is_told_not_to(server: Served) -> None:
+async def test_a_client_that_returns_after_the_end_gets_a_204(server: Served) -> None:
     job = await begin(server, steps=1, interval=0)
     events = f"{job}/events"
     async with following(server, target=events) as follower:
@@ -114,7 +112,7 @@ async def test_who_comes_back_after_the_end_is_told_not_to(server: Served) -> No
         await ask(server, by_query),  # for clients that cannot send the field
     ):
         assert (answer.status, answer.body) == (204, b"")
-    async with following(server, ids[0], events) as follower:  # who missed it gets it
+    async with following(server, ids[0], events) as follower:  # the event that it missed
         await follower.read_end()
         assert [event.id for event in follower.events] == [ids[-1]]
     async with following(server, ids[0], by_query) as follower:  # the field goes before the query
@@ -131,8 +129,12 @@ async def test_a_job_that_fails(server: Served) -> None:
         await follower.read_end()
         running = [(0, "running"), (1, "running"), (2, "running")]
         assert steps(follower) == [*running, (2, "failed")]
-    told = await state(server, job)
-    assert (told["state"], told["step"], told["error"]) == ("failed", 2, "step 3 was told to fail")
+    received = await state(server, job)
+    assert (received["state"], received["step"], received["error"]) == (
+        "failed",
+        2,
+        "step 3 fails on request",
+    )
     assert await cancel(server, job) == 409
 
 
@@ -171,7 +173,7 @@ async def test_a_client_that_leaves_stops_no_job(server: Served) -> None:
 
 
 async def test_the_server_stops_while_jobs_run(server: Served) -> None:
-    """Whoever follows them is told properly; that nothing is left behind is looked at by `serve`.
+    """Their followers' streams end properly; `serve` checks that nothing is left open.
 
     The job's own end comes after that of the streams, in time for readers of other workers.
     """
@@ -205,7 +207,7 @@ async def test_a_job_is_forgotten_some_time_after_its_end(
 async def test_of_those_that_have_ended_the_oldest_go_first(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MOST", 2)
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     ended = []
     for _ in range(3):
         ended.append(await begin(server, steps=1, interval=0))
@@ -214,7 +216,7 @@ async def test_of_those_that_have_ended_the_oldest_go_first(
 
 
 async def wait_until_ended(server: Served, job: str) -> None:
-    """Ask for its state, so that no reader of its events keeps them."""
+    """Poll its state: a subscriber would keep its events."""
     async with asyncio.timeout(5):
         while (await state(server, job))["state"] == "running":
             await asyncio.sleep(0.001)
@@ -225,3 +227,4 @@ async def test_each_app_has_jobs_of_its_own(serve: Serve) -> None:
     job = await begin(one, **LONG)
     assert (await ask(other, job)).status == 404
     assert await cancel(one, job) == 202
+    await one.stop()  # before `serve` checks the other for leaks

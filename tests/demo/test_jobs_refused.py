@@ -1,4 +1,4 @@
-"""Jobs that are not begun, or are not there."""
+"""Jobs that are refused, and requests about jobs that do not exist."""
 
 import asyncio
 import json
@@ -66,10 +66,10 @@ async def test_where_each_worker_is_alone_another_may_have_it(
     serve: Serve, each_alone: bool
 ) -> None:
     server = await serve(make_app(each_alone=each_alone))
-    told = json.loads((await ask(server, f"{JOBS}/{uuid.uuid4()}")).body)
-    assert told["detail"].startswith("there is no such job, or none any more")
-    assert ("another worker has it" in told["detail"]) is each_alone
-    assert ("--redis shares them" in told["detail"]) is each_alone
+    received = json.loads((await ask(server, f"{JOBS}/{uuid.uuid4()}")).body)
+    assert received["detail"].startswith("there is no such job, or it has expired")
+    assert ("another worker runs it" in received["detail"]) is each_alone
+    assert ("--redis shares the jobs" in received["detail"]) is each_alone
 
 
 async def test_a_position_that_is_none(server: Served) -> None:
@@ -87,7 +87,7 @@ async def test_an_id_in_capitals_is_the_same(server: Served) -> None:
 async def test_no_more_than_so_many_at_once(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MOST", 3)
+    monkeypatch.setattr(jobs, "MAX_JOBS", 3)
     answers = await asyncio.gather(*(post(server, JOBS, LONG) for _ in range(5)))
     refused = [answer for answer in answers if answer.status == 503]
     assert sorted(answer.status for answer in answers) == [202] * 3 + [503] * 2

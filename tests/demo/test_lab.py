@@ -1,4 +1,4 @@
-"""The lab's target lies below /lab of the demo."""
+"""The lab's target below /lab of the demo."""
 
 import json
 
@@ -22,6 +22,6 @@ async def test_its_lateness_is_that_of_its_own_streams(server: Served) -> None:
     assert json.loads((await ask(server, "/lab/lateness")).body)["count"] == 0
 
 
-async def test_its_routes_are_told_by_their_patterns(server: Served) -> None:
+async def test_its_routes_are_reported_by_their_patterns(server: Served) -> None:
     await ask(server, "/lab/stream/2?slots=1&fault=stall@event:1:0")
     assert [exchange.route for exchange in server.ended] == ["/lab/stream/{n}"]

@@ -1,4 +1,4 @@
-"""Notifications: what may be published, who hears of it, and who was away."""
+"""Notifications: what may be published, and what connected and returning clients get."""
 
 import asyncio
 import json
@@ -22,26 +22,26 @@ NAME = "a text of 1 to 64 characters"
 # Publishing
 
 
-async def test_whoever_is_there_hears_of_it(server: Served) -> None:
+async def test_connected_clients_get_it(server: Served) -> None:
     before = time.time_ns() // 1_000_000
     async with following(server, target=FEED) as one, following(server, target=FEED) as other:
-        await one.placed()
-        await other.placed()
+        await one.position()
+        await other.position()
         ids = [await notify(server, "hello"), await notify(server, "world", level="warning")]
         for follower in (one, other):
             events = await follower.read(2)
             assert [event.id for event in events] == ids
-            assert [event.event for event in events] == [None, None]  # so onmessage hears them
-            first, second = map(json.loads, follower.told)
+            assert [event.event for event in events] == [None, None]  # so onmessage gets them
+            first, second = map(json.loads, follower.data)
             assert list(first) == ["text", "level", "time"]
             assert (first["text"], first["level"]) == ("hello", "info")
             assert (second["text"], second["level"]) == ("world", "warning")
             assert before <= first["time"] <= second["time"] <= time.time_ns() // 1_000_000
 
 
-async def test_the_feed_is_an_event_stream_that_nobody_may_gather(server: Served) -> None:
+async def test_the_feed_is_an_event_stream_that_may_not_be_buffered(server: Served) -> None:
     async with following(server, target=FEED) as follower:
-        await follower.placed()
+        await follower.position()
         assert b"content-type: text/event-stream\r\n" in follower.head
         assert b"cache-control: no-cache, no-transform\r\n" in follower.head
         assert follower.parser.retry == 1000
@@ -52,7 +52,7 @@ async def test_levels(server: Served, level: str) -> None:
     await notify(server, "x", level=level)
     async with following(server, target=BEGINNING) as follower:
         await follower.read(1)
-        assert json.loads(follower.told[0])["level"] == level
+        assert json.loads(follower.data[0])["level"] == level
 
 
 @pytest.mark.parametrize(
@@ -131,9 +131,7 @@ async def test_a_body_is_bounded(server: Served, target: str) -> None:
         ("client=x&start=old", "start", "one of new, beginning"),
     ],
 )
-async def test_a_query_that_is_refused(
-    server: Served, query: str, name: str, allowed: str
-) -> None:
+async def test_a_query_that_is_refused(server: Served, query: str, name: str, allowed: str) -> None:
     check_refusal(await ask(server, f"{FEED}?{query}"), name, allowed)
 
 
@@ -148,7 +146,7 @@ async def test_a_position_that_is_none(server: Served, name: str) -> None:
 async def test_new_is_what_comes_after(server: Served) -> None:
     await notify(server, "old")
     async with following(server, target=FEED) as follower:
-        await follower.placed()
+        await follower.position()
         await notify(server, "new")
         await follower.read(1)
         assert texts(follower) == ["new"]
@@ -165,8 +163,8 @@ async def test_from_the_beginning(server: Served) -> None:
 
 async def test_a_client_that_comes_back_gets_what_it_missed(server: Served) -> None:
     async with following(server, target=FEED) as before:
-        await before.placed()
-        await notify(server, "heard")
+        await before.position()
+        await notify(server, "received")
         await before.read(1)
         last = before.id
     ids = [await notify(server, "missed"), await notify(server, "this too")]
@@ -185,8 +183,8 @@ async def test_the_feed_ends_properly_with_the_server(server: Served) -> None:
         following(server, target=FEED) as one,
         following(server, target=named("x")) as other,
     ):
-        await one.placed()
-        await other.placed()
+        await one.position()
+        await other.position()
         await asyncio.gather(server.stop(), one.read_end(), other.read_end())
         for follower in (one, other):
             assert follower.ended

@@ -1,4 +1,4 @@
-"""A client of the notifications that is cut off: what it sees, and how it comes back."""
+"""A client of the notifications that is cut: what it receives, and how it resumes."""
 
 import pytest
 
@@ -16,8 +16,8 @@ NAME = "a text of 1 to 64 characters"
 
 async def test_a_client_is_cut_and_misses_nothing(server: Served) -> None:
     async with following(server, target=named("me")) as before:
-        await before.placed()
-        await notify(server, "heard")
+        await before.position()
+        await notify(server, "received")
         await before.read(1)
         await cut(server, "me")
         await read_cut(before)
@@ -29,12 +29,12 @@ async def test_a_client_is_cut_and_misses_nothing(server: Served) -> None:
         await notify(server, "live")
         events = await after.read(2)
         assert events[0].id == missed
-        assert texts(before) + texts(after) == ["heard", "missed", "live"]
+        assert texts(before) + texts(after) == ["received", "missed", "live"]
 
 
-async def test_cut_before_it_heard_anything_it_still_knows_where_it_was(server: Served) -> None:
+async def test_a_client_that_is_cut_before_its_first_event_has_a_position(server: Served) -> None:
     async with following(server, target=named("me")) as before:
-        last = await before.placed()
+        last = await before.position()
         await cut(server, "me")
         await read_cut(before)
     await notify(server, "missed")
@@ -51,7 +51,7 @@ async def test_others_are_not_cut(server: Served) -> None:
         following(server, target=NOTIFICATIONS) as nameless,
     ):
         for follower in (one, other, nameless):
-            await follower.placed()
+            await follower.position()
         await cut(server, "one")
         await read_cut(one)
         await notify(server, "still here")
@@ -60,15 +60,15 @@ async def test_others_are_not_cut(server: Served) -> None:
             assert texts(follower) == ["still here"]
 
 
-async def test_a_name_that_nobody_has(server: Served) -> None:
+async def test_a_name_of_no_client(server: Served) -> None:
     await cut(server, "nobody")
     async with following(server, target=named("someone")) as someone:
-        await someone.placed()
+        await someone.position()
         await cut(server, "nobody")
         await notify(server, "still here")
         await someone.read(1)
     await wait_until(lambda: outcomes(server, named("someone")))
-    await cut(server, "someone")  # who has gone
+    await cut(server, "someone")  # which has gone
     assert outcomes(server, named("someone")) == [Outcome.CLIENT_GONE]
 
 
@@ -78,8 +78,8 @@ async def test_a_client_that_came_back_before_its_old_connection_ended(server: S
         following(server, target=named("me")) as old,
         following(server, target=named("me")) as new,
     ):
-        await old.placed()
-        await new.placed()
+        await old.position()
+        await new.position()
         old.client.reset()
         await wait_until(lambda: outcomes(server, named("me")))
         await cut(server, "me")

@@ -1,4 +1,4 @@
-"""The official client behind the relay: what it hears is what it would have heard directly."""
+"""The official client behind the relay: it gets the same as directly."""
 
 import asyncio
 import time

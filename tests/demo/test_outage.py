@@ -1,4 +1,4 @@
-"""The feeds' Redis is gone for a while: what fails, what goes on, and what is told afterwards."""
+"""An outage of the Redis of the feeds: what fails, what continues, what is sent afterwards."""
 
 import asyncio
 import json
@@ -37,7 +37,7 @@ FEED = NOTIFICATIONS
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """One that keeps what it was told."""
+    """One that keeps its data."""
     with redis_server(tmp_path, keeps=True) as server:
         yield server
 
@@ -51,10 +51,10 @@ async def server(serve: Serve, redis: RedisServer) -> AsyncIterator[Served]:
 
 
 def check_unreachable(answer: Answered) -> None:
-    told = json.loads(answer.body)
+    received = json.loads(answer.body)
     assert answer.status == 503
-    assert told["detail"].startswith("the feed's store is out of reach: ")
-    assert told["detail"].endswith("try again")
+    assert received["detail"].startswith("the feed's store is out of reach: ")
+    assert received["detail"].endswith("try again")
     assert answer.headers["retry-after"] == "1"
 
 
@@ -67,7 +67,7 @@ async def until_published(server: Served, text: str) -> None:
 
 async def test_publishing_fails_and_readers_stay(server: Served, redis: RedisServer) -> None:
     async with following(server, target=named("me")) as follower:
-        await follower.placed()
+        await follower.position()
         await notify(server, "before")
         await follower.read(1)
         await asyncio.to_thread(redis.kill)
@@ -100,7 +100,7 @@ async def test_a_notification_that_is_sent_again_is_published_once(
     other = await ask(here, FEED, "POST", fields, json.dumps({"text": "another"}).encode())
     assert other.status == 422
     async with following(here, target=f"{FEED}?start=beginning") as follower:
-        await follower.placed()
+        await follower.position()
         await notify(there, "last")
         await follower.read_until(lambda follower: "last" in texts(follower))
         assert texts(follower) == ["before", "once", "last"]
@@ -110,8 +110,8 @@ async def test_a_notification_that_is_sent_again_is_published_once(
 
 async def test_a_reader_that_comes_while_it_is_gone(server: Served, redis: RedisServer) -> None:
     async with following(server, target=FEED) as before:
-        await before.placed()
-        await notify(server, "heard")
+        await before.position()
+        await notify(server, "received")
         await before.read(1)
         last = str(before.id)
     await notify(server, "missed")
@@ -128,12 +128,12 @@ async def test_a_reader_that_comes_while_it_is_gone(server: Served, redis: Redis
 async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
     server: Served, serve: Serve, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "PATIENCE", 0.02)
+    monkeypatch.setattr(feed, "TIMEOUT", 0.02)
     await asyncio.to_thread(redis.kill)
     async with following(server, target=named("me")) as follower:
         await heartbeats(follower, 5)  # several times its patience
         await asyncio.to_thread(redis.start)
-        await follower.placed()
+        await follower.position()
         other = await serve(make_app(backend=Redis(redis.url)))
         ended = asyncio.create_task(read_cut(follower))
         while not ended.done():
@@ -146,7 +146,7 @@ async def test_a_client_that_came_meanwhile_can_be_cut_by_another_worker(
 async def test_no_job_begins_and_none_is_found(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "MOST", 2)
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     job = await begin(server, **LONG)
     await asyncio.to_thread(redis.kill)
     check_unreachable(await post(server, JOBS, LONG))
@@ -157,10 +157,10 @@ async def test_no_job_begins_and_none_is_found(
     await begin(server, **LONG)  # what could not begin takes no place
 
 
-async def test_a_job_tells_its_end_when_it_can(
+async def test_a_job_publishes_its_end_after_the_outage(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The steps in between are not told any more: the last one says all that they said."""
+    """Not the steps in between, since the last state includes them."""
     monkeypatch.setattr("streamserver.demo.job.RETRY", 0.02)
     job = await begin(server, steps=10, interval=0.01)
     async with following(server, target=f"{job}/events") as follower:
@@ -169,18 +169,18 @@ async def test_a_job_tells_its_end_when_it_can(
         await heartbeats(follower, 10)  # longer than the job takes
         await asyncio.to_thread(redis.start)
         await follower.read_end(timeout=10)
-        told = steps(follower)
-        assert told[0] == (0, "running")
-        assert told[-1] == (10, "done")
-        assert told == sorted(set(told))
+        received = steps(follower)
+        assert received[0] == (0, "running")
+        assert received[-1] == (10, "done")
+        assert received == sorted(set(received))
     assert (await state(server, job))["state"] == "done"
 
 
 @pytest.mark.parametrize("how", ["gone", "frozen"])
-async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
+async def test_the_server_stops_though_its_jobs_cannot_publish_their_end(
     server: Served, redis: RedisServer, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
-    monkeypatch.setattr(jobs, "FAREWELL", 0.05)
+    monkeypatch.setattr(jobs, "STOP_TIMEOUT", 0.05)
     job = await begin(server, **LONG)
     async with following(server, target=f"{job}/events") as follower:
         await follower.read(1)
@@ -192,7 +192,7 @@ async def test_the_server_stops_though_its_jobs_cannot_tell_their_end(
             await asyncio.gather(server.stop(), follower.read_end())
 
 
-async def test_the_server_stops_though_it_could_not_begin_to_hear_orders(
+async def test_the_server_stops_though_it_could_not_begin_to_receive_commands(
     server: Served, redis: RedisServer
 ) -> None:
     await asyncio.to_thread(redis.kill)

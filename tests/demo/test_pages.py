@@ -222,8 +222,8 @@ def test_marked_code_is_the_same_code(source: str) -> None:
 
 
 def test_marked_code_tells_tokens_apart() -> None:
-    told = re.findall(r'<span class="(\w+)">([^<]+)</span>', marked("return 'a'  # b"))
-    assert told == [("keyword", "return"), ("string", "&#x27;a&#x27;"), ("comment", "# b")]
+    received = re.findall(r'<span class="(\w+)">([^<]+)</span>', marked("return 'a'  # b"))
+    assert received == [("keyword", "return"), ("string", "&#x27;a&#x27;"), ("comment", "# b")]
 
 
 @pytest.mark.parametrize(

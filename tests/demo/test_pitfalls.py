@@ -1,4 +1,4 @@
-"""The pitfalls: each goes wrong in its own way, and none of them for ever."""
+"""The pitfalls: each fails in its own way, and none lasts for ever."""
 
 import h11
 import pytest
@@ -19,7 +19,7 @@ async def test_events_without_their_headers(server: Served) -> None:
     assert not {"content-type", "cache-control"} & {name for name, _ in answer.headers}
 
 
-async def test_a_stream_that_nobody_closes_is_taken_away(
+async def test_a_stream_that_is_never_closed_is_cut(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pitfalls, "HELD", 0.1)

@@ -1,4 +1,4 @@
-"""The demo's feeds in Redis: whichever worker is asked, it is the same."""
+"""The demo's feeds in Redis: every worker gives the same answers."""
 
 import asyncio
 import json
@@ -54,8 +54,8 @@ Workers = tuple[Served, Served]
 async def test_what_any_publishes_reaches_the_readers_of_all(workers: Workers) -> None:
     one, other = workers
     async with following(one, target=FEED) as here, following(other, target=FEED) as there:
-        await here.placed()
-        await there.placed()
+        await here.position()
+        await there.position()
         ids = [await notify(workers[n % 2], str(n)) for n in range(10)]
         for follower in (here, there):
             assert [event.id for event in await follower.read(10)] == ids
@@ -65,24 +65,24 @@ async def test_what_any_publishes_reaches_the_readers_of_all(workers: Workers) -
 async def test_a_client_moves_from_one_to_the_other(workers: Workers) -> None:
     """Back and forth, after each event; one is published while it is away."""
     one, other = workers
-    told: list[str] = []
+    received: list[str] = []
     async with following(one, target=FEED) as follower:
-        last = await follower.placed()
+        last = await follower.position()
     for n in range(0, 10, 2):
         await notify(one, str(n))
         async with following(workers[n // 2 % 2], last, FEED) as follower:
             await follower.read(1)
             await notify(other, str(n + 1))
             await follower.read(2)
-            told += texts(follower)
+            received += texts(follower)
             last = str(follower.id)
-    assert told == [str(n) for n in range(10)]
+    assert received == [str(n) for n in range(10)]
 
 
 async def test_a_client_is_cut_through_the_other(workers: Workers) -> None:
     one, other = workers
     async with following(one, target=named("me")) as before:
-        last = await before.placed()
+        last = await before.position()
         await cut(other, "me")
         await read_cut(before)
     assert outcomes(one, named("me")) == [Outcome.TRUNCATED]
@@ -118,16 +118,16 @@ async def test_a_job_is_seen_and_followed_through_the_other(workers: Workers) ->
 
 async def test_progress_is_resumed_at_the_other(workers: Workers) -> None:
     job = await begin(workers[0], steps=10, interval=0.005)
-    told: list[tuple[int, str]] = []
+    received: list[tuple[int, str]] = []
     last: str | None = None
     turn = 0
-    while (10, "done") not in told:
+    while (10, "done") not in received:
         async with following(workers[turn % 2], last, f"{job}/events") as follower:
             await follower.read(1)
-            told += steps(follower)
+            received += steps(follower)
             last = follower.id
         turn += 1
-    assert told == [(n, "running") for n in range(10)] + [(10, "done")]
+    assert received == [(n, "running") for n in range(10)] + [(10, "done")]
 
 
 async def test_a_job_is_cancelled_through_the_other(workers: Workers) -> None:
@@ -145,8 +145,8 @@ async def test_a_job_is_cancelled_through_the_other(workers: Workers) -> None:
 async def test_jobs_that_are_begun_at_once_keep_to_the_bound(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while the store takes its time to answer."""
-    monkeypatch.setattr(jobs, "MOST", 2)
+    """Also while the store is slow."""
+    monkeypatch.setattr(jobs, "MAX_JOBS", 2)
     answers = await asyncio.gather(*(post(workers[0], JOBS, LONG) for _ in range(5)))
     assert sorted(answer.status for answer in answers) == [202] * 2 + [503] * 3
     await begin(workers[1], **LONG)  # each worker has a bound of its own
@@ -155,8 +155,8 @@ async def test_jobs_that_are_begun_at_once_keep_to_the_bound(
 async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At once: the time that they have to tell their end is not waited for."""
-    monkeypatch.setattr(jobs, "FAREWELL", 60)
+    """Without a wait for the timeout of their end."""
+    monkeypatch.setattr(jobs, "STOP_TIMEOUT", 60)
     one, other = workers
     job = await begin(one, **LONG)
     async with following(other, target=f"{job}/events") as follower:
@@ -171,25 +171,23 @@ async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
 
 
 async def test_a_recording_is_put_together_from_all_workers(workers: Workers) -> None:
-    """As where a stream was cut, and its client came back to another worker."""
+    """As after a cut, when the client reconnects to another worker."""
     token = uuid.uuid4().hex
     target = f"/api/counter?count=1&wire={token}"
     for server in (workers[0], workers[1], workers[0]):
         await ask(server, target)
     for server in workers:
-        told = json.loads((await ask(server, f"/api/wire/{token}")).body)
-        times = [exchange["at"] for exchange in told["exchanges"]]
+        received = json.loads((await ask(server, f"/api/wire/{token}")).body)
+        times = [exchange["at"] for exchange in received["exchanges"]]
         assert len(times) == 3
         assert times == sorted(times)
-        assert [exchange["outcome"] for exchange in told["exchanges"]] == ["complete"] * 3
+        assert [exchange["outcome"] for exchange in received["exchanges"]] == ["complete"] * 3
 
 
-async def test_a_recording_that_nobody_has(
-    workers: Workers, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The others are asked for a few at a time, and for each once."""
-    monkeypatch.setattr(wiretap, "PATIENCE", 0.5)
-    monkeypatch.setattr(wiretap, "QUESTIONS", 2)
+async def test_a_recording_of_no_worker(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A few tokens are asked for at a time, each once."""
+    monkeypatch.setattr(wiretap, "FIRST_TIMEOUT", 0.5)
+    monkeypatch.setattr(wiretap, "MAX_QUESTIONS", 2)
     tokens = [uuid.uuid4().hex for _ in range(2)]
     asked = [f"/api/wire/{token}" for token in (*tokens, *tokens, uuid.uuid4().hex)]
     answers = await asyncio.gather(*(ask(workers[0], target) for target in asked))
@@ -198,10 +196,10 @@ async def test_a_recording_that_nobody_has(
     assert (await ask(workers[0], asked[-1])).status == 404  # there is room again
 
 
-async def test_a_recording_that_is_here_is_told_though_the_others_cannot_be_asked(
+async def test_a_local_recording_is_served_though_the_others_cannot_be_asked(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(wiretap, "QUESTIONS", 0)
+    monkeypatch.setattr(wiretap, "MAX_QUESTIONS", 0)
     token = uuid.uuid4().hex
     await ask(workers[0], f"/api/counter?count=1&wire={token}")
     assert (await ask(workers[0], f"/api/wire/{token}")).status == 200

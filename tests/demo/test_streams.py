@@ -27,14 +27,14 @@ async def test_ten_events_half_a_second_apart(server: Served) -> None:
     before = time.time_ns() // 1_000_000
     answer = await ask(server, "/api/counter", fields={"Last-Event-ID": "6"})
     after = time.time_ns() // 1_000_000
-    told = [json.loads(event.data) for event in events(answer)]
-    assert [list(one) for one in told] == [["count", "time"]] * 3
-    assert [one["count"] for one in told] == [7, 8, 9]
+    parsed = [json.loads(event.data) for event in events(answer)]
+    assert [list(one) for one in parsed] == [["count", "time"]] * 3
+    assert [one["count"] for one in parsed] == [7, 8, 9]
     assert [event.id for event in events(answer)] == ["7", "8", "9"]
-    times = [one["time"] for one in told]
+    times = [one["time"] for one in parsed]
     assert before <= times[0]
     assert times[-1] <= after
-    # No event is early, save for the grain of two clocks; how late one is says nothing of us.
+    # No event is early, within the resolution of two clocks; its delay depends on the machine.
     assert all(one >= before + n * 500 - 2 for n, one in enumerate(times))
     assert answer.headers["content-type"] == "text/event-stream"
     assert answer.headers["cache-control"] == LIVE
@@ -42,7 +42,7 @@ async def test_ten_events_half_a_second_apart(server: Served) -> None:
 
 
 async def test_a_late_deadline_delays_no_other() -> None:
-    """Who is late for five deadlines meets them at once; a pace that drifts would take 0.5 s."""
+    """A producer that is late for five deadlines catches up; one that drifts would take 0.5 s."""
     began = time.monotonic()
     pace = Pace(0.1)
     time.sleep(0.5)
@@ -72,12 +72,12 @@ async def test_what_is_resumed_begins_at_once(server: Served) -> None:
 
 
 @pytest.mark.parametrize("last", ["3", "4", "99999"])
-async def test_who_has_seen_it_all_is_told_not_to_return(server: Served, last: str) -> None:
+async def test_a_client_that_has_all_events_gets_a_204(server: Served, last: str) -> None:
     answer = await ask(server, "/api/counter?count=4", fields={"Last-Event-ID": last})
     assert (answer.status, answer.body) == (204, b"")
 
 
-async def test_a_fast_counter_leaves_others_their_turn(server: Served) -> None:
+async def test_a_fast_counter_does_not_block_other_requests(server: Served) -> None:
     async with connect(server.port) as client:
         await client.send(b"GET /api/counter?count=100000&interval=0 HTTP/1.1\r\nHost: a\r\n\r\n")
         await client.read_until(b"id: 0")

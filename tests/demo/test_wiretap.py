@@ -12,19 +12,17 @@ from typing import Any
 import pytest
 
 from streamserver.demo import recordings, wiretap
-from streamserver.demo.orders import Orders
+from streamserver.demo.commands import Commands
 from streamserver.demo.wiretap import Wiretap
 from streamserver.feed.feed import Feed
 from streamserver.feed.memory import Memory
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.wire.sse import Event
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.rawsocket import connect, raw
 from support.requests import get
-from support.waiting import wait_until
 
 TOKEN = "0123456789abcdef"
 
@@ -33,8 +31,8 @@ async def recorded(server: Served, token: str = TOKEN) -> dict[str, Any]:
     answer = await ask(server, f"/api/wire/{token}")
     assert answer.status == 200, answer
     assert answer.headers["cache-control"] == "no-store"
-    told: dict[str, Any] = json.loads(answer.body)
-    return told
+    recording: dict[str, Any] = json.loads(answer.body)
+    return recording
 
 
 def written(exchange: dict[str, Any]) -> bytes:
@@ -52,11 +50,11 @@ CLOSE = b"Connection: close"
         "/api/export?rows=0&wire=",
     ],
 )
-async def test_what_was_written_is_told_to_the_byte(server: Served, target: str) -> None:
+async def test_what_was_written_is_recorded_to_the_byte(server: Served, target: str) -> None:
     received = await raw(server.port, get(f"{target}{TOKEN}".encode(), CLOSE))
-    told = await recorded(server)
-    assert [written(one) for one in told["exchanges"]] == [received]
-    (exchange,) = told["exchanges"]
+    recording = await recorded(server)
+    assert [written(one) for one in recording["exchanges"]] == [received]
+    (exchange,) = recording["exchanges"]
     assert exchange["unkept"] == 0
     assert exchange["request"] == f"GET {target}{TOKEN}"
     assert exchange["outcome"] == "complete"
@@ -73,7 +71,7 @@ async def test_a_file_is_only_counted(server: Served) -> None:
     assert written(exchange).endswith(b"\r\n\r\n")
 
 
-async def test_a_stream_is_told_of_while_it_runs(server: Served) -> None:
+async def test_a_stream_can_be_read_while_it_runs(server: Served) -> None:
     target = f"/api/counter?count=2&interval=60&wire={TOKEN}"
     async with connect(server.port) as client:
         await client.send(get(target.encode()))
@@ -83,7 +81,7 @@ async def test_a_stream_is_told_of_while_it_runs(server: Served) -> None:
         assert written(exchange).startswith(received[:100])
 
 
-async def test_every_exchange_of_a_token_is_told(server: Served) -> None:
+async def test_every_exchange_of_a_token_is_recorded(server: Served) -> None:
     """As often as an EventSource comes back."""
     for _ in range(recordings.EXCHANGES + 1):
         await ask(server, f"/api/counter?count=1&wire={TOKEN}")
@@ -96,11 +94,11 @@ async def test_what_is_no_token_records_nothing(server: Served, token: str) -> N
     assert (await ask(server, f"/api/wire/{token}")).status == 404
 
 
-async def test_who_was_never_here_is_not_found_at_once(
+async def test_an_unknown_token_is_a_404_immediately(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where feeds are in memory there is nobody else to wait for."""
-    monkeypatch.setattr(wiretap, "PATIENCE", 60)
+    """With feeds in memory there is no other worker to wait for."""
+    monkeypatch.setattr(wiretap, "FIRST_TIMEOUT", 60)
     assert (await ask(server, f"/api/wire/{TOKEN}")).status == 404
 
 
@@ -132,12 +130,12 @@ async def small(serve: Serve, backend: Memory) -> Served:
         return Response(_large())
 
     app = Router()
-    orders = Orders(backend)
-    tap = Wiretap(backend, orders)
+    commands = Commands(backend)
+    tap = Wiretap(backend, commands)
     app.get("/pieces")(tap.tapped(pieces))
     app.get("/large")(tap.tapped(large))
     app.get("/api/wire/{token}")(tap.read)
-    app.on_stop += [backend.close, orders.close, tap.close]
+    app.on_stop += [backend.close, commands.close, tap.close]
     return await serve(app)
 
 
@@ -172,20 +170,20 @@ async def test_an_old_recording_is_forgotten(
     assert (await ask(small, f"/api/wire/{TOKEN}")).status == 404
 
 
-async def test_an_old_one_that_goes_on_is_old_no_more(
+async def test_a_later_exchange_renews_an_old_recording(
     small: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As where a machine slept, and its EventSource comes back with the token that it had."""
+    """As after a suspend, when the EventSource reconnects with its token."""
     await ask(small, f"/pieces?wire={TOKEN}")
     monkeypatch.setattr(recordings, "monotonic", lambda: monotonic() + recordings.SECONDS + 1)
     await ask(small, f"/pieces?wire={TOKEN}")
     assert len((await recorded(small))["exchanges"]) == 2
 
 
-async def test_what_is_forgotten_while_it_goes_on_is_emptied_and_records_no_more(
+async def test_a_recording_that_is_dropped_is_emptied_and_stops(
     server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else whoever keeps exchanges open would have the memory of as many recordings."""
+    """Otherwise each open exchange would keep the memory of a recording."""
     monkeypatch.setattr(recordings, "RECORDINGS", 1)
     token = uuid.uuid4().hex
     target = "/api/counter?count=100000&interval=0.002&wire="
@@ -204,20 +202,21 @@ async def test_what_is_forgotten_while_it_goes_on_is_emptied_and_records_no_more
 
 def kept_of(token: str) -> list[recordings.Write]:
     """What this process has in memory of the writes to the answers of a token."""
-    ones = [one for one in gc.get_objects() if isinstance(one, recordings.Recorded)]
+    ones = [one for one in gc.get_objects() if isinstance(one, recordings.RecordedExchange)]
     return [write for one in ones if one.request.endswith(token) for write in one.writes]
 
 
-async def test_whom_others_ask_at_once_answers_once(small: Served, backend: Memory) -> None:
-    told: list[Event] = []
-    others = Orders(backend)
-    leave = await Feed(f"demo:wire:{TOKEN}", backend).watch(told.append)
+async def test_a_worker_that_is_asked_many_times_at_once_answers_once(
+    small: Served, backend: Memory
+) -> None:
+    others = Commands(backend)
     await ask(small, f"/large?wire={TOKEN}")
-    for _ in range(2):
-        for _ in range(20):
-            await others.send("tell", TOKEN)
-        await wait_until(lambda: told)
-        (answer,) = told
-        assert len(json.loads(str(answer.data))) == 1
-        told.clear()
-    leave()
+    async with Feed(f"demo:wire:{TOKEN}", backend).watch() as events:
+        for _ in range(2):
+            for _ in range(20):
+                await others.send("report", TOKEN)
+            answer = await anext(events)
+            assert len(json.loads(str(answer.data))) == 1
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.05):
+                    await anext(events)

@@ -1,4 +1,4 @@
-"""The end of a server: all of its readers are told to come back, and find their place again."""
+"""The end of a server: its readers are asked to reconnect, and resume where they were."""
 
 import asyncio
 import re
@@ -13,7 +13,7 @@ FAREWELL = re.compile(rb"retry: ([0-9]+)\n\n\Z")
 
 
 @pytest.mark.both_loops
-async def test_all_are_told_to_come_back(serve: Serve) -> None:
+async def test_all_readers_are_asked_to_reconnect(serve: Serve) -> None:
     await check_farewell(serve, 30)
 
 
@@ -22,7 +22,7 @@ async def test_a_thousand_of_them(serve: Serve) -> None:
 
 
 async def check_farewell(serve: Serve, count: int) -> None:
-    """Each at its own time, with a proper end; and each event is theirs until then."""
+    """Each at a time of its own, after a complete stream with every event published before."""
     feed = Feed("news", heartbeat=0)
     server = await serve(app(feed))
     async with crowd(server, count) as readers:
@@ -38,11 +38,11 @@ async def check_farewell(serve: Serve, count: int) -> None:
     assert len({int(time[1]) for time in times if time}) > count / 10
     assert all(time and 1000 <= int(time[1]) <= 5000 for time in times)
     assert [exchange.outcome for exchange in server.ended] == ["drained"] * count
-    assert not feed._topic.cursors
+    assert not feed._topic.subscribers
 
 
 @pytest.mark.both_loops
-async def test_one_that_is_far_behind_gets_the_rest_when_it_is_back(
+async def test_a_reader_far_behind_gets_the_rest_when_it_reconnects(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
     feed = make_feed()

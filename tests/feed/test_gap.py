@@ -1,4 +1,4 @@
-"""Readers whose position has fallen off the log, or was never in it: told once, and then go on."""
+"""Readers whose position is no longer in the log, or never was: one gap, then the events."""
 
 import pytest
 
@@ -16,7 +16,7 @@ async def published(feed: Feed, count: int, size: int = 1) -> list[str]:
 
 
 async def check_gap(serve: Serve, feed: Feed, ids: list[str], position: str, most: int) -> str:
-    """A reader with this position is told of the gap, and gets the newest, `most` at most; what the
+    """A reader with this position gets a gap, then at most `most` of the newest events; returns the
     gap's own id is."""
     server = await serve(app(feed))
     async with following(server, position) as reader:
@@ -47,7 +47,7 @@ async def test_by_bytes(serve: Serve, make_feed: MakeFeed) -> None:
 async def test_a_position_that_is_not_known(
     serve: Serve, make_feed: MakeFeed, position: str
 ) -> None:
-    """That of an earlier process, of a clock that was ahead, and the one before all."""
+    """Of an earlier process, of a clock that was ahead, and before the first event."""
     feed = make_feed(max_events=10)
     ids = await published(feed, COUNT)
     await check_gap(serve, feed, ids, position, MARGIN)
@@ -71,14 +71,14 @@ async def test_an_unknown_position_in_a_log_that_is_empty(
         assert reader.gaps == [{"after": "1-0", "first": None}]
         await feed.publish("then")
         await reader.read(2)
-        assert reader.told[1:] == ["then"]
+        assert reader.data[1:] == ["then"]
     async with following(server, str(reader.events[0].id)) as again:
         await again.read(1)
-        assert again.told == ["then"]
+        assert again.data == ["then"]
 
 
-async def test_a_gap_is_told_once(serve: Serve, make_feed: MakeFeed) -> None:
-    """Its id resumes behind the hole, so who is cut right after it is told of no other."""
+async def test_a_gap_is_reported_once(serve: Serve, make_feed: MakeFeed) -> None:
+    """Its id is the position after the gap: a client that is cut there gets no second one."""
     feed = make_feed(max_events=10)
     ids = await published(feed, COUNT)
     position = await check_gap(serve, feed, ids, ids[0], MARGIN)
@@ -93,7 +93,7 @@ async def test_a_gap_is_told_once(serve: Serve, make_feed: MakeFeed) -> None:
 async def test_the_last_position_before_the_log_misses_nothing(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
-    """The event itself is gone, but nothing that came after it."""
+    """The event itself was dropped, but none after it."""
     feed = make_feed(max_bytes=2000)
     ids = await published(feed, 50, size=100)
     gap = await check_gap(serve, feed, ids, ids[0], 20)
@@ -106,8 +106,8 @@ async def test_the_last_position_before_the_log_misses_nothing(
     assert behind.gaps == []
 
 
-async def test_from_the_beginning_of_what_is_left(serve: Serve, make_feed: MakeFeed) -> None:
-    """Who asks for what there is misses nothing."""
+async def test_from_the_oldest_event_that_is_left(serve: Serve, make_feed: MakeFeed) -> None:
+    """A reader without a position misses nothing, so it gets no gap."""
     feed = make_feed(max_events=10)
     ids = await published(feed, COUNT)
     server = await serve(app(feed))
@@ -120,14 +120,14 @@ async def test_from_the_beginning_of_what_is_left(serve: Serve, make_feed: MakeF
 
 @pytest.mark.parametrize("spare", [-40, 0])
 async def test_an_event_as_large_as_the_log(serve: Serve, make_feed: MakeFeed, spare: int) -> None:
-    """With its id and its framing it is larger; all the same, who is there gets it."""
+    """Larger even, with its id and its framing; connected readers still get it."""
     feed = make_feed(max_bytes=1000)
     server = await serve(app(feed))
     await feed.publish("small")
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         text = "x" * (1000 - len("data: \n\n") + spare)
         for n in (1, 2):
             await feed.publish(text)
             await reader.read(n)
-    assert reader.told == [text, text]
+    assert reader.data == [text, text]

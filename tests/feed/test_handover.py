@@ -1,4 +1,4 @@
-"""A client that comes to a server which has not read as far as the client has."""
+"""A client moves to a server that has not read as many entries as the client has received."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ PREFIX = "handover:"
 
 
 class Forwarder:
-    """Stands before Redis, and holds its answers to a command for as long as it is told to."""
+    """A TCP proxy in front of Redis that can hold back the answers to a command."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -24,11 +24,11 @@ class Forwarder:
         self.asked: list[bytes] = []
 
     def hold(self, command: bytes) -> None:
-        """Keep back what is answered to it from now on."""
+        """Hold back later answers to it."""
         self._held[command] = asyncio.Event()
 
     def release(self, command: bytes) -> None:
-        """Pass it on."""
+        """Forward the answers that were held back."""
         self._held.pop(command).set()
 
     async def pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -65,17 +65,17 @@ async def forwarding(redis: RedisServer) -> AsyncIterator[tuple[Forwarder, str]]
         yield forwarder, f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-async def test_what_is_fetched_and_what_is_new_are_not_told_twice(
+async def test_fetched_and_live_events_are_not_delivered_twice(
     serve: Serve, make_redis: MakeRedis, shared_redis: RedisServer
 ) -> None:
-    """What lies behind the position is fetched; before it is there, all of it comes as new."""
+    """The events after the position are fetched, and arrive live before the fetch returns."""
     async with forwarding(shared_redis) as (forwarder, url):
         elsewhere = make_redis(shared_redis, prefix=PREFIX)
         feed = Feed("news", elsewhere)
         here = Redis(url, prefix=PREFIX)
         server = await serve(app(Feed("news", here)))
         async with following(server) as live:
-            await live.placed()
+            await live.position()
             await wait_until(lambda: b"XREAD" in forwarder.asked[-1])
             forwarder.hold(b"XREAD")
             position = await feed.publish("one")
@@ -87,6 +87,6 @@ async def test_what_is_fetched_and_what_is_new_are_not_told_twice(
                 await live.read(2)
                 forwarder.release(b"XRANGE")
                 await feed.publish("three")
-                await moved.read_until(lambda each: "three" in each.told)
-                assert moved.told == ["two", "three"]
+                await moved.read_until(lambda each: "three" in each.data)
+                assert moved.data == ["two", "three"]
         await here.close()

@@ -30,20 +30,22 @@ async def test_a_reader_is_no_task(serve: Serve, make_feed: MakeFeed) -> None:
             assert len(asyncio.all_tasks()) < least
 
 
-async def test_readers_that_left_are_forgotten(serve: Serve, make_feed: MakeFeed) -> None:
+async def test_subscribers_that_left_are_freed(serve: Serve, make_feed: MakeFeed) -> None:
     feed = make_feed()
     server = await serve(app(feed))
     async with crowd(server, MANY):
-        cursors = [weakref.ref(cursor) for cursor in feed._topic.cursors]
-        assert len(cursors) == MANY
-    await wait_until(lambda: not feed._topic.cursors)
+        subscribers = [weakref.ref(each) for each in feed._topic.subscribers]
+        assert len(subscribers) == MANY
+    await wait_until(lambda: not feed._topic.subscribers)
     server.ended.clear()
     gc.collect()
-    assert [cursor() for cursor in cursors] == [None] * MANY
+    assert [each() for each in subscribers] == [None] * MANY
 
 
-async def test_a_topic_that_nobody_holds_is_freed(serve: Serve, make_feed: MakeFeed) -> None:
-    """A reader holds it, though the feed is gone; then nobody does."""
+async def test_a_topic_without_feed_and_subscriber_is_freed(
+    serve: Serve, make_feed: MakeFeed
+) -> None:
+    """A subscriber keeps it after the feed is gone."""
     feed = make_feed()
     topic = weakref.ref(feed._topic)
     server = await serve(lambda request: app(make_feed())(request))
@@ -57,7 +59,7 @@ async def test_a_topic_that_nobody_holds_is_freed(serve: Serve, make_feed: MakeF
 
 
 async def test_a_topic_in_memory_is_freed_at_once() -> None:
-    """There may be one for each job: none waits for the collector."""
+    """There may be one for each job: freed without the garbage collector."""
     backend = Memory()
     feed = Feed("job", backend)
     await feed.publish("x" * 1000)

@@ -48,7 +48,7 @@ class Traveller:
         await reader.read_until(
             lambda reader: len(reader.chunks) >= chunks or len(reader.events) >= left
         )
-        self.numbers += [int(data.split()[0]) for data in reader.told]
+        self.numbers += [int(data.split()[0]) for data in reader.data]
         self.gaps += reader.gaps
         self.id = reader.id or self.id
         if self.chance.random() < 0.5:

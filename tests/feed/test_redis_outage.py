@@ -1,4 +1,4 @@
-"""Redis killed, frozen, emptied, and back again: who publishes is told, who reads loses nothing."""
+"""Redis killed, frozen, emptied, and back: publishers get errors, readers lose no event."""
 
 import asyncio
 import contextlib
@@ -71,8 +71,8 @@ async def refused(server: Served) -> None:
 async def readers(server: Served, feed: Feed) -> AsyncIterator[list[Follower]]:
     """Two that are live, and have had one event."""
     async with following(server) as one, following(server, target="/all") as two:
-        await one.placed()
-        await two.placed()
+        await one.position()
+        await two.position()
         await feed.publish("before")
         for reader in (one, two):
             await reader.read(1)
@@ -80,7 +80,7 @@ async def readers(server: Served, feed: Feed) -> AsyncIterator[list[Follower]]:
 
 
 async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server: Served) -> None:
-    """Who was there, who comes meanwhile, and who comes back: each gets all of it, once."""
+    """Readers that were connected, that connect meanwhile, and that return: each gets all, once."""
     async with readers(server, feed) as there:
         await asyncio.to_thread(own_redis.kill)
         await refused(server)
@@ -95,19 +95,19 @@ async def test_killed_and_back_again(own_redis: RedisServer, feed: Feed, server:
             await beats(new, 2)
             await asyncio.to_thread(own_redis.start)
             ids = [await feed.publish(f"after {n}") for n in range(3)]
-            told = ["before", "after 0", "after 1", "after 2"]
+            expected = ["before", "after 0", "after 1", "after 2"]
             for reader in (*there, new):
                 await reader.read(4)
-                assert reader.told == told
+                assert reader.data == expected
             await back.read(3)
-            assert back.told == told[1:]
+            assert back.data == expected[1:]
     assert ids == [event.id for event in back.events]
 
 
 async def test_what_others_published_before_it_was_reached_again(
     own_redis: RedisServer, make_redis: MakeRedis, feed: Feed, server: Served
 ) -> None:
-    """It is there as soon as Redis is, and is read by everybody when they find it."""
+    """All processes read it when they have reconnected."""
     async with readers(server, feed) as there:
         await asyncio.to_thread(own_redis.kill)
         await refused(server)
@@ -117,11 +117,11 @@ async def test_what_others_published_before_it_was_reached_again(
             await other.publish(n)
         for reader in there:
             await reader.read(6)
-            assert reader.told == ["before", *map(str, range(5))]
+            assert reader.data == ["before", *map(str, range(5))]
 
 
 async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served) -> None:
-    """While it is published, and each event that was taken arrives once, in order."""
+    """During publishing; each event that was accepted arrives once, in order."""
     async with readers(server, feed) as there:
         taken = ["before"]
         for n in range(3):
@@ -134,13 +134,13 @@ async def test_several_times(own_redis: RedisServer, feed: Feed, server: Served)
                 taken.append(f"{n} {m}")
         for reader in there:
             await reader.read(len(taken))
-            assert reader.told == taken
+            assert reader.data == taken
 
 
 async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> None:
-    """It answers nothing, though its connections are open: that is known within the timeout.
+    """It does not answer, but its connections stay open: publishing fails within the timeout.
 
-    What it had not answered it may do when it goes on: whether it did nobody could know.
+    Commands without an answer may be executed when it resumes.
     """
     async with readers(server, feed) as there:
         own_redis.freeze()
@@ -151,15 +151,16 @@ async def test_frozen(own_redis: RedisServer, feed: Feed, server: Served) -> Non
         own_redis.resume()
         await feed.publish("after")
         for reader in there:
-            await reader.read_until(lambda reader: "after" in reader.told)
-            assert [told for told in reader.told if told != "lost?"] == ["before", "after"]
-        assert there[0].told == there[1].told
+            await reader.read_until(lambda reader: "after" in reader.data)
+            assert [expected for expected in reader.data if expected != "lost?"] == [
+                "before",
+                "after",
+            ]
+        assert there[0].data == there[1].data
 
 
-async def test_frozen_while_many_publish(
-    own_redis: RedisServer, feed: Feed, hasty: Feed
-) -> None:
-    """More than there are connections: those that wait for one fail in time as well."""
+async def test_frozen_while_many_publish(own_redis: RedisServer, feed: Feed, hasty: Feed) -> None:
+    """More than there are connections: those that wait for one fail in time too."""
     own_redis.freeze()
     async with asyncio.timeout(WELL_WITHIN):
         failed = await asyncio.gather(
@@ -179,12 +180,12 @@ async def test_many_at_once_are_all_taken(feed: Feed) -> None:
 async def test_frozen_while_a_reader_is_far_behind(
     own_redis: RedisServer, feed: Feed, server: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What it misses is asked for until it comes."""
-    monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.05)
-    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 30)
+    """The fetch is repeated until it succeeds."""
+    monkeypatch.setattr("streamserver.feed.redis_backfill.RETRY", 0.05)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", 30)
     ids = [await feed.publish(n) for n in range(100)]
     async with following(server, target="/hasty") as steady:
-        await steady.placed()
+        await steady.position()
         own_redis.freeze()
         async with following(server, ids[0], "/hasty") as behind:
             await beats(behind, 10)
@@ -198,12 +199,12 @@ async def test_frozen_while_a_reader_is_far_behind(
 async def test_killed_while_a_reader_is_far_behind(
     own_redis: RedisServer, feed: Feed, server: Served, target: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It asks again, but not all the time."""
-    monkeypatch.setattr("streamserver.feed.trailing.RETRY", 0.1)
-    monkeypatch.setattr("streamserver.feed.redis_topic.LOADED", 3)
+    """The fetch is repeated, but with pauses."""
+    monkeypatch.setattr("streamserver.feed.redis_backfill.RETRY", 0.1)
+    monkeypatch.setattr("streamserver.feed.redis.LOADED", 3)
     ids = [await feed.publish(n) for n in range(40)]
     async with following(server) as steady:
-        await steady.placed()
+        await steady.position()
         await asyncio.to_thread(own_redis.kill)
         asked = list[int]()
 
@@ -222,15 +223,16 @@ async def test_killed_while_a_reader_is_far_behind(
     assert 1 <= len(asked) <= 40
 
 
-async def test_a_watcher_that_cannot_begin(
+async def test_a_watch_that_cannot_begin(
     own_redis: RedisServer, feed: Feed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feeds, "PATIENCE", TIMEOUT)
+    monkeypatch.setattr(feeds, "TIMEOUT", TIMEOUT)
     await asyncio.to_thread(own_redis.kill)
     with pytest.raises(HTTPError) as raised:
-        await feed.watch(print)
+        async with feed.watch():
+            pass
     assert raised.value.status == 503
-    assert not feed._topic.cursors
+    assert not feed._topic.subscribers
 
 
 async def test_back_without_what_it_had(
@@ -239,7 +241,7 @@ async def test_back_without_what_it_had(
     tmp_path_factory: pytest.TempPathFactory,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """Readers are told that they may have missed something, and go on."""
+    """Readers get a gap and continue."""
     caplog.set_level("ERROR")
     with redis_server(tmp_path_factory.mktemp("forgetful")) as forgetful:
         redis = make_redis(forgetful)
@@ -247,29 +249,29 @@ async def test_back_without_what_it_had(
         server = await serve(app(feed))
         async with readers(server, feed) as there:
             await asyncio.to_thread(forgetful.kill)
-            await wait_until(lambda: "Redis is lost" in caplog.text)
+            await wait_until(lambda: "lost the connection to Redis" in caplog.text)
             await asyncio.to_thread(forgetful.start)
             ids = [await feed.publish("after"), await feed.publish("and on")]
             for reader in there:
                 await reader.read(4)
-                assert reader.told[2:] == ["after", "and on"]
+                assert reader.data[2:] == ["after", "and on"]
                 assert reader.gaps == [{"after": reader.events[0].id, "first": ids[0]}]
         await redis.close()
 
 
-async def test_it_is_told_once_that_it_is_gone_and_once_that_it_is_back(
+async def test_an_outage_is_logged_once_and_so_is_its_end(
     own_redis: RedisServer, feed: Feed, server: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with readers(server, feed) as there:
         await asyncio.to_thread(own_redis.kill)
         await beats(there[0], 5)
-        assert caplog.text.count("the feeds' Redis is lost") == 1
-        assert "Redis is back" not in caplog.text
+        assert caplog.text.count("lost the connection to Redis") == 1
+        assert "reconnected to Redis" not in caplog.text
         await asyncio.to_thread(own_redis.start)
         await feed.publish("after")
         await there[0].read(2)
-        await wait_until(lambda: "the feeds' Redis is back" in caplog.text)
-    assert caplog.text.count("the feeds' Redis is lost") == 1
+        await wait_until(lambda: "reconnected to Redis" in caplog.text)
+    assert caplog.text.count("lost the connection to Redis") == 1
 
 
 async def test_a_server_that_stops_while_it_is_gone(
@@ -281,4 +283,4 @@ async def test_a_server_that_stops_while_it_is_gone(
         for reader in there:
             await reader.read_end()
         await stopping
-    assert not feed._topic.cursors
+    assert not feed._topic.subscribers

@@ -1,4 +1,4 @@
-"""Where a reader begins, and that one who comes back misses nothing and hears nothing twice."""
+"""Where a reader begins, and that one which reconnects gets each event once."""
 
 import pytest
 
@@ -29,15 +29,15 @@ async def ids(feed: Feed) -> list[str]:
 
 
 async def goes_on(server: Served, feed: Feed, position: str | None, target: str) -> list[str]:
-    """What a reader that asks so gets, up to what is published then."""
+    """The events that a reader with this request gets, without those published meanwhile."""
     async with following(server, position, target) as reader:
         if not position and "-id=1" not in target:
-            await reader.placed()
+            await reader.position()
         mark = f"live {await feed.publish('live')}"
         await feed.publish(mark)
-        await reader.read_until(lambda reader: mark in reader.told)
-        assert reader.told[-2:] == ["live", mark]
-        return [data for data in reader.told if not data.startswith("live")]
+        await reader.read_until(lambda reader: mark in reader.data)
+        assert reader.data[-2:] == ["live", mark]
+        return [data for data in reader.data if not data.startswith("live")]
 
 
 async def test_only_what_is_new(server: Served, feed: Feed, ids: list[str]) -> None:
@@ -50,7 +50,7 @@ async def test_from_the_beginning(server: Served, feed: Feed, ids: list[str]) ->
 
 @pytest.mark.parametrize("start", ["/", "/all"])
 async def test_every_position(server: Served, feed: Feed, ids: list[str], start: str) -> None:
-    """It is the same wherever a client without one would begin."""
+    """The `start` of the handler does not matter then."""
     for number, id in enumerate(ids):
         expected = list(map(str, range(number + 1, COUNT)))
         assert await goes_on(server, feed, id, start) == expected
@@ -58,7 +58,7 @@ async def test_every_position(server: Served, feed: Feed, ids: list[str], start:
 
 
 async def test_the_field_goes_before_the_query(server: Served, feed: Feed, ids: list[str]) -> None:
-    """An EventSource that comes back sends it, while its URL still says where it began."""
+    """An EventSource that reconnects sends it, while its URL still has the first position."""
     target = f"/?last-event-id={ids[0]}"
     assert await goes_on(server, feed, ids[-2], target) == [str(COUNT - 1)]
 
@@ -71,12 +71,10 @@ async def test_an_empty_position_is_none(
 
 
 @pytest.mark.parametrize("target", ["/", "/all"])
-async def test_the_position_before_the_first_event(
-    server: Served, feed: Feed, target: str
-) -> None:
-    """It is told at once, so who is cut before the first event misses nothing."""
+async def test_the_position_before_the_first_event(server: Served, feed: Feed, target: str) -> None:
+    """It is sent immediately, so a client that is cut before the first event misses nothing."""
     async with following(server, target=target) as reader:
-        position = await reader.placed()
+        position = await reader.position()
     await feed.publish("first")
     assert await goes_on(server, feed, position, target) == ["first"]
 
@@ -107,8 +105,8 @@ CASES = [(each, way) for each in NO_IDS for way in ("Last-Event-ID", QUERY)]
 
 
 @pytest.mark.parametrize(("position", "way"), [*CASES, *((each, QUERY) for each in AROUND)])
-async def test_what_is_no_id(server: Served, position: str, way: str) -> None:
-    """Told what is allowed, and shown no more of what it was than one can read."""
+async def test_an_invalid_id(server: Served, position: str, way: str) -> None:
+    """The error names what is allowed, and a short excerpt of the value."""
     if way == QUERY:
         quoted = "".join(f"%{byte:02x}" for byte in position.encode())
         asked = [f"/?last-event-id={quoted}".encode()]
@@ -125,9 +123,9 @@ async def test_feeds_of_one_name_are_one_feed(serve: Serve, make_feed: MakeFeed)
     one, two, other = make_feed("same"), make_feed("same"), make_feed("other")
     server = await serve(app(two))
     async with following(server) as reader:
-        await reader.placed()
+        await reader.position()
         await other.publish("elsewhere")
         await one.publish("here")
         await reader.read(1)
-        assert reader.told == ["here"]
+        assert reader.data == ["here"]
     assert (one.topic, other.topic) == ("same", "other")

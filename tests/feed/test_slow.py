@@ -1,11 +1,9 @@
-"""Readers that are slower than the feed: no queue, no hurry for others, nothing lost unsaid."""
-
-
+"""Readers that are slower than the feed: no queue, no delay for others, no unreported loss."""
 
 import pytest
 
-from streamserver.feed.cursor import BATCH
 from streamserver.feed.feed import Feed
+from streamserver.feed.topic import BATCH
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import Observer
 from streamserver.server.writer import HIGH_WATER
@@ -58,12 +56,12 @@ async def lag(feed: Feed, exchange: Exchange, others: Follower, begin: int = 0) 
 async def test_one_that_is_behind_costs_no_queue_and_catches_up(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
-    """What has piled up for it goes out in batches."""
+    """Its backlog is sent in batches."""
     pieces, exchanges, feed = Pieces(), list[Exchange](), make_feed()
     server = await serve(app(feed, exchanges), observers=[pieces])
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         count = await lag(feed, exchanges[0], quick)
         await publish(feed, range(count, count + 60))
         await quick.read(count + 60)
@@ -84,12 +82,12 @@ def small(make_feed: MakeFeed) -> Feed:
     return make_feed(max_bytes=20 * SIZE)
 
 
-async def test_one_beyond_the_end_is_told_of_the_gap(serve: Serve, small: Feed) -> None:
+async def test_a_reader_whose_next_entry_was_dropped_gets_a_gap(serve: Serve, small: Feed) -> None:
     exchanges = list[Exchange]()
     server = await serve(app(small, exchanges))
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         count = await lag(small, exchanges[0], quick)
         for _ in range(5):
             await publish(small, range(count, count + 10))
@@ -108,13 +106,13 @@ async def test_one_beyond_the_end_is_told_of_the_gap(serve: Serve, small: Feed) 
         assert numbers(quick) == list(range(count))
 
 
-async def test_or_is_cut_where_that_is_asked(serve: Serve, make_feed: MakeFeed) -> None:
-    """And when it comes back it is told of the gap."""
+async def test_with_lagging_cut_it_is_cut(serve: Serve, make_feed: MakeFeed) -> None:
+    """When it reconnects it gets a gap."""
     feed, exchanges = make_feed(max_bytes=20 * SIZE, lagging="cut"), list[Exchange]()
     server = await serve(app(feed, exchanges))
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         count = await lag(feed, exchanges[0], quick)
         for _ in range(5):
             await publish(feed, range(count, count + 10))
@@ -139,7 +137,7 @@ async def test_one_whose_connection_is_lost_while_it_is_written_to(
     server = await serve(app(feed))
     async with following(server) as one, following(server) as gone, following(server) as two:
         for reader in (one, gone, two):
-            await reader.placed()
+            await reader.position()
         await publish(feed, range(2))
         getattr(gone.client, how)()
         await publish(feed, range(2, 30))
@@ -152,7 +150,7 @@ async def test_one_whose_connection_is_lost_while_it_is_written_to(
         await one.read(31)
 
 
-async def test_one_that_fails_is_cut_and_nobody_else(
+async def test_a_subscriber_that_fails_is_cut_and_no_other(
     serve: Serve, make_feed: MakeFeed, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed, exchanges = make_feed(), list[Exchange]()
@@ -163,7 +161,7 @@ async def test_one_that_fails_is_cut_and_nobody_else(
 
     async with following(server) as first, following(server) as bad, following(server) as last:
         for reader in (first, bad, last):
-            await reader.placed()
+            await reader.position()
         exchanges[1].tap(explode)
         await publish(feed, range(2))
         for reader in (first, last):
@@ -176,12 +174,12 @@ async def test_one_that_fails_is_cut_and_nobody_else(
 
 
 async def test_one_that_takes_nothing_for_long_is_cut(serve: Serve, make_feed: MakeFeed) -> None:
-    """As any client that is, since a feed waits for nobody."""
+    """As any slow client is: a feed waits for none."""
     feed, exchanges = make_feed(), list[Exchange]()
     server = await serve(app(feed, exchanges), write_timeout=0.1)
     async with following(server, receive_buffer=4096) as slow, following(server) as quick:
-        await slow.placed()
-        await quick.placed()
+        await slow.position()
+        await quick.position()
         await lag(feed, exchanges[0], quick)
         await wait_until(lambda: server.ended)
         assert [exchange.outcome for exchange in server.ended] == ["stalled"]

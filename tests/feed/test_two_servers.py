@@ -26,8 +26,8 @@ async def test_what_is_published_at_either_reaches_every_reader_once(two: Two) -
     """With the same bytes, and so with the same ids."""
     (one, at_one), (other, at_other) = two
     async with following(at_one) as here, following(at_other) as there:
-        await here.placed()
-        await there.placed()
+        await here.position()
+        await there.position()
         ids = [await (one, other)[n % 2].publish(n) for n in range(10)]
         many = await asyncio.gather(*((one, other)[n % 2].publish(n) for n in range(10, 50)))
         await here.read(50)
@@ -36,22 +36,22 @@ async def test_what_is_published_at_either_reaches_every_reader_once(two: Two) -
     got = [event.id for event in here.events]
     assert got[:10] == ids
     assert set(got[10:]) == set(many)
-    assert len(set(here.told)) == 50
+    assert len(set(here.data)) == 50
 
 
 @pytest.mark.both_loops
 async def test_one_that_is_moved_after_each_event(two: Two) -> None:
     (one, at_one), (_, at_other) = two
-    position, told = None, list[str]()
+    position, received = None, list[str]()
     publishing = asyncio.create_task(publish(one, 60))
-    while len(told) < 60:
-        async with following((at_one, at_other)[len(told) % 2], position, "/all") as reader:
+    while len(received) < 60:
+        async with following((at_one, at_other)[len(received) % 2], position, "/all") as reader:
             await reader.read(1)
-        told += reader.told
+        received += reader.data
         position = reader.id
         assert reader.gaps == []
     await publishing
-    assert told == [*map(str, range(60))]
+    assert received == [*map(str, range(60))]
 
 
 async def publish(feed: Feed, count: int) -> None:
@@ -76,13 +76,13 @@ FRONT = """
 
 
 async def test_behind_nginx_from_one_to_the_other_in_mid_feed(two: Two, tmp_path: Path) -> None:
-    """The first server stops: its client is told to come back, and is sent on to the second."""
+    """The first server stops: its client reconnects and reaches the second."""
     (one, at_one), (other, at_other) = two
     with reserved_port() as front:
         http = FRONT.format(first=at_one.port, second=at_other.port, front=front)
         with nginx(tmp_path, http, front):
             async with following(front) as before:
-                await before.placed()
+                await before.position()
                 for n in range(10):
                     await one.publish(n)
                 await before.read(10)
@@ -94,8 +94,8 @@ async def test_behind_nginx_from_one_to_the_other_in_mid_feed(two: Two, tmp_path
             async with following(front, before.id) as behind:
                 await publishing
                 await behind.read(60 - len(before.events))
-    told = [*before.told, *behind.told]
-    assert told == [*map(str, range(10)), *map(str, range(50))]
+    received = [*before.data, *behind.data]
+    assert received == [*map(str, range(10)), *map(str, range(50))]
     assert before.gaps == behind.gaps == []
     assert [exchange.outcome for exchange in at_one.ended] == ["drained"]
     assert len(at_other.ended) <= 1

@@ -1,4 +1,4 @@
-"""What a reader of a feed gets, to the byte, in either version of HTTP."""
+"""The bytes that a reader of a feed gets, in both versions of HTTP."""
 
 import asyncio
 
@@ -28,22 +28,22 @@ async def test_the_head_is_that_of_an_event_stream(serve: Serve, make_feed: Make
     } <= set(fields)
 
 
-async def test_a_new_reader_is_told_its_position_and_when_to_come_back(
+async def test_a_new_reader_gets_its_position_and_a_reconnection_time(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
-    """One that is cut before its first event can go on from there."""
+    """A client that is cut before its first event resumes from there."""
     feed = make_feed(retry=700)
     server = await serve(app(feed))
     first = await feed.publish("first")
     async with following(server) as reader:
-        assert await reader.placed() == first
+        assert await reader.position() == first
         assert reader.chunks == [b"id: %b\nretry: 700\n\n" % first.encode()]
         second = await feed.publish("second")
         await reader.read(1)
         assert reader.chunks[1:] == [b"id: %b\ndata: second\n\n" % second.encode()]
 
 
-async def test_one_that_comes_back_is_told_when_to_do_so_again(
+async def test_a_reader_that_reconnects_gets_the_reconnection_time(
     serve: Serve, make_feed: MakeFeed
 ) -> None:
     feed = make_feed(retry=700)
@@ -54,14 +54,16 @@ async def test_one_that_comes_back_is_told_when_to_do_so_again(
         assert reader.chunks == [b"retry: 700\n\n"]
 
 
-async def test_without_a_retry_nothing_is_said_of_it(serve: Serve, make_feed: MakeFeed) -> None:
+async def test_without_retry_no_reconnection_time_is_sent(
+    serve: Serve, make_feed: MakeFeed
+) -> None:
     feed = make_feed(retry=None)
     server = await serve(app(feed))
     first, second = await feed.publish("first"), await feed.publish("second")
     async with following(server, first) as reader, following(server) as new:
         await reader.read(1)
         assert reader.chunks == [b"id: %b\ndata: second\n\n" % second.encode()]
-        await new.placed()
+        await new.position()
         assert new.chunks == [b"id: %b\n\n" % second.encode()]
 
 
@@ -70,13 +72,13 @@ async def test_all_readers_get_the_same_bytes(serve: Serve, make_feed: MakeFeed)
     server = await serve(app(feed))
     async with following(server) as one, following(server) as two, following(server) as three:
         for reader in (one, two, three):
-            await reader.placed()
-        id = await feed.publish(Event({"text": "für alle\nzwei"}, event="told"))
+            await reader.position()
+        id = await feed.publish(Event({"text": "für alle\nzwei"}, event="news"))
         for reader in (one, two, three):
             [event] = await reader.read(1)
-            assert event == Event('{"text":"für alle\\nzwei"}', event="told", id=id)
+            assert event == Event('{"text":"für alle\\nzwei"}', event="news", id=id)
         assert one.chunks[1:] == two.chunks[1:] == three.chunks[1:]
-        expected = f'id: {id}\nevent: told\ndata: {{"text":"für alle\\nzwei"}}\n\n'
+        expected = f'id: {id}\nevent: news\ndata: {{"text":"für alle\\nzwei"}}\n\n'
         assert one.chunks[1:] == [expected.encode()]
 
 
@@ -121,11 +123,11 @@ async def test_a_head_alone_follows_nothing(serve: Serve, make_feed: MakeFeed) -
         await client.send(get(b"/").replace(b"GET", b"HEAD"))
         await client.read_until(b"\r\n\r\n")
         await wait_until(lambda: server.ended)
-        await feed.publish("unheard")
+        await feed.publish("not for this one")
         await asyncio.sleep(0)
         await client.send(get(b"/all", b"Connection: close"))
-        received = await client.read_until(b"unheard\n\n")
-    assert received.count(b"unheard") == 1
+        received = await client.read_until(b"not for this one\n\n")
+    assert received.count(b"not for this one") == 1
     assert [exchange.outcome for exchange in server.ended] == ["complete"]
 
 

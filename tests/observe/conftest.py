@@ -9,11 +9,11 @@ from support.figures import Figures
 
 @pytest.fixture
 def metrics() -> Metrics:
-    """An observer that counts, from nothing on."""
+    """An observer with a registry of its own."""
     return Metrics(registry=CollectorRegistry())
 
 
 @pytest.fixture
 def figures(metrics: Metrics) -> Figures:
-    """What it tells."""
+    """Its values."""
     return Figures(metrics)

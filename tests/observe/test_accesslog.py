@@ -1,4 +1,4 @@
-"""One line per exchange: what it says, what it never lets through, and that it never waits."""
+"""One line per exchange: its columns, its escapes, and that a write never blocks."""
 
 import json
 import os
@@ -58,12 +58,12 @@ def pipe() -> Iterator[tuple[int, int]]:
             assert descriptor == reader, "the log closed what is not its own"
 
 
-def told(exchange: Exchange) -> Any:
+def parsed(exchange: Exchange) -> Any:
     return json.loads(json_line(NOW, exchange))
 
 
 def asked(exchange: Exchange, method: str, target: str) -> None:
-    """Let it have been another request."""
+    """Replace the method and the target of an exchange."""
     exchange.head = exchange.head._replace(method=method, target=target)
 
 
@@ -73,7 +73,7 @@ async def test_a_line_of_text(exchange: Exchange) -> None:
 
 
 async def test_a_line_of_json(exchange: Exchange) -> None:
-    assert told(exchange) == {
+    assert parsed(exchange) == {
         "time": NOW,
         "client": exchange.client,
         "method": "GET",
@@ -91,9 +91,9 @@ async def test_what_there_was_not(exchange: Exchange) -> None:
     exchange.first_byte = 0.0
     exchange.outcome = Outcome.CLIENT_GONE
     assert text_line(NOW, exchange).endswith(" - 0 - 3500.00 client_gone\n")
-    assert told(exchange)["status"] is None
-    assert told(exchange)["first_byte_ms"] is None
-    assert told(exchange)["outcome"] == "client_gone"
+    assert parsed(exchange)["status"] is None
+    assert parsed(exchange)["first_byte_ms"] is None
+    assert parsed(exchange)["outcome"] == "client_gone"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_escape(raw_text: str, escaped: str) -> None:
     assert escape(raw_text) == escaped
 
 
-async def test_whatever_a_client_says_a_line_is_one_line(exchange: Exchange) -> None:
+async def test_whatever_a_client_sends_a_line_is_one_line(exchange: Exchange) -> None:
     @given(method=HOSTILE.filter(bool), target=HOSTILE.filter(bool))
     def holds(method: str, target: str) -> None:
         asked(exchange, method, target)
@@ -123,7 +123,7 @@ async def test_whatever_a_client_says_a_line_is_one_line(exchange: Exchange) -> 
             assert line[:-1].isprintable()
             assert line[-1] == "\n"
         assert len(text_line(NOW, exchange).split(" ")) == 9
-        assert told(exchange)["target"] == target
+        assert parsed(exchange)["target"] == target
 
     holds()
 
@@ -165,12 +165,12 @@ def test_a_slow_reader_costs_lines_but_never_time(
     assert os.read(reader, PIPE_BUF) == b"back\n"
     lines.write("again\n")
     assert [record.getMessage() for record in caplog.records] == [
-        "access log: losing lines: its reader is too slow",
-        "access log: 2 lines were lost",
+        "access log: lines are dropped: its reader is too slow",
+        "access log: 2 lines were dropped",
     ]
 
 
-def test_a_reader_that_is_gone_is_told_once(
+def test_a_reader_that_is_gone_is_logged_once(
     pipe: tuple[int, int], caplog: pytest.LogCaptureFixture
 ) -> None:
     reader, writer = pipe

@@ -1,4 +1,4 @@
-"""What is counted of those who read feeds."""
+"""The metrics of feeds."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,4 @@
-"""By what exchanges are counted, and how it is told."""
+"""The labels that exchanges are counted by, and the exposition."""
 
 from functools import partial
 
@@ -102,7 +102,7 @@ def test_every_metric_says_what_it_is(metrics: Metrics) -> None:
         assert not line.startswith("# HELP") or line.endswith(".")
 
 
-def test_no_line_tells_when_a_metric_was_made_but_an_apps_own_are_left_alone() -> None:
+def test_only_an_apps_own_metrics_expose_when_they_were_created() -> None:
     registry = CollectorRegistry()
     Counter("own", "An app's own.", registry=registry)
     metrics = Metrics(registry=registry)

@@ -1,4 +1,4 @@
-"""What machines ask: they are answered before the app is, whatever it is."""
+"""The probes: in front of any app."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ async def server(metrics: Metrics) -> AsyncIterator[Served]:
         yield served
 
 
-async def test_the_figures_are_never_old(server: Served) -> None:
+async def test_a_scrape_is_up_to_date(server: Served) -> None:
     for count in range(2):
         answer = await ask(server, "/metrics")
         assert answer.headers["cache-control"] == "no-store"
@@ -68,7 +68,7 @@ async def test_other_methods_are_refused(server: Served, path: str) -> None:
 
 
 @pytest.mark.parametrize("target", ["/", "/metrics/", "/Metrics", "/x/metrics", "//ready"])
-async def test_all_else_is_the_apps(server: Served, target: str) -> None:
+async def test_other_targets_reach_the_app(server: Served, target: str) -> None:
     assert (await ask(server, target)).body == b"the app"
 
 

@@ -1,4 +1,4 @@
-"""How the figures are asked for: in which format, and by many at once."""
+"""Scrapes: their format, and many at the same time."""
 
 import asyncio
 import threading
@@ -42,7 +42,7 @@ ACCEPTS = [
 
 
 @pytest.mark.parametrize(("accept", "content_type"), ACCEPTS)
-async def test_whatever_is_asked_for_the_answer_is_what_it_says(
+async def test_the_body_has_the_format_of_its_content_type(
     metrics: Metrics, accept: str, content_type: str
 ) -> None:
     async with probed(metrics) as server:
@@ -58,7 +58,7 @@ async def test_whatever_is_asked_for_the_answer_is_what_it_says(
 
 
 class Reading:
-    """A metric in the registry that keeps whoever reads it, until it is let go."""
+    """A metric in the registry that blocks its reader until `may_end` is set."""
 
     def __init__(self) -> None:
         self.begun = self.going_on = self.most = 0
@@ -82,13 +82,13 @@ def registry() -> CollectorRegistry:
 
 @pytest.fixture
 def reading(registry: CollectorRegistry) -> Iterator[Reading]:
-    """What the registry waits for; let go at the end."""
+    """A metric that blocks, until the end of the test."""
     registry.register(reading := Reading())
     yield reading
     reading.may_end.set()
 
 
-async def test_who_asks_while_the_figures_are_read_gets_the_same(
+async def test_concurrent_scrapes_share_one_result(
     registry: CollectorRegistry, reading: Reading
 ) -> None:
     metrics = Metrics(registry=registry)
@@ -100,8 +100,8 @@ async def test_who_asks_while_the_figures_are_read_gets_the_same(
     with pytest.raises(asyncio.CancelledError):
         await first
     reading.may_end.set()
-    told = await asyncio.gather(*others)
-    assert all(each is told[0] for each in told)
+    scraped = await asyncio.gather(*others)
+    assert all(each is scraped[0] for each in scraped)
     assert reading.begun == 1
     metrics.refused()
     body, _ = await metrics.scrape("")
@@ -109,7 +109,7 @@ async def test_who_asks_while_the_figures_are_read_gets_the_same(
     assert figure(body.decode(), "refused_connections_total") == 1
 
 
-async def test_one_reading_at_a_time_in_whatever_format(
+async def test_one_scrape_at_a_time_for_both_formats(
     registry: CollectorRegistry, reading: Reading
 ) -> None:
     metrics = Metrics(registry=registry)
@@ -117,7 +117,7 @@ async def test_one_reading_at_a_time_in_whatever_format(
     await wait_until(lambda: reading.begun)
     metrics.refused()  # while one is being read and the other waits for it
     reading.may_end.set()
-    told = await asyncio.gather(*asked)
+    scraped = await asyncio.gather(*asked)
     assert (reading.begun, reading.most) == (2, 1)
-    assert [content_type for _, content_type in told] == [PLAIN, OPENMETRICS] * 3
-    assert b"streamserver_refused_connections_total 1.0" in told[1][0]
+    assert [content_type for _, content_type in scraped] == [PLAIN, OPENMETRICS] * 3
+    assert b"streamserver_refused_connections_total 1.0" in scraped[1][0]

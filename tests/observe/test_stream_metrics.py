@@ -1,4 +1,4 @@
-"""What is counted of streams: as it happens, not when it is over; and how they end."""
+"""The metrics of streams: while they are open, and how they end."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ LITTLE = 65536
 """Bytes that a client takes before it stalls its server."""
 
 
-async def test_a_stream_tells_its_figures_while_it_is_open(
+async def test_a_stream_is_counted_while_it_is_open(
     serve: Serve, metrics: Metrics, figures: Figures
 ) -> None:
     app, stream = Router(), StreamController()
@@ -92,10 +92,10 @@ async def test_a_body_that_is_whole_is_no_stream(
     assert figures("stream_seconds_count") == figures("gap_seconds_count") == 0
 
 
-async def test_that_no_stream_is_open_is_told_where_there_were_some(
+async def test_zero_open_streams_are_exposed_only_for_routes_that_had_some(
     serve: Serve, metrics: Metrics
 ) -> None:
-    """Also where none was, whenever the figures were read."""
+    """Whenever the metrics are scraped."""
     app = Router()
     app.get("/stream")(answering(lambda: Response(pulled(b"one", b"two"))))
     app.get("/whole")(answering(lambda: Response(b"hello")))
@@ -104,8 +104,8 @@ async def test_that_no_stream_is_open_is_told_where_there_were_some(
         await raw(server.port, get(target, b"Connection: close"))
     await wait_until(lambda: len(server.ended) == 2)
     lines = (await metrics.scrape(""))[0].decode().splitlines()
-    told = [line for line in lines if line.startswith("streamserver_open_streams")]
-    assert told == ['streamserver_open_streams{route="/stream"} 0.0']
+    samples = [line for line in lines if line.startswith("streamserver_open_streams")]
+    assert samples == ['streamserver_open_streams{route="/stream"} 0.0']
 
 
 def download(directory: Path, size: int) -> Handler:
@@ -195,7 +195,7 @@ async def test_each_time_that_a_client_has_no_room_is_a_stall(
         await wait_until(lambda: server.ended)
 
 
-async def test_a_file_that_nobody_takes_is_a_stall(
+async def test_a_file_that_a_client_does_not_read_is_a_stall(
     serve: Serve, metrics: Metrics, figures: Figures, tmp_path: Path
 ) -> None:
     server = await serve(download(tmp_path, 16 << 20), observers=[metrics])

@@ -17,7 +17,7 @@ from support.upstreams import full_backlog, nobody
 EVENTS = get(b"/", b"Accept: text/event-stream")
 
 
-def told(figures: Figures) -> tuple[float, ...]:
+def upstream_counts(figures: Figures) -> tuple[float, ...]:
     """Connects, reuses, retries and failures."""
     names = ("connects", "reuses", "retries", "failures")
     return tuple(figures(f"upstream_{name}_total") for name in names)
@@ -38,11 +38,11 @@ async def answered(client: RawClient, peer: RawClient) -> None:
 
 async def test_a_new_connection_and_one_that_was_kept(at: Stage, figures: Figures) -> None:
     client, peer = await at.pooled()
-    assert told(figures) == (1, 0, 0, 0)
+    assert upstream_counts(figures) == (1, 0, 0, 0)
     await client.send(get(b"/second"))
     await peer.read_until(b"\r\n\r\n")
     await answered(client, peer)
-    assert told(figures) == (1, 1, 0, 0)
+    assert upstream_counts(figures) == (1, 1, 0, 0)
 
 
 async def test_a_request_that_is_sent_again(at: Stage, figures: Figures) -> None:
@@ -51,7 +51,7 @@ async def test_a_request_that_is_sent_again(at: Stage, figures: Figures) -> None
     await peer.read_until(b"\r\n\r\n")
     peer.sock.close()
     await answered(client, await at.upstream.asked())
-    assert told(figures) == (2, 1, 1, 0)
+    assert upstream_counts(figures) == (2, 1, 1, 0)
 
 
 async def test_a_request_that_may_not_be_sent_again(at: Stage, figures: Figures) -> None:
@@ -60,47 +60,47 @@ async def test_a_request_that_may_not_be_sent_again(at: Stage, figures: Figures)
     await peer.read_until(b"once")
     peer.sock.close()
     assert (await problem(client))[0] == 502
-    assert told(figures) == (1, 1, 0, 1)
+    assert upstream_counts(figures) == (1, 1, 0, 1)
 
 
-async def test_nobody_is_there(metrics: Metrics, figures: Figures) -> None:
+async def test_an_upstream_without_a_listener(metrics: Metrics, figures: Figures) -> None:
     with nobody() as port:
         async with staged(port=port, observers=[metrics]) as at:
             client = await at.begin(get(b"/"))
             assert (await problem(client))[0] == 502
-            assert told(figures) == (0, 0, 0, 1)
+            assert upstream_counts(figures) == (0, 0, 0, 1)
 
 
 LATE = Timeouts(connect=0.05, first_byte=0.05, gap=0.05)
 
 
-async def test_nobody_accepts_in_time(metrics: Metrics, figures: Figures) -> None:
+async def test_a_connect_that_takes_too_long(metrics: Metrics, figures: Figures) -> None:
     with full_backlog() as port:
         async with staged(port=port, timeouts=LATE, observers=[metrics]) as at:
             client = await at.begin(get(b"/"))
             assert (await problem(client))[0] == 504
-            assert told(figures) == (0, 0, 0, 1)
+            assert upstream_counts(figures) == (0, 0, 0, 1)
 
 
-async def test_nobody_has_a_place_in_time(metrics: Metrics, figures: Figures) -> None:
+async def test_a_pool_without_a_free_connection(metrics: Metrics, figures: Figures) -> None:
     async with staged(pool=PoolLimits(open=1, wait=0.05), observers=[metrics]) as at:
         await at.ask()
         client = await at.begin(get(b"/"))
         assert (await problem(client))[0] == 503
-        assert told(figures) == (1, 0, 0, 1)
+        assert upstream_counts(figures) == (1, 0, 0, 1)
 
 
 @pytest.mark.parametrize(
     ("answer", "status"), [(b"", 504), (b"no answer\r\n\r\n", 502)], ids=["none", "malformed"]
 )
-async def test_an_answer_that_is_none(
+async def test_no_response_and_a_malformed_one(
     metrics: Metrics, figures: Figures, answer: bytes, status: int
 ) -> None:
     async with staged(timeouts=LATE, observers=[metrics]) as at:
         client, peer = await at.ask()
         await peer.send(answer)
         assert (await problem(client))[0] == status
-        assert told(figures) == (1, 0, 0, 1)
+        assert upstream_counts(figures) == (1, 0, 0, 1)
         assert figures("exchanges_total", outcome="complete", status=str(status)) == 1
 
 
@@ -120,7 +120,7 @@ async def test_a_stream_that_breaks(
         elif breaks == "malformed":
             await peer.send(b"no chunk\r\n")
         await at.has_ended(1)
-        assert told(figures) == (1, 0, 0, 1)
+        assert upstream_counts(figures) == (1, 0, 0, 1)
         assert figures("exchanges_total", outcome="truncated", status="200") == 1
 
 
@@ -131,7 +131,7 @@ async def test_a_failure_behind_an_early_head_is_one(metrics: Metrics, figures: 
         await client.read_until(b":\n\n")
         peer.sock.close()
         await at.has_ended(1)
-        assert told(figures) == (1, 0, 0, 1)
+        assert upstream_counts(figures) == (1, 0, 0, 1)
 
 
 async def test_an_error_behind_an_early_head_is_an_answer(
@@ -144,7 +144,7 @@ async def test_an_error_behind_an_early_head_is_an_answer(
         await client.read_until(b":\n\n")
         await peer.send(ok(b"busy").replace(b"200 OK", b"503 -"))
         await at.has_ended(1)
-        assert told(figures) == (1, 0, 0, 0)
+        assert upstream_counts(figures) == (1, 0, 0, 0)
 
 
 async def test_a_client_that_leaves_is_no_failure(at: Stage, figures: Figures) -> None:
@@ -156,7 +156,7 @@ async def test_a_client_that_leaves_is_no_failure(at: Stage, figures: Figures) -
     early, _ = await at.ask()
     early.reset()
     await at.has_ended(2)
-    assert told(figures) == (2, 0, 0, 0)
+    assert upstream_counts(figures) == (2, 0, 0, 0)
 
 
 async def test_a_body_that_is_none_is_the_clients_failure(at: Stage, figures: Figures) -> None:
@@ -165,7 +165,7 @@ async def test_a_body_that_is_none_is_the_clients_failure(at: Stage, figures: Fi
     await at.upstream.asked()
     await client.send(b"no chunk\r\n")
     assert (await problem(client))[0] == 400
-    assert told(figures) == (1, 0, 0, 0)
+    assert upstream_counts(figures) == (1, 0, 0, 0)
 
 
 async def test_gaps_and_bytes_of_what_is_relayed(at: Stage, figures: Figures) -> None:

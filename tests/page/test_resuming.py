@@ -132,7 +132,7 @@ def test_a_job_that_fails_says_so(visit: Browsing) -> None:
     job = visit.panel("job")
     job.fill(steps=5, interval=0.01, fail_at=3)
     job.start()
-    job.says("Failed: step 3 was told to fail.")
+    job.says("Failed: step 3 fails on request.")
     job.shows("Step 2 of 5")
     job.fill(fail_at="")
     job.section.get_by_role("button", name="Try again").click()
@@ -157,7 +157,7 @@ def test_a_job_that_is_gone_is_told(visit: Browsing) -> None:
     gone = "/api/jobs/00000000-0000-4000-8000-000000000000"
     visit.page.evaluate("path => sessionStorage.setItem('streamserver.job', path)", gone)
     visit.page.reload()
-    gone_too = r"^Refused: status 404 \(there is no such job, or none any more"
+    gone_too = r"^Refused: status 404 \(there is no such job, or it has expired"
     visit.panel("job").says(re.compile(gone_too))
     visit.expect_complaint("404 (Not Found)")
     visit.page.reload()

@@ -1,4 +1,4 @@
-"""The demo's chat, asked; and what there is to hide from whoever asks."""
+"""Requests to the demo's chat, and the key that must not appear anywhere."""
 
 import json
 from typing import Any

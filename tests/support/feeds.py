@@ -14,7 +14,7 @@ NOTIFICATIONS = "/api/notifications"
 CUT = "/api/notifications/cut"
 JOBS = "/api/jobs"
 LONG: dict[str, Any] = {"steps": 30, "interval": 60}
-"""A job of which nobody will see the second step."""
+"""A job whose second step is beyond the end of any test."""
 
 
 def named(client: str) -> str:
@@ -73,12 +73,12 @@ async def state(server: Served, job: str) -> dict[str, Any]:
     """What a job is said to be."""
     answer = await ask(server, job)
     assert answer.status == 200, answer
-    told: dict[str, Any] = json.loads(answer.body)
-    return told
+    state: dict[str, Any] = json.loads(answer.body)
+    return state
 
 
 async def until_ended(server: Served, job: str) -> dict[str, Any]:
-    """The last state of a job, once that is told."""
+    """The last state of a job, when it has ended."""
     async with following(server, target=f"{job}/events") as follower:
         await follower.read_end()
     return await state(server, job)
@@ -91,10 +91,10 @@ async def cancel(server: Served, job: str) -> int:
 
 def texts(follower: Follower) -> list[str]:
     """Of the notifications that have come."""
-    return [json.loads(data)["text"] for data in follower.told]
+    return [json.loads(data)["text"] for data in follower.data]
 
 
 def steps(follower: Follower) -> list[tuple[int, str]]:
-    """Of the job that is followed: each step that was told, and the state that it was told in."""
-    told = map(json.loads, follower.told)
-    return [(state["step"], state["state"]) for state in told]
+    """The step and the state of each event of a job."""
+    states = map(json.loads, follower.data)
+    return [(state["step"], state["state"]) for state in states]

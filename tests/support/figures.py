@@ -1,4 +1,4 @@
-"""The figures of a scrape, read as Prometheus reads them."""
+"""The values of a scrape, parsed by the client library."""
 
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -17,7 +17,7 @@ def figure(scraped: str, name: str, **labels: str) -> float:
 
 
 class Figures:
-    """What metrics of one process tell, whenever it is asked."""
+    """The current values of the metrics of one process."""
 
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics

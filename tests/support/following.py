@@ -1,4 +1,4 @@
-"""A client of a feed, that remembers where it is as an EventSource does."""
+"""A client of a feed that keeps its position, as an EventSource does."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ PART = 65536
 
 
 def app(feed: Feed, exchanges: list[Exchange] | None = None) -> Handler:
-    """Serves the feed; /all from its beginning, whatever else is asked only what is new.
+    """Serves the feed: /all from its beginning, any other path from new events on.
 
     The exchanges are added to the list, if there is one.
     """
@@ -56,11 +56,11 @@ class Follower:
 
     @property
     def gaps(self) -> list[dict[str, str | None]]:
-        """What each gap event told."""
+        """The data of each gap event."""
         return [json.loads(event.data) for event in self.events if event.event == "gap"]
 
     @property
-    def told(self) -> list[str]:
+    def data(self) -> list[str]:
         """The data of each event."""
         return [str(event.data) for event in self.events]
 
@@ -80,8 +80,8 @@ class Follower:
         await self.read_until(lambda self: len(self.events) >= count, timeout)
         return self.events
 
-    async def placed(self) -> str:
-        """The position in the feed, once it has been told; whatever is published then comes."""
+    async def position(self) -> str:
+        """The position in the feed, once it was received: later events follow it."""
         await self.read_until(lambda self: self.id is not None)
         return str(self.id)
 
@@ -90,7 +90,7 @@ class Follower:
         await self.read_until(lambda self: self.ended, timeout)
 
     def hurry(self) -> None:
-        """From now on, take much at once."""
+        """Enlarge the receive buffer."""
         self.client.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
 
     def _take(self, part: bytes) -> None:
@@ -129,9 +129,9 @@ async def following(
 
 @contextlib.asynccontextmanager
 async def crowd(server: Served, count: int) -> AsyncIterator[list[Follower]]:
-    """So many readers, each in its place."""
+    """So many readers, each with a position."""
     async with contextlib.AsyncExitStack() as stack:
         readers = [await stack.enter_async_context(following(server)) for _ in range(count)]
         for reader in readers:
-            await reader.placed()
+            await reader.position()
         yield readers

@@ -18,14 +18,14 @@ ATTEMPTS = 3
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
+    """A port of 127.0.0.1 without a listener."""
     with socket.create_server(("127.0.0.1", 0)) as sock:
         return int(sock.getsockname()[1])
 
 
 @dataclass(slots=True)
 class RedisServer:
-    """A redis-server; what it keeps survives a `kill` only where it was told to keep it."""
+    """A redis-server; `keeps`: whether its data survives a `kill`."""
 
     root: Path
     port: int
@@ -72,7 +72,7 @@ class RedisServer:
         self.process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """Have it go on."""
+        """Continue it."""
         assert self.process is not None
         self.process.send_signal(signal.SIGCONT)
 
@@ -82,16 +82,16 @@ class RedisServer:
             return _asked(sock, *words)
 
     def clients(self) -> list[str]:
-        """Who is connected, and with what command last, but for whoever asks."""
+        """The lines of CLIENT LIST, without that of this connection."""
         with self._connected() as sock:
             lines = _asked(sock, "CLIENT", "LIST").decode().splitlines()[1:]
             own = f" addr=127.0.0.1:{sock.getsockname()[1]} "
         return [line for line in lines if line and own not in line]
 
-    def told(self, figure: str) -> int:
-        """A figure of INFO."""
+    def stat(self, name: str) -> int:
+        """A statistic of INFO."""
         lines = self.ask("INFO", "stats").decode().splitlines()
-        [line] = [line for line in lines if line.startswith(f"{figure}:")]
+        [line] = [line for line in lines if line.startswith(f"{name}:")]
         return int(line.partition(":")[2])
 
     def _connected(self) -> socket.socket:

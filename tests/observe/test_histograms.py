@@ -1,8 +1,9 @@
-"""Values in buckets: the counts, the sum, and what was flushed is counted no more."""
+"""Histograms: the counts of their buckets, the sum, and the flush."""
 
 import pytest
 
-from streamserver.observe.tallies import DURATION, FIRST_BYTE, GAP, Tally
+from streamserver.observe.metrics import DURATION, FIRST_BYTE, GAP
+from streamserver.observe.prometheus import Histogram
 
 BOUNDS = (1.0, 2.0, 5.0)
 VALUES = [
@@ -18,22 +19,19 @@ VALUES = [
 
 @pytest.mark.parametrize(("value", "bucket"), VALUES)
 def test_a_value_lies_in_the_first_bucket_that_is_not_below_it(value: float, bucket: int) -> None:
-    tally = Tally(BOUNDS)
-    tally.add(value)
-    counts, total = tally.flush()
+    histogram = Histogram(BOUNDS)
+    histogram.observe(value)
+    counts, total = histogram.flush()
     assert [index for index, count in enumerate(counts) if count] == [bucket]
     assert total == value
 
 
 def test_what_was_flushed_is_gone() -> None:
-    tally = Tally(BOUNDS)
-    assert not tally.is_filled
-    tally.add(1)
-    tally.add(3)
-    assert tally.is_filled
-    assert tally.flush() == ([1, 0, 1, 0], 4.0)
-    assert not tally.is_filled
-    assert tally.flush() == ([0, 0, 0, 0], 0.0)
+    histogram = Histogram(BOUNDS)
+    histogram.observe(1)
+    histogram.observe(3)
+    assert histogram.flush() == ([1, 0, 1, 0], 4.0)
+    assert histogram.flush() == ([0, 0, 0, 0], 0.0)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""How topics in Redis are followed: over one connection, for as long as somebody reads them."""
+"""How topics in Redis are read: over one connection, as long as they have subscribers."""
 
 import asyncio
 import contextlib
@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis as Client
 
-from streamserver.feed.bell import Bell
 from streamserver.feed.feed import Feed
-from streamserver.feed.following import BLOCK, Following
-from streamserver.feed.redis import Redis
+from streamserver.feed.redis import TIMEOUT, Redis
+from streamserver.feed.redis_client import Connections
+from streamserver.feed.redis_live import BLOCK, LiveReader
 from support.following import Follower, app, crowd, following
 from support.inprocess import Serve
 from support.leaks import no_leaks
@@ -27,25 +27,25 @@ def backend(own_redis: RedisServer, make_redis: MakeRedis) -> Redis:
 
 
 def waiting(server: RedisServer) -> list[str]:
-    """The connections over which somebody waits for what is new."""
+    """The connections with a blocking XREAD."""
     return [each for each in server.clients() if " flags=b " in each and " cmd=xread " in each]
 
 
-async def test_topics_that_come_while_it_waits(serve: Serve, backend: Redis) -> None:
-    """Each is heard of at once, and nothing of the others is lost."""
+async def test_topics_that_are_added_during_a_read(serve: Serve, backend: Redis) -> None:
+    """Each is read immediately, and no event of the others is lost."""
     feeds = [Feed(f"topic {n}", backend) for n in range(5)]
     servers = [await serve(app(feed)) for feed in feeds]
     async with following(servers[0]) as first:
-        await first.placed()
+        await first.position()
         for n, feed in enumerate(feeds[1:], 1):
             async with asyncio.timeout(2), following(servers[n]) as reader:
                 await feeds[0].publish(f"before {n}")
-                await reader.placed()
+                await reader.position()
                 await feeds[0].publish(f"behind {n}")
                 await feed.publish("here")
                 await reader.read(1)
         await first.read(8)
-    assert first.told == [f"{where} {n}" for n in range(1, 5) for where in ("before", "behind")]
+    assert first.data == [f"{where} {n}" for n in range(1, 5) for where in ("before", "behind")]
 
 
 async def test_one_connection_for_all_topics_and_readers(
@@ -67,36 +67,38 @@ async def test_one_connection_for_all_topics_and_readers(
         assert len(own_redis.clients()) == 2  # and one to publish
 
 
-async def test_topics_that_nobody_reads_are_let_go(
+async def test_topics_without_subscribers_are_not_read(
     serve: Serve, backend: Redis, own_redis: RedisServer
 ) -> None:
-    """And the connection with the last of them; it is all there again for the next reader."""
+    """The last one closes the connection; the next reader gets all events again."""
     feed = Feed("news", backend)
     server = await serve(app(feed))
     for n in range(3):
         async with following(server, target="/all") as reader:
-            await reader.placed()
+            await reader.position()
             await wait_until(lambda: len(waiting(own_redis)) == 1)
             await feed.publish(n)
             await reader.read(n + 1)
-            assert reader.told == [str(each) for each in range(n + 1)]
-        await wait_until(lambda: not feed._topic.cursors)
+            assert reader.data == [str(each) for each in range(n + 1)]
+        await wait_until(lambda: not feed._topic.subscribers)
         await wait_until(lambda: len(own_redis.clients()) == 1)
         assert feed._topic.log.newest is None
 
 
-async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backend: Redis) -> None:
-    """Others keep the connection busy meanwhile."""
+async def test_a_reader_that_returns_while_its_topic_is_removed(
+    serve: Serve, backend: Redis
+) -> None:
+    """Another topic keeps the connection open."""
     feed, other = Feed("news", backend), Feed("other", backend)
     server, others = await serve(app(feed)), await serve(app(other))
     position = await feed.publish("first")
     async with following(others) as steady:
-        await steady.placed()
+        await steady.position()
         for n in range(20):
             async with following(server, position) as reader:
                 await feed.publish(n)
                 await reader.read(1)
-                assert reader.told == [str(n)]
+                assert reader.data == [str(n)]
                 position = str(reader.id)
             await other.publish(n)
         await steady.read(20)
@@ -105,36 +107,36 @@ async def test_one_that_comes_back_while_its_topic_is_let_go(serve: Serve, backe
 async def test_new_topics_keep_the_connection(
     serve: Serve, backend: Redis, own_redis: RedisServer
 ) -> None:
-    """One at a time, and many at once; each is read at once."""
+    """One at a time, and many together; each is read immediately."""
     feeds = [Feed(f"topic {n}", backend) for n in range(41)]
     servers = [await serve(app(feed)) for feed in feeds]
     async with contextlib.AsyncExitStack() as stack:
 
         async def join(n: int) -> Follower:
             reader = await stack.enter_async_context(following(servers[n]))
-            await reader.placed()
+            await reader.position()
             return reader
 
         readers = [await join(0)]
         await feeds[0].publish("first")  # so that there is a connection for that too
         await wait_until(lambda: waiting(own_redis))
-        before = own_redis.told("total_connections_received")
-        async with asyncio.timeout(BLOCK - 1):  # nobody waits until Redis gives up waiting
+        before = own_redis.stat("total_connections_received")
+        async with asyncio.timeout(BLOCK - 1):  # none waits for the end of an XREAD
             readers += [await join(n) for n in range(1, 21)]
             readers += await asyncio.gather(*(join(n) for n in range(21, 41)))
             for feed in feeds:
                 await feed.publish("here")
             for reader in readers:
-                await reader.read_until(lambda reader: "here" in reader.told)
-        # Whoever counts has one too; and so may what rings while something is published.
-        assert own_redis.told("total_connections_received") - before <= 5
+                await reader.read_until(lambda reader: "here" in reader.data)
+        # The test has a connection too, and a wake during a publish may need another.
+        assert own_redis.stat("total_connections_received") - before <= 5
         await wait_until(lambda: len(waiting(own_redis)) == 1)
 
 
-async def test_topics_that_come_when_redis_was_gone(
+async def test_topics_that_are_added_after_an_outage(
     serve: Serve, make_redis: MakeRedis, tmp_path: Path
 ) -> None:
-    """Also when it comes back with nothing of what it had, and a clock that is behind."""
+    """Also if Redis comes back empty, and with a clock that is behind."""
     with redis_server(tmp_path) as forgetful:
         backend = make_redis(forgetful)
         async with contextlib.AsyncExitStack() as stack:
@@ -142,39 +144,39 @@ async def test_topics_that_come_when_redis_was_gone(
                 server = await serve(app(Feed(f"topic {n}", backend)))
                 reader = await stack.enter_async_context(following(server))
                 async with asyncio.timeout(BLOCK - 1):
-                    await reader.placed()
+                    await reader.position()
                 await wait_until(lambda: len(waiting(forgetful)) == 1)
                 if n == 1:
                     forgetful.ask("FLUSHALL")
                 elif n == 2:
-                    [bell] = re.findall(rb"\S*bell:\S+", forgetful.ask("KEYS", "*bell:*"))
-                    forgetful.ask("XADD", bell, f"{10**15}-0", "clock", "ahead")
+                    [wake] = re.findall(rb"\S*wake:\S+", forgetful.ask("KEYS", "*wake:*"))
+                    forgetful.ask("XADD", wake, f"{10**15}-0", "clock", "ahead")
                     await asyncio.to_thread(forgetful.kill)
                     await asyncio.to_thread(forgetful.start)
                     await wait_until(lambda: len(waiting(forgetful)) == 1)
         await backend.close()
 
 
-async def test_a_redis_that_takes_no_bell(
+async def test_a_redis_that_refuses_to_wake(
     serve: Serve,
     backend: Redis,
     own_redis: RedisServer,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """As when its memory is full: then a new topic waits until Redis gives up waiting."""
-    monkeypatch.setattr("streamserver.feed.following.BLOCK", 0.2)
+    """As when its memory is full: then a new topic waits for the end of the XREAD."""
+    monkeypatch.setattr("streamserver.feed.redis_live.BLOCK", 0.2)
     one, two = [await serve(app(Feed(name, backend))) for name in ("one", "two")]
     async with following(one) as reader:
-        await reader.placed()
+        await reader.position()
         own_redis.ask("CONFIG", "SET", "maxmemory", "1")
         async with following(two) as late:
-            await late.placed()
-    assert "new feeds are heard of late, since Redis refuses: " in caplog.text
+            await late.position()
+    assert "new feeds are delayed, since Redis refused to end a read: " in caplog.text
 
 
 class Odd:
-    """What stands for a topic that cannot read what there is, as long as it is `failing`."""
+    """A topic that fails in the method `failing`."""
 
     def __init__(self, failing: str) -> None:
         self.position: str | None = None
@@ -189,17 +191,14 @@ class Odd:
         self._fail("load")
         self.position = "0-0"
 
-    def take(self, found: Any) -> None:
-        self._fail("take")
+    def on_live(self, found: Any) -> None:
+        self._fail("on_live")
         self.position = found[-1][0].decode()
         self.taken += [fields[b"event"].decode() for _, fields in found]
 
-    def reload(self) -> None:
-        self.position = None
-
 
 class OddClient(Client):
-    """Once it does not understand what Redis says."""
+    """Fails once."""
 
     times = 1
 
@@ -210,19 +209,24 @@ class OddClient(Client):
         return await super().xread(*args)
 
 
-@pytest.mark.parametrize("failing", ["load", "take", "client"])
-async def test_what_nobody_foresaw_ends_nothing(
+class OddConnections(Connections):
+    """Makes such clients."""
+
+    def connect(self, timeout: float) -> Any:
+        return OddClient.from_pool(super().connect(timeout).connection_pool)
+
+
+@pytest.mark.parametrize("failing", ["load", "on_live", "client"])
+async def test_an_unexpected_error_of_one_topic_ends_no_other(
     own_redis: RedisServer, caplog: pytest.LogCaptureFixture, failing: str
 ) -> None:
-    """It is told, with where it happened; all other topics go on, and in the end this one."""
-    kind = OddClient if failing == "client" else Client
-    client = Client.from_url(own_redis.url)
-    follower = Following(
-        lambda timeout: kind.from_url(own_redis.url, protocol=2), Bell("", lambda: client)
-    )
+    """It is logged with its traceback; the other topics continue, and finally this one."""
+    kind = OddConnections if failing == "client" else Connections
+    connections = kind(own_redis.url, TIMEOUT)
+    reader = LiveReader(connections, "")
     steady, odd = Odd(""), Odd(failing)
-    follower.add("odd", odd)
-    follower.add("steady", steady)
+    reader.add("odd", odd)
+    reader.add("steady", steady)
     for n in range(4):
         odd.failing = failing if n < 3 else ""
         for key in ("odd", "steady"):
@@ -231,15 +235,15 @@ async def test_what_nobody_foresaw_ends_nothing(
     await wait_until(lambda: odd.taken == ["0", "1", "2", "3"])
     assert steady.taken == odd.taken
     assert "LookupError: unforeseen" in caplog.text
-    await follower.close()
-    await client.aclose()
+    await reader.close()
+    await connections.close()
 
 
-async def test_a_cancellation_that_is_missed_is_repeated(
+async def test_a_cancellation_that_is_suppressed_is_repeated(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As it may be by what sends with a timeout, before Python 3.12."""
-    monkeypatch.setattr("streamserver.feed.bell.AGAIN", 0.01)
+    """As by a send with a timeout, before Python 3.12."""
+    monkeypatch.setattr("streamserver.feed.redis_live.CANCEL_AGAIN", 0.01)
     begun = asyncio.Event()
 
     class Deaf(Odd):
@@ -249,20 +253,19 @@ async def test_a_cancellation_that_is_missed_is_repeated(
                 await asyncio.sleep(60)
             await asyncio.sleep(60)
 
-    client = Client.from_url(own_redis.url)
-    follower = Following(lambda timeout: client, Bell("", lambda: client))
-    follower.add("deaf", Deaf(""))
+    reader = LiveReader(Connections(own_redis.url, TIMEOUT), "")
+    reader.add("deaf", Deaf(""))
     await begun.wait()
     async with asyncio.timeout(5):
-        await follower.close()
+        await reader.close()
 
 
 @pytest.mark.parametrize("loaded", [True, False])
-async def test_nothing_is_left_when_it_is_closed(
+async def test_close_leaves_nothing_open(
     serve: Serve, own_redis: RedisServer, loaded: bool
 ) -> None:
-    """Also while readers are there, and Redis does not answer: neither with what there is, nor with
-    what is new."""
+    """Also with readers, while Redis does not answer: neither the load nor the read of
+    new entries."""
     async with no_leaks():
         redis = Redis(own_redis.url)
         server = await serve(app(Feed("news", redis)))
@@ -271,7 +274,7 @@ async def test_nothing_is_left_when_it_is_closed(
             own_redis.freeze()
         async with following(server) as reader:
             if loaded:
-                await reader.placed()
+                await reader.position()
                 await wait_until(lambda: waiting(own_redis))
                 own_redis.freeze()
             else:

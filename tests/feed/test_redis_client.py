@@ -1,4 +1,4 @@
-"""What the URL of a Redis may be; all else is said at once, and not by the first event."""
+"""Which Redis URLs are accepted; any other is refused when the backend is created."""
 
 import re
 
@@ -7,44 +7,52 @@ import pytest
 from streamserver.feed.redis import Redis
 from support.redis import RedisServer
 
-NO_FORM = "a Redis URL is redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix://PATH"
-NO_PORT = "the port of a Redis URL is a number from 1 to 65535"
-NO_PATH = "the path of a Redis URL is the number of a database"
-PLAIN = "a parameter of a Redis URL is client_name, db, password or username"
+NO_FORM = "a Redis URL must be redis://HOST:PORT/DB, rediss://HOST:PORT/DB or unix://PATH"
+NO_PORT = "the port of a Redis URL must be a number from 1 to 65535"
+NO_PATH = "the path of a Redis URL must be the number of a database"
+NO_DATABASE = "in a Redis URL must be the number of a database"
+NO_TEXT = "in a Redis URL must be one character or more"
+PLAIN = "a parameter of a Redis URL must be client_name, db, password, username"
 OF_TLS = (
-    "a parameter of a Redis URL is client_name, db, password, username, ssl_ca_certs, "
-    "ssl_cert_reqs, ssl_certfile, ssl_check_hostname or ssl_keyfile"
+    "a parameter of a Redis URL must be client_name, db, password, username, ssl_ca_certs, "
+    "ssl_cert_reqs, ssl_certfile, ssl_check_hostname, ssl_keyfile"
 )
 
 
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("", f"{NO_FORM}: the scheme of this one is none of them"),
-        ("127.0.0.1:6379", f"{NO_FORM}: the scheme of this one is none of them"),
-        ("http://127.0.0.1", f"{NO_FORM}: the scheme of this one is none of them"),
-        ("redis://[::1", f"{NO_FORM}: this one cannot be read"),
+        ("", f"{NO_FORM}: this one has another scheme"),
+        ("127.0.0.1:6379", f"{NO_FORM}: this one has another scheme"),
+        ("http://127.0.0.1", f"{NO_FORM}: this one has another scheme"),
+        ("redis://[::1", f"{NO_FORM}: this one cannot be parsed"),
         ("redis://127.0.0.1:port", NO_PORT),
         ("redis://127.0.0.1:65536", NO_PORT),
         ("redis://127.0.0.1:0", NO_PORT),
         ("redis://127.0.0.1/news", f"{NO_PATH}, not 'news'"),
         ("redis://127.0.0.1/-1", f"{NO_PATH}, not '-1'"),
         ("redis://127.0.0.1/1/2", f"{NO_PATH}, not '1/2'"),
-        ("unix://", "a Redis URL with unix:// names a path, as in unix:///run/redis.sock"),
-        ("redis://127.0.0.1?db=one", "db in a Redis URL is the number of a database, not 'one'"),
-        ("redis://127.0.0.1?client_name=", "client_name in a Redis URL is empty"),
+        ("unix://", "the path of a unix:// URL must be one character or more, not ''"),
+        (
+            "redis://127.0.0.1?db=one",
+            "db in a Redis URL must be the number of a database, not 'one'",
+        ),
+        (
+            "redis://127.0.0.1?client_name=",
+            "client_name in a Redis URL must be one character or more, not ''",
+        ),
         ("rediss://127.0.0.1?ssl_colour=red", f"{OF_TLS}, not 'ssl_colour'"),
         (
             "rediss://127.0.0.1?ssl_cert_reqs=perhaps",
-            "ssl_cert_reqs in a Redis URL is none, optional or required, not 'perhaps'",
+            "ssl_cert_reqs in a Redis URL must be none, optional or required, not 'perhaps'",
         ),
         (
             "rediss://127.0.0.1?ssl_check_hostname=1",
-            "ssl_check_hostname in a Redis URL is false or true, not '1'",
+            "ssl_check_hostname in a Redis URL must be false or true, not '1'",
         ),
     ],
 )
-def test_what_is_no_url(url: str, said: str) -> None:
+def test_an_invalid_url(url: str, said: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         Redis(url)
 
@@ -73,7 +81,7 @@ def test_what_is_no_url(url: str, said: str) -> None:
     ],
 )
 @pytest.mark.parametrize("where", ["redis://:secret@127.0.0.1/0", "unix://:secret@/run/socket"])
-def test_parameters_that_are_ours_or_nobodys(where: str, parameter: str) -> None:
+def test_parameters_that_are_not_accepted(where: str, parameter: str) -> None:
     said = f"{PLAIN}, not '{parameter.partition('=')[0]}'"
     with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
         Redis(f"{where}?db=3&{parameter}")
@@ -81,7 +89,7 @@ def test_parameters_that_are_ours_or_nobodys(where: str, parameter: str) -> None
 
 @pytest.mark.parametrize("special", "/?#@:[")
 def test_a_password_is_never_shown(special: str) -> None:
-    """Also where it takes the URL apart, since it is not written in percent."""
+    """Also if it breaks the syntax of the URL, since it is not percent-encoded."""
     for url in (
         f"redis://me:secret{special}word@127.0.0.1:6379/x",
         f"redis://me:7{special}word@127.0.0.1:6379/x",
@@ -90,7 +98,7 @@ def test_a_password_is_never_shown(special: str) -> None:
         f"redis://me:7?secret=secret&db{special}=word@127.0.0.1:6379/x",
         "redis://:secret@127.0.0.1/x",
     ):
-        with pytest.raises(ValueError, match=" Redis URL ") as raised:
+        with pytest.raises(ValueError, match="Redis URL ") as raised:
             Redis(url)
         assert "secret" not in str(raised.value)
         assert "word@" not in str(raised.value)
@@ -109,14 +117,14 @@ def test_a_password_is_never_shown(special: str) -> None:
         "unix:///run/redis.sock?db=3",
     ],
 )
-def test_what_is_a_url(url: str) -> None:
-    """As redis-py sees it too, with all that is ours."""
-    connection = Redis(url).client.connection_pool.make_connection()
+def test_a_valid_url(url: str) -> None:
+    """Also for redis-py, together with our options."""
+    connection = Redis(url).connections.client.connection_pool.make_connection()
     assert connection.socket_timeout
 
 
-async def test_what_it_says_is_used(shared_redis: RedisServer) -> None:
+async def test_the_parameters_of_a_url_are_used(shared_redis: RedisServer) -> None:
     redis = Redis(f"{shared_redis.url}/3?client_name=feeds")
-    await redis.client.ping()
+    await redis.connections.client.ping()
     assert any(" name=feeds " in each and " db=3 " in each for each in shared_redis.clients())
     await redis.close()

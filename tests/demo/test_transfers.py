@@ -14,9 +14,9 @@ from typing import Any
 import pytest
 
 from streamserver.demo import app as demo_app
-from streamserver.demo import files
+from streamserver.demo import transfers
 from streamserver.demo.app import make_app
-from streamserver.demo.export import FORMATS, pieces
+from streamserver.demo.transfers import FORMATS, pieces
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.rawsocket import connect
@@ -47,7 +47,7 @@ async def test_an_export(server: Served, rows: int, form: str, kind: str) -> Non
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_both_formats_tell_the_same(server: Served) -> None:
+async def test_both_formats_have_the_same_rows(server: Served) -> None:
     in_csv = await ask(server, "/api/export?rows=99&format=csv")
     in_json = await ask(server, "/api/export?rows=99&format=ndjson")
     from_json = [json.loads(line) for line in in_json.body.splitlines()]
@@ -77,7 +77,7 @@ async def test_an_export_takes_no_more_memory_than_its_client_lags_behind(server
         tracemalloc.stop()
 
 
-async def test_others_get_a_turn_between_two_pieces() -> None:
+async def test_other_tasks_run_between_two_pieces() -> None:
     turns = 0
 
     async def others() -> None:
@@ -121,10 +121,10 @@ def test_a_directory_that_is_none(tmp_path: Path) -> None:
         make_app(tmp_path / "none")
 
 
-async def test_a_directory_is_generated_for_the_first_who_asks(
+async def test_a_directory_is_generated_at_the_first_request(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(files, "SAMPLE_MIB", 2)
+    monkeypatch.setattr(transfers, "SAMPLE_MIB", 2)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     server = await serve(make_app())
     await ask(server, "/")
@@ -141,8 +141,8 @@ async def test_a_directory_is_generated_for_the_first_who_asks(
     assert other.headers["etag"] == sample.headers["etag"]
 
 
-def test_what_was_generated_goes_with_the_process(tmp_path: Path) -> None:
-    code = "from streamserver.demo import files; files.SAMPLE_MIB = 1; print(files.generate())"
+def test_the_generated_directory_is_removed_at_exit(tmp_path: Path) -> None:
+    code = "from streamserver.demo import transfers as t; t.SAMPLE_MIB = 1; print(t.generate())"
     command = [sys.executable, "-c", code]
     done = subprocess.run(
         command, cwd=Path(demo_app.__file__).parents[2], capture_output=True, text=True, check=True
@@ -160,5 +160,5 @@ async def test_an_upload_of_any_size(serve: Serve, size: int) -> None:
     server = await serve(make_app(), max_body=10)
     body = bytes(range(250)) * (size // 250) or bytes(size)
     answer = await ask(server, "/api/upload", "PUT", body=body)
-    told = {"size": size, "sha256": hashlib.sha256(body).hexdigest()}
-    assert (answer.status, json.loads(answer.body)) == (200, told)
+    expected = {"size": size, "sha256": hashlib.sha256(body).hexdigest()}
+    assert (answer.status, json.loads(answer.body)) == (200, expected)

@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
-from streamserver.feed import memory, redis_publishing
+from streamserver.feed import memory, redis_publish
 from streamserver.feed.feed import Feed
+from streamserver.feed.idempotency import TTL
 from streamserver.feed.memory import Memory
-from streamserver.feed.once import KEPT
 from streamserver.wire.problem import HTTPError
 from support.following import MakeFeed, app, following
 from support.inprocess import Serve
@@ -28,7 +28,7 @@ async def test_a_repetition_adds_nothing(serve: Serve, make_feed: MakeFeed) -> N
     assert again == first
     async with following(server, target="/all") as reader:
         await reader.read_until(lambda reader: reader.id == other)
-        assert reader.told == ["once", "between", "once"]
+        assert reader.data == ["once", "between", "once"]
 
 
 async def test_many_at_the_same_time(serve: Serve, make_feed: MakeFeed) -> None:
@@ -87,7 +87,7 @@ async def test_a_key_is_not_empty(make_feed: MakeFeed) -> None:
 async def test_the_oldest_keys_are_forgotten(
     make_feed: MakeFeed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (memory, redis_publishing):
+    for module in (memory, redis_publish):
         monkeypatch.setattr(module, "KEYS", 3)
     feed = make_feed()
     ids = [await feed.publish(n, key=f"key {n}") for n in range(5)]
@@ -99,9 +99,9 @@ async def test_the_oldest_keys_are_forgotten(
 async def test_redis_holds_so_many_keys_and_not_for_ever(
     make_redis: MakeRedis, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(redis_publishing, "KEYS", 3)
+    monkeypatch.setattr(redis_publish, "KEYS", 3)
     redis = make_redis(shared_redis, prefix="bounded:")
-    for topic, ttl, seconds in (("kept", 0.0, KEPT), ("brief", 60.0, 60.0)):
+    for topic, ttl, seconds in (("kept", 0.0, TTL), ("brief", 60.0, 60.0)):
         feed = Feed(topic, redis, ttl=ttl)
         for n in range(10):
             await feed.publish("x" * 1000, key=f"{n}" * 1000)
@@ -158,7 +158,7 @@ async def test_a_retry_after_redis_was_stalled(
         ids = {await feed.publish("once", key=KEY) for feed in feeds * 2}
         last = await feeds[0].publish("last")
         await reader.read_until(lambda reader: reader.id == last)
-        assert reader.told == [*["before"] * workers, "once", "last"]
+        assert reader.data == [*["before"] * workers, "once", "last"]
         assert ids == {reader.events[-2].id}
     for error in errors:
         assert error.members == {"added": "unknown"}

@@ -1,4 +1,4 @@
-"""Jobs whose worker was killed: somebody else tells their end."""
+"""Jobs whose worker was killed: another worker publishes their end."""
 
 import asyncio
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.demo import lost
+from streamserver.demo import job as jobs
 from streamserver.demo.app import make_app
 from streamserver.feed.feed import Feed
 from streamserver.feed.redis import Redis
@@ -28,8 +28,8 @@ from support.requests import post
 async def other(
     serve: Serve, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Served]:
-    """Another worker, that is soon tired of silence."""
-    monkeypatch.setattr(lost, "SILENCE", 0.5)
+    """Another worker, with a short timeout for lost jobs."""
+    monkeypatch.setattr(jobs, "SILENCE", 0.5)
     server = await serve(make_app(backend=Redis(shared_redis.url)))
     yield server
     await server.stop()
@@ -50,15 +50,17 @@ async def begin_at(worker: ServerProcess, **members: object) -> str:
     return found[1].decode()
 
 
-async def test_whoever_follows_it_is_told_its_end(other: Served, worker: ServerProcess) -> None:
+async def test_a_follower_receives_the_end_of_a_lost_job(
+    other: Served, worker: ServerProcess
+) -> None:
     job = await begin_at(worker, steps=1000, interval=0.05)
     async with following(other, target=f"{job}/events") as follower:
         await follower.read(3)
         worker.stop(signal.SIGKILL)
         await follower.read_end(timeout=20)
-        told = steps(follower)
-    assert [one for _, one in told] == ["running"] * (len(told) - 1) + ["lost"]
-    assert told[-1][0] == told[-2][0]  # as far as it had come
+        received = steps(follower)
+    assert [one for _, one in received] == ["running"] * (len(received) - 1) + ["lost"]
+    assert received[-1][0] == received[-2][0]  # as far as it had come
     after = await state(other, job)
     assert (after["state"], after["error"]) == ("lost", "the worker that ran it is gone")
     fields = {"Last-Event-ID": str(follower.id)}
@@ -67,7 +69,7 @@ async def test_whoever_follows_it_is_told_its_end(other: Served, worker: ServerP
 
 
 @pytest.mark.parametrize("method", ["GET", "DELETE"])
-async def test_whoever_asks_about_it_finds_it_lost(
+async def test_a_request_about_a_job_finds_it_lost(
     other: Served, worker: ServerProcess, method: str
 ) -> None:
     job = await begin_at(worker, **LONG)
@@ -79,32 +81,32 @@ async def test_whoever_asks_about_it_finds_it_lost(
     assert (await state(other, job))["state"] == "lost"
 
 
-async def test_one_that_works_at_a_long_step_is_not_lost(
+async def test_a_job_in_a_long_step_is_not_lost(
     other: Served, serve: Serve, shared_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamserver.demo.job.BEAT", 0.02)
-    monkeypatch.setattr(lost, "SILENCE", 0.25)
+    monkeypatch.setattr("streamserver.demo.job.HEARTBEAT", 0.02)
+    monkeypatch.setattr(jobs, "SILENCE", 0.25)
     worker = await serve(make_app(backend=Redis(shared_redis.url)))
     job = await begin(worker, **LONG)
     async with following(other, target=f"{job}/events") as follower:
-        await follower.read(40)  # that is three times its patience
+        await follower.read(40)  # three times its timeout
         assert set(steps(follower)) == {(0, "running")}
     await worker.stop()
     assert (await state(other, job))["state"] == "cancelled"
 
 
-async def test_a_store_that_was_gone_is_not_its_silence(
+async def test_an_outage_of_the_store_is_not_silence_of_the_job(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has all its time to be heard of again, from when the store is back."""
-    monkeypatch.setattr(lost, "SILENCE", 1.0)
-    monkeypatch.setattr(lost, "LOOKS", 50)
+    """The timeout begins again when the store is back."""
+    monkeypatch.setattr(jobs, "SILENCE", 1.0)
+    monkeypatch.setattr(jobs, "CHECKS", 50)
     with redis_server(tmp_path, keeps=True) as redis:
         server = await serve(make_app(backend=Redis(redis.url)))
         backend = Redis(redis.url)
         job = uuid.uuid4()
         await Feed(f"job:{job}", backend).publish({"state": "running", "step": 0})
-        await backend.close()  # as a worker that is heard of no more
+        await backend.close()  # as a worker that is gone
         assert (await state(server, f"{JOBS}/{job}"))["state"] == "running"
         await asyncio.to_thread(redis.kill)
         await asyncio.sleep(0.2)
@@ -113,14 +115,14 @@ async def test_a_store_that_was_gone_is_not_its_silence(
         async with following(server, target=f"{JOBS}/{job}/events") as follower:
             await follower.read_end(timeout=20)
             assert steps(follower)[-1] == (0, "lost")
-        assert asyncio.get_running_loop().time() - back > lost.SILENCE
+        assert asyncio.get_running_loop().time() - back > jobs.SILENCE
         await server.stop()
 
 
-async def test_one_that_is_thought_lost_but_lives_ends(
+async def test_a_job_that_is_reported_lost_but_runs_is_cancelled(
     other: Served, serve: Serve, shared_redis: RedisServer
 ) -> None:
-    """As where its worker stood still for too long: it is silent here, for its step is long."""
+    """As after a long pause of its worker; here its step is longer than the timeout."""
     worker = await serve(make_app(backend=Redis(shared_redis.url)))
     job = await begin(worker, **LONG)
     assert (await state(other, job))["state"] == "running"
