@@ -26,9 +26,10 @@ serve: $(VENV)/installed-serve ## serve the demo on http://127.0.0.1:8000 (ARGS=
 test: $(VENV)/installed-test $(VENV)/node/installed ## run every test (ARGS="-k chunked")
 	@$(BIN)/python -m pytest $(SPREAD) $(ARGS)
 
-check: $(VENV)/installed-test ## ruff and mypy --strict
+check: $(VENV)/installed-test ## ruff, mypy --strict, and the shape: layers, circles, sizes
 	@$(BIN)/ruff check
 	@$(BIN)/mypy
+	@$(BIN)/python -m pytest -q tests/test_frame.py
 
 bench: $(VENV)/installed-bench ## compare with other servers on this machine
 	@$(BIN)/python -m benchmarks --json benchmarks/results.json --svg benchmarks/results.svg $(ARGS)
