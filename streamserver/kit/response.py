@@ -40,6 +40,16 @@ class Response:
         is_sent_as_it_is = type(body) is bytes or hasattr(body, "__aiter__")
         self.body: Body = body if is_sent_as_it_is else self._converted(body)
 
+    @classmethod
+    def of(cls, body: PushBody, status: int, headers: Headers) -> "Response":
+        """Adopt a push body, and a status and headers that need no check."""
+        response = cls.__new__(cls)
+        response.status = status
+        response.headers = headers
+        response.encode = response.endless = None
+        response.body = body
+        return response
+
     def _converted(self, body: Body) -> Body:
         if isinstance(body, str):
             self._set_defaults(_TEXT)

@@ -124,9 +124,7 @@ class Proxy:
         fields = end_to_end(head, relay.passes_trailers)
         if self._server_timing and head is not EARLY_HEAD:
             fields.append(("server-timing", relay.server_timing()))
-        response = Response(relay, status=head.status)
-        response.headers = Headers.of_lower(fields, are_well_formed=True)
-        return response
+        return Response.of(relay, head.status, Headers.of_lower(fields, are_well_formed=True))
 
     def _relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
         exchange = request.exchange

@@ -5,6 +5,7 @@ queue lies between the two sockets. While the client is slow the upstream is not
 flow control stops it.
 """
 
+from time import monotonic
 from typing import Any
 
 from streamserver.proxy.phase import AWAITING_HEAD, ENDED, HOLDING, PAUSED, STREAMING
@@ -130,7 +131,7 @@ class Relay(RelayedRequest):
         else:
             exchange.write(piece)
             if not exchange.connection.paused:
-                self._state.gap.start(self)
+                self._state.gap.start(self, monotonic())
             elif self.phase is STREAMING and self._upstream is not None:
                 self._enter(PAUSED)
                 self._upstream.pause_reading()

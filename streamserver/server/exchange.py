@@ -23,7 +23,6 @@ from streamserver.server.pull import pull
 from streamserver.server.sendfile import send_region
 from streamserver.server.state import ServerState
 from streamserver.server.writer import ENDED, READY, STREAMING, Trailers, Writer
-from streamserver.wire.heads import NO_FIELDS
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
 
@@ -140,7 +139,7 @@ class Exchange(Writer):
         if not self.begin(answer):
             self.notify_cancelled(answer)
             return self.end()
-        self.head = self.head._replace(fields=NO_FIELDS)  # an idle stream seldom needs them
+        self.head = self.head.without_fields()  # an idle stream seldom needs them
         try:
             body.attach(self, answer.encode)
         except BaseException:

@@ -9,6 +9,7 @@ import h11
 
 from streamserver.wire.fields import TOKEN
 from streamserver.wire.heads import (
+    NO_FIELDS,
     PLAIN_LINE,
     REQUEST_FAULTS,
     Fields,
@@ -40,6 +41,12 @@ class RequestHead(NamedTuple):
     """Whether the client accepts another response on this connection."""
     expects_continue: bool = False
     """Whether the client waits for a 100 before it sends the body."""
+
+    def without_fields(self) -> "RequestHead":
+        """The same head, without the memory that its fields take."""
+        method, target, minor, _, length, keep_alive, expects_continue = self
+        parts = (method, target, minor, NO_FIELDS, length, keep_alive, expects_continue)
+        return _new(RequestHead, parts)
 
 
 _plain = re.compile(
