@@ -35,10 +35,17 @@ class ObservedExchange(Exchange):
             self.server.observer.began(self)
         return has_body
 
-    def write(self, piece: bytes | str, *, held: bool = False) -> None:
+    def write(self, piece: bytes | str) -> None:
         """As ``Writer.write``."""
         before = self.bytes_sent
-        Exchange.write(self, piece, held=held)  # super() would be looked up for each piece
+        Exchange.write(self, piece)  # super() would be looked up for each piece
+        if self.bytes_sent != before:
+            self._report(before)
+
+    def hold(self, piece: bytes | str) -> None:
+        """As ``Writer.hold``."""
+        before = self.bytes_sent
+        Exchange.hold(self, piece)
         if self.bytes_sent != before:
             self._report(before)
 

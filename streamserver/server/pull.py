@@ -16,7 +16,9 @@ from typing import Any, NoReturn, TypeAlias
 
 from streamserver.server.writer import GATHER, STREAMING, Writer
 
+Encode: TypeAlias = Callable[[Any], bytes] | None
 Step: TypeAlias = Generator[Any, Any, Any]
+UntilStop: TypeAlias = Generator[Any, Any, NoReturn]
 
 SLICE = 0.001
 """Seconds after which held pieces are written and other tasks run, although the producer does
@@ -24,11 +26,10 @@ not wait. A piece that takes longer to produce is thus written at once."""
 
 
 @coroutine
-def pull(
-    writer: Writer, pieces: AsyncIterator[Any], encode: Callable[[Any], bytes] | None
-) -> Generator[Any, Any, NoReturn]:
+def pull(writer: Writer, pieces: AsyncIterator[Any], encode: Encode) -> UntilStop:
     """Write each piece, until StopAsyncIteration; the last may be held for the next write."""
-    connection, next_step, write = writer.connection, _stepper(pieces), writer.write
+    connection, next_step = writer.connection, _stepper(pieces)
+    write, hold = writer.write, writer.hold
     until = 0.0  # when other tasks run; 0 until a piece was written since the producer waited
     while True:
         step = next_step()
@@ -52,7 +53,7 @@ def pull(
             write(piece)
             until = monotonic() + SLICE
         else:
-            write(piece, held=True)
+            hold(piece)
             if writer.held_size >= GATHER:
                 writer.release()
             if monotonic() >= until:

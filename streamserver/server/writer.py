@@ -15,7 +15,7 @@ from streamserver.server.framing import Framing, frame
 from streamserver.server.phase import Outcome, Phase
 from streamserver.server.ports import Connection
 from streamserver.server.state import ServerState
-from streamserver.wire.chunked import LAST_CHUNK, encode, last_chunk
+from streamserver.wire.chunked import LAST_CHUNK, encode, encode_all, last_chunk
 from streamserver.wire.request_heads import RequestHead
 
 Trailers = tuple[tuple[str, str], ...]
@@ -83,7 +83,6 @@ class Writer:
         "status",
     )
 
-    _unsent_head: bytes  # while READY
     _held: list[bytes]  # while GATHERING
     _left: int  # bytes of Content-Length that are not written yet
 
@@ -98,6 +97,7 @@ class Writer:
         self.status = 0
         self.bytes_sent = 0
         self.held_size = 0
+        self._unsent_head = b""
         self.first_byte = 0.0
         self._framing: Framing = "none"
         self._keep_alive = False
@@ -131,10 +131,9 @@ class Writer:
         self.phase = READY
         return self._framing != "none"
 
-    def write(self, piece: bytes | str, *, held: bool = False) -> None:
+    def write(self, piece: bytes | str) -> None:
         """Send a piece of the body, text as UTF-8, in a chunk of its own. An empty piece is
-        skipped, because an empty chunk would end the body. ``held``: send it with the next write
-        or at ``release``.
+        skipped, because an empty chunk would end the body.
 
         TypeError for any other type, ValueError beyond the announced Content-Length,
         ConnectionResetError when the exchange has ended.
@@ -155,13 +154,8 @@ class Writer:
         if not self.bytes_sent:
             self.first_byte = monotonic()
         self.bytes_sent += size
-        if held:
-            self._hold(data, size)
-        elif phase is STREAMING:
+        if phase is STREAMING:
             self._out.write(data)
-        elif phase is READY:
-            self.phase = STREAMING
-            self._out.write(self._unsent_head + data)
         else:
             self._send(data)
 
@@ -174,9 +168,30 @@ class Writer:
             return self.write(piece)
         if self.phase is STREAMING:
             self.server.loop.call_soon(self.release)
-        self.write(piece, held=True)
+        self.hold(piece)
         if self.held_size >= GATHER:
             self.release()
+
+    def hold(self, piece: bytes | str) -> None:
+        """``write``, but with the next write or at ``release``; it is framed then."""
+        if type(piece) is not bytes:
+            piece = as_bytes(piece)
+        size = len(piece)
+        if self.phase is ENDED:
+            raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
+        if not size or self._framing == "none":
+            return
+        if self._framing == "length":
+            self._count(size)
+        if self.phase is GATHERING:
+            self._held.append(piece)
+        else:
+            if not self.bytes_sent:
+                self.first_byte = monotonic()
+            self._held = [piece]
+            self.phase = GATHERING
+        self.bytes_sent += size
+        self.held_size += size
 
     def release(self) -> None:
         """Write what is held."""
@@ -188,25 +203,17 @@ class Writer:
         if self.phase is READY or self.phase is GATHERING:
             self._send(b"")
 
-    def _hold(self, data: bytes, size: int) -> None:
-        if self.phase is GATHERING:
-            self._held.append(data)
-            self.held_size += size
-        else:
-            self._held = [data] if self.phase is STREAMING else [self._unsent_head, data]
-            self.held_size = size
-            self.phase = GATHERING
-
     def _send(self, data: bytes) -> None:
-        """Write ``data`` after what waits for the same write: the head, or the held pieces."""
-        if self.phase is READY:
-            self.phase = STREAMING
-            data = self._unsent_head + data
-        elif self.phase is GATHERING:
-            self.phase = STREAMING
-            self._held.append(data)
-            data = b"".join(self._held)
+        """Write ``data`` after what waits for the same write: the head, and the held pieces."""
+        if self.held_size:
+            held = encode_all(self._held) if self._framing == "chunked" else b"".join(self._held)
+            data = held + data
             self._held, self.held_size = [], 0
+        if self._unsent_head:
+            data = self._unsent_head + data
+            self._unsent_head = b""
+        if self.phase is not STREAMING:
+            self.phase = STREAMING
         self._out.write(data)
 
     @property
@@ -253,7 +260,7 @@ class Writer:
     def _write_end(self, piece: bytes, trailers: Trailers) -> None:
         """Write the last piece and the end of the framing, in one write."""
         if piece:
-            self.write(piece, held=True)
+            self.hold(piece)
         if self._framing == "chunked":
             self._send(last_chunk(trailers) if trailers else LAST_CHUNK)
         else:

@@ -70,6 +70,11 @@ def encode(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def encode_all(pieces: Iterable[bytes]) -> bytes:
+    """Each piece as a chunk of its own; empty ones are skipped."""
+    return b"".join([b"%x\r\n%b\r\n" % (len(piece), piece) for piece in pieces if piece])
+
+
 def last_chunk(trailers: Iterable[tuple[str, str]] = ()) -> bytes:
     """The end of a body, with trailer fields (RFC 9112, section 7.1.2).
 

@@ -41,5 +41,6 @@ def _watch(patch: pytest.MonkeyPatch, owner: type, follows: Mapping[Any, frozens
 
 def check() -> None:
     """Fail if a change was not in the table."""
-    found, refused[:] = list(refused), []
+    found = {f"{before.name} -> {after.name}" for before, after in refused}
+    refused.clear()
     assert not found, f"not in the table of phases: {found}"

@@ -58,7 +58,7 @@ async def test_each_json_line_is_an_event(target: Served, path: str) -> None:
     assert await body(target, f"{path}&fault=error") == whole + LINE
     sent = get(f"{path}&fault=truncate@event:3".encode(), b"Connection: close")
     seen = await outcome(target, sent)
-    assert seen.body.count(b'"seq":') + seen.body.count(b'{"id": ') == 3
+    assert seen.body.count(b'"seq":') + seen.body.count(b'{"id":') == 3
 
 
 async def test_an_error_within_an_event_is_an_event_of_its_own(target: Served) -> None:
