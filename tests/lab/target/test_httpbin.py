@@ -80,7 +80,7 @@ async def test_the_status_is_the_requested_one(target: Served, code: int, answer
         ("/delay/60.5", b"a duration from 0 to 60 seconds, as in 0.5 or 500ms, not 60.5"),
         ("/delay/2m", b"delay must be a duration from 0 to 60 seconds"),
         ("/bytes/1073741825", SIZE + b"1073741825"),
-        ("/bytes/-1", SIZE + b"-1"),
+        ("/bytes/-1", SIZE + b"'-1'"),
         ("/stream-bytes/x", SIZE + b"'x'"),
         ("/bytes/1?chunk_size=5", b"unknown parameter 'chunk_size'; allowed here: seed"),
         ("/stream-bytes/1?sed=5", b"unknown parameter 'sed' (did you mean 'seed'?)"),
