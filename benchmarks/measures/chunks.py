@@ -62,7 +62,7 @@ def _columns(best: Contender | None) -> Sequence[Column]:
         Column("loop", "loop"),
         Column("rate", "chunks/s"),
         Ratio("rate_to_uvicorn", "x uvicorn", 2, of="rate", to=UVICORN, more=True),
-        Ratio("rate_to_best", "x best", 2, of="rate", to=name, more=True),
+        Ratio("rate_to_best", "x best", 2, of="rate", to=name, target=3, more=True),
         Column("cpu", "CPU µs/chunk", 2),
         Column("per_segment", "chunks/segment", 1),
     )

@@ -28,9 +28,9 @@ COLUMNS = (
     Column("median", "first chunk µs"),
     Column("added", "added µs"),
     Column("added_p99", "added p99 µs"),
-    Ratio("added_to_nginx", "x nginx", 2, of="added", to="nginx"),
+    Ratio("added_to_nginx", "x nginx", 2, of="added", to="nginx", target=1.5),
     Column("cpu", "CPU µs/stream"),
-    Ratio("cpu_to_nginx", "x nginx", 2, of="cpu", to="nginx"),
+    Ratio("cpu_to_nginx", "x nginx", 2, of="cpu", to="nginx", target=2),
     Column("segments", "segments", 1),
 )
 
