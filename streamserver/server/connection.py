@@ -227,6 +227,8 @@ class Connection(Flow):
         """The server stops: close if idle, end an endless stream, let any other response end."""
         if self.exchange is not None:
             self.exchange.end_early(Outcome.DRAINED)
+        elif self._unread is not None:
+            self.linger()
         elif not self._incoming and not self._lingering:
             self.close()
 

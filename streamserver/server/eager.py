@@ -17,7 +17,7 @@ each iteration of the loop 0.4 microseconds slower.
 import asyncio
 import sys
 import threading
-from asyncio.tasks import _current_tasks, _enter_task, _leave_task  # type: ignore[attr-defined]
+from asyncio.tasks import _enter_task, _leave_task  # type: ignore[attr-defined]
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
@@ -41,7 +41,7 @@ def _hold(call: Callable[..., object], *args: Any, context: Context) -> None:
 
 def resolve(waiter: "asyncio.Future[T]", result: T, loop: asyncio.AbstractEventLoop) -> None:
     """Set the result of ``waiter``, and run at once what waits for it."""
-    if loop in _current_tasks:  # the running task must first return to the loop
+    if asyncio.current_task(loop) is not None:  # the running task must first return to the loop
         return waiter.set_result(result)
     loop.call_soon = _hold  # type: ignore[assignment,method-assign]
     try:
@@ -74,7 +74,7 @@ else:
         finally:
             del loop.call_soon
         context, step, _ = _held.calls.pop()
-        outer = _current_tasks.get(loop)
+        outer = asyncio.current_task(loop)
         if outer is None:
             context.run(step)
         else:

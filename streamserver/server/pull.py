@@ -57,7 +57,7 @@ def pull(writer: Writer, pieces: AsyncIterator[Any], encode: Encode) -> UntilSto
             if writer.held_size >= GATHER:
                 writer.release()
             if monotonic() >= until:
-                writer.release()
+                writer.flush_head()
                 yield
                 until = monotonic() + SLICE
         if connection.paused:

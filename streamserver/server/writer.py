@@ -166,7 +166,7 @@ class Writer:
         if iteration != self._pushed_in:
             self._pushed_in = iteration
             return self.write(piece)
-        if self.phase is STREAMING:
+        if self.phase is not GATHERING:
             self.server.loop.call_soon(self.release)
         self.hold(piece)
         if self.held_size >= GATHER:

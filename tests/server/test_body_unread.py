@@ -92,3 +92,23 @@ async def test_an_unread_body_that_never_comes_ends_the_connection(serve: Serve)
     received = await raw(server.port, post(b"h", length=5, target=b"/unread"))
     assert statuses(received) == [200]
     await wait_until(lambda: not server.listener.connections)
+
+
+async def test_a_stop_does_not_reset_a_client_that_still_sends(serve: Serve) -> None:
+    """A reset could destroy the response on its way (RFC 9112, section 9.6)."""
+    server = await serve(echo)
+    async with connect(server.port) as client:
+        body = bytes(WINDOW)
+        sent = post(body, target=b"/unread")
+        await client.send(sent[:-WINDOW])
+        await client.read_until(b"unread")
+        stopping = asyncio.create_task(server.stop())
+        while not server.listener._server.draining:
+            await asyncio.sleep(0)
+        for at in range(0, WINDOW, 1024):
+            await client.send(body[at : at + 1024])
+            await asyncio.sleep(0)
+        client.end()
+        received = await client.read_until()
+        await stopping
+    assert statuses(received) == [200]

@@ -151,6 +151,28 @@ async def test_other_tasks_run_beside_a_producer_that_never_waits(
     assert max(pieces) <= 11
 
 
+async def test_empty_pieces_do_not_delay_the_head(serve: Serve) -> None:
+    """Of a producer that never waits, in a handler that has waited before."""
+    has_head = asyncio.Event()
+
+    async def empty() -> Pieces:
+        while not has_head.is_set():
+            yield b""
+
+    async def handler(request: Request) -> Response:
+        await asyncio.sleep(0)
+        return Response(empty())
+
+    server = await serve(handler)
+    async with connect(server.port) as client:
+        await client.send(GET)
+        try:
+            await client.read_until(b"\r\n\r\n")
+        finally:
+            has_head.set()
+        await client.read_until(LAST_CHUNK)
+
+
 async def test_what_was_yielded_before_a_failure_is_sent(serve: Serve) -> None:
     async def failing(writes: list[bytes]) -> Pieces:
         yield b"one"

@@ -63,6 +63,22 @@ async def test_what_was_enqueued_before_the_head_leaves_with_it(serve: Serve) ->
     assert rest == TWO + THREE + LAST_CHUNK
 
 
+async def test_an_empty_piece_before_the_head_delays_nothing(serve: Serve) -> None:
+    """The handler has waited, so no call of the engine writes the head after the step."""
+    pushed = Pushed()
+    pushed.stream.enqueue("")
+    pushed.stream.enqueue("one")
+
+    async def handler(request: Request) -> Response:
+        await asyncio.sleep(0)
+        return await pushed(request)
+
+    server = await serve(handler)
+    async with connect(server.port) as client:
+        await client.send(GET)
+        await client.read_until(ONE)
+
+
 async def test_no_more_than_so_much_is_held(serve: Serve) -> None:
     pushed = Pushed()
     server = await serve(pushed)
