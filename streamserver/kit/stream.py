@@ -1,10 +1,10 @@
 """The push stream: a body written from outside, whenever there is something to send.
 
-The words are those of the WHATWG Streams standard's ReadableStreamDefaultController: a
-producer calls ``enqueue``, ``close`` or ``error``, and looks at ``desired_size`` to see
-whether the reader keeps up. Between ``enqueue`` and the socket there is no task: the first
-chunk of a call is written at once, and those that the same call enqueues after it share a
-write as soon as it returns. Only what is enqueued before the head is sent waits here for it.
+The names are those of ReadableStreamDefaultController in the WHATWG Streams standard: a producer
+calls ``enqueue``, ``close`` or ``error``, and reads ``desired_size`` to learn whether the client
+has room. No task lies between ``enqueue`` and the socket. The first chunk in an iteration of the
+event loop is written at once; the other chunks of that iteration share a write at its end. Only
+chunks that are enqueued before the head is sent wait here.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ class StreamController:
     """A body to be pushed: ``Response(stream)``, ``EventStream(stream)``, ``TextStream(stream)``.
 
     ``on_drain`` is called when the client has room again after ``desired_size`` was zero or
-    less; ``on_cancel`` once, when nobody will read any more. Both are plain functions.
+    less; ``on_cancel`` once, if the response ends before the stream. Both are plain functions.
     A stream is the body of one response. Use it in the thread of its event loop.
     """
 
@@ -37,7 +37,7 @@ class StreamController:
 
     @property
     def desired_size(self) -> int:
-        """Bytes the client has room for; zero or less: wait for ``on_drain``. 0 once ended."""
+        """Bytes the client has room for; if 0 or less, wait for ``on_drain``. 0 after the end."""
         if self._ended:
             return 0
         return HIGH_WATER if self._exchange is None else self._exchange.desired_size
@@ -45,8 +45,8 @@ class StreamController:
     def enqueue(self, chunk: Any) -> None:
         """Send a chunk: bytes or str, an ``Event`` where the stream is one of events.
 
-        RuntimeError after ``close`` or ``error``, ConnectionResetError when the reader has
-        gone; whatever the chunk's encoding raises.
+        RuntimeError after ``close`` or ``error``, ConnectionResetError when the client has
+        left, and the exceptions of the encoding.
         """
         if self._ended:
             raise (ConnectionResetError if self._ended == "cancelled" else RuntimeError)(
@@ -60,13 +60,13 @@ class StreamController:
             self._waiting.append(chunk)
 
     def close(self) -> None:
-        """The body is whole: everything was enqueued. RuntimeError if it has ended before."""
+        """Complete the body. RuntimeError if the stream was closed or failed before."""
         self._finish("closed")
         if self._exchange is not None:
             self._exchange.end()
 
     def error(self, error: BaseException) -> None:
-        """The producer failed: the client is cut off, so that it can tell.
+        """The producer failed: cut the response, so the client detects it.
 
         RuntimeError if the stream was closed or failed before.
         """
@@ -80,10 +80,10 @@ class StreamController:
             raise RuntimeError(f"the stream is {self._ended} already")
         self._ended = self._ended or how
 
-    # What the engine calls
+    # Callbacks of the engine
 
     def attach(self, exchange: Exchange, encode: Callable[[Any], bytes] | None) -> None:
-        """The stream is the body of ``exchange`` from now on (for the engine)."""
+        """The stream is the body of ``exchange`` from now on."""
         if self._exchange is not None:
             raise RuntimeError("a stream is the body of one response")
         self._exchange = exchange
@@ -97,12 +97,12 @@ class StreamController:
             exchange.end()
 
     def drained(self) -> None:
-        """The client has room again (for the engine)."""
+        """The client has room again."""
         if self.on_drain is not None and not self._ended:
             self.on_drain()
 
     def cancelled(self, exchange: Exchange) -> None:
-        """Nobody reads any more (for the engine)."""
+        """The exchange has ended before the stream."""
         if not self._ended and self._exchange in (None, exchange):
             self._ended = "cancelled"
             self._waiting = None

@@ -65,7 +65,7 @@ class Upload:
         """Pass on nothing more."""
         if self._timer is not None:
             self._timer.cancel()
-        self._body.leave()
+        self._body.stop_pushing()
 
     # Callbacks of the body
 

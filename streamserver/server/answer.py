@@ -52,7 +52,7 @@ class PushBody(Protocol):
         """The client has room again: ``exchange.desired_size`` is positive."""
 
     def cancelled(self, exchange: Any) -> None:
-        """Nobody reads ``exchange`` any more, or it never began."""
+        """``exchange`` has ended before the body has, or never began."""
 
 
 def is_push(body: object) -> TypeGuard[PushBody]:

@@ -114,7 +114,7 @@ class RequestBody:
                 self._sink.failed(error)
 
     def discard(self) -> None:
-        """Nobody will read the body: free what waits."""
+        """The handler will not read the rest: free what waits."""
         self._parts.clear()
         self._buffered = 0
         self._connection.resume_reading()
@@ -174,7 +174,7 @@ class RequestBody:
         except HTTPError as error:
             return sink.failed(error)
         if self.complete:
-            self.leave()
+            self.stop_pushing()
         elif not self.expects_continue:
             self._deadlines.start(self)
         if part or self.complete:
@@ -198,8 +198,8 @@ class RequestBody:
         if self._sink is not None:
             self._deadlines.start(self)
 
-    def leave(self) -> None:
-        """Stop pushing."""
+    def stop_pushing(self) -> None:
+        """Pass nothing more to the sink."""
         self._sink = None
         self._deadlines.stop(self)
 

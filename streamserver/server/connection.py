@@ -2,9 +2,9 @@
 
 Reading continues while a response streams, because a paused transport detects neither a FIN nor
 a reset. What a client sends meanwhile is the body of the current request or further requests.
-Both are bounded, and reading is paused only at their bound. Each request is answered in an
-iteration of the event loop of its own, so a client with a thousand requests in one packet does
-not delay other clients.
+Both are bounded, and reading is paused only at their bound. Each pipelined request is answered in
+its own iteration of the event loop, so a client with a thousand requests in one packet does not
+delay other clients.
 """
 
 import asyncio
@@ -87,8 +87,8 @@ class Connection(Flow):
             self._read(data)
 
     def eof_received(self) -> None:
-        # A client that half-closes could still read. But it cannot be told from one that has
-        # left, and a stream without a reader costs most.
+        # A client that half-closes could still read, but it looks the same as one that has left,
+        # and a stream without a reader costs most.
         self._abandon(Outcome.CLIENT_GONE)
         self.close()
 

@@ -17,7 +17,7 @@ each iteration of the loop 0.4 microseconds slower.
 import asyncio
 import sys
 import threading
-from asyncio.tasks import _enter_task, _leave_task  # type: ignore[attr-defined]
+from asyncio.tasks import _enter_task, _leave_task
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar

@@ -2,7 +2,7 @@
 
 The engine calls the handler, and the type of the body that it returns selects how the body is
 sent. Bytes are written together with their head. An async iterable is pulled: the next piece is
-asked for once the client has room. A push body writes to the exchange by itself.
+requested when the client has room. A push body writes to the exchange by itself.
 
 All of it runs in one task, so a client that leaves is one cancellation: it reaches the handler
 or its generator where it waits, and its ``finally`` blocks run in the task that they belong to.
@@ -17,12 +17,12 @@ from typing import Any
 from streamserver.server import eager
 from streamserver.server.answer import FAILED, Answer, Problem, PushBody, is_push, problem_of
 from streamserver.server.deadlines import Deadlines
-from streamserver.server.phase import Outcome
+from streamserver.server.phase import ENDED, READY, STREAMING, Outcome
 from streamserver.server.ports import Connection
 from streamserver.server.pull import pull
 from streamserver.server.sendfile import send_region
 from streamserver.server.state import ServerState
-from streamserver.server.writer import ENDED, READY, STREAMING, Trailers, Writer
+from streamserver.server.writer import Trailers, Writer
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
 
@@ -41,8 +41,8 @@ class Exchange(Writer):
     __slots__ = (
         "_answer",
         "_beats",
+        "_bytes_at_beat",
         "_in_step",
-        "_mark",
         "_task",
         "attributes",
         "ended",
@@ -62,7 +62,7 @@ class Exchange(Writer):
         self.on_end: list[Callable[[], object]] = []
         self._answer: Answer | None = None
         self._beats: Deadlines[Any] | None = None
-        self._mark = 0
+        self._bytes_at_beat = 0
         self._in_step = False
         self._task: asyncio.Task[None] | None = None
 
@@ -165,8 +165,8 @@ class Exchange(Writer):
         interval."""
         answer = self._answer
         if answer is not None and answer.endless is not None and self._beats is not None:
-            was_silent = self._mark == self.bytes_sent
-            self._mark = self.bytes_sent  # a heartbeat counts as sent at the next call
+            was_silent = self._bytes_at_beat == self.bytes_sent
+            self._bytes_at_beat = self.bytes_sent  # a heartbeat counts as sent at the next call
             self._beats.start(self)
             if was_silent and not self.connection.paused:
                 self.write(answer.endless.beat)
@@ -177,7 +177,7 @@ class Exchange(Writer):
             self._call_hook(self._answer.body.drained)
 
     def notify_cancelled(self, answer: Answer | None) -> None:
-        """Report to a push body that nobody reads it."""
+        """Report to a push body that it has no reader."""
         if answer is not None and is_push(answer.body):
             self._call_hook(answer.body.cancelled, self)
 
@@ -235,7 +235,7 @@ class Exchange(Writer):
         self._complete(outcome, answer.body)
 
     def cut(self, outcome: Outcome) -> None:
-        """End the body without the end of its framing: the client sees that it is not whole."""
+        """End the body without the end of its framing, so the client detects that it is cut."""
         if self.phase is ENDED:
             return
         self.release()
@@ -267,7 +267,7 @@ class Exchange(Writer):
             self.cut(Outcome.EXPIRED)
 
     def abandon(self, outcome: Outcome) -> None:
-        """Stop the producer: nobody reads any more."""
+        """Stop the producer, because the response has no reader any more."""
         if self.phase is ENDED:
             return
         task, answer, self._task = self._task, self._answer, None

@@ -58,7 +58,7 @@ class Flow(asyncio.BufferedProtocol):
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
-    async def drained(self) -> None:
+    async def until_drained(self) -> None:
         """Wait until the client has room; the waiting task is cancelled if it never has."""
         self._waiter = self.loop.create_future()
         try:
@@ -66,13 +66,13 @@ class Flow(asyncio.BufferedProtocol):
         finally:
             self._waiter = None
 
-    async def flushed(self) -> None:
+    async def until_flushed(self) -> None:
         """Wait until the transport's own buffer is empty."""
         if self.transport.get_write_buffer_size():
             self.transport.set_write_buffer_limits(high=0)
             try:
                 while self.paused:
-                    await self.drained()
+                    await self.until_drained()
             finally:
                 self.transport.set_write_buffer_limits()
 

@@ -17,7 +17,7 @@ Framed = tuple[bytes, Framing, int, bool]
 """A head ready to be sent; the framing of its body, and the length where that is known; whether
 the connection is kept."""
 
-_ENGINES = frozenset(("connection", "content-length", "date", "transfer-encoding"))
+_ENGINE_FIELDS = frozenset(("connection", "content-length", "date", "transfer-encoding"))
 
 
 def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> Framed:
@@ -29,8 +29,8 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     given: Fields = answer.headers.items()
     declared = None
     for name, _ in given:
-        if name in _ENGINES:
-            given, declared, date, wants_close = _take_ours(given, date)
+        if name in _ENGINE_FIELDS:
+            given, declared, date, wants_close = _separate(given, date)
             keep_alive = keep_alive and not wants_close
             break
     bodiless = is_bodiless(request.method, status)
@@ -59,7 +59,7 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     return head, framing, length or 0, keep_alive
 
 
-def _take_ours(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:
+def _separate(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:
     """The handler's fields without those that the engine writes itself; of these the declared
     Content-Length, the date that is still to be written, and whether Connection says close."""
     declared = None

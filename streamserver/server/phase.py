@@ -22,18 +22,20 @@ class Phase(Enum):
     STREAMING = "streaming"
     """The head was written, and every piece so far."""
     GATHERING = "gathering"
-    """The head was written; the last pieces are held for a common write."""
+    """Pieces are held for a common write, also with a head that was not written yet."""
     ENDED = "ended"
     """There is an outcome; nothing is written any more."""
 
 
+HANDLING, READY, STREAMING, GATHERING, ENDED = Phase
+
 FOLLOWS: dict[Phase, frozenset[Phase]] = {
-    Phase.HANDLING: frozenset((Phase.READY, Phase.ENDED)),
+    HANDLING: frozenset((READY, ENDED)),
     # An error replaces a head that was not written yet; a last piece is held with the head.
-    Phase.READY: frozenset((Phase.READY, Phase.STREAMING, Phase.GATHERING, Phase.ENDED)),
-    Phase.STREAMING: frozenset((Phase.GATHERING, Phase.ENDED)),
-    Phase.GATHERING: frozenset((Phase.STREAMING, Phase.ENDED)),
-    Phase.ENDED: frozenset(),
+    READY: frozenset((READY, STREAMING, GATHERING, ENDED)),
+    STREAMING: frozenset((GATHERING, ENDED)),
+    GATHERING: frozenset((STREAMING, ENDED)),
+    ENDED: frozenset(),
 }
 """The phases that may follow each phase."""
 

@@ -33,10 +33,10 @@ class Connection(Flow, Protocol):
     def head_is_late(self) -> None:
         """``head_timeout`` has passed."""
 
-    async def drained(self) -> None:
+    async def until_drained(self) -> None:
         """Wait until the client has room."""
 
-    async def flushed(self) -> None:
+    async def until_flushed(self) -> None:
         """Wait until the transport's own buffer is empty."""
 
     def count_untaken(self) -> int:

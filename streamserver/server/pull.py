@@ -1,6 +1,6 @@
 """A pulled body: ask the producer for a piece, write it, ask for the next one.
 
-The first piece is written at once, and so is each piece that a producer waits before. Pieces
+The first piece is written at once, and so is each piece for which the producer has waited. Pieces
 that follow without a wait share a write, because a write for each would cost a system call here
 and a wake-up at the client. Each piece stays a chunk of its own.
 
@@ -14,7 +14,8 @@ from time import monotonic
 from types import AsyncGeneratorType, coroutine
 from typing import Any, NoReturn, TypeAlias
 
-from streamserver.server.writer import GATHER, STREAMING, Writer
+from streamserver.server.phase import STREAMING
+from streamserver.server.writer import GATHER, Writer
 
 Encode: TypeAlias = Callable[[Any], bytes] | None
 Step: TypeAlias = Generator[Any, Any, Any]
@@ -30,7 +31,7 @@ def pull(writer: Writer, pieces: AsyncIterator[Any], encode: Encode) -> UntilSto
     """Write each piece, until StopAsyncIteration; the last may be held for the next write."""
     connection, next_step = writer.connection, _stepper(pieces)
     write, hold = writer.write, writer.hold
-    until = 0.0  # when other tasks run; 0 until a piece was written since the producer waited
+    until = 0.0  # the end of the time slice, which begins with the first piece after a wait
     while True:
         step = next_step()
         try:
@@ -62,7 +63,7 @@ def pull(writer: Writer, pieces: AsyncIterator[Any], encode: Encode) -> UntilSto
                 until = monotonic() + SLICE
         if connection.paused:
             writer.release()
-            yield from connection.drained().__await__()
+            yield from connection.until_drained().__await__()
             until = 0.0
 
 

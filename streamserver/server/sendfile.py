@@ -34,7 +34,7 @@ async def send_region(writer: Writer, answer: Answer) -> None:
         writer.flush_head()
         if out is None:
             return await _send_slices(writer, region)
-        await writer.connection.flushed()
+        await writer.connection.until_flushed()
         try:
             await _send_natively(writer, region, out)
         except ConnectionError:  # of the socket, because files have none
@@ -114,7 +114,7 @@ async def _send_slices(writer: Writer, region: FileRegion) -> None:
         offset += len(data)
         writer.write(data)
         if writer.connection.paused:
-            await writer.connection.drained()
+            await writer.connection.until_drained()
         else:
             # A lost connection accepts all writes, and reports the loss in the next iteration.
             await asyncio.sleep(0)

@@ -1,7 +1,7 @@
 """Where a server listens: a TCP port, the same port several times over, or a unix socket.
 
-Sockets are bound and listening before anything else starts, for two reasons: what is wrong
-with an address is known at once, in one line, and a supervisor can hand them to its workers.
+Sockets are bound and listening before anything else starts. A wrong address is thus reported at
+once and in one line, and a supervisor can pass the sockets to its workers.
 """
 
 import os
@@ -46,8 +46,8 @@ def listen_unix(path: str, count: int = 1) -> Iterator[list[socket.socket]]:
     """While inside, listen on a unix socket at `path`, which all `count` processes share.
 
     The file is removed at the end, and that of a server which died without removing it is
-    replaced. Raises CannotListen, also where another server is listening, or where the file is
-    no socket: it may be precious.
+    replaced. Raises CannotListen, also if another server is listening there, or if the file is not
+    a socket and so might be needed.
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
         try:
@@ -69,8 +69,8 @@ def _bind_all(host: str, port: int, count: int) -> Iterator[socket.socket]:
     family, _, _, _, address = found[0]
     yield (first := _bind(family, address))
     if count > 1 and BALANCED:
-        # Bound before it agrees to share: so a second server on this port is refused, instead
-        # of quietly taking half of the connections.
+        # The option is set after the bind, so a second server on this port is refused: it would
+        # get half of the connections.
         _share(first)
         for _ in range(count - 1):
             yield _bind(family, first.getsockname(), shared=True)
@@ -81,10 +81,10 @@ def _bind(
 ) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        # Connections of a server that stopped a moment ago must not keep its port from us.
+        # Connections of a server that has just stopped would make the bind fail.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # So that "::" means every address, whatever the system's default.
+            # "::" means every address, independent of the system's default.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         if shared:
             _share(sock)
@@ -101,9 +101,9 @@ def _share(sock: socket.socket) -> None:
 
 def _remove_stale(path: str) -> None:
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
-        raise ValueError("there is something else of that name, not a socket")
+        raise ValueError("a file of that name exists and is not a socket")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        # A full accept queue would make us wait, though it proves that somebody listens.
+        # A connect would wait while the accept queue is full, which proves that a server listens.
         probe.setblocking(False)
         try:
             probe.connect(path)
@@ -116,7 +116,7 @@ def _remove_stale(path: str) -> None:
 
 
 def _identity(path: str) -> tuple[int, int, int]:
-    """What tells our file from one that has replaced it: inode numbers alone are used again."""
+    """Differs between this file and a later one at its path: inode numbers alone are reused."""
     found = os.lstat(path)
     return found.st_dev, found.st_ino, found.st_mtime_ns
 

@@ -1,13 +1,13 @@
 """Several processes on one address, each replaced when it dies.
 
-The supervisor owns the listening sockets and serves nothing itself. Every worker is a fresh
-process of the same command line that inherits one socket, so a replacement takes over the
-accept queue of the one that died, and no connection that waited there is lost. Fresh, not
-forked: a copy of a process with threads or open connections in it is a copy of trouble.
+The supervisor owns the listening sockets and serves nothing itself. Every worker is a new process
+of the same command line that inherits one socket. A replacement thus continues the accept queue
+of the worker that died, and no connection that waited there is lost. Workers are not forked,
+because a copy of threads and of open connections does not work reliably.
 
-A socket pair ties each worker to its supervisor. The worker writes its URL there once it
-listens; and whichever side dies, however it dies, the other reads the end of it. So workers
-never outlive a supervisor that was killed, on any system.
+A socket pair, the lifeline, connects each worker to its supervisor. The worker writes its URL to
+it when it listens. If one side dies, the other one reads the end of the stream, so no worker
+outlives its supervisor.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ MARGIN = 3.0
 def inherit(text: str) -> tuple[socket.socket, socket.socket]:
     """For a worker: its listening socket and its lifeline, from the text of `VARIABLE`."""
     listening, lifeline = (socket.socket(fileno=int(number)) for number in text.split())
-    # Else a program that the app starts could keep the port when we are long gone.
+    # A program that the app starts must not keep the port after this process has ended.
     for sock in (listening, lifeline):
         sock.set_inheritable(False)
     return listening, lifeline
@@ -40,17 +40,17 @@ def inherit(text: str) -> tuple[socket.socket, socket.socket]:
 async def obey(
     lifeline: socket.socket, url: str, *, drain: Callable[[], object], abort: Callable[[], object]
 ) -> None:
-    """For a worker: tell the supervisor that it listens, and drain when the supervisor ends.
+    """For a worker: report to the supervisor that it listens, and drain when the supervisor ends.
 
-    If it says something first, no matter what, that means to abort.
+    Any byte from the supervisor before that means: abort.
     """
     loop = asyncio.get_running_loop()
     lifeline.setblocking(False)
-    word = b""
+    order = b""
     with contextlib.suppress(ConnectionError):
         await loop.sock_sendall(lifeline, url.encode())
-        word = await loop.sock_recv(lifeline, 1)
-    if word:
+        order = await loop.sock_recv(lifeline, 1)
+    if order:
         abort()
     drain()
 
@@ -59,8 +59,8 @@ async def obey(
 class Backoff:
     """How many seconds to wait before a worker is started again.
 
-    None the first time; then `first`, doubled up to `bound`, for as long as workers die before
-    they are `calm` seconds old. One crash costs nothing, a broken machine is not set on fire.
+    0 after the first death; then `first`, doubled up to `bound`, while workers die before they are
+    `calm` seconds old.
     """
 
     first: float = 0.25
@@ -80,9 +80,9 @@ class Backoff:
 class Supervisor:
     """Keeps one worker alive for each socket.
 
-    `command` starts a worker, in `environment` and one variable more. `announce` is called once
-    with the URL, when all workers have said that they listen. Workers have `grace` seconds to
-    drain when asked to stop. `on_exit` is called with the pid of each that has ended.
+    `command` starts a worker, in `environment` with one more variable. `announce` is called once
+    with the URL, when all workers listen. Workers have `grace` seconds to drain. `on_exit` is
+    called with the pid of each worker that has ended.
     """
 
     def __init__(
@@ -113,20 +113,21 @@ class Supervisor:
                 slots.create_task(self._keep_alive(slot))
 
     def stop(self) -> None:
-        """Have the workers drain; called again, abort; once more, or when they hang, kill them."""
+        """Drain the workers; the second call aborts them, and the third one, or a time limit,
+        kills them."""
         next(self._steps, self._kill)()
 
     def _drain(self) -> None:
         self._stopping.set()
-        # As long as we hold them, the kernel would go on to queue connections nobody will accept.
+        # While they are open, the kernel queues connections that no process will accept.
         for sock in self._sockets:
             sock.close()
         self._send(signal.SIGTERM)
         asyncio.get_running_loop().call_later(self._grace + MARGIN, self._kill)
 
     def _abort(self) -> None:
-        # Not a signal, since workers get those from others too. And not SIGKILL yet: the kernel
-        # would end their connections with FIN, which some clients take for a proper end.
+        # Not by a signal, because workers may get one from elsewhere. Not by SIGKILL yet: the
+        # kernel would send a FIN on their connections, which signals completion to some clients.
         for lifeline in self._alive.values():
             with contextlib.suppress(OSError):
                 lifeline.send(b"!")
@@ -165,7 +166,7 @@ class Supervisor:
             except OSError as error:
                 return f"cannot start: {error}"
             self._alive[process] = lifeline
-            if self._stopping.is_set():  # which came while it was being started
+            if self._stopping.is_set():  # since the worker began to start
                 process.terminate()
             await self._listening(slot, process, lifeline)
             status = await process.wait()
@@ -183,7 +184,7 @@ class Supervisor:
 
     async def _listening(self, slot: int, process: Process, lifeline: socket.socket) -> None:
         url = b""
-        with contextlib.suppress(ConnectionError):  # it died before it read our order to abort
+        with contextlib.suppress(ConnectionError):  # it died before it read the order to abort
             url = await asyncio.get_running_loop().sock_recv(lifeline, 4096)
         if not url:
             return

@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
 from streamserver.server.framing import Framing, frame
-from streamserver.server.phase import Outcome, Phase
+from streamserver.server.phase import ENDED, GATHERING, HANDLING, READY, STREAMING, Outcome, Phase
 from streamserver.server.ports import Connection
 from streamserver.server.state import ServerState
 from streamserver.wire.chunked import LAST_CHUNK, encode, encode_all, last_chunk
@@ -26,13 +26,6 @@ HIGH_WATER = 64 * 1024 + 1
 
 GATHER = 16 * 1024
 """Bytes of pieces that may be held for a common write."""
-
-READY, STREAMING, GATHERING, ENDED = (
-    Phase.READY,
-    Phase.STREAMING,
-    Phase.GATHERING,
-    Phase.ENDED,
-)
 
 
 class Output(Protocol):
@@ -92,7 +85,7 @@ class Writer:
         self.head = head
         self.body = RequestBody(server, connection, head) if head.length else None
         self._out: Output = connection.transport
-        self.phase = Phase.HANDLING
+        self.phase: Phase = HANDLING
         self.outcome: Outcome | None = None
         self.status = 0
         self.bytes_sent = 0
@@ -105,8 +98,8 @@ class Writer:
 
     @property
     def has_sent_head(self) -> bool:
-        """Whether the final head was written, or the exchange has ended."""
-        return self.phase not in (Phase.HANDLING, READY)
+        """Whether another head is impossible: this one was written, or is held with pieces."""
+        return self.phase not in (HANDLING, READY)
 
     @property
     def desired_size(self) -> int:

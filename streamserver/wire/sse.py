@@ -33,8 +33,6 @@ _line_end = re.compile(r"[\r\n]")
 _line_end_or_nul = re.compile(r"[\r\n\0]")
 _RETRY_DIGITS = 18  # 64 bits: the standard has no limit, but int() is quadratic
 
-# UTF-8 is the format's only encoding, so escapes would only make the text longer and harder
-# to read in a terminal. NaN is refused because it is not JSON (RFC 8259, section 6).
 
 class Event(NamedTuple):
     """One event of a stream; a field that is None is not sent."""
