@@ -172,9 +172,9 @@ class RedisTopic(Topic):
 def _entries(found: Any, at: str = "", last: str = "") -> list[Entry]:
     """The entries that redis-py returned, without those of other programs.
 
-    ``at``: the id that was read before them, ``last``: the id of the last entry of ours, if it is
-    known. They differ if entries of other programs are between; the next entry names one of those
-    as its predecessor, and is connected to ``last`` instead.
+    ``at``: the id that was read before them, ``last``: the id of the last entry of the feed, if it
+    is known. They differ if entries of other programs are between; the next entry names one of
+    those as its predecessor, and is connected to ``last`` instead.
     """
     entries = []
     for id, fields in found:

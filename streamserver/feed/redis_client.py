@@ -1,6 +1,6 @@
 """Connections to Redis: which URLs are accepted, and with which options redis-py connects.
 
-redis-py takes every option of a connection from the URL, and prefers it to ours. Some of them break
+redis-py takes every option of a connection from the URL, and prefers it to an argument. Some break
 a feed: decoded answers, another protocol, a timeout that is shorter than a blocking read. So only
 the parameters that name the server and the user are accepted.
 """

@@ -5,7 +5,7 @@ event (WHATWG HTML, section 9.2), each event travels as one chunk (RFC 9112, sec
 chunk is written before the next piece exists.
 
 Mends: a response with Content-Length can only be sent once all of it exists. With chunks, the
-client reads the first piece after milliseconds, and the last-chunk tells it that none is missing.
+client reads the first piece after milliseconds, and the last-chunk shows that none is missing.
 
 Try: curl -N http://127.0.0.1:8000/counter
 In the engine: `wire/chunked.py`, encode; `wire/sse.py`, encode; `server/writer.py`, Writer.write

@@ -1,12 +1,12 @@
 """Step 2: honest framing and honest ends.
 
-Adds: the request decides how the body is framed, and the end of a response tells whether it is
+Adds: the request decides how the body is framed, and the end of a response shows whether it is
 whole (RFC 9112, sections 6.3 and 8).
 
 Mends, of step 1: HEAD got a body; HTTP/1.0, which has no chunks, got chunk sizes as data; an empty
 piece became a chunk of size zero, which ended the stream; a line end in an id forged a field; a
 handler that failed left its client waiting. A response that failed now ends without the last-chunk.
-Where the end of the connection is the end of the body, it is a RST: a FIN would signal completion.
+Where the end of the connection is the end of the body, an RST ends it: a FIN would signal success.
 
 Try: curl -N http://127.0.0.1:8000/counter?x; echo "curl ends with status $?"
 In the engine: `server/framing.py`, frame; `server/exchange.py`, Exchange.fail and Exchange.cut

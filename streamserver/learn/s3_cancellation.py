@@ -1,15 +1,15 @@
 """Step 3: cancellation when the client leaves.
 
 Adds: the connection owns the task of its response, and cancels it when the connection is lost. The
-cancellation reaches the handler at the `await` or `yield` where it stands, and its `finally` blocks
+cancellation reaches the handler at the `await` or `yield` where it waits, and its `finally` blocks
 run at once, since `aclosing` closes the generator in the same task.
 
 Mends, of step 2: the handler ran on after its client had left. What it costs (a database cursor, a
 model that is paid by the token) was spent on a response that no client read.
 
 Try: curl -N --max-time 2 http://127.0.0.1:8000/ticks    (and read the output of this program)
-In the engine: `server/connection.py`, Connection.connection_lost; `server/exchange.py`,
-Exchange.abandon; `server/pull.py`, pull
+In the engine: `server/connection.py`, Connection.eof_received and Connection.connection_lost;
+`server/exchange.py`, Exchange.abandon and Exchange._run
 """
 
 import asyncio

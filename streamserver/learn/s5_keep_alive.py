@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
             self.advance()
 
     def send(self, part: h11.Event) -> None:
-        """Tell h11 what is sent, and write its bytes: a head, or the last-chunk."""
+        """Pass a part to h11, and write the bytes that it returns: a head, or the last-chunk."""
         self.transport.write(self.http.send(part) or b"")
 
 

@@ -7,7 +7,8 @@ without room is disconnected, since the memory for what it has not read would ha
 Mends, of step 5: for each event, each reader's task woke up and framed it again.
 
 Try: curl -N http://127.0.0.1:8000/feed & sleep 1; curl 'http://127.0.0.1:8000/publish?hello'
-In the engine: `feed/topic.py`, Topic; `server/writer.py`, Writer.write_chunks
+In the engine: `feed/log.py`, make_entry; `feed/topic.py`, Topic.append and Subscriber.deliver;
+`feed/subscribers.py`, HTTPSubscriber.on_entries; `server/writer.py`, Writer.write_chunks
 """
 
 import asyncio
@@ -131,7 +132,7 @@ class Connection(asyncio.Protocol):
             self.advance()
 
     def send(self, part: h11.Event) -> None:
-        """Tell h11 what is sent, and write its bytes: a head, or the last-chunk."""
+        """Pass a part to h11, and write the bytes that it returns: a head, or the last-chunk."""
         self.transport.write(self.http.send(part) or b"")
 
 

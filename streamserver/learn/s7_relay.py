@@ -2,13 +2,13 @@
 
 Adds: each request is sent to an upstream, and each piece of its response is written to the client
 in the call that read it. Framing and some fields belong to one connection (RFC 9110, section
-7.6.1): they are made anew. A slow client pauses its upstream, a client that leaves ends it.
+7.6.1): they are made anew. A slow client pauses its upstream, a client that leaves cancels it.
 
-Mends, of step 6: nothing was relayed. (A relay that copies bytes until the upstream closes would
-make a cut response look complete; here h11 tells the two ends apart.)
+Mends, of step 6: nothing was relayed. (A relay of bytes alone makes a cut response look complete.)
 
 Try: curl -N http://127.0.0.1:8000/counter    (with the upstream `learn 1 --port 8001`)
-In the engine: `proxy/relay.py`, Relay; `proxy/upstream.py`, UpstreamConnection; `wire/responses.py`
+In the engine: `proxy/relay.py`, Relay.on_response and Relay.fail; `proxy/rewriting.py`, end_to_end;
+`proxy/upstream.py`, UpstreamConnection.eof_received; `wire/responses.py`, ResponseReader.eof
 """
 
 import asyncio

@@ -7,7 +7,8 @@ wait: `call_soon` sends it alone as soon as the event loop runs again. The probe
 Mends, of all steps before: head and first piece left in two writes, and so in two packets.
 
 Try: curl -N http://127.0.0.1:8000/counter; python -m streamserver learn 8 --probe
-In the engine: `server/exchange.py`, Exchange.start; `lab/client/connection.py`, Connection
+In the engine: `server/writer.py`, Writer.write; `server/exchange.py`, Exchange.start;
+`lab/client/connection.py`, Connection.data_received
 """
 
 import asyncio

@@ -80,11 +80,11 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.room.clear()
-        self.deadline = self.loop.call_later(WRITE_DEADLINE, self.transport.abort)
+        self.write_deadline = self.loop.call_later(WRITE_DEADLINE, self.transport.abort)
 
     def resume_writing(self) -> None:
         self.room.set()
-        self.deadline.cancel()
+        self.write_deadline.cancel()
 
     async def respond(self, request: h11.Request) -> None:
         """Write the head with the first piece, then each piece, then the end."""

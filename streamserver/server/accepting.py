@@ -4,8 +4,8 @@ The event loops accept by themselves, but not safely: out of descriptors, asynci
 traceback for each place in the backlog and retries at once, and uvloop closes the connections
 that wait. Here the listening socket is watched as any other descriptor. A refusal by the
 kernel removes it from the loop; the connections stay in the backlog, and accepting resumes
-when a connection of ours closes, or after `RETRY` seconds, since others may have freed what was
-missing.
+when a connection of this server closes, or after `RETRY` seconds, because other processes may
+have freed descriptors too.
 
 Accepting also pauses while the server is full and the most refused connections that are allowed
 are open. A connection is counted as soon as it is accepted, so a TLS handshake takes room, and
