@@ -21,7 +21,7 @@ HEADER_FILE = Option(
     None,
     text,
     "FILE",
-    "file of further fields, one a line, such as secret ones",
+    "file of further fields, one per line, for example with secrets",
     shown="",
 )
 

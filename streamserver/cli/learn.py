@@ -18,7 +18,7 @@ RELAY, PROBE = 7, 8
 USAGE = "streamserver learn [STEP] [options]"
 ABOUT = "List the steps of the ladder, or serve one of them on 127.0.0.1."
 TABLE: Table = {
-    "options": (
+    "serving a step": (
         Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 selects a free one"),
         Option(
             "upstream-port",

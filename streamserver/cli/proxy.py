@@ -32,7 +32,7 @@ TIMEOUTS = Timeouts()
 LIMITS = PoolLimits()
 
 _REQUESTS = (
-    Option("strip", "", text, "PATH", "prefix to remove from targets; targets without it are 404"),
+    Option("strip", "", text, "PATH", "prefix to remove from targets; other targets get a 404"),
     Option(
         "header",
         (),

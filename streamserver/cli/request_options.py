@@ -37,7 +37,7 @@ REQUESTS = (
         (),
         field,
         "'NAME: VALUE'",
-        "field of the request; may be repeated (in the variable: one a line)",
+        "field of the request; may be repeated (in the variable: one per line)",
         shown="",
         many=True,
     ),

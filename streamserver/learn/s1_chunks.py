@@ -34,7 +34,7 @@ HEAD = h11.Response(
 
 
 def event(data: str, id: object = None) -> bytes:
-    """One server-sent event: its fields, one a line, and the empty line that ends it."""
+    """One server-sent event: its fields, one per line, and the empty line that ends it."""
     first = "" if id is None else f"id: {id}\n"
     return f"{first}data: {data}\n\n".encode()
 
