@@ -10,10 +10,6 @@ have freed descriptors too.
 Accepting also pauses while the server is full and the most refused connections that are allowed
 are open. A connection is counted as soon as it is accepted, so a TLS handshake takes room, and
 it has a deadline.
-
-Workers that share a port have a backlog each (SO_REUSEPORT). The kernel does not move a
-connection from the backlog of a worker that has paused to another one: it waits until that
-worker resumes, or until the client gives up.
 """
 
 import asyncio
@@ -36,8 +32,6 @@ RETRY = 0.1
 REFUSED_HANDSHAKE = 2.0
 """Seconds for the TLS handshake of a connection that only gets a 503."""
 PAUSED = "accepting connections is paused"
-
-
 Opened = tuple[asyncio.BaseTransport, asyncio.BaseProtocol]
 
 

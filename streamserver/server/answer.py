@@ -1,7 +1,6 @@
 """What a handler may return, as far as the engine must know.
 
-The engine lies below the kit, whose classes a handler uses. It names only the members that it
-needs: any object that has them is an answer.
+The engine must not import the kit, so an answer is any object that has these members.
 """
 
 import logging

@@ -162,8 +162,7 @@ class Connection(Flow):
                 self.close()
         elif self._incoming:
             self._is_scheduled = True
-            # In the context of the server: values that a handler sets, perhaps the one for which
-            # a relay opened the pooled connection that calls this, are not the next request's.
+            # Not in the current context: it may have values that a handler has set.
             self.loop.call_soon(self._continue, context=self.server.context)
         else:
             self.server.idle_deadlines.start(self, exchange.ended)

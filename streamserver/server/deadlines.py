@@ -2,8 +2,7 @@
 
 Deadlines of one kind have the same length, so the one that was started first passes first. A
 dict, which keeps the order of insertion, is thus a complete queue, and one timer watches its
-front. To start or stop a deadline is a dict operation that seldom touches the event loop: a
-hundred thousand open streams can have several each.
+front. To start or stop a deadline is a dict operation that seldom touches the event loop.
 """
 
 import asyncio

@@ -2,10 +2,9 @@
 
 A client holds one descriptor. An exchange may take more: a download opens its file and
 duplicates its socket, a relayed request opens a connection to the upstream. All of them are
-counted here, so that a request which would exceed the limit of the process is answered with
-503, instead of failing halfway. What is not counted (listening sockets, logs, what handlers
-open themselves) has a reserve. Where that is not enough, the kernel refuses, and the same
-answer is given.
+counted here, and a request that would exceed the limit of the process gets a 503. Descriptors
+that are not counted (listening sockets, logs, those that handlers open) have a reserve. If the
+kernel refuses one nevertheless, the request gets the same 503.
 """
 
 import errno
@@ -23,8 +22,7 @@ log = logging.getLogger("streamserver")
 RESERVE = 256
 """Descriptors that are not in the budget; half of them are for connections that get a 503."""
 FOR_EXCHANGES = 256
-"""Descriptors of the budget that connections of clients cannot take: without them a crowd of
-clients would leave nothing for the files and upstreams of their own requests."""
+"""Descriptors of the budget that are kept for the files and upstreams of connected clients."""
 UNLIMITED = 1_000_000
 REPORT_EVERY = 10.0
 """Seconds between two log lines about the same consequence of an exhausted system."""

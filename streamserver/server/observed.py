@@ -1,8 +1,4 @@
-"""An exchange that reports each piece of its body to the observer.
-
-It is a class of its own, which a listener uses for all its exchanges or for none, so that a
-piece that is not observed costs nothing.
-"""
+"""An exchange that reports each piece of its body; pieces that are not observed cost nothing."""
 
 from time import monotonic
 

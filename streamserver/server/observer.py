@@ -1,8 +1,4 @@
-"""Events that the engine and the rooms above it report: to a log, to metrics, to a test.
-
-The engine counts nothing itself. It reports what happens where it happens; a method that an
-observer does not override costs one call.
-"""
+"""The events that the engine and the rooms above it report to a log, to metrics, or to a test."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal

@@ -55,13 +55,12 @@ class ServerState:
         self.refused: set[Connection] = set()  # of these, those that only get a 503
         self.on_room: Callable[[], object] | None = None  # called when a connection is forgotten
         self.unwinding: set[asyncio.Task[None]] = set()  # cancelled, and not yet done
-        # One buffer for all connections, because a read is consumed before the next one. Without
-        # it the loop allocates 256 KiB for each read, which the kernel maps and unmaps.
+        # One for all connections: a read is consumed before the next one. Without it the loop
+        # allocates 256 KiB for each read.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
         # Called when the listener closes: handlers close what they keep open, such as a pool.
         self.on_close: list[Callable[[], object]] = []
         self.emptied: asyncio.Future[None] | None = None
-
         self._make_deadlines(settings)
         self.hangups: Hangups[Flow] = Hangups(loop, lambda flow: flow.hung_up())
         self._iteration = 1
@@ -88,6 +87,10 @@ class ServerState:
             loop, settings.max_stream, lambda exchange: exchange.expire()
         )
         self._beats: dict[float, Deadlines[Exchange]] = {}
+        self._deadlines: tuple[Deadlines[Any], ...] = (
+            *(self.head_deadlines, self.idle_deadlines, self.linger_deadlines),
+            *(self.write_deadlines, self.body_deadlines, self.stream_deadlines),
+        )
 
     @property
     def is_full(self) -> bool:
@@ -172,13 +175,9 @@ class ServerState:
         """Stop every deadline, and close what was kept open."""
         while self.on_close:
             self.on_close.pop()()
-        for connections in (self.head_deadlines, self.idle_deadlines, self.linger_deadlines):
-            connections.close()
-        self.write_deadlines.close()
         self.hangups.close()
-        self.body_deadlines.close()
-        for exchanges in (self.stream_deadlines, *self._beats.values()):
-            exchanges.close()
+        for kind in (*self._deadlines, *self._beats.values()):
+            kind.close()
         self.observer.closed()
 
 

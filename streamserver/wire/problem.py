@@ -1,8 +1,4 @@
-"""``HTTPError``: an exception that becomes an error response.
-
-The component that refuses a request, be it a reader, the engine or a handler, knows the status
-and the reason. The exception carries both, and is rendered as a problem document (RFC 9457).
-"""
+"""``HTTPError``: an exception that becomes an error response, a problem document (RFC 9457)."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
