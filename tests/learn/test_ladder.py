@@ -254,25 +254,6 @@ async def test_9_a_client_that_reads_nothing_is_aborted(start: Start, number: in
             assert open_sockets(step) == before + 1
 
 
-FULL_AT_THE_END = """
-class Connection(step.Connection):
-    def write(self, data):
-        super().write(data)
-        if data.endswith(b"0\\r\\n\\r\\n"):
-            self.pause_writing()
-            self.loop.call_soon(self.resume_writing)
-step.Connection, step.WRITE_DEADLINE = Connection, 0.05
-"""
-
-
-async def test_9_room_ends_the_write_deadline_after_the_end_of_a_response(start: Start) -> None:
-    async with connect(start(9, patch=FULL_AT_THE_END).port) as client:
-        await client.send(get("/counter?0"))
-        await client.read_until(LAST_CHUNK)
-        with pytest.raises(TimeoutError):  # neither closed nor reset
-            await client.read_until(timeout=NEVER)
-
-
 def open_sockets(step: Step) -> int:
     count = 0
     for link in Path(f"/proc/{step.process.pid}/fd").iterdir():
