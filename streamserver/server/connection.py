@@ -207,7 +207,7 @@ class Connection(Flow):
         method = "HEAD" if data.startswith(b"HEAD ") else "-"
         head = RequestHead(method, "-", 1, [])
         self.exchange = exchange = self._make_exchange(self.server, self, head)
-        exchange.reject(error)
+        exchange.send_error(error)
 
     def inform(self, status: int, fields: Fields) -> None:
         """Send an interim response unless the final head has been sent (RFC 9110, section 15.2);

@@ -219,9 +219,9 @@ class Exchange(Writer):
         if self.has_sent_head:
             return self.cut(Outcome.TRUNCATED)
         is_refused = self.body is not None and self.body.error is error
-        self.reject(problem, Outcome.REJECTED if is_refused else Outcome.COMPLETE)
+        self.send_error(problem, Outcome.REJECTED if is_refused else Outcome.COMPLETE)
 
-    def reject(self, error: HTTPError, outcome: Outcome = Outcome.REJECTED) -> None:
+    def send_error(self, error: HTTPError, outcome: Outcome = Outcome.REJECTED) -> None:
         """Send an error response, in place of a head that was not sent yet."""
         try:
             answer = Problem(error)
@@ -261,7 +261,7 @@ class Exchange(Writer):
         """``max_stream`` has passed."""
         if not self.has_sent_head:
             task, self._task = self._task, None
-            self.reject(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
+            self.send_error(HTTPError(503, "the answer took too long"), Outcome.EXPIRED)
             self._cancel(task)
         elif not self.end_early(Outcome.EXPIRED):
             self.cut(Outcome.EXPIRED)

@@ -37,7 +37,7 @@ class Flow(asyncio.BufferedProtocol):
     def __init__(self, server: ServerState) -> None:
         self.server = server
         self.loop = server.loop
-        self.paused = False
+        self.paused = False  # whether the client has no room
         self.stalls = 0  # how often the client had no room
         self._closing = False
         self._reading_paused = False
@@ -53,7 +53,7 @@ class Flow(asyncio.BufferedProtocol):
         self.await_progress()
 
     def resume_writing(self) -> None:
-        self.paused = False
+        self.paused = False  # whether the client has no room
         self.server.write_deadlines.stop(self)
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
