@@ -25,8 +25,8 @@ from streamserver.lab.cassettes.secret_names import (
 MAX_DEPTH = 1000
 """Arrays and objects around a secret. Beyond it, everything that follows is overwritten."""
 
-# A string, whether it ends, and whether a colon follows after whitespace of a bounded length.
-_STRING = rb'"((?:[^"\\\r\n]++|\\[^\r\n]?)*+)(?:(")[%b]{0,256}+(:?))?'
+# A string, whether it ends, and whether a colon follows.
+_STRING = rb'"((?:[^"\\\r\n]++|\\[^\r\n]?)*+)(?:(")[%b]*+(:?))?'
 _MARKS = rb"[\"{}\[\],:]|[0-9]++"
 _rest = re.compile(rb"(?:[^\"\\\r\n]++|\\[^\r\n]?)*+")
 _ones = bytes.maketrans(b"0123456789", b"1111111111")
@@ -40,25 +40,30 @@ class Layout(NamedTuple):
     """Strings outside secrets, and line feeds where each line is judged by itself."""
     rest: re.Pattern[bytes]
     """The rest of a string that is secret."""
-    space: re.Pattern[bytes]
-    """Before a value."""
+    before_colon: re.Pattern[bytes]
+    """Whitespace after a name."""
+    before_value: re.Pattern[bytes]
+    """Whitespace after the colon."""
     marks: re.Pattern[bytes]
     """In a secret array or object: brackets, digits, and what ends a broken one."""
 
 
 _strings_in_line = re.compile(rb"\n|" + _STRING % rb" \t")
 _space = re.compile(rb"[ \t\r\n]*+")
+_space_in_line = re.compile(rb"[ \t]*+")
 DOCUMENT = Layout(
     strings=re.compile(_STRING % rb" \t\r\n"),
     rest=re.compile(rb"(?s:[^\"\\]++|\\.?)*+"),
-    space=_space,
+    before_colon=_space,
+    before_value=_space,
     marks=re.compile(_MARKS),
 )
-LINES = Layout(_strings_in_line, _rest, _space, re.compile(_MARKS + rb"|\n"))
+LINES = Layout(_strings_in_line, _rest, _space_in_line, _space, re.compile(_MARKS + rb"|\n"))
 EVENTS = Layout(
     _strings_in_line,
     _rest,
-    space=re.compile(rb"[ \t\r\n:dat]*+"),  # the next line begins with "data:"
+    _space_in_line,
+    before_value=re.compile(rb"[ \t\r\n:dat]*+"),  # the next line begins with "data:"
     marks=re.compile(_MARKS + rb"|\n\r?(?:\n|\Z)"),
 )
 
@@ -92,12 +97,13 @@ def kind_of(name: bytes) -> Kind | None:
 class JSONScanner(Scanner):
     """Overwrites the secrets in JSON of this layout."""
 
-    __slots__ = ("_has_logprobs", "_is_container", "_is_value", "_layout", "_nesting")
+    __slots__ = ("_has_logprobs", "_is_container", "_is_value", "_layout", "_name", "_nesting")
 
     def __init__(self, layout: Layout) -> None:
         super().__init__()
         self._state = self._text
         self._layout = layout
+        self._name = b""  # the string before ``_colon``
         self._has_logprobs = False  # named in the current line, or in the document
         self._is_container = False
         self._nesting = bytearray()  # the open brackets around a secret
@@ -125,12 +131,23 @@ class JSONScanner(Scanner):
             elif found[1] is None:
                 self._has_logprobs = False
             elif found.end() == len(self._data):
-                if len(found[1]) <= MAX_NAME:
+                if found[2]:
+                    self._state, self._name = self._colon, found[1][: MAX_NAME + 1]
+                elif len(found[1]) <= MAX_NAME:
                     return self._keep(found.start())
-                if not found[2]:
+                else:
                     self._state, self._is_value = self._string, False
                     return found.start(1)
         return len(self._data)
+
+    def _colon(self, at: int) -> int:
+        """After a string that ended with the last piece: a name, if a colon follows."""
+        at = _end(self._layout.before_colon, self._data, at)
+        following = self._data[at : at + 1]
+        if following:
+            is_secret = following == b":" and self._names_secret(self._name)
+            self._state = self._start if is_secret else self._text
+        return at + (following == b":")
 
     def _names_secret(self, name: bytes) -> bool:
         kind = kind_of(name) if len(name) <= MAX_NAME else None
@@ -146,7 +163,7 @@ class JSONScanner(Scanner):
 
     def _start(self, at: int) -> int:
         """After the colon."""
-        at = _end(self._layout.space, self._data, at)
+        at = _end(self._layout.before_value, self._data, at)
         first = self._data[at : at + 1]
         if first == b'"':
             self._state, self._is_value = self._string, True

@@ -27,8 +27,8 @@ LENGTH = 200
 SEARCHED = 64 * 1024
 """Bytes of a request's body that are searched for secrets."""
 
-_SCHEME = r"(?:basic|bearer|digest|negotiate|token)\s{1,9}"
-_name = re.compile(r"(?i)(?<![\w.-])([a-z][\w.-]{0,63}+)[\"']?\s{0,9}[:=]\s{0,9}")
+_SCHEME = r"(?:basic|bearer|digest|negotiate|token)\s++"
+_name = re.compile(r"(?i)(?<![\w.-])([a-z][\w.-]{0,63}+)[\"']?\s*+[:=]\s*+")
 _value = re.compile(rf"(?i)\"((?:[^\"\\]|\\.)*+)|'([^']*+)|((?:{_SCHEME})?[^\s,;&\"'}}\]]++)")
 _credentials = re.compile(rf"(?i)\b({_SCHEME})(?=\S{{8}})[^\s,;\"']+")
 # Keys that begin with "sk-" or alike, and JSON Web Tokens (RFC 7519).

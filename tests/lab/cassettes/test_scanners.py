@@ -1,6 +1,7 @@
 """Secrets in bodies are overwritten in place, however a body is cut."""
 
 import json
+import tracemalloc
 from time import monotonic
 from typing import Any
 
@@ -33,6 +34,9 @@ def part(head: str, content: str) -> str:
 CASES = {
     "members": (JSON, '{"password":"«x»","a":"b"}'),
     "spaces": (JSON, '{\n  "api_key" :\t\n "«x»",\r\n  "a" : "b"\n}'),
+    "much whitespace": (JSON, '{"key"' + " \r\n\t" * 100 + ":" + "\n" * 300 + '"«x»","a" :"b"}'),
+    "much whitespace in a line": (NDJSON, '{"key"' + "\t " * 200 + ':"«x»"}\n"key"\n:"a"\n'),
+    "much whitespace in an event": (EVENTS, 'data: {"key"' + " " * 300 + ': "«x»"}\n\n: c\n\n'),
     "escapes": (JSON, r'{"client_secret":"«a\"b\\\u00e9\\»","a":"\"b","access_token":"«\\»"}'),
     "an escaped name": (JSON, r'{"p\u0061ssword":"«x»","\"token":"«x»","pass\\word":"x"}'),
     "UTF-8": (JSON, '{"ä":"ö","ä-password":"«äöü»"}'),
@@ -118,7 +122,7 @@ _JSON_TOKENS = [
         '"logprobs":',
         '"a":"b"',
     ),
-    *('"' + "x" * 250, "data: ", "?key=", "u0026sig=", '"p\\u0061ssword":"'),
+    *('"' + "x" * 250, '"key"' + " " * 300, "data: ", "?key=", "u0026sig=", '"p\\u0061ssword":"'),
 ]
 TOKENS = {
     "JSON": (JSON, _JSON_TOKENS),
@@ -262,6 +266,18 @@ def test_time_is_linear(fields: list[tuple[str, str]], unit: bytes) -> None:
         for piece in in_pieces(body, size):
             assert len(redactor.feed(piece)) == len(piece)
     assert monotonic() - begun < 10
+
+
+def test_whitespace_after_a_name_takes_no_memory() -> None:
+    redactor, space = redactor_of(JSON), b" " * 65536
+    redactor.feed(b'{"password"')
+    tracemalloc.start()
+    for _ in range(100):
+        assert redactor.feed(space) == space
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10 * len(space)
+    assert redactor.feed(b':"secret"') == b':"******"'
 
 
 def test_few_and_short_values_are_listed() -> None:
