@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.report import OURS, Result, Row
-from streamserver.lab.report import svg
+from streamserver.lab.report import charts
 
 WIDTH, GAP, TITLE, BAR, STEP = 476, 16, 40, 13, 19
 NAMES, VALUES = 226, 84
@@ -34,7 +34,7 @@ class Panel:
     def draw(self, result: Result, x: int, y: int) -> Iterator[str]:
         """Yield the elements of this panel for a result, its upper left corner at `x`, `y`."""
         loop = result.name.rpartition("/")[2]
-        yield svg.text(x, y + 24, f"{self.title}, {loop}", "title")
+        yield charts.text(x, y + 24, f"{self.title}, {loop}", "title")
         rows = [row for row in result.rows if row[self.key] is not None]
         longest = max(_figure(row, self.key) for row in rows)
         scale = (WIDTH - NAMES - VALUES) / longest
@@ -81,15 +81,15 @@ def draw(results: Sequence[Result]) -> str:
         if beside:
             height += TITLE + max(len(result.rows) for result in beside) * STEP + GAP
             width = max(width, GAP + len(beside) * (WIDTH + GAP))
-    return svg.document("streamserver beside its peers", width, height, elements, STYLE)
+    return charts.document("streamserver beside its peers", width, height, elements, STYLE)
 
 
 def _bar(label: str, figure: str, length: float, x: int, y: int) -> Iterator[str]:
     start, base = x + NAMES, y + BAR - 2
     kind = "ours" if label.startswith(OURS) else "floor" if label == "floor" else "peer"
-    yield svg.text(start - 6, base, label, "end")
-    yield svg.rect(start, y, length, BAR, kind)
-    yield svg.text(start + length + 6, base, figure)
+    yield charts.text(start - 6, base, label, "end")
+    yield charts.rect(start, y, length, BAR, kind)
+    yield charts.text(start + length + 6, base, figure)
 
 
 def _label(row: Row) -> str:

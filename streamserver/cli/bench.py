@@ -16,9 +16,8 @@ from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_about import about
 from streamserver.cli.report_options import REPORTS, check_reports, csv_writer, publish, watching
 from streamserver.lab.cassettes.redaction import redact_target
-from streamserver.lab.load import worker
-from streamserver.lab.load.coordinator import CannotRun, Coordinator, Result
 from streamserver.lab.load.job import Job
+from streamserver.lab.load.processes import CannotRun, Coordinator, Result, read_job, work
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
 
@@ -113,11 +112,11 @@ async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
 
 def _run_worker() -> int:
     try:
-        job, share = worker.read_job(sys.stdin.buffer)
+        job, share = read_job(sys.stdin.buffer)
     except EOFError:
         return 1
     with asyncio.Runner(loop_factory=loop_factory(job.loop)) as runner:
-        runner.run(worker.work(job, share, sys.stdin.buffer, sys.stdout.buffer))
+        runner.run(work(job, share, sys.stdin.buffer, sys.stdout.buffer))
     return 0
 
 

@@ -9,9 +9,8 @@ from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_options import show, watching
 from streamserver.lab.cassettes.redaction import redact_target
-from streamserver.lab.comparison import Comparison, table, to_json
+from streamserver.lab.comparison import Comparison, compare, table, to_json
 from streamserver.lab.load.job import Job
-from streamserver.lab.paired_run import compare
 from streamserver.lab.report.report import NOT_VALID, About
 
 PAIRS = 50

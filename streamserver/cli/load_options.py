@@ -9,8 +9,7 @@ from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import one_of, switch, whole
 from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import MAX_OPEN, Job
-from streamserver.lab.load.profile import ARRIVALS, Profile, parse
+from streamserver.lab.load.job import ARRIVALS, MAX_OPEN, Job, Profile, parse
 
 MOST_CONCURRENT = 100_000
 EACH = 10

@@ -18,7 +18,7 @@ from typing import Any
 from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import KEPT, Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.report.evidence import APART
+from streamserver.lab.report.counts import APART
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.histograms import record as count
 from streamserver.wire.printable import printable

@@ -1,33 +1,38 @@
 """What a hop adds to an exchange: pairs, one direct and one through it, and their differences.
 
 The two exchanges of a pair follow each other directly, so the load of the machine affects both
-alike, and differences are taken within pairs. The result is a table, or JSON.
+alike, and differences are taken within pairs. One client in one process measures both. The result
+is a table, or JSON.
 """
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import pairwise
 from random import Random
 from statistics import median
+from time import monotonic_ns
 from typing import Any
 
-from streamserver.lab.client.record import Record
-from streamserver.lab.report.evidence import APART, TOGETHER
+from streamserver.lab.client.record import MILESTONES, Record
+from streamserver.lab.load.job import Job
+from streamserver.lab.load.run import LagProbe
+from streamserver.lab.report.counts import APART, TOGETHER
+from streamserver.lab.report.histograms import MS, add, ms
+from streamserver.lab.report.live import Progress
 from streamserver.lab.report.report import About
 from streamserver.lab.report.summary import Summary
-from streamserver.lab.report.table import failures, labelled
-from streamserver.lab.report.verdicts import BUFFERED, ENOUGH, Verdict, failed, verdicts
+from streamserver.lab.report.table import Labelled, failures, labelled
+from streamserver.lab.report.verdicts import Verdict, failed, is_buffered, verdicts
 from streamserver.wire.printable import printable
 
-MS = 1_000_000
 VERSION = 1
 """Of the JSON form."""
-MILESTONES = (
-    *("head", "first_byte", "first_event"),
-    *("first_reasoning", "first_token", "first_tool_call", "last_byte"),
-)
 ROUNDS = 2000
 CONFIDENCE = 0.95
+INTERVAL = 1.0
+"""Seconds between two reports of the progress."""
 _ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
 
 
@@ -118,7 +123,7 @@ class Comparison:
         return ("direct", self.direct), ("through", self.through)
 
     def add(self, direct: Record, through: Record) -> None:
-        """Add a pair."""
+        """Count a pair."""
         self.pairs.append(Pair(direct, through))
         self.direct.add(direct)
         self.through.add(through)
@@ -150,7 +155,7 @@ class Comparison:
         """The verdict on the hop, if it buffers."""
         counts = [pair.gathered for pair in self.pairs]
         apart, together = sum([one for one, _ in counts]), sum([one for _, one in counts])
-        if apart < ENOUGH or together < BUFFERED * apart:
+        if not is_buffered(apart, together):
             return []
         evidence = f"of {apart} events that arrived apart directly {together} arrived together"
         return [Verdict("this hop buffers", f"{evidence} through it", False)]
@@ -206,21 +211,88 @@ def _lines(comparison: Comparison, seed: int) -> Iterator[str]:
             interval += ", which may be chance"
         yield _ROW.format(name.replace("_", " "), *medians, f"{added.median / MS:+.3f}", interval)
     yield ""
+    yield from map(labelled, _counts(comparison))
+
+
+def _counts(comparison: Comparison) -> Iterator[Labelled]:
     complete = comparison.complete
-    yield f"pairs       {len(comparison.pairs)}, of which {complete} ended well on both sides"
-    yield f"bodies      the same bytes in {comparison.same_bodies} of {complete}"
+    yield "pairs", f"{len(comparison.pairs)}, of which {complete} ended well on both sides"
+    yield "bodies", f"the same bytes in {comparison.same_bodies} of {complete}"
     for side, summary in comparison.sides:
         if failed := [f"{end} {n}" for end, n in summary.ends.most_common() if end != "complete"]:
-            yield f"{side:<12}{', '.join(failed)}"
-        yield from map(labelled, failures(summary))
-    for verdict in comparison.verdicts:
-        yield f"verdict     {verdict}"
-    for reason in comparison.not_valid:
-        yield f"not valid   {reason}"
+            yield side, ", ".join(failed)
+        yield from failures(summary)
+    yield from [("verdict", str(verdict)) for verdict in comparison.verdicts]
+    yield from [("not valid", reason) for reason in comparison.not_valid]
 
 
 def _median(summary: Summary, name: str) -> str:
     histogram = summary.histograms.get(name)
     if histogram is None or not histogram.get_total_count():
         return ""
-    return f"{histogram.get_value_at_percentile(50) / MS:.3f}"
+    return f"{ms(histogram, 50):.3f}"
+
+
+async def compare(
+    direct: Job, through: Job, count: int, on_progress: Callable[[Progress], object]
+) -> Comparison:
+    """Run ``count`` pairs, with the concurrency of the first job.
+
+    OSError for a name that cannot be resolved, or authorities that cannot be read.
+    """
+    comparison, began, reporting = Comparison(), monotonic_ns(), None
+    clients = direct.client(), through.client()
+    concurrency = int(direct.profile.level(0))
+    lag = LagProbe(comparison.direct.loop_lag, began)
+
+    async def report() -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            seconds = (monotonic_ns() - began) / 1e9
+            on_progress(Progress(seconds, concurrency, comparison.through))
+
+    try:
+        for client in clients:
+            client.digest = True
+            await client.server.resolve()
+        reporting = asyncio.create_task(report())
+        first, second = [partial(client.exchange, 0) for client in clients]
+        random = Random(f"pairs/{direct.seed}")
+        await run_pairs(first, second, count, concurrency, random, comparison.add)
+    finally:
+        lag.stop()
+        if reporting is not None:
+            reporting.cancel()
+        for client in clients:
+            client.close()
+    add(comparison.through.loop_lag, comparison.direct.loop_lag)
+    return comparison
+
+
+async def run_pairs(
+    direct: Callable[[int], Awaitable[Record]],
+    through: Callable[[int], Awaitable[Record]],
+    count: int,
+    concurrency: int,
+    random: Random,
+    on_pair: Callable[[Record, Record], object],
+) -> None:
+    """Run ``count`` pairs, ``concurrency`` at once; ``on_pair`` gets the direct record first.
+
+    ``direct`` and ``through`` run the exchange of a number. The order within a pair is random, so
+    that neither side always follows the other.
+    """
+    numbers = iter(range(count))
+
+    async def run() -> None:
+        for n in numbers:
+            if random.random() < 0.5:
+                first = await direct(n)
+                on_pair(first, await through(n))
+            else:
+                last = await through(n)
+                on_pair(await direct(n), last)
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrency, count)):
+            group.create_task(run())

@@ -30,7 +30,7 @@ from urllib.parse import urlsplit
 
 from streamserver.extras import install_hint
 from streamserver.lab.client.excerpt import Secrets
-from streamserver.lab.client.record import Record
+from streamserver.lab.client.record import MILESTONES, Record
 from streamserver.lab.client.request import expectation_of
 from streamserver.lab.client.response import ResponseRecorder
 from streamserver.proxy.origin import client_context
@@ -42,12 +42,7 @@ try:
 except ImportError as error:
     raise ImportError(f"streamserver.lab.locust needs Locust: {install_hint('locust')}") from error
 
-MS = 1_000_000
 READ_SIZE = 64 * 1024
-MILESTONES = (
-    *("head", "first_byte", "first_event"),
-    *("first_reasoning", "first_token", "first_tool_call"),
-)
 
 
 class StreamUser(User):
@@ -123,7 +118,7 @@ class StreamUser(User):
 
     def _report(self, record: Record, method: str, name: str) -> None:
         begin = record.planned
-        for milestone in MILESTONES:
+        for milestone in MILESTONES[:-1]:  # the last is the entry with the method
             if (moment := getattr(record, milestone)) and record.is_served:
                 self._fire(milestone.replace("_", " "), name, moment - begin)
         for before, after in pairwise(record.arrivals):
@@ -139,7 +134,7 @@ class StreamUser(User):
         self.environment.events.request.fire(
             request_type=kind,
             name=name,
-            response_time=ns / MS,
+            response_time=ns / 1e6,
             response_length=size,
             exception=failure,
             context={},

@@ -11,8 +11,7 @@ import pytest
 from streamserver.cli import bench, load_options, request_options
 from streamserver.cli.problem import CannotServe
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import Job
-from streamserver.lab.load.profile import parse
+from streamserver.lab.load.job import Job, parse
 
 URL = "http://127.0.0.1:9/x"
 SECRET = "sk-do-not-tell-0123456789"

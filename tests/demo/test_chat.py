@@ -6,7 +6,7 @@ import json
 import pytest
 
 from streamserver.demo.chat import Chat
-from streamserver.lab.model.answers import Message, answer, tokenize
+from streamserver.lab.model.completions import Message, answer, tokenize
 from support.answers import chunks
 from support.chatting import FAST, TARGET, chat_with, make_app, prompting, spoken
 from support.inprocess import Serve, Served

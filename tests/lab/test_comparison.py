@@ -7,8 +7,7 @@ from random import Random
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.comparison import Comparison, bootstrap, table
-from streamserver.lab.paired_run import run_pairs
+from streamserver.lab.comparison import Comparison, bootstrap, run_pairs, table
 
 MS = 1_000_000
 

@@ -4,8 +4,7 @@ from time import monotonic_ns
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import Job
-from streamserver.lab.load.profile import parse
+from streamserver.lab.load.job import Job, parse
 from streamserver.lab.load.run import Run
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.table import table

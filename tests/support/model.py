@@ -5,7 +5,7 @@ from typing import Any
 
 from streamserver.kit.router import Router
 from streamserver.lab.model import add_model
-from streamserver.lab.model.answers import Message, answer, tokenize
+from streamserver.lab.model.completions import Message, answer, tokenize
 from support.asking import Answered, ask
 from support.inprocess import Served
 

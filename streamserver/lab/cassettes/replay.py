@@ -24,13 +24,11 @@ from streamserver.lab.cassettes.cassette import (
 )
 from streamserver.lab.cassettes.library import Library, ReadAhead, RequestKey
 from streamserver.lab.cassettes.redaction import redact_target, redactor_of
-from streamserver.lab.faults.errors import error_format
-from streamserver.lab.faults.filters import cut_connection, wait_until_acknowledged
+from streamserver.lab.faults.filters import cut_connection, error_format, wait_until_acknowledged
 from streamserver.lab.faults.injection import FaultInjection, inject
 from streamserver.lab.target.app import add_lateness
 from streamserver.lab.target.events import SECOND
-from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.pacing import Clock
+from streamserver.lab.target.pacing import Clock, Lateness
 from streamserver.proxy.rewriting import takes_trailers
 from streamserver.server.descriptors import is_exhausted
 from streamserver.server.phase import Outcome

@@ -1,17 +1,84 @@
-"""The events of one response: their number, arrival times, stamps and digest.
+"""The events of one response: read from a stream or from JSON lines (NDJSON), counted and timed.
 
-Most of the client's CPU time is spent here, so events are searched for the target's stamps only if
-one of the first events has a stamp.
+Most of the client's CPU time is spent here. Nearly every read of an event stream brings complete
+events of one data line each. One expression recognizes them and yields their data in a fraction of
+the parser's time. The parser reads everything else: events of the type ``error``, whose type is
+needed beside their data, and the first piece of a stream, which may begin with a BOM.
+
+Events are searched for the target's stamps only if one of the first has a stamp.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from streamserver.lab.client.event_data import LINE_TYPES, EventStreamReader, LineReader
+from streamserver.lab.client.model_events import ErrorData
 from streamserver.lab.client.record import KEPT, End, Record
-from streamserver.lab.client.request import media_type
+from streamserver.lab.client.request import LINE_TYPES, media_type
 from streamserver.lab.client.tracker import StreamTracker
 from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times
+from streamserver.wire.sse import Parser
+
+MAX_LINE = 16 * 1024 * 1024
+"""Bytes; the limit of the event stream parser."""
+
+_HAS_NO_CR = rb"(?=[^\r]*+\Z)"
+_EVENT = rb"(?:(?:id|event): (?!error\n)[^\n]*+\n)*+data: ([^\n]*+)\n\n"
+_one = re.compile(_HAS_NO_CR + _EVENT).fullmatch
+_are_plain = re.compile(_HAS_NO_CR + rb"(?:" + _EVENT + rb")++").fullmatch
+_each = re.compile(_EVENT).findall
+
+
+class EventStreamReader:
+    """Reads an event stream in pieces of any size."""
+
+    __slots__ = ("_parser",)
+
+    def __init__(self) -> None:
+        self._parser = Parser()
+
+    def feed(self, piece: bytes) -> list[str]:
+        """The data of the events that the piece completes; ValueError for one that is too long."""
+        if self._parser.is_after_blank_line:
+            one = _one(piece)
+            if one is not None:
+                return [one[1].decode(errors="replace")]
+            if _are_plain(piece):
+                return [data.decode(errors="replace") for data in _each(piece)]
+        return [
+            ErrorData(event.data) if event.event == "error" else event.data
+            for event in self._parser.feed(piece)
+        ]
+
+    def end(self) -> list[str]:
+        """No event: one without a blank line after it is discarded (WHATWG HTML, section 9.2.6)."""
+        return []
+
+
+class LineReader:
+    """Reads lines in pieces of any size. Empty lines are skipped; CRLF ends a line too."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = bytearray()  # an unfinished line
+
+    def feed(self, data: bytes) -> list[str]:
+        """The lines that ``data`` completes; ValueError for one that is too long."""
+        first, *others = data.split(b"\n")
+        self._held += first
+        if len(self._held) > MAX_LINE:
+            raise ValueError(f"a line of the stream exceeds {MAX_LINE} bytes")
+        if not others:
+            return []
+        lines = [bytes(self._held), *others[:-1]]
+        self._held = bytearray(others[-1])
+        return [line.decode(errors="replace") for line in map(bytes.strip, lines) if line]
+
+    def end(self) -> list[str]:
+        """The last line, if the stream ended without a line end."""
+        return self.feed(b"\n")
+
 
 LOOKED_AT = 8
 """If so many first events have no stamp, later events are not searched for one."""

@@ -22,6 +22,12 @@ LENGTH = 200
 """Characters of an error message that are kept."""
 
 
+class ErrorData(str):
+    """The data of an event of the type ``error``."""
+
+    __slots__ = ()
+
+
 class ModelEvent(NamedTuple):
     """What one event holds."""
 

@@ -29,6 +29,11 @@ End = Literal[
     "stopped",  # by the client; neither an error nor a success
 ]
 """How an exchange ended."""
+MILESTONES = (
+    *("head", "first_byte", "first_event"),
+    *("first_reasoning", "first_token", "first_tool_call", "last_byte"),
+)
+"""Members of a record that count from the request, in their usual order."""
 NO_ERROR = ("complete", "stopped")
 KEPT = 1000
 """Events of an exchange whose times are kept; further ones are only counted."""

@@ -15,12 +15,14 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, quote, urlsplit
 from uuid import UUID
 
-from streamserver.lab.client.event_data import LINE_TYPES
 from streamserver.lab.client.excerpt import Secrets
 from streamserver.wire.heads import Fields
 from streamserver.wire.request_heads import request_head
 
 FORMS = "http://HOST[:PORT][/PATH][?QUERY] or https://..."
+LINE_TYPES = frozenset(
+    f"application/{name}" for name in ("jsonl", "x-jsonl", "jsonlines", "x-ndjson", "ndjson")
+)
 EVENT_TYPES = LINE_TYPES | {"text/event-stream"}
 """Media types whose bodies are events."""
 Expectation = Literal["anything", "stream", "events", "answer"]

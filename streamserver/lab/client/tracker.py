@@ -13,8 +13,8 @@ All events up to the end are examined: pings may precede the first token for min
 import json
 from typing import Any
 
-from streamserver.lab.client.event_data import ErrorData
 from streamserver.lab.client.model_events import (
+    ErrorData,
     ModelEvent,
     error_message,
     is_failure,

@@ -24,9 +24,8 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
 from streamserver.lab.faults import failures, filters
-from streamserver.lab.faults.errors import ErrorFormat, error_format
 from streamserver.lab.faults.failures import Failures
-from streamserver.lab.faults.filters import Pieces, note
+from streamserver.lab.faults.filters import ErrorFormat, Pieces, error_format, note
 from streamserver.lab.faults.grammar import Fault, parse_faults
 from streamserver.lab.parameters import Documented, given, read_seed, without
 from streamserver.server.answer import FileRegion

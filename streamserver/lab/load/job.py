@@ -1,35 +1,183 @@
 """The description of a run: the request, its load over time, and its end.
 
-It is sent to processes as JSON, over a pipe, since it may contain a secret key: arguments and
-environments of processes are readable by others.
+    100                  100 all the time
+    10@30,20@30,40@30    steps: 10 for 30 s, then 20, then 40
+    0..100@1m,100@60s    a ramp: from 0 to 100 in a minute, then a minute of 100
+
+Constant arrivals have equal intervals while the rate is constant. Poisson arrivals are those of
+independent users: at the same mean rate they cluster, which is what fills queues. Both count the
+area under the rate, one in steps of 1, the other in exponentially distributed steps of mean 1, so
+both follow any ramp.
+
+Times are in seconds from the beginning. A job is sent to processes as JSON, over a pipe, since it
+may contain a secret key: arguments and environments of processes are readable by others.
 """
 
 import base64
+import re
 import ssl
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from itertools import count
-from math import inf
-from typing import Any
+from math import inf, sqrt
+from random import Random
+from typing import Any, Literal, get_args
 
+from streamserver.kit.units import parse_duration
 from streamserver.lab.client.client import Client
 from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.profile import Arrivals, Profile, Stage
 from streamserver.proxy.origin import client_context
+
+Arrivals = Literal["constant", "poisson"]
+ARRIVALS: tuple[str, ...] = get_args(Arrivals)
+SECOND = 1_000_000_000
+MOST = 1_000_000.0
+LONGEST = 31 * 86_400.0
+FORMS = (
+    "N, or stages separated by commas: N@DURATION is a step and N..M@DURATION a ramp, with"
+    f" numbers up to {MOST:.0f}; only the last stage may omit its duration"
+)
+_NUMBER = r"([0-9]{1,7}(?:\.[0-9]{1,6})?)"
+_stage = re.compile(rf"{_NUMBER}(?:\.\.{_NUMBER})?(?:@(.+))?").fullmatch
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A linear change from one level to another."""
+
+    begin: float
+    end: float
+    seconds: float = inf
+
+    def __str__(self) -> str:
+        level = f"{self.begin:g}"
+        if self.begin != self.end:
+            level += f"..{self.end:g}"
+        return level if self.seconds == inf else f"{level}@{self.seconds:g}"
+
+    @property
+    def area(self) -> float:
+        """The integral of the level: of a rate, the number of arrivals."""
+        mean = (self.begin + self.end) / 2
+        return mean * self.seconds if mean else 0.0
+
+    def level(self, at: float) -> float:
+        """The level at a time after its beginning."""
+        if self.begin == self.end:
+            return self.begin
+        return self.begin + (self.end - self.begin) * at / self.seconds
+
+    def time_of(self, area: float) -> float:
+        """The time at which its area, which must not exceed ``self.area``, is reached."""
+        if not area:
+            return 0.0
+        if self.begin == self.end:
+            return area / self.begin
+        # begin * t + slope * t**2 / 2 = area, in the form that loses no digits for a small slope.
+        slope = (self.end - self.begin) / self.seconds
+        return 2 * area / (self.begin + sqrt(max(self.begin**2 + 2 * slope * area, 0.0)))
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Consecutive stages."""
+
+    stages: tuple[Stage, ...]
+
+    def __str__(self) -> str:
+        return ",".join(map(str, self.stages))
+
+    @property
+    def seconds(self) -> float:
+        """Their total duration; infinite if the last has none."""
+        return sum(stage.seconds for stage in self.stages)
+
+    @property
+    def is_constant_integer(self) -> bool:
+        """Whether it is one whole number, all the time."""
+        first = self.stages[0]
+        return self.stages == (Stage(first.begin, first.begin),) and first.begin % 1 == 0
+
+    @property
+    def most(self) -> float:
+        """The highest level."""
+        return max(max(stage.begin, stage.end) for stage in self.stages)
+
+    def level(self, at: float) -> float:
+        """The level at a time; 0 after the end."""
+        for stage in self.stages:
+            if at < stage.seconds:
+                return stage.level(at)
+            at -= stage.seconds
+        return 0.0
+
+    def arrivals(self, kind: Arrivals, seed: int) -> Iterator[int]:
+        """Nanoseconds from the beginning to each arrival at this rate, in order; deterministic."""
+        areas = _poisson(Random(f"arrivals/{seed}")) if kind == "poisson" else map(float, count())
+        for time in self._times(areas):
+            yield round(time * SECOND)
+
+    def _times(self, areas: Iterable[float]) -> Iterator[float]:
+        """The time at which each of the rising areas is reached, until the end of the profile."""
+        begin_time = begin_area = 0.0
+        stages = iter(self.stages)
+        stage = next(stages)
+        for area in areas:
+            while area - begin_area >= stage.area:
+                begin_time += stage.seconds
+                begin_area += stage.area
+                following = next(stages, None)
+                if following is None:
+                    return
+                stage = following
+            yield begin_time + stage.time_of(area - begin_area)
+
+
+def parse(text: str) -> Profile:
+    """Parse a profile; ValueError that names the wrong stage and the forms that are allowed."""
+    items = [item.strip() for item in text.split(",")]
+    stages = [_parse_stage(item) for item in items]
+    for stage, item in zip(stages[:-1], items, strict=False):
+        if stage.seconds == inf:
+            raise ValueError(f"{item!r} needs its duration, since another follows: {FORMS}")
+    if not any(stage.begin or stage.end for stage in stages):
+        raise ValueError(f"{text!r} is no load at all: {FORMS}")
+    return Profile(tuple(stages))
+
+
+def _parse_stage(text: str) -> Stage:
+    found = _stage(text)
+    if not found:
+        raise ValueError(f"{text!r} is no stage: {FORMS}")
+    begin = float(found[1])
+    end = begin if found[2] is None else float(found[2])
+    seconds = inf if found[3] is None else parse_duration(found[3])
+    if seconds is None:
+        raise ValueError(f"{text!r} is no stage, since {found[3]!r} is no duration: {FORMS}")
+    if max(begin, end) > MOST or not seconds > 0 or LONGEST < seconds < inf:
+        raise ValueError(f"{text!r} is out of bounds: {FORMS}")
+    if begin != end and seconds == inf:
+        raise ValueError(f"{text!r} needs its duration, since it is a ramp: {FORMS}")
+    return Stage(begin, end, float(seconds))
+
+
+def _poisson(random: Random) -> Iterator[float]:
+    area = 0.0
+    while True:
+        area += random.expovariate(1.0)
+        yield area
+
 
 MAX_OPEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The part of one process: of everything numbered, every ``processes``-th from ``index``."""
+    """The part of one process: of all that is numbered, every ``processes``-th from ``index``."""
 
     index: int = 0
     processes: int = 1
-
-    def numbers(self) -> "count[int]":
-        """Its numbers."""
-        return count(self.index, self.processes)
 
     def part(self, whole: int) -> int:
         """How many of the numbers below ``whole`` it has."""
@@ -104,14 +252,10 @@ class Job:
         request = dict(members["request"])
         request["fields"] = tuple((name, value) for name, value in request["fields"])
         request["body"] = base64.b64decode(request["body"])
-        parsed = {
-            "request": RequestSpec(**request),
-            "concurrency": _profile(members["concurrency"]),
-            "rate": _profile(members["rate"]),
-            "timeouts": Timeouts(**members["timeouts"]),
+        loads = {
+            name: Profile(tuple(Stage(**stage) for stage in members[name]["stages"]))
+            for name in ("concurrency", "rate")
+            if members[name] is not None
         }
-        return cls(**members | parsed)
-
-
-def _profile(members: dict[str, Any] | None) -> Profile | None:
-    return None if members is None else Profile(tuple(Stage(**one) for one in members["stages"]))
+        timeouts = Timeouts(**members["timeouts"])
+        return cls(**members | loads | {"request": RequestSpec(**request), "timeouts": timeouts})

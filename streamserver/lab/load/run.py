@@ -11,15 +11,14 @@ late (coordinated omission), and the lateness of the client is reported.
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from itertools import islice
+from itertools import count, islice
 from math import ceil
 from time import monotonic_ns
 from typing import Any
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.load.job import Job, Share
-from streamserver.lab.load.profile import SECOND
-from streamserver.lab.report.histograms import record as count
+from streamserver.lab.load.job import SECOND, Job, Share
+from streamserver.lab.report.histograms import record as add_value
 from streamserver.lab.report.live import Progress
 from streamserver.lab.report.summary import Summary
 
@@ -104,7 +103,7 @@ class Run:
         return len(self._tasks)
 
     async def _closed_loop(self) -> None:
-        numbers, slots = self.share.numbers(), set[int]()
+        numbers, slots = count(self.share.index, self.share.processes), set[int]()
 
         async def fill(slot: int) -> None:
             try:
@@ -165,7 +164,7 @@ class Run:
             self.open -= 1
             if counts:
                 if planned:
-                    count(self.summary.start_late, record.began - planned)
+                    add_value(self.summary.start_late, record.began - planned)
                 self.summary.add(record)
                 self._on_record(record)
             else:
@@ -218,6 +217,6 @@ class LagProbe:
     def _tick(self) -> None:
         now = monotonic_ns()
         while self._due <= now:
-            count(self._lags, now - self._due)
+            add_value(self._lags, now - self._due)
             self._due += TICK
         self._timer = self._arm(now)

@@ -1,18 +1,90 @@
-"""Completions as OpenAI's API documents them: whole, or in the chunks of a stream.
+"""The answers of the model, and their form on the wire: whole, or in the chunks of a stream.
 
-The members and their order are those of the service, so clients and relays treat these bytes as the
-real ones. This module has no notion of time.
+A hash of the conversation selects one of a few texts, so a test knows the answer. It repeats a part
+of the prompt and has characters beyond ASCII, since a stream may be cut within a character.
+
+The members and their order are those that OpenAI documents, so clients and relays treat these bytes
+as the real ones. This module has no notion of time.
 """
 
+import hashlib
+import json
+import re
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeAlias
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
-from streamserver.lab.faults.errors import MESSAGE
-from streamserver.lab.model.answers import FINGERPRINT
+from streamserver.lab.faults.filters import MESSAGE
 from streamserver.wire.problem import HTTPError
+
+MAX_ECHO = 60
+"""Characters of the prompt that an answer repeats."""
+
+ANSWERS = (
+    "You wrote “{echo}”. I wish I could think about that, but I am a very small model: a hash"
+    " chose this answer, and a clock spells it out. What is real is the way it reaches you:"
+    " each word in a chunk of its own, sent the moment it was due. Voilà, streaming! 🌊",
+    "“{echo}”? A large model would multiply billions of numbers before each of these words. I"
+    " just look at the clock, which from where you sit is much the same: the next word is not"
+    " there yet, and you are reading anyway. That is the whole trick … and a déjà vu for"
+    " anybody who ever watched a teleprinter.",
+    "To be honest, I know nothing about “{echo}”. But I know how you come to read this. Every"
+    " token is an event: the word “data”, a colon, a line of JSON, and a blank line that lets"
+    " it go. When nothing is left to say, one last event holds only [DONE] → and then you"
+    " know that I finished, and was not cut off.",
+    "A tale of “{echo}”: once there were two servers. One kept its words until the last was"
+    " ready, and its readers watched a wheel turn, ◐ ◓ ◑ ◒, and left. The other let each word"
+    " go as it came. Both needed just as long, but only one was read to its end. 📖",
+    "Three thoughts on “{echo}”:\n\n"
+    "① The first word matters most: it tells you that somebody is there.\n"
+    "② What nobody reads need not be made. Press stop, and I fall silent mid-sentence.\n"
+    "③ These lines end in line feeds, and yet each event is one line: JSON writes them as"
+    " \\n. Très pratique!",
+    "While you think about “{echo}”, mind the bytes: 流れ, Japanese for flow, is two"
+    " characters and six bytes, and this otter is one and four: 🦦. A network cuts wherever"
+    " it likes, so whoever reads a stream keeps half a character until the other half is"
+    " there. You see the otter? Then somebody did it right.",
+)
+"""Each contains ``{echo}`` once, and characters of two, three or four bytes."""
+
+FINGERPRINT = "fp_" + hashlib.sha256("".join(ANSWERS).encode()).hexdigest()[:10]
+"""While it does not change, the same conversation gets the same answer."""
+
+_token = re.compile(r" ?\w{1,12}| ?[^\w\s]{1,12}|\s{1,12}")
+
+
+class Message(NamedTuple):
+    """A message of a conversation."""
+
+    role: str
+    content: str
+
+
+def answer(conversation: Sequence[Message]) -> str:
+    """The answer to a conversation, always the same."""
+    digest = hashlib.sha256(json.dumps(conversation).encode()).digest()
+    text = ANSWERS[int.from_bytes(digest[:8]) % len(ANSWERS)]
+    prompts = [message.content for message in conversation if message.role == "user"]
+    return text.format(echo=echo(prompts[-1] if prompts else conversation[-1].content))
+
+
+def echo(prompt: str) -> str:
+    """The beginning of a prompt, printable and on one line.
+
+    Control characters could change the text around it in a terminal, and half a surrogate pair has
+    no encoding.
+    """
+    printable = "".join([c if c.isprintable() else " " for c in prompt[: 4 * MAX_ECHO]])
+    words = " ".join(printable.split())
+    return words if 0 < len(words) <= MAX_ECHO else words[:MAX_ECHO].rstrip() + "…"
+
+
+def tokenize(text: str) -> list[str]:
+    """The tokens of a text, which join to it; a space begins a token, as in common tokenizers."""
+    return _token.findall(text)
+
 
 Json: TypeAlias = dict[str, Any]
 FinishReason: TypeAlias = Literal["stop", "length"]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from streamserver.kit.params import Parameter, number, text, whole
-from streamserver.lab.model.answers import Message
+from streamserver.lab.model.completions import Message
 from streamserver.wire.problem import HTTPError
 
 MAX_MESSAGES = 500

@@ -14,16 +14,21 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import Handler, close
-from streamserver.lab.faults.errors import ErrorFormat
+from streamserver.lab.faults.filters import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model import completions, requests
-from streamserver.lab.model.answers import answer, tokenize
-from streamserver.lab.model.completions import ChatCompletion, Completion, Json, TextCompletion
+from streamserver.lab.model.completions import (
+    ChatCompletion,
+    Completion,
+    Json,
+    TextCompletion,
+    answer,
+    tokenize,
+)
 from streamserver.lab.model.requests import CompletionRequest
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import EventTime, Offset, due_together, offsets
-from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.pacing import Clock
+from streamserver.lab.target.pacing import Clock, Lateness
 from streamserver.lab.target.parameters import MODEL, StreamOptions, check_tokens, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
 from streamserver.wire.json_text import to_json

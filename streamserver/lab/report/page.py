@@ -6,21 +6,13 @@ Control characters from a peer are escaped.
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
-from streamserver.lab.report import svg
-from streamserver.lab.report.charts import (
-    WATERFALL,
-    bars,
-    css_class,
-    percentiles,
-    time_line,
-    waterfall,
-)
+from streamserver.lab.report import charts
 from streamserver.lab.report.histograms import Distribution, distribution
 from streamserver.lab.report.report import About, Report
 from streamserver.lab.report.table import counts, milestones
 from streamserver.wire.printable import printable
 
-STYLE = f"""{svg.STYLE}
+STYLE = f"""{charts.STYLE}
 body {{ max-width: 46rem; margin: 2rem auto; padding: 0 1rem; background: var(--page);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }}
 h1 {{ font-size: 1.4rem; overflow-wrap: anywhere; }} h2 {{ font-size: 1.1rem; margin-top: 2.2rem; }}
@@ -108,16 +100,16 @@ def _charts(report: Report) -> Iterator[str]:
             counted = "gaps between events" if name == "gap" else "exchanges"
             legend = [("bar", f"{counted} for each duration")]
             found = distribution(reached[name])
-            drawing = bars(shown, found.bins)
+            drawing = charts.bars(shown, found.bins)
             yield _figure(f"Distribution: {shown}", legend, drawing, _not_drawn(found))
     curves = [(f"c{n}", name.replace("_", " ")) for n, name in enumerate(reached)]
     axis = "the share of exchanges or gaps that took no longer"
-    yield _figure("Percentiles", curves, percentiles([*reached.values()]), axis)
+    yield _figure("Percentiles", curves, charts.percentiles([*reached.values()]), axis)
     if any(second.measured for second in summary.timeline.seconds.values()):
-        drawing = time_line(summary.timeline)
+        drawing = charts.time_line(summary.timeline)
         yield _figure("First byte over time", _SECONDS, drawing, "ms, for each second of the run")
-    phases = [(css_class(name), name) for name in WATERFALL]
-    slowest = waterfall(summary.slowest.records())
+    phases = [(charts.css_class(name), name) for name in charts.WATERFALL]
+    slowest = charts.waterfall(summary.slowest.records())
     yield _figure("The slowest exchanges", phases, slowest, "ms from the planned beginning")
 
 

@@ -10,33 +10,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.evidence import Evidence, Track
+from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Track
 from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import add_text, new_histogram, to_text
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.report.timeline import Slowest, Timeline
 from streamserver.lab.stamps import Stamp
 
-MILESTONES = (
-    "connect",
-    "tls",
-    "head",
-    "first_byte",
-    "first_event",
-    "first_reasoning",
-    "first_token",
-    "first_tool_call",
-    "gap",
-    "last_byte",
-)
+MILESTONES = ("connect", "tls", *RESPONSE_MILESTONES[:-1], "gap", "last_byte")
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, all
 others from the planned beginning of the exchange."""
 REASONS = 20
 LENGTH = 300
 """Characters of a reason."""
 ANSWERS = 20
-_FROM_THE_PLAN = tuple(name for name in MILESTONES if name not in ("connect", "tls", "gap"))
 _SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed")
 _NUMBERS = (*_SUMS, "resolving", "began", "ended")
 _EVIDENCE = ("apart", "together", "longest_burst")
@@ -119,7 +107,7 @@ class Summary:
         self._count_duration("connect", record.dialed or record.began, record.connected)
         self._count_duration("tls", record.connected, record.secured)
         if record.is_served:
-            for name in _FROM_THE_PLAN:
+            for name in RESPONSE_MILESTONES:
                 self._count_duration(name, record.planned, getattr(record, name))
 
     def merge(self, other: "Summary") -> None:

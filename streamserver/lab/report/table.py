@@ -7,7 +7,7 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from streamserver.lab.client.record import Record
+from streamserver.lab.client.record import MILESTONES, Record
 from streamserver.lab.report.histograms import MS, ms
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import Summary
@@ -20,11 +20,7 @@ _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 Labelled = tuple[str, str]
 """A line: its label and its text."""
 
-MOMENTS = (
-    *("began", "dialed", "connected", "secured", "sent", "head"),
-    *("first_byte", "first_event", "first_reasoning", "first_token", "first_tool_call"),
-    "last_byte",
-)
+MOMENTS = ("began", "dialed", "connected", "secured", "sent", *MILESTONES)
 COLUMNS = (
     "planned_ns",
     *[f"{name}_ms" for name in MOMENTS],

@@ -98,9 +98,14 @@ def _excess(histogram: Any, limit: int) -> tuple[str, str] | None:
     return (f"{share:.0%}", f"{late:.3g} ms") if late * MS > limit else None
 
 
+def is_buffered(apart: int, together: int) -> bool:
+    """Whether so many of the events that were apart arrived together that a hop buffers."""
+    return apart >= ENOUGH and together >= BUFFERED * apart
+
+
 def _hop_buffers(summary: Summary) -> Verdict | None:
     evidence = summary.evidence
-    if evidence.apart < ENOUGH or evidence.together < BUFFERED * evidence.apart:
+    if not is_buffered(evidence.apart, evidence.together):
         return None
     found = (
         f"of {evidence.apart} events that were sent apart {evidence.together} came together with"

@@ -13,11 +13,10 @@ from streamserver.kit.params import duration, size, whole
 from streamserver.kit.request import Query, Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.lab.faults.errors import JSON_LINE_ERRORS
+from streamserver.lab.faults.filters import JSON_LINE_ERRORS
 from streamserver.lab.parameters import Documented, read_seed
 from streamserver.lab.target.events import EventFormat, EventTime
-from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.pacing import pacer_of
+from streamserver.lab.target.pacing import Lateness, pacer_of
 from streamserver.lab.target.parameters import LINES, make_options, read_parameters
 from streamserver.lab.target.streams import stream_events
 from streamserver.wire.fields import grouped

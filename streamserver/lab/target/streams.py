@@ -12,12 +12,11 @@ from typing import NamedTuple
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
-from streamserver.lab.faults.errors import ErrorFormat, error_format
+from streamserver.lab.faults.filters import ErrorFormat, error_format
 from streamserver.lab.faults.injection import inject
 from streamserver.lab.target import boundaries, events, parameters
 from streamserver.lab.target.events import MAX_PIECE, SECOND, EventFormat, Text
-from streamserver.lab.target.lateness import Lateness
-from streamserver.lab.target.pacing import YIELD_AFTER, Clock
+from streamserver.lab.target.pacing import YIELD_AFTER, Clock, Lateness
 from streamserver.lab.target.parameters import StreamOptions, check_batch, read_options
 from streamserver.wire.fields import UNBUFFERED
 

@@ -10,8 +10,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import Job, Share
-from streamserver.lab.load.profile import parse
+from streamserver.lab.load.job import Job, Share, parse
 from streamserver.lab.load.run import Run
 from support.inprocess import Serve, Served
 

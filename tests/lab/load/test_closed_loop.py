@@ -8,8 +8,7 @@ import pytest
 from lab.load.conftest import MS, Site, begin
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load import run as run_module
-from streamserver.lab.load.job import Job
-from streamserver.lab.load.profile import parse
+from streamserver.lab.load.job import Job, parse
 from streamserver.lab.load.run import Run
 from support.nginx import reserved_port
 from support.waiting import wait_until

@@ -14,10 +14,8 @@ import pytest
 from lab.load.conftest import Site
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.coordinator import CannotRun, Coordinator, Result
-from streamserver.lab.load.job import Job
-from streamserver.lab.load.profile import parse
-from streamserver.lab.load.worker import write_message
+from streamserver.lab.load.job import Job, parse
+from streamserver.lab.load.processes import CannotRun, Coordinator, Result, write_message
 from streamserver.lab.report.live import Progress
 from support.process import ROOT
 from support.waiting import wait_until

@@ -14,10 +14,9 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import Job, Share
-from streamserver.lab.load.profile import parse
+from streamserver.lab.load.job import Job, Share, parse
+from streamserver.lab.load.processes import read_message, write_message
 from streamserver.lab.load.run import TICK, LagProbe, Run
-from streamserver.lab.load.worker import read_message, write_message
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.summary import Summary
 from support.inprocess import Serve

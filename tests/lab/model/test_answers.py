@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.model.answers import ANSWERS, MAX_ECHO, Message, answer, echo, tokenize
+from streamserver.lab.model.completions import ANSWERS, MAX_ECHO, Message, answer, echo, tokenize
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,7 @@
 
 import pytest
 
-from streamserver.lab.report import svg
-from streamserver.lab.report.charts import bars
+from streamserver.lab.report.charts import bars, log_across
 from streamserver.lab.report.histograms import MIN_BINS, MS, distribution, new_histogram, record
 
 
@@ -18,7 +17,7 @@ from streamserver.lab.report.histograms import MIN_BINS, MS, distribution, new_h
     ],
 )
 def test_a_narrow_axis_has_marks_too(low: float, high: float, texts: list[str]) -> None:
-    axis = svg.log_across(low, high)
+    axis = log_across(low, high)
     assert [text for _, text in axis.marks] == texts
 
 

@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from streamserver.lab.target.lateness import Lateness
+from streamserver.lab.target.pacing import Lateness
 
 
 def test_figures_are_right_within_three_percent() -> None:

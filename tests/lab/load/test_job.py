@@ -5,7 +5,7 @@ from math import exp, inf
 
 import pytest
 
-from streamserver.lab.load.profile import SECOND, Arrivals, Profile, Stage, parse
+from streamserver.lab.load.job import SECOND, Arrivals, Profile, Stage, parse
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.client import event_data
-from streamserver.lab.client.event_data import ErrorData, EventStreamReader, LineReader
+from streamserver.lab.client import events
+from streamserver.lab.client.events import EventStreamReader, LineReader
+from streamserver.lab.client.model_events import ErrorData
 from streamserver.wire.sse import Parser
 
 PIECES = [
@@ -121,7 +122,7 @@ def test_a_line_arrives_with_its_end() -> None:
 
 
 def test_a_line_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_data, "MAX_LINE", 10)
+    monkeypatch.setattr(events, "MAX_LINE", 10)
     reader = LineReader()
     reader.feed(b"1" * 10)
     with pytest.raises(ValueError, match="exceeds 10 bytes"):

@@ -1,25 +1,129 @@
 """A run over several processes: each executes its share, and their figures are merged.
 
 A process measures on one core. The parent measures nothing, so showing the progress affects no
-figures; even a run of one process has a parent.
+figures; even a run of one process has a parent. A message is a line of JSON on a pipe:
+
+To a worker:    {"job": ..., "share": [1, 4]}, then {"start": TIME}, or {"stop": true}
+From a worker:  {"ready": true} or {"problem": TEXT}; every second {"progress": ...}; on request
+                {"record": ...} for each exchange; finally {"done": SUMMARY}
+
+Times are those of ``time.monotonic_ns``, which all processes of a machine share. A worker whose
+pipe ends before its final message has died; a worker whose input ends has lost its parent.
 """
 
 import asyncio
+import gc
+import json
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from time import monotonic_ns
-from typing import Any
+from typing import Any, BinaryIO
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.load.job import Job
-from streamserver.lab.load.worker import LONGEST, read_message, write_message
+from streamserver.lab.load.job import SECOND, Job, Share
+from streamserver.lab.load.run import Run, sleep_until
 from streamserver.lab.report.live import Progress
 from streamserver.lab.report.summary import Summary
+from streamserver.wire.json_text import to_ascii_json
 
+LONGEST = 256 * 1024 * 1024
+"""Bytes of a message."""
 AHEAD = 50_000_000
 """Nanoseconds from the order to start to the start, in which it reaches all processes."""
+GC_THRESHOLD = 50_000
+"""New objects before a garbage collection, which takes as long as several events."""
+
+
+def write_message(message: dict[str, Any]) -> bytes:
+    """A message as a line."""
+    return to_ascii_json(message).encode() + b"\n"
+
+
+def read_message(line: bytes) -> dict[str, Any] | None:
+    """The message of a line; None for one that is cut because the sender died."""
+    if not line.endswith(b"\n"):
+        return None
+    message: dict[str, Any] = json.loads(line)
+    return message
+
+
+def read_job(orders: BinaryIO) -> tuple[Job, Share]:
+    """The job, and the share of this process; EOFError if the parent is gone."""
+    message = read_message(orders.readline())
+    if message is None:
+        raise EOFError("there is no job")
+    return Job.from_json(message["job"]), Share(*message["share"])
+
+
+async def work(job: Job, share: Share, orders: BinaryIO, figures: BinaryIO) -> None:
+    """Execute the share as ordered on one pipe, and report on the other."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader(LONGEST)
+    incoming, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), orders)
+    outgoing, protocol = await loop.connect_write_pipe(_Output, figures)
+    try:
+        await _execute(job, share, reader, lambda **sent: outgoing.write(write_message(sent)))
+    finally:
+        incoming.close()
+        outgoing.close()
+        await protocol.closed
+
+
+class _Output(asyncio.BaseProtocol):
+    """Signals when everything has been written."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.get_running_loop().create_future()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self.closed.set_result(None)
+
+
+async def _execute(
+    job: Job, share: Share, orders: asyncio.StreamReader, send: Callable[..., None]
+) -> None:
+    def on_record(record: Record) -> None:
+        send(record=record.to_json(whole=False))
+
+    try:
+        run = Run(job, share, on_record if job.sends_records else None)
+        await run.prepare()
+    except OSError as error:
+        send(problem=str(error))
+        return
+    send(ready=True)
+    order = read_message(await orders.readline())
+    if order is None or "start" not in order:
+        return
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    tasks = [asyncio.create_task(one) for one in (_await_stop(run, orders), _report(run, send))]
+    try:
+        await run.execute(order["start"])
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    send(done=run.summary.to_json())
+
+
+async def _await_stop(run: Run, orders: asyncio.StreamReader) -> None:
+    """Stop on order, or when the parent is gone."""
+    await orders.readline()
+    run.stop()
+
+
+async def _report(run: Run, send: Callable[..., None]) -> None:
+    """Report the progress every second of the shared clock."""
+    for number in count(1):
+        await sleep_until(run.start + number * SECOND)
+        now = run.progress()
+        summary = await now.summary.snapshot()
+        send(progress=[now.seconds, now.open, now.warming_up], summary=summary)
 
 
 class CannotRun(Exception):
@@ -76,7 +180,7 @@ class Coordinator:
         return result
 
     def stop(self) -> None:
-        """End the run early; ``run`` returns the figures so far."""
+        """End the run; ``run`` returns the figures so far."""
         self._stopped = True
         for process in self._processes:
             process.order(stop=True)
@@ -100,7 +204,6 @@ class Coordinator:
             process.order(start=begin)
 
     async def _follow(self) -> None:
-        """Read reports until all processes are done."""
         tasks = [asyncio.create_task(self._follow_one(process)) for process in self._processes]
         try:
             await asyncio.gather(*tasks)
@@ -115,25 +218,18 @@ class Coordinator:
             self.stop()  # The figures lack its share.
 
     def on_progress(self) -> None:
-        """A process has reported its progress."""
-        if all(process.has_news or process.summary is not None for process in self._processes):
-            for process in self._processes:
-                process.has_news = False
-            parts = [one.progress for one in self._processes if one.progress is not None]
-            self._on_progress(merge(parts))
-
-
-def merge(parts: Sequence[Progress]) -> Progress:
-    """The progress of several processes as one."""
-    summary = Summary()
-    for one in parts:
-        summary.merge(one.summary)
-    return Progress(
-        max(one.seconds for one in parts),
-        sum(one.open for one in parts),
-        summary,
-        any(one.warming_up for one in parts),
-    )
+        """Report the progress of all processes, once each has reported its own."""
+        if not all(one.has_news or one.summary is not None for one in self._processes):
+            return
+        summary, parts = Summary(), []
+        for process in self._processes:
+            process.has_news = False
+            if process.progress is not None:
+                parts.append(process.progress)
+                summary.merge(process.progress.summary)
+        seconds, open_now = max(one.seconds for one in parts), sum(one.open for one in parts)
+        warming_up = any(one.warming_up for one in parts)
+        self._on_progress(Progress(seconds, open_now, summary, warming_up))
 
 
 class _WorkerProcess:

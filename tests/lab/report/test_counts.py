@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.timeline import KEPT, SECOND, Second, Slowest, Timeline
+from streamserver.lab.report.counts import KEPT, SECOND, Second, Slowest, Timeline
 
 ONE = Record(planned=SECOND, first_byte=SECOND + 7, end="complete")
 CUT = Record(planned=SECOND, end="truncated")

@@ -10,7 +10,7 @@ import pytest
 
 from streamserver.demo.app import make_app
 from streamserver.lab.faults.grammar import KINDS, syntax
-from streamserver.lab.target.index import COMMON, ENDPOINTS, PARAMETERS
+from streamserver.lab.target.app import COMMON, ENDPOINTS, PARAMETERS
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.model import question
