@@ -104,8 +104,9 @@ class Level:
     def _failure(self, record: Record) -> str:
         if record.end != "complete":
             return f"{record.end} {record.detail or record.status or ''}".strip()
-        if len(record.stamps) != self.each or len(record.arrivals) != self.each:
-            return f"{len(record.stamps)} of {self.each} stamped events arrived"
+        stamped = len(record.stamps)
+        if stamped != self.each or len(record.arrivals) != self.each:
+            return f"{stamped} of {self.each} stamped events arrived"
         return ""
 
     def errors(self, tolerance: Tolerance) -> list[str]:

@@ -8,9 +8,7 @@ a JSON parser.
 """
 
 import re
-from array import array
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple, overload
+from typing import NamedTuple
 
 _MONOTONIC = '"seq":%8d,"due":%19d,"sent":%19d'
 _WALL = ',"due_wall":%19d,"sent_wall":%19d'
@@ -36,41 +34,6 @@ class Stamp(NamedTuple):
     def late(self) -> int:
         """How late the target sent the event."""
         return self.sent - self.due
-
-
-class Stamps(Sequence[Stamp]):
-    """Stamps in one array: a list of tuples would take seven times the memory."""
-
-    __slots__ = ("_numbers",)
-
-    def __init__(self, stamps: Iterable[Stamp] = ()) -> None:
-        self._numbers = array("q")
-        self.extend(stamps)
-
-    def extend(self, stamps: Iterable[Stamp]) -> None:
-        """Append stamps."""
-        for stamp in stamps:
-            self._numbers.extend(stamp)
-
-    def __len__(self) -> int:
-        return len(self._numbers) // len(Stamp._fields)
-
-    @overload
-    def __getitem__(self, at: int) -> Stamp: ...
-
-    @overload
-    def __getitem__(self, at: slice) -> list[Stamp]: ...
-
-    def __getitem__(self, at: int | slice) -> Stamp | list[Stamp]:
-        if isinstance(at, slice):
-            return [self[n] for n in range(*at.indices(len(self)))]
-        start = range(len(self))[at] * len(Stamp._fields)
-        return Stamp._make(self._numbers[start : start + len(Stamp._fields)])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and [*self] == [*other]
-
-    __hash__ = None  # type: ignore[assignment]  # it is mutable
 
 
 def write_stamp(seq: int, due: int, sent: int, wall: int) -> str:

@@ -1,24 +1,6 @@
-"""Stamps: written, read, and kept in an array."""
+"""Stamps: written and read."""
 
-import pytest
-
-from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times, write_stamp
-
-SOME = [Stamp(n, 10**15 + n, 10**15 + 2 * n) for n in range(5)]
-
-
-def test_stamps_behave_like_a_list() -> None:
-    kept = Stamps(SOME[:2])
-    kept.extend(SOME[2:])
-    assert len(kept) == 5
-    assert [*kept] == SOME
-    assert kept == SOME
-    assert kept == Stamps(SOME)
-    assert kept != SOME[:4]
-    assert (kept[0], kept[-1], kept[1:3], kept[9:]) == (SOME[0], SOME[4], SOME[1:3], [])
-    with pytest.raises(IndexError):
-        kept[5]
-    assert not Stamps()
+from streamserver.lab.stamps import read_stamp, without_times, write_stamp
 
 
 def test_without_times_two_streams_are_equal() -> None:

@@ -10,13 +10,14 @@ Events are searched for the target's stamps only if one of the first has a stamp
 
 import re
 from collections.abc import Callable, Sequence
+from itertools import chain
 from typing import Protocol
 
 from streamserver.lab.client.model_events import ErrorData
 from streamserver.lab.client.record import KEPT, End, Record
 from streamserver.lab.client.request import LINE_TYPES, media_type
 from streamserver.lab.client.tracker import StreamTracker
-from streamserver.lab.stamps import Stamp, Stamps, read_stamp, without_times
+from streamserver.lab.stamps import Stamp, read_stamp, without_times
 from streamserver.wire.sse import Parser
 
 MAX_LINE = 16 * 1024 * 1024
@@ -95,7 +96,7 @@ class Events:
     """Counts and times the events of one body, and fills ``record``."""
 
     __slots__ = (
-        *("_examine", "_has_stamps", "_kept", "_last", "_parse", "_reader", "_record", "_room"),
+        *("_examine", "_has_stamps", "_last", "_parse", "_reader", "_record", "_room"),
         *("_stamp_looks", "_tracker", "_observer", "update_digest"),
     )
 
@@ -105,7 +106,6 @@ class Events:
         self._reader = reader
         self._parse = reader.feed
         self._record = record
-        self._kept = record.stamps = Stamps()
         self._observer = observer
         self._last = 0  # when the last event arrived
         self._tracker = StreamTracker(record)
@@ -159,7 +159,7 @@ class Events:
             self._has_stamps = True
             if self._room:
                 kept = stamps[: self._room]
-                self._kept.extend(kept)
+                self._record.stamp_numbers.extend(chain.from_iterable(kept))
                 self._room -= len(kept)
         elif not self._has_stamps:
             self._stamp_looks = max(self._stamp_looks - len(found), 0)

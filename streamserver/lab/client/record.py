@@ -1,11 +1,10 @@
 """The record of one exchange: a timestamp for each milestone, counts, and how it ended."""
 
 from array import array
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-from streamserver.lab.stamps import Stamp, Stamps
+from streamserver.lab.stamps import Stamp
 
 End = Literal[
     "complete",  # by its framing and by its content
@@ -87,13 +86,19 @@ class Record:
     """The longest time between two events, in ns."""
     arrivals: "array[int]" = field(default_factory=lambda: array("q"))
     """The arrival of each of the first ``KEPT`` events."""
-    stamps: Sequence[Stamp] = field(default_factory=Stamps)
-    """The target's stamps of them, if any: the n-th belongs to the n-th arrival."""
+    stamp_numbers: "array[int]" = field(default_factory=lambda: array("q"))
+    """The numbers of ``stamps``, one after the other: tuples take seven times the memory."""
     digest: str = ""
     """On request: the SHA-256 of the events' data without the times of stamps, which always
     differ; or of the body, if it has no events."""
     counted: bool = False
     """Whether its events were added to the figures as they arrived."""
+
+    @property
+    def stamps(self) -> list[Stamp]:
+        """The target's stamps, if any: the n-th belongs to the n-th arrival."""
+        numbers = iter(self.stamp_numbers)
+        return list(map(Stamp, numbers, numbers, numbers))
 
     @property
     def is_error(self) -> bool:
@@ -110,17 +115,3 @@ class Record:
         """Whether its milestones measure the service. Errors do not: they arrive early, and would
         make a server that only fails look fast."""
         return self.status < 400 and self.end not in _NO_SERVICE
-
-    def to_json(self, *, whole: bool = True) -> dict[str, Any]:
-        """All members, for ``from_json``; ``whole``: with arrivals and stamps."""
-        members = {name: getattr(self, name) for name in self.__slots__}
-        members["arrivals"] = self.arrivals.tolist() if whole else []
-        members["stamps"] = list(map(list, self.stamps)) if whole else []
-        return members
-
-    @classmethod
-    def from_json(cls, members: dict[str, Any]) -> "Record":
-        """The record that ``to_json`` wrote."""
-        arrivals = array("q", members["arrivals"])
-        stamps = Stamps(Stamp(*one) for one in members["stamps"])
-        return cls(**members | {"arrivals": arrivals, "stamps": stamps})

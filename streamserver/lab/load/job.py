@@ -9,19 +9,18 @@ independent users: at the same mean rate they cluster, which is what fills queue
 area under the rate, one in steps of 1, the other in exponentially distributed steps of mean 1, so
 both follow any ramp.
 
-Times are in seconds from the beginning. A job is sent to processes as JSON, over a pipe, since it
-may contain a secret key: arguments and environments of processes are readable by others.
+Times are in seconds from the beginning. A job is sent to processes over a pipe, since it may
+contain a secret key: arguments and environments of processes are readable by others.
 """
 
-import base64
 import re
 import ssl
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from math import inf, sqrt
 from random import Random
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from streamserver.kit.units import parse_duration
 from streamserver.lab.client.client import Client
@@ -239,23 +238,3 @@ class Job:
     def seconds(self) -> float:
         """The time in which exchanges may begin, the warm-up included; infinite without one."""
         return min(self.warm_up + self.duration, self.profile.seconds)
-
-    def to_json(self) -> dict[str, Any]:
-        """All members, for ``from_json``."""
-        members = asdict(self)
-        members["request"]["body"] = base64.b64encode(self.request.body).decode("ascii")
-        return members
-
-    @classmethod
-    def from_json(cls, members: dict[str, Any]) -> "Job":
-        """The job that ``to_json`` wrote."""
-        request = dict(members["request"])
-        request["fields"] = tuple((name, value) for name, value in request["fields"])
-        request["body"] = base64.b64decode(request["body"])
-        loads = {
-            name: Profile(tuple(Stage(**stage) for stage in members[name]["stages"]))
-            for name in ("concurrency", "rate")
-            if members[name] is not None
-        }
-        timeouts = Timeouts(**members["timeouts"])
-        return cls(**members | loads | {"request": RequestSpec(**request), "timeouts": timeouts})

@@ -1,11 +1,12 @@
 """A run over several processes: each executes its share, and their figures are merged.
 
 A process measures on one core. The parent measures nothing, so showing the progress affects no
-figures; even a run of one process has a parent. A message is a line of JSON on a pipe:
+figures; even a run of one process has a parent. A message is a
+pickled dict on a pipe, after its length in four bytes:
 
-To a worker:    {"job": ..., "share": [1, 4]}, then {"start": TIME}, or {"stop": true}
-From a worker:  {"ready": true} or {"problem": TEXT}; every second {"progress": ...}; on request
-                {"record": ...} for each exchange; finally {"done": SUMMARY}
+To a worker:    {"job": Job, "share": Share}, then {"start": TIME}, or {"stop": True}
+From a worker:  {"ready": True} or {"problem": TEXT}; every second {"progress": ...}; on request
+                {"record": Record} for each exchange, without its events; finally {"done": SUMMARY}
 
 Times are those of ``time.monotonic_ns``, which all processes of a machine share. A worker whose
 pipe ends before its final message has died; a worker whose input ends has lost its parent.
@@ -13,11 +14,12 @@ pipe ends before its final message has died; a worker whose input ends has lost 
 
 import asyncio
 import gc
-import json
+import pickle
+from array import array
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from time import monotonic_ns
 from typing import Any, BinaryIO
@@ -27,10 +29,7 @@ from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.load.run import Run, sleep_until
 from streamserver.lab.report.live import Progress
 from streamserver.lab.report.summary import Summary
-from streamserver.wire.json_text import to_ascii_json
 
-LONGEST = 256 * 1024 * 1024
-"""Bytes of a message."""
 AHEAD = 50_000_000
 """Nanoseconds from the order to start to the start, in which it reaches all processes."""
 GC_THRESHOLD = 50_000
@@ -38,30 +37,34 @@ GC_THRESHOLD = 50_000
 
 
 def write_message(message: dict[str, Any]) -> bytes:
-    """A message as a line."""
-    return to_ascii_json(message).encode() + b"\n"
+    """A message with its length."""
+    data = pickle.dumps(message)
+    return len(data).to_bytes(4) + data
 
 
-def read_message(line: bytes) -> dict[str, Any] | None:
-    """The message of a line; None for one that is cut because the sender died."""
-    if not line.endswith(b"\n"):
+async def read_message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
+    """The next message; None if the sender has died, perhaps while it sent one."""
+    try:
+        size = int.from_bytes(await reader.readexactly(4))
+        message: dict[str, Any] = pickle.loads(await reader.readexactly(size))
+    except asyncio.IncompleteReadError:
         return None
-    message: dict[str, Any] = json.loads(line)
     return message
 
 
 def read_job(orders: BinaryIO) -> tuple[Job, Share]:
     """The job, and the share of this process; EOFError if the parent is gone."""
-    message = read_message(orders.readline())
-    if message is None:
+    data = orders.read(int.from_bytes(orders.read(4)))
+    if not data:
         raise EOFError("there is no job")
-    return Job.from_json(message["job"]), Share(*message["share"])
+    message = pickle.loads(data)
+    return message["job"], message["share"]
 
 
 async def work(job: Job, share: Share, orders: BinaryIO, figures: BinaryIO) -> None:
     """Execute the share as ordered on one pipe, and report on the other."""
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(LONGEST)
+    reader = asyncio.StreamReader()
     incoming, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), orders)
     outgoing, protocol = await loop.connect_write_pipe(_Output, figures)
     try:
@@ -86,7 +89,7 @@ async def _execute(
     job: Job, share: Share, orders: asyncio.StreamReader, send: Callable[..., None]
 ) -> None:
     def on_record(record: Record) -> None:
-        send(record=record.to_json(whole=False))
+        send(record=replace(record, arrivals=array("q"), stamp_numbers=array("q")))
 
     try:
         run = Run(job, share, on_record if job.sends_records else None)
@@ -95,7 +98,7 @@ async def _execute(
         send(problem=str(error))
         return
     send(ready=True)
-    order = read_message(await orders.readline())
+    order = await read_message(orders)
     if order is None or "start" not in order:
         return
     gc.collect()
@@ -108,12 +111,12 @@ async def _execute(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-    send(done=run.summary.to_json())
+    send(done=await run.summary.pack())
 
 
 async def _await_stop(run: Run, orders: asyncio.StreamReader) -> None:
     """Stop on order, or when the parent is gone."""
-    await orders.readline()
+    await read_message(orders)
     run.stop()
 
 
@@ -122,8 +125,7 @@ async def _report(run: Run, send: Callable[..., None]) -> None:
     for number in count(1):
         await sleep_until(run.start + number * SECOND)
         now = run.progress()
-        summary = await now.summary.snapshot()
-        send(progress=[now.seconds, now.open, now.warming_up], summary=summary)
+        send(progress=(now.seconds, now.open, await now.summary.pack(), now.warming_up))
 
 
 class CannotRun(Exception):
@@ -186,14 +188,13 @@ class Coordinator:
             process.order(stop=True)
 
     async def _begin(self) -> None:
-        job = self._job.to_json()
         for number in range(self._count):
             # A session of its own, since an interrupt of the terminal must reach the parent alone.
             child = await asyncio.create_subprocess_exec(
-                *self._command, stdin=PIPE, stdout=PIPE, limit=LONGEST, start_new_session=True
+                *self._command, stdin=PIPE, stdout=PIPE, start_new_session=True
             )
             self._processes.append(_WorkerProcess(number, child, self))
-            self._processes[number].order(job=job, share=[number, self._count])
+            self._processes[number].order(job=self._job, share=Share(number, self._count))
         for process in self._processes:
             if problem := await process.ready():
                 raise CannotRun(problem)
@@ -261,15 +262,14 @@ class _WorkerProcess:
         """Process its reports until it is done, or dead."""
         while message := await self._read():
             if "record" in message:
-                self._coordinator.on_record(Record.from_json(message["record"]))
+                self._coordinator.on_record(message["record"])
             elif "progress" in message:
-                seconds, number, warming_up = message["progress"]
-                summary = Summary.from_json(message["summary"])
-                self.progress = Progress(seconds, number, summary, warming_up)
+                seconds, number, packed, warming_up = message["progress"]
+                self.progress = Progress(seconds, number, Summary.unpack(packed), warming_up)
                 self.has_news = True
                 self._coordinator.on_progress()
             else:
-                self.summary = Summary.from_json(message["done"])
+                self.summary = Summary.unpack(message["done"])
                 return
         self.summary = None if self.progress is None else self.progress.summary
         self.problem = await self._death()
@@ -283,7 +283,7 @@ class _WorkerProcess:
         await self._process.wait()
 
     async def _read(self) -> dict[str, Any] | None:
-        return read_message(await self._output.readline())
+        return await read_message(self._output)
 
     async def _death(self) -> str:
         status = await self._process.wait()

@@ -7,7 +7,7 @@ that was sent.
 """
 
 import heapq
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from streamserver.lab.client.record import Record
@@ -120,15 +120,6 @@ class Timeline:
         for number, second in other.seconds.items():
             self.seconds.setdefault(number, Second()).merge(second)
 
-    def to_json(self) -> dict[str, list[int]]:
-        """Six numbers per second, for ``from_json``."""
-        return {str(number): list(astuple(second)) for number, second in self.seconds.items()}
-
-    @classmethod
-    def from_json(cls, seconds: dict[str, list[int]]) -> "Timeline":
-        """The timeline that ``to_json`` wrote."""
-        return cls({int(number): Second(*figures) for number, figures in seconds.items()})
-
     def _second(self, moment: int) -> Second:
         number = moment // SECOND
         second = self.seconds.get(number)
@@ -164,15 +155,3 @@ class Slowest:
         """Add the records of another process."""
         for record in other.records():
             self.add(record)
-
-    def to_json(self) -> list[dict[str, Any]]:
-        """The records, for ``from_json``."""
-        return [record.to_json() for record in self.records()]
-
-    @classmethod
-    def from_json(cls, records: list[dict[str, Any]]) -> "Slowest":
-        """The records that ``to_json`` wrote."""
-        slowest = cls()
-        for record in records:
-            slowest.add(Record.from_json(record))
-        return slowest

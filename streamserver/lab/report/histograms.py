@@ -83,10 +83,12 @@ def to_text(histogram: Any) -> str:
     return histogram.encode().decode("ascii") if histogram.get_total_count() else ""
 
 
-def add_text(histogram: Any, text: str) -> None:
-    """Add the counts of a histogram that ``to_text`` wrote."""
+def from_text(text: str) -> Any:
+    """The histogram that ``to_text`` wrote."""
+    histogram = new_histogram()
     if text:
         histogram.decode_and_add(text)
+    return histogram
 
 
 class Bin(NamedTuple):

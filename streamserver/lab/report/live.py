@@ -24,8 +24,7 @@ class Progress:
     open: int
     """Exchanges that have begun and not ended."""
     summary: Summary
-    """Of the exchanges that have ended, with the events of all; without the slowest and without
-    the warm-up."""
+    """Of the exchanges that have ended, with the events of all; without the warm-up."""
     warming_up: bool = False
 
 

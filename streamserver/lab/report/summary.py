@@ -1,20 +1,21 @@
 """The figures of many exchanges: a histogram per milestone, and how the exchanges ended.
 
-A summary passes from process to process as JSON. Each figure is sent in the form in which it is
-merged, so the summary of several processes is as exact as that of one.
+Each figure passes from process to process in the form in which it is merged, so the summary of
+several processes is as exact as that of one.
 """
 
 import asyncio
+import pickle
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Track
 from streamserver.lab.report.histograms import add as add_histogram
-from streamserver.lab.report.histograms import add_text, new_histogram, to_text
+from streamserver.lab.report.histograms import from_text, new_histogram, to_text
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.stamps import Stamp
 
@@ -26,8 +27,6 @@ LENGTH = 300
 """Characters of a reason."""
 ANSWERS = 20
 _SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed")
-_NUMBERS = (*_SUMS, "resolving", "began", "ended")
-_EVIDENCE = ("apart", "together", "longest_burst")
 
 
 @dataclass(slots=True)
@@ -150,51 +149,34 @@ class Summary:
             "reasons": dict(self.reasons),
         }
 
-    def to_json(self) -> dict[str, Any]:
-        """The whole summary, for ``from_json``."""
-        texts = {name: to_text(one) for name, one in self.all_histograms()}
-        return self._counts() | {"slowest": self.slowest.to_json(), "histograms": texts}
-
-    async def snapshot(self) -> dict[str, Any]:
-        """The same without the slowest exchanges, of a summary that still counts.
+    async def pack(self) -> bytes:
+        """The summary for ``unpack``.
 
         Encoding a histogram takes a millisecond, in which no arrival could be stamped: so the
         coroutine yields to the loop after each. An exchange that ends meanwhile is in some of the
         figures only.
         """
         texts = {}
-        counts = self._counts()
         for name, one in self.all_histograms():
             texts[name] = to_text(one)
             await asyncio.sleep(0)
-        return counts | {"slowest": [], "histograms": texts}
+        evidence = replace(self.evidence, delay=None, target_late=None)
+        rest = replace(self, histograms={}, start_late=None, loop_lag=None, evidence=evidence)
+        return pickle.dumps((rest, texts))
 
-    @classmethod
-    def from_json(cls, members: dict[str, Any]) -> "Summary":
-        """The summary that ``to_json`` or ``snapshot`` wrote."""
-        summary = cls(
-            Counter(members["ended"]),
-            Counter({int(status): count for status, count in members["statuses"].items()}),
-            Counter(members["reasons"]),
-            {int(status): answer for status, answer in members["answers"].items()},
-            timeline=Timeline.from_json(members["timeline"]),
-            slowest=Slowest.from_json(members["slowest"]),
+    @staticmethod
+    def unpack(data: bytes) -> "Summary":
+        """The summary that ``pack`` wrote in another process of this run."""
+        rest, texts = pickle.loads(data)
+        rest.histograms = {name: from_text(texts.pop(name)) for name in MILESTONES}
+        rest.start_late, rest.loop_lag = (
+            from_text(texts["start_late"]),
+            from_text(texts["loop_lag"]),
         )
-        for name, number in zip(_NUMBERS, members["numbers"], strict=True):
-            setattr(summary, name, number)
-        for name, number in zip(_EVIDENCE, members["evidence"], strict=True):
-            setattr(summary.evidence, name, number)
-        for name, one in summary.all_histograms():
-            add_text(one, members["histograms"][name])
+        rest.evidence.delay = from_text(texts["delay"])
+        rest.evidence.target_late = from_text(texts["target_late"])
+        summary: Summary = rest
         return summary
-
-    def _counts(self) -> dict[str, Any]:
-        return {
-            "numbers": [getattr(self, name) for name in _NUMBERS],
-            **self.ends_json(),
-            "evidence": [getattr(self.evidence, name) for name in _EVIDENCE],
-            "timeline": self.timeline.to_json(),
-        }
 
     def _count_reason(self, reason: str, times: int) -> None:
         if reason in self.reasons or len(self.reasons) < REASONS:
@@ -207,7 +189,9 @@ class Summary:
     def _count_events(self, record: Record) -> None:
         """Count the events of an exchange that no ``Flow`` counted as they arrived."""
         flow = Flow(self)
-        stamps = record.stamps if len(record.stamps) == len(record.arrivals) else []
+        stamps = record.stamps
+        if len(stamps) != len(record.arrivals):
+            stamps = []
         for n, arrival in enumerate(record.arrivals):
             flow.on_events(arrival, 1, stamps[n : n + 1])
         self.events += record.events - len(record.arrivals)

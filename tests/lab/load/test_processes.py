@@ -1,7 +1,6 @@
 """Several processes for one run: their figures are merged, and a death is reported."""
 
 import asyncio
-import json
 import os
 import signal
 import subprocess
@@ -14,9 +13,16 @@ import pytest
 from lab.load.conftest import Site
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import Job, parse
-from streamserver.lab.load.processes import CannotRun, Coordinator, Result, write_message
+from streamserver.lab.load.job import Job, Share, parse
+from streamserver.lab.load.processes import (
+    CannotRun,
+    Coordinator,
+    Result,
+    read_message,
+    write_message,
+)
 from streamserver.lab.report.live import Progress
+from streamserver.lab.report.summary import Summary
 from support.process import ROOT
 from support.waiting import wait_until
 
@@ -134,7 +140,7 @@ async def test_a_run_that_is_stopped_before_it_began(site: Site) -> None:
 
 
 async def test_a_process_that_cannot_begin(site: Site) -> None:
-    broken = [sys.executable, "-c", "import sys; sys.stdin.readline(); sys.exit(7)"]
+    broken = [sys.executable, "-c", "import sys; sys.stdin.buffer.read(9); sys.exit(7)"]
     with pytest.raises(CannotRun, match="process 1 ended early, with status 7"):
         await Coordinator(site.job(concurrency="1"), 1, broken).run()
 
@@ -150,12 +156,14 @@ async def test_a_worker_that_loses_its_parent_ends_its_load(site: Site) -> None:
     )
     assert worker.stdin is not None
     assert worker.stdout is not None
-    job = site.job(concurrency="1", duration=60).to_json()
-    worker.stdin.write(write_message({"job": job, "share": [0, 1]}))
-    assert json.loads(await worker.stdout.readline()) == {"ready": True}
+    job = site.job(concurrency="1", duration=60)
+    worker.stdin.write(write_message({"job": job, "share": Share()}))
+    assert await read_message(worker.stdout) == {"ready": True}
     worker.stdin.write(write_message({"start": monotonic_ns()}))
     await wait_until(lambda: site.gated.targets)
     worker.stdin.close()
-    *_, last = (await worker.stdout.read()).splitlines()
-    assert json.loads(last)["done"]["ended"]["complete"] > 0
+    last: dict[str, Any] = {}
+    while message := await read_message(worker.stdout):
+        last = message
+    assert Summary.unpack(last["done"]).ends["complete"] > 0
     assert await worker.wait() == 0

@@ -30,7 +30,7 @@ def test_two_processes_make_one_timeline() -> None:
         both.add(record, 3 * SECOND)
         timeline.add_events(SECOND, 2)
         both.add_events(SECOND, 2)
-    one.merge(Timeline.from_json(other.to_json()))
+    one.merge(other)
     assert one == both
 
 

@@ -14,8 +14,8 @@ from streamserver.lab.report.histograms import (
     MS,
     Distribution,
     add,
-    add_text,
     distribution,
+    from_text,
     new_histogram,
     record,
     to_text,
@@ -69,7 +69,7 @@ def test_a_duration_is_counted_several_times() -> None:
 def test_two_histograms_are_added(one: list[int], other: list[int]) -> None:
     in_place, over_a_pipe = counted(one), counted(one)
     add(in_place, counted(other))
-    add_text(over_a_pipe, to_text(counted(other)))
+    add(over_a_pipe, from_text(to_text(counted(other))))
     assert figures(in_place) == figures(counted(one + other))
     # A decoded histogram has its extremes with three digits only.
     assert figures(over_a_pipe) == pytest.approx(figures(counted(one + other)), rel=1e-3)

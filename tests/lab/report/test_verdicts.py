@@ -1,7 +1,8 @@
 """Verdicts on exchanges that show what they state, and none on others."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
 
 import pytest
 
@@ -9,7 +10,6 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.verdicts import CLIENT_LATE, TARGET_LATE, verdicts
-from streamserver.lab.stamps import Stamp
 
 MS = 1_000_000
 APART = [n * 50 * MS for n in range(1, 21)]
@@ -18,8 +18,13 @@ APART = [n * 50 * MS for n in range(1, 21)]
 
 def exchange(arrivals: Sequence[int], late: int = 0) -> Record:
     """One whose events were sent 50 ms apart, so many ns late, and arrived at these moments."""
-    stamps = [Stamp(n, due, due + late) for n, due in enumerate(APART)]
-    return Record(planned=1, end="complete", arrivals=array("q", arrivals), stamps=stamps)
+    stamps = [(n, due, due + late) for n, due in enumerate(APART)]
+    return stamped(array("q", arrivals), stamps)
+
+
+def stamped(arrivals: "array[int]", stamps: Iterable[tuple[int, int, int]]) -> Record:
+    numbers = array("q", chain.from_iterable(stamps))
+    return Record(planned=1, end="complete", arrivals=arrivals, stamp_numbers=numbers)
 
 
 def buffered(size: int) -> list[int]:
@@ -60,9 +65,9 @@ def test_the_evidence_names_the_burst_and_the_delay() -> None:
 
 def test_events_sent_together_may_arrive_together() -> None:
     summary = Summary()
-    stamps = [Stamp(n, 1, 1) for n in range(20)]
+    stamps = [(n, 1, 1) for n in range(20)]
     arrivals = array("q", [5 * MS] * 20)
-    summary.add(Record(planned=1, end="complete", arrivals=arrivals, stamps=stamps))
+    summary.add(stamped(arrivals, stamps))
     assert names(summary) == []
 
 
