@@ -19,11 +19,10 @@ from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import KEPT, Record
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.report.counts import APART
-from streamserver.lab.report.histograms import new_histogram
+from streamserver.lab.report.histograms import MS, ms, new_histogram
 from streamserver.lab.report.histograms import record as count
 from streamserver.wire.printable import printable
 
-MS = 1_000_000
 LOADS: Sequence[tuple[int, float]] = (
     *((1, 10), (10, 20), (20, 50), (50, 50), (100, 50), (100, 100)),
     *((200, 100), (300, 100), (400, 100), (600, 100), (1000, 100)),
@@ -140,8 +139,7 @@ class Level:
 def _percentiles(histogram: Any) -> str:
     if not histogram.get_total_count():
         return "-"
-    p50, p99 = [histogram.get_value_at_percentile(percent) / MS for percent in (50, 99)]
-    return f"{p50:.2f}, p99 {p99:.2f}"
+    return f"{ms(histogram, 50):.2f}, p99 {ms(histogram, 99):.2f}"
 
 
 async def calibrate(

@@ -135,7 +135,8 @@ def expectation_of(method: str, fields: Iterable[tuple[str, str]], body: bytes) 
     ranges = [media_type(one) for one in accept.split(",") if one.strip()]
     if ranges and EVENT_TYPES.issuperset(ranges):
         return "events"
-    return "stream" if _requests_stream(body) else "anything"
+    members = (parse_object(body) or {}) if b'"stream"' in body else {}
+    return "stream" if members.get("stream") is True else "anything"
 
 
 def media_type(value: str) -> str:
@@ -143,11 +144,10 @@ def media_type(value: str) -> str:
     return value.partition(";")[0].strip().lower()
 
 
-def _requests_stream(body: bytes) -> bool:
-    if b'"stream"' not in body:
-        return False
+def parse_object(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object in a text; None for anything else."""
     try:
-        request: Any = json.loads(body)
+        value = json.loads(text)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(request, dict) and request.get("stream") is True
+        return None
+    return value if isinstance(value, dict) else None

@@ -10,7 +10,6 @@ since parsing would take most of the client's CPU time:
 All events up to the end are examined: pings may precede the first token for minutes.
 """
 
-import json
 from typing import Any
 
 from streamserver.lab.client.model_events import (
@@ -21,6 +20,7 @@ from streamserver.lab.client.model_events import (
     read_model_event,
 )
 from streamserver.lab.client.record import End, Record
+from streamserver.lab.client.request import parse_object
 
 DONE = "[DONE]"
 """The data that ends a stream of chat completions: clients ignore what follows it."""
@@ -53,7 +53,7 @@ class StreamTracker:
             return
         self._last = data
         if type(data) is ErrorData:
-            self._fail(error_message(_parse_object(data) or {}, data))
+            self._fail(error_message(parse_object(data) or {}, data))
         elif data[:1] != "{":
             self._examine_text(data, now)
         elif data not in self._template if self._is_model else _may_matter(data):
@@ -76,7 +76,7 @@ class StreamTracker:
             self._examine_json(text, now)
 
     def _examine_json(self, data: str, now: int) -> None:
-        event = _parse_object(data)
+        event = parse_object(data)
         if event is None:
             return
         if is_failure(event):
@@ -212,12 +212,3 @@ def _may_matter(data: str) -> bool:
         or '"content_block_' in data
         or ("\\" in data and "\\u00" in data)
     )
-
-
-def _parse_object(data: str) -> dict[str, Any] | None:
-    """The JSON object in the data; None for anything else."""
-    try:
-        event = json.loads(data)
-    except (ValueError, RecursionError):
-        return None
-    return event if isinstance(event, dict) else None

@@ -234,18 +234,15 @@ def _refusal(fault: Fault, why: str) -> HTTPError:
 class _Body:
     """The pieces of a body as bytes; to close it closes the body, begun or not."""
 
-    __slots__ = ("_file", "_source", "pieces")
+    __slots__ = ("_source", "pieces")
 
     def __init__(self, body: Any, encode: Callable[[Any], bytes] | None) -> None:
-        self._file = body.file if isinstance(body, FileRegion) else None
-        if isinstance(body, bytes):
-            body = _whole(body)
-        elif isinstance(body, FileRegion):
-            body = _read(body)
-        elif not hasattr(body, "__aiter__"):
+        if hasattr(body, "__aiter__"):
+            body = aiter(body)
+        elif not isinstance(body, bytes | FileRegion):
             raise HTTPError(400, "fault: this response has no stream of pieces to break")
-        self._source = aiter(body)
-        self.pieces = _encoded(self._source, encode or as_bytes)
+        self._source = body
+        self.pieces = _pieces(body, encode or as_bytes)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self
@@ -257,22 +254,19 @@ class _Body:
         """Close the filters, then the body."""
         await self.pieces.aclose()
         await close(self._source)
-        if self._file is not None:
-            self._file.close()
+        if isinstance(self._source, FileRegion):
+            self._source.file.close()
 
 
-async def _whole(body: bytes) -> Pieces:
-    yield body
-
-
-async def _read(region: FileRegion) -> Pieces:
-    region.file.seek(region.offset)
-    left = region.count
-    while piece := region.file.read(min(left, PIECE)):
-        left -= len(piece)
-        yield piece
-
-
-async def _encoded(source: AsyncIterator[Any], encode: Callable[[Any], bytes]) -> Pieces:
-    async for piece in source:
-        yield encode(piece)
+async def _pieces(body: Any, encode: Callable[[Any], bytes]) -> Pieces:
+    if isinstance(body, bytes):
+        yield body
+    elif isinstance(body, FileRegion):
+        body.file.seek(body.offset)
+        left = body.count
+        while piece := body.file.read(min(left, PIECE)):
+            left -= len(piece)
+            yield piece
+    else:
+        async for part in body:
+            yield encode(part)

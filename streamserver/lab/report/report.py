@@ -124,7 +124,10 @@ class Report:
                 "delay": figures(summary.evidence.delay),
             },
             "verdicts": [{"name": one.name, "evidence": one.evidence} for one in self.verdicts],
-            "objectives": [_outcome(one) for one in self.judgements],
+            "objectives": [
+                {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
+                for one in self.judgements
+            ],
         }
 
 
@@ -136,10 +139,6 @@ def figures(histogram: Any) -> dict[str, float] | None:
     for percentile in PERCENTILES:
         found[f"p{percentile:g}"] = round(ms(histogram, percentile), 6)
     return found | {"min": _ms(histogram.get_min_value()), "max": _ms(histogram.get_max_value())}
-
-
-def _outcome(one: Judgement) -> dict[str, Any]:
-    return {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
 
 
 def _ms(duration: float) -> float:

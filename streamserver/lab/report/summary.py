@@ -13,7 +13,7 @@ from typing import Any
 
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Track
+from streamserver.lab.report.counts import APART, TOGETHER, Evidence, Slowest, Timeline
 from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import from_text, new_histogram, to_text
 from streamserver.lab.report.histograms import record as count
@@ -208,13 +208,15 @@ class Flow:
     read, and not kept until its end.
     """
 
-    __slots__ = ("_gaps", "_last", "_summary", "_track")
+    __slots__ = ("_arrival", "_burst", "_gaps", "_last", "_sent", "_summary")
 
     def __init__(self, summary: Summary) -> None:
         self._summary = summary
         self._gaps = summary.histograms["gap"]
         self._last = 0
-        self._track: Track | None = None
+        # Of the last stamped event, and how many up to it were sent apart and arrived together.
+        self._sent = self._arrival = 0
+        self._burst = 1
 
     def on_events(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
         """Count the ``events`` of one read; ``stamps`` are of those that have one."""
@@ -226,4 +228,17 @@ class Flow:
             count(self._gaps, 0, events - 1)
         self._last = moment
         for stamp in stamps:
-            self._track = self._summary.evidence.add(self._track, stamp, moment)
+            self._add_evidence(stamp, moment)
+
+    def _add_evidence(self, stamp: Stamp, arrival: int) -> None:
+        evidence = self._summary.evidence
+        count(evidence.delay, arrival - stamp.sent)
+        count(evidence.target_late, stamp.late)
+        sent_apart = stamp.sent - self._sent if self._sent else 0
+        if sent_apart >= APART:
+            is_together = (arrival - self._arrival) * TOGETHER < sent_apart
+            self._burst = self._burst + 1 if is_together else 1
+            evidence.apart += 1
+            evidence.together += is_together
+            evidence.longest_burst = max(evidence.longest_burst, self._burst)
+        self._sent, self._arrival = stamp.sent, arrival

@@ -178,13 +178,13 @@ def test_tracking_takes_constant_memory() -> None:
 
 def test_only_events_that_may_matter_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
-    parse = tracker_module._parse_object
+    parse = tracker_module.parse_object
 
     def count(data: str) -> dict[str, Any] | None:
         parsed.append(data)
         return parse(data)
 
-    monkeypatch.setattr(tracker_module, "_parse_object", count)
+    monkeypatch.setattr(tracker_module, "parse_object", count)
     tick, thought, stop = '{"seq":1,"error_count":0}', chat(reasoning="Hm"), chat(finish="stop")
     tracked(*[tick] * 100, *[thought] * 100, *[chat(content=f"w{n}") for n in range(100)], stop)
     assert parsed == [thought, chat(content="w0"), stop]
