@@ -38,7 +38,7 @@ _ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A median, and the interval of the true one at the level ``CONFIDENCE``."""
+    """A median, and its confidence interval at the level ``CONFIDENCE``."""
 
     median: float
     low: float
@@ -95,7 +95,7 @@ class Pair:
     @property
     def gathered(self) -> tuple[int, int]:
         """The number of events that arrived apart directly, and of those among them that arrived
-        together through the hop. It takes no stamps, only two equal streams."""
+        together through the hop. The streams must be equal; they need no stamps."""
         apart = together = 0
         gaps = zip(pairwise(self.direct.arrivals), pairwise(self.through.arrivals), strict=False)
         for (before, after), (then, now) in gaps:
@@ -163,12 +163,12 @@ class Comparison:
     @property
     def not_valid(self) -> list[str]:
         """Why the measurement is not valid; empty if it is."""
-        spoiled = {str(one): None for one in verdicts(self.direct) if one.spoils}
-        spoiled |= {str(one): None for one in verdicts(self.through) if one.spoils}
+        invalidating = {str(one): None for one in verdicts(self.direct) if one.invalidates}
+        invalidating |= {str(one): None for one in verdicts(self.through) if one.invalidates}
         if self.complete:
-            return [*spoiled]
+            return [*invalidating]
         why = [f"{side}: {reason}" for side, summary in self.sides if (reason := failed(summary))]
-        return ["no pair ended well on both sides", *why, *spoiled]
+        return ["no pair ended well on both sides", *why, *invalidating]
 
 
 def table(comparison: Comparison, seed: int = 0) -> str:
@@ -177,13 +177,13 @@ def table(comparison: Comparison, seed: int = 0) -> str:
 
 
 def to_json(comparison: Comparison, seed: int = 0, about: About | None = None) -> dict[str, Any]:
-    """The same for programs; durations are in milliseconds."""
+    """The comparison for programs; durations are in milliseconds."""
     added = {
         name: {
             "median": one.median / MS,
             "low": one.low / MS,
             "high": one.high / MS,
-            "tells_apart": one.excludes_zero,
+            "significant": one.excludes_zero,
         }
         for name, one in comparison.added(seed)
     }
@@ -191,7 +191,7 @@ def to_json(comparison: Comparison, seed: int = 0, about: About | None = None) -
         "version": VERSION,
         "run": about.to_json() if about else None,
         "pairs": len(comparison.pairs),
-        "whole": comparison.complete,
+        "complete": comparison.complete,
         "same_bodies": comparison.same_bodies,
         "level": CONFIDENCE,
         "added": added,

@@ -39,7 +39,7 @@ def test_a_relay_passes_the_same_bytes(target: ServerProcess, run_server: RunSer
     )  # fmt: skip
     figures = json.loads(done.stdout)
     assert done.returncode == (3 if figures["not_valid"] else 0), done.stderr
-    assert (figures["pairs"], figures["whole"], figures["same_bodies"]) == (6, 6, 6)
+    assert (figures["pairs"], figures["complete"], figures["same_bodies"]) == (6, 6, 6)
     assert set(figures["added"]) == MOMENTS
     for added in figures["added"].values():
         assert added["low"] <= added["median"] <= added["high"]

@@ -112,7 +112,6 @@ class RecordingProxy:
             asyncio.get_running_loop().call_soon(self._flush_some, rest)
 
     def _flush(self, track: Track) -> None:
-        """Encode what is pending in a track and queue it for the disk."""
         self._pending.pop(track, None)
         if track.is_over:
             return

@@ -115,8 +115,6 @@ class Schedule:
 
 
 class _Playback:
-    """One replay of one cassette."""
-
     __slots__ = (
         *("_clock", "_count", "_entries", "_exchange", "_late_max", "_late_sum", "_path"),
         *("_schedule", "_te"),
@@ -182,7 +180,6 @@ class _Playback:
         return await self._next() if isinstance(entry, RequestEntry) else entry
 
     async def _wait(self, after: int) -> None:
-        """Wait until the next entry is due."""
         _, due, sent = await self._clock.next_event(self._count, self._schedule.offset(after))
         self._count += 1
         self._late_sum += sent - due
@@ -208,8 +205,7 @@ class _Playback:
 
 
 def end_to_end(fields: Fields, *framing: str) -> Fields:
-    """The fields without those of the connection and the framing, which the replay has its own
-    of."""
+    """The fields without those of the connection and the framing, which the replay sets itself."""
     connection = [value for name, value in fields if name == "connection"]
     dropped = HOP_BY_HOP.union(framing, connection_options(connection))
     return [field for field in fields if field[0] not in dropped]

@@ -190,7 +190,6 @@ class MultipartScanner(Scanner):
         return self._keep(end)
 
     def _redact(self, at: int, end: int) -> None:
-        """Overwrite the secrets in a piece of a content."""
         if at == end:
             return
         start, self._line_end = at + self._line_end, 0

@@ -130,7 +130,6 @@ class Events:
         return self._tracker.verdict()
 
     def _add(self, found: list[str], moment: int) -> None:
-        """Process the data of events that arrived together."""
         record = self._record
         if not record.events:
             record.first_event = moment

@@ -13,11 +13,10 @@ from contextlib import aclosing
 from dataclasses import dataclass, replace
 from random import Random
 
-from streamserver.lab.faults.grammar import MAX_SECONDS, Fault, Position, PositionFinder
+from streamserver.lab.faults.grammar import MAX_SECONDS, Fault, Position, PositionFinder, refusal
 from streamserver.server.exchange import Exchange
 from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
-from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event, encode
 
 MESSAGE = "this error was requested"
@@ -38,8 +37,7 @@ class ErrorFormat:
         if service and service not in self.services:
             names = ", ".join(self.services)
             allowed = f"one of {names}" if names else "omitted: this stream has one form of error"
-            detail = f"fault error:SERVICE must be {allowed}, not {service!a}"
-            raise HTTPError(400, detail, parameter="fault error:SERVICE", allowed=allowed)
+            raise refusal("fault error:SERVICE", allowed, service)
         return self.render(service)
 
     def locate(self, position: Position) -> Position:
@@ -83,7 +81,7 @@ LOOK = 1.0
 POLL = 0.001
 """Seconds between two checks whether all was acknowledged."""
 INVALID_SIZES = (b"zz", b"-1", b"", b"g5", b"f" * 32)
-"""Chunk sizes that no decoder may accept (RFC 9112, section 7.1). Some accept others, as 0x5."""
+"""Chunk sizes that no decoder may accept (RFC 9112, section 7.1); some accept 0x5 and the like."""
 _ONE_LINE = bytes(0 if number in b"\r\n" else number for number in range(256))
 
 
@@ -227,7 +225,6 @@ async def wait_until_acknowledged(exchange: Exchange) -> None:
 
 
 def _close_later(exchange: Exchange, seconds: float) -> None:
-    """End the body, and close the connection after some seconds."""
     if exchange.is_chunked:
         exchange.write_chunks(LAST_CHUNK, 0)
     # The exchange is complete: a client that leaves from now on misses nothing.

@@ -22,7 +22,7 @@ MAX_FAULTS = 8
 """Of one response."""
 MAX_POSITION = 1_000_000_000
 MAX_SECONDS = 300.0
-"""After which a fault ends that has no end of its own."""
+"""The duration of a fault that has none of its own."""
 DEFAULT_BYTES = 1000
 """The range of ``byte:?``."""
 
@@ -172,7 +172,7 @@ def parse_faults(texts: Sequence[str], seed: int, count: int = 10) -> list[Fault
     """
     faults = [one.strip() for text in texts for one in text.split(",")]
     if len(faults) > MAX_FAULTS:
-        raise _refusal("fault", f"at most {MAX_FAULTS} of them", f"{len(faults)} of them")
+        raise refusal("fault", f"at most {MAX_FAULTS} of them", f"{len(faults)} of them")
     # A generator for each: the position of a fault does not depend on the other faults.
     return [_parse(one, Random(f"{seed} {n}"), count) for n, one in enumerate(faults)]
 
@@ -184,10 +184,10 @@ def _parse(text: str, random: Random, count: int) -> Fault:
     position = END
     if at:
         if not kind.has_position:
-            raise _refusal(f"fault {name}", "without a position", f"@{unit}")
+            raise refusal(f"fault {name}", "without a position", f"@{unit}")
         position = _parse_position(name, unit, values, random, count)
     if len(values) > (kind.value is not None):
-        raise _refusal(f"fault {name}", f"of the form {syntax(name)}", text)
+        raise refusal(f"fault {name}", f"of the form {syntax(name)}", text)
     if kind.value is None or not (values or kind.needs_value):
         return Fault(name, position)
     parameter = replace(kind.value, name=kind.value.name.format(name))
@@ -212,6 +212,7 @@ def _parse_position(
     return Position(unit, replace(number, allowed=allowed).read(text))
 
 
-def _refusal(name: str, allowed: str, given: str) -> HTTPError:
+def refusal(name: str, allowed: str, given: str) -> HTTPError:
+    """The 400 for a part of a fault that is not what is allowed."""
     detail = f"{name} must be {allowed}, not {given[:40]!a}"
     return HTTPError(400, detail, parameter=name, allowed=allowed)

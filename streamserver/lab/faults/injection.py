@@ -176,7 +176,7 @@ class FaultyRequest(Request):
                 yield part
 
     async def _finish(self, pieces: Pieces, response: Response) -> Pieces:
-        """All pieces, and the end that the break or another fault makes."""
+        """All pieces, then the end that a fault makes of the response."""
         exchange, ending, length = self.exchange, self._ending, 0
         if ending is not None and ending.name.startswith("length"):
             length = int(response.headers["content-length"])
@@ -184,13 +184,12 @@ class FaultyRequest(Request):
         async with aclosing(pieces):
             async for piece in pieces:
                 yield piece
-        struck = self._break or (ending and (ending, Random()))
-        if struck and exchange.outcome is None:
-            await filters.finish(exchange, *struck, length)
+        fault = self._break or (ending and (ending, Random()))
+        if fault and exchange.outcome is None:
+            await filters.finish(exchange, *fault, length)
 
 
 def _set_framing(response: Response, faults: Sequence[Fault]) -> None:
-    """Set the fields that frame the body, or remove them."""
     headers, body = response.headers, response.body
     length = headers.get("content-length")
     if isinstance(body, bytes):

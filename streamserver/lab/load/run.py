@@ -156,10 +156,10 @@ class Run:
     async def _exchange(self, n: int, counts: bool, planned: int = 0) -> Record:
         """``planned``: when it is due in an open loop."""
         record = Record(planned)
-        flow = self.summary.flow(record) if counts else None
+        counter = self.summary.event_counter(record) if counts else None
         self.open += 1
         try:
-            await self.client.run(record, n, flow)
+            await self.client.run(record, n, counter)
         finally:
             self.open -= 1
             if counts:

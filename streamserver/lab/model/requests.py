@@ -36,7 +36,7 @@ MODELS = {
 """The models differ only in the default of this parameter, which is no part of OpenAI's API."""
 _model = text("model", 1, 200)
 _conversation = Parameter("messages", f"a list of 1 to {MAX_MESSAGES} messages", str, _messages)
-_n = replace(whole("n", 1, 1, default=1), allowed="1, since this model has one answer to give")
+_n = replace(whole("n", 1, 1, default=1), allowed="1, since this model has one answer")
 _max_tokens = [
     whole(name, 1, MAX_TOKENS, default=MAX_TOKENS)
     for name in ("max_tokens", "max_completion_tokens")
@@ -125,7 +125,9 @@ def _content(name: str, content: object) -> str:
 def _part(name: str, part: object) -> str:
     found = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
     if not isinstance(found, str):
-        raise _wrong(name, 'a text, as this model reads no other: {"type": "text", "text": "..."}')
+        raise _wrong(
+            name, 'a text, the only kind that this model reads: {"type": "text", "text": "..."}'
+        )
     return found
 
 

@@ -1,4 +1,4 @@
-"""The progress of a run while it lasts: a table that renews itself, or a line at intervals.
+"""The progress of a run while it lasts: a table that is updated in place, or a line at intervals.
 
 Rates are those since the last call, percentiles those of the whole run so far.
 """
@@ -70,7 +70,7 @@ def _rows(summary: Summary) -> list[tuple[str, str, str, str]]:
 
 
 class View:
-    """A table on a terminal that renews itself; use it in a ``with`` block.
+    """A table on a terminal that is updated in place; use it in a ``with`` block.
 
     RuntimeError with a hint where rich is missing.
     """

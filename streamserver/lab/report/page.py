@@ -120,7 +120,6 @@ def _not_drawn(found: Distribution) -> str:
 
 
 def _figure(name: str, kinds: Iterable[tuple[str, str]], drawing: str, axis: str = "") -> str:
-    """A chart with its heading, its legend and what its axis shows."""
     keys = "".join([f'<span><i class="{kind}"></i>{_text(one)}</span>' for kind, one in kinds])
     caption = f"<figcaption>{_text(axis)}</figcaption>" if axis else ""
     legend = f'<p class="key">{keys}</p>'

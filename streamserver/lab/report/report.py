@@ -65,13 +65,13 @@ class Report:
     @property
     def not_valid(self) -> list[str]:
         """Why the measurement is invalid; empty if it is valid."""
-        spoiled = [str(verdict) for verdict in self.verdicts if verdict.spoils]
+        invalidating = [str(verdict) for verdict in self.verdicts if verdict.invalidates]
         nothing = unreached(self.summary)
         if self._has_failed and not nothing:
-            return [*self.problems, *spoiled]
+            return [*self.problems, *invalidating]
         nothing = nothing or failed(self.summary)
         missing = [str(one) for one in self.judgements if one.measured is None]
-        return [*self.problems, *filter(None, [nothing]), *spoiled, *missing]
+        return [*self.problems, *filter(None, [nothing]), *invalidating, *missing]
 
     @property
     def _has_failed(self) -> bool:

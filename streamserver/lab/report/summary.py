@@ -79,10 +79,10 @@ class Summary:
         ended = self.ends.total() - self.ends["stopped"]
         return (ended - self.ends["complete"]) / ended if ended else None
 
-    def flow(self, record: Record) -> "Flow":
+    def event_counter(self, record: Record) -> "EventCounter":
         """A counter for the events of a running exchange, to be used until ``add``."""
         record.counted = True
-        return Flow(self)
+        return EventCounter(self)
 
     def add(self, record: Record) -> None:
         """Count an exchange that has ended."""
@@ -187,13 +187,13 @@ class Summary:
             self.answers.setdefault(status, answer)
 
     def _count_events(self, record: Record) -> None:
-        """Count the events of an exchange that no ``Flow`` counted as they arrived."""
-        flow = Flow(self)
+        """Count the events of an exchange that were not counted as they arrived."""
+        counter = EventCounter(self)
         stamps = record.stamps
         if len(stamps) != len(record.arrivals):
             stamps = []
         for n, arrival in enumerate(record.arrivals):
-            flow.on_events(arrival, 1, stamps[n : n + 1])
+            counter.on_events(arrival, 1, stamps[n : n + 1])
         self.events += record.events - len(record.arrivals)
 
     def _count_duration(self, name: str, begin: int, end: int) -> None:
@@ -201,7 +201,7 @@ class Summary:
             count(self.histograms[name], end - begin)
 
 
-class Flow:
+class EventCounter:
     """Counts the events of one exchange as they arrive.
 
     An exchange may last for hours and is shown while it runs, so its events are counted read by

@@ -1,8 +1,8 @@
 """Verdicts: what the figures show about the client, the target and the hop between them.
 
-A client or a target that was late spoils the measurement of everything between them: these verdicts
-come first and make the run invalid. Neither do exchanges without a response measure a service: the
-URL may name the wrong port, or the network may be down. Responses with errors are a finding.
+A client or a target that was late invalidates the measurement of everything between them: these
+verdicts come first. Exchanges without a response measure no service either: the URL may name the
+wrong port, or the network may be down. Responses with errors are a finding.
 """
 
 from dataclasses import dataclass
@@ -17,27 +17,27 @@ but sufficient machine stays well below."""
 TARGET_LATE = 10 * MS
 """The same for the sendings of the target."""
 BUFFERED = 0.2
-"""The share of events sent apart that arrived together, from which on a hop buffers."""
+"""The least share of events sent apart that arrive together behind a hop that buffers."""
 AT_LEAST = 10
-"""So many must have been late, or half of all where there are fewer than twice as many."""
+"""The least number of late values; half of all where there are fewer than twice as many."""
 ENOUGH = 10
 """Pairs of events that such a share needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A finding and its evidence; ``spoils`` if it makes the measurement invalid."""
+    """A finding, its evidence, and whether it invalidates the measurement."""
 
     name: str
     evidence: str
-    spoils: bool
+    invalidates: bool
 
     def __str__(self) -> str:
         return f"{self.name}: {self.evidence}"
 
 
 def verdicts(summary: Summary) -> list[Verdict]:
-    """All verdicts, those that spoil the measurement first."""
+    """All verdicts, those that invalidate the measurement first."""
     judges = (_client_was_the_limit, _target_was_late, _hop_buffers)
     return [verdict for judge in judges if (verdict := judge(summary)) is not None]
 
@@ -89,7 +89,7 @@ def _target_was_late(summary: Summary) -> Verdict | None:
 
 def _excess(histogram: Any, limit: int) -> tuple[str, str] | None:
     """A share and how late it was, if that is beyond the limit: one percent, or more of few values,
-    because a single stall on a busy machine does not spoil a run."""
+    because a single stall on a busy machine does not invalidate a run."""
     total = histogram.get_total_count()
     if not total:
         return None

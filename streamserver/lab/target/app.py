@@ -31,7 +31,7 @@ from streamserver.wire.json_text import to_indented_json
 
 
 class Endpoint(NamedTuple):
-    """A method and path, what it responds, its parameters and the target of an example."""
+    """A method and path, what it returns, its parameters and the target of an example."""
 
     path: str
     about: str
@@ -109,7 +109,7 @@ async def index(request: Request) -> Response:
 
 
 def _below(prefix: str, path: str) -> str:
-    """A path as clients see it, who may see the target below /lab."""
+    """A path below the prefix of a mounted target, which may be ``/lab``."""
     if not path:
         return ""
     return prefix + (path.removeprefix("/lab") if prefix.endswith("/lab") else path)

@@ -31,7 +31,7 @@ MAX_POOLS = 1000
 
 
 class SlotPool:
-    """Slots, and a queue of those who wait for one."""
+    """Slots, and a queue of exchanges that wait for one."""
 
     def __init__(self, slots: int, queue: int) -> None:
         self.slots, self.queue = slots, queue

@@ -14,7 +14,7 @@ DEFAULT_SPREADS = {
 }
 NAMES = tuple(DEFAULT_SPREADS)
 MAX_FACTOR = 16.0
-"""Cuts the tails that have no end: it bounds the memory of an event, and is hardly ever reached."""
+"""The limit of unbounded distributions, for the memory of an event; hardly ever reached."""
 _MAX_FACTORS = {"none": 1.0, "uniform": 2.0, "normal": 2.0}
 
 

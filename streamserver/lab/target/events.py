@@ -1,7 +1,7 @@
-"""The events of a stream: when each is due, how large it is, what it holds and how it looks.
+"""The events of a stream: their times, sizes, text and formats.
 
 The same seed and parameters give the same events. The gaps, the sizes and the text have random
-numbers of their own, so that one parameter never changes what another selects.
+numbers of their own, so one parameter never changes what another selects.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ class EventTime(NamedTuple):
     sent: int
 
 
-# When
+# Times
 
 
 def due_times(options: StreamOptions) -> Iterator[Offset]:
@@ -46,8 +46,8 @@ def offsets(options: StreamOptions, first: float, gap: float, count: int) -> Ite
     """When each of ``count`` events is due: the first after ``first`` seconds, the others ``gap``
     seconds apart on average, with the jitter and bursts of the options.
 
-    Without a gap only the first has a time of its own. Each sum is rounded, not each gap, so that
-    nothing drifts.
+    Without a gap only the first has a time of its own. Each sum is rounded, not each gap, so the
+    times do not drift.
     """
     draw = factors(options.jitter, options.spread, f"gaps {options.seed}")
     burst = options.burst
@@ -69,7 +69,7 @@ def _last_of_each(times: Iterator[Offset], batch: int) -> Iterator[Offset]:
         yield from [some[0] if some[-1] is None else some[-1]] * len(some)
 
 
-# What
+# Sizes and text
 
 
 def sizes(options: StreamOptions) -> Iterator[int]:
@@ -124,7 +124,7 @@ def _ring(name: str) -> tuple[bytes, list[bytes]]:
     return ring + ring[:MAX_PIECE], rests
 
 
-# How it looks
+# Formats
 
 EventFormat = Callable[[EventTime], tuple[bytes, bytes]]
 """What stands before the text of an event and behind it. A stamp has a fixed width, so the size of

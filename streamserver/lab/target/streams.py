@@ -88,7 +88,7 @@ async def wait_for_head(options: StreamOptions, clock: Clock) -> None:
 
 
 def seed_field(options: StreamOptions) -> dict[str, str]:
-    """The field of a response that says how to get the same again."""
+    """The field of a response with the seed that repeats it."""
     return {"x-lab-seed": str(options.seed)}
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from streamserver.lab.client import tracker as tracker_module
 from streamserver.lab.client.model_events import ErrorData
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.request import parse_object
 from streamserver.lab.client.tracker import StreamTracker
 
 PING = '{"type":"ping"}'
@@ -178,7 +179,7 @@ def test_tracking_takes_constant_memory() -> None:
 
 def test_only_events_that_may_matter_are_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     parsed: list[str] = []
-    parse = tracker_module.parse_object
+    parse = parse_object
 
     def count(data: str) -> dict[str, Any] | None:
         parsed.append(data)

@@ -112,7 +112,7 @@ OTHER = [{"type": "refusal", "text": "a"}]
         (message(role="user", content=PARTS), "messages[1].content[1]", "must be a text"),
         (message(role="user", content=OTHER), "messages[1].content[0]", "must be a text"),
         (message(role="user", content=["a"]), "messages[1].content[0]", "must be a text"),
-        ({"n": 2}, "n", "must be 1, since this model has one answer to give, not 2"),
+        ({"n": 2}, "n", "must be 1, since this model has one answer, not 2"),
         ({"stream": "yes"}, "stream", "must be true or false, not 'yes'"),
         ({"max_tokens": 0}, "max_tokens", "from 1 to 1000000, not 0"),
         ({"max_tokens": 1.5}, "max_tokens", "a whole number"),

@@ -108,9 +108,9 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
     for number in range(8):
         record = exchange(number)
         at_once.add(replace(record))
-        flow = live.flow(record)
+        counter = live.event_counter(record)
         for n, arrival in enumerate(record.arrivals):
-            flow.on_events(arrival, 1, record.stamps[n : n + 1])
+            counter.on_events(arrival, 1, record.stamps[n : n + 1])
         live.add(record)
     assert {**contents(at_once)[1], "slowest": 0} == {**contents(live)[1], "slowest": 0}
     assert contents(at_once)[0] == contents(live)[0]
@@ -118,9 +118,9 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
 
 def test_gaps_between_events_of_one_read_are_zero() -> None:
     summary = Summary()
-    flow = summary.flow(Record())
-    flow.on_events(SECOND, 3, [])
-    flow.on_events(SECOND + MS, 2, [])
+    counter = summary.event_counter(Record())
+    counter.on_events(SECOND, 3, [])
+    counter.on_events(SECOND + MS, 2, [])
     gaps = summary.histograms["gap"]
     assert gaps.get_total_count() == 4
     assert gaps.get_count_at_value(1) == 3

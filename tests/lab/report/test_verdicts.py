@@ -60,7 +60,7 @@ def test_the_evidence_names_the_burst_and_the_delay() -> None:
     [verdict] = verdicts(summary)
     assert "of 19 events that were sent apart 18 came together" in verdict.evidence
     assert "up to 10 at once" in verdict.evidence
-    assert not verdict.spoils
+    assert not verdict.invalidates
 
 
 def test_events_sent_together_may_arrive_together() -> None:
@@ -71,12 +71,12 @@ def test_events_sent_together_may_arrive_together() -> None:
     assert names(summary) == []
 
 
-def test_a_target_that_was_late_spoils_the_measurement() -> None:
+def test_a_target_that_was_late_invalidates_the_measurement() -> None:
     summary = Summary()
     late = 2 * TARGET_LATE
     summary.add(exchange([sent + late for sent in APART], late))
     [verdict] = verdicts(summary)
-    assert (verdict.name, verdict.spoils) == ("the target was late", True)
+    assert (verdict.name, verdict.invalidates) == ("the target was late", True)
     assert "20 ms after they were due" in verdict.evidence
 
 
@@ -101,7 +101,7 @@ def test_a_client_that_was_late_was_the_limit(
     for lateness, times in ((MS, in_time), (2 * CLIENT_LATE, late)):
         for _ in range(times):
             count(getattr(summary, figure), lateness)
-    found = [(verdict.name, verdict.spoils) for verdict in verdicts(summary)]
+    found = [(verdict.name, verdict.invalidates) for verdict in verdicts(summary)]
     assert found == ([("the client was the limit", True)] if is_limit else [])
 
 
