@@ -228,4 +228,6 @@ def _limit(name: str, what: str, found: float, limit: float = MAX_SECONDS) -> No
 
 
 def _refusal(name: str, detail: str, allowed: str = "") -> HTTPError:
-    return HTTPError(400, detail, parameter=name, **({"allowed": allowed} if allowed else {}))
+    if allowed:
+        return HTTPError(400, detail, parameter=name, allowed=allowed)
+    return HTTPError(400, detail, parameter=name)
