@@ -3,7 +3,7 @@
 Each panel has its own scale from zero, and every bar is labelled with its figure.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from benchmarks.report import OURS, Result, Row
@@ -15,7 +15,7 @@ NAMES, VALUES = 226, 84
 
 STYLE = """text { font-size: 12px; fill: var(--ink); } .title { font-weight: 600; }
 .ours { color: var(--a); } .peer { color: var(--quiet); opacity: 0.7; }
-.floor { color: var(--line); }
+.floor { color: var(--line); } .page { color: var(--page); }
 """
 
 
@@ -81,7 +81,21 @@ def draw(results: Sequence[Result]) -> str:
         if beside:
             height += TITLE + max(len(result.rows) for result in beside) * STEP + GAP
             width = max(width, GAP + len(beside) * (WIDTH + GAP))
-    return charts.document("streamserver beside its peers", width, height, elements, STYLE)
+    return _document(width, height, elements)
+
+
+def _document(width: float, height: float, elements: Iterable[str]) -> str:
+    """The drawing as a file with a background: the theme of the page around an image may differ
+    from the one that the browser reports to it."""
+    lines = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}">',
+        f"<title>streamserver beside its peers</title><style>{charts.STYLE}{STYLE}",
+        "</style>",
+        charts.rect(0, 0, width, height, "page"),
+        *elements,
+        "</svg>\n",
+    ]
+    return "\n".join(lines)
 
 
 def _bar(label: str, figure: str, length: float, x: int, y: int) -> Iterator[str]:

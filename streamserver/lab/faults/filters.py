@@ -53,9 +53,7 @@ def _event_stream(line_end: bytes) -> ErrorFormat:
 
 
 _EVENT_STREAMS = {
-    "lf": _event_stream(b"\n"),
-    "crlf": _event_stream(b"\r\n"),
-    "cr": _event_stream(b"\r"),
+    name: _event_stream(end) for name, end in (("lf", b"\n"), ("crlf", b"\r\n"), ("cr", b"\r"))
 }
 JSON_LINE_ERRORS = ErrorFormat(lambda service: b'{"error":"%b"}\n' % MESSAGE.encode(), b"\n")
 """A last line with the error alone, as Ollama sends it."""

@@ -209,11 +209,6 @@ def model_object(name: str) -> Json:
     return {"id": name, "object": "model", "created": MODELS_CREATED, "owned_by": "streamserver"}
 
 
-def model_list(names: Sequence[str]) -> Json:
-    """A list of models."""
-    return {"object": "list", "data": [model_object(name) for name in names]}
-
-
 def error_object(error: HTTPError) -> Json:
     """The error of a refused request; ``param`` names the member that was wrong, if one was."""
     members = {

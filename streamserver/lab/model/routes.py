@@ -77,7 +77,8 @@ def add_model(app: Router, lateness: Lateness | None = None) -> None:
 
 async def list_models(request: Request) -> Response:
     """``GET /v1/models``."""
-    return Response.json(completions.model_list([*requests.MODELS]))
+    models = [completions.model_object(name) for name in requests.MODELS]
+    return Response.json({"object": "list", "data": models})
 
 
 async def get_model(request: Request) -> Response:

@@ -81,20 +81,6 @@ def chart(label: str, x: Axis, y: Axis, drawn: Iterable[str], height: int = HEIG
     return "\n".join(lines)
 
 
-def document(title: str, width: float, height: float, drawn: Iterable[str], style: str) -> str:
-    """A drawing as a file of its own, with a background: the theme of the page around an image may
-    differ from the one that the browser reports to it."""
-    lines = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:g}" height="{height:g}">',
-        f"<title>{escape(title)}</title><style>{STYLE}{style}.page {{ color: var(--page); }}",
-        "</style>",
-        rect(0, 0, width, height, "page"),
-        *drawn,
-        "</svg>\n",
-    ]
-    return "\n".join(lines)
-
-
 def polyline(points: Iterable[tuple[float, float]], kind: str) -> str:
     """A line through points in pixels, of the class ``kind``."""
     steps = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
