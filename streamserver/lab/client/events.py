@@ -22,6 +22,8 @@ from streamserver.wire.sse import Parser
 
 MAX_LINE = 16 * 1024 * 1024
 """Bytes; the limit of the event stream parser."""
+LOOKED_AT = 8
+"""If so many first events have no stamp, later events are not searched for one."""
 
 _HAS_NO_CR = rb"(?=[^\r]*+\Z)"
 _EVENT = rb"(?:(?:id|event): (?!error\n)[^\n]*+\n)*+data: ([^\n]*+)\n\n"
@@ -79,10 +81,6 @@ class LineReader:
     def end(self) -> list[str]:
         """The last line, if the stream ended without a line end."""
         return self.feed(b"\n")
-
-
-LOOKED_AT = 8
-"""If so many first events have no stamp, later events are not searched for one."""
 
 
 class EventObserver(Protocol):

@@ -19,7 +19,23 @@ from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
 from streamserver.wire.sse import Event, encode
 
+Pieces = AsyncGenerator[bytes, None]
+
+GARBAGE = 16
+"""Bytes of garbage by default."""
+LATE = 1.0
+"""Seconds by which a close is late by default."""
+LOOK = 1.0
+"""Seconds between two checks whether the client has left, while a close is late."""
+POLL = 0.001
+"""Seconds between two checks whether all was acknowledged."""
+INVALID_SIZES = (b"zz", b"-1", b"", b"g5", b"f" * 32)
+"""Chunk sizes that no decoder may accept (RFC 9112, section 7.1); some accept 0x5 and the like."""
+_ONE_LINE = bytes(0 if number in b"\r\n" else number for number in range(256))
 MESSAGE = "this error was requested"
+
+
+# Errors in band
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,19 +84,7 @@ def error_format(content_type: str | None, line_end: str = "lf") -> ErrorFormat 
     return JSON_LINE_ERRORS if media_type in _JSON_LINES else None
 
 
-Pieces = AsyncGenerator[bytes, None]
-
-GARBAGE = 16
-"""Bytes of garbage by default."""
-LATE = 1.0
-"""Seconds by which a close is late by default."""
-LOOK = 1.0
-"""Seconds between two checks whether the client has left, while a close is late."""
-POLL = 0.001
-"""Seconds between two checks whether all was acknowledged."""
-INVALID_SIZES = (b"zz", b"-1", b"", b"g5", b"f" * 32)
-"""Chunk sizes that no decoder may accept (RFC 9112, section 7.1); some accept 0x5 and the like."""
-_ONE_LINE = bytes(0 if number in b"\r\n" else number for number in range(256))
+# Within the body
 
 
 def note(exchange: Exchange, fault: str) -> None:
@@ -109,9 +113,6 @@ async def split(pieces: Pieces, position: Position) -> AsyncGenerator[bytes | No
             piece = await anext(pieces, None)
         if position.unit == "end":
             yield None
-
-
-# Within the body
 
 
 def stall(

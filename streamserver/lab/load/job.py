@@ -31,6 +31,7 @@ from streamserver.proxy.origin import client_context
 Arrivals = Literal["constant", "poisson"]
 ARRIVALS: tuple[str, ...] = get_args(Arrivals)
 SECOND = 1_000_000_000
+MAX_OPEN = 10_000
 MOST = 1_000_000.0
 LONGEST = 31 * 86_400.0
 FORMS = (
@@ -166,9 +167,6 @@ def _poisson(random: Random) -> Iterator[float]:
     while True:
         area += random.expovariate(1.0)
         yield area
-
-
-MAX_OPEN = 10_000
 
 
 @dataclass(frozen=True, slots=True)

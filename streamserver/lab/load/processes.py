@@ -1,8 +1,8 @@
 """A run over several processes: each executes its share, and their figures are merged.
 
 A process measures on one core. The parent measures nothing, so showing the progress affects no
-figures; even a run of one process has a parent. A message is a
-pickled dict on a pipe, after its length in four bytes:
+figures; even a run of one process has a parent. A message is a pickled dict on a pipe, after its
+length in four bytes; only this program has an end of the pipe:
 
 To a worker:    {"job": Job, "share": Share}, then {"start": TIME}, or {"stop": True}
 From a worker:  {"ready": True} or {"problem": TEXT}; every second {"progress": ...}; on request
@@ -54,8 +54,9 @@ async def read_message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
 
 def read_job(orders: BinaryIO) -> tuple[Job, Share]:
     """The job, and the share of this process; EOFError if the parent is gone."""
-    data = orders.read(int.from_bytes(orders.read(4)))
-    if not data:
+    size = int.from_bytes(orders.read(4))
+    data = orders.read(size)
+    if not data or len(data) < size:
         raise EOFError("there is no job")
     message = pickle.loads(data)
     return message["job"], message["share"]

@@ -1,8 +1,8 @@
 """A small model with the chat completions interface of OpenAI, for tests and demonstrations.
 
-Any client of that interface can use it, and it costs nothing. The text (``answers``), the objects
-on the wire (``completions``), the validation of requests (``requests``) and the pace (``routes``)
-are separate, so a relay can be measured with the same bytes at another pace.
+Any client of that interface can use it, and it costs nothing. The text and the objects on the wire
+(``completions``), the validation of requests (``requests``) and the pace (``routes``) are separate,
+so a relay can be measured with the same bytes at another pace.
 """
 
 from streamserver.lab.model.routes import OpenAIErrors, add_model

@@ -19,6 +19,12 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 from streamserver.lab.faults.filters import MESSAGE
 from streamserver.wire.problem import HTTPError
 
+Json: TypeAlias = dict[str, Any]
+FinishReason: TypeAlias = Literal["stop", "length"]
+
+DONE = "[DONE]"
+"""The data of the last event, which is not JSON. A stream without it was cut."""
+MODELS_CREATED = 1735689600  # 2025-01-01: clients expect a date
 MAX_ECHO = 60
 """Characters of the prompt that an answer repeats."""
 
@@ -86,12 +92,7 @@ def tokenize(text: str) -> list[str]:
     return _token.findall(text)
 
 
-Json: TypeAlias = dict[str, Any]
-FinishReason: TypeAlias = Literal["stop", "length"]
-
-DONE = "[DONE]"
-"""The data of the last event, which is not JSON. A stream without it was cut."""
-MODELS_CREATED = 1735689600  # 2025-01-01: clients expect a date
+# On the wire
 
 
 @dataclass(frozen=True, slots=True)

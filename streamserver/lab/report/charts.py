@@ -20,6 +20,23 @@ LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 36
 MIN_MARKS = 3
 """Marks below which an axis cannot be read."""
 
+NINES = (0, 90, 99, 99.9, 99.99, 99.999)
+LOWEST = 1.5
+"""Pixels: the height of a bar for one value of a million."""
+ROW = 22
+"""Pixels of an exchange."""
+_PHASES = {
+    "waited": ("planned", "began"),
+    "connect": ("began", "connected"),
+    "TLS": ("connected", "secured"),
+    "to the head": ("sent", "head"),
+    "to the first byte": ("head", "first_byte"),
+    "body": ("first_byte", "last_byte"),
+}
+_MOMENTS = ("first_reasoning", "first_token", "first_tool_call")
+WATERFALL = (*_PHASES, "event", *[name.replace("_", " ") for name in _MOMENTS])
+"""The names of what a waterfall shows; the class of an element is its name with hyphens."""
+
 STYLE = """
 :root { color-scheme: light dark; --page: #fff; --ink: #1d2326; --quiet: #59646a; --line: #dde2e5;
   --faint: #bcd6ea; --failed: #b3361f; --a: #2a78b8; --b: #b8602a; --c: #2f8f5b;
@@ -138,26 +155,7 @@ def duration(ms: float) -> str:
     return f"{ms:.5g} ms" if ms >= 1 else f"{ms * 1000:.5g} µs"
 
 
-NINES = (0, 90, 99, 99.9, 99.99, 99.999)
-LOWEST = 1.5
-"""Pixels: the height of a bar for one value of a million."""
-ROW = 22
-"""Pixels of an exchange."""
-_PHASES = {
-    "waited": ("planned", "began"),
-    "connect": ("began", "connected"),
-    "TLS": ("connected", "secured"),
-    "to the head": ("sent", "head"),
-    "to the first byte": ("head", "first_byte"),
-    "body": ("first_byte", "last_byte"),
-}
-_MOMENTS = {
-    "first reasoning": "first_reasoning",
-    "first token": "first_token",
-    "first tool call": "first_tool_call",
-}
-WATERFALL = (*_PHASES, "event", *_MOMENTS)
-"""The names of what a waterfall shows; the class of an element is its name with hyphens."""
+# Charts
 
 
 def bars(name: str, bins: Sequence[Bin]) -> str:
@@ -240,8 +238,9 @@ def _exchange(x: Axis, y: Axis, row: int, record: Record) -> Iterator[str]:
             yield rect(at(begin), top, at(end) - at(begin), 14, css_class(phase), title)
     for arrival in record.arrivals:
         yield rect(at(arrival), top + 3, 1, 8, "event")
-    for name, milestone in _MOMENTS.items():
+    for milestone in _MOMENTS:
         if moment := getattr(record, milestone):
+            name = milestone.replace("_", " ")
             title = f"{name}: {duration((moment - record.planned) / MS)}"
             yield rect(at(moment) - 1, top - 2, 2, 18, css_class(name), title)
     if record.end != "complete":

@@ -13,6 +13,8 @@ from typing import Any
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.histograms import new_histogram
 
+SECOND = 1_000_000_000
+KEPT = 10
 APART = 2_000_000
 """Nanoseconds from one sending to the next from which on they count as two: a read may join
 closer ones although no hop held them back."""
@@ -34,10 +36,6 @@ class Evidence:
     """From sending to arrival; valid only where client and target share a clock."""
     target_late: Any = field(default_factory=new_histogram)
     """From the time an event was due to its sending."""
-
-
-SECOND = 1_000_000_000
-KEPT = 10
 
 
 @dataclass(slots=True)

@@ -167,15 +167,13 @@ class Summary:
     @staticmethod
     def unpack(data: bytes) -> "Summary":
         """The summary that ``pack`` wrote in another process of this run."""
-        rest, texts = pickle.loads(data)
-        rest.histograms = {name: from_text(texts.pop(name)) for name in MILESTONES}
-        rest.start_late, rest.loop_lag = (
-            from_text(texts["start_late"]),
-            from_text(texts["loop_lag"]),
-        )
-        rest.evidence.delay = from_text(texts["delay"])
-        rest.evidence.target_late = from_text(texts["target_late"])
-        summary: Summary = rest
+        summary: Summary
+        summary, texts = pickle.loads(data)
+        histograms = {name: from_text(text) for name, text in texts.items()}
+        summary.histograms = {name: histograms[name] for name in MILESTONES}
+        summary.start_late, summary.loop_lag = histograms["start_late"], histograms["loop_lag"]
+        summary.evidence.delay = histograms["delay"]
+        summary.evidence.target_late = histograms["target_late"]
         return summary
 
     def _count_reason(self, reason: str, times: int) -> None:
