@@ -77,11 +77,6 @@ class Pair:
         """Whether both are complete, so that they can be compared."""
         return self.direct.end == self.through.end == "complete"
 
-    @property
-    def has_same_body(self) -> bool:
-        """Whether both received the same bytes."""
-        return self.direct.digest == self.through.digest
-
     def added_to(self, milestone: str) -> int | None:
         """The delay, in ns, that the hop adds to a milestone, counted from the request."""
         before, after = getattr(self.direct, milestone), getattr(self.through, milestone)
@@ -148,7 +143,8 @@ class Comparison:
     @property
     def same_bodies(self) -> int:
         """The number of these whose sides received the same bytes."""
-        return sum([pair.is_complete and pair.has_same_body for pair in self.pairs])
+        complete = [pair for pair in self.pairs if pair.is_complete]
+        return sum([pair.direct.digest == pair.through.digest for pair in complete])
 
     @property
     def verdicts(self) -> list[Verdict]:

@@ -243,6 +243,7 @@ HOSTILE = {
     "escapes": (JSON, b'\\"'),
     "names": (JSON, b'"key":1,'),
     "names without a colon": (JSON, b'"key" '),
+    "whitespace after a name": (JSON, b'"key"' + b" " * 9999),
     "brackets": (JSON, b'{"secret":['),
     "open brackets": (JSON, b"[{"),
     "parameters": (FORM, b"&key=a"),
