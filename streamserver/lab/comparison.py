@@ -74,7 +74,7 @@ class Pair:
 
     @property
     def is_complete(self) -> bool:
-        """Whether both are complete, so that they can be compared."""
+        """Whether both are complete and can be compared."""
         return self.direct.end == self.through.end == "complete"
 
     def added_to(self, milestone: str) -> int | None:

@@ -29,7 +29,7 @@ class Client:
     timeouts: Timeouts = field(default_factory=Timeouts)
     fresh: bool = False
     digest: bool = False
-    """Whether each record has a digest of the response, so that two can be compared."""
+    """Whether each record has a digest of the response, for comparison."""
     tls: SSLContext | None = None
     """For https; by default certificates are verified against the system's authorities."""
     server: ServerAddress = field(init=False)

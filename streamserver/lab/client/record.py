@@ -44,7 +44,7 @@ class Record:
     """One exchange; times are in ns of ``time.monotonic_ns``, 0 for a milestone not reached."""
 
     planned: int = 0
-    """When it was due. In an open loop all durations count from here, so that a slow client or
+    """When it was due. In an open loop all durations count from here: a slow client or
     server cannot hide its delay (coordinated omission)."""
     began: int = 0
     dialed: int = 0

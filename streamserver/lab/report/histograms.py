@@ -7,8 +7,8 @@ counters directly.
 A chart shows a histogram in bins of equal width on a logarithmic scale. Sixteen per decade show two
 humps; a narrow distribution gets narrower bins by the rule of Freedman and Diaconis (1981): twice
 the interquartile range, divided by the cube root of the number of values. Up to one percent of
-outliers at either end are counted but not drawn, so that they do not squeeze all other values into
-one bin. Neither are the gaps of zero between events of one read.
+outliers at either end are counted but not drawn: they would squeeze all other values into one bin.
+The gaps of zero between events of one read are not drawn either.
 """
 
 from bisect import bisect_left

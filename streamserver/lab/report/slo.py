@@ -1,4 +1,4 @@
-"""Objectives: upper bounds that a run must keep, so that a script can fail when it does not.
+"""Objectives: upper bounds that a run must keep, so a script can fail when it does not.
 
     first_byte_p99=50ms,gap_p99=200ms,errors=0.1%
 

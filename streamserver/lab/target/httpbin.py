@@ -118,7 +118,7 @@ async def _random_bytes(
     random, drawn = Random(seed), b""
     pacer = pacer_of(request.exchange.server)
     while count:
-        # Drawn in pieces of one size, so that the bytes do not depend on the chunks.
+        # Drawn in pieces of one size, so the bytes do not depend on the chunks.
         piece = random.randbytes(PIECE)[:count]
         count -= len(piece)
         drawn += piece
