@@ -12,7 +12,7 @@ from typing import Any
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.counts import Second, Timeline
-from streamserver.lab.report.histograms import MS, SHORTEST, Bin, ms
+from streamserver.lab.report.histograms import MS, SHORTEST, Bin, all_ms, ms
 
 WIDTH, HEIGHT = 680, 260
 LEFT, RIGHT, TOP, BOTTOM = 64, 28, 12, 36
@@ -189,7 +189,8 @@ def _curves(x: Axis, y: Axis, histograms: Sequence[Any]) -> Iterator[str]:
         # A curve ends where no value is rarer.
         last = min(log10(one.get_total_count()), len(NINES) - 1)
         steps = [last * n / 100 for n in range(101)]
-        points = [(x.scale(n), y.scale(ms(one, 100 * (1 - 10**-n)))) for n in steps]
+        values = all_ms(one, [100 * (1 - 10**-n) for n in steps])
+        points = [(x.scale(n), y.scale(value)) for n, value in zip(steps, values, strict=True)]
         yield polyline(points, f"curve c{kind}")
 
 

@@ -78,6 +78,12 @@ def ms(histogram: Any, percentile: float) -> float:
     return float(histogram.get_value_at_percentile(percentile)) / MS
 
 
+def all_ms(histogram: Any, percentiles: Sequence[float]) -> list[float]:
+    """The values at these percentiles in milliseconds, in one pass over the counts."""
+    values = histogram.get_percentile_to_value_dict(percentiles)
+    return [values[percentile] / MS for percentile in percentiles]
+
+
 def to_text(histogram: Any) -> str:
     """The histogram in hdrhistogram's compressed form; "" if it is empty."""
     return histogram.encode().decode("ascii") if histogram.get_total_count() else ""

@@ -54,8 +54,9 @@ def test_the_answer_of_a_model_has_milestones_in_every_form(name: str) -> None:
     assert re.search(rf"^{shown} +1 +[357]\.", table(one), re.MULTILINE)
     assert one.to_json()["milestones"][name]["count"] == 1
     assert one.status == VALID_AND_MET
-    assert f"<title>{shown}: " in page(one)
-    assert f"Distribution: {shown}</h2>" in page(one)
+    drawn = page(one)
+    assert f"<title>{shown}: " in drawn
+    assert f"Distribution: {shown}</h2>" in drawn
     file = io.StringIO()
     StreamsCsv(file).add(ANSWERED)
     header, line = csv.reader(io.StringIO(file.getvalue()))

@@ -14,13 +14,16 @@ from streamserver.lab.report.histograms import (
     MS,
     Distribution,
     add,
+    all_ms,
     distribution,
     from_text,
+    ms,
     new_histogram,
     record,
     to_text,
 )
 
+PERCENTILES = [0, 1, 50, 90, 99, 99.9, 100]
 EDGES = [1, 2, 1023, 1024, 2047, 2048, 2049, 4095, 4096, 10**6, 10**9 + 1, LONGEST - 1, LONGEST]
 
 
@@ -33,7 +36,7 @@ def counted(durations: list[int]) -> Any:
 
 def figures(histogram: Any) -> list[float]:
     """Figures by which two histograms are compared."""
-    percentiles = [histogram.get_value_at_percentile(p) for p in (0, 1, 50, 90, 99, 99.9, 100)]
+    percentiles = histogram.get_percentile_to_value_dict(PERCENTILES).values()
     extremes = [histogram.get_min_value(), histogram.get_max_value(), histogram.get_mean_value()]
     return [histogram.get_total_count(), *extremes, *percentiles]
 
@@ -51,6 +54,13 @@ def test_many_are_counted_as_hdrhistogram_counts_them() -> None:
     for duration in durations:
         theirs.record_value(duration)
     assert figures(counted(durations)) == figures(theirs)
+
+
+def test_all_percentiles_are_read_in_one_pass() -> None:
+    chance = Random(6)
+    histogram = counted([int(10 ** chance.uniform(0, 12.5)) for _ in range(300)])
+    percentiles = [*PERCENTILES[::-1], 50, 33.3, 99.999]
+    assert all_ms(histogram, percentiles) == [ms(histogram, each) for each in percentiles]
 
 
 @pytest.mark.parametrize(("value", "as_"), [(0, 1), (-5, 1), (LONGEST + 1, LONGEST)])
