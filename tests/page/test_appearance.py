@@ -1,8 +1,20 @@
-"""The layout on a phone, a tablet and a desktop: lines of code, rows of buttons, the timeline."""
+"""The page with content in every panel: its layout on a phone, a tablet and a desktop, the sizes of
+its controls, and its colours.
+
+These tests are in one file because pytest-xdist gives a file to one process, and to fill the page
+takes seconds.
+"""
+
+import json
 
 import pytest
 
+from support import peers
 from support.browsing import Browsing
+
+ALL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules whose result depends on the colour scheme."""
 
 WIDTHS = (360, 768, 1280)
 BUTTON_ROWS = {360: 2, 768: 1, 1280: 1}
@@ -111,3 +123,36 @@ def test_a_chunk_is_one_row(filled: Browsing) -> None:
         "rows => [...new Set(rows.map((row) => Math.round(row.getBoundingClientRect().height)))]"
     )
     assert len(heights) == 1
+
+
+@pytest.mark.parametrize(
+    ("scheme", "rules", "least"), [("light", ALL, 31), ("dark", COLOURS, 1)], ids=["light", "dark"]
+)
+def test_axe_finds_nothing(filled: Browsing, scheme: str, rules: list[str], least: int) -> None:
+    filled.page.emulate_media(color_scheme=scheme)
+    script = peers.node_package("axe-core") / "axe-core" / "axe.min.js"
+    filled.page.evaluate(script.read_text("utf-8"))  # as a debugger does: no policy forbids it
+    found = filled.page.evaluate("rules => axe.run({ runOnly: rules })", rules)
+    violations = [(v["id"], [node["target"] for node in v["nodes"]]) for v in found["violations"]]
+    assert not violations, json.dumps(violations, indent=1)
+    assert len(found["passes"]) >= least
+
+
+def test_what_a_finger_has_to_hit_is_large_enough(filled: Browsing) -> None:
+    """24 by 24 pixels at least (WCAG 2.2, 2.5.8)."""
+    filled.page.set_viewport_size({"width": 360, "height": 800})
+    small = filled.page.evaluate(
+        """() => [...document.querySelectorAll("main button, main input, main select, summary")]
+          .filter((control) => control.checkVisibility())
+          .map((control) => [control.textContent, control.getBoundingClientRect()])
+          .filter(([_, box]) => Math.min(box.width, box.height) < 24)"""
+    )
+    assert small == []
+
+
+def test_progress_bars_are_visible_with_forced_colours(filled: Browsing) -> None:
+    filled.page.emulate_media(forced_colors="active")
+    style = "bars => new Set(bars.map((bar) => getComputedStyle(bar).appearance))"
+    appearances = filled.page.locator("progress").evaluate_all(f"bars => [...({style})(bars)]")
+    filled.page.emulate_media(forced_colors="none")
+    assert appearances == ["auto"]
