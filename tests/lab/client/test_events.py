@@ -65,10 +65,10 @@ def found(pieces: list[bytes]) -> Found:
 
 
 @pytest.mark.parametrize("first", PIECES)
-@pytest.mark.parametrize("second", PIECES)
-def test_two_pieces(first: bytes, second: bytes) -> None:
-    for pieces in ([first, second], [b"data: 0\n\n", first, second, b"data: 9\n\n"]):
-        assert found(pieces) == parsed(pieces)
+def test_two_pieces(first: bytes) -> None:
+    for second in PIECES:
+        for pieces in ([first, second], [b"data: 0\n\n", first, second, b"data: 9\n\n"]):
+            assert found(pieces) == parsed(pieces)
 
 
 @given(st.lists(st.sampled_from(PIECES), max_size=8))
