@@ -19,7 +19,7 @@ from streamserver.lab.target.app import make_target
 from support import peers
 from support.inprocess import Serve
 
-SOON, NEVER = 1, 20
+SOON, NEVER = 0.5, 20
 """Timeouts in seconds: one that is to expire, and one that must not on a busy machine."""
 EVENT = 34
 """Bytes of one event."""
@@ -85,7 +85,7 @@ LATE = {"28", "TimeoutError", "ReadTimeout", "gap_timeout"}
 """What clients report after a timeout."""
 
 
-def patience(reported: str | int) -> int:
+def patience(reported: str | int) -> float:
     """The timeout for this fault."""
     return SOON if LATE.intersection(str(reported).split("|")) else NEVER
 
