@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import signal
 import ssl
 import traceback
 from asyncio import constants
@@ -14,7 +15,7 @@ import pytest
 
 from streamserver.kit.service import Handler
 from streamserver.server.observer import Observer
-from support import inprocess, peers, phases, process
+from support import inprocess, peers, phases, process, steady
 from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
 from support.process import RunServer
@@ -37,21 +38,38 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def thrifty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def thrifty(pytestconfig: pytest.Config) -> Iterator[None]:
     """What costs much and tells little: deep stacks for each callback and each future, searches
     for garbage among the modules and the tests themselves, code compiled again.
 
     A process that a test starts would else compile the standard library anew wherever Python
-    may not, or did not, keep its bytecode.
+    may not, or did not, keep its bytecode. All processes of this run share it with the next run.
     """
+    bytecode = pytestconfig.rootpath / ".pytest_cache" / "bytecode"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(constants, "DEBUG_STACK_DEPTH", STACK_DEPTH)
         # Futures written in C know nothing of that constant: they ask for the whole stack.
         patch.setattr(traceback.extract_stack, "__defaults__", (None, STACK_DEPTH))
-        patch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path_factory.mktemp("bytecode")))
+        patch.setenv("PYTHONPYCACHEPREFIX", str(bytecode))
         patch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
         gc.collect()
         gc.freeze()
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def default_signals() -> None:
+    """Give processes that tests start the default action of SIGHUP, also under nohup: they would
+    inherit that it is ignored, but do not inherit a handler."""
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, lambda number, frame: None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def steady_loops() -> Iterator[None]:
+    """Let no deadline pass while another process has the CPU."""
+    with pytest.MonkeyPatch.context() as patch:
+        steady.install(patch)
         yield
 
 
@@ -99,6 +117,16 @@ def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     """A Redis that all may use who do it no harm, each below names of its own."""
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def shared_target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.ServerProcess]:
+    """A target as a process, with default options, for all tests that need no other; it must stop
+    without an error."""
+    server = process.start_server(tmp_path_factory.mktemp("target"), "target", "--no-access-log")
+    assert server.url
+    yield server
+    assert server.stop() == 0, server.output()
 
 
 @pytest.fixture

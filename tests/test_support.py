@@ -1,14 +1,21 @@
 """The helpers that all tests lean on: each sees what it is there to see."""
 
 import asyncio
+import json
+import logging
 import os
+import signal
 import socket
 import sys
+import threading
+import warnings
 from collections.abc import AsyncIterator
 
 import pytest
 
+from streamserver.serving.signals import IGNORED, SIGNALS
 from support import peers
+from support.calling import call
 from support.leaks import no_leaks
 from support.rawsocket import RawClient, connect, raw
 from support.waiting import block_until, wait_until
@@ -59,6 +66,20 @@ async def test_waiting_fails_in_time_and_says_for_what() -> None:
         await wait_until(list, timeout=0.02)
     with pytest.raises(AssertionError, match=r"still \[\] after 0.02 s"):
         block_until(list, timeout=0.02)
+
+
+def test_a_command_that_is_called_changes_nothing_of_this_process() -> None:
+    def state() -> list[object]:
+        handlers = [signal.getsignal(number) for number in (*SIGNALS, *IGNORED)]
+        hooks = [sys.excepthook, threading.excepthook, sys.unraisablehook, warnings.showwarning]
+        logs = [logging.root.level, *logging.root.handlers]
+        return [*handlers, *hooks, *logs, *sys.path, os.getcwd(), *sorted(os.environ)]
+
+    before = state()
+    done = call("target", "--log-format", "json", "--port", "x", STREAMSERVER_GRACE="1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert json.loads(done.stderr)["message"].startswith("streamserver: error: ")
+    assert state() == before
 
 
 @pytest.fixture

@@ -87,6 +87,12 @@ async def refusing(server: ServerProcess) -> None:
                 continue
 
 
+@pytest.fixture(scope="session")
+def target(shared_target: ServerProcess) -> ServerProcess:
+    """The target that `bench` measures."""
+    return shared_target
+
+
 @pytest.fixture
 def hello(run_server: RunServer) -> Hello:
     """Servers as processes; each is listening when it is handed over, and stops at the end."""

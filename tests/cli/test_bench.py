@@ -14,16 +14,12 @@ import pytest
 from cli.conftest import LIMIT, run
 from streamserver.cli.calibrate import save
 from streamserver.lab.calibration import Level
+from support.calling import call
 from support.certificates import Certificate
 from support.process import ROOT, RunServer, ServerProcess
 
 URL = "http://127.0.0.1:9/x"
 SECRET = "sk-do-not-tell-0123456789"
-
-
-@pytest.fixture
-def target(run_server: RunServer) -> ServerProcess:
-    return run_server("target", "--no-access-log")
 
 
 def test_streams_are_measured_by_two_processes(target: ServerProcess, tmp_path: Path) -> None:
@@ -45,8 +41,8 @@ def test_streams_are_measured_by_two_processes(target: ServerProcess, tmp_path: 
 
 
 def test_the_time_to_the_first_token_of_a_service(target: ServerProcess) -> None:
-    done = run(
-        "bench", f"{target.url}/v1", "--chat", "--model", "streamserver-demo", "--prompt",
+    done = call(
+        "bench", f"{target.url}/v1", "--chat", "--model", "streamserver-demo-fast", "--prompt",
         "Hello {n}", "-n", "2", "--bearer-env", "KEY", KEY=SECRET,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -66,7 +62,7 @@ def test_a_certificate_is_verified_unless_insecure(
         (["--insecure"], "complete"),
         ([], "untrusted"),
     ):
-        done = run("bench", url, "-n", "1", "--json", "-", *options)
+        done = call("bench", url, "-n", "1", "--json", "-", *options)
         figures = json.loads(done.stdout)
         assert figures["exchanges"]["ended"] == {end: 1}
         assert bool(figures["milestones"]["tls"]) is (end == "complete")
@@ -97,7 +93,7 @@ def test_standard_input_may_be_the_body(target: ServerProcess) -> None:
     ],
 )
 def test_a_run_that_cannot_begin_is_reported_in_a_line(argv: list[str], error: str) -> None:
-    done = run("bench", *argv)
+    done = call("bench", *argv)
     assert done.returncode == 1
     assert error in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -105,7 +101,7 @@ def test_a_run_that_cannot_begin_is_reported_in_a_line(argv: list[str], error: s
 
 @pytest.mark.parametrize("option", ["--json", "--csv", "--html"])
 def test_a_full_disk_is_reported_in_a_line(target: ServerProcess, option: str) -> None:
-    done = run("bench", f"{target.url}/bytes/3", "-n", "1", option, "/dev/full")
+    done = call("bench", f"{target.url}/bytes/3", "-n", "1", option, "/dev/full")
     assert done.returncode == 1
     assert done.stderr == f"streamserver: {option} /dev/full: No space left on device\n"
 
@@ -231,7 +227,7 @@ def test_a_load_beyond_the_calibrated_one_causes_a_warning(
     url = f"{target.url}/sse?count=20&gap=0"
 
     def errors() -> str:
-        return run("bench", url, "-n", "2", XDG_CACHE_HOME=caches).stderr
+        return call("bench", url, "-n", "2", XDG_CACHE_HOME=caches).stderr
 
     assert "warning" not in errors()
     save(Level(1, 0.5, 1), {"XDG_CACHE_HOME": caches})

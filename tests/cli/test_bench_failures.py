@@ -7,17 +7,13 @@ from threading import Thread
 
 import pytest
 
-from cli.conftest import Hello, run
+from cli.conftest import Hello
 from streamserver.wire.printable import printable
+from support.calling import call
 from support.nginx import reserved_port
-from support.process import RunServer, ServerProcess
+from support.process import ServerProcess
 
 SECRET = "sk-do-not-tell-0123456789"
-
-
-@pytest.fixture
-def target(run_server: RunServer) -> ServerProcess:
-    return run_server("target", "--no-access-log")
 
 
 class _Documents(BaseHTTPRequestHandler):
@@ -39,7 +35,7 @@ class _Documents(BaseHTTPRequestHandler):
 def test_a_document_in_response_to_a_chat_is_a_failure() -> None:
     with ThreadingHTTPServer(("127.0.0.1", 0), _Documents) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        done = run(
+        done = call(
             "bench", f"http://127.0.0.1:{server.server_port}/v1",
             "--chat", "--model", "m", "--prompt", "Hello", "-n", "2",
         )  # fmt: skip
@@ -52,14 +48,14 @@ def test_a_document_in_response_to_a_chat_is_a_failure() -> None:
 
 
 def test_a_redirect_is_no_success(target: ServerProcess) -> None:
-    done = run("bench", f"{target.url}/status/301", "-n", "2")
+    done = call("bench", f"{target.url}/status/301", "-n", "2")
     assert done.returncode == 3
     assert "exchanges   redirected 2" in done.stdout
     assert "statuses    301 x 2" in done.stdout
 
 
 def test_a_key_in_the_url_is_not_shown(target: ServerProcess) -> None:
-    done = run("bench", f"{target.url}/get?api_key={SECRET}", "-n", "1", "--json", "-")
+    done = call("bench", f"{target.url}/get?api_key={SECRET}", "-n", "1", "--json", "-")
     figures = json.loads(done.stdout)
     assert figures["exchanges"]["statuses"] == {"200": 1}
     assert figures["title"] == f"GET {target.url}/get?api_key=REDACTED"
@@ -69,7 +65,7 @@ def test_a_key_in_the_url_is_not_shown(target: ServerProcess) -> None:
 def test_an_unreachable_service_makes_the_measurement_invalid() -> None:
     with reserved_port() as port:
         url = f"http://127.0.0.1:{port}/"
-        done = run("bench", url, "-n", "2", "--slo", "first_byte_p99=50ms,errors=0.1%")
+        done = call("bench", url, "-n", "2", "--slo", "first_byte_p99=50ms,errors=0.1%")
     assert done.returncode == 3
     reason = "not valid   no exchange received a response: unconnected 2 (unconnected: "
     assert reason in done.stdout
@@ -79,7 +75,7 @@ def test_the_body_of_a_failure_is_shown_without_secrets_and_controls(
     hello: Hello, tmp_path: Path
 ) -> None:
     server, files = hello(), [tmp_path / name for name in ("r.json", "r.csv", "r.html")]
-    done = run(
+    done = call(
         "bench", f"{server.url}/hostile", "-n", "4", "-c", "2", "--processes", "2",
         "--header", f"X-Api-Key: {SECRET}", "--no-progress",
         "--json", str(files[0]), "--csv", str(files[1]), "--html", str(files[2]),
@@ -97,7 +93,7 @@ def test_the_body_of_a_failure_is_shown_without_secrets_and_controls(
 
 @pytest.mark.parametrize("argv", [[], ["--compare", "http://name.invalid/?token=other-secret"]])
 def test_a_url_that_cannot_be_resolved_is_shown_without_its_secrets(argv: list[str]) -> None:
-    done = run("bench", f"http://name.invalid/?api_key={SECRET}", *argv)
+    done = call("bench", f"http://name.invalid/?api_key={SECRET}", *argv)
     assert "http://name.invalid/?api_key=REDACTED" in done.stderr
     assert SECRET not in done.stderr
     assert "other-secret" not in done.stderr

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from cli.conftest import run
+from support.calling import call
 from support.hearing import hear_request, hear_response
 from support.process import RunServer
 from support.rawserver import raw_server
@@ -43,12 +43,12 @@ async def test_it_asks_the_upstream_with_the_key(
 
 
 def test_a_key_that_is_named_must_be_there() -> None:
-    done = run("--upstream", "http://127.0.0.1:9/v1", "--api-key-env", "NOT_THERE")
+    done = call("--upstream", "http://127.0.0.1:9/v1", "--api-key-env", "NOT_THERE")
     assert done.returncode == 1
     assert "the environment variable NOT_THERE is not set" in done.stderr
 
 
 def test_an_upstream_is_a_url() -> None:
-    done = run("--upstream", "127.0.0.1")
+    done = call("--upstream", "127.0.0.1")
     assert done.returncode == 1
     assert "--upstream: '127.0.0.1' is no upstream" in done.stderr

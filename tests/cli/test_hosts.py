@@ -2,8 +2,9 @@
 
 import pytest
 
-from cli.conftest import HELLO, run
+from cli.conftest import HELLO
 from support.answers import statuses
+from support.calling import call
 from support.process import RunServer
 from support.rawsocket import raw
 from support.requests import request
@@ -54,7 +55,7 @@ async def test_all_else_answers_to_any(
 
 @pytest.mark.parametrize("name", ["demo.example:80", "http://demo.example", "*.example", "a b", ""])
 def test_what_is_no_name_of_a_host(name: str) -> None:
-    done = run("--allow-host", name)
+    done = call("--allow-host", name)
     assert done.returncode == 2
     needed = f"{name!r} is not the name of a host without a port, as in demo.example, or *"
     assert needed in done.stderr

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from cli.conftest import LIMIT, Curl, Hello, run
+from cli.conftest import LIMIT, Curl, Hello
 from streamserver.cli.launch import VARIABLE, log_format
+from support.calling import call
 from support.process import workers_of
 from support.waiting import block_until
 
@@ -61,7 +62,7 @@ FAILURES = {
 def test_whatever_keeps_it_from_starting(
     words: list[str], variables: dict[str, str], status: int, part: str, tmp_path: Path
 ) -> None:
-    done = run(*words, cwd=tmp_path, STREAMSERVER_LOG_FORMAT="json", **variables)
+    done = call(*words, cwd=tmp_path, STREAMSERVER_LOG_FORMAT="json", **variables)
     assert (done.returncode, done.stdout) == (status, "")
     (line,) = lines(done.stderr)
     assert line["level"] == "error"

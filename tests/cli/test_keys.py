@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import Curl, run
+from cli.conftest import Curl
 from streamserver.cli import bench, proxy, request_options, serve
 from streamserver.cli.keys import MAX_FILE
 from streamserver.cli.problem import CannotServe
+from support.calling import call
 from support.process import RunServer, workers_of
 from support.redis import RedisServer, redis_server
 
@@ -164,10 +165,10 @@ def test_a_password_of_redis_is_in_no_list_of_processes(
 
 
 def test_an_absent_or_wrong_url(tmp_path: Path) -> None:
-    done = run("--redis-env", "NO_SUCH")
+    done = call("--redis-env", "NO_SUCH")
     expected = "streamserver: --redis-env: the environment variable NO_SUCH is not set, or empty\n"
     assert (done.returncode, done.stderr) == (1, expected)
     (tmp_path / "url").write_text(f"redis://:{SECRET}@127.0.0.1:port\n")
-    done = run("--redis-file", str(tmp_path / "url"))
+    done = call("--redis-file", str(tmp_path / "url"))
     expected = "streamserver: --redis: the port of a Redis URL must be a number from 1 to 65535\n"
     assert (done.returncode, done.stderr) == (1, expected)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import LIMIT, Curl, Hello, access_lines, run
+from cli.conftest import LIMIT, Curl, Hello, access_lines
+from support.calling import call
 from support.certificates import Certificate
 from support.process import RunServer, ServerProcess
 from support.rawsocket import connect
@@ -84,7 +85,7 @@ def test_a_key_reaches_the_upstream_and_nobody_else(
     assert proxy.stop() == 0
     assert "502" in access_lines(proxy, 2)[1]
     assert SECRET not in proxy.output()
-    assert SECRET not in run(*command, "--help", SOME_KEY=SECRET).stdout
+    assert SECRET not in call(*command, "--help", SOME_KEY=SECRET).stdout
 
 
 # Where it listens, and whom it asks

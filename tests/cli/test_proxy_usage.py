@@ -10,6 +10,7 @@ from streamserver.cli import proxy
 from streamserver.cli.problem import CannotServe
 from streamserver.proxy.origin import FORMS
 from streamserver.server.settings import Settings
+from support.calling import call
 from support.certificates import Certificate
 from support.limits import file_limit
 
@@ -108,7 +109,7 @@ def test_a_key_and_a_header_exclude_each_other(capsys: pytest.CaptureFixture[str
 
 
 def test_a_missing_key_is_exit_status_1() -> None:
-    done = run("proxy", URL, "--api-key-env", "NO_SUCH_KEY")
+    done = call("proxy", URL, "--api-key-env", "NO_SUCH_KEY")
     problem = "--api-key-env: the environment variable NO_SUCH_KEY is not set, or empty"
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == f"streamserver: {problem}\n"

@@ -8,6 +8,7 @@ import pytest
 from cli.conftest import HELLO, Hello, run
 from streamserver.cli.apps import load_demo
 from streamserver.cli.problem import CannotServe
+from support.calling import call
 from support.process import RunServer
 from support.redis import RedisServer
 
@@ -79,7 +80,7 @@ def test_a_url_that_is_none(url: str) -> None:
     ],
 )
 def test_it_is_exit_status_1_and_one_line(workers: str, url: str, said: str) -> None:
-    done = run("--port", "0", "--workers", workers, "--redis", url)
+    done = call("--port", "0", "--workers", workers, "--redis", url)
     assert done.returncode == 1
     assert not done.stdout
     assert done.stderr.startswith(f"streamserver: --redis: {said}")
@@ -87,7 +88,7 @@ def test_it_is_exit_status_1_and_one_line(workers: str, url: str, said: str) -> 
 
 
 def test_it_is_for_the_demo_alone() -> None:
-    done = run("hello:app", "--redis", "redis://127.0.0.1", PYTHONPATH=HELLO["PYTHONPATH"])
+    done = call("hello:app", "--redis", "redis://127.0.0.1")
     assert done.returncode == 2
     assert "--redis is for the demo" in done.stderr
 

@@ -12,6 +12,7 @@ import pytest
 
 from cli.conftest import HELLO, LIMIT, Curl, Hello, access_lines, run
 from support import peers
+from support.calling import call
 from support.certificates import Certificate
 from support.process import ROOT, RunServer
 from support.waiting import block_until
@@ -20,7 +21,7 @@ from support.waiting import block_until
 
 
 def test_version() -> None:
-    done = run("--version")
+    done = call("--version")
     assert done.returncode == 0
     assert done.stdout.startswith("streamserver 0.")
 
@@ -33,7 +34,7 @@ def test_wrong_usage_is_exit_status_2() -> None:
 
 
 def test_a_bad_variable_is_exit_status_2() -> None:
-    done = run(STREAMSERVER_HEAD_TIMEOUT="soon")
+    done = call(STREAMSERVER_HEAD_TIMEOUT="soon")
     assert done.returncode == 2
     assert "STREAMSERVER_HEAD_TIMEOUT: 'soon'" in done.stderr
 

@@ -22,6 +22,7 @@ from streamserver.lab.calibration import (
 )
 from streamserver.lab.client.record import Record
 from streamserver.lab.target.app import make_target
+from support.calling import call
 from support.inprocess import Serve
 from support.nginx import reserved_port
 
@@ -118,7 +119,7 @@ def test_a_signal_ends_its_target_too(number: int) -> None:
 
 
 def test_a_wrong_option_is_refused() -> None:
-    done = run("calibrate", "--seconds", "11")
+    done = call("calibrate", "--seconds", "11")
     assert done.returncode == 2
     assert "a duration from 1 to 10 whole seconds" in done.stderr
 

@@ -6,9 +6,11 @@ Locust runs in processes of its own, since it patches the standard library when 
 import asyncio
 import json
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -34,21 +36,26 @@ class Reader(StreamUser):
         self.stream("/nowhere")
 """
 LIMIT = 50
+Locust: TypeAlias = subprocess.Popen[str]
 EXCHANGE = """
-import json, sys
+import json, os, sys
 from locust.env import Environment
 from streamserver.lab.locust import StreamUser
 
 class One(StreamUser):
-    host = sys.argv[1]
+    host = "http://127.0.0.1"
 
 entries = []
 environment = Environment(user_classes=[One])
 environment.events.request.add_listener(
     lambda **one: entries.append([one["request_type"], str(one["exception"] or "")])
 )
-One(environment).stream(sys.argv[2])
-print(json.dumps(entries))
+user = One(environment)
+for line in sys.stdin:
+    user.host, path = line.split()
+    user.stream(path)
+    print(json.dumps(entries), flush=True)
+    entries.clear()
 """
 
 
@@ -90,7 +97,7 @@ async def read(process: asyncio.subprocess.Process) -> list[dict[str, Any]]:
 async def test_milestones_of_two_workers_are_merged(serve: Serve, tmp_path: Path) -> None:
     target = await serve(make_target())
     port = str(free_port())
-    load = ("--users", "4", "--spawn-rate", "20", "--run-time", "2s", "--stop-timeout", "5")
+    load = ("--users", "4", "--spawn-rate", "20", "--run-time", "1s", "--stop-timeout", "5")
     locusts = Locusts(tmp_path)
     try:
         master = await locusts.start(
@@ -125,14 +132,16 @@ async def test_milestones_of_two_workers_are_merged(serve: Serve, tmp_path: Path
     ],
 )
 async def test_how_an_exchange_ended_is_reported(
-    serve: Serve, below: str, path: str, entries: dict[str, str]
+    locust: Locust, serve: Serve, below: str, path: str, entries: dict[str, str]
 ) -> None:
     target = await serve(make_target())
-    assert await entries_of(target.url + below, path) == entries
+    assert await entries_of(locust, target.url + below, path) == entries
 
 
-async def test_a_failure_in_band_is_a_failure_for_locust(upstream: RawServer) -> None:
-    entries = asyncio.create_task(entries_of(upstream.url, "/"))
+async def test_a_failure_in_band_is_a_failure_for_locust(
+    locust: Locust, upstream: RawServer
+) -> None:
+    entries = asyncio.create_task(entries_of(locust, upstream.url, "/"))
     connection = await upstream.asked(LIMIT)
     await connection.send(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")
     await connection.send(b"event: error\ndata: overloaded\n\n")
@@ -140,17 +149,25 @@ async def test_a_failure_in_band_is_a_failure_for_locust(upstream: RawServer) ->
     assert await entries == {"GET": "failed"}
 
 
-async def test_a_port_without_a_listener() -> None:
-    assert await entries_of(f"http://127.0.0.1:{free_port()}", "/") == {"GET": "unconnected"}
+async def test_a_port_without_a_listener(locust: Locust) -> None:
+    assert await entries_of(locust, f"http://127.0.0.1:{free_port()}", "/") == {
+        "GET": "unconnected"
+    }
 
 
-async def entries_of(host: str, path: str) -> dict[str, str]:
+@pytest.fixture(scope="module")
+def locust() -> Iterator[Locust]:
+    """A process that executes each exchange of which it reads the host and the path."""
+    command, env = [sys.executable, "-c", EXCHANGE], {**os.environ, "PYTHONPATH": str(ROOT)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, text=True) as process:
+        yield process  # Popen closes its input at the end
+
+
+async def entries_of(locust: Locust, host: str, path: str) -> dict[str, str]:
     """The entries of one exchange in Locust, each with the first words of its failure."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-c", EXCHANGE, host, path),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await asyncio.wait_for(process.communicate(), LIMIT)
-    found = json.loads(out)
+    assert locust.stdin
+    assert locust.stdout
+    print(host, path, file=locust.stdin, flush=True)
+    found = json.loads(await asyncio.to_thread(locust.stdout.readline))
     return {kind: " ".join(why.split()[: 1 + why.startswith("refused ")]) for kind, why in found}

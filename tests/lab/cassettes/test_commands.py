@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import LIMIT, run
+from cli.conftest import LIMIT
 from streamserver.cli import target
 from support import peers
+from support.calling import call
 from support.cassettes import Cassette, file_of, make_entries, read_cassette
 from support.model import TARGET, question
 from support.process import RunServer, ServerProcess, workers_of
@@ -35,9 +36,11 @@ def cassettes(directory: Path) -> list[Cassette]:
     return [read_cassette(path) for path in sorted(directory.glob("*.jsonl"))]
 
 
-def test_a_recorded_stream_is_replayed(run_server: RunServer, tmp_path: Path) -> None:
+def test_a_recorded_stream_is_replayed(
+    run_server: RunServer, shared_target: ServerProcess, tmp_path: Path
+) -> None:
     directory = tmp_path / "cassettes"
-    proxy = run_server("proxy", run_server("target").url, "--record", str(directory))
+    proxy = run_server("proxy", shared_target.url, "--record", str(directory))
     options = ["-d", json.dumps(question(stream=True)), "-H", f"Authorization: Bearer {SECRET}"]
     relayed = curl(proxy.url + TARGET, *options)
     assert relayed.endswith(b"data: [DONE]\n\n")
@@ -113,10 +116,12 @@ async def test_a_relay_that_stops_drains_and_writes_all(
     assert (cassette.pieces, cassette.end.end) == ([b"one", b"two"], "complete")
 
 
-def test_workers_record_to_the_same_directory(run_server: RunServer, tmp_path: Path) -> None:
+def test_workers_record_to_the_same_directory(
+    run_server: RunServer, shared_target: ServerProcess, tmp_path: Path
+) -> None:
     directory = tmp_path / "directory"
-    upstream = run_server("target")
-    proxy = run_server("proxy", upstream.url, "--record", str(directory), "--workers", "2")
+    options = "--record", str(directory), "--workers", "2"
+    proxy = run_server("proxy", shared_target.url, *options)
     # The kernel picks a worker for each connection: always the same one once in 2**39.
     for number in range(40):
         curl(f"{proxy.url}/bytes/{number}?seed=1")
@@ -166,12 +171,11 @@ def _exchanges(server: ServerProcess) -> list[dict[str, float]]:
 
 
 def test_an_injected_key_is_redacted_even_where_it_is_echoed(
-    run_server: RunServer, tmp_path: Path
+    run_server: RunServer, shared_target: ServerProcess, tmp_path: Path
 ) -> None:
     directory = tmp_path / "directory"
     options = "--record", str(directory), "--api-key-env", "SOME_KEY"
-    upstream = run_server("target").url
-    proxy = run_server("proxy", upstream, *options, env={"SOME_KEY": SECRET})
+    proxy = run_server("proxy", shared_target.url, *options, env={"SOME_KEY": SECRET})
     assert SECRET.encode() in curl(f"{proxy.url}/headers")
     assert proxy.stop() == 0
     (file,) = directory.iterdir()
@@ -189,10 +193,10 @@ FORMS = {
 
 
 def test_secrets_that_curl_posts_are_redacted_even_where_they_are_echoed(
-    run_server: RunServer, tmp_path: Path
+    run_server: RunServer, shared_target: ServerProcess, tmp_path: Path
 ) -> None:
     directory = tmp_path / "directory"
-    proxy = run_server("proxy", run_server("target").url, "--record", str(directory))
+    proxy = run_server("proxy", shared_target.url, "--record", str(directory))
     for form in FORMS.values():
         assert SECRET.encode() in curl(f"{proxy.url}/post", *form)
     assert proxy.stop() == 0
@@ -202,10 +206,12 @@ def test_secrets_that_curl_posts_are_redacted_even_where_they_are_echoed(
         assert recorded.count("*" * len(SECRET)) >= 2, name
 
 
-def test_limits_are_reported(run_server: RunServer, tmp_path: Path) -> None:
+def test_limits_are_reported(
+    run_server: RunServer, shared_target: ServerProcess, tmp_path: Path
+) -> None:
     directory = tmp_path / "directory"
     options = "--record", str(directory), "--record-bytes", "10", "--record-count", "1"
-    proxy = run_server("proxy", run_server("target").url, *options)
+    proxy = run_server("proxy", shared_target.url, *options)
     for _ in range(2):
         assert len(curl(f"{proxy.url}/bytes/100?seed=1")) == 100
     assert proxy.stop() == 0
@@ -220,17 +226,17 @@ def test_limits_are_reported(run_server: RunServer, tmp_path: Path) -> None:
 
 def test_a_directory_that_cannot_be_created(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    done = run("proxy", "http://127.0.0.1:9", "--record", str(tmp_path / "file"))
+    done = call("proxy", "http://127.0.0.1:9", "--record", str(tmp_path / "file"))
     assert done.returncode == 1
     assert "--record: [Errno 17] File exists" in done.stderr
 
 
 def test_a_directory_that_cannot_be_replayed(tmp_path: Path) -> None:
-    done = run("target", "--replay", str(tmp_path / "nowhere"))
+    done = call("target", "--replay", str(tmp_path / "nowhere"))
     assert done.returncode == 1
     assert "--replay: [Errno 2] No such file or directory" in done.stderr
     (tmp_path / "1.jsonl").write_bytes(file_of(make_entries(b"a"))[:-1])
-    done = run("target", "--replay", str(tmp_path))
+    done = call("target", "--replay", str(tmp_path))
     assert done.returncode == 1
     assert "not replayed: 1.jsonl: the file is torn" in done.stderr
     assert f"--replay: there is no cassette in {tmp_path}" in done.stderr
