@@ -38,7 +38,7 @@ class Reader(StreamUser):
 LIMIT = 50
 Locust: TypeAlias = subprocess.Popen[str]
 EXCHANGE = """
-import json, os, sys
+import json, sys
 from locust.env import Environment
 from streamserver.lab.locust import StreamUser
 
