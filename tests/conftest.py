@@ -15,7 +15,7 @@ import pytest
 
 from streamserver.kit.service import Handler
 from streamserver.server.observer import Observer
-from support import inprocess, peers, phases, process, steady
+from support import inprocess, peers, phases, process
 from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
 from support.process import RunServer
@@ -63,14 +63,6 @@ def default_signals() -> None:
     inherit that it is ignored, but do not inherit a handler."""
     if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
         signal.signal(signal.SIGHUP, lambda number, frame: None)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def steady_loops() -> Iterator[None]:
-    """Let no deadline pass while another process has the CPU."""
-    with pytest.MonkeyPatch.context() as patch:
-        steady.install(patch)
-        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
