@@ -59,10 +59,11 @@ def thrifty(pytestconfig: pytest.Config) -> Iterator[None]:
 
 @pytest.fixture(scope="session", autouse=True)
 def default_signals() -> None:
-    """Give processes that tests start the default action of SIGHUP, also under nohup: they would
-    inherit that it is ignored, but do not inherit a handler."""
-    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, lambda number, frame: None)
+    """Give processes that tests start the default actions of signals that nohup and shells ignore
+    for processes in the background: an ignored signal is inherited, a handler is not."""
+    for number in (signal.SIGHUP, signal.SIGINT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda number, frame: None)
 
 
 @pytest.fixture(scope="session", autouse=True)

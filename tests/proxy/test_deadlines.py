@@ -22,7 +22,7 @@ from support.upstreams import full_backlog, send_until_blocked
 
 SOON = 0.05
 """A deadline that has to pass."""
-PROMPT = 0.15
+PROMPT = 0.25
 """A deadline that must not pass, also on a busy machine."""
 LONG = 1.2 * PROMPT
 """Longer than either."""

@@ -74,7 +74,7 @@ def test_out_of_descriptors_it_pauses_and_resumes(
                 assert (await client.read_until(b"hello")).startswith(b"HTTP/1.1 200 ")
                 client.sock.close()
             await wait_until(lambda: len(logged(caplog)) == 2)
-            assert "accepting connections has resumed after 0." in logged(caplog)[1]
+            assert "accepting connections has resumed after " in logged(caplog)[1]
 
     run(main)
     assert not [entry for entry in caplog.records if entry.exc_info]

@@ -96,22 +96,22 @@ async def sip(client: RawClient, seconds: float) -> None:
 
 async def test_a_client_that_takes_a_little_all_the_time_stays(serve: Serve) -> None:
     """Also while the kernel, which has megabytes of its own to send first, takes nothing of us."""
-    server = await serve(Endless(), write_timeout=0.2)
+    server = await serve(Endless(), write_timeout=0.4)
     async with connect(server.port, receive_buffer=65536) as client:
         await client.send(GET)
-        await sip(client, 0.8)
+        await sip(client, 1.5)
         assert not server.ended
         client.reset()
 
 
 async def test_a_client_that_wakes_up_in_time_gets_the_full_time_again(serve: Serve) -> None:
     endless = Endless()
-    server = await serve(endless, write_timeout=0.4)
+    server = await serve(endless, write_timeout=1.0)
     async with connect(server.port, receive_buffer=65536) as client:
         await client.send(GET)
         for _ in range(4):  # longer together than one deadline
             enough = await still(endless) + 10
-            await asyncio.sleep(0.15)
+            await asyncio.sleep(0.3)
             while endless.pieces < enough:
                 client.received = b""
                 await client.read_until(lambda got: len(got) >= len(PIECE))

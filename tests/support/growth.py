@@ -10,8 +10,9 @@ MOST = 3.0 * TIMES
 MOST_IN_LOOP = 1.5 * TIMES
 """A smaller bound, since each run has a fixed cost besides: linear work grows less than TIMES
 times."""
-RUNS = 5
-"""The fastest of so many runs counts, since other programs can only slow a run down."""
+FEWEST, MOST_RUNS = 2, 15
+"""Runs of each size. The fastest counts, since other programs can only slow a run down; further
+runs are made while the bound is exceeded."""
 
 
 def growth(work: Callable[[int], object], size: int) -> float:
@@ -22,7 +23,11 @@ def growth(work: Callable[[int], object], size: int) -> float:
         work(size)
         return thread_time() - began
 
-    few, many = ([cost(each) for _ in range(RUNS)] for each in (size, TIMES * size))
+    few: list[float] = []
+    many: list[float] = []
+    while _is_open(few, many, MOST):
+        few.append(cost(size))
+        many.append(cost(TIMES * size))
     return min(many) / min(few)
 
 
@@ -38,5 +43,16 @@ async def growth_in_loop(work: Callable[[int], Awaitable[object]], size: int) ->
         await work(size)
         return thread_time() - began
 
-    few, many = [[await cost(each) for _ in range(RUNS)] for each in (size, TIMES * size)]
+    few: list[float] = []
+    many: list[float] = []
+    while _is_open(few, many, MOST_IN_LOOP):
+        few.append(await cost(size))
+        many.append(await cost(TIMES * size))
     return min(many) / min(few)
+
+
+def _is_open(few: list[float], many: list[float], bound: float) -> bool:
+    """Whether another run of each size is to be made."""
+    if len(few) < FEWEST:
+        return True
+    return min(many) / min(few) >= bound and len(few) < MOST_RUNS

@@ -6,7 +6,7 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from support.rawsocket import RawClient
+from support.rawsocket import PATIENCE, RawClient
 
 
 @dataclass(slots=True)
@@ -27,14 +27,14 @@ class RawServer:
         """Its origin."""
         return f"http://127.0.0.1:{self.port}"
 
-    async def accept(self, timeout: float = 5.0) -> RawClient:
+    async def accept(self, timeout: float = PATIENCE) -> RawClient:
         """The next connection, which is closed at the end of the test; TimeoutError without one."""
         async with asyncio.timeout(timeout):
             sock, _ = await asyncio.get_running_loop().sock_accept(self.sock)
         self.accepted.enter_context(sock)
         return RawClient(sock)
 
-    async def asked(self, timeout: float = 5.0) -> RawClient:
+    async def asked(self, timeout: float = PATIENCE) -> RawClient:
         """The next connection, once a whole request head has come over it."""
         connection = await self.accept(timeout)
         await connection.read_until(b"\r\n\r\n", timeout)

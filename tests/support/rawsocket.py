@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 PART = 65536
+PATIENCE = 10.0
+"""Seconds within which a peer that is another process answers, also on a busy machine."""
 
 
 @dataclass(slots=True)
@@ -26,7 +28,7 @@ class RawClient:
         await asyncio.get_running_loop().sock_sendall(self.sock, data)
 
     async def read_until(
-        self, enough: bytes | Callable[[bytes], object] | None = None, timeout: float = 5.0
+        self, enough: bytes | Callable[[bytes], object] | None = None, timeout: float = PATIENCE
     ) -> bytes:
         """Read until the bytes received hold `enough` or it finds them so; without it, to the end.
 
@@ -70,7 +72,7 @@ async def connect(port: int, *, receive_buffer: int = 0) -> AsyncIterator[RawCli
         yield RawClient(sock)
 
 
-async def until_end(connection: RawClient, timeout: float = 5.0) -> bytes:
+async def until_end(connection: RawClient, timeout: float = PATIENCE) -> bytes:
     """What still comes before the connection ends, by FIN or RST; TimeoutError if it does not."""
     loop, rest = asyncio.get_running_loop(), bytearray()
     async with asyncio.timeout(timeout):
@@ -87,7 +89,7 @@ async def raw(
     *,
     eof: bool = False,
     until: bytes | Callable[[bytes], object] | None = None,
-    timeout: float = 5.0,
+    timeout: float = PATIENCE,
 ) -> bytes:
     """Send the bytes (then a FIN, if `eof`), and return what comes back, as `read_until` has it."""
     async with connect(port) as client:

@@ -17,7 +17,7 @@ def pauses() -> Iterator[float]:
     yield from itertools.repeat(POLL)
 
 
-async def wait_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
+async def wait_until(condition: Callable[[], T], timeout: float = 10.0) -> T:
     """Return the condition's value once it is true; AssertionError after `timeout` seconds."""
     end, pause = time.monotonic() + timeout, pauses()
     while not (value := condition()):
@@ -26,7 +26,7 @@ async def wait_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
     return value
 
 
-def block_until(condition: Callable[[], T], timeout: float = 5.0) -> T:
+def block_until(condition: Callable[[], T], timeout: float = 10.0) -> T:
     """The same for code outside an event loop."""
     end, pause = time.monotonic() + timeout, pauses()
     while not (value := condition()):

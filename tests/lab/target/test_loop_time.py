@@ -5,6 +5,7 @@ limit is far above what any request takes, and far below what a client would not
 """
 
 import asyncio
+import gc
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -115,11 +116,14 @@ async def read_some(client: RawClient) -> None:
 
 @asynccontextmanager
 async def watched() -> AsyncIterator[Iterations]:
+    """Without garbage collection: its pauses grow with the objects of all test modules."""
+    gc.disable()
     iterations = Iterations()
     try:
         yield iterations
     finally:
         iterations.stop()
+        gc.enable()
 
 
 async def longest_iteration(target: Served, sent: bytes) -> float:
