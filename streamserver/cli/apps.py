@@ -81,8 +81,8 @@ def _import(name: str, module: str) -> ModuleType:
         return importlib.import_module(module)
     except (Exception, SystemExit) as error:  # a script that ends itself is no app
         logger.debug("cannot load %s", name, exc_info=True)
-        said = " ".join(str(error).split())
+        text = " ".join(str(error).split())
         hint = ""
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             hint = did_you_mean(module, [path.stem for path in Path().glob("*.py")])
-        raise CannotServe(f"cannot load {name}: {type(error).__name__}: {said}{hint}") from error
+        raise CannotServe(f"cannot load {name}: {type(error).__name__}: {text}{hint}") from error

@@ -67,7 +67,7 @@ class Pool:
         if self.open < self._max_open or self._idle:
             if self.open >= self._max_open:
                 next(iter(self._idle)).abort()  # the oldest makes room
-            self._descriptors.take(1, UPSTREAM)
+            self._descriptors.acquire(1, UPSTREAM)
             self.open += 1
         elif (released := await self._wait()) is not None:
             if not released.is_stale():
@@ -108,7 +108,7 @@ class Pool:
             waiter.set_result(None)
         else:
             self.open -= 1
-            self._descriptors.give_back(1)
+            self._descriptors.release(1)
 
     def _next_waiter(self) -> asyncio.Future[UpstreamConnection | None] | None:
         while self._waiters:

@@ -47,12 +47,12 @@ class Descriptors:
     ``refusals`` is how many refused connections may be open besides.
     """
 
-    __slots__ = ("_clients", "_most_clients", "_reported", "refusals", "taken", "total")
+    __slots__ = ("_clients", "_most_clients", "_reported", "in_use", "refusals", "total")
 
     def __init__(self, total: int, refusals: int) -> None:
         self.total = total
         self.refusals = refusals
-        self.taken = 0
+        self.in_use = 0
         self._clients = 0
         self._most_clients = total - min(total // 4, FOR_EXCHANGES)
         self._reported: dict[str, float] = {}
@@ -60,28 +60,28 @@ class Descriptors:
     @property
     def has_room_for_client(self) -> bool:
         """Whether one more client can be admitted."""
-        return self._clients < self._most_clients and self.taken < self.total
+        return self._clients < self._most_clients and self.in_use < self.total
 
     def add_client(self) -> None:
-        """Take one for a client, which was admitted."""
+        """Acquire one for a client, which was admitted."""
         self._clients += 1
-        self.taken += 1
+        self.in_use += 1
 
     def remove_client(self) -> None:
-        """Return that of a client."""
+        """Release that of a client."""
         self._clients -= 1
-        self.taken -= 1
+        self.in_use -= 1
 
-    def take(self, count: int, purpose: str) -> None:
-        """Take ``count`` for an exchange; HTTPError 503 when fewer are left."""
-        if self.taken + count > self.total:
+    def acquire(self, count: int, purpose: str) -> None:
+        """Acquire ``count`` for an exchange; HTTPError 503 when fewer are left."""
+        if self.in_use + count > self.total:
             self._report(f"no descriptor left for {purpose}: answering 503", "budget in use")
             raise unavailable(purpose)
-        self.taken += count
+        self.in_use += count
 
-    def give_back(self, count: int) -> None:
-        """Return what was taken."""
-        self.taken -= count
+    def release(self, count: int) -> None:
+        """Release what was acquired."""
+        self.in_use -= count
 
     def report(self, error: OSError, consequence: str) -> bool:
         """Log a refusal of the kernel in one line, unless the same was logged recently; whether

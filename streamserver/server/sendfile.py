@@ -50,14 +50,14 @@ def _output(writer: Writer) -> Iterator[int | None]:
     transport, descriptors = writer.connection.transport, writer.server.descriptors
     is_secure = transport.get_extra_info("sslcontext") is not None
     count = 1 if is_secure else 2
-    descriptors.take(count, "a download")
+    descriptors.acquire(count, "a download")
     try:
         if is_secure:
             yield None
         else:
             yield from _duplicate(writer, transport.get_extra_info("socket").fileno())
     finally:
-        descriptors.give_back(count)
+        descriptors.release(count)
 
 
 def _duplicate(writer: Writer, descriptor: int) -> Iterator[int]:

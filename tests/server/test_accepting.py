@@ -209,7 +209,7 @@ def test_clients_leave_room_for_their_exchanges(run: Run) -> None:
                 for each in clients:
                     await each.__aexit__(None, None, None)
                 await wait_until(lambda: server.listener.connections == 0)
-                assert descriptors.taken == 0
+                assert descriptors.in_use == 0
 
     run(main)
 

@@ -52,13 +52,13 @@ def test_the_budget_by_the_limit(limit: int, total: int, refusals: int) -> None:
 
 def test_what_is_taken_must_be_given_back() -> None:
     descriptors = Descriptors(3, 1)
-    descriptors.take(2, "a download")
+    descriptors.acquire(2, "a download")
     with pytest.raises(HTTPError, match="no descriptor left for a download") as refused:
-        descriptors.take(2, "a download")
+        descriptors.acquire(2, "a download")
     assert refused.value.status == 503
-    descriptors.give_back(2)
-    descriptors.take(3, "a download")
-    assert descriptors.taken == 3
+    descriptors.release(2)
+    descriptors.acquire(3, "a download")
+    assert descriptors.in_use == 3
 
 
 @pytest.fixture
@@ -81,11 +81,11 @@ async def test_a_download_takes_three(large: Path) -> None:
         async with connect(server.port, receive_buffer=4096) as slow:
             await slow.send(GET)
             await slow.read_until(b"HTTP/1.1 200 ")
-            assert descriptors.taken == 3
+            assert descriptors.in_use == 3
             assert is_refusal(await raw(server.port, GET))
-            await wait_until(lambda: descriptors.taken == 3)
+            await wait_until(lambda: descriptors.in_use == 3)
             slow.reset()
-        await wait_until(lambda: descriptors.taken == 0)
+        await wait_until(lambda: descriptors.in_use == 0)
         answer = await raw(server.port, GET, until=lambda received: len(received) > 2**20)
         assert answer.startswith(b"HTTP/1.1 200 ")
 
@@ -103,9 +103,9 @@ async def test_over_tls_a_download_takes_two(large: Path, contexts: Contexts) ->
         )
         writer.write(GET)
         assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
-        assert descriptors.taken == 2
+        assert descriptors.in_use == 2
         writer.transport.abort()
-        await wait_until(lambda: descriptors.taken == 0)
+        await wait_until(lambda: descriptors.in_use == 0)
 
 
 async def test_a_relayed_exchange_takes_two() -> None:
@@ -116,21 +116,21 @@ async def test_a_relayed_exchange_takes_two() -> None:
         contextlib.AsyncExitStack() as stack,
     ):
         clients = [await stack.enter_async_context(connect(server.port)) for _ in range(3)]
-        await wait_until(lambda: descriptors.taken == 3)
+        await wait_until(lambda: descriptors.in_use == 3)
         peers = []
         for client in clients[:2]:
             await client.send(GET)
             peers.append(await upstream.asked())
-        assert descriptors.taken == 5
+        assert descriptors.in_use == 5
         await clients[2].send(GET)
         assert is_refusal(await clients[2].read_until())
         for client, peer in zip(clients[:2], peers, strict=True):
             await peer.send(ok(b"relayed"))
             await client.read_until(b"relayed")
-        await wait_until(lambda: descriptors.taken == 4)  # two clients, and two in the pool
+        await wait_until(lambda: descriptors.in_use == 4)  # two clients, and two in the pool
         for peer in peers:
             peer.sock.close()
-        await wait_until(lambda: descriptors.taken == 2)
+        await wait_until(lambda: descriptors.in_use == 2)
 
 
 @pytest.mark.parametrize(
@@ -184,10 +184,10 @@ def test_exchanges_and_clients_share_what_is_left() -> None:
         assert descriptors.has_room_for_client
         descriptors.add_client()
     assert not descriptors.has_room_for_client
-    descriptors.take(2, "a download")
+    descriptors.acquire(2, "a download")
     for _ in range(3):
         descriptors.remove_client()
-    descriptors.take(2, "a download")
+    descriptors.acquire(2, "a download")
     descriptors.add_client()
-    assert descriptors.taken == 8
+    assert descriptors.in_use == 8
     assert not descriptors.has_room_for_client

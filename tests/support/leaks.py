@@ -28,7 +28,7 @@ async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
     """Fail unless every task and descriptor made inside is gone `timeout` seconds after the end,
     and what was taken of the process's budget of descriptors is given back."""
     tasks, files, budget = asyncio.all_tasks(), descriptors(), of_process()
-    taken = budget.taken
+    taken = budget.in_use
     yield
     phases.check()
 
@@ -39,7 +39,7 @@ async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
         # Each time that uvloop is run it opens a pair of sockets anew, in place of the last one.
         if len(new) <= len(gone) and type(asyncio.get_running_loop()).__module__ == "uvloop":
             new = set()
-        held = {f"{budget.taken - taken} of the budget"} if budget.taken > taken else set()
+        held = {f"{budget.in_use - taken} of the budget"} if budget.in_use > taken else set()
         return {*others, *new, *held}
 
     try:

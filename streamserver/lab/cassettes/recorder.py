@@ -117,7 +117,7 @@ class RecordingProxy:
             return
         if self._writer.is_behind:
             track.stop("behind", "the disk was too slow")
-        if lines := track.take():
+        if lines := track.drain():
             self._writer.append(track.name, lines, track.is_over)
         elif track.is_pending:
             self._on_pending(track, is_batch=False)

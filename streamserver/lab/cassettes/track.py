@@ -115,7 +115,7 @@ class Track:
         self.stopped_because = why
         self._end = (monotonic_ns(), end, why, [])
 
-    def take(self) -> bytes:
+    def drain(self) -> bytes:
         """The entries since the last call, encoded; none until the request is complete, except if
         it never will be or too much is pending."""
         lines: list[str] = []

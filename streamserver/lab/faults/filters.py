@@ -89,9 +89,9 @@ def error_format(content_type: str | None, line_end: str = "lf") -> ErrorFormat 
 
 def note(exchange: Exchange, fault: str) -> None:
     """Add a fault that took effect to the line of the access log."""
-    notes = dict(exchange.attributes)
-    notes["fault"] = f"{notes['fault']},{fault}" if "fault" in notes else fault
-    exchange.attributes = tuple(notes.items())
+    attributes = dict(exchange.attributes)
+    attributes["fault"] = f"{attributes['fault']},{fault}" if "fault" in attributes else fault
+    exchange.attributes = tuple(attributes.items())
 
 
 async def split(pieces: Pieces, position: Position) -> AsyncGenerator[bytes | None, None]:

@@ -161,14 +161,14 @@ async def test_an_incomplete_request_does_not_cause_a_flush_in_each_iteration(
     record: StartRelay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """But one after each interval, however long the upload takes."""
-    interval, take, calls = 0.05, Track.take, []
+    interval, take, calls = 0.05, Track.drain, []
 
     def counting(track: Track) -> bytes:
         calls.append(track)
         return take(track)
 
     monkeypatch.setattr(recorder, "FLUSH_SECONDS", interval)
-    monkeypatch.setattr(Track, "take", counting)
+    monkeypatch.setattr(Track, "drain", counting)
     relay = await record()
     async with connect(relay.server.port) as client:
         await client.send(post(b"1", length=2))
