@@ -85,10 +85,11 @@ class Reader:
     ports: dict[str, str] = field(default_factory=dict)
 
     def moved(self, command: str) -> str:
-        """The command with what there is here, and with few exchanges instead of many."""
+        """The command with what there is here, with few exchanges instead of many, and with
+        objectives that a busy machine meets."""
         for named, here in (self.instead | self.ports).items():
             command = command.replace(named, here)
-        return re.sub(r"-n \d+", "-n 4", command)
+        return re.sub(r"=\d+ms\b", "=60000ms", re.sub(r"-n \d+", "-n 4", command))
 
     async def console(self, block: Block) -> list[ServerProcess]:
         """Run its commands; what ends by itself must print what is shown. The servers begun."""
