@@ -44,13 +44,13 @@ class Transport(asyncio.Transport):
         self.protocol = protocol
         self.written: list[bytes] = []
         self._closing = False
-        self.write = self.written.append  # type: ignore[method-assign, assignment]
+        self.write = self.written.append  # type: ignore[method-assign, assignment]  # fast
         protocol.connection_made(self)
 
     def fill(self, data: bytes) -> Callable[[], None]:
         """Return the call by which a loop delivers `data` to the protocol."""
         if isinstance(self.protocol, asyncio.BufferedProtocol):
-            self.protocol.get_buffer(len(data))[: len(data)] = data  # type: ignore[index]
+            self.protocol.get_buffer(len(data))[: len(data)] = data  # type: ignore[index]  # a memoryview
             return lambda: self.protocol.buffer_updated(len(data))
         return lambda: self.protocol.data_received(data)
 

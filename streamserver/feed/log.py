@@ -62,7 +62,7 @@ def first_batch(entries: Iterable[Entry], size: int) -> list[Entry]:
 
 class Log:
     """The newest entries: at most ``max_events``, and at most ``max_bytes`` of chunks. The newest
-    entry stays in the log whatever its size is.
+    entry stays in the log even if it is larger.
 
     ``last_id``: the id of the newest entry, or the predecessor of the first entry to come; None if
     it is not known yet. Offsets start at 1: offset 0 is below the start of any log.

@@ -1,8 +1,9 @@
 """Metrics for Prometheus, counted from what the engine reports to an observer.
 
 Time to the first byte, gaps between pieces and duration are three histograms, since the duration of
-a stream is no latency. Labels have few values, whatever clients send: a route is a pattern and not
-a path. What a worker counted in the last quarter of a second is lost if it is killed.
+a stream is no latency. Clients cannot increase the number of values of a label: a route is a
+pattern and not a path. What a worker counted in the last quarter of a second is lost if it is
+killed.
 """
 
 import asyncio

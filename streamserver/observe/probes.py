@@ -1,6 +1,6 @@
 """What machines request from a server: liveness, readiness and metrics.
 
-The probes are in front of the app, of whatever kind it is: a relay has no routes.
+The probes are in front of the app and not among its routes, because a relay has no routes.
 """
 
 from collections.abc import Awaitable, Callable

@@ -42,7 +42,7 @@ def resolve(waiter: "asyncio.Future[T]", result: T, loop: asyncio.AbstractEventL
     """Set the result of ``waiter``, and run at once what waits for it."""
     if asyncio.current_task(loop) is not None:  # the running task must first return to the loop
         return waiter.set_result(result)
-    loop.call_soon = _hold  # type: ignore[assignment,method-assign]
+    loop.call_soon = _hold  # type: ignore[assignment,method-assign]  # until `del`
     try:
         waiter.set_result(result)
     finally:
@@ -67,7 +67,7 @@ else:
         work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop
     ) -> asyncio.Task[T] | None:
         """Run ``work`` until it waits; the task that continues it, or None if it is finished."""
-        loop.call_soon = _hold  # type: ignore[assignment,method-assign]
+        loop.call_soon = _hold  # type: ignore[assignment,method-assign]  # until `del`
         try:
             task = asyncio.Task(work, loop=loop)
         finally:

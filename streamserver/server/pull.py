@@ -18,8 +18,8 @@ from streamserver.server.phase import STREAMING
 from streamserver.server.writer import GATHER, Writer
 
 Encode: TypeAlias = Callable[[Any], bytes] | None
-Step: TypeAlias = Generator[Any, Any, Any]
-UntilStop: TypeAlias = Generator[Any, Any, NoReturn]
+Step: TypeAlias = Generator[Any, Any, Any]  # returns a piece
+Steps: TypeAlias = Generator[Any, Any, NoReturn]  # StopAsyncIteration ends them
 
 SLICE = 0.001
 """Seconds after which held pieces are written and other tasks run, although the producer does
@@ -27,7 +27,7 @@ not wait. A piece that takes longer to produce is thus written at once."""
 
 
 @coroutine
-def pull(writer: Writer, pieces: AsyncIterator[Any], encode: Encode) -> UntilStop:
+def pull(writer: Writer, pieces: AsyncIterator[Any], encode: Encode) -> Steps:
     """Write each piece, until StopAsyncIteration; the last may be held for the next write."""
     connection, next_step = writer.connection, _stepper(pieces)
     write, hold = writer.write, writer.hold

@@ -61,7 +61,7 @@ def listening_line(form: str, url: str) -> str:
     return _json_line(Clock().stamp(time.time()), "info", logger.name, message, url=url)
 
 
-class Handler(logging.StreamHandler):  # type: ignore[type-arg]
+class Handler(logging.StreamHandler):  # type: ignore[type-arg]  # no [] at run time
     """Writes to standard error; a record that cannot be formatted is replaced by an error."""
 
     def handleError(self, record: logging.LogRecord) -> None:

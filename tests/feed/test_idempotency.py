@@ -61,9 +61,9 @@ async def test_a_key_is_for_one_event(
     make_feed: MakeFeed, first: dict[str, object], second: dict[str, object]
 ) -> None:
     feed = make_feed()
-    id = await feed.publish(key=KEY, **first)  # type: ignore[arg-type]
+    id = await feed.publish(key=KEY, **first)  # type: ignore[arg-type]  # by name
     with pytest.raises(HTTPError, match="idempotency key was used for another event") as raised:
-        await feed.publish(key=KEY, **second)  # type: ignore[arg-type]
+        await feed.publish(key=KEY, **second)  # type: ignore[arg-type]  # by name
     assert raised.value.status == 422
     newest = await feed.newest()
     assert newest is not None
@@ -174,7 +174,7 @@ async def test_without_a_key_the_stalled_event_is_added_as_well(
     own_redis.freeze()
     assert (await failed(feed, key=None)).members == {"added": "unknown"}
     own_redis.resume()
-    await wait_until(lambda: own_redis.ask("XLEN", feed._topic._key) == b":2\r\n")  # type: ignore[attr-defined]
+    await wait_until(lambda: own_redis.ask("XLEN", feed._topic._key) == b":2\r\n")  # type: ignore[attr-defined]  # of Redis
 
 
 async def test_what_was_not_sent_was_not_added(

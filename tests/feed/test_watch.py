@@ -106,7 +106,7 @@ async def test_a_slow_loop_holds_one_batch_and_misses_nothing(make_feed: MakeFee
             await feed.publish(f"{n} {text}")
         received = [await anext(events)]
         [subscriber] = topic_of(feed).subscribers
-        assert len(subscriber._events) <= BATCH // 30_000 + 1  # type: ignore[attr-defined]
+        assert len(subscriber._events) <= BATCH // 30_000 + 1  # type: ignore[attr-defined]  # of watch
         received += [await anext(events) for _ in range(count - 1)]
     assert [int(str(event.data).split()[0]) for event in received] == list(range(count))
 

@@ -47,7 +47,7 @@ async def error_of(serve: Serve, handler: Handler) -> str:
 def answering(make: Callable[[], Any]) -> Handler:
     async def handler(request: Request) -> Response:
         made = make()
-        return made  # type: ignore[no-any-return]
+        return made  # type: ignore[no-any-return]  # wrong types are the subject
 
     return handler
 
@@ -181,7 +181,7 @@ def test_a_file_is_binary(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_text("a")
     with path.open() as file, pytest.raises(TypeError, match=r'open\(path, "rb"\)'):
-        Response(file)  # type: ignore[arg-type]
+        Response(file)  # type: ignore[arg-type]  # the subject
 
 
 def test_bytes_that_may_change_are_copied() -> None:
@@ -286,4 +286,4 @@ def test_what_is_no_handler_is_refused_where_it_is_given(
 
 
 def test_a_route_gives_its_handler_back() -> None:
-    assert Router().get("/")(plain) is plain  # type: ignore[type-var]
+    assert Router().get("/")(plain) is plain  # type: ignore[type-var]  # it is not async

@@ -25,7 +25,7 @@ def meeting(kind: str, barrier: threading.Barrier) -> asyncio.AbstractEventLoop:
     with contextlib.closing(factory(kind)()) as loop:
         base = type(loop)
 
-    class Meeting(base):  # type: ignore[misc,valid-type]
+    class Meeting(base):  # type: ignore[misc,valid-type]  # known at run time
         def __delattr__(self, name: str) -> None:
             super().__delattr__(name)
             barrier.wait(SECONDS)

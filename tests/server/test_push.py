@@ -1,7 +1,8 @@
 """Pushed bodies: the first piece of a call leaves at once, those behind it share a write."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -12,7 +13,7 @@ from streamserver.server.phase import Outcome
 from streamserver.server.writer import GATHER, HIGH_WATER
 from streamserver.wire.chunked import LAST_CHUNK, encode
 from support.inprocess import Serve, Served
-from support.rawsocket import connect, raw, until_end
+from support.rawsocket import RawClient, connect, raw, until_end
 from support.requests import GET
 from support.waiting import wait_until
 
@@ -31,12 +32,19 @@ class Pushed:
         return Response(self.stream)
 
 
-async def test_what_one_call_enqueues_shares_a_write(serve: Serve) -> None:
+@contextlib.asynccontextmanager
+async def streaming(serve: Serve) -> AsyncIterator[tuple[Served, Pushed, RawClient]]:
+    """A client that has received the head of the pushed response."""
     pushed = Pushed()
     server = await serve(pushed)
     async with connect(server.port) as client:
         await client.send(GET)
         await client.read_until(b"\r\n\r\n")
+        yield server, pushed, client
+
+
+async def test_what_one_call_enqueues_shares_a_write(serve: Serve) -> None:
+    async with streaming(serve) as (_, pushed, client):
         for piece in ("one", "two", "three"):
             pushed.stream.enqueue(piece)
         assert pushed.writes[1:] == [ONE]
@@ -80,11 +88,7 @@ async def test_an_empty_piece_before_the_head_delays_nothing(serve: Serve) -> No
 
 
 async def test_no_more_than_so_much_is_held(serve: Serve) -> None:
-    pushed = Pushed()
-    server = await serve(pushed)
-    async with connect(server.port) as client:
-        await client.send(GET)
-        await client.read_until(b"\r\n\r\n")
+    async with streaming(serve) as (_, pushed, client):
         for _ in range(5):
             pushed.stream.enqueue(bytes(GATHER - 1))
         held = 2 * GATHER - 2
@@ -96,11 +100,7 @@ async def test_no_more_than_so_much_is_held(serve: Serve) -> None:
 
 
 async def test_held_pieces_count_against_the_room(serve: Serve) -> None:
-    pushed = Pushed()
-    server = await serve(pushed)
-    async with connect(server.port) as client:
-        await client.send(GET)
-        await client.read_until(b"\r\n\r\n")
+    async with streaming(serve) as (_, pushed, _):
         pushed.stream.enqueue("one")
         pushed.stream.enqueue(bytes(1000))
         assert pushed.stream.desired_size == HIGH_WATER - 1000
@@ -119,11 +119,7 @@ async def stops(server: Served, stream: StreamController) -> None:
 async def test_what_was_enqueued_before_the_end_is_sent(
     serve: Serve, end: Callable[[Served, StreamController], Awaitable[None]]
 ) -> None:
-    pushed = Pushed()
-    server = await serve(pushed)
-    async with connect(server.port) as client:
-        await client.send(GET)
-        await client.read_until(b"\r\n\r\n")
+    async with streaming(serve) as (server, pushed, client):
         pushed.stream.enqueue("one")
         pushed.stream.enqueue("two")
         await end(server, pushed.stream)
@@ -132,11 +128,7 @@ async def test_what_was_enqueued_before_the_end_is_sent(
 
 
 async def test_a_client_that_left_leaves_nothing_behind(serve: Serve) -> None:
-    pushed = Pushed()
-    server = await serve(pushed)
-    async with connect(server.port) as client:
-        await client.send(GET)
-        await client.read_until(b"\r\n\r\n")
+    async with streaming(serve) as (server, pushed, client):
         pushed.stream.enqueue("one")
         pushed.stream.enqueue("two")
         client.reset()

@@ -167,7 +167,7 @@ def test_an_argument_that_is_not_allowed(arguments: dict[str, Any], message: str
 
 def test_what_is_no_app() -> None:
     with pytest.raises(TypeError, match="a handler is an async function or a Router, not str"):
-        run("hello:app", port=0)  # type: ignore[arg-type]
+        run("hello:app", port=0)  # type: ignore[arg-type]  # the subject
 
 
 def test_workers_of_a_program_that_cannot_be_started_again(

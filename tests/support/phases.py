@@ -44,3 +44,15 @@ def check() -> None:
     found = {f"{before.name} -> {after.name}" for before, after in refused}
     refused.clear()
     assert not found, f"not in the table of phases: {found}"
+
+
+def check_all_happened(follows: Mapping[Any, frozenset[Any]]) -> None:
+    """Fail if a change of this table was not seen, or another one was."""
+    assert {(a, b) for a, after in follows.items() for b in after} <= seen
+    check()
+
+
+def check_table(follows: Mapping[Any, frozenset[Any]], last: Enum) -> None:
+    """Fail unless the table names every phase, and nothing follows ``last`` alone."""
+    assert follows.keys() == set(type(last))
+    assert [phase for phase, after in follows.items() if not after] == [last]

@@ -43,7 +43,7 @@ def is_secret(name: str) -> bool:
 
 
 def is_secret_container(name: str) -> bool:
-    """Whether every value in an object of this name is a secret, whatever its member's name."""
+    """Whether all members of an object of this name are secrets, independent of their names."""
     return _is_container(_camel.sub("-", name)) is not None
 
 

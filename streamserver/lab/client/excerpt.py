@@ -46,7 +46,8 @@ class Secrets:
         fields = [(name.lower(), value) for name, value in fields]
         redactor = redactor_of(fields)
         redactor.feed(body[:SEARCHED])
-        text = body[:SEARCHED].decode("latin-1")  # whatever Content-Type says
+        # Every body is searched, because Content-Type may be wrong.
+        text = body[:SEARCHED].decode("latin-1")
         values = [text[start:end].encode("latin-1") for start, end in _named_values(text)]
         secrets = secret_values(fields, target, [*redactor.values, *values])
         self._mask = Mask(secrets)

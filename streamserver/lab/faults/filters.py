@@ -205,7 +205,7 @@ async def finish(exchange: Exchange, fault: Fault, random: Random, length: int) 
 
 
 def cut_connection(exchange: Exchange, reset: bool) -> None:
-    """Close or reset the connection, whatever the framing of the body."""
+    """Close or reset the connection. The framing of the body has no influence on this."""
     exchange.abandon(Outcome.TRUNCATED)
     exchange.connection.cut(reset)
 

@@ -3,9 +3,9 @@
 A closed loop keeps a number of exchanges open; each that ends makes room for the next. It finds the
 throughput of a server but hides how long users wait, since a slow server receives fewer requests.
 
-An open loop begins exchanges when they are due, whatever became of earlier ones, as independent
-users do. Every duration counts from when the exchange was due, even if the client itself began it
-late (coordinated omission), and the lateness of the client is reported.
+An open loop begins each exchange when it is due. As with independent users, earlier exchanges have
+no influence on that. Every duration counts from when the exchange was due, even if the client
+itself began it late (coordinated omission), and the lateness of the client is reported.
 """
 
 import asyncio

@@ -37,21 +37,21 @@ ANSWERS = (
     " there yet, and you are reading anyway. That is the whole trick … and a déjà vu for"
     " anybody who ever watched a teleprinter.",
     "To be honest, I know nothing about “{echo}”. But I know how you come to read this. Every"
-    " token is an event: the word “data”, a colon, a line of JSON, and a blank line that lets"
-    " it go. When nothing is left to say, one last event holds only [DONE] → and then you"
-    " know that I finished, and was not cut off.",
+    " token is an event: the word “data”, a colon, a line of JSON, and a blank line that"
+    " ends it. After the last token, one more event holds only [DONE] → it shows you that the"
+    " answer is complete, and was not cut off.",
     "A tale of “{echo}”: once there were two servers. One kept its words until the last was"
-    " ready, and its readers watched a wheel turn, ◐ ◓ ◑ ◒, and left. The other let each word"
-    " go as it came. Both needed just as long, but only one was read to its end. 📖",
+    " ready, and its readers watched a wheel turn, ◐ ◓ ◑ ◒, and left. The other sent each"
+    " word at once. Both needed just as long, but only one was read to its end. 📖",
     "Three thoughts on “{echo}”:\n\n"
-    "① The first word matters most: it tells you that somebody is there.\n"
-    "② What nobody reads need not be made. Press stop, and I fall silent mid-sentence.\n"
+    "① The first word matters most: it shows you that the service works.\n"
+    "② Text that you will not read need not be produced: press stop, and this answer ends.\n"
     "③ These lines end in line feeds, and yet each event is one line: JSON writes them as"
     " \\n. Très pratique!",
     "While you think about “{echo}”, mind the bytes: 流れ, Japanese for flow, is two"
     " characters and six bytes, and this otter is one and four: 🦦. A network cuts wherever"
-    " it likes, so whoever reads a stream keeps half a character until the other half is"
-    " there. You see the otter? Then somebody did it right.",
+    " it likes, so a reader of a stream keeps half a character until the other half has"
+    " arrived. Do you see the otter? Then your client does this.",
 )
 """Each contains ``{echo}`` once, and characters of two, three or four bytes."""
 

@@ -79,7 +79,7 @@ def test_a_wrong_objective_is_named(text: str) -> None:
     ],
 )
 def test_the_wrong_part_is_named(text: str, problem: str) -> None:
-    with pytest.raises(ValueError) as refused:  # noqa: PT011
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
         parse(text)
     assert str(refused.value).startswith(f"{text!r} is no objective: {problem}")
 

@@ -42,7 +42,7 @@ export class Panel {
       run.wire.end();
       this.#failed(error, run);
     } finally {
-      run.abort(new Stopped("complete")); // whatever still runs for it
+      run.abort(new Stopped("complete")); // ends what the run has left open
       this.#run = null;
     }
   }
