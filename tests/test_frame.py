@@ -47,9 +47,10 @@ BELOW = {
     "proxy": {"wire", "server", "kit", "feed"},
     "lab": {"extras", "wire", "server", "kit", "feed", "proxy"},
     "observe": {"extras", "wire", "server"},
+    "resumable": {"wire", "server", "kit", "feed", "proxy"},
     "serving": {"wire", "server", "kit", "observe"},
-    "": {"wire", "server", "kit", "feed", "proxy", "serving"},
-    "demo": {"", "learn", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
+    "": {"wire", "server", "kit", "feed", "proxy", "resumable", "serving"},
+    "demo": {"", "resumable", "learn", "wire", "server", "kit", "feed", "proxy", "lab", "observe"},
 }
 
 # What is itself the part of an extra: whoever imports it wants that.
@@ -60,8 +61,8 @@ LINES_OF_A_FUNCTION = 40
 FILES_OF_ONE_RESPONSE = 12
 
 # A larger package has to be decided on, here. The aims are 3,600 and 20,000.
-LINES_OF_WIRE_AND_SERVER = 4_805
-LINES_OF_THE_PACKAGE = 25_720
+LINES_OF_WIRE_AND_SERVER = 5_300
+LINES_OF_THE_PACKAGE = 32_000
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 # What asyncio calls on a protocol is documented there.

@@ -1,0 +1,1 @@
+"""The inspector: it records responses and judges how they stream."""

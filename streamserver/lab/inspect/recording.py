@@ -1,0 +1,90 @@
+"""What an inspection records: the bytes of one response, each read with its time, and what they
+mean.
+
+A ``Recording`` holds the facts. ``Message`` is their interpretation (RFC 9112), made once, so that
+the display and all verdicts read the same one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from streamserver.wire.heads import Fields
+from streamserver.wire.sse import Event
+
+End = Literal["complete", "closed", "reset", "stopped", "timeout", "failed"]
+"""How the recording ended. ``complete``: the framing of the body ended. ``closed``, ``reset``: the
+server closed or reset the connection. ``stopped``: the inspector closed it, because it had seen
+enough. ``timeout``: the server sent nothing for too long. ``failed``: no connection, or bytes that
+are no HTTP."""
+
+Framing = Literal["none", "length", "chunked", "close"]
+
+
+class Read(NamedTuple):
+    """The bytes of one read."""
+
+    at: float
+    """Seconds since the request was sent."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """One request and the bytes of its response."""
+
+    request: bytes
+    reads: Sequence[Read]
+    end: End
+    ended: float
+    """Seconds since the request was sent."""
+    detail: str = ""
+    """What a failure was, in words."""
+    connected: float = 0.0
+    """Seconds that the connection took, TLS included."""
+    alpn: str | None = None
+    """The protocol that the server chose by ALPN, None without TLS."""
+
+
+class Piece(NamedTuple):
+    """A part of the body: of one chunk, or of one read where there are no chunks."""
+
+    at: float
+    """When its last byte arrived, in seconds since the request was sent."""
+    data: bytes
+
+
+class TimedEvent(NamedTuple):
+    """An event of the decoded body."""
+
+    at: float
+    """When its last byte arrived, in seconds since the request was sent."""
+    event: Event
+    is_comment: bool = False
+    """Whether it is a comment, such as a heartbeat; ``event`` is then empty."""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The meaning of a recording."""
+
+    recording: Recording
+    version: str = ""
+    """Of the status line, as in "HTTP/1.1"."""
+    status: int = 0
+    """0 if no final head arrived."""
+    fields: Fields = ()  # type: ignore[assignment]
+    """Names in lower case."""
+    head_at: float = 0.0
+    """When the head was complete, in seconds since the request was sent."""
+    framing: Framing = "none"
+    pieces: Sequence[Piece] = ()
+    """The body without its transfer coding; content codings are still applied."""
+    decoded: Sequence[Piece] = ()
+    """The body without its content coding: what could be decoded at each time."""
+    events: Sequence[TimedEvent] = ()
+    """Of an event stream, or of JSON lines (``data`` is the line)."""
+    is_complete: bool = False
+    """Whether the end of the framing arrived; False for close-delimited bodies."""
+    problem: str = ""
+    """Why the bytes could not be read further, "" if they could."""
