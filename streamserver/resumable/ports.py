@@ -1,0 +1,137 @@
+"""Protocols of resumable answers: what a store offers, and what it needs of a producer.
+
+An answer is an event stream of the upstream. Its ``Producer`` is in one process: it has the
+connection to the upstream, and puts each event into the log. The log is a topic of a feed, and
+each reader is a subscriber of that topic, in any process that has the same store.
+
+The life of an answer at its store::
+
+    claim ──> open ──> append ... ──> end ──> (kept for ``resume_keep``, then forgotten)
+      └──> discard
+
+A log has an end: its last entry (``Entry.is_last``). If the answer is complete, that entry is
+empty or an unfinished event; else it is a complete event that reports the failure.
+"""
+
+from collections.abc import Sequence
+from enum import Enum
+from typing import NamedTuple, Protocol
+
+from streamserver.feed.idempotency import IdempotencyKey
+from streamserver.feed.topic import Topic
+from streamserver.wire.heads import Fields
+
+
+class State(Enum):
+    """How far an answer is."""
+
+    WAITING = "waiting"
+    """The upstream has not responded yet."""
+    RUNNING = "running"
+    """Events arrive."""
+    COMPLETE = "complete"
+    """The upstream ended the stream."""
+    FAILED = "failed"
+    """The upstream failed, or the answer exceeded its bounds, or the server stopped."""
+    CANCELLED = "cancelled"
+    """A client cancelled it, or it had no reader for ``resume_window``."""
+    LOST = "lost"
+    """Its process is gone."""
+
+
+class Head(NamedTuple):
+    """The head of the upstream's response, as every reader gets it."""
+
+    status: int
+    fields: Fields
+
+
+class Record(NamedTuple):
+    """What a store knows of an answer, besides its log."""
+
+    id: str
+    """Unguessable: it is the last segment of the location."""
+    owner: str
+    """A digest of the credentials of the request, "" if it had none."""
+    key: IdempotencyKey | None
+    """Unique for each owner."""
+    target: str
+    """That of the request; it selects the form of an error event, see ``failures.form_of``."""
+    head: Head | None = None
+    """None until ``Store.open``."""
+
+
+class Producer(Protocol):
+    """The upstream's side of an answer, as its store uses it."""
+
+    record: Record
+
+    def set_followed(self, is_followed: bool) -> None:
+        """Whether the answer has a reader, at any worker. Without one for ``resume_window`` it is
+        cancelled. Repeated calls with the same value have no effect."""
+
+    def cancel(self) -> None:
+        """A client has cancelled the answer."""
+
+    def fail(self, error: Exception) -> None:
+        """End the answer with an error, for example because the store has lost its log."""
+
+
+class Store(Protocol):
+    """Where answers are kept: ``MemoryStore`` or ``RedisStore``.
+
+    Methods that are not asynchronous return at once and do not fail; what they have to send is
+    sent later, in the order of the calls. HTTPError 503 of the others: the store is out of reach.
+    """
+
+    is_shared: bool
+    """Whether other processes have the same answers."""
+
+    async def claim(self, producer: Producer) -> Record:
+        """Register an answer, and return its record; but that of an earlier answer if the owner
+        has used the key for it.
+
+        HTTPError 422 for a key that was used for another request, 503 with Retry-After if too many
+        answers are held. If the call is cancelled, ``discard`` follows it.
+        """
+
+    async def opened(self, id: str) -> Record | None:
+        """The record of an answer of another process when it has its head; None if it was
+        discarded or lost before. Not called for answers whose producer is in this process."""
+
+    async def open(self, id: str, head: Head) -> None:
+        """The head has arrived: the answer can be found from now on."""
+
+    def append(self, id: str, events: Sequence[bytes]) -> None:
+        """Add events, each encoded without an id. A store without room for them calls
+        ``Producer.fail``."""
+
+    def end(self, id: str, state: State, event: bytes) -> None:
+        """Add the last entry, and forget the answer in ``resume_keep`` seconds. There is always
+        room for it."""
+
+    def discard(self, id: str) -> None:
+        """Forget an answer that was not opened: it is no event stream, or failed before it."""
+
+    async def find(self, id: str) -> Record | None:
+        """The record of an answer that was opened; None if there is none or it has expired. A
+        store that finds its process gone adds the last entry, as ``end`` with ``State.LOST``."""
+
+    async def has(self, id: str, position: str) -> bool:
+        """Whether the log of an answer has an entry with this id."""
+
+    def topic(self, id: str) -> Topic:
+        """The log of an answer."""
+
+    def joined(self, id: str) -> None:
+        """A reader in this process follows the answer, from now on."""
+
+    def left(self, id: str) -> None:
+        """A reader in this process no longer follows it."""
+
+    async def cancel(self, id: str) -> None:
+        """Cancel an answer, at whatever process it is produced; nothing if it has ended. Returns
+        when that process is notified, without waiting for the end."""
+
+    async def close(self) -> None:
+        """Send what is left, and release everything. The producers have ended before."""
