@@ -7,7 +7,7 @@ in the call that read it. Framing and some fields belong to one connection (RFC 
 Mends, of step 6: nothing was relayed. (A relay of bytes alone makes a cut response look complete.)
 
 Try: curl -N http://127.0.0.1:8000/counter    (with the upstream `learn 1 --port 8001`)
-In the engine: `proxy/relay.py`, Relay.on_response and Relay.fail; `proxy/rewriting.py`, end_to_end;
+In the engine: `proxy/request.py`, RelayedRequest.on_response; `proxy/rewriting.py`, end_to_end;
 `proxy/upstream.py`, UpstreamConnection.eof_received; `wire/responses.py`, ResponseReader.eof
 """
 

@@ -3,14 +3,15 @@
 import ssl
 from collections.abc import Iterable, Mapping
 from functools import partial
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.events import EARLY_HEAD, EventRelay, accepts_events
 from streamserver.proxy.origin import parse_origin
-from streamserver.proxy.ports import StartRecording
+from streamserver.proxy.ports import Recording, StartRecording
 from streamserver.proxy.relay import Relay
+from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import Mode, Rewriting, end_to_end, last_response
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.proxy.state import ProxyState
@@ -21,6 +22,19 @@ from streamserver.wire.heads import Fields
 from streamserver.wire.response_heads import ResponseHead
 
 OnBreak = Literal["cut", "event"]
+
+
+class Outgoing(NamedTuple):
+    """A request as it is sent to the upstream."""
+
+    state: ProxyState
+    server: ServerState
+    method: str
+    target: str
+    """As it was before the rewriting."""
+    sent: bytes
+    """The whole request."""
+    recording: Recording | None = None
 
 
 class Proxy:
@@ -102,9 +116,7 @@ class Proxy:
         relay = self._relay(request, request.method, request.target, sent)
         relay.passes_trailers = trailers
         if self.start_recording is not None:
-            relay.recording = recording = self.start_recording(request)
-            if recording is not None and whole is not None:
-                recording.on_request_body(whole, True)
+            relay.recording = self._record(request, whole)
         return self._response(relay, await relay.head(upload))
 
     async def fetch(
@@ -120,6 +132,30 @@ class Proxy:
         relay.passes_interim = False
         return self._response(relay, await relay.head())
 
+    # For a caller that sends the request by itself
+
+    def outgoing(self, request: Request, body: bytes) -> Outgoing:
+        """A request with its whole body, as ``__call__`` would send it, but without trailers."""
+        has_body = request.exchange.body is not None
+        sent, _ = self._rewriting.head(request, len(body) if has_body else None)
+        recording = self._record(request, body if has_body else None)
+        state, server = self._state(request), request.exchange.server
+        return Outgoing(state, server, request.method, request.target, sent + body, recording)
+
+    def own_outgoing(
+        self, request: Request, method: str, target: str, fields: Fields, body: bytes
+    ) -> Outgoing:
+        """A request of the handler's own, as ``fetch`` would send it."""
+        sent = self._rewriting.own_request(method, target, fields, body)
+        return Outgoing(self._state(request), request.exchange.server, method, target, sent)
+
+    def adopt(self, request: Request, sent: RelayedRequest, head: ResponseHead) -> Response:
+        """The response to a request that has its head, and is HOLDING the body. It is relayed to
+        this client from now on."""
+        relay = Relay(self._state(request), request.exchange, request.method, b"")
+        relay.adopt(sent)
+        return self._response(relay, head)
+
     def _response(self, relay: Relay, head: ResponseHead) -> Response:
         fields = end_to_end(head, relay.passes_trailers)
         if self._server_timing and head is not EARLY_HEAD:
@@ -127,8 +163,7 @@ class Proxy:
         return Response.of(relay, head.status, Headers.of_lower(fields, are_well_formed=True))
 
     def _relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
-        exchange = request.exchange
-        state = self._states.get(exchange.server) or self._open(exchange.server)
+        exchange, state = request.exchange, self._state(request)
         if not self._heartbeat and not self._reports_failures:
             return Relay(state, exchange, method, sent)
         relay = EventRelay(state, exchange, method, target, sent)
@@ -136,6 +171,17 @@ class Proxy:
         wants_events = accepts_events(request.headers.get("accept", "") or "")
         relay.may_be_early = bool(self._heartbeat) and wants_events and method != "HEAD"
         return relay
+
+    def _record(self, request: Request, body: bytes | None) -> Recording | None:
+        """The recording of a request, and of its body if that is whole."""
+        recording = None if self.start_recording is None else self.start_recording(request)
+        if recording is not None and body is not None:
+            recording.on_request_body(body, True)
+        return recording
+
+    def _state(self, request: Request) -> ProxyState:
+        server = request.exchange.server
+        return self._states.get(server) or self._open(server)
 
     def _open(self, server: ServerState) -> ProxyState:
         """The state for a listener, which is closed with it."""

@@ -5,24 +5,22 @@ queue lies between the two sockets. While the client is slow the upstream is not
 flow control stops it.
 """
 
+import asyncio
 from time import monotonic
-from typing import Any
 
 from streamserver.proxy.phase import AWAITING_HEAD, ENDED, HOLDING, PAUSED, STREAMING
-from streamserver.proxy.ports import Parts
-from streamserver.proxy.request import RelayedRequest, ms_since
+from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import end_to_end
 from streamserver.proxy.state import ProxyState
+from streamserver.proxy.upload import Upload
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 
-_REUSED = ("connect", "reused")
-
 
 class Relay(RelayedRequest):
-    """A relayed request with its response.
+    """A relayed request with its response, on behalf of ``exchange``.
 
     ``passes_trailers``: whether the client accepts trailer fields. ``passes_interim``: whether
     interim responses are passed on.
@@ -30,59 +28,59 @@ class Relay(RelayedRequest):
 
     __slots__ = (
         "_attached",
-        "_end",
         "_error",
-        "_held",
-        "_keep_alive",
-        "_upstream_ms",
+        "_waiter",
+        "exchange",
         "passes_interim",
         "passes_trailers",
     )
 
     def __init__(self, state: ProxyState, exchange: Exchange, method: str, request: bytes) -> None:
-        super().__init__(state, exchange, method, request)
+        super().__init__(state, exchange.server, method, request)
+        self.exchange = exchange
         self.passes_trailers = False
         self.passes_interim = True
-        self._keep_alive = False
         self._attached = False  # whether the handler has returned this response
-        self._held = b""
-        self._end: End | None = None
         self._error: Exception | None = None
-        self._upstream_ms = 0.0
+        self._waiter: asyncio.Future[ResponseHead] | None = None  # until the handler resumes
+        # A handler may relay to a second upstream because the first has failed.
+        exchange.on_end.append(self.stop)
 
-    def on_response(self, parts: Parts) -> None:
-        """Pass on what one read of the upstream contained, in one write."""
-        if self.recording is not None:
-            self.recording.on_response(parts)
-        if type(parts[0]) is bytes and type(parts[-1]) is bytes:
-            # Heads come first and the end comes last, so all parts are pieces.
-            whole: Any = parts
-            return self._forward(parts[0] if len(parts) == 1 else b"".join(whole), None)
-        pieces, head, end = [], None, None
-        for part in parts:
-            if isinstance(part, bytes):
-                pieces.append(part)
-            elif isinstance(part, End):
-                end = part
-            elif part.status < 200:
-                self._on_interim(part)
-            else:
-                head = part
-                self._keep_alive = part.keep_alive
-        if self.phase is ENDED:
-            return
-        if end is not None:
-            # Before the handler resumes, because its next request may use the connection.
-            self._release(end)
-        if head is not None:
-            self._on_head(head, b"".join(pieces), end)
-        elif pieces or end is not None:
-            self._forward(b"".join(pieces), end)
+    async def head(self, upload: Upload | None = None) -> ResponseHead:
+        """Send the request and wait for the final head; ``upload``: the rest of the body.
+
+        HTTPError: 502 if the upstream fails, 503 if it is busy, 504 if it is late, and the error
+        of the request's own body.
+        """
+        waiter: asyncio.Future[ResponseHead] = self._state.loop.create_future()
+        self._waiter = waiter
+        self.start(upload)
+        try:
+            return await waiter
+        except BaseException:
+            self.stop()
+            raise
+
+    def _on_connect(self, milliseconds: float) -> None:
+        super()._on_connect(milliseconds)
+        self.exchange.attributes = (("connect_ms", milliseconds),)
+
+    def adopt(self, request: RelayedRequest) -> None:
+        """Continue a request that is HOLDING the beginning of its response."""
+        self.recording = request.recording
+        self._connect_ms, self._keep_alive = request._connect_ms, request._keep_alive
+        self._upstream, request._upstream = request._upstream, None
+        request.stop()
+        if self._upstream is not None:
+            self._upstream.receiver = self
+            if self._state.total is not None:
+                self._state.total.start(self)
+        self._enter(AWAITING_HEAD)
+        self._hold(request._held, request._end, self.exchange.started)
 
     def _on_interim(self, head: ResponseHead) -> None:
         """Pass on an interim response as it is (RFC 9110, section 15.2)."""
-        if self.phase is AWAITING_HEAD:
-            self._enter(AWAITING_HEAD)
+        super()._on_interim(head)
         if head.status == 100:
             if self._upload is not None:
                 self._upload.send_continue()
@@ -92,7 +90,7 @@ class Relay(RelayedRequest):
 
     def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
         """Resume the handler with the final head; it attaches the body when it returns."""
-        self._hold(piece, end)
+        self._hold(piece, end, self.exchange.started)
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
             self.exchange.resume(waiter, head)
@@ -100,32 +98,14 @@ class Relay(RelayedRequest):
             self._upstream.pause_reading()
         self.exchange.flush_head()
 
-    def _hold(self, piece: bytes, end: End | None) -> None:
-        self._request = b""
-        self._held, self._end = piece, end
-        if self._upload is not None:
-            self._upload.on_head()
-        exchange, connect_ms = self.exchange, self._connect_ms
-        self._upstream_ms = ms_since(exchange.started)
-        exchange.attributes = (
-            _REUSED if connect_ms is None else ("connect_ms", connect_ms),
-            ("upstream_ms", self._upstream_ms),
-        )
-        self._enter(HOLDING)
-
-    def server_timing(self) -> str:
-        """The time that the upstream took, as a field for the client (W3C Server-Timing)."""
-        reused = self._connect_ms is None
-        connect = "reused" if reused else f"connect;dur={self._connect_ms}"
-        return f"{connect}, upstream;dur={self._upstream_ms}"
+    def _hold(self, piece: bytes, end: End | None, started: float) -> None:
+        super()._hold(piece, end, started)
+        self.exchange.attributes = self.timings
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         exchange = self.exchange
         if self.phase is HOLDING:
-            self._held += piece
-            self._end = end
-            if self._upstream is not None:
-                self._upstream.pause_reading()
+            self._hold_more(piece, end)
         elif end is not None:
             exchange.end(piece, end.trailers if self.passes_trailers else ())
         else:
@@ -137,18 +117,6 @@ class Relay(RelayedRequest):
                 self._upstream.pause_reading()
 
     # The ends
-
-    def _release(self, end: End) -> None:
-        """The response is complete: the connection is reused, unless either side has more data."""
-        upstream, self._upstream = self._upstream, None
-        is_sent = self._upload is None or self._upload.done
-        self._stop_waiting()
-        if upstream is None:
-            return
-        if self._keep_alive and is_sent and not end.rest and not upstream.paused:
-            self._state.pool.release(upstream)
-        else:
-            upstream.abort()
 
     def fail(self, error: Exception) -> None:
         """End with an error of the upstream, of the request's body, or of a deadline."""

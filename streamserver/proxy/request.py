@@ -1,19 +1,21 @@
-"""A request to the upstream, until the head of the response has arrived.
+"""A request to the upstream, and the reads of its response.
 
 A connection is acquired from the pool, or opened, or waited for. The head is written to it, and
-the body as it arrives. Each phase has the deadline of the side that it waits for. If the exchange
-ends before the response is complete, the connection is closed at once, in every phase.
+the body as it arrives. Each phase has the deadline of the side that it waits for. ``stop`` closes
+the connection at once, in every phase.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
 from time import monotonic
+from typing import Any
 
 from streamserver.proxy.phase import (
     AWAITING_HEAD,
     COLLECTING,
     CONNECTING,
     ENDED,
+    HOLDING,
     SENDING,
     STREAMING,
     Phase,
@@ -24,17 +26,20 @@ from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import CLOSED, UpstreamConnection
 from streamserver.server import eager
 from streamserver.server.deadlines import Deadlines
-from streamserver.server.exchange import Exchange
 from streamserver.server.observer import UpstreamEvent
+from streamserver.server.state import ServerState
+from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 
 REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """The idempotent methods (RFC 9110, section 9.2.2) but TRACE, which the server refuses."""
 
+_REUSED = ("connect", "reused")
+
 
 class RelayedRequest(ABC):
-    """A request that is sent to the upstream on behalf of ``exchange``.
+    """A request that is sent to the upstream, by a listener.
 
     ``recording``: receives a copy, if there is one.
     """
@@ -43,36 +48,40 @@ class RelayedRequest(ABC):
         "_connect_ms",
         "_connecting",
         "_deadlines",
+        "_end",
+        "_held",
+        "_keep_alive",
         "_may_repeat",
         "_method",
         "_request",
+        "_server",
         "_state",
         "_upload",
         "_upstream",
-        "_waiter",
-        "exchange",
+        "_upstream_ms",
         "phase",
         "recording",
     )
 
     _may_repeat: bool
 
-    def __init__(self, state: ProxyState, exchange: Exchange, method: str, request: bytes) -> None:
+    def __init__(self, state: ProxyState, server: ServerState, method: str, request: bytes) -> None:
         """``request``: what is sent first, with the part of the body that has arrived."""
-        self.exchange = exchange
         self.phase = CONNECTING
         self.recording: Recording | None = None
         self._state = state
+        self._server = server
         self._method = method
         self._request = request
-        self._waiter: asyncio.Future[ResponseHead] | None = None  # until the handler resumes
         self._deadlines: Deadlines[Waiting] | None = None  # those of the phase
         self._connecting: asyncio.Task[None] | None = None
         self._upstream: UpstreamConnection | None = None
         self._upload: Upload | None = None
         self._connect_ms: float | None = None
-        # A handler may relay to a second upstream because the first has failed.
-        exchange.on_end.append(self.stop)
+        self._upstream_ms = 0.0
+        self._keep_alive = False
+        self._held = b""  # what arrives of the body while HOLDING
+        self._end: End | None = None
 
     def _enter(self, phase: Phase) -> None:
         """Change the phase, and replace the deadline of the old one by that of the new one."""
@@ -87,16 +96,10 @@ class RelayedRequest(ABC):
             self._deadlines = deadlines = self._state.gap
             deadlines.start(self)
 
-    async def head(self, upload: Upload | None = None) -> ResponseHead:
-        """Send the request and wait for the final head; ``upload``: the rest of the body.
-
-        HTTPError: 502 if the upstream fails, 503 if it is busy, 504 if it is late, and the error
-        of the request's own body.
-        """
+    def start(self, upload: Upload | None = None) -> None:
+        """Send the request; ``upload``: the rest of its body."""
         self._upload = upload
         self._may_repeat = upload is None and self._method in REPEATABLE
-        waiter: asyncio.Future[ResponseHead] = self._state.loop.create_future()
-        self._waiter = waiter
         if self._state.total is not None:
             self._state.total.start(self)
         upstream = self._state.pool.acquire()
@@ -104,11 +107,6 @@ class RelayedRequest(ABC):
             self._send(upstream)
         else:
             self._connecting = eager.start(self._connect(), self._state.loop)
-        try:
-            return await waiter
-        except BaseException:
-            self.stop()
-            raise
 
     async def _connect(self) -> None:
         began = monotonic()
@@ -119,9 +117,12 @@ class RelayedRequest(ABC):
             return self.fail(error)
         self._connecting = None
         if not upstream.is_reused:
-            self._connect_ms = ms_since(began)
-            self.exchange.attributes = (("connect_ms", self._connect_ms),)
+            self._on_connect(ms_since(began))
         self._send(upstream)
+
+    def _on_connect(self, milliseconds: float) -> None:
+        """A connection was opened, in so many milliseconds."""
+        self._connect_ms = milliseconds
 
     def _send(self, upstream: UpstreamConnection) -> None:
         self._upstream = upstream
@@ -151,15 +152,83 @@ class RelayedRequest(ABC):
         if self._upload is not None:
             self._upload.resume()
 
-    # The response, which is for the relay
+    # The response
+
+    def on_response(self, parts: Parts) -> None:
+        """Pass on what one read of the upstream contained, together."""
+        if self.recording is not None:
+            self.recording.on_response(parts)
+        if type(parts[0]) is bytes and type(parts[-1]) is bytes:
+            # Heads come first and the end comes last, so all parts are pieces.
+            whole: Any = parts
+            return self._forward(parts[0] if len(parts) == 1 else b"".join(whole), None)
+        pieces, head, end = [], None, None
+        for part in parts:
+            if isinstance(part, bytes):
+                pieces.append(part)
+            elif isinstance(part, End):
+                end = part
+            elif part.status < 200:
+                self._on_interim(part)
+            else:
+                head = part
+                self._keep_alive = part.keep_alive
+        if self.phase is ENDED:
+            return
+        if end is not None:
+            # Before the handler resumes, because its next request may use the connection.
+            self._release(end)
+        if head is not None:
+            self._on_head(head, b"".join(pieces), end)
+        elif pieces or end is not None:
+            self._forward(b"".join(pieces), end)
+
+    def _on_interim(self, head: ResponseHead) -> None:
+        """An interim response: the upstream has more time for the final one."""
+        if self.phase is AWAITING_HEAD:
+            self._enter(AWAITING_HEAD)
 
     @abstractmethod
-    def on_response(self, parts: Parts) -> None:
-        """One read of the upstream contained these parts."""
+    def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
+        """The final head has arrived, with the beginning of the body, or all of it."""
+
+    @abstractmethod
+    def _forward(self, piece: bytes, end: End | None) -> None:
+        """A piece of the body has arrived; the last one, which may be empty, with the end."""
 
     @abstractmethod
     def fail(self, error: Exception) -> None:
         """End with an error of the upstream, of the request's body, or of a deadline."""
+
+    def _hold(self, piece: bytes, end: End | None, started: float) -> None:
+        """Hold the beginning of the body; ``started``: when the request began."""
+        self._request = b""
+        self._held, self._end = piece, end
+        if self._upload is not None:
+            self._upload.on_head()
+        self._upstream_ms = ms_since(started)
+        self._enter(HOLDING)
+
+    def _hold_more(self, piece: bytes, end: End | None) -> None:
+        self._held += piece
+        self._end = end
+        if self._upstream is not None:
+            self._upstream.pause_reading()
+
+    @property
+    def timings(self) -> tuple[tuple[str, float | str], ...]:
+        """The attributes of an exchange that this request is for."""
+        connect_ms = self._connect_ms
+        return (
+            _REUSED if connect_ms is None else ("connect_ms", connect_ms),
+            ("upstream_ms", self._upstream_ms),
+        )
+
+    def server_timing(self) -> str:
+        """The time that the upstream took, as a field for the client (W3C Server-Timing)."""
+        reused = self._connect_ms is None
+        connect = "reused" if reused else f"connect;dur={self._connect_ms}"
+        return f"{connect}, upstream;dur={self._upstream_ms}"
 
     # The ends
 
@@ -183,11 +252,23 @@ class RelayedRequest(ABC):
         self._enter(ENDED)
         self._stop_waiting()
         if self._connecting is not None and self._connecting.cancel():
-            unwinding = self.exchange.server.unwinding
+            unwinding = self._server.unwinding
             unwinding.add(self._connecting)
             self._connecting.add_done_callback(unwinding.discard)
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
+            upstream.abort()
+
+    def _release(self, end: End) -> None:
+        """The response is complete: the connection is reused, unless either side has more data."""
+        upstream, self._upstream = self._upstream, None
+        is_sent = self._upload is None or self._upload.done
+        self._stop_waiting()
+        if upstream is None:
+            return
+        if self._keep_alive and is_sent and not end.rest and not upstream.paused:
+            self._state.pool.release(upstream)
+        else:
             upstream.abort()
 
     def _stop_waiting(self) -> None:
@@ -199,7 +280,7 @@ class RelayedRequest(ABC):
             self._upload = None
 
     def _report(self, event: UpstreamEvent) -> None:
-        self.exchange.server.observer.upstream(event)
+        self._server.observer.upstream(event)
 
 
 def ms_since(moment: float) -> float:

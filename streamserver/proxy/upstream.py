@@ -29,7 +29,8 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     ``is_reused``: whether it served a request before. ``has_responded``: whether any byte of the
     current response was received. ``paused``: whether the upstream takes less of the request than
-    there is. ``is_counted``: whether the pool counts it among the open ones.
+    there is. ``is_counted``: whether the pool counts it among the open ones. ``receiver``: of the
+    current response, None while idle.
     """
 
     __slots__ = (
@@ -38,12 +39,12 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         "_poll",
         "_reader",
         "_reading_paused",
-        "_receiver",
         "connected",
         "has_responded",
         "is_counted",
         "is_reused",
         "paused",
+        "receiver",
         "transport",
     )
 
@@ -55,7 +56,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         """``buffer``: shared by all connections, because what is read is copied at once."""
         self._buffer = buffer
         self._on_close = on_close
-        self._receiver: Receiver | None = None
+        self.receiver: Receiver | None = None
         self._reader: ResponseReader | None = None
         self._reading_paused = False
         self.connected = False
@@ -66,13 +67,13 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def serve(self, receiver: Receiver, method: str) -> None:
         """Read the response to a request of this method, which ``receiver`` writes."""
-        self._receiver = receiver
+        self.receiver = receiver
         self._reader = ResponseReader(method, MAX_HEAD)
         self.has_responded = False
 
     def become_idle(self) -> None:
         """The response is complete."""
-        self._receiver = self._reader = None
+        self.receiver = self._reader = None
         self.is_reused = True
         if self._reading_paused:
             self.resume_reading()
@@ -87,7 +88,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def abort(self) -> None:
         """Close at once: the rest of the response is not wanted, or not valid."""
-        self._receiver = self._reader = None
+        self.receiver = self._reader = None
         self.transport.abort()
 
     def pause_reading(self) -> None:
@@ -118,7 +119,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        receiver, reader = self._receiver, self._reader
+        receiver, reader = self.receiver, self._reader
         if receiver is None or reader is None:
             return self.abort()
         self.has_responded = True
@@ -130,7 +131,7 @@ class UpstreamConnection(asyncio.BufferedProtocol):
             receiver.on_response(parts)
 
     def eof_received(self) -> None:
-        receiver, reader = self._receiver, self._reader
+        receiver, reader = self.receiver, self._reader
         if receiver is not None and reader is not None:
             if not self._is_end_authentic():
                 return self._fail(HTTPError(502, CLOSED))
@@ -169,14 +170,14 @@ class UpstreamConnection(asyncio.BufferedProtocol):
         """
         descriptor = self.transport.get_extra_info("socket").fileno()
         with suppress(OSError):  # nothing is left but the reset itself
-            while self._receiver is not None and not self._reading_paused:
+            while self.receiver is not None and not self._reading_paused:
                 size = os.readv(descriptor, [self._buffer])
                 if not size:
                     return
                 self.buffer_updated(size)
 
     def _fail(self, error: HTTPError) -> None:
-        receiver = self._receiver
+        receiver = self.receiver
         self.abort()
         if receiver is not None:
             receiver.on_failure(error)
@@ -186,5 +187,5 @@ class UpstreamConnection(asyncio.BufferedProtocol):
 
     def resume_writing(self) -> None:
         self.paused = False
-        if self._receiver is not None:
-            self._receiver.on_writable()
+        if self.receiver is not None:
+            self.receiver.on_writable()
