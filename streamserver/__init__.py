@@ -16,6 +16,7 @@ from streamserver.kit.router import Router
 from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.resumable.resumable import Resumable
 from streamserver.server.settings import Settings
 from streamserver.serving.serve import run, serve
 from streamserver.wire.problem import HTTPError
@@ -34,6 +35,7 @@ __all__ = [
     "Proxy",
     "Request",
     "Response",
+    "Resumable",
     "Router",
     "Settings",
     "StreamController",

@@ -35,10 +35,11 @@ def make_key(key: str, *fingerprint: bytes) -> IdempotencyKey:
     """The digests of a key and of the parts of its fingerprint; ValueError for an empty key."""
     if not key:
         raise ValueError("an idempotency key has one character or more")
-    return IdempotencyKey(_digest(key.encode(errors="surrogatepass")), _digest(*fingerprint))
+    return IdempotencyKey(digest(key.encode(errors="surrogatepass")), digest(*fingerprint))
 
 
-def _digest(*parts: bytes) -> str:
+def digest(*parts: bytes) -> str:
+    """A digest of parts, none of which can pass for two others."""
     digest = blake2b(digest_size=16)
     for part in parts:
         digest.update(b"%d:%b" % (len(part), part))

@@ -1,7 +1,7 @@
 """Feeds in the memory of this process."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from weakref import WeakValueDictionary
 
 from streamserver.feed.idempotency import KEYS, IdempotencyKey
@@ -20,17 +20,27 @@ class MemoryTopic(Topic):
 
     async def publish(self, event: bytes, is_last: bool, key: IdempotencyKey | None = None) -> str:
         """Add an event to the log and write it to all subscribers."""
-        assert self.log.last_id is not None
         if key is not None and (used := self._keys.get(key.key)) is not None:
             key.check(used[0])
             return used[1]
-        entry = make_entry(self._next_id(), self.log.last_id, event, is_last)
+        id = self.add([event], is_last)
         if key is not None:
-            self._keys[key.key] = key.fingerprint, entry.id
+            self._keys[key.key] = key.fingerprint, id
             if len(self._keys) > KEYS:
                 del self._keys[next(iter(self._keys))]
-        self.append([entry])
-        return entry.id
+        return id
+
+    def add(self, events: Sequence[bytes], is_last: bool = False) -> str:
+        """Add events, at least one, which share a write; the id of the last one. ``is_last``:
+        whether the topic ends with it."""
+        entries, previous = [], self.log.last_id
+        assert previous is not None
+        for number, event in enumerate(events, 1):
+            id = self._next_id()
+            entries.append(make_entry(id, previous, event, is_last and number == len(events)))
+            previous = id
+        self.append(entries)
+        return previous
 
     async def newest(self) -> Entry | None:
         """The newest entry, None if there is none."""
@@ -58,7 +68,7 @@ class Memory:
             self._number += 1
         return f"{self._milliseconds}-{self._number}"
 
-    def topic(self, name: str, bounds: Bounds) -> Topic:
+    def topic(self, name: str, bounds: Bounds) -> MemoryTopic:
         """The topic of a name; the first call sets its bounds."""
         topic = self._topics.get(name)
         if topic is None:

@@ -1,7 +1,7 @@
 """The reverse proxy, as a handler."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -34,7 +34,8 @@ class Outgoing(NamedTuple):
     """As it was before the rewriting."""
     sent: bytes
     """The whole request."""
-    recording: Recording | None = None
+    record: Callable[[], Recording | None]
+    """Starts the recording of the exchange."""
 
 
 class Proxy:
@@ -58,7 +59,7 @@ class Proxy:
     - ``server_timing``: responses get the time that the upstream took (W3C Server-Timing).
     - ``tls``: for an https upstream, instead of verification by the system's authorities.
 
-    ``start_recording``: called with each request, if it is set.
+    ``start_recording``: called with each request, if it is set. ``heartbeat``: as above.
 
     ValueError for invalid arguments. A failure of the upstream is a 502, 503 or 504 until its
     head has arrived; after that the response is cut.
@@ -90,7 +91,7 @@ class Proxy:
         self._make_state = partial(ProxyState, origin, timeouts, limits, heartbeat)
         self._rewriting = Rewriting(origin, strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body
-        self._heartbeat = heartbeat
+        self.heartbeat = heartbeat
         self._reports_failures = on_break == "event"
         self._server_timing = server_timing
         self._states: dict[ServerState, ProxyState] = {}
@@ -138,16 +139,17 @@ class Proxy:
         """A request with its whole body, as ``__call__`` would send it, but without trailers."""
         has_body = request.exchange.body is not None
         sent, _ = self._rewriting.head(request, len(body) if has_body else None)
-        recording = self._record(request, body if has_body else None)
+        record = partial(self._record, request, body if has_body else None)
         state, server = self._state(request), request.exchange.server
-        return Outgoing(state, server, request.method, request.target, sent + body, recording)
+        return Outgoing(state, server, request.method, request.target, sent + body, record)
 
     def own_outgoing(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes
     ) -> Outgoing:
         """A request of the handler's own, as ``fetch`` would send it."""
         sent = self._rewriting.own_request(method, target, fields, body)
-        return Outgoing(self._state(request), request.exchange.server, method, target, sent)
+        state, server = self._state(request), request.exchange.server
+        return Outgoing(state, server, method, target, sent, lambda: None)
 
     def adopt(self, request: Request, sent: RelayedRequest, head: ResponseHead) -> Response:
         """The response to a request that has its head, and is HOLDING the body. It is relayed to
@@ -164,12 +166,12 @@ class Proxy:
 
     def _relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
         exchange, state = request.exchange, self._state(request)
-        if not self._heartbeat and not self._reports_failures:
+        if not self.heartbeat and not self._reports_failures:
             return Relay(state, exchange, method, sent)
         relay = EventRelay(state, exchange, method, target, sent)
         relay.reports_failures = self._reports_failures
         wants_events = accepts_events(request.headers.get("accept", "") or "")
-        relay.may_be_early = bool(self._heartbeat) and wants_events and method != "HEAD"
+        relay.may_be_early = bool(self.heartbeat) and wants_events and method != "HEAD"
         return relay
 
     def _record(self, request: Request, body: bytes | None) -> Recording | None:

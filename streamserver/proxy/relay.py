@@ -13,6 +13,7 @@ from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import end_to_end
 from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
+from streamserver.proxy.upstream import CLOSED
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
@@ -66,7 +67,10 @@ class Relay(RelayedRequest):
         self.exchange.attributes = (("connect_ms", milliseconds),)
 
     def adopt(self, request: RelayedRequest) -> None:
-        """Continue a request that is HOLDING the beginning of its response."""
+        """Continue a request that is HOLDING the beginning of its response; HTTPError 502 if its
+        connection has failed since."""
+        if request.phase is not HOLDING:
+            raise HTTPError(502, CLOSED)
         self.recording = request.recording
         self._connect_ms, self._keep_alive = request._connect_ms, request._keep_alive
         self._upstream, request._upstream = request._upstream, None

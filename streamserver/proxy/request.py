@@ -54,13 +54,13 @@ class RelayedRequest(ABC):
         "_may_repeat",
         "_method",
         "_request",
-        "_server",
         "_state",
         "_upload",
         "_upstream",
         "_upstream_ms",
         "phase",
         "recording",
+        "server",
     )
 
     _may_repeat: bool
@@ -70,7 +70,7 @@ class RelayedRequest(ABC):
         self.phase = CONNECTING
         self.recording: Recording | None = None
         self._state = state
-        self._server = server
+        self.server = server
         self._method = method
         self._request = request
         self._deadlines: Deadlines[Waiting] | None = None  # those of the phase
@@ -252,7 +252,7 @@ class RelayedRequest(ABC):
         self._enter(ENDED)
         self._stop_waiting()
         if self._connecting is not None and self._connecting.cancel():
-            unwinding = self._server.unwinding
+            unwinding = self.server.unwinding
             unwinding.add(self._connecting)
             self._connecting.add_done_callback(unwinding.discard)
         upstream, self._upstream = self._upstream, None
@@ -280,7 +280,7 @@ class RelayedRequest(ABC):
             self._upload = None
 
     def _report(self, event: UpstreamEvent) -> None:
-        self._server.observer.upstream(event)
+        self.server.observer.upstream(event)
 
 
 def ms_since(moment: float) -> float:

@@ -20,6 +20,7 @@ from typing import NamedTuple, Protocol
 from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.topic import Topic
 from streamserver.wire.heads import Fields
+from streamserver.wire.problem import HTTPError
 
 
 class State(Enum):
@@ -73,8 +74,8 @@ class Producer(Protocol):
     def cancel(self) -> None:
         """A client has cancelled the answer."""
 
-    def fail(self, error: Exception) -> None:
-        """End the answer with an error, for example because the store has lost its log."""
+    def abort(self, error: HTTPError) -> None:
+        """End the answer with an error: the store cannot keep its events."""
 
 
 class Store(Protocol):
@@ -104,14 +105,15 @@ class Store(Protocol):
 
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """Add events, each encoded without an id. A store without room for them calls
-        ``Producer.fail``."""
+        ``Producer.abort``."""
 
     def end(self, id: str, state: State, event: bytes) -> None:
         """Add the last entry, and forget the answer in ``resume_keep`` seconds. There is always
         room for it."""
 
     def discard(self, id: str) -> None:
-        """Forget an answer that was not opened: it is no event stream, or failed before it."""
+        """Forget an answer that was not opened: it is no event stream, or failed before it. Also
+        called if ``claim`` or ``open`` was cancelled or failed."""
 
     async def find(self, id: str) -> Record | None:
         """The record of an answer that was opened; None if there is none or it has expired. A

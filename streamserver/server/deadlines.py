@@ -54,6 +54,9 @@ class Deadlines(Generic[Owner]):
             self._timer.cancel()
             self._timer = None
 
+    def __contains__(self, owner: Owner) -> bool:
+        return owner in self._due
+
     def __len__(self) -> int:
         return len(self._due)
 

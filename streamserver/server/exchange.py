@@ -249,6 +249,8 @@ class Exchange(Writer):
         answer = self._answer
         if self.phase is ENDED or answer is None or answer.endless is None:
             return False
+        if answer.endless.farewell is None:
+            return False
         if self._framing == "length":  # a body with a length has to be whole
             return False
         self.write(answer.endless.farewell())

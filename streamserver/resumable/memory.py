@@ -1,0 +1,140 @@
+"""Answers in the memory of this process."""
+
+import asyncio
+from collections.abc import Sequence
+
+from streamserver.feed.idempotency import IdempotencyKey
+from streamserver.feed.memory import Memory, MemoryTopic
+from streamserver.feed.topic import Bounds
+from streamserver.resumable.limits import Limits
+from streamserver.resumable.ports import Head, Producer, Record, State
+from streamserver.server.deadlines import Deadlines
+from streamserver.wire.problem import HTTPError
+
+_UNBOUNDED = Bounds(2**53, 2**53, 0.0)
+"""Of a log: its producer ends an answer before it exceeds its limits, so nothing is dropped."""
+
+RETRY_AFTER = 5
+"""Seconds after which a client that was refused may try again."""
+
+
+class _Held:
+    """An answer; ``producer`` is None after its end."""
+
+    __slots__ = ("producer", "readers", "record", "size", "topic")
+
+    def __init__(self, producer: Producer, topic: MemoryTopic) -> None:
+        self.producer: Producer | None = producer
+        self.record = producer.record
+        self.topic = topic
+        self.readers = 0
+        self.size = 0
+
+
+class MemoryStore:
+    """A store in this process. Its methods never wait."""
+
+    is_shared = False
+
+    def __init__(self, backend: Memory, limits: Limits, loop: asyncio.AbstractEventLoop) -> None:
+        self._backend = backend
+        self._limits = limits
+        self._held: dict[str, _Held] = {}
+        self._keys: dict[tuple[str, str], tuple[str, IdempotencyKey]] = {}  # by owner and key
+        self._size = 0
+        self._kept: Deadlines[str] = Deadlines(loop, limits.keep, self.discard)
+
+    def __len__(self) -> int:
+        """How many answers are held."""
+        return len(self._held)
+
+    async def claim(self, producer: Producer) -> Record:
+        """As ``Store.claim``."""
+        record = producer.record
+        key = record.key
+        if key is not None and (used := self._keys.get((record.owner, key.key))) is not None:
+            id, first = used
+            first.check(key.fingerprint)
+            return self._held[id].record
+        limits = self._limits
+        if len(self._held) >= limits.answers or self._size >= limits.total:
+            detail = f"{len(self._held)} answers with {self._size} bytes are held: try again later"
+            raise HTTPError(503, detail, headers={"Retry-After": str(RETRY_AFTER)})
+        topic = self._backend.topic(f"answer:{record.id}", _UNBOUNDED)
+        self._held[record.id] = _Held(producer, topic)
+        if key is not None:
+            self._keys[record.owner, key.key] = record.id, key
+        return record
+
+    async def opened(self, id: str) -> Record | None:
+        """Not called: every producer is in this process."""
+        raise NotImplementedError
+
+    async def open(self, id: str, head: Head) -> None:
+        """As ``Store.open``."""
+        held = self._held[id]
+        held.record = held.record._replace(head=head)
+
+    def append(self, id: str, events: Sequence[bytes]) -> None:
+        """As ``Store.append``."""
+        held, size = self._held[id], sum(map(len, events))
+        if self._size + size > self._limits.total and held.producer is not None:
+            detail = f"all answers together exceed {self._limits.total} bytes"
+            return held.producer.abort(HTTPError(503, detail))
+        held.size += size
+        self._size += size
+        held.topic.add(events)
+
+    def end(self, id: str, state: State, event: bytes) -> None:
+        """As ``Store.end``."""
+        held = self._held[id]
+        held.producer = None
+        held.topic.add([event], is_last=True)
+        self._kept.start(id)
+
+    def discard(self, id: str) -> None:
+        """As ``Store.discard``."""
+        if (held := self._held.pop(id, None)) is not None:
+            self._size -= held.size
+            if held.record.key is not None:
+                del self._keys[held.record.owner, held.record.key.key]
+
+    async def find(self, id: str) -> Record | None:
+        """As ``Store.find``."""
+        held = self._held.get(id)
+        return None if held is None or held.record.head is None else held.record
+
+    async def has(self, id: str, position: str) -> bool:
+        """As ``Store.has``."""
+        return self._held[id].topic.log.offset_after(position) is not None
+
+    def topic(self, id: str) -> MemoryTopic:
+        """As ``Store.topic``."""
+        return self._held[id].topic
+
+    def joined(self, id: str) -> None:
+        """As ``Store.joined``."""
+        self._count_reader(id, 1)
+
+    def left(self, id: str) -> None:
+        """As ``Store.left``."""
+        self._count_reader(id, -1)
+
+    def _count_reader(self, id: str, more: int) -> None:
+        if (held := self._held.get(id)) is not None:
+            held.readers += more
+            if held.producer is not None:
+                held.producer.set_followed(held.readers > 0)
+
+    async def cancel(self, id: str) -> None:
+        """As ``Store.cancel``."""
+        held = self._held.get(id)
+        if held is not None and held.producer is not None:
+            held.producer.cancel()
+
+    async def close(self) -> None:
+        """Forget all answers."""
+        self._kept.close()
+        self._held.clear()
+        self._keys.clear()
+        self._size = 0

@@ -1,0 +1,16 @@
+"""The store for the backend of a feed."""
+
+import asyncio
+
+from streamserver.feed.feed import Backend
+from streamserver.feed.memory import Memory
+from streamserver.resumable.limits import Limits
+from streamserver.resumable.memory import MemoryStore
+from streamserver.resumable.ports import Store
+
+
+def make_store(backend: Backend, limits: Limits, loop: asyncio.AbstractEventLoop) -> Store:
+    """A store of answers in this backend; TypeError for an unknown kind of backend."""
+    if isinstance(backend, Memory):
+        return MemoryStore(backend, limits, loop)
+    raise TypeError(f"answers are kept in Memory() or Redis(url), not in {backend!r}")
