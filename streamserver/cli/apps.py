@@ -10,6 +10,7 @@ from typing import cast
 
 from streamserver.cli.problem import CannotServe
 from streamserver.feed.feed import Backend
+from streamserver.feed.memory import Memory
 from streamserver.kit.hints import check_handler, did_you_mean
 from streamserver.kit.service import Handler
 
@@ -53,13 +54,13 @@ def load_demo(
     from streamserver.demo.app import make_app
     from streamserver.demo.chat import Chat
 
+    backend = _redis(redis) if redis else Memory()
     try:
-        chat = Chat(upstream, key, model)
+        chat = Chat(upstream, key, model, backend=backend)
     except ValueError as error:
         raise CannotServe(f"--upstream: {error}") from error
     try:
-        backend = _redis(redis) if redis else None
-        each_alone = workers > 1 and backend is None
+        each_alone = workers > 1 and not redis
         return make_app(Path(files) if files else None, chat, backend, each_alone)
     except NotADirectoryError as error:
         raise CannotServe(f"cannot serve files: {error}") from error

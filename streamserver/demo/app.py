@@ -6,7 +6,7 @@ the chat's upstream. Such pages cannot read responses either, since there is no 
 
 from pathlib import Path
 
-from streamserver.demo.chat import Chat
+from streamserver.demo.chat import LOCATION, Chat
 from streamserver.demo.commands import Commands
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import MAX_BODY, Notifications
@@ -47,7 +47,10 @@ def make_app(
     app.get("/page/{name:path}")(part)
     app.get("/learn/{number:int}")(step)
     app.get("/api/wire/{token}")(wiretap.read)
-    app.post("/api/chat")(tapped(chat or Chat()))
+    chat = chat or Chat(backend=backend)
+    app.post("/api/chat")(tapped(chat))
+    app.get(LOCATION + "{id}")(tapped(chat.follow))
+    app.delete(LOCATION + "{id}")(chat.cancel)
     app.get("/files/")(downloads.list)
     app.get("/files/{name}")(tapped(downloads.download))
     _add_streams(app, tapped)
@@ -56,7 +59,7 @@ def make_app(
     _add_jobs(app, jobs, tapped)
     add_model(app)
     app.mount("/lab", make_target())
-    app.on_stop += [backend.close, commands.close, jobs.close, wiretap.close]
+    app.on_stop += [backend.close, chat.aclose, commands.close, jobs.close, wiretap.close]
     return same_origin(app)
 
 

@@ -4,18 +4,17 @@ import asyncio
 import logging
 from collections.abc import Collection
 from secrets import token_urlsafe
-from typing import NamedTuple
 
 from streamserver.feed.feed import Backend, Feed
 from streamserver.feed.idempotency import make_key
 from streamserver.feed.topic import Start
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.proxy.proxy import Outgoing, Proxy
 from streamserver.resumable.limits import Limits
 from streamserver.resumable.owner import owner_of
 from streamserver.resumable.ports import Record, State, Store
 from streamserver.resumable.producer import Producer
+from streamserver.resumable.question import Question
 from streamserver.resumable.reader import Reader, is_at_end
 from streamserver.resumable.stores import make_store
 from streamserver.server.answer import Endless
@@ -32,20 +31,6 @@ ID_BYTES = 18
 
 HEARTBEAT = b":\n"
 """A comment without a blank line: clients that have read an id would dispatch an event for it."""
-
-
-class Question(NamedTuple):
-    """A request for an answer."""
-
-    request: Request
-    proxy: Proxy
-    outgoing: Outgoing
-    """What is sent to the upstream, unless the key has an answer."""
-    body: bytes
-    """What an idempotency key is used for, together with the target."""
-    key: str | None
-    location: str
-    """Where answers are, with a slash at its end; the id follows."""
 
 
 class Answers:
@@ -84,7 +69,7 @@ class Answers:
         store, windows = self._start(outgoing.server)
         owner = owner_of(request, self._cookies)
         record = Record(token_urlsafe(ID_BYTES), owner, used, outgoing.target)
-        producer = Producer(outgoing, record, store, self._limits, windows, self._on_end)
+        producer = Producer(question, record, store, self._limits, windows, self._on_end)
         try:
             found = await store.claim(producer)
             if found is record and position is not None:
@@ -96,6 +81,7 @@ class Answers:
         if found.id != record.id:
             return await self._ask_again(question, found, position)
         self._producers[record.id] = producer
+        producer.recording = outgoing.record()
         return await self._await_head(question, producer, None, is_first=True)
 
     async def _ask_again(self, question: Question, found: Record, position: str | None) -> Response:
@@ -115,7 +101,10 @@ class Answers:
         record = producer.record
         if record.head is None:
             assert head is not None
-            return question.proxy.adopt(question.request, producer, head)
+            response = question.proxy.adopt(question.request, producer, head)
+            fields = question.select(response.headers.items())
+            response.headers = Headers.of_lower(fields, are_well_formed=True)
+            return response
         fields = record.head.fields
         if head is not None:
             fields = producer.fields_of_first()

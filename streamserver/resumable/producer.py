@@ -16,11 +16,11 @@ from time import monotonic
 from streamserver.proxy.events import is_event_stream
 from streamserver.proxy.failures import Failure, form_of
 from streamserver.proxy.phase import ENDED, HOLDING, STREAMING
-from streamserver.proxy.proxy import Outgoing
 from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import end_to_end
 from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Head, Record, State, Store
+from streamserver.resumable.question import Question
 from streamserver.resumable.splitter import EventSplitter
 from streamserver.server import eager
 from streamserver.server.deadlines import Deadlines
@@ -53,7 +53,7 @@ class Producer(RelayedRequest):
     ``on_end``: called once, when nothing more is received."""
 
     __slots__ = (
-        *("_count", "_first", "_head", "_limits", "_on_end", "_opening", "_record", "_size"),
+        *("_count", "_first", "_head", "_limits", "_on_end", "_opening", "_select", "_size"),
         *("_splitter", "_started", "_store", "_waiters", "_windows", "record"),
     )
 
@@ -61,15 +61,16 @@ class Producer(RelayedRequest):
 
     def __init__(
         self,
-        outgoing: Outgoing,
+        question: Question,
         record: Record,
         store: Store,
         limits: Limits,
         windows: "Deadlines[Producer]",
         on_end: "Callable[[Producer], object]",
     ) -> None:
+        outgoing = question.outgoing
         super().__init__(outgoing.state, outgoing.server, outgoing.method, outgoing.sent)
-        self._record = outgoing.record
+        self._select = question.select
         self.record = record
         self._store = store
         self._limits = limits
@@ -98,7 +99,6 @@ class Producer(RelayedRequest):
         waiter: asyncio.Future[ResponseHead | None] = self._state.loop.create_future()
         self._waiters[waiter] = exchange
         if is_first:
-            self.recording = self._record()
             self.start()
         try:
             return await waiter
@@ -138,7 +138,7 @@ class Producer(RelayedRequest):
         self._hold(piece, end, self._started)
         if not is_event_stream(head):
             return self._resume_waiters() if self._waiters else self.stop()
-        shared = [field for field in end_to_end(head) if field[0] not in OF_BYTES | OF_ONE]
+        shared = [field for field in self.fields_of_first() if field[0] not in OF_ONE]
         record = self.record._replace(head=Head(head.status, shared))
         self._opening = eager.start(self._open(record), self._state.loop)
         if self._opening is None:
@@ -171,7 +171,8 @@ class Producer(RelayedRequest):
 
     def fields_of_first(self) -> Fields:
         """The fields of the response to the client that asked."""
-        return [field for field in end_to_end(self._head) if field[0] not in OF_BYTES]
+        fields = self._select(end_to_end(self._head))
+        return [field for field in fields if field[0] not in OF_BYTES]
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         if self.phase is HOLDING:

@@ -13,8 +13,9 @@ from streamserver.kit.params import idempotency_key
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.proxy import Proxy
-from streamserver.resumable.answers import Answers, Question
+from streamserver.resumable.answers import Answers
 from streamserver.resumable.limits import Limits
+from streamserver.resumable.question import Question
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import HTTPError
 

@@ -249,11 +249,10 @@ class Exchange(Writer):
         answer = self._answer
         if self.phase is ENDED or answer is None or answer.endless is None:
             return False
-        if answer.endless.farewell is None:
+        farewell = answer.endless.farewell
+        if farewell is None or self._framing == "length":  # a body with a length has to be whole
             return False
-        if self._framing == "length":  # a body with a length has to be whole
-            return False
-        self.write(answer.endless.farewell())
+        self.write(farewell())
         self._write_end(b"", ())
         self.abandon(outcome)
         self.connection.exchange_ended(False)

@@ -24,7 +24,7 @@ async def test_the_answer_is_a_stream_of_the_models_events(server: Served) -> No
         received = await client.read_until(b"\r\n0\r\n\r\n", timeout=20.0)
     assert spoken(b"".join(chunks(received))) == TEXT
     # Its role, each token, the reason why it ends, and the end: as the model sends them.
-    assert len([chunk for chunk in chunks(received) if chunk.startswith(b"data: ")]) > 3
+    assert len([chunk for chunk in chunks(received) if chunk.startswith(b"id: ")]) > 3
     assert b"".join(chunks(received)).count(b"data: ") == len(TOKENS) + 3
     assert chunks(received)[-1].endswith(DONE)
 

@@ -1,12 +1,14 @@
 """The chat with an external service: the request to it, and its response."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 
 import pytest
 
-from streamserver.demo.chat import Chat
+from streamserver.demo.chat import LOCATION, Chat
 from support.answers import content
+from support.asking import ask
 from support.chatting import KEY, MODEL, chat_with, make_app, prompting
 from support.hearing import hear_request, hear_response
 from support.inprocess import Serve, Served
@@ -14,6 +16,7 @@ from support.passing import VIA, lines
 from support.rawserver import RawServer
 from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, chunk, ok
+from support.requests import get
 from support.waiting import wait_until, within
 
 THEIRS = "Bearer theirs"
@@ -44,6 +47,11 @@ async def server(serve: Serve, upstream: RawServer) -> Served:
 async def client(server: Served) -> AsyncIterator[RawClient]:
     async with connect(server.port) as client:
         yield client
+
+
+def fields_of(response: bytes) -> dict[str, str]:
+    """Those of the head of a response."""
+    return dict(line.decode().split(": ", 1) for line in lines(response)[1:])
 
 
 # What the service receives
@@ -147,12 +155,14 @@ async def test_only_what_concerns_the_reader_comes_back(
     fields = "".join([f"{name}: {value}\r\n" for name, value in (PASSED | KEPT).items()])
     await peer.send(CHUNKED_HEAD[:-2] + fields.encode() + b"\r\n" + chunk(b"data: a\n\n"))
     received = await client.read_until(b"data: a\n\n")
-    relayed = dict(line.decode().split(": ", 1) for line in lines(received)[1:])
+    relayed = fields_of(received)
     assert relayed.keys() - {"date"} == PASSED.keys() | {
-        *("via", "transfer-encoding", "cache-control", "x-accel-buffering")
+        *("via", "transfer-encoding", "cache-control", "x-accel-buffering"),
+        *("location", "x-stream-id"),
     }
     assert PASSED.items() <= relayed.items()
     assert relayed["cache-control"] == "no-cache, no-transform"
+    assert relayed["location"] == LOCATION + relayed["x-stream-id"]
     assert relayed["via"] == VIA.decode().partition(": ")[2]
 
 
@@ -172,17 +182,17 @@ async def test_nor_do_other_fields_come_before_or_behind_it(
     assert b"late=1" not in received
 
 
-async def test_its_bytes_are_the_services(client: RawClient, upstream: RawServer) -> None:
-    """Neither the end is ours, nor what is between."""
+async def test_the_bytes_of_events_are_the_services(client: RawClient, upstream: RawServer) -> None:
+    """Each has an id before it. Neither the end is ours, nor what is between."""
     await client.send(prompting())
     peer = await upstream.asked()
     await peer.send(EVENTS_HEAD)
-    pieces = [b'data: {"a":', b"1}\r\n\r\n: ping\n", b"\ndata: [DO", b"NE]\n\n"]
-    for piece in pieces:
+    for piece in (b'data: {"a":', b"1}\r\n\r\n: ping\n", b"\ndata: [DO", b"NE]\n\n"):
         await peer.send(chunk(piece))
-        await client.read_until(piece)
+    await client.read_until(b"data: [DONE]\n\n")
     await peer.send(LAST_CHUNK)
-    assert content(await client.read_until(LAST_CHUNK)) == b"".join(pieces)
+    sent = content(await client.read_until(LAST_CHUNK))
+    assert re.sub(rb"id: \d+-\d+\n", b"", sent) == b'data: {"a":1}\r\n\r\ndata: [DONE]\n\n'
 
 
 LIMIT = b'{"error": {"message": "Rate limit reached", "type": "requests"}}'
@@ -222,19 +232,37 @@ async def test_a_bad_question_never_gets_there(server: Served, upstream: RawServ
 
 
 @pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset], ids=["FIN", "RST"])
-@pytest.mark.parametrize("answer", [b"", EVENTS_HEAD, EVENTS_HEAD + chunk(b"data: a\n\n")])
-async def test_a_client_that_leaves_stops_the_service(
+async def test_a_client_that_leaves_before_the_head_stops_the_service(
+    server: Served, client: RawClient, upstream: RawServer, leave: Callable[[RawClient], object]
+) -> None:
+    """It cannot come back, as it has no location."""
+    await client.send(prompting())
+    peer = await upstream.asked()
+    leave(client)
+    await within(0.2, until_end(peer))
+    assert await wait_until(lambda: [one.outcome for one in server.ended]) == ["client_gone"]
+
+
+@pytest.mark.parametrize("leave", [RawClient.end, RawClient.reset], ids=["FIN", "RST"])
+@pytest.mark.parametrize("event", [b"", b"data: a\n\n"])
+async def test_a_client_that_leaves_may_come_back_or_stop_the_service(
     server: Served,
     client: RawClient,
     upstream: RawServer,
-    answer: bytes,
+    event: bytes,
     leave: Callable[[RawClient], object],
 ) -> None:
     await client.send(prompting())
     peer = await upstream.asked()
-    if answer:
-        await peer.send(answer)
-        await client.read_until(answer.partition(b"\r\n\r\n")[2] or b"\r\n\r\n")
+    await peer.send(EVENTS_HEAD + (chunk(event) if event else b""))
+    received = await client.read_until(event or b"\r\n\r\n")
+    location = fields_of(received)["location"]
     leave(client)
-    await within(0.2, until_end(peer))
-    assert await wait_until(lambda: [one.outcome for one in server.ended]) == ["client_gone"]
+    await wait_until(lambda: server.ended)
+    await peer.send(chunk(b"data: b\n\n"))  # it has not ended
+    async with connect(server.port) as other:
+        await other.send(get(location.encode()))
+        await other.read_until(b"data: b\n\n")
+        assert (await ask(server, location, "DELETE")).status == 204
+        await within(0.2, until_end(peer))
+        assert b"the answer was cancelled" in await until_end(other)

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from streamserver.demo.chat import Chat
+from streamserver.demo.chat import LOCATION, Chat
 from streamserver.kit.router import Router
 from support.asking import Answered, ask
 from support.inprocess import Served
@@ -19,6 +19,9 @@ def make_app(chat: Chat) -> Router:
     """An app with nothing else in it."""
     app = Router()
     app.post(TARGET)(chat)
+    app.get(LOCATION + "{id}")(chat.follow)
+    app.delete(LOCATION + "{id}")(chat.cancel)
+    app.on_stop.append(chat.aclose)
     return app
 
 
