@@ -54,7 +54,7 @@ def load_demo(
     from streamserver.demo.app import make_app
     from streamserver.demo.chat import Chat
 
-    backend = _redis(redis) if redis else Memory()
+    backend = redis_backend(redis) if redis else Memory()
     try:
         chat = Chat(upstream, key, model, backend=backend)
     except ValueError as error:
@@ -66,7 +66,8 @@ def load_demo(
         raise CannotServe(f"cannot serve files: {error}") from error
 
 
-def _redis(url: str) -> Backend:
+def redis_backend(url: str) -> Backend:
+    """The Redis at a URL; CannotServe for a wrong URL, or without redis-py."""
     from streamserver.feed.redis import Redis
 
     try:

@@ -4,11 +4,10 @@ import os
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from ssl import SSLContext
 from typing import get_args
 
-from streamserver.cli import engine_options, figures
+from streamserver.cli import engine_options, figures, resumable
 from streamserver.cli.engine_options import ENGINE, MOST_BYTES
 from streamserver.cli.keys import HEADER_FILE, check_sources, fields_of, key_of, sources
 from streamserver.cli.launch import launch, prepare
@@ -16,8 +15,10 @@ from streamserver.cli.naming import url_hint
 from streamserver.cli.options import Option, Table, duration, make_parser
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.recording import RECORD, recorded
+from streamserver.cli.resumable import RESUMABLE, each_alone, kept
 from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import field, one_of, size, switch, text, whole
+from streamserver.kit.service import Handler
 from streamserver.proxy.origin import FORMS, client_context, parse_origin
 from streamserver.proxy.proxy import OnBreak, Proxy
 from streamserver.proxy.rewriting import MODES
@@ -109,13 +110,14 @@ _MAX_BODY = Option(
     size(0, MOST_BYTES, unlimited=None),
     "SIZE",
     "limit of a request body, which is relayed as it arrives",
-    shown="unlimited",
+    shown="unlimited, for POST with --resumable 8MiB",
 )
 TABLE: Table = {
     "requests": _REQUESTS,
     "responses": _ANSWERS,
     "the upstream": _UPSTREAM,
     "connections to the upstream": _POOL,
+    "answers that survive their reader": RESUMABLE,
     "recording": RECORD,
     **ENGINE,
     "limits": (
@@ -130,8 +132,11 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Relay until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
     prepare(argv)
     options, proxy = read(argv, os.environ)
-    handler = partial(recorded, proxy, options)
-    return launch(options, settings(options), handler, warnings=warnings)
+
+    def make() -> Handler:
+        return kept(proxy, recorded(proxy, options), options)
+
+    return launch(options, settings(options), make, each_alone(options), warnings=warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:
@@ -143,6 +148,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     if options.upstream_ca and not options.url.lower().startswith("https:"):
         parser.error("--upstream-ca is for an upstream that speaks TLS: https://HOST")
     check_sources(options, parser, "api-key-env", "api-key-file")
+    resumable.check(options, parser)
     try:
         options.injected = _injected(options, environment)
         return options, _proxy(options)

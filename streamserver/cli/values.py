@@ -99,6 +99,13 @@ def host_name(value: str) -> str:
     _refuse(value, "the name of a host without a port, as in demo.example, or *")
 
 
+def token(value: str) -> str:
+    """A token (RFC 9110, section 5.6.2), as the name of a cookie is."""
+    if not is_token(value):
+        _refuse(value, "a name of letters, digits and !#$%&'*+-.^_`|~")
+    return value
+
+
 def field(value: str) -> tuple[str, str]:
     """A field's name, in lower case, and its value, which the error does not repeat."""
     name, colon, rest = value.partition(":")
