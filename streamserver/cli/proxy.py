@@ -148,7 +148,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     if options.upstream_ca and not options.url.lower().startswith("https:"):
         parser.error("--upstream-ca is for an upstream that speaks TLS: https://HOST")
     check_sources(options, parser, "api-key-env", "api-key-file")
-    resumable.check(options, parser)
+    resumable.check(options, parser, argv)
     try:
         options.injected = _injected(options, environment)
         return options, _proxy(options)

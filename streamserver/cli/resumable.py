@@ -2,6 +2,7 @@
 
 import os
 from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
 from functools import partial
 
 from streamserver.cli.apps import redis_backend
@@ -56,10 +57,12 @@ RESUMABLE = (
 )
 
 
-def check(options: Namespace, parser: ArgumentParser) -> None:
-    """Exit with an error for an option that has no effect, or that excludes another one."""
+def check(options: Namespace, parser: ArgumentParser, argv: Sequence[str]) -> None:
+    """Exit with an error for a flag that has no effect, or that excludes another one. Variables may
+    be for another command."""
+    flags = {word.partition("=")[0] for word in argv}
     for option in () if options.resumable else _OF_ANSWERS:
-        if getattr(options, option.key) != option.default:
+        if f"--{option.name}" in flags:
             parser.error(f"--{option.name} is for answers that are kept: add --resumable")
     check_sources(options, parser, "redis", "redis-env", "redis-file")
 

@@ -9,6 +9,7 @@ import pytest
 from streamserver.cli import proxy, serve
 from streamserver.cli.engine_options import settings
 from streamserver.cli.options import Option
+from streamserver.cli.resumable import RESUMABLE
 from streamserver.cli.serve import read
 from streamserver.cli.values import switch
 from streamserver.server.settings import Settings
@@ -33,7 +34,11 @@ class Case(NamedTuple):
 
 
 PAIR = {"STREAMSERVER_TLS_CERT": "cert.pem", "STREAMSERVER_TLS_KEY": "key.pem"}
-NEEDED = {"tls-cert": PAIR, "tls-key": PAIR, "api-key-env": {"SOME_KEY": "key"}}
+NEEDED = {"tls-cert": PAIR, "tls-key": PAIR, "api-key-env": {"SOME_KEY": "key"}} | {
+    option.name: {"STREAMSERVER_RESUMABLE": "1"}
+    for option in RESUMABLE
+    if option.name != "resumable"
+}
 CASES = [
     Case(command, option)
     for command, table in (("serve", serve.TABLE), ("proxy", proxy.TABLE))
@@ -83,6 +88,13 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "pool-idle": ("0", 0),
     "pool-idle-timeout": ("0", 0.0),
     "pool-wait": ("0", 0.0),
+    "resume-window": ("2m", 120.0),
+    "resume-keep": ("1h", 3600.0),
+    "resume-answers": ("10", 10),
+    "resume-events": ("1", 1),
+    "resume-bytes": ("1", 1),
+    "resume-total": ("1GiB", 2**30),
+    "resume-cookie": ("session", ["session"]),
     "record": ("/tapes", "/tapes"),
     "record-bytes": ("64KiB", 65536),
     "record-count": ("1", 1),

@@ -70,6 +70,11 @@ def test_a_url_that_is_none_of_an_upstream(
         (["--max-body", "none"], "unlimited or a size from 0"),
         (["--pool-open", "0"], "auto or a whole number from 1"),
         (["--files", "/srv"], "--files"),
+        (["--redis", "redis://a"], "--redis is for answers that are kept: add --resumable"),
+        (["--resume-window=1"], "--resume-window is for answers that are kept: add --resumable"),
+        (["--resumable", "--resume-window", "0"], "--resume-window"),
+        (["--resumable", "--resume-answers", "0"], "a whole number from 1"),
+        (["--resumable", "--resume-cookie", "a b"], "'a b' is not a name"),
         (["http://other"], "http://other"),
     ],
 )
