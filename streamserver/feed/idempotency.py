@@ -28,7 +28,7 @@ class IdempotencyKey(NamedTuple):
     def check(self, fingerprint: str) -> None:
         """HTTPError 422 unless the key was used with this fingerprint."""
         if fingerprint != self.fingerprint:
-            raise HTTPError(422, "the idempotency key was used for another event")
+            raise HTTPError(422, "the idempotency key was used for something else")
 
 
 def make_key(key: str, *fingerprint: bytes) -> IdempotencyKey:
