@@ -59,7 +59,8 @@ class Proxy:
     - ``server_timing``: responses get the time that the upstream took (W3C Server-Timing).
     - ``tls``: for an https upstream, instead of verification by the system's authorities.
 
-    ``start_recording``: called with each request, if it is set. ``heartbeat``: as above.
+    ``start_recording``: called with each request, if it is set. ``heartbeat`` and
+    ``server_timing``: as above.
 
     ValueError for invalid arguments. A failure of the upstream is a 502, 503 or 504 until its
     head has arrived; after that the response is cut.
@@ -93,7 +94,7 @@ class Proxy:
         self._max_body = max_body
         self.heartbeat = heartbeat
         self._reports_failures = on_break == "event"
-        self._server_timing = server_timing
+        self.server_timing = server_timing
         self._states: dict[ServerState, ProxyState] = {}
         self.start_recording: StartRecording | None = None
 
@@ -160,7 +161,7 @@ class Proxy:
 
     def _response(self, relay: Relay, head: ResponseHead) -> Response:
         fields = end_to_end(head, relay.passes_trailers)
-        if self._server_timing and head is not EARLY_HEAD:
+        if self.server_timing and head is not EARLY_HEAD:
             fields.append(("server-timing", relay.server_timing()))
         return Response.of(relay, head.status, Headers.of_lower(fields, are_well_formed=True))
 

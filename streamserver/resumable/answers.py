@@ -108,6 +108,8 @@ class Answers:
         fields = record.head.fields
         if head is not None:
             fields = producer.fields_of_first()
+            if question.proxy.server_timing:
+                fields.append(("server-timing", producer.server_timing()))
             exchange.attributes = producer.timings
         return await self._answer(record, position, _located(question, record, fields))
 

@@ -74,6 +74,12 @@ class Kept:
         client = await self.client(request(line, b"Host: a", *fields))
         return await client.read_until(b"\r\n\r\n")
 
+    @property
+    def store(self) -> Any:
+        """Where the answers are."""
+        assert self.handler._answers._opened is not None
+        return self.handler._answers._opened[0]
+
     async def until_waiting(self, count: int) -> None:
         """Return once so many clients wait for the head of an answer."""
         producers = self.handler._answers._producers
