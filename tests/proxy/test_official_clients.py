@@ -2,25 +2,18 @@
 
 import asyncio
 import json
-import os
-import subprocess
 from collections.abc import AsyncIterator, Callable
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 
 from streamserver.server.exchange import Exchange
-from support import peers
 from support.beating import INTERVAL
-from support.openai_client import client_of
+from support.openai_client import Interface, client_of, reported_by, reported_by_node
 from support.relaying import EVENTS_HEAD, chunk, ok
 from support.stage import Stage, staged
 from support.waiting import wait_until
-
-if TYPE_CHECKING:
-    from openai import AsyncOpenAI
 
 FIRST = (
     b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":'
@@ -39,7 +32,7 @@ class Case(NamedTuple):
     events: int
     message: str = "the upstream's response is broken"
     error: dict[str, object] = BROKEN
-    interface: Literal["chat", "responses"] = "chat"
+    interface: Interface = "chat"
     is_late: bool = False
     """Whether the client has got an early head before."""
 
@@ -96,43 +89,8 @@ async def test_python(at: Stage) -> None:
     await playing
 
 
-async def reported_by(client: "AsyncOpenAI", interface: str) -> dict[str, Any]:
-    """How many events one stream has, and the error that it ends with."""
-    openai, events = peers.module("openai"), 0
-    accept = {"accept": "text/event-stream"}
-    try:
-        if interface == "chat":
-            async for _ in await client.chat.completions.create(
-                model="m",
-                messages=[{"role": "user", "content": "?"}],
-                stream=True,
-                extra_headers=accept,
-            ):
-                events += 1
-        else:
-            async for _ in await client.responses.create(
-                model="m", input="?", stream=True, extra_headers=accept
-            ):
-                events += 1
-    except openai.APIError as error:
-        raised = type(error).__name__
-        return {"events": events, "raised": raised, "message": error.message, "error": error.body}
-    return {"events": events, "raised": None}
-
-
 async def test_node(at: Stage, peer: Callable[[str], str]) -> None:
-    program, packages = peer("node"), str(peers.node_package("openai"))
     playing = asyncio.create_task(play(at))
-    node = await asyncio.create_subprocess_exec(
-        program,
-        str(Path(__file__).with_name("openai.mjs")),
-        f"{at.server.url}/v1",
-        *[case.interface for case in CASES.values()],
-        env={**os.environ, "NODE_PATH": packages},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    out, complaint = await asyncio.wait_for(node.communicate(), 50.0)
-    assert not node.returncode, complaint.decode()
-    check(json.loads(out))
+    interfaces = [case.interface for case in CASES.values()]
+    check(await reported_by_node(peer("node"), at.server.url, interfaces))
     await playing
