@@ -57,6 +57,15 @@ def thrifty(pytestconfig: pytest.Config) -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def uncollected() -> Iterator[None]:
+    """The garbage collector is off: objects are freed with their last reference."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def default_signals() -> None:
     """Give processes that tests start the default actions of signals that nohup and shells ignore

@@ -1,8 +1,5 @@
 """A handler that uses a second upstream because the first has failed: both are freed."""
 
-import gc
-from collections.abc import Iterator
-
 import pytest
 
 from streamserver.kit.request import Request
@@ -14,6 +11,7 @@ from streamserver.proxy.settings import PoolLimits
 from streamserver.server.exchange import Exchange
 from support.hearing import hear_response
 from support.inprocess import Serve
+from support.leaks import objects
 from support.rawserver import RawServer, raw_server
 from support.rawsocket import connect, until_end
 from support.relaying import chunk, ok
@@ -26,23 +24,9 @@ ONE = PoolLimits(open=1, idle=0, wait=0.1)
 """A connection that is not freed leaves no room for the next request."""
 
 
-@pytest.fixture
-def uncollected() -> Iterator[None]:
-    """The garbage collector is off: objects are freed with their last reference."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
-
-
-def those(*kinds: type) -> list[object]:
-    """All objects of these types."""
-    return [each for each in gc.get_objects() if isinstance(each, kinds)]
-
-
 @pytest.mark.usefixtures("uncollected")
 async def test_both_are_freed(serve: Serve, upstream: RawServer) -> None:
-    before, pools = len(those(Exchange, RelayedRequest)), len(those(Pool))
+    before, pools = len(objects(Exchange, RelayedRequest)), len(objects(Pool))
     async with raw_server() as second:
         proxies = Proxy(upstream.url, pool=ONE), Proxy(second.url, pool=ONE)
 
@@ -59,11 +43,11 @@ async def test_both_are_freed(serve: Serve, upstream: RawServer) -> None:
                 await (await second.asked()).send(ok(b"second"))
                 assert (await hear_response(client)).content == b"second"
                 assert await until_end(first) == b""
-        both = those(Pool)[pools:]
+        both = objects(Pool)[pools:]
         assert [pool.open for pool in both if isinstance(pool, Pool)] == [0, 0]
         await wait_until(lambda: len(server.ended) == TIMES)
         server.ended.clear()
-        await wait_until(lambda: len(those(Exchange, RelayedRequest)) == before)
+        await wait_until(lambda: len(objects(Exchange, RelayedRequest)) == before)
 
 
 @pytest.mark.usefixtures("uncollected")

@@ -6,6 +6,7 @@ on the server's side as on the client's.
 
 import asyncio
 import contextlib
+import gc
 import os
 from collections.abc import AsyncIterator
 
@@ -46,3 +47,8 @@ async def no_leaks(timeout: float = 5.0) -> AsyncIterator[None]:
         await wait_until(lambda: not leaked(), timeout)
     except AssertionError:
         raise AssertionError(f"left behind after {timeout} s: {leaked()}") from None
+
+
+def objects(*kinds: type) -> list[object]:
+    """All objects of these types."""
+    return [each for each in gc.get_objects() if isinstance(each, kinds)]
