@@ -121,13 +121,21 @@ NGINX_RELAY = Peer(
     program="nginx",
 )
 
+PLAIN_RELAY = Peer(
+    "streamserver",
+    "{python} -m streamserver proxy http://127.0.0.1:{upstream} --port {port} --loop {loop} "
+    "--no-access-log",
+    modules=("streamserver", "h11"),
+)
+KEEPING_RELAY = Peer(
+    "streamserver, resumable",
+    f"{PLAIN_RELAY.command} --resumable --resume-keep 1s --resume-answers 100000",
+    modules=PLAIN_RELAY.modules,
+)
+"""For a measure of its own: the other relays get no POST."""
+
 RELAYS: Sequence[Peer] = (
-    Peer(
-        "streamserver",
-        "{python} -m streamserver proxy http://127.0.0.1:{upstream} --port {port} --loop {loop} "
-        "--no-access-log",
-        modules=("streamserver", "h11"),
-    ),
+    PLAIN_RELAY,
     NGINX_RELAY,
     Peer(
         "HAProxy",

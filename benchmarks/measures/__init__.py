@@ -22,6 +22,7 @@ from benchmarks.measures import (
     relay_calls,
     relay_delay,
     relay_events,
+    relay_kept,
     relay_memory,
     relay_streams,
     relay_tokens,
@@ -32,6 +33,7 @@ from benchmarks.report import Result
 _MODULES = (
     *(first_chunk, chunks, export, calls, memory, ladder, download, fanout, fanout_workers),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
+    relay_kept,
     *(lateness, clients, client_throughput),
 )
 MEASURES: Mapping[str, ModuleType] = {

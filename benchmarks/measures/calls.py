@@ -51,8 +51,14 @@ def measure(_: Plan) -> Iterator[Result]:
     yield Result("calls/asyncio", "One request without sockets, asyncio", COLUMNS, rows)
 
 
-def row(server: str, response: str, handler: Handler, answer: tuple[bytes, ...] = ()) -> Row:
+def row(
+    server: str,
+    response: str,
+    handler: Handler,
+    answer: tuple[bytes, ...] = (),
+    request: bytes = REQUEST,
+) -> Row:
     """Return the cost of a request to `handler`, whose upstream sends the pieces of `answer`."""
-    found = cost(handler, REQUEST % (b"/stream", 1), answer)
+    found = cost(handler, request % (b"/stream", 1), answer)
     names = {"server": server, "response": response}
     return {**names, "python": found.python, "c": found.c, "us": found.us}

@@ -6,11 +6,12 @@ The upstream's pieces are delivered one per iteration of the loop, so that each 
 from collections.abc import Iterator
 
 from benchmarks.measures.calls import COLUMNS, row
+from benchmarks.measures.relay_kept import POST
 from benchmarks.plan import Plan
 from benchmarks.report import OURS, Result
 from benchmarks.servers.floor import TEN
 from benchmarks.servers.work import CHUNK
-from streamserver import Proxy
+from streamserver import Proxy, Resumable
 
 ANSWERS: dict[str, tuple[bytes, ...]] = {
     "one body of bytes": (
@@ -23,8 +24,11 @@ ANSWERS: dict[str, tuple[bytes, ...]] = {
 
 def measure(_: Plan) -> Iterator[Result]:
     """Yield one table, of asyncio."""
-    rows = [
-        row(OURS, name, Proxy("http://127.0.0.1:9"), answer) for name, answer in ANSWERS.items()
-    ]
+    proxy = Proxy("http://127.0.0.1:9")
+    rows = [row(OURS, name, proxy, answer) for name, answer in ANSWERS.items()]
+    for name in ("one chunk", "ten chunks, each alone"):
+        rows.append(row(OURS, f"{name}, by POST", proxy, ANSWERS[name], POST))
+        kept = Resumable(proxy, max_answers=10**6, max_total=10**9)
+        rows.append(row(OURS, f"{name}, kept", kept, ANSWERS[name], POST))
     title = "One relayed request without sockets, asyncio"
     yield Result("relay_calls/asyncio", title, COLUMNS, rows)

@@ -92,7 +92,7 @@ class EventRelay(Relay):
             self._state.beats.stop(self)
         if not self._is_early:
             return super()._on_head(head, piece, end)
-        self._hold(piece, end, self.exchange.started)
+        self.exchange.attributes = self._hold(piece, end, self.exchange.started)
         if self._boundaries is not None:
             if self._attached:
                 self._stream()

@@ -166,7 +166,8 @@ class Proxy:
         return Response.of(relay, head.status, Headers.of_lower(fields, are_well_formed=True))
 
     def _relay(self, request: Request, method: str, target: str, sent: bytes) -> Relay:
-        exchange, state = request.exchange, self._state(request)
+        exchange = request.exchange
+        state = self._states.get(exchange.server) or self._open(exchange.server)
         if not self.heartbeat and not self._reports_failures:
             return Relay(state, exchange, method, sent)
         relay = EventRelay(state, exchange, method, target, sent)

@@ -80,7 +80,8 @@ class Relay(RelayedRequest):
             if self._state.total is not None:
                 self._state.total.start(self)
         self._enter(AWAITING_HEAD)
-        self._hold(request._held, request._end, self.exchange.started)
+        exchange = self.exchange
+        exchange.attributes = self._hold(request._held, request._end, exchange.started)
 
     def _on_interim(self, head: ResponseHead) -> None:
         """Pass on an interim response as it is (RFC 9110, section 15.2)."""
@@ -94,17 +95,14 @@ class Relay(RelayedRequest):
 
     def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
         """Resume the handler with the final head; it attaches the body when it returns."""
-        self._hold(piece, end, self.exchange.started)
+        exchange = self.exchange
+        exchange.attributes = self._hold(piece, end, exchange.started)
         waiter, self._waiter = self._waiter, None
         if waiter is not None and not waiter.done():
-            self.exchange.resume(waiter, head)
+            exchange.resume(waiter, head)
         if self.phase is HOLDING and piece and self._upstream is not None:
             self._upstream.pause_reading()
-        self.exchange.flush_head()
-
-    def _hold(self, piece: bytes, end: End | None, started: float) -> None:
-        super()._hold(piece, end, started)
-        self.exchange.attributes = self.timings
+        exchange.flush_head()
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         exchange = self.exchange

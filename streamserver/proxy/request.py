@@ -8,7 +8,7 @@ the connection at once, in every phase.
 import asyncio
 from abc import ABC, abstractmethod
 from time import monotonic
-from typing import Any
+from typing import Any, TypeAlias
 
 from streamserver.proxy.phase import (
     AWAITING_HEAD,
@@ -34,6 +34,8 @@ from streamserver.wire.response_heads import ResponseHead
 
 REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """The idempotent methods (RFC 9110, section 9.2.2) but TRACE, which the server refuses."""
+
+Attributes: TypeAlias = tuple[tuple[str, float | str], ...]
 
 _REUSED = ("connect", "reused")
 
@@ -200,29 +202,23 @@ class RelayedRequest(ABC):
     def fail(self, error: Exception) -> None:
         """End with an error of the upstream, of the request's body, or of a deadline."""
 
-    def _hold(self, piece: bytes, end: End | None, started: float) -> None:
-        """Hold the beginning of the body; ``started``: when the request began."""
+    def _hold(self, piece: bytes, end: End | None, started: float) -> Attributes:
+        """Hold the beginning of the body; ``started``: when the request began. The attributes of an
+        exchange that this request is for."""
         self._request = b""
         self._held, self._end = piece, end
         if self._upload is not None:
             self._upload.on_head()
-        self._upstream_ms = ms_since(started)
+        self._upstream_ms = ms = ms_since(started)
         self._enter(HOLDING)
+        connect_ms = self._connect_ms
+        return _REUSED if connect_ms is None else ("connect_ms", connect_ms), ("upstream_ms", ms)
 
     def _hold_more(self, piece: bytes, end: End | None) -> None:
         self._held += piece
         self._end = end
         if self._upstream is not None:
             self._upstream.pause_reading()
-
-    @property
-    def timings(self) -> tuple[tuple[str, float | str], ...]:
-        """The attributes of an exchange that this request is for."""
-        connect_ms = self._connect_ms
-        return (
-            _REUSED if connect_ms is None else ("connect_ms", connect_ms),
-            ("upstream_ms", self._upstream_ms),
-        )
 
     def server_timing(self) -> str:
         """The time that the upstream took, as a field for the client (W3C Server-Timing)."""

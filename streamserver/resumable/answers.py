@@ -110,7 +110,7 @@ class Answers:
             fields = producer.fields_of_first()
             if question.proxy.server_timing:
                 fields.append(("server-timing", producer.server_timing()))
-            exchange.attributes = producer.timings
+            exchange.attributes = producer.attributes
         return await self._answer(record, position, _located(question, record, fields))
 
     async def follow(self, request: Request, id: str) -> Response:

@@ -16,7 +16,7 @@ from time import monotonic
 from streamserver.proxy.events import is_event_stream
 from streamserver.proxy.failures import Failure, form_of
 from streamserver.proxy.phase import ENDED, HOLDING, STREAMING
-from streamserver.proxy.request import RelayedRequest
+from streamserver.proxy.request import Attributes, RelayedRequest
 from streamserver.proxy.rewriting import end_to_end
 from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Head, Record, State, Store
@@ -50,14 +50,16 @@ FIRST_BYTES = 512
 
 class Producer(RelayedRequest):
     """Satisfies ``ports.Producer``. ``windows``: the deadlines of answers without a reader.
-    ``on_end``: called once, when nothing more is received."""
+    ``on_end``: called once, when nothing more is received. ``attributes``: of the exchange of the
+    client that asked, when the upstream has responded."""
 
     __slots__ = (
         *("_count", "_first", "_head", "_limits", "_on_end", "_opening", "_select", "_size"),
-        *("_splitter", "_started", "_store", "_waiters", "_windows", "record"),
+        *("_splitter", "_started", "_store", "_waiters", "_windows", "attributes", "record"),
     )
 
     _head: ResponseHead
+    attributes: Attributes
 
     def __init__(
         self,
@@ -135,7 +137,7 @@ class Producer(RelayedRequest):
 
     def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
         self._head = head
-        self._hold(piece, end, self._started)
+        self.attributes = self._hold(piece, end, self._started)
         if not is_event_stream(head):
             return self._resume_waiters() if self._waiters else self.stop()
         shared = [field for field in self.fields_of_first() if field[0] not in OF_ONE]
