@@ -13,7 +13,7 @@ from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
-from streamserver.wire.fields import Headers, content_codings, media_type, split_list
+from streamserver.wire.fields import content_codings, media_type, split_list
 from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
@@ -158,7 +158,12 @@ def accepts_events(accept: str) -> bool:
 
 def is_event_stream(head: ResponseHead) -> bool:
     """Whether the body consists of events, and is not compressed."""
-    fields = Headers.of_lower(head.fields)
-    if content_codings(fields.get("content-encoding") or ""):
-        return False
-    return media_type(fields.get("content-type")) == MEDIA_TYPE and head.status == 200
+    has_type = False
+    for name, value in head.fields:
+        if name == "content-type":
+            if value != MEDIA_TYPE and media_type(value) != MEDIA_TYPE:
+                return False
+            has_type = True
+        elif name == "content-encoding" and content_codings(value):
+            return False
+    return has_type and head.status == 200

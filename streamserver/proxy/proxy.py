@@ -34,8 +34,8 @@ class Outgoing(NamedTuple):
     """As it was before the rewriting."""
     sent: bytes
     """The whole request."""
-    record: Callable[[], Recording | None]
-    """Starts the recording of the exchange."""
+    record: Callable[[], Recording | None] | None
+    """Starts the recording of the exchange, if it is to be recorded."""
 
 
 class Proxy:
@@ -140,7 +140,9 @@ class Proxy:
         """A request with its whole body, as ``__call__`` would send it, but without trailers."""
         has_body = request.exchange.body is not None
         sent, _ = self._rewriting.head(request, len(body) if has_body else None)
-        record = partial(self._record, request, body if has_body else None)
+        record = None
+        if self.start_recording is not None:
+            record = partial(self._record, request, body if has_body else None)
         state, server = self._state(request), request.exchange.server
         return Outgoing(state, server, request.method, request.target, sent + body, record)
 
@@ -150,7 +152,7 @@ class Proxy:
         """A request of the handler's own, as ``fetch`` would send it."""
         sent = self._rewriting.own_request(method, target, fields, body)
         state, server = self._state(request), request.exchange.server
-        return Outgoing(state, server, method, target, sent, lambda: None)
+        return Outgoing(state, server, method, target, sent, None)
 
     def adopt(self, request: Request, sent: RelayedRequest, head: ResponseHead) -> Response:
         """The response to a request that has its head, and is HOLDING the body. It is relayed to

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Collection
-from secrets import token_urlsafe
+from os import urandom
 
 from streamserver.feed.feed import Backend, Feed
 from streamserver.feed.idempotency import make_key
@@ -67,12 +67,15 @@ class Answers:
             target = outgoing.target.encode()
             used = make_key(question.key, target, question.body)
         store, windows = self._start(outgoing.server)
+        producer = Producer(question, store, self._limits, windows, self._on_end)
+        is_early = question.key is None and store.admits()
+        if is_early:
+            self._send(question, producer)
         owner = owner_of(request, self._cookies)
-        record = Record(token_urlsafe(ID_BYTES), owner, used, outgoing.target)
-        producer = Producer(question, record, store, self._limits, windows, self._on_end)
+        producer.record = record = Record(urandom(ID_BYTES).hex(), owner, used, outgoing.target)
         try:
             found = await store.claim(producer)
-            if found is record and position is not None:
+            if found.id == record.id and position is not None:
                 detail = "there is no answer with this key, or it has expired: without"
                 raise HTTPError(404, f"{detail} Last-Event-ID the upstream is asked again")
         except BaseException:
@@ -81,46 +84,55 @@ class Answers:
         if found.id != record.id:
             return await self._ask_again(question, found, position)
         self._producers[record.id] = producer
-        producer.recording = outgoing.record()
-        return await self._await_head(question, producer, None, is_first=True)
+        if not is_early:
+            self._send(question, producer)
+        return await self._await_head(question, producer)
+
+    @staticmethod
+    def _send(question: Question, producer: Producer) -> None:
+        """Send the request to the upstream."""
+        if question.outgoing.record is not None:
+            producer.recording = question.outgoing.record()
+        producer.start()
 
     async def _ask_again(self, question: Question, found: Record, position: str | None) -> Response:
         if found.head is None and (producer := self._producers.get(found.id)) is not None:
-            return await self._await_head(question, producer, position)
+            if position is not None:
+                raise _unknown(position)
+            return await self._await_head(question, producer)
         opened = await self._store.opened(found.id) if found.head is None else found
         if opened is None or opened.head is None:
             detail = "the first request with this key got no answer: try again"
             raise HTTPError(409, detail, headers={"Retry-After": "1"})
-        return await self._answer(opened, position, _located(question, opened, opened.head.fields))
+        return await self._answer(opened, position, question.location)
 
-    async def _await_head(
-        self, question: Question, producer: Producer, position: str | None, is_first: bool = False
-    ) -> Response:
-        exchange = question.request.exchange
-        head = await producer.wait(exchange, is_first=is_first)
-        record = producer.record
-        if record.head is None:
-            assert head is not None
+    async def _await_head(self, question: Question, producer: Producer) -> Response:
+        exchange, id = question.request.exchange, producer.record.id
+        reader = Reader(self._store, id, Start.BEGINNING)
+        waiter = producer.add_waiter(exchange)
+        try:
+            head = await waiter
+        except BaseException:
+            producer.remove_waiter(waiter)
+            raise
+        if head is None:
+            return await self._answer(producer.record, None, question.location)
+        if not producer.is_answer:
             response = question.proxy.adopt(question.request, producer, head)
             fields = question.select(response.headers.items())
             response.headers = Headers.of_lower(fields, are_well_formed=True)
             return response
-        fields = record.head.fields
-        if head is not None:
-            fields = producer.fields_of_first()
-            if question.proxy.server_timing:
-                fields.append(("server-timing", producer.server_timing()))
-            exchange.attributes = producer.attributes
-        return await self._answer(record, position, _located(question, record, fields))
+        exchange.attributes = producer.attributes
+        fields = [*producer.fields, ("location", question.location + id), ("x-stream-id", id)]
+        if question.proxy.server_timing:
+            fields.append(("server-timing", producer.server_timing()))
+        return self._respond(reader, head.status, fields)
 
     async def follow(self, request: Request, id: str) -> Response:
         """The response to GET of a location. HTTPError 404 for an unknown or expired id, and for
         one that belongs to somebody else; as ``Feed.position``."""
         record = await self._find(request, id)
-        assert record.head is not None
-        fields = [pair for pair in record.head.fields if pair[0] != "cache-control"]
-        fields.append(("cache-control", "no-store"))
-        return await self._answer(record, Feed.position(request), fields)
+        return await self._answer(record, Feed.position(request))
 
     async def cancel(self, request: Request, id: str) -> Response:
         """The response to DELETE of a location: 204, also if the answer has ended. HTTPError 404
@@ -136,22 +148,30 @@ class Answers:
             raise HTTPError(404, "there is no such answer, or it has expired")
         return record
 
-    async def _answer(self, record: Record, position: str | None, fields: Fields) -> Response:
+    async def _answer(
+        self, record: Record, position: str | None, location: str | None = None
+    ) -> Response:
         """The events after ``position``, or all; 204 if the client has read the answer to its end,
-        which stops an EventSource (WHATWG HTML, section 9.2.3)."""
-        store, id = self._store, record.id
+        which stops an EventSource (WHATWG HTML, section 9.2.3). Without a ``location`` the response
+        is that of GET, which could be stored."""
+        store, id, head = self._store, record.id, record.head
+        assert head is not None
         if position is not None:
             if not await store.has(id, position):
-                allowed = "the id of an event of this answer"
-                detail = f"Last-Event-ID must be {allowed}, not {position}"
-                raise HTTPError(400, detail, parameter="Last-Event-ID", allowed=allowed)
+                raise _unknown(position)
             newest = await store.topic(id).newest()
             if newest is not None and newest.is_last and is_at_end(position, newest):
                 return Response(status=204)
-        assert record.head is not None
-        headers = Headers.of_lower([*fields, ("x-stream-id", id)], are_well_formed=True)
-        reader = Reader(store, id, position or Start.BEGINNING)
-        response = Response.of(reader, record.head.status, headers)
+        if location is None:
+            fields = [pair for pair in head.fields if pair[0] != "cache-control"]
+            fields.append(("cache-control", "no-store"))
+        else:
+            fields = [*head.fields, ("location", location + id)]
+        fields.append(("x-stream-id", id))
+        return self._respond(Reader(store, id, position or Start.BEGINNING), head.status, fields)
+
+    def _respond(self, reader: Reader, status: int, fields: Fields) -> Response:
+        response = Response.of(reader, status, Headers.of_lower(fields, are_well_formed=True))
         response.endless = self._endless
         return response
 
@@ -195,5 +215,7 @@ class Answers:
             await store.close()
 
 
-def _located(question: Question, record: Record, fields: Fields) -> Fields:
-    return [*fields, ("location", question.location + record.id)]
+def _unknown(position: str) -> HTTPError:
+    allowed = "the id of an event of this answer"
+    detail = f"Last-Event-ID must be {allowed}, not {position}"
+    return HTTPError(400, detail, parameter="Last-Event-ID", allowed=allowed)

@@ -7,7 +7,7 @@ from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.memory import Memory, MemoryTopic
 from streamserver.feed.topic import Bounds
 from streamserver.resumable.limits import Limits
-from streamserver.resumable.ports import Head, Producer, Record, State
+from streamserver.resumable.ports import Producer, Record, State
 from streamserver.server.deadlines import Deadlines
 from streamserver.wire.problem import HTTPError
 
@@ -19,16 +19,24 @@ RETRY_AFTER = 5
 
 
 class _Held:
-    """An answer; ``producer`` is None after its end."""
+    """An answer; ``producer`` is None after its end, ``topic`` before its first use."""
 
-    __slots__ = ("producer", "readers", "record", "size", "topic")
+    __slots__ = ("_record", "producer", "readers", "size", "topic")
 
-    def __init__(self, producer: Producer, topic: MemoryTopic) -> None:
+    def __init__(self, producer: Producer) -> None:
         self.producer: Producer | None = producer
-        self.record = producer.record
-        self.topic = topic
+        self._record = producer.record
+        self.topic: MemoryTopic | None = None
         self.readers = 0
         self.size = 0
+
+    @property
+    def record(self) -> Record:
+        return self._record if self.producer is None else self.producer.record
+
+    def end(self) -> None:
+        self._record = self.record
+        self.producer = None
 
 
 class MemoryStore:
@@ -48,6 +56,10 @@ class MemoryStore:
         """How many answers are held."""
         return len(self._held)
 
+    def admits(self) -> bool:
+        """As ``Store.admits``."""
+        return len(self._held) < self._limits.answers and self._size < self._limits.total
+
     async def claim(self, producer: Producer) -> Record:
         """As ``Store.claim``."""
         record = producer.record
@@ -56,12 +68,10 @@ class MemoryStore:
             id, first = used
             first.check(key.fingerprint)
             return self._held[id].record
-        limits = self._limits
-        if len(self._held) >= limits.answers or self._size >= limits.total:
+        if not self.admits():
             detail = f"{len(self._held)} answers with {self._size} bytes are held: try again later"
             raise HTTPError(503, detail, headers={"Retry-After": str(RETRY_AFTER)})
-        topic = self._backend.topic(f"answer:{record.id}", _UNBOUNDED)
-        self._held[record.id] = _Held(producer, topic)
+        self._held[record.id] = _Held(producer)
         if key is not None:
             self._keys[record.owner, key.key] = record.id, key
         return record
@@ -70,10 +80,9 @@ class MemoryStore:
         """Not called: every producer is in this process."""
         raise NotImplementedError
 
-    async def open(self, id: str, head: Head) -> None:
-        """As ``Store.open``."""
-        held = self._held[id]
-        held.record = held.record._replace(head=head)
+    async def open(self, record: Record) -> None:
+        """Not called: the record of a producer is read from it."""
+        raise NotImplementedError
 
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """As ``Store.append``."""
@@ -83,13 +92,13 @@ class MemoryStore:
             return held.producer.abort(HTTPError(503, detail))
         held.size += size
         self._size += size
-        held.topic.add(events)
+        (held.topic or self.topic(id)).add(events)
 
     def end(self, id: str, state: State, event: bytes) -> None:
         """As ``Store.end``."""
         held = self._held[id]
-        held.producer = None
-        held.topic.add([event], is_last=True)
+        held.end()
+        self.topic(id).add([event], is_last=True)
         self._kept.start(id)
 
     def discard(self, id: str) -> None:
@@ -106,11 +115,14 @@ class MemoryStore:
 
     async def has(self, id: str, position: str) -> bool:
         """As ``Store.has``."""
-        return self._held[id].topic.log.offset_after(position) is not None
+        return self.topic(id).log.offset_after(position) is not None
 
     def topic(self, id: str) -> MemoryTopic:
         """As ``Store.topic``."""
-        return self._held[id].topic
+        held = self._held[id]
+        if held.topic is None:
+            held.topic = self._backend.topic(f"answer:{id}", _UNBOUNDED)
+        return held.topic
 
     def joined(self, id: str) -> None:
         """As ``Store.joined``."""

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from streamserver.feed.idempotency import digest
 from streamserver.kit.request import Request
 
-FIELDS = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+FIELDS = frozenset(("authorization", "x-api-key", "api-key", "x-goog-api-key"))
 """Fields with credentials, besides Cookie. AI services define the others."""
 
 
@@ -14,10 +14,15 @@ def owner_of(request: Request, cookies: Collection[str] | None) -> str:
 
     ``cookies``: the names of those that are credentials; None for all.
     """
-    headers = request.headers
-    parts = [f"{name}: {value}" for name in FIELDS if (value := headers.get(name)) is not None]
-    pairs = [pair.strip() for value in headers.get_all("cookie") for pair in value.split(";")]
-    for pair in sorted(filter(None, pairs)):
-        if cookies is None or pair.partition("=")[0].strip() in cookies:
-            parts.append(f"cookie: {pair}")
-    return digest(*[part.encode() for part in parts]) if parts else ""
+    parts = []
+    for name, value in request.headers.items():
+        if name in FIELDS:
+            parts.append(f"{name}: {value}")
+        elif name == "cookie":
+            pairs = filter(None, [pair.strip() for pair in value.split(";")])
+            parts += [
+                f"cookie: {pair}"
+                for pair in pairs
+                if cookies is None or pair.partition("=")[0].strip() in cookies
+            ]
+    return digest(*[part.encode() for part in sorted(parts)]) if parts else ""

@@ -88,6 +88,10 @@ class Store(Protocol):
     is_shared: bool
     """Whether other processes have the same answers."""
 
+    def admits(self) -> bool:
+        """Whether it is certain, without asking another process, that a claim without a key
+        succeeds: then the request may be sent before the claim."""
+
     async def claim(self, producer: Producer) -> Record:
         """Register an answer, and return its record; but that of an earlier answer if the owner
         has used the key for it.
@@ -100,8 +104,9 @@ class Store(Protocol):
         """The record of an answer of another process when it has its head; None if it was
         discarded or lost before. Not called for answers whose producer is in this process."""
 
-    async def open(self, id: str, head: Head) -> None:
-        """The head has arrived: the answer can be found from now on."""
+    async def open(self, record: Record) -> None:
+        """The record has the head: the answer can be found from now on. Only called if the store is
+        shared."""
 
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """Add events, each encoded without an id. A store without room for them calls

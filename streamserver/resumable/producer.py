@@ -4,8 +4,11 @@ It runs without a task: each read of the upstream is split into events, and thes
 and written to the readers, before the call returns. A slow reader does not slow the upstream: it
 stays where it is in the log, whose size is limited.
 
-Until the upstream's head arrives, clients wait for it in ``wait``. A head without an event stream
-is for one of them, whose response is relayed as usual; nothing of it is kept.
+Until the upstream's head arrives, clients wait for it. A head without an event stream is for one
+of them, whose response is relayed as usual; nothing of it is kept.
+
+Up to the first event each microsecond counts: what can be done before the head arrives, or after
+the first client has its event, is done there.
 """
 
 import asyncio
@@ -22,7 +25,7 @@ from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Head, Record, State, Store
 from streamserver.resumable.question import Question
 from streamserver.resumable.splitter import EventSplitter
-from streamserver.server import eager
+from streamserver.resumable.waiters import Waiter, Waiters
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
@@ -44,27 +47,34 @@ OF_BYTES = frozenset(
 OF_ONE = frozenset(("set-cookie", "date", "age"))
 """Fields for the client that asked: a cookie may be for it alone."""
 
+UNNAMED = Record("", "", None, "")
+"""The record of an answer before it is claimed."""
+
 FIRST_BYTES = 512
 """Bytes of the first event, which show the form of an error event, as in ``EventRelay``."""
 
 
 class Producer(RelayedRequest):
     """Satisfies ``ports.Producer``. ``windows``: the deadlines of answers without a reader.
-    ``on_end``: called once, when nothing more is received. ``attributes``: of the exchange of the
-    client that asked, when the upstream has responded."""
+    ``on_end``: called once, when nothing more is received.
+
+    ``is_answer``: whether the upstream has responded with an event stream. ``fields``: those of the
+    response to the client that asked for it, and ``attributes``: of its exchange.
+    """
 
     __slots__ = (
-        *("_count", "_first", "_head", "_limits", "_on_end", "_opening", "_select", "_size"),
-        *("_splitter", "_started", "_store", "_waiters", "_windows", "attributes", "record"),
+        *("_count", "_error", "_first", "_head", "_is_followed", "_is_open", "_limits"),
+        *("_on_end", "_opening", "_select", "_size", "_splitter", "_started", "_store"),
+        *("_waiters", "_windows", "attributes", "fields", "is_answer", "record"),
     )
 
     _head: ResponseHead
     attributes: Attributes
+    fields: Fields
 
     def __init__(
         self,
         question: Question,
-        record: Record,
         store: Store,
         limits: Limits,
         windows: "Deadlines[Producer]",
@@ -73,108 +83,94 @@ class Producer(RelayedRequest):
         outgoing = question.outgoing
         super().__init__(outgoing.state, outgoing.server, outgoing.method, outgoing.sent)
         self._select = question.select
-        self.record = record
+        self.record = UNNAMED
         self._store = store
         self._limits = limits
         self._windows = windows
         self._on_end = on_end
-        self._waiters: dict[asyncio.Future[ResponseHead | None], Exchange] = {}
+        self._waiters = Waiters()
         self._opening: asyncio.Task[None] | None = None
         self._started = monotonic()
         self._splitter = EventSplitter()
         self._count = self._size = 0
         self._first = b""
+        self._error: Exception | None = None  # of a failure before the head
+        self._is_followed = self._is_open = self.is_answer = False
 
     # Clients that wait for the head
 
-    async def wait(self, exchange: Exchange, *, is_first: bool = False) -> ResponseHead | None:
-        """Wait until the upstream has responded; ``is_first``: send the request before.
+    def add_waiter(self, exchange: Exchange) -> Waiter:
+        """What a client waits for: the upstream's response, or its failure.
 
-        If ``record`` has a head then, the response is an event stream. Else it is no answer, and
-        to be relayed to this client. The first client gets the upstream's head, with the fields
-        that are for it alone, the others None.
-
-        HTTPError as ``Relay.head``; 409 if the response is no event stream and another client got
-        it: this one may try again.
+        If it ``is_answer``, every client may read it; else it is to be relayed to this client. The
+        first client gets the upstream's head, the others None. HTTPError as ``Relay.head``; 409 if
+        the response is no answer, and another client got it.
         """
+        if self._error is not None:
+            self._store.discard(self.record.id)
+            raise self._error
         self.set_followed(True)
-        waiter: asyncio.Future[ResponseHead | None] = self._state.loop.create_future()
-        self._waiters[waiter] = exchange
-        if is_first:
-            self.start()
-        try:
-            return await waiter
-        except BaseException:
-            self._waiters.pop(waiter, None)
-            if not self._waiters and self.record.head is None:
-                self._on_nobody()
-            raise
+        return self._waiters.add(exchange)
 
-    def _on_nobody(self) -> None:
-        """All clients have left before they got a head."""
-        is_no_answer = self.phase is HOLDING and self._opening is None
-        if self.record.key is None or is_no_answer:
-            self.stop()  # no client can come back to it
-        else:
-            self.set_followed(False)
-
-    def _resume_waiters(self) -> None:
-        """Continue the clients in this call; the first may take over the response."""
-        waiters, self._waiters = self._waiters, {}
-        head: ResponseHead | None = self._head
-        for waiter, exchange in waiters.items():
-            if waiter.done():
-                continue
-            if head is None and self.record.head is None:
-                detail = "another request with this key got the response, which is not kept"
-                waiter.set_exception(HTTPError(409, detail, headers={"Retry-After": "1"}))
-                continue
-            exchange.resume(waiter, head)
-            exchange.flush_head()
-            head = None
+    def remove_waiter(self, waiter: Waiter) -> None:
+        """The client has left, or has got an error."""
+        self._waiters.remove(waiter)
+        if not self._waiters and not self._is_open:
+            is_no_answer = self.phase is HOLDING and self._opening is None
+            if self.record.key is None or is_no_answer:
+                self.stop()  # no client can come back to it
+            else:
+                self.set_followed(False)
 
     # The response
 
     def _on_head(self, head: ResponseHead, piece: bytes, end: End | None) -> None:
         self._head = head
         self.attributes = self._hold(piece, end, self._started)
-        if not is_event_stream(head):
-            return self._resume_waiters() if self._waiters else self.stop()
-        shared = [field for field in self.fields_of_first() if field[0] not in OF_ONE]
-        record = self.record._replace(head=Head(head.status, shared))
-        self._opening = eager.start(self._open(record), self._state.loop)
-        if self._opening is None:
-            self._on_open(record)
-        else:
-            self._opening.add_done_callback(lambda _: self._on_open(record))
+        self.is_answer = is_event_stream(head)
+        if not self.is_answer:
+            if not self._waiters:
+                return self.stop()
+            self._waiters.resume_first(head)
+            return self._waiters.refuse_all()
+        self.fields = [f for f in self._select(end_to_end(head)) if f[0] not in OF_BYTES]
+        if not self._store.is_shared:
+            return self._begin()
+        self._opening = self._state.loop.create_task(self._open())
+        self._opening.add_done_callback(lambda _: self._begin())
 
-    async def _open(self, record: Record) -> None:
-        assert record.head is not None
+    async def _open(self) -> None:
+        record = self._with_head()
         try:
-            await self._store.open(record.id, record.head)
+            await self._store.open(record)
         except Exception as error:
             self._opening = None
-            self.fail(error)
+            return self.fail(error)
+        self.record = record
 
-    def _on_open(self, record: Record) -> None:
-        """The answer can be found: put what is held into the log, then continue the clients."""
+    def _with_head(self) -> Record:
+        shared = [field for field in self.fields if field[0] not in OF_ONE]
+        return Record(*self.record[:-1], Head(self._head.status, shared))
+
+    def _begin(self) -> None:
+        """Put what is held into the log, then continue the clients."""
         self._opening = None
         if self.phase is not HOLDING:
             return  # it failed, or was stopped
-        self.record = record
+        self._is_open = True
+        self._is_followed = False
         self._enter(STREAMING)
-        self.set_followed(False)  # a client may have left in this very moment
         piece, end, self._held = self._held, self._end, b""
         if piece or end is not None:
             self._forward(piece, end)
-        self._resume_waiters()
+        self._waiters.resume_first(self._head)
+        if self.record.head is None:  # in memory
+            self.record = self._with_head()
+        self._waiters.resume_all()
+        if not self._is_followed:
+            self.set_followed(False)
         if self._upstream is not None:
             self._upstream.resume_reading()
-
-    def fields_of_first(self) -> Fields:
-        """The fields of the response to the client that asked."""
-        fields = self._select(end_to_end(self._head))
-        return [field for field in fields if field[0] not in OF_BYTES]
 
     def _forward(self, piece: bytes, end: End | None) -> None:
         if self.phase is HOLDING:
@@ -185,7 +181,7 @@ class Producer(RelayedRequest):
             return  # the answer is too large
         if end is not None:
             self._finish(State.COMPLETE, self._splitter.rest())
-        elif self._size + self._splitter.size > self._limits.bytes:
+        elif self._size + len(self._splitter.held) > self._limits.bytes:
             self._outgrow()
         else:
             self._state.gap.start(self, monotonic())
@@ -213,6 +209,7 @@ class Producer(RelayedRequest):
 
     def set_followed(self, is_followed: bool) -> None:
         """As ``ports.Producer.set_followed``."""
+        self._is_followed = is_followed
         if is_followed:
             self._windows.stop(self)
         elif self.phase is not ENDED and self not in self._windows:
@@ -252,14 +249,14 @@ class Producer(RelayedRequest):
             problem = error if isinstance(error, HTTPError) else HTTPError(500, "the server failed")
             form = form_of(self.record.target, self._first)
             return self._finish(state, encode(form(Failure(problem.status, problem.detail))))
+        self._error = error
         self.stop()
-        waiters, self._waiters = self._waiters, {}
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_exception(error)
+        self._waiters.fail_all(error)
 
     def _finish(self, state: State, event: bytes) -> None:
         self.stop()
+        if self.record.head is None:
+            self.record = self._with_head()
         self._store.end(self.record.id, state, event)
 
     def stop(self) -> None:
@@ -272,6 +269,6 @@ class Producer(RelayedRequest):
             self.server.unwinding.add(opening)
             opening.add_done_callback(self.server.unwinding.discard)
         self._windows.stop(self)
-        if self.record.head is None:
+        if not self._is_open:
             self._store.discard(self.record.id)
         self._on_end(self)

@@ -39,6 +39,14 @@ class Reader(HTTPSubscriber):
 
     def attach(self, exchange: Exchange, encode_item: object) -> None:
         """As ``HTTPSubscriber.attach``; the answer has a reader more."""
+        if self.position is Start.BEGINNING and not self._store.is_shared:
+            # A log in memory is whole. What it has is sent first, and bookkeeping follows.
+            self.exchange = exchange
+            self.offset = self.topic.log.start
+            self.position = self.topic.log.id_before(self.offset)
+            self.deliver()
+            if exchange.outcome is not None:
+                return
         self._is_joined = True
         self._store.joined(self._id)
         super().attach(exchange, encode_item)

@@ -73,10 +73,14 @@ class Resumable:
             return await self._at_location(request, target[len(self._path) :].partition("?")[0])
         if request.method != "POST":
             return await self._proxy(request)
-        key = idempotency_key(request)
+        names = {name for name, _ in request.headers.items()}
+        key = idempotency_key(request) if "idempotency-key" in names else None
         request.max_body = self._max_body
-        body = await request.body()
-        outgoing = self._proxy.outgoing(_uncompressed(request), body)
+        arriving = request.exchange.body
+        whole = b"" if arriving is None else arriving.take_whole()
+        body = await request.body() if whole is None else whole
+        sent = _uncompressed(request) if "accept-encoding" in names else request
+        outgoing = self._proxy.outgoing(sent, body)
         mount = request.exchange.target.removesuffix(target)
         location = mount + self._path
         question = Question(request, self._proxy, outgoing, body, key, location)
@@ -99,7 +103,7 @@ class Resumable:
 
 
 def _uncompressed(request: Request) -> Request:
-    """The request without Accept-Encoding: events that are compressed could not be split."""
+    """The request without the codings that it accepts: compressed events could not be split."""
     changed = Request(request.exchange)
     changed.target = request.target
     fields = [field for field in request.headers.items() if field[0] != "accept-encoding"]

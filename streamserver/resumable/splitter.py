@@ -18,20 +18,29 @@ _field = re.compile(rb"(?<![^\r\n])[^:\r\n]")
 _LONGEST_LINE_END = 2
 
 
-class EventSplitter:
-    """Splits an event stream that is fed in pieces of any size, in linear time."""
+def _is_plain(data: bytes) -> bool:
+    """Whether a piece is one event and no more, without an id: most pieces are. (A regular
+    expression takes three times as long.)"""
+    return (
+        data.startswith((b"data:", b"event:"))
+        and data.find(b"\n\n") == len(data) - 2
+        and b"\nid" not in data
+        and b"\r" not in data
+    )
 
-    __slots__ = ("_after_cr", "_held", "_is_first")
+
+class EventSplitter:
+    """Splits an event stream that is fed in pieces of any size, in linear time.
+
+    ``held``: the unfinished event; the caller bounds its size.
+    """
+
+    __slots__ = ("_after_cr", "_is_first", "held")
 
     def __init__(self) -> None:
-        self._held = bytearray()
+        self.held = bytearray()
         self._is_first = True  # no event was found yet
         self._after_cr = False  # an LF that comes next was added to the last event already
-
-    @property
-    def size(self) -> int:
-        """Bytes of the unfinished event, which are held; the caller bounds them."""
-        return len(self._held)
 
     def feed(self, data: bytes) -> list[bytes]:
         """The events that ``data`` completes, each with the blank line that ends it."""
@@ -40,7 +49,10 @@ class EventSplitter:
                 return []
             self._after_cr = False
             data = data.removeprefix(b"\n")
-        held = self._held
+        held = self.held
+        if not held and _is_plain(data):
+            self._is_first = False
+            return [data]
         searched = max(0, len(held) - _LONGEST_LINE_END)
         held += data
         events, start = [], 0
@@ -59,8 +71,8 @@ class EventSplitter:
     def rest(self) -> bytes:
         """The unfinished event at the end of the stream, which the standard discards but lenient
         clients read; b"" if there is none."""
-        rest = self._event(bytes(self._held))
-        self._held.clear()
+        rest = self._event(bytes(self.held))
+        self.held.clear()
         return rest
 
     def _event(self, block: bytes) -> bytes:

@@ -130,6 +130,17 @@ async def test_all_may_leave_and_come_back(kept: Kept) -> None:
     kept.check_asked_once(peer)
 
 
+async def test_before_the_head_no_position_is_known(kept: Kept) -> None:
+    asked = await kept.post(key="k")
+    peer = await kept.upstream.asked()
+    await kept.until_waiting(1)
+    other = await kept.post(key="k", position="1795372067428-0")
+    assert (await other.read_until(b"}\n")).startswith(b"HTTP/1.1 400 ")
+    await peer.send(EVENTS_HEAD)
+    await say(peer, DONE, is_last=True)
+    await asked.read_until(LAST_CHUNK)
+
+
 @pytest.mark.parametrize("answer", [JSON, LIMITED], ids=["JSON", "an error"])
 async def test_a_response_without_events_is_for_one(kept: Kept, answer: bytes) -> None:
     """The others may ask again; nothing of it is kept."""

@@ -41,7 +41,7 @@ async def test_the_head_of_an_answer(kept: Kept) -> None:
     assert (fields["content-type"], fields["x-request-id"]) == ("text/event-stream", "1")
     assert fields["set-cookie"] == "a=1"
     assert fields["via"] == "1.1 streamserver"
-    assert len(fields["x-stream-id"]) == 24
+    assert len(fields["x-stream-id"]) == 36
     assert fields["location"] == f"/resumable/{fields['x-stream-id']}"
     assert "etag" not in fields  # the bytes are others
     await peer.send(LAST_CHUNK)
@@ -134,7 +134,7 @@ async def test_a_position_of_no_event(kept: Kept, position: str, why: str) -> No
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
-@pytest.mark.parametrize("id", ["", "x", "a" * 24, "a/b", "%00"])
+@pytest.mark.parametrize("id", ["", "x", "a" * 36, "a/b", "%00"])
 async def test_a_location_of_no_answer(kept: Kept, method: str, id: str) -> None:
     """Nor is the upstream asked for it."""
     received = await kept.end(method, f"/resumable/{id}")

@@ -61,9 +61,9 @@ def test_an_event_is_found_with_its_blank_line() -> None:
     assert splitter.feed(b"\n\r") == [b"data: a\r\n\r\n"]
     assert splitter.feed(b"") == []
     assert splitter.feed(b"\ndata: b\n") == []
-    assert splitter.size == len(b"data: b\n")
+    assert splitter.held == b"data: b\n"
     assert splitter.feed(b"\n") == [b"data: b\n\n"]
-    assert splitter.size == 0
+    assert not splitter.held
 
 
 PARTS = st.sampled_from(

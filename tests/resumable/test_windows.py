@@ -50,7 +50,7 @@ async def test_without_a_reader_it_is_cancelled(
     await until_end(peer)
     [line] = [record.message for record in caplog.records]
     assert "the answer was cancelled: it had no reader for 60 s ('/v1/chat/completions', " in line
-    assert location_of(client.received)[-24:] not in line
+    assert location_of(client.received)[-36:] not in line
     later = await kept.get(location_of(client.received))
     await until_end(later)
     *_, error = data_of(later.received)
