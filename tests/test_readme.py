@@ -23,6 +23,7 @@ from streamserver.lab.target.app import make_target
 from support import peers
 from support.asking import ask
 from support.inprocess import Serve, Served
+from support.model import question
 from support.process import ROOT, RunServer
 from support.readme import LIMIT, Block, Reader, blocks, words_of, written
 from support.redis import RedisServer
@@ -99,6 +100,18 @@ async def test_the_relay(reader: Reader, serve: Serve) -> None:
     server.stop()
 
 
+async def test_answers_that_survive(reader: Reader, serve: Serve) -> None:
+    upstream = await serve(make_target())
+    reader.instead = {"https://api.example.org": upstream.url}
+    console, program = section("Answers that survive their reader")
+    for server in await reader.console(console):
+        server.stop()
+    kept = await app_of(program, reader, serve)
+    asked = json.dumps(question("Hello!", stream=True)).encode()
+    answer = await ask(kept, "/v1/chat/completions", "POST", body=asked)
+    assert "location" in answer.headers
+
+
 async def app_of(block: Block, reader: Reader, serve: Serve) -> Served:
     """The app of a program, served."""
     program = Block(block.section, block.language, reader.moved(block.text))
@@ -155,6 +168,6 @@ def test_the_usage_of_each_command() -> None:
 
 def test_there_is_no_other_block() -> None:
     tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
-    tested |= {"Learning: the ladder"}
+    tested |= {"Answers that survive their reader", "Learning: the ladder"}
     assert {block.section for block in blocks()[1:]} == tested
     assert len([command for block in section("The lab") for command in block.commands]) == 9
