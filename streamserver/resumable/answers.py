@@ -79,7 +79,7 @@ class Answers:
                 detail = "there is no answer with this key, or it has expired: without"
                 raise HTTPError(404, f"{detail} Last-Event-ID the upstream is asked again")
         except BaseException:
-            store.discard(record.id)
+            producer.stop()
             raise
         if found.id != record.id:
             return await self._ask_again(question, found, position)

@@ -29,7 +29,7 @@ class Limits:
     """Bytes of an answer's events: those of the longest answers have 250 each."""
 
     total: int = 256 * 1024 * 1024
-    """Bytes of the events of all answers that this process holds in memory."""
+    """Bytes of memory for the events of all answers; for Redis, of the events alone."""
 
     body: int = 8 * 1024 * 1024
     """A request's body, which is read before the upstream is asked: prompts may have images."""

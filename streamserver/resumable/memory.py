@@ -14,6 +14,9 @@ from streamserver.wire.problem import HTTPError
 _UNBOUNDED = Bounds(2**53, 2**53, 0.0)
 """Of a log: its producer ends an answer before it exceeds its limits, so nothing is dropped."""
 
+ENTRY = 400
+"""Bytes of memory that an entry of a log takes besides its event."""
+
 RETRY_AFTER = 5
 """Seconds after which a client that was refused may try again."""
 
@@ -50,7 +53,7 @@ class MemoryStore:
         self._held: dict[str, _Held] = {}
         self._keys: dict[tuple[str, str], tuple[str, IdempotencyKey]] = {}  # by owner and key
         self._size = 0
-        self._kept: Deadlines[str] = Deadlines(loop, limits.keep, self.discard)
+        self._kept: Deadlines[str] = Deadlines(loop, limits.keep, self._expire)
 
     def __len__(self) -> int:
         """How many answers are held."""
@@ -86,7 +89,7 @@ class MemoryStore:
 
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """As ``Store.append``."""
-        held, size = self._held[id], sum(map(len, events))
+        held, size = self._held[id], sum(map(len, events)) + ENTRY * len(events)
         if self._size + size > self._limits.total and held.producer is not None:
             detail = f"all answers together exceed {self._limits.total} bytes"
             return held.producer.abort(HTTPError(503, detail))
@@ -107,6 +110,12 @@ class MemoryStore:
             self._size -= held.size
             if held.record.key is not None:
                 del self._keys[held.record.owner, held.record.key.key]
+
+    def _expire(self, id: str) -> None:
+        """``resume_keep`` has passed. Readers that still follow would keep the log in memory."""
+        for reader in tuple(self.topic(id).subscribers):
+            reader.on_error(HTTPError(410, "the answer has expired"))
+        self.discard(id)
 
     async def find(self, id: str) -> Record | None:
         """As ``Store.find``."""

@@ -36,13 +36,14 @@ from streamserver.wire.sse import encode
 
 log = logging.getLogger("streamserver")
 
-OF_BYTES = frozenset(
+REPLACED = frozenset(
     (
         *("content-length", "content-md5", "content-digest", "repr-digest", "digest"),
         *("etag", "last-modified", "accept-ranges"),
+        *("location", "x-stream-id"),
     )
 )
-"""Fields about the bytes of a body, which the ids change."""
+"""Fields about the bytes of a body, which the ids change, and those that answers have."""
 
 OF_ONE = frozenset(("set-cookie", "date", "age"))
 """Fields for the client that asked: a cookie may be for it alone."""
@@ -133,7 +134,7 @@ class Producer(RelayedRequest):
                 return self.stop()
             self._waiters.resume_first(head)
             return self._waiters.refuse_all()
-        self.fields = [f for f in self._select(end_to_end(head)) if f[0] not in OF_BYTES]
+        self.fields = [f for f in self._select(end_to_end(head)) if f[0] not in REPLACED]
         if not self._store.is_shared:
             return self._begin()
         self._opening = self._state.loop.create_task(self._open())

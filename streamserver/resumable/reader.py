@@ -40,16 +40,12 @@ class Reader(HTTPSubscriber):
     def attach(self, exchange: Exchange, encode_item: object) -> None:
         """As ``HTTPSubscriber.attach``; the answer has a reader more."""
         if self.position is Start.BEGINNING and not self._store.is_shared:
-            # A log in memory is whole. What it has is sent first, and bookkeeping follows.
-            self.exchange = exchange
-            self.offset = self.topic.log.start
+            self.offset = self.topic.log.start  # a log in memory is whole
             self.position = self.topic.log.id_before(self.offset)
-            self.deliver()
-            if exchange.outcome is not None:
-                return
-        self._is_joined = True
-        self._store.joined(self._id)
         super().attach(exchange, encode_item)
+        if exchange.outcome is None:
+            self._is_joined = True
+            self._store.joined(self._id)
 
     def cancelled(self, exchange: Exchange) -> None:
         """As ``HTTPSubscriber.cancelled``; the answer has a reader less."""

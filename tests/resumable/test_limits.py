@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamserver.proxy.proxy import Proxy
+from streamserver.resumable.memory import ENTRY
 from streamserver.resumable.resumable import Resumable
 from support.answers import detail
 from support.rawsocket import until_end
@@ -27,7 +28,10 @@ from support.resuming import (
 from support.upstreams import has_caller
 from support.waiting import wait_until
 
-REFUSED: dict[str, dict[str, Any]] = {"answers": {"max_answers": 1}, "bytes": {"max_total": 16}}
+REFUSED: dict[str, dict[str, Any]] = {
+    "answers": {"max_answers": 1},
+    "bytes": {"max_total": ENTRY + 16},
+}
 
 
 async def refused(kept: Kept) -> bytes:
@@ -81,7 +85,7 @@ OUTGROWN: dict[str, tuple[dict[str, Any], list[bytes], int]] = {
     "bytes": ({"max_bytes": 40}, [event(0), event(1), event(2)], 2),
     "an event": ({"max_bytes": 40}, [event(0), b"data: " + b"a" * 50 + b"\n\n"], 1),
     "an unfinished event": ({"max_bytes": 40}, [event(0), b"data: " + b"a" * 50], 1),
-    "all together": ({"max_total": 40}, [event(0), event(1), event(2)], 0),
+    "all together": ({"max_total": 2 * ENTRY}, [event(0), event(1), event(2)], 0),
 }
 
 

@@ -35,9 +35,10 @@ async def test_the_head_of_an_answer(kept: Kept) -> None:
     peer = await kept.upstream.asked()
     await peer.send(
         b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nX-Request-Id: 1\r\nEtag: x\r\n"
-        b"Set-Cookie: a=1\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"Set-Cookie: a=1\r\nLocation: /x\r\nX-Stream-Id: x\r\nTransfer-Encoding: chunked\r\n\r\n"
     )
     fields = head_of(await client.read_until(b"\r\n\r\n"))
+    assert client.received.lower().count(b"location") == 1
     assert (fields["content-type"], fields["x-request-id"]) == ("text/event-stream", "1")
     assert fields["set-cookie"] == "a=1"
     assert fields["via"] == "1.1 streamserver"

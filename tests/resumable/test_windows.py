@@ -11,7 +11,7 @@ from streamserver.resumable.producer import Producer
 from streamserver.server.deadlines import Deadlines
 from support.clock import Clock
 from support.rawsocket import until_end
-from support.relaying import EVENTS_HEAD, LAST_CHUNK
+from support.relaying import EVENTS_HEAD, LAST_CHUNK, chunk
 from support.resuming import DONE, Kept, data_of, event, keeping, location_of, say
 from support.waiting import wait_until
 
@@ -129,6 +129,24 @@ async def test_an_answer_is_kept_for_a_while(kept: Kept) -> None:
     peer.received = b""
     await kept.post(key="k")
     await peer.read_until(b"\r\n\r\n")  # the key is free, so the upstream is asked
+
+
+async def test_a_reader_that_is_slower_than_that_is_cut(kept: Kept) -> None:
+    """It would keep the log in memory."""
+    client, peer = await kept.begin(event(0))
+    clock = turn(kept)
+    location = location_of(client.received)
+    large = chunk(b"data: " + b"a" * 100_000 + b"\n\n")
+    for _ in range(100):
+        await peer.send(large)
+    await say(peer, is_last=True)
+    await client.read_until(LAST_CHUNK)
+    slow = await kept.get(location)
+    await slow.read_until(event(0))
+    await wait_until(lambda: kept.store._held[location[-36:]].readers == 1)
+    clock.turn_to(KEEP)
+    await until_end(slow)
+    assert not slow.received.endswith(LAST_CHUNK)
 
 
 async def test_both_times_can_be_set() -> None:
