@@ -119,8 +119,9 @@ class Answers:
             return await self._answer(producer.record, None, question.location)
         if not producer.is_answer:
             response = question.proxy.adopt(question.request, producer, head)
-            fields = question.select(response.headers.items())
-            response.headers = Headers.of_lower(fields, are_well_formed=True)
+            if question.select is not None:
+                fields = question.select(response.headers.items())
+                response.headers = Headers.of_lower(fields, are_well_formed=True)
             return response
         exchange.attributes = producer.attributes
         fields = [*producer.fields, ("location", question.location + id), ("x-stream-id", id)]

@@ -134,7 +134,10 @@ class Producer(RelayedRequest):
                 return self.stop()
             self._waiters.resume_first(head)
             return self._waiters.refuse_all()
-        self.fields = [f for f in self._select(end_to_end(head)) if f[0] not in REPLACED]
+        fields = end_to_end(head)
+        if self._select is not None:
+            fields = self._select(fields)
+        self.fields = [field for field in fields if field[0] not in REPLACED]
         if not self._store.is_shared:
             return self._begin()
         self._opening = self._state.loop.create_task(self._open())
@@ -161,9 +164,8 @@ class Producer(RelayedRequest):
         self._is_open = True
         self._is_followed = False
         self._enter(STREAMING)
-        piece, end, self._held = self._held, self._end, b""
-        if piece or end is not None:
-            self._forward(piece, end)
+        piece, self._held = self._held, b""
+        self._take(piece, self._end)
         self._waiters.resume_first(self._head)
         if self.record.head is None:  # in memory
             self.record = self._with_head()
@@ -176,6 +178,10 @@ class Producer(RelayedRequest):
     def _forward(self, piece: bytes, end: End | None) -> None:
         if self.phase is HOLDING:
             return self._hold_more(piece, end)
+        self._state.gap.start(self, monotonic())
+        self._take(piece, end)
+
+    def _take(self, piece: bytes, end: End | None) -> None:
         if events := self._splitter.feed(piece):
             self._add(events)
         if self.phase is not STREAMING:
@@ -184,8 +190,6 @@ class Producer(RelayedRequest):
             self._finish(State.COMPLETE, self._splitter.rest())
         elif self._size + len(self._splitter.held) > self._limits.bytes:
             self._outgrow()
-        else:
-            self._state.gap.start(self, monotonic())
 
     def _add(self, events: list[bytes]) -> None:
         self._first = self._first or events[0][:FIRST_BYTES]

@@ -8,11 +8,6 @@ from streamserver.proxy.proxy import Outgoing, Proxy
 from streamserver.wire.heads import Fields
 
 
-def unchanged(fields: Fields) -> Fields:
-    """All fields of a response."""
-    return fields
-
-
 class Question(NamedTuple):
     """A request of a client, and the one to the upstream that it stands for."""
 
@@ -25,5 +20,5 @@ class Question(NamedTuple):
     key: str | None
     location: str
     """Where answers are, with a slash at its end; the id follows."""
-    select: Callable[[Fields], Fields] = unchanged
-    """Which fields of the upstream's response are passed on."""
+    select: Callable[[Fields], Fields] | None = None
+    """Returns the fields of the upstream's response that are passed on; None: all are."""

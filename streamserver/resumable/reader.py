@@ -41,7 +41,6 @@ class Reader(HTTPSubscriber):
         """As ``HTTPSubscriber.attach``; the answer has a reader more."""
         if self.position is Start.BEGINNING and not self._store.is_shared:
             self.offset = self.topic.log.start  # a log in memory is whole
-            self.position = self.topic.log.id_before(self.offset)
         super().attach(exchange, encode_item)
         if exchange.outcome is None:
             self._is_joined = True
