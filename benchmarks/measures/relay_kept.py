@@ -23,7 +23,7 @@ from benchmarks.report import Column, Ratio, Result, Row
 from benchmarks.servers.work import CHUNK, CHUNKS
 from benchmarks.turns import in_turns, percentile, ratio, together
 
-PLAIN = PLAIN_RELAY.name
+PLAIN = "plain relay"
 COLUMNS = (
     Column("server", "relay"),
     Column("loop", "loop"),
@@ -105,7 +105,7 @@ def _rows(blocks: Mapping[Peer, Sequence[Block]], loop: str) -> list[Row]:
         medians, cpu = [statistics.median(block.first) for block in own], [b.cpu for b in own]
         rows.append(
             {
-                "server": peer.name,
+                "server": PLAIN if peer == PLAIN_RELAY else peer.name,
                 "loop": loop,
                 "first": statistics.median(medians),
                 "first_p99": percentile([one for block in own for one in block.first], 99),
