@@ -43,8 +43,8 @@ class Response:
         self.body: Body = body if is_sent_as_it_is else self._converted(body)
 
     @classmethod
-    def of(cls, body: PushBody, status: int, headers: Headers) -> "Response":
-        """Adopt a push body, and a status and headers that need no check."""
+    def of(cls, body: Body, status: int, headers: Headers) -> "Response":
+        """Adopt a body, a status and headers that need no check."""
         response = cls.__new__(cls)
         response.status = status
         response.headers = headers

@@ -43,7 +43,11 @@ class FileRegion:
 
 
 class PushBody(Protocol):
-    """A body that writes to its ``Exchange`` by itself, whenever it has something to send."""
+    """A body that writes to its ``Exchange`` by itself, whenever it has something to send.
+
+    A body whose pieces are encoded elsewhere, once for many readers, has a method ``make_coder``
+    besides: it returns the ``Coder`` of one response, for a content coding.
+    """
 
     def attach(self, exchange: Any, encode: Callable[[Any], bytes] | None) -> None:
         """The head is made: write to ``exchange`` from now on, until ``end`` or ``fail``."""
