@@ -36,7 +36,8 @@ class Coder(Protocol):
     holds_state: bool
 
     def encode(self, data: bytes) -> bytes:
-        """The next bytes of the coded body. With them a decoder returns all of ``data``."""
+        """The next bytes of the coded body. With them a decoder returns all of ``data``, which is
+        not empty."""
 
     def finish(self, data: bytes = b"") -> bytes:
         """The last bytes of the coded body: ``data`` and the end of the coding. Without them a
