@@ -114,7 +114,7 @@ class _Compress:
         if request.method == "CONNECT" or self._is_left_alone(response):
             return response
         if response.status == 304:
-            return _not_modified(request, response, own_tags)
+            return _not_modified(request, response, coding, own_tags)
         if not self._is_codable(response):
             return response
         response = _copy(response)
@@ -236,18 +236,21 @@ def _add_plain_tags(request: Request, coding: Coding | None) -> dict[str, str]:
     return own_tags
 
 
-def _not_modified(request: Request, response: Response, own_tags: dict[str, str]) -> Response:
+def _not_modified(
+    request: Request, response: Response, coding: Coding | None, own_tags: dict[str, str]
+) -> Response:
     """With the fields that a 200 would have (RFC 9110, section 15.4.5).
 
-    The tag is that of the representation which the client has. If it has named none, as with
-    If-Modified-Since, there is none: whether it would be that of a coded one is not known here.
+    The tag is that of the representation which the client has. If it accepts a coding and has
+    named none, as with If-Modified-Since, the tag is left out: whether the representation would
+    be coded is not known here.
     """
     response = _copy(response)
     add_vary(response.headers, "Accept-Encoding")
     etag = (response.headers.get("etag") or "").removeprefix("W/")
     if etag in own_tags:
         response.headers["etag"] = own_tags[etag]
-    elif etag not in (request.headers.get("if-none-match") or ""):
+    elif coding is not None and etag not in (request.headers.get("if-none-match") or ""):
         del response.headers["etag"]
     return response
 

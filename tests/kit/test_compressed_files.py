@@ -101,6 +101,11 @@ async def test_conditions_and_ranges(
         assert answer.headers["vary"] == "Accept-Encoding"
 
 
+async def test_a_date_alone_names_no_coding(server: Served) -> None:
+    answer = await ask(server, "/long.txt", fields={"If-Modified-Since": DATE})
+    assert (answer.status, answer.headers["etag"]) == (304, ETAG)
+
+
 async def test_head_has_the_fields_of_get(server: Served) -> None:
     get_, head = [await ask(server, "/long.txt", method, GZIP) for method in ("GET", "HEAD")]
     expected, found = dict(get_.headers), dict(head.headers)
