@@ -1,13 +1,17 @@
 """Coded streams in Chromium: each event is sent when the page has reported the one before."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from page.lockstep import COUNT
 from streamserver.wire.content_coding import CODINGS
+from support.browsing import visiting
+from support.content_decoding import content_decoder
 from support.process import start_server
 
 FETCH = """async (url) => {
@@ -49,6 +53,32 @@ def blank(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[An
     page.goto(server.url)
     yield page
     page.close()
+    assert server.stop() == 0, server.output()
+
+
+def test_the_page_of_a_server_that_compresses(
+    context: Any, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The panels show decoded chunks, the raw view what was sent."""
+    server = start_server(tmp_path_factory.mktemp("compressing"), "--compress")
+    with visiting(context, server.url) as browsing:
+        typing = browsing.panel("typing")
+        typing.fill(text="abc東", cps=500)
+        typing.start()
+        typing.says(re.compile("^Done"))
+        # Chromium may join pieces that arrive within milliseconds.
+        assert "".join(typing.find(".arrivals code").all_text_contents()) == "abc東"
+        raw = typing.raw()
+        assert "content-encoding: zstdCRLF" in raw
+        assert "The body is encoded in zstd" in raw
+        sent = "".join(typing.find(".raw .body").all_text_contents())
+        assert re.fullmatch(r"(\\x[0-9a-f]{2})+", sent)
+        coded = bytes.fromhex(sent.replace("\\x", ""))
+        assert content_decoder("zstd").feed(coded).decode() == "abc東"
+        counter = browsing.panel("counter")
+        counter.fill(count=3, interval=0.01)
+        counter.start()
+        expect(counter.find(".arrivals li")).to_have_count(3)
     assert server.stop() == 0, server.output()
 
 
