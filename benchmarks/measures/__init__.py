@@ -11,6 +11,7 @@ from benchmarks.measures import (
     chunks,
     client_throughput,
     clients,
+    compression,
     download,
     export,
     fanout,
@@ -31,6 +32,7 @@ from benchmarks.report import Result
 
 _MODULES = (
     *(first_chunk, chunks, export, calls, memory, ladder, download, fanout, fanout_workers),
+    compression,
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     *(lateness, clients, client_throughput),
 )

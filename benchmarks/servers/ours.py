@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from benchmarks.servers.deltas import DELTAS
 from benchmarks.servers.work import (
     CHUNK,
     CHUNKS,
+    CODED_TOKENS,
     CONTENT_TYPE,
     DATA,
     FILE,
@@ -24,6 +26,7 @@ from streamserver import (
     Response,
     Router,
     StreamController,
+    compress,
 )
 from streamserver.feed import Feed, Redis
 
@@ -110,6 +113,20 @@ async def serve_publish(request: Request) -> Response:
     return Response(status=204)
 
 
+async def tokens(count: int, seconds: float) -> AsyncIterator[bytes]:
+    for n in range(count):
+        yield DELTAS[n % len(DELTAS)]
+        await asyncio.sleep(0)
+    if seconds:
+        await asyncio.sleep(seconds)
+
+
+async def serve_tokens(request: Request) -> Response:
+    count = count_of(request.target.partition("?")[2])
+    silence = SILENCE if request.path == "/idle" else 0
+    return Response(tokens(count, silence), headers=HEADERS)
+
+
 async def serve_file(request: Request) -> Response:
     return FileResponse(FILE)
 
@@ -130,6 +147,7 @@ handler = {
     "fanout": subscribe,
     "fanout-workers": subscribe,
     "file": serve_file,
+    **dict.fromkeys(CODED_TOKENS, compress(serve_tokens)),
 }[WORK]
 
 routed = Router()

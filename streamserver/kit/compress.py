@@ -8,7 +8,7 @@ client sends that tag back, and the handler, which does not know it, gets the pl
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -25,6 +25,7 @@ from streamserver.wire.content_coding import (
     Coding,
     available_codings,
     negotiate,
+    of_stream,
     stream_coder,
     whole_compressor,
 )
@@ -66,12 +67,15 @@ def compress(
 ) -> Handler:
     """``handler``, with responses in the coding that the client prefers: ``compress(app)``.
 
-    zstd and gzip are offered; zstd needs Python 3.14 or the extra ``zstd``. A stream is flushed
-    with each piece, so a client decodes an event, a line or a token when it arrives. Text, JSON,
-    XML, scripts, event streams and other types that shrink are encoded; if its length is known, a
-    body from ``minimum_size`` bytes on. Not encoded are a range, a body with a Content-Encoding or
-    a digest, and a response whose handler has set ``Cache-Control: no-transform``; nor, unless
-    ``relayed``, what a ``Proxy`` relays. Each response that could be encoded has a Vary field.
+    zstd and gzip are offered; zstd needs Python 3.14 or the extra ``zstd``. If a client accepts both
+    equally, a stream with a compressor of its own gets gzip, anything else zstd. A stream is
+    flushed with each piece, so a client decodes an event, a line or a token when it arrives.
+
+    Text, JSON, XML, scripts, event streams and other types that shrink are encoded; if its length
+    is known, a body from ``minimum_size`` bytes on. Not encoded are a range, a body with a
+    Content-Encoding or a digest, and a response whose handler has set ``Cache-Control:
+    no-transform``; nor, unless ``relayed``, what a ``Proxy`` relays. Each response that could be
+    encoded has a Vary field.
 
     A coded response has an entity tag of its own: ``"x-gzip"`` for ``"x"``. The handler gets both
     in If-None-Match and If-Match. Requests over HTTP/1.0 are not answered with a coding.
@@ -101,11 +105,11 @@ class _Compress:
         await close(self._handler)
 
     async def __call__(self, request: Request) -> Response:
-        coding = None
+        codings: tuple[Coding, ...] = ()
         if request.exchange.head.minor:
             accepted = request.headers.get("accept-encoding")
-            coding = negotiate(accepted, available_codings())
-        own_tags = _add_plain_tags(request, coding)
+            codings = negotiate(accepted, available_codings())
+        own_tags = _add_plain_tags(request, codings)
         response = await self._handler(request)
         if not isinstance(response, Response):
             raise response_error(response)
@@ -114,12 +118,12 @@ class _Compress:
         if request.method == "CONNECT" or self._is_left_alone(response):
             return response
         if response.status == 304:
-            return _not_modified(request, response, coding, own_tags)
+            return _not_modified(request, response, codings, own_tags)
         if not self._is_codable(response):
             return response
         response = _copy(response)
         add_vary(response.headers, "Accept-Encoding")
-        return response if coding is None else await _coded(request, response, coding)
+        return await _coded(request, response, codings) if codings else response
 
     def _is_left_alone(self, response: Response) -> bool:
         return not self._relayed and getattr(response.body, "is_relayed", False)
@@ -168,8 +172,8 @@ def _size(response: Response) -> int | None:
     return 0 if isinstance(body, bytes) else None
 
 
-async def _coded(request: Request, response: Response, coding: Coding) -> Response:
-    body, headers = response.body, response.headers
+async def _coded(request: Request, response: Response, codings: Sequence[Coding]) -> Response:
+    body, headers, coding = response.body, response.headers, codings[0]
     is_stream = False
     if isinstance(body, bytes) and (body or request.method != "HEAD"):
         whole = await _encoded(body, coding)
@@ -182,7 +186,9 @@ async def _coded(request: Request, response: Response, coding: Coding) -> Respon
         response.body = CodedFile(body, whole_compressor(coding), request.exchange.server)
     else:
         is_stream = True
-        make: Callable[[Coding], Coder] = getattr(body, "make_coder", stream_coder)
+        make: Callable[[Coding], Coder] | None = getattr(body, "make_coder", None)
+        if make is None:
+            make, coding = stream_coder, of_stream(codings)
         response.make_coder = partial(make, coding)
     headers["content-encoding"] = coding
     for name in ("content-length", "accept-ranges"):
@@ -215,18 +221,18 @@ def _copy(response: Response) -> Response:
 # Entity tags
 
 
-def _add_plain_tags(request: Request, coding: Coding | None) -> dict[str, str]:
+def _add_plain_tags(request: Request, codings: Sequence[Coding]) -> dict[str, str]:
     """Add to the conditions of a request the tags that the handler knows; return the tag that the
     client has of each.
 
-    A response in another coding than the one that is acceptable now must not be revalidated: a
+    A response in another coding than those that this client prefers must not be revalidated: a
     cache would send it to this client. A condition of If-Match is about the state alone.
     """
     headers = request.headers
     own_tags: dict[str, str] = {}
-    for name, codings in (("if-none-match", (coding,)), ("if-match", CODINGS)):
+    for name, known in (("if-none-match", codings), ("if-match", CODINGS)):
         if value := headers.get(name):
-            found = plain_tags(entity_tags(value), [known for known in codings if known])
+            found = plain_tags(entity_tags(value), known)
             if found:
                 added = (name, ", ".join([value, *found]))
                 others = [field for field in headers.items() if field[0] != name]
@@ -237,7 +243,7 @@ def _add_plain_tags(request: Request, coding: Coding | None) -> dict[str, str]:
 
 
 def _not_modified(
-    request: Request, response: Response, coding: Coding | None, own_tags: dict[str, str]
+    request: Request, response: Response, codings: Sequence[Coding], own_tags: dict[str, str]
 ) -> Response:
     """With the fields that a 200 would have (RFC 9110, section 15.4.5).
 
@@ -250,7 +256,7 @@ def _not_modified(
     etag = (response.headers.get("etag") or "").removeprefix("W/")
     if etag in own_tags:
         response.headers["etag"] = own_tags[etag]
-    elif coding is not None and etag not in (request.headers.get("if-none-match") or ""):
+    elif codings and etag not in (request.headers.get("if-none-match") or ""):
         del response.headers["etag"]
     return response
 

@@ -16,7 +16,8 @@ Coding = Literal["zstd", "gzip"]
 IDENTITY = "identity"
 
 CODINGS: tuple[Coding, ...] = ("zstd", "gzip")
-"""The codings that are implemented, the preferred one first."""
+"""The codings that are implemented, the preferred one first. For a stream with a compressor of its
+own gzip is preferred: in a small window it is a third of the memory, and smaller on the wire."""
 
 # Possessive quantifiers do not backtrack, so matching takes linear time.
 _member = re.compile(
@@ -58,15 +59,15 @@ class Compressor(Protocol):
         """The rest of the coded body."""
 
 
-def negotiate(accept_encoding: str | None, offered: Sequence[Coding]) -> Coding | None:
-    """The offered coding that the client prefers, the first of several; None for identity.
+def negotiate(accept_encoding: str | None, offered: Sequence[Coding]) -> tuple[Coding, ...]:
+    """The offered codings that the client prefers to all others, in their order; none: identity.
 
     ``*`` is every coding that is not named, and ``x-gzip`` is gzip. Malformed members are ignored.
     Without a field the content is not coded, and neither is it if nothing is acceptable: a
     server may then disregard the field instead of answering 406 (section 12.4.1).
     """
     if not accept_encoding:
-        return None
+        return ()
     qualities: dict[str, float] = {}
     for text in accept_encoding.split(","):
         if member := _member(text):
@@ -74,14 +75,12 @@ def negotiate(accept_encoding: str | None, offered: Sequence[Coding]) -> Coding 
             quality = float(member[2] or 1)
             qualities.setdefault("gzip" if name == "x-gzip" else name, quality)
     others = qualities.get("*", 0.0)
-    best: Coding | None = None
-    # What the client does not name it accepts least of all: any named coding is preferred.
-    highest = qualities.get(IDENTITY, others)
-    for coding in offered:
-        quality = qualities.get(coding, others)
-        if quality > 0 and (quality > highest or (best is None and quality == highest)):
-            best, highest = coding, quality
-    return best
+    found = {coding: qualities.get(coding, others) for coding in offered}
+    highest = max(found.values(), default=0.0)
+    # A client that does not name identity accepts it, but prefers any coding that it names.
+    if not highest or highest < qualities.get(IDENTITY, others):
+        return ()
+    return tuple([coding for coding, quality in found.items() if quality == highest])
 
 
 @cache
@@ -99,6 +98,11 @@ def zstd_library() -> Any:
 def available_codings() -> tuple[Coding, ...]:
     """The codings whose libraries are installed, the preferred one first."""
     return CODINGS if zstd_library() is not None else ("gzip",)
+
+
+def of_stream(codings: Sequence[Coding]) -> Coding:
+    """The one of several codings that is preferred for a stream with a compressor of its own."""
+    return "gzip" if "gzip" in codings else codings[0]
 
 
 def stream_coder(coding: Coding) -> Coder:

@@ -5,7 +5,13 @@ import sys
 
 import pytest
 
-from streamserver.wire.content_coding import CODINGS, Coding, available_codings, negotiate
+from streamserver.wire.content_coding import (
+    CODINGS,
+    Coding,
+    available_codings,
+    negotiate,
+    of_stream,
+)
 from support.growth import MOST, growth
 
 SELECTED: list[tuple[str | None, Coding | None]] = [
@@ -80,13 +86,29 @@ SELECTED: list[tuple[str | None, Coding | None]] = [
 
 @pytest.mark.parametrize(("field", "coding"), SELECTED)
 def test_the_coding_that_is_selected(field: str | None, coding: Coding | None) -> None:
-    assert negotiate(field, CODINGS) == coding
+    assert next(iter(negotiate(field, CODINGS)), None) == coding
 
 
 def test_a_coding_that_is_not_offered_is_not_selected() -> None:
-    assert negotiate("zstd, gzip;q=0.1", ("gzip",)) == "gzip"
-    assert negotiate("zstd", ("gzip",)) is None
-    assert negotiate("gzip, zstd", ()) is None
+    assert negotiate("zstd, gzip;q=0.1", ("gzip",)) == ("gzip",)
+    assert negotiate("zstd", ("gzip",)) == ()
+    assert negotiate("gzip, zstd", ()) == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "codings", "of_a_stream"),
+    [
+        ("gzip, deflate, br, zstd", ("zstd", "gzip"), "gzip"),
+        ("*;q=0.5", ("zstd", "gzip"), "gzip"),
+        ("gzip;q=0.9, zstd", ("zstd",), "zstd"),
+        ("gzip, zstd;q=0.9", ("gzip",), "gzip"),
+    ],
+)
+def test_of_equals_a_stream_has_the_smaller_compressor(
+    field: str, codings: tuple[Coding, ...], of_a_stream: Coding
+) -> None:
+    assert negotiate(field, CODINGS) == codings
+    assert of_stream(codings) == of_a_stream
 
 
 @pytest.mark.parametrize(
