@@ -67,9 +67,9 @@ def compress(
 ) -> Handler:
     """``handler``, with responses in the coding that the client prefers: ``compress(app)``.
 
-    zstd and gzip are offered; zstd needs Python 3.14 or the extra ``zstd``. If a client accepts both
-    equally, a stream with a compressor of its own gets gzip, anything else zstd. A stream is
-    flushed with each piece, so a client decodes an event, a line or a token when it arrives.
+    zstd and gzip are offered; zstd needs Python 3.14 or the extra ``zstd``. If a client accepts
+    both equally, a stream with a compressor of its own gets gzip, anything else zstd. A stream
+    is flushed with each piece, so an event, a line or a token can be decoded when it arrives.
 
     Text, JSON, XML, scripts, event streams and other types that shrink are encoded; if its length
     is known, a body from ``minimum_size`` bytes on. Not encoded are a range, a body with a

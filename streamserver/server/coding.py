@@ -70,12 +70,11 @@ class CodedBody:
         self._held.append(piece)
         self.held_size += len(piece)
 
-    def _take_held(self) -> bytes:
-        """All held pieces, which are then no longer held."""
-        if not self.held_size:
-            return b""
-        held, self._held, self.held_size = b"".join(self._held), [], 0
-        return held
+    def _coded_end(self) -> bytes:
+        """What is held and the end of the coding, as a chunk."""
+        held = b"".join(self._held) if self.held_size else b""
+        self._held, self.held_size = [], 0
+        return self._coded_chunk(held, is_last=True)
 
     def _coded_chunk(self, data: bytes, is_last: bool = False) -> bytes:
         """``data`` encoded, as a chunk."""

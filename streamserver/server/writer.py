@@ -179,11 +179,11 @@ class Writer(CodedBody):
     def _send(self, data: bytes) -> None:
         """Write ``data`` after what waits for the same write: the head, and the held pieces."""
         if self.held_size:
+            pieces, self._held, self.held_size = self._held, [], 0
             if self._framing == "chunked":
-                held = encode_all(self._held)
-                self._held, self.held_size = [], 0
+                held = encode_all(pieces)
             else:
-                held = self._take_held()
+                held = b"".join(pieces)
                 if self._framing == "coded":
                     held = self._coded_chunk(held)
             data = held + data
@@ -243,7 +243,7 @@ class Writer(CodedBody):
         if self._framing in ("chunked", "coded"):
             end = last_chunk(trailers) if trailers else LAST_CHUNK
             if self._framing == "coded":
-                end = self._coded_chunk(self._take_held(), is_last=True) + end
+                end = self._coded_end() + end
             self._send(end)
         else:
             self.flush_head()
