@@ -18,6 +18,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
 from streamserver.server.answer import FileRegion
+from streamserver.wire.coders import stream_coder, whole_compressor
 from streamserver.wire.conditions import coded_tag, entity_tags, plain_tags
 from streamserver.wire.content_coding import (
     CODINGS,
@@ -26,8 +27,6 @@ from streamserver.wire.content_coding import (
     available_codings,
     negotiate,
     of_stream,
-    stream_coder,
-    whole_compressor,
 )
 from streamserver.wire.fields import (
     UNBUFFERED,
@@ -90,6 +89,7 @@ def compress(
     """
     if not minimum_size >= 0:
         raise ValueError(f"minimum_size is bytes, 0 or more, not {minimum_size!r}")
+    available_codings()  # the libraries are imported now, not by the first request
     return _Compress(checked_handler(handler), minimum_size, relayed)
 
 

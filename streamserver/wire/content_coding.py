@@ -1,9 +1,8 @@
-"""Content codings: their negotiation (RFC 9110, section 12.5.3), and the coders of bodies.
+"""Content codings: their negotiation (RFC 9110, section 12.5.3), and what encodes a body.
 
 A coder belongs to one stream. Everything that it has encoded can be decoded at once, because each
-call of ``encode`` ends with a flush. zlib is imported by the first coder of gzip, and the library
-of zstd by the first negotiation: the standard library has it from Python 3.14 on, earlier versions
-need the extra ``zstd``. Without that library zstd is not offered.
+call of ``encode`` ends with a flush. The standard library has zstd from Python 3.14 on; earlier
+versions need the extra ``zstd``. Without it zstd is not offered.
 """
 
 import re
@@ -103,27 +102,3 @@ def available_codings() -> tuple[Coding, ...]:
 def of_stream(codings: Sequence[Coding]) -> Coding:
     """The one of several codings that is preferred for a stream with a compressor of its own."""
     return "gzip" if "gzip" in codings else codings[0]
-
-
-def stream_coder(coding: Coding) -> Coder:
-    """The coder of one stream. RuntimeError for a coding that is not available."""
-    # Imported with the first coded stream.
-    if coding == "zstd":
-        from streamserver.wire.zstd_stream import ZstdCoder
-
-        return ZstdCoder()
-    from streamserver.wire.gzip_stream import GzipCoder
-
-    return GzipCoder()
-
-
-def whole_compressor(coding: Coding) -> Compressor:
-    """The compressor of a body that is sent whole, with the coding's usual window and no flush;
-    equal bodies have equal codes. RuntimeError for a coding that is not available."""
-    if coding == "zstd":
-        from streamserver.wire.zstd_stream import whole_zstd
-
-        return whole_zstd()
-    from streamserver.wire.gzip_stream import whole_gzip
-
-    return whole_gzip()

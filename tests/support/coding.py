@@ -11,7 +11,8 @@ from streamserver.kit.response import Response
 from streamserver.kit.stream import StreamController
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import LAST_CHUNK
-from streamserver.wire.content_coding import Coding, stream_coder
+from streamserver.wire.coders import stream_coder
+from streamserver.wire.content_coding import Coding
 from support.answers import content
 from support.content_decoding import content_decoder
 from support.inprocess import Serve, Served

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from streamserver.wire import gzip_stream
 from streamserver.wire.chunked import encode_all
-from streamserver.wire.content_coding import CODINGS, Coding, stream_coder, whole_compressor
+from streamserver.wire.coders import stream_coder, whole_compressor
+from streamserver.wire.content_coding import CODINGS, Coding
 from streamserver.wire.sse import HEARTBEAT, Event, encode
 from support.content_decoding import content_decoder
 from support.growth import MOST, growth
