@@ -249,7 +249,9 @@ class Writer(CodedBody):
             self.flush_head()
 
     def _write_coded(self, piece: bytes) -> None:
-        if self.held_size:
+        if self.phase is STREAMING:
+            self._out.write(self._coded_chunk(piece))
+        elif self.held_size:
             self.hold(piece)
             self.release()
         else:

@@ -54,9 +54,6 @@ class GzipCoder:
 
     def encode(self, data: bytes) -> bytes:
         """As ``Coder.encode``."""
-        return self._encode(data, zlib.Z_SYNC_FLUSH)
-
-    def _encode(self, data: bytes, flush: int) -> bytes:
         compressor = self._compressor
         if compressor is None:
             compressor = self._compressor = zlib.compressobj(
@@ -65,18 +62,17 @@ class GzipCoder:
         self._is_used = True
         self._crc = zlib.crc32(data, self._crc)
         self._size += len(data)
-        coded: bytes = compressor.compress(data) + compressor.flush(flush)
+        coded: bytes = compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)
         if self._unsent:
             coded, self._unsent = self._unsent + coded, b""
         return coded
 
     def finish(self, data: bytes = b"") -> bytes:
         """As ``Coder.finish``."""
-        if data or self._compressor is not None:
-            last = self._encode(data, zlib.Z_FINISH)
-        else:
-            last = self._unsent + _EMPTY_LAST_BLOCK
-        return last + trailer(self._crc, self._size)
+        last = self.encode(data) if data else self._unsent
+        compressor = self._compressor
+        end = _EMPTY_LAST_BLOCK if compressor is None else compressor.flush()
+        return last + end + trailer(self._crc, self._size)
 
     def rest(self) -> None:
         """As ``Coder.rest``."""
