@@ -95,9 +95,10 @@ def coded_tag(etag: str, coding: str, is_weak: bool) -> str:
     """The entity tag of a representation in a content coding, made of the tag of the plain one.
 
     The two are different representations, so a strong tag must not be shared (section 8.8.3.3). A
-    weak one may be. ``is_weak``: whether the coded bytes may differ each time.
+    weak one may be, and a malformed one matches nothing. ``is_weak``: whether the coded bytes may
+    differ each time.
     """
-    if not _is_strong(etag):
+    if not _is_strong(etag) or not etag.endswith('"'):
         return etag
     return f'{"W/" if is_weak else ""}{etag[:-1]}-{coding}"'
 

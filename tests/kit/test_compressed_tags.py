@@ -36,6 +36,7 @@ async def test_vary(serve: Serve, given: str | None, sent: str) -> None:
         ('"a"', '"a-gzip"', 'W/"a-gzip"'),
         ('""', '"-gzip"', 'W/"-gzip"'),
         ('W/"a"', 'W/"a"', 'W/"a"'),
+        ("a", "a", "a"),
     ],
 )
 async def test_a_coded_representation_has_its_own_tag(
