@@ -6,10 +6,8 @@ from hypothesis import strategies as st
 
 from streamserver.wire.conditions import (
     Validators,
-    coded_tag,
     content_range,
     entity_tags,
-    plain_tags,
     precondition,
     requested_range,
 )
@@ -282,26 +280,3 @@ def test_absurd_fields_cost_next_to_nothing(value: str) -> None:
     headers = Headers({"Range": value, "If-Range": '"v1"', "If-None-Match": value})
     assert requested_range(headers, STRONG, 10) is None
     assert precondition(headers, STRONG) == 200
-
-
-@pytest.mark.parametrize(
-    ("etag", "strong", "weak"),
-    [
-        ('"v1"', '"v1-gzip"', 'W/"v1-gzip"'),
-        ('""', '"-gzip"', 'W/"-gzip"'),
-        ('W/"v1"', 'W/"v1"', 'W/"v1"'),
-        ("v1", "v1", "v1"),
-    ],
-)
-def test_the_tag_of_a_coded_representation(etag: str, strong: str, weak: str) -> None:
-    assert coded_tag(etag, "gzip", is_weak=False) == strong
-    assert coded_tag(etag, "gzip", is_weak=True) == weak
-    if strong != etag:
-        assert plain_tags([strong, weak], ["zstd", "gzip"]) == {etag: strong}
-
-
-def test_only_tags_of_known_codings_have_a_plain_one() -> None:
-    tags = ['"a-zstd"', '"b-gzip-zstd"', 'W/"c-br"', '"gzip"', '"d-gzip;x"']
-    assert plain_tags(tags, ["gzip"]) == {}
-    assert plain_tags(tags, ["gzip", "zstd"]) == {'"a"': '"a-zstd"', '"b-gzip"': '"b-gzip-zstd"'}
-    assert plain_tags(tags, []) == {}
