@@ -24,7 +24,7 @@ from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import Any, ClassVar
 
-from streamserver.wire.content_coding import Coding, zstd_library
+from streamserver.wire.content_coding import zstd_library
 from streamserver.wire.gzip_stream import HEADER, trailer
 
 LEVEL = 6
@@ -48,7 +48,7 @@ class BlockCoder(ABC):
 
     __slots__ = ("_has_begun",)
 
-    coding: Coding
+    coding: str
     holds_state = False
     header: ClassVar[bytes]
 
@@ -153,6 +153,6 @@ def _repeated(coder: type[BlockCoder], piece: bytes) -> bytes:
     return coder.block(piece)
 
 
-def block_coder(coding: Coding) -> BlockCoder:
+def block_coder(coding: str) -> BlockCoder:
     """The coder of one reader."""
     return GzipBlocks() if coding == "gzip" else ZstdBlocks()
