@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from streamserver.feed.coded_blocks import BlockCoder
 from streamserver.wire import chunked
-from streamserver.wire.coded_blocks import BlockCoder
 from streamserver.wire.sse import Event, Parser
 
 ORIGIN = "0-0"

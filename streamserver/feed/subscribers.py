@@ -5,13 +5,13 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
+from streamserver.feed.coded_blocks import BlockCoder, block_coder
 from streamserver.feed.log import Entry
 from streamserver.feed.topic import Start, Subscriber, Topic
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent
 from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import encode as encode_chunk
-from streamserver.wire.coded_blocks import BlockCoder, block_coder
 from streamserver.wire.content_coding import Coding
 from streamserver.wire.json_text import to_json
 from streamserver.wire.sse import Event, encode

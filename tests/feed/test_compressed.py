@@ -11,6 +11,7 @@ from streamserver.kit.service import Handler
 from streamserver.server.exchange import Exchange
 from streamserver.wire.sse import HEARTBEAT, Event
 from support.content_decoding import content_decoder
+from support.feeds import heartbeats
 from support.following import Follower, MakeFeed, app, following
 from support.inprocess import Serve
 from support.rawsocket import connect
@@ -122,8 +123,7 @@ async def test_heartbeats_between_events(serve: Serve, make_feed: MakeFeed, codi
     server = await serve(coded(feed))
     async with following(server, coding=coding) as reader:
         for n in range(3):
-            count = len(reader.chunks) + 2
-            await reader.read_until(lambda reader, count=count: len(reader.chunks) >= count)
+            await heartbeats(reader, 2)
             await feed.publish(n)
             await reader.read(n + 1)
         await feed.publish("end", last=True)

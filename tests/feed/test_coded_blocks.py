@@ -9,7 +9,7 @@ from aiohttp.compression_utils import ZSTDDecompressor
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.wire.coded_blocks import BlockCoder, GzipBlocks, ZstdBlocks, block_coder
+from streamserver.feed.coded_blocks import BlockCoder, GzipBlocks, ZstdBlocks, block_coder
 from streamserver.wire.sse import HEARTBEAT
 from support.content_decoding import content_decoder
 from support.cutting import cuts, in_pieces
