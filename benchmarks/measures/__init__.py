@@ -16,6 +16,7 @@ from benchmarks.measures import (
     export,
     fanout,
     fanout_workers,
+    feed_coding,
     first_chunk,
     ladder,
     lateness,
@@ -32,7 +33,7 @@ from benchmarks.report import Result
 
 _MODULES = (
     *(first_chunk, chunks, export, calls, memory, ladder, download, fanout, fanout_workers),
-    compression,
+    *(compression, feed_coding),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     *(lateness, clients, client_throughput),
 )

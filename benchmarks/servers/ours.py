@@ -7,6 +7,7 @@ from benchmarks.servers.deltas import DELTAS
 from benchmarks.servers.work import (
     CHUNK,
     CHUNKS,
+    CODED_FEEDS,
     CODED_TOKENS,
     CONTENT_TYPE,
     DATA,
@@ -148,10 +149,11 @@ handler = {
     "fanout-workers": subscribe,
     "file": serve_file,
     **dict.fromkeys(CODED_TOKENS, compress(serve_tokens)),
+    **dict.fromkeys(CODED_FEEDS, subscribe),
 }[WORK]
 
 routed = Router()
 routed.get("/stream")(handler)
 routed.post("/publish")(serve_publish)
 
-app = routed if WORK.startswith("fanout") else handler
+app = compress(routed) if WORK in CODED_FEEDS else routed if WORK.startswith("fanout") else handler

@@ -44,16 +44,16 @@ _LAST_BLOCK = b"\x01\0\0"  # of a zstd frame, empty (RFC 8878, section 3.1.1.2)
 
 class BlockCoder(ABC):
     """Encodes the body of one reader. As the Protocol ``Coder``; ``block`` and ``count`` are for
-    pieces that are encoded once for many readers."""
+    pieces that are encoded once for many readers. ``has_begun``: whether ``header`` was sent."""
 
-    __slots__ = ("_has_begun",)
+    __slots__ = ("has_begun",)
 
     coding: str
     holds_state = False
     header: ClassVar[bytes]
 
     def __init__(self) -> None:
-        self._has_begun = False
+        self.has_begun = False
 
     @staticmethod
     @abstractmethod
@@ -70,9 +70,9 @@ class BlockCoder(ABC):
 
     def begin(self) -> bytes:
         """What precedes the first block; empty from the second call on."""
-        if self._has_begun:
+        if self.has_begun:
             return b""
-        self._has_begun = True
+        self.has_begun = True
         return self.header
 
     def encode(self, data: bytes) -> bytes:

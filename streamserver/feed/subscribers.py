@@ -68,14 +68,17 @@ class HTTPSubscriber(Subscriber):
         exchange, coder = self.exchange, self._coder
         if coder is None:
             return exchange.write(b"".join([entry.data for entry in entries]))
-        coded = [entry.coded(coder) for entry in entries]
-        for entry in coded:
-            coder.count(entry.data)
-        chunks = coded[0].chunk if len(coded) == 1 else b"".join([entry.chunk for entry in coded])
-        size = sum([entry.size for entry in coded])
-        if header := coder.begin():
-            chunks, size = encode_chunk(header) + chunks, size + len(header)
-        exchange.write_chunks(chunks, size)
+        parts, size = [], 0
+        if not coder.has_begun:
+            header = coder.begin()
+            parts.append(encode_chunk(header))
+            size = len(header)
+        for entry in entries:
+            data, chunk, more = entry.coded(coder)
+            coder.count(data)
+            parts.append(chunk)
+            size += more
+        exchange.write_chunks(b"".join(parts), size)
 
     def on_end(self) -> None:
         """Complete the response."""
