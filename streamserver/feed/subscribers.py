@@ -12,7 +12,7 @@ from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent
 from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import encode as encode_chunk
-from streamserver.wire.content_coding import Coding
+from streamserver.wire.content_coding import Coder, Coding
 from streamserver.wire.json_text import to_json
 from streamserver.wire.sse import Event, encode
 
@@ -102,7 +102,7 @@ class HTTPSubscriber(Subscriber):
         self.exchange.write(encode(gap_event(after, before, first)))
 
     @staticmethod
-    def make_coder(coding: Coding) -> BlockCoder:
+    def make_coder(coding: Coding) -> Coder:
         """Called by ``compress``: the coder of a body in blocks that other readers have too."""
         return block_coder(coding)
 

@@ -5,10 +5,17 @@ import re
 
 import pytest
 
+from streamserver.feed.coded_blocks import block_coder
 from streamserver.feed.feed import Feed
+from streamserver.feed.subscribers import HTTPSubscriber
+from streamserver.feed.topic import Start
 from streamserver.kit.compress import compress
+from streamserver.kit.events import EventStream
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.server.exchange import Exchange
+from streamserver.wire.content_coding import stream_coder
 from streamserver.wire.sse import HEARTBEAT, Event
 from support.content_decoding import content_decoder
 from support.feeds import heartbeats
@@ -215,6 +222,31 @@ async def test_events_that_are_only_in_redis(
         ids.append(await feed.publish("end", last=True))
         await check_end(reader)
     assert [event.id for event in reader.events] == ids[1:]
+
+
+@each_coding
+async def test_a_subscriber_may_have_a_coder_with_a_window(
+    serve: Serve, make_feed: MakeFeed, coding: str
+) -> None:
+    """Where each log has one reader, small events share a window."""
+
+    class Windowed(HTTPSubscriber):
+        make_coder = staticmethod(stream_coder)
+
+    feed = make_feed()
+
+    async def handler(request: Request) -> Response:
+        return EventStream(Windowed(feed._topic, Start.BEGINNING, None, "gap"))
+
+    server = await serve(compress(handler))
+    ids = [await feed.publish(f"{n} of the same text") for n in range(3)]
+    async with following(server, coding=coding) as reader:
+        await reader.read(3)
+        ids.append(await feed.publish("the same text", last=True))
+        await check_end(reader)
+    assert [event.id for event in reader.events] == ids
+    alone = block_coder(coding).block(b"id: %b\ndata: the same text\n\n" % ids[-1].encode())
+    assert len(reader.chunks[-2]) < len(alone)
 
 
 async def test_http_1_0_is_not_encoded(serve: Serve, make_feed: MakeFeed) -> None:

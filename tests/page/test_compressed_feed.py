@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -34,8 +34,9 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     assert "Traceback" not in server.output()
 
 
-def test_events_arrive_one_by_one_and_those_after_a_cut_too(browser: Any, demo: Demo) -> None:
-    pages: dict[str, Any] = {}
+@contextmanager
+def followers(browser: Any, demo: Demo) -> Iterator[dict[str, Any]]:
+    """A page for each coding, which follows the notifications in it, and in no other."""
     codings: list[str] = []
 
     def on_response(response: Any) -> None:
@@ -43,6 +44,7 @@ def test_events_arrive_one_by_one_and_those_after_a_cut_too(browser: Any, demo: 
             codings.append(response.headers["content-encoding"])
 
     with ExitStack() as stack:
+        pages: dict[str, Any] = {}
         for coding in CODINGS:
             # The conditions that are waited for are evaluated as text.
             options = {"extra_http_headers": {"Accept-Encoding": coding}, "bypass_csp": True}
@@ -51,28 +53,32 @@ def test_events_arrive_one_by_one_and_those_after_a_cut_too(browser: Any, demo: 
             page.goto(demo / "page/css/base.css")
             page.on("response", on_response)
             page.evaluate(FOLLOW, coding)
-        any_page = pages["gzip"]
+        yield pages
+    assert sorted(codings) == ["gzip"] * 2 + ["zstd"] * 2
+
+
+def test_events_arrive_one_by_one_and_those_after_a_cut_too(browser: Any, demo: Demo) -> None:
+    with followers(browser, demo) as pages:
 
         def wait(condition: str) -> None:
             for page in pages.values():
                 page.wait_for_function(condition, polling=5)
 
-        def publish(number: int) -> None:
-            any_page.evaluate(POST, ["/api/notifications", {"text": f"number {number}"}])
+        def post(target: str, **members: str) -> None:
+            pages["gzip"].evaluate(POST, [f"/api/notifications{target}", members])
 
         wait("opened === 1")
         for number in range(3):
-            publish(number)
+            post("", text=f"number {number}")
             wait(f"received.length === {number + 1}")
         for coding in CODINGS:
-            any_page.evaluate(POST, ["/api/notifications/cut", {"client": coding}])
+            post("/cut", client=coding)
         wait("source.readyState === EventSource.CONNECTING")
-        publish(3)
+        post("", text="number 3")
         wait("received.length === 4")
-        publish(4)
+        post("", text="number 4")
         wait("received.length === 5 && opened === 2")
-        found = [page.evaluate("received") for page in pages.values()]
-    assert found[0] == found[1]
-    assert [text for text, _ in found[0]] == [f"number {n}" for n in range(5)]
-    assert all(re.fullmatch(r"\d+-\d+", id) for _, id in found[0])
-    assert sorted(codings) == ["gzip"] * 2 + ["zstd"] * 2
+        one, two = (page.evaluate("received") for page in pages.values())
+    assert one == two
+    assert [text for text, _ in one] == [f"number {n}" for n in range(5)]
+    assert all(re.fullmatch(r"\d+-\d+", id) for _, id in one)
