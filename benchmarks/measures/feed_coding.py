@@ -8,22 +8,19 @@ of 500 bytes. `fanout` describes the times and the memory. "identity" is the sam
 `compress`, whose readers accept no coding.
 """
 
-import statistics
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 from benchmarks import machine
-from benchmarks.measures.fanout import Block
+from benchmarks.measures import fanout
 from benchmarks.measures.memory import SPARE
 from benchmarks.notifications import COUNT, KINDS, notifications
 from benchmarks.peer import Contender
 from benchmarks.plan import Plan
-from benchmarks.process import Server
-from benchmarks.readers import SETTLE, ReaderProcess, Readers
+from benchmarks.readers import Readers
 from benchmarks.report import OURS, Column, Ratio, Result, Row
 from benchmarks.servers.work import CODED_FEEDS
-from benchmarks.turns import in_turns, ratio, together
+from benchmarks.turns import ratio, together
 from streamserver.feed.coded_blocks import block_coder
 from streamserver.feed.log import ORIGIN, make_entry
 from streamserver.wire.chunked import LAST_CHUNK, encode
@@ -84,34 +81,19 @@ def _bytes() -> Iterator[Row]:
 
 
 def _fanout(plan: Plan, loop: str, readers: int) -> Result:
-    crowds: dict[Contender, ReaderProcess] = {}
+    codings = {work: work.partition("-")[2] for work in CODED_FEEDS}
     with ExitStack() as stack:
-        lineup = stack.enter_context(together(plan.contenders(loop, *CODED_FEEDS), _prove))
-
-        def fill(contender: Contender, server: Server) -> float:
-            """Open the readers of a server; return the resident KiB of each."""
-            core, coding = machine.cores().client, _coding(contender)
-            crowd = ReaderProcess(server.port, len(crowds), core=core, coding=coding)
-            crowds[contender] = stack.enter_context(crowd)
-            before = server.resident_kib()
-            crowd.open(readers).result()
-            time.sleep(SETTLE)
-            return (server.resident_kib() - before) / readers
-
-        def publish(contender: Contender, server: Server) -> Block:
-            cpu = server.cpu_ns()
-            delays = crowds[contender].deliver().result()
-            return Block([ns / 1e6 for ns in delays], (server.cpu_ns() - cpu) / 1000 / readers)
-
-        memory = {contender: kib for contender, [kib] in in_turns(lineup, 1, fill).items()}
-        in_turns(lineup, 1, publish)  # The first event warms up.
-        blocks = in_turns(lineup, plan.few_rounds, publish)
+        lineup = stack.enter_context(together(plan.contenders(loop, *codings), _prove))
+        memory, blocks = fanout.deliver(plan, lineup, fanout.Crowds(readers, stack, codings))
+    by_coding = {codings[contender.work]: contender for contender in blocks}
+    plain = by_coding.pop(IDENTITY, None)
+    rows: list[Row] = []
+    if plain is not None:
+        rows.append(_row(IDENTITY, plain, loop, blocks, memory))
+    for coding, contender in by_coding.items():
+        rows.append(_row(coding, contender, loop, blocks, memory, plain))
     title = f"One notification to {readers:,} readers of a feed, and their memory, {loop}"
-    return Result(f"feed_coding/{loop}", title, FANOUT, _rows(blocks, memory), lineup.absent)
-
-
-def _coding(contender: Contender) -> str:
-    return contender.work.partition("-")[2]
+    return Result(f"feed_coding/{loop}", title, FANOUT, rows, lineup.absent)
 
 
 def _prove(port: int) -> None:
@@ -123,28 +105,22 @@ def _prove(port: int) -> None:
             crowd.deliver(publishes=True)
 
 
-def _rows(
-    blocks: Mapping[Contender, Sequence[Block]], memory: Mapping[Contender, float]
-) -> list[Row]:
-    by_coding = {_coding(contender): contender for contender in blocks}
-    plain = by_coding.get(IDENTITY)
-    rows: list[Row] = []
-    for coding, contender in by_coding.items():
-        everyone = [
-            [block.everyone for block in blocks[each]] for each in (contender, plain) if each
-        ]
-        cpu = [[block.cpu for block in blocks[each]] for each in (contender, plain) if each]
-        is_compared = plain is not None and contender != plain
-        rows.append(
-            {
-                "server": f"{OURS}, {coding}",
-                "loop": contender.loop,
-                "everyone": statistics.median(everyone[0]),
-                "everyone_to_identity": ratio(*everyone) if is_compared else None,
-                "cpu": statistics.median(cpu[0]),
-                "cpu_to_identity": ratio(*cpu) if is_compared else None,
-                "kib": memory[contender],
-                "more": memory[contender] - memory[plain] if is_compared and plain else None,
-            }
-        )
-    return rows
+def _row(
+    coding: str,
+    contender: Contender,
+    loop: str,
+    blocks: Mapping[Contender, Sequence[fanout.Block]],
+    memory: Mapping[Contender, float],
+    plain: Contender | None = None,
+) -> Row:
+    """The figures of the readers of a coding, compared to those that accept none."""
+    own = blocks[contender]
+    row = fanout.row(contender, loop, own, memory[contender])
+    row |= {"server": f"{OURS}, {coding}", "everyone_to_identity": None, "cpu_to_identity": None}
+    row["more"] = None
+    if plain is not None:
+        both = own, blocks[plain]
+        row["everyone_to_identity"] = ratio(*([each.everyone for each in of] for of in both))
+        row["cpu_to_identity"] = ratio(*([each.cpu for each in of] for of in both))
+        row["more"] = memory[contender] - memory[plain]
+    return row

@@ -14,9 +14,9 @@ zstd (RFC 8878): a piece is a frame of its own, without a checksum. The end of a
 the next one, because a reader that has exactly one frame may take it for the end of the body: the
 decoder of httpx 0.28 fails at the next piece.
 
-Nothing is shared between pieces, so the ratio depends on their size: JSON of 150 bytes is coded in
-85 % of its size, 450 bytes in 65 %, 1 KB in 50 %. A secret in one piece cannot be guessed from the
-size of another.
+Nothing is shared between pieces, so the ratio depends on their size: gzip codes JSON of 165 bytes
+in 82 % of its size, 450 bytes in 67 %, 1 KB in 47 %. A secret in one piece cannot be guessed from
+the size of another.
 """
 
 import zlib
@@ -44,16 +44,16 @@ _LAST_BLOCK = b"\x01\0\0"  # of a zstd frame, empty (RFC 8878, section 3.1.1.2)
 
 class BlockCoder(ABC):
     """Encodes the body of one reader. As the Protocol ``Coder``; ``block`` and ``count`` are for
-    pieces that are encoded once for many readers. ``has_begun``: whether ``header`` was sent."""
+    pieces that are encoded once for many readers."""
 
-    __slots__ = ("has_begun",)
+    __slots__ = ("_has_begun",)
 
     coding: str
     holds_state = False
     header: ClassVar[bytes]
 
     def __init__(self) -> None:
-        self.has_begun = False
+        self._has_begun = False
 
     @staticmethod
     @abstractmethod
@@ -70,9 +70,9 @@ class BlockCoder(ABC):
 
     def begin(self) -> bytes:
         """What precedes the first block; empty from the second call on."""
-        if self.has_begun:
+        if self._has_begun:
             return b""
-        self.has_begun = True
+        self._has_begun = True
         return self.header
 
     def encode(self, data: bytes) -> bytes:

@@ -69,8 +69,7 @@ class HTTPSubscriber(Subscriber):
         if coder is None:
             return exchange.write(b"".join([entry.data for entry in entries]))
         parts, size = [], 0
-        if not coder.has_begun:
-            header = coder.begin()
+        if header := coder.begin():
             parts.append(encode_chunk(header))
             size = len(header)
         for entry in entries:
