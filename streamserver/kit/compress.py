@@ -67,8 +67,8 @@ def compress(
     """``handler``, with responses in the coding that the client prefers: ``compress(app)``.
 
     zstd and gzip are offered; zstd needs Python 3.14 or the extra ``zstd``. If a client accepts
-    both equally, a stream with a compressor of its own gets gzip, anything else zstd. A stream
-    is flushed with each piece, so an event, a line or a token can be decoded when it arrives.
+    both equally, a stream gets gzip, anything else zstd. A stream is flushed with each piece, so
+    an event, a line or a token can be decoded when it arrives.
 
     Text, JSON, XML, scripts, event streams and other types that shrink are encoded; if its length
     is known, a body from ``minimum_size`` bytes on. Not encoded are a range, a body with a
@@ -185,10 +185,8 @@ async def _coded(request: Request, response: Response, codings: Sequence[Coding]
     elif isinstance(body, FileRegion):
         response.body = CodedFile(body, whole_compressor(coding), request.exchange.server)
     else:
-        is_stream = True
-        make: Callable[[Coding], Coder] | None = getattr(body, "make_coder", None)
-        if make is None:
-            make, coding = stream_coder, of_stream(codings)
+        is_stream, coding = True, of_stream(codings)
+        make: Callable[[Coding], Coder] = getattr(body, "make_coder", stream_coder)
         response.make_coder = partial(make, coding)
     headers["content-encoding"] = coding
     for name in ("content-length", "accept-ranges"):

@@ -15,7 +15,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.server.exchange import Exchange
-from streamserver.wire.content_coding import stream_coder
+from streamserver.wire.coders import stream_coder
 from streamserver.wire.sse import HEARTBEAT, Event
 from support.content_decoding import content_decoder
 from support.feeds import heartbeats
@@ -23,7 +23,7 @@ from support.following import Follower, MakeFeed, app, following
 from support.inprocess import Serve
 from support.rawsocket import connect
 from support.redis import MakeRedis, RedisServer
-from support.requests import OLD
+from support.requests import OLD, get
 from support.waiting import wait_until
 
 CODINGS = ("gzip", "zstd")
@@ -247,6 +247,15 @@ async def test_a_subscriber_may_have_a_coder_with_a_window(
     assert [event.id for event in reader.events] == ids
     alone = block_coder(coding).block(b"id: %b\ndata: the same text\n\n" % ids[-1].encode())
     assert len(reader.chunks[-2]) < len(alone)
+
+
+async def test_a_client_that_accepts_both_equally_gets_gzip(serve: Serve) -> None:
+    """Its blocks are smaller."""
+    server = await serve(coded(Feed("news")))
+    async with connect(server.port) as client:
+        await client.send(get(b"/", b"Accept-Encoding: zstd, gzip, br"))
+        head = await client.read_until(b"\r\n\r\n")
+    assert b"\r\ncontent-encoding: gzip\r\n" in head
 
 
 async def test_http_1_0_is_not_encoded(serve: Serve, make_feed: MakeFeed) -> None:
