@@ -112,6 +112,12 @@ async def test_answers_that_survive(reader: Reader, serve: Serve) -> None:
     assert "location" in answer.headers
 
 
+async def test_compression(reader: Reader) -> None:
+    program, console = section("Compression")
+    written(program, reader.directory)
+    await reader.console(console)
+
+
 async def app_of(block: Block, reader: Reader, serve: Serve) -> Served:
     """The app of a program, served."""
     program = Block(block.section, block.language, reader.moved(block.text))
@@ -168,6 +174,6 @@ def test_the_usage_of_each_command() -> None:
 
 def test_there_is_no_other_block() -> None:
     tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
-    tested |= {"Answers that survive their reader", "Learning: the ladder"}
+    tested |= {"Answers that survive their reader", "Compression", "Learning: the ladder"}
     assert {block.section for block in blocks()[1:]} == tested
     assert len([command for block in section("The lab") for command in block.commands]) == 9

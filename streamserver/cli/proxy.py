@@ -136,7 +136,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     def make() -> Handler:
         return kept(proxy, recorded(proxy, options), options)
 
-    return launch(options, settings(options), make, each_alone(options), warnings=warnings)
+    each = each_alone(options)
+    return launch(options, settings(options), make, each, warnings=warnings, relayed=True)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:

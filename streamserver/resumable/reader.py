@@ -30,6 +30,9 @@ class Reader(HTTPSubscriber):
 
     __slots__ = ("_id", "_is_joined", "_last", "_store")
 
+    is_relayed = True
+    """For ``compress``, which leaves the body of an upstream alone unless asked."""
+
     def __init__(self, store: Store, id: str, position: str | Start) -> None:
         super().__init__(store.topic(id), position, retry=None, lagging="gap")
         self._store = store

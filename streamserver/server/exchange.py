@@ -200,8 +200,7 @@ class Exchange(Writer):
         """
         if self.phase is ENDED:
             return
-        if self._framing == "length" and self._left > len(piece):
-            missing = self._left - len(piece)
+        if self._framing == "length" and (missing := self._left - len(piece)) > 0:
             return self.fail(ValueError(f"{missing} bytes of Content-Length are missing"))
         self._complete(Outcome.COMPLETE, piece, trailers)
 
@@ -246,13 +245,12 @@ class Exchange(Writer):
 
     def end_early(self, outcome: Outcome) -> bool:
         """End an endless body properly; False if it is not endless, or has not begun."""
-        answer = self._answer
-        if self.phase is ENDED or answer is None or answer.endless is None:
+        endless = None if self._answer is None else self._answer.endless
+        if self.phase is ENDED or endless is None or endless.farewell is None:
             return False
-        farewell = answer.endless.farewell
-        if farewell is None or self._framing == "length":  # a body with a length has to be whole
+        if self._framing == "length":  # a body with a length has to be whole
             return False
-        self.write(farewell())
+        self.write(endless.farewell())
         self._write_end(b"", ())
         self.abandon(outcome)
         self.connection.exchange_ended(False)
@@ -293,6 +291,8 @@ class Exchange(Writer):
         if self._beats is not None:
             self._beats.stop(self)
             self._beats = None
+        if self.coder is not None:
+            self._stop_coding()
         self._answer = None
         while self.on_end:
             self.on_end.pop()()
