@@ -24,7 +24,7 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver learn [STEP] [options]"""
 ABOUT = "Serve a handler: APP of MODULE. The working directory is searched first."
 
-EACH_ALONE = "without --redis each worker has its own feeds: events reach only its own readers"
+EACH_ALONE = "without --redis each worker has its own feeds and answers, only for its own readers"
 KEY = "OPENAI_API_KEY"
 MODEL = "gpt-4o-mini"
 

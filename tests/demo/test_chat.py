@@ -8,6 +8,7 @@ import pytest
 from streamserver.demo.chat import Chat
 from streamserver.lab.model.completions import Message, answer, tokenize
 from support.answers import chunks
+from support.asking import ask
 from support.chatting import FAST, TARGET, chat_with, make_app, prompting, spoken
 from support.inprocess import Serve, Served
 from support.model import PROMPT, TEXT, TOKENS, ask_model, question
@@ -107,6 +108,33 @@ async def test_a_model_that_there_is_not(server: Served) -> None:
     assert answered.status == 404
     assert json.loads(answered.body)["error"]["code"] == "model_not_found"
     assert answered.headers["content-type"] == "application/json"
+
+
+# An answer survives its reader
+
+
+async def test_the_same_question_with_its_key_is_answered_once(server: Served) -> None:
+    body = json.dumps({"prompt": PROMPT, "model": FAST}).encode()
+    key = {"Idempotency-Key": '"a-question"'}
+    once, again = [await ask(server, TARGET, "POST", key, body) for _ in range(2)]
+    assert once.body == again.body
+    assert spoken(once.body) == TEXT
+    assert once.headers["location"] == again.headers["location"]
+    read = await ask(server, once.headers["location"])
+    assert read.body == once.body
+    other = await ask(server, TARGET, "POST", key, body.replace(b"Gr", b"gr"))
+    assert other.status == 422
+
+
+async def test_another_ones_answer_is_not_found(server: Served) -> None:
+    body = json.dumps({"prompt": PROMPT, "model": FAST}).encode()
+    asked = await ask(server, TARGET, "POST", {"Cookie": "session=1"}, body)
+    location = asked.headers["location"]
+    assert (await ask(server, location, fields={"Cookie": "session=2"})).status == 404
+    assert (await ask(server, location, "DELETE")).status == 404
+    assert (await ask(server, location, fields={"Cookie": "session=1"})).body == asked.body
+    refused = await ask(server, location, "DELETE", {"Origin": "http://evil.example"})
+    assert refused.status == 403
 
 
 # What is refused
