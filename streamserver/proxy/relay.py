@@ -74,6 +74,7 @@ class Relay(RelayedRequest):
         connection has failed since."""
         if request.phase is not HOLDING:
             raise HTTPError(502, CLOSED)
+        self._state = request._state  # the connection belongs to its pool
         self.recording = request.recording
         self._connect_ms, self._keep_alive = request._connect_ms, request._keep_alive
         self._upstream, request._upstream = request._upstream, None

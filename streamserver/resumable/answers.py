@@ -57,8 +57,8 @@ class Answers:
     async def ask(self, question: Question) -> Response:
         """The response to a POST: an answer with its Location, or what the upstream sent.
 
-        HTTPError as ``Feed.position``, ``Store.claim`` and ``Producer.wait``; 404 for a position
-        in an answer that has expired.
+        HTTPError as ``Feed.position``, ``Store.claim`` and ``Producer.add_waiter``; 404 for a
+        position in an answer that has expired.
         """
         request, outgoing = question.request, question.outgoing
         position = used = None

@@ -107,8 +107,9 @@ class Producer(RelayedRequest):
         first client gets the upstream's head, the others None. HTTPError as ``Relay.head``; 409 if
         the response is no answer, and another client got it.
         """
-        if self._error is not None:
+        if self._error is not None:  # it may have failed before it was claimed
             self._store.discard(self.record.id)
+            self._on_end(self)
             raise self._error
         self.set_followed(True)
         return self._waiters.add(exchange)

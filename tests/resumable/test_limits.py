@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.settings import PoolLimits
 from streamserver.resumable.memory import ENTRY
 from streamserver.resumable.resumable import Resumable
 from support.answers import detail
@@ -76,6 +77,18 @@ async def test_what_is_not_kept_takes_no_room() -> None:
         client.reset()
         await until_end(peer)
         _, peer = await kept.begin(event(0))
+        await say(peer, is_last=True)
+
+
+@pytest.mark.parametrize("key", ["", "k"])
+async def test_an_upstream_that_is_busy(key: str) -> None:
+    """The request fails at once, and leaves nothing behind."""
+    async with keeping(proxy={"pool": PoolLimits(open=1, wait=0)}) as kept:
+        _, peer = await kept.begin(event(0))
+        for _ in range(2):
+            client = await kept.post(key=key)
+            assert (await client.read_until(b"}\n")).startswith(b"HTTP/1.1 503 ")
+        assert len(kept.store) == len(kept.handler._answers._producers) == 1
         await say(peer, is_last=True)
 
 

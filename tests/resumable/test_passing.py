@@ -4,9 +4,14 @@ import asyncio
 
 import pytest
 
-from streamserver.proxy.settings import Timeouts
+from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.resumable.producer import Producer
+from streamserver.resumable.resumable import Resumable
 from support.answers import content
 from support.hearing import hear_request, hear_response
+from support.inprocess import Serve
+from support.rawserver import RawServer
 from support.rawsocket import connect, until_end
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, LAST_CHUNK, chunk, ok
 from support.requests import chunked, get, post
@@ -116,6 +121,35 @@ async def test_a_slow_client_slows_the_upstream_of_what_is_not_kept(kept: Kept) 
     peer = await kept.upstream.asked()
     await peer.send(b"HTTP/1.1 200 OK\r\n\r\n")
     await asyncio.wait_for(send_until_blocked(peer), 20)
+
+
+async def test_a_client_of_another_listener_may_take_it_over(
+    serve: Serve, upstream: RawServer
+) -> None:
+    """The connection returns to the pool that it came from."""
+    handler = Resumable(Proxy(upstream.url, pool=PoolLimits(open=1, wait=0)))
+    servers = [await serve(handler), await serve(handler)]
+    asking = post(BODY, target=TARGET, fields=[b"Idempotency-Key: k"])
+    async with connect(servers[0].port) as asked, connect(servers[1].port) as other:
+        await asked.send(asking)
+        peer = await upstream.asked()
+        await other.send(asking)
+        await wait_until(lambda: [len(one._waiters) for one in running(handler)] == [2])
+        asked.reset()
+        await wait_until(lambda: [len(one._waiters) for one in running(handler)] == [1])
+        await peer.send(ok(b"{}"))
+        assert (await other.read_until(b"{}")).startswith(b"HTTP/1.1 200 ")
+    peer.received = b""
+    async with connect(servers[0].port) as again:
+        await again.send(post(BODY, target=TARGET))
+        await peer.read_until(BODY)
+        await peer.send(ok(b"again"))
+        await again.read_until(b"again")
+
+
+def running(handler: Resumable) -> list[Producer]:
+    """The answers that it produces."""
+    return [*handler._answers._producers.values()]
 
 
 @pytest.mark.parametrize("has_head", [False, True])
