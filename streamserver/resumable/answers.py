@@ -107,6 +107,7 @@ class Answers:
         return await self._answer(opened, position, question.location)
 
     async def _await_head(self, question: Question, producer: Producer) -> Response:
+        producer.check()
         exchange, id = question.request.exchange, producer.record.id
         reader = Reader(self._store, id, Start.BEGINNING)
         waiter = producer.add_waiter(exchange)

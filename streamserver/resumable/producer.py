@@ -100,6 +100,13 @@ class Producer(RelayedRequest):
 
     # Clients that wait for the head
 
+    def check(self) -> None:
+        """Raise the error of a request that has failed already, perhaps before it was claimed."""
+        if self._error is not None:
+            self._store.discard(self.record.id)
+            self._on_end(self)
+            raise self._error
+
     def add_waiter(self, exchange: Exchange) -> Waiter:
         """What a client waits for: the upstream's response, or its failure.
 
@@ -107,10 +114,6 @@ class Producer(RelayedRequest):
         first client gets the upstream's head, the others None. HTTPError as ``Relay.head``; 409 if
         the response is no answer, and another client got it.
         """
-        if self._error is not None:  # it may have failed before it was claimed
-            self._store.discard(self.record.id)
-            self._on_end(self)
-            raise self._error
         self.set_followed(True)
         return self._waiters.add(exchange)
 

@@ -83,7 +83,7 @@ async def test_what_is_not_kept_takes_no_room() -> None:
 @pytest.mark.parametrize("key", ["", "k"])
 async def test_an_upstream_that_is_busy(key: str) -> None:
     """The request fails at once, and leaves nothing behind."""
-    async with keeping(proxy={"pool": PoolLimits(open=1, wait=0)}) as kept:
+    async with keeping(proxy={"pool": PoolLimits(open=1, waiting=0)}) as kept:
         _, peer = await kept.begin(event(0))
         for _ in range(2):
             client = await kept.post(key=key)

@@ -6,12 +6,20 @@ from typing import cast
 
 import pytest
 
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.proxy.proxy import Proxy
 from streamserver.resumable.memory import MemoryStore
 from streamserver.resumable.producer import Producer
+from streamserver.resumable.resumable import Resumable
 from streamserver.server.deadlines import Deadlines
+from streamserver.wire.problem import HTTPError
 from support.clock import Clock
-from support.rawsocket import until_end
+from support.inprocess import Serve
+from support.rawserver import RawServer
+from support.rawsocket import connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, chunk
+from support.requests import post
 from support.resuming import DONE, Kept, data_of, event, keeping, location_of, say
 from support.waiting import wait_until
 
@@ -111,6 +119,25 @@ async def test_the_window_begins_with_an_answer_that_nobody_waits_for(kept: Kept
 def producers(kept: Kept) -> list[Producer]:
     """Of the answers that run."""
     return [*kept.handler._answers._producers.values()]
+
+
+async def test_the_window_begins_if_the_response_is_not_sent(
+    serve: Serve, upstream: RawServer
+) -> None:
+    resumable = Resumable(Proxy(upstream.url), resume_window=0.05)
+
+    async def handler(request: Request) -> Response:
+        await resumable(request)
+        raise HTTPError(500, "on purpose")
+
+    server = await serve(handler)
+    async with connect(server.port) as client:
+        await client.send(post(b"{}"))
+        peer = await upstream.asked()
+        await peer.send(EVENTS_HEAD)
+        assert (await client.read_until(b"}\n")).startswith(b"HTTP/1.1 500 ")
+        await until_end(peer)
+    await resumable.aclose()
 
 
 async def test_an_answer_is_kept_for_a_while(kept: Kept) -> None:
