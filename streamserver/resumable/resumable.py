@@ -75,10 +75,11 @@ class Resumable:
             return await self._proxy(request)
         names = {name for name, _ in request.headers.items()}
         key = idempotency_key(request) if "idempotency-key" in names else None
-        request.max_body = self._max_body
-        arriving = request.exchange.body
-        whole = b"" if arriving is None else arriving.take_whole()
-        body = await request.body() if whole is None else whole
+        body, arriving = b"", request.exchange.body
+        if arriving is not None:
+            arriving.limit = self._max_body
+            whole = arriving.take_whole()
+            body = await request.body() if whole is None else whole
         sent = _uncompressed(request) if "accept-encoding" in names else request
         outgoing = self._proxy.outgoing(sent, body)
         mount = request.exchange.target.removesuffix(target)
