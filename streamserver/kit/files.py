@@ -58,7 +58,7 @@ class FileResponse(Response):
         self._path = path
         self._root = root
         if content_type or "content-type" not in self.headers:
-            self.headers["content-type"] = content_type or media_type(path)
+            self.headers["content-type"] = content_type or content_type_of(path)
         # The client must not guess another type from the bytes.
         self.headers["x-content-type-options"] = "nosniff"
         if filename is not None:
@@ -181,7 +181,7 @@ def _open_beneath(root: AnyPath, path: str, flags: int) -> int:
         os.close(folder)
 
 
-def media_type(path: AnyPath) -> str:
+def content_type_of(path: AnyPath) -> str:
     """Content-Type by the extension of the name; text is declared as UTF-8.
 
     A compressed file is sent as application/octet-stream. With a Content-Encoding clients would

@@ -13,7 +13,7 @@ from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import End
-from streamserver.wire.fields import Headers, content_codings, split_list
+from streamserver.wire.fields import Headers, content_codings, media_type, split_list
 from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
@@ -153,12 +153,12 @@ class EventRelay(Relay):
 
 def accepts_events(accept: str) -> bool:
     """Whether an Accept field names event streams, as that of EventSource does."""
-    return any(item.partition(";")[0].strip() == MEDIA_TYPE for item in split_list(accept.lower()))
+    return any(media_type(item) == MEDIA_TYPE for item in split_list(accept))
 
 
 def is_event_stream(head: ResponseHead) -> bool:
     """Whether the body consists of events, and is not compressed."""
     fields = Headers.of_lower(head.fields)
-    media_type = (fields.get("content-type") or "").partition(";")[0].strip().lower()
-    codings = content_codings(fields.get("content-encoding") or "")
-    return media_type == MEDIA_TYPE and not codings and head.status == 200
+    if content_codings(fields.get("content-encoding") or ""):
+        return False
+    return media_type(fields.get("content-type")) == MEDIA_TYPE and head.status == 200

@@ -67,6 +67,12 @@ def grouped(pairs: Pairs) -> dict[str, list[str]]:
     return values
 
 
+def media_type(content_type: str | None) -> str:
+    """The media type in a value of Content-Type, in lower case and without its parameters; "" for
+    None (RFC 9110, section 8.3.1)."""
+    return (content_type or "").partition(";")[0].strip().lower()
+
+
 def content_codings(value: str) -> list[str]:
     """The codings in a value of Content-Encoding (RFC 9110, section 8.4).
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.kit.files import attachment, media_type, open_file, validators
+from streamserver.kit.files import attachment, content_type_of, open_file, validators
 from streamserver.wire.fields import http_date
 from streamserver.wire.problem import HTTPError
 from support.folder import CONTENT, DATE, EARLIER, ETAG, MODIFIED, make_folder, write
@@ -225,7 +225,7 @@ def test_running_out_of_descriptors_is_no_404(root: Path) -> None:
     ],
 )
 def test_content_type(name: str, content_type: str) -> None:
-    assert media_type(name) == media_type(Path("folder", name)) == content_type
+    assert content_type_of(name) == content_type_of(Path("folder", name)) == content_type
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ from streamserver.lab.cassettes.scanners import (
     Scanner,
 )
 from streamserver.lab.cassettes.secret_names import is_secret
-from streamserver.wire.fields import Headers, content_codings
+from streamserver.wire.fields import Headers, content_codings, media_type
 from streamserver.wire.heads import Fields
 from streamserver.wire.json_text import to_ascii_json, to_json
 
@@ -115,7 +115,7 @@ def redactor_of(fields: Fields) -> BodyRedactor:
 
 def _redactor_of_type(content_type: str | None) -> BodyRedactor:
     """The redactor of a body of this type, which is not multipart."""
-    media = (content_type or FORM).partition(";")[0].strip().lower()
+    media = media_type(content_type or FORM)
     if media == FORM:
         return BodyRedactor((), choose=_form_or_json)
     if _is_media(media):

@@ -15,9 +15,10 @@ from typing import Protocol
 
 from streamserver.lab.client.model_events import ErrorData
 from streamserver.lab.client.record import KEPT, End, Record
-from streamserver.lab.client.request import LINE_TYPES, media_type
+from streamserver.lab.client.request import LINE_TYPES
 from streamserver.lab.client.tracker import StreamTracker
 from streamserver.lab.stamps import Stamp, read_stamp, without_times
+from streamserver.wire.fields import media_type
 from streamserver.wire.sse import Parser
 
 MAX_LINE = 16 * 1024 * 1024

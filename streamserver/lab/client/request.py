@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from uuid import UUID
 
 from streamserver.lab.client.excerpt import Secrets
+from streamserver.wire.fields import media_type
 from streamserver.wire.heads import Fields
 from streamserver.wire.request_heads import request_head
 
@@ -137,11 +138,6 @@ def expectation_of(method: str, fields: Iterable[tuple[str, str]], body: bytes) 
         return "events"
     members = (parse_object(body) or {}) if b'"stream"' in body else {}
     return "stream" if members.get("stream") is True else "anything"
-
-
-def media_type(value: str) -> str:
-    """The media type of a field's value, without its parameters."""
-    return value.partition(";")[0].strip().lower()
 
 
 def parse_object(text: str | bytes) -> dict[str, Any] | None:

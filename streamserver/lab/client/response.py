@@ -11,9 +11,9 @@ from hashlib import sha256
 from streamserver.lab.client.events import EventObserver, Events, events_of
 from streamserver.lab.client.excerpt import KEPT
 from streamserver.lab.client.record import End, Record
-from streamserver.lab.client.request import EVENT_TYPES, Expectation, media_type
+from streamserver.lab.client.request import EVENT_TYPES, Expectation
 from streamserver.wire.chunked import End as BodyEnd
-from streamserver.wire.fields import content_codings
+from streamserver.wire.fields import content_codings, media_type
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 from streamserver.wire.responses import ResponseReader

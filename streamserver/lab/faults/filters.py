@@ -17,6 +17,7 @@ from streamserver.lab.faults.grammar import MAX_SECONDS, Fault, Position, Positi
 from streamserver.server.exchange import Exchange
 from streamserver.server.phase import Outcome
 from streamserver.wire.chunked import LAST_CHUNK
+from streamserver.wire.fields import media_type
 from streamserver.wire.sse import Event, encode
 
 Pieces = AsyncGenerator[bytes, None]
@@ -78,10 +79,10 @@ _JSON_LINES = ("application/jsonl", "application/x-ndjson", "application/ndjson"
 
 def error_format(content_type: str | None, line_end: str = "lf") -> ErrorFormat | None:
     """How a stream of a media type reports an error; None if it has no events."""
-    media_type = (content_type or "").partition(";")[0].strip().lower()
-    if media_type == "text/event-stream":
+    kind = media_type(content_type)
+    if kind == "text/event-stream":
         return _EVENT_STREAMS[line_end]
-    return JSON_LINE_ERRORS if media_type in _JSON_LINES else None
+    return JSON_LINE_ERRORS if kind in _JSON_LINES else None
 
 
 # Within the body

@@ -5,13 +5,13 @@ read. What it holds is bounded.
 """
 
 from streamserver.lab.client.events import LineReader
-from streamserver.lab.client.request import LINE_TYPES, media_type
+from streamserver.lab.client.request import LINE_TYPES
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.parts import PartReader
 from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import Message, Piece, Read, Recording, TimedEvent
-from streamserver.wire.fields import split_list
+from streamserver.wire.fields import media_type, split_list
 from streamserver.wire.response_heads import ResponseHead
 from streamserver.wire.sse import MEDIA_TYPE, Event, Parser
 

@@ -17,6 +17,7 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.client.response import MAX_HEAD
 from streamserver.lab.inspect.recording import End, Read, Recording
+from streamserver.lab.inspect.stalls import StallMeter
 from streamserver.wire.chunked import End as BodyEnd
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
@@ -76,7 +77,7 @@ async def record(
 
     Never raises for anything that the server does: ``end`` and ``detail`` say it.
     """
-    connection, steps = Recorder(request, limits, until), Record()
+    connection, steps, stalls = Recorder(request, limits, until), Record(), StallMeter()
     began = monotonic_ns()
     try:
         async with asyncio.timeout(limits.connect or None):
@@ -86,8 +87,10 @@ async def record(
     except OSError as error:
         connection.end("failed", str(error) or type(error).__name__)
     else:
+        stalls.start()
         await connection.run()
     finally:
+        stalls.stop()
         connection.close()
     made = steps.secured or steps.connected
     return Recording(
@@ -96,6 +99,8 @@ async def record(
         *connection.ended,
         connected=(made - (steps.dialed or began)) / SECOND if made else 0.0,
         alpn=connection.alpn,
+        sent_at=connection.sent_at,
+        stalled=stalls.worst,
     )
 
 
@@ -112,7 +117,8 @@ class Recorder(Dialed):
         self._size = 0
         self._has_head = False
         self._reader = ResponseReader(method_of(request), MAX_HEAD)
-        self._sent = 0
+        self.sent_at = 0
+        """``monotonic_ns`` when the request was sent; 0 before."""
         self._done = asyncio.get_running_loop().create_future()
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -130,7 +136,7 @@ class Recorder(Dialed):
             seconds = self._limits.head
             self._start(seconds, "timeout", f"the head was not complete within {seconds:g} s")
             self.transport.write(self._request)
-            self._sent = monotonic_ns()
+            self.sent_at = monotonic_ns()
         await self._done
 
     def end(self, end: End, detail: str = "", now: int = 0) -> None:
@@ -177,7 +183,7 @@ class Recorder(Dialed):
 
     def resume_writing(self) -> None:
         if not self.reads:
-            self._sent = monotonic_ns()
+            self.sent_at = monotonic_ns()
 
     def _observe(self, read: Read) -> object:
         return self._until is not None and self._until(read)
@@ -196,4 +202,4 @@ class Recorder(Dialed):
 
     def _seconds(self, now: int) -> float:
         """Seconds since the request was sent; 0 before."""
-        return (now - self._sent) / SECOND if self._sent else 0.0
+        return (now - self.sent_at) / SECOND if self.sent_at else 0.0

@@ -44,6 +44,12 @@ class Recording:
     """Seconds that the connection took, TLS included."""
     alpn: str | None = None
     """The protocol that the server chose by ALPN, "" if it chose none, None without TLS."""
+    sent_at: int = 0
+    """``time.monotonic_ns`` when the request was sent, to which the stamps of the lab's target
+    compare on one machine; 0: unknown."""
+    stalled: float = 0.0
+    """The longest time in seconds by which this process was late while it recorded: reads may be
+    late by as much."""
 
 
 class Piece(NamedTuple):

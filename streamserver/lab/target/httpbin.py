@@ -19,7 +19,7 @@ from streamserver.lab.target.events import EventFormat, EventTime
 from streamserver.lab.target.pacing import Lateness, pacer_of
 from streamserver.lab.target.parameters import LINES, make_options, read_parameters
 from streamserver.lab.target.streams import stream_events
-from streamserver.wire.fields import grouped
+from streamserver.wire.fields import grouped, media_type
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
@@ -62,8 +62,8 @@ def add_httpbin(app: Router, lateness: Lateness) -> None:
         gap = {} if "gap" in given else {"gap": 0.0}
         options = make_options(given, count=count, size=0, **gap)
         lines = _numbered(_described(request))
-        media_type = "application/json"
-        return await stream_events(request, options, lateness, lines, media_type, JSON_LINE_ERRORS)
+        kind = "application/json"
+        return await stream_events(request, options, lateness, lines, kind, JSON_LINE_ERRORS)
 
     @app.get("/drip")
     async def drip(request: Request) -> Response:
@@ -161,7 +161,7 @@ def _described(request: Request) -> dict[str, Any]:
 
 def _body(request: Request, body: bytes) -> dict[str, Any]:
     text = body.decode(errors="replace")
-    kind = (request.headers.get("content-type") or "").partition(";")[0].strip().lower()
+    kind = media_type(request.headers.get("content-type"))
     form = _form(text) if kind == "application/x-www-form-urlencoded" else {}
     return {"data": "" if form else text, "form": form, "json": _json(body)}
 

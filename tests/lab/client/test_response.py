@@ -5,10 +5,11 @@ import pytest
 from lab.client.conftest import Measure
 from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import End, Record
-from streamserver.lab.client.request import Expectation, RequestSpec, media_type
+from streamserver.lab.client.request import Expectation, RequestSpec
 from streamserver.lab.client.response import SHOWN, content_coding, head_verdict, is_stream
 from streamserver.lab.target.app import make_target
 from streamserver.wire.chunked import LAST_CHUNK, encode
+from streamserver.wire.fields import media_type
 from streamserver.wire.response_heads import ResponseHead
 from support.inprocess import Serve
 
