@@ -11,7 +11,7 @@ dots. Bytes with a content coding are shown as their number, and below them what
 from collections.abc import Iterable, Iterator, Sequence
 
 from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_target
-from streamserver.lab.client.request import media_type
+from streamserver.wire.fields import media_type
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.content import LineSplitter
