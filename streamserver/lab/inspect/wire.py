@@ -11,7 +11,6 @@ dots. Bytes with a content coding are shown as their number, and below them what
 from collections.abc import Iterable, Iterator, Sequence
 
 from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_target
-from streamserver.wire.fields import media_type
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.content import LineSplitter
@@ -19,7 +18,7 @@ from streamserver.lab.inspect.parts import Kind, Part, PartReader
 from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import End, Read, Recording
 from streamserver.lab.inspect.sections import section_of
-from streamserver.wire.fields import split_list
+from streamserver.wire.fields import media_type, split_list
 from streamserver.wire.printable import printable
 from streamserver.wire.response_heads import ResponseHead
 
