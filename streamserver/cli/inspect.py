@@ -15,13 +15,12 @@ from streamserver.cli.options import Option, Table, duration, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_options import show, write
 from streamserver.cli.values import switch, text
-from streamserver.lab.cassettes.redaction import Mask, redact_target
-from streamserver.lab.client.client import server_of
+from streamserver.lab.cassettes.redaction import Mask
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.inspection import WRONG, Inspection, inspect
 from streamserver.lab.inspect.printer import Printer
-from streamserver.lab.inspect.record import Limits, main_request
 from streamserver.lab.inspect.report import WIDTH, table, to_json
+from streamserver.lab.inspect.requests import DEFAULTS, Bounds
 from streamserver.lab.inspect.wire import WireView
 from streamserver.proxy.origin import client_context
 
@@ -31,9 +30,7 @@ ABOUT = (
     " what to change where it is wrong. The exit status is 0, 1 for something wrong, and 3 if"
     " nothing could be judged."
 )
-SECONDS = 10.0
-BEYOND_IDLE = 1.2
-"""How many times as long as --idle the recording lasts at least."""
+ACCEPT = ("accept", "text/event-stream, */*;q=0.9")
 INSPECTION = (
     Option(
         "through",
@@ -50,7 +47,7 @@ INSPECTION = (
         duration("for", 0, "").read,
         "DURATION",
         "end of the recording of a stream, counted from its head",
-        f"{SECONDS:g}s, and {BEYOND_IDLE:g} times --idle at least",
+        f"{DEFAULTS.main:g}s, or longer than --idle",
     ),
     Option(
         "idle",
@@ -68,6 +65,15 @@ INSPECTION = (
         "ORIGIN",
         "judge whether pages of this origin may read the stream, as in https://app.example",
         shown="",
+    ),
+    Option(
+        "repeat",
+        False,
+        switch,
+        "",
+        "send a request of an unsafe method, such as POST, several times: some verdicts need it,"
+        " and a service may charge for each",
+        "off",
     ),
 )
 OUTPUT = (
@@ -87,7 +93,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     written."""
     options = read(argv, os.environ)
     warn(warnings)
-    specs = _specs(options, request_options.make_request(options, os.environ))
+    specs = _specs(options)
     direct, *others = run_interruptible("asyncio", lambda: _inspect_all(options, specs))
     through = others[0] if others else None
     masks = [spec.secrets().mask for spec in specs]
@@ -120,7 +126,10 @@ def _check(options: Namespace, parser: ArgumentParser) -> None:
         parser.error("--wire and --json - exclude each other: both use standard output")
 
 
-def _specs(options: Namespace, spec: RequestSpec) -> list[RequestSpec]:
+def _specs(options: Namespace) -> list[RequestSpec]:
+    spec = request_options.make_request(options, os.environ)
+    if "accept" not in dict(spec.fields):
+        spec = replace(spec, fields=(*spec.fields, ACCEPT))
     if options.through is None:
         return [spec]
     url = request_options.chat_url(options.through) if options.chat else options.through
@@ -137,15 +146,14 @@ async def _inspect(options: Namespace, spec: RequestSpec) -> Inspection:
         tls = client_context(options.ca, verifies=not options.insecure)
     except OSError as error:
         raise CannotServe(f"--ca {options.ca}: {error.strerror or error}") from error
-    seconds = getattr(options, "for") or max(SECONDS, BEYOND_IDLE * options.idle)
     work = partial(
         inspect,
-        f"{spec.method} {redact_target(spec.url)}",
         spec,
-        server_of(spec, tls),
-        limits=Limits(seconds=seconds),
         idle=options.idle,
         origin=options.origin or "",
+        may_repeat=options.repeat,
+        bounds=Bounds(getattr(options, "for") or DEFAULTS.main),
+        tls=tls,
     )
     return await _show_wire(spec, work) if options.wire else await work()
 
@@ -155,14 +163,8 @@ async def _show_wire(
 ) -> Inspection:
     """The inspection, whose first response is printed as it arrives."""
     colour, mask = _has_colour(), spec.secrets().mask
-    view = WireView(main_request(spec), colour=colour, width=_width(), mask=mask)
-    write("".join(f"{line}\n" for line in view.begin()))
-    with Printer(view.feed, write) as printer:
-        found = await work(until=printer.feed)
-    if printer.problem:
-        raise printer.problem
-    write("".join(f"{line}\n" for line in [*view.end(found.evidence.main.recording), ""]))
-    return found
+    with Printer(WireView(colour=colour, width=_width(), mask=mask), write) as printer:
+        return await work(observer=printer)
 
 
 def _masked(masks: Sequence[Mask], report: Any) -> Any:

@@ -1,13 +1,13 @@
 """An inspection: the probes of one URL, and the verdicts on what they recorded."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from streamserver.lab.client.connection import ServerAddress
+from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.judge import judge
 from streamserver.lab.inspect.probes import probe
-from streamserver.lab.inspect.record import Limits, Until
 from streamserver.lab.inspect.verdict import Verdict
 
 NOTHING_WRONG, WRONG, NOTHING_JUDGED = 0, 1, 3
@@ -32,16 +32,7 @@ class Inspection:
         return NOTHING_WRONG if "ok" in found else NOTHING_JUDGED
 
 
-async def inspect(
-    title: str,
-    spec: RequestSpec,
-    server: ServerAddress,
-    *,
-    limits: Limits,
-    idle: float = 0.0,
-    origin: str = "",
-    until: Until | None = None,
-) -> Inspection:
-    """Send the requests, and judge their responses. ``until``: gets each read of the first one."""
-    evidence = await probe(spec, server, limits=limits, idle=idle, origin=origin, until=until)
-    return Inspection(title, evidence, judge(evidence))
+async def inspect(spec: RequestSpec, **options: Any) -> Inspection:
+    """Send the requests of ``probe``, whose options these are, and judge their responses."""
+    evidence = await probe(spec, **options)
+    return Inspection(f"{spec.method} {redact_target(spec.url)}", evidence, judge(evidence))

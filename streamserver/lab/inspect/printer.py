@@ -6,31 +6,41 @@ from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
 
-from streamserver.lab.inspect.recording import Read
+from streamserver.lab.inspect.recording import Read, Recording
+from streamserver.lab.inspect.wire import WireView
 
 SWITCH_INTERVAL = 0.0005
 """Seconds after which the thread lets another one run: it delays a read by no more."""
+Lines = Callable[[], Iterable[str]]
 
 
 class Printer:
-    """A context in which reads are printed; those that were fed are printed at its end."""
+    """A context that prints what it observes (``record.Observer``), all of it by its end.
 
-    def __init__(
-        self, lines_of: Callable[[Read], Iterable[str]], write: Callable[[str], object]
-    ) -> None:
-        """``write``: prints a text; after an error of it nothing more is printed."""
-        self.problem: Exception | None = None
-        """The error that ended the printing."""
-        self._lines_of = lines_of
+    An error of the printing, which ends it, is raised at the end of the context.
+    """
+
+    def __init__(self, view: WireView, write: Callable[[str], object]) -> None:
+        """``write``: prints a text."""
+        self._view = view
         self._write = write
-        self._reads: SimpleQueue[Read | None] = SimpleQueue()
+        self._lines: SimpleQueue[Lines | None] = SimpleQueue()
+        self._error: Exception | None = None
         self._thread = Thread(target=self._run, daemon=True)
         self._interval = sys.getswitchinterval()
 
+    def begin(self, request: bytes) -> None:
+        """Print a request."""
+        self._lines.put(lambda: self._view.begin(request))
+
     def feed(self, read: Read) -> bool:
-        """Print a read soon; whether printing has failed."""
-        self._reads.put(read)
-        return self.problem is not None
+        """Print a read; whether printing has failed, so that no more need be read."""
+        self._lines.put(lambda: self._view.feed(read))
+        return self._error is not None
+
+    def end(self, recording: Recording) -> None:
+        """Print how the recording ended."""
+        self._lines.put(lambda: [*self._view.end(recording), ""])
 
     def __enter__(self) -> "Printer":
         sys.setswitchinterval(SWITCH_INTERVAL)
@@ -43,14 +53,16 @@ class Printer:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._reads.put(None)
+        self._lines.put(None)
         self._thread.join()
         sys.setswitchinterval(self._interval)
+        if error is None and self._error is not None:
+            raise self._error
 
     def _run(self) -> None:
-        while (read := self._reads.get()) is not None:
-            if self.problem is None:
+        while (lines := self._lines.get()) is not None:
+            if self._error is None:
                 try:
-                    self._write("".join(f"{line}\n" for line in self._lines_of(read)))
+                    self._write("".join(f"{line}\n" for line in lines()))
                 except Exception as error:
-                    self.problem = error
+                    self._error = error

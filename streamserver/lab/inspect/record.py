@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic_ns
+from typing import Protocol
 
 from streamserver.lab.client.connection import Dialed, ServerAddress
 from streamserver.lab.client.record import Record
@@ -25,11 +26,21 @@ from streamserver.wire.responses import ResponseReader
 
 SECOND = 1_000_000_000
 USER_AGENT = ("user-agent", "streamserver-inspect")
-CODINGS = ("accept-encoding", "gzip, deflate, br, zstd")
-"""The codings that browsers accept."""
-ACCEPT = ("accept", "text/event-stream, */*;q=0.9")
 Until = Callable[[Read], object]
 """Gets each read, after it was timestamped; a true value ends the recording."""
+
+
+class Observer(Protocol):
+    """Follows a recording while it is made."""
+
+    def begin(self, request: bytes) -> None:
+        """This request will be sent."""
+
+    def feed(self, read: Read) -> object:
+        """A read arrived; a true value ends the recording."""
+
+    def end(self, recording: Recording) -> None:
+        """The recording has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +72,6 @@ def encode(spec: RequestSpec, *fields: tuple[str, str], version: str = "1.1", n:
     request = replace(spec, fields=(*kept, *fields)).encoder()(n)
     line, end, rest = request.partition(b"\r\n")
     return line.removesuffix(b"1.1") + version.encode() + end + rest
-
-
-def main_request(spec: RequestSpec) -> bytes:
-    """The first request of an inspection: that of ``spec``, with the codings that browsers accept
-    unless it lists others."""
-    given = {name.lower() for name, _ in spec.fields}
-    return encode(spec, *(field for field in (ACCEPT, CODINGS) if field[0] not in given))
 
 
 def method_of(request: bytes) -> str:

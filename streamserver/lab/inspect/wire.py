@@ -61,23 +61,21 @@ _ENDS: dict[End, tuple[str, str]] = {
 class WireView:
     """The lines of one exchange."""
 
-    def __init__(
-        self, request: bytes, *, colour: bool = False, width: int = 0, mask: Mask | None = None
-    ) -> None:
+    def __init__(self, *, colour: bool = False, width: int = 0, mask: Mask | None = None) -> None:
         """``width``: columns at which lines are wrapped; 0: not at all. ``mask``: overwrites the
         secrets of the request where the response repeats them."""
-        self._request = request
         self._colour = colour
         self._room = max(width - _INDENT - _NAME, _LEAST) if width else 0
         self._mask = mask or Mask()
-        self._reader = PartReader(method_of(request))
+        self._reader = PartReader("GET")
         self._codings: Codings | None = None
         self._coding = ""
         self._splitter = LineSplitter("")
 
-    def begin(self) -> list[str]:
+    def begin(self, request: bytes) -> list[str]:
         """The lines of the request, without its secrets."""
-        head, _, body = self._request.partition(b"\r\n\r\n")
+        self._reader = PartReader(method_of(request))
+        head, _, body = request.partition(b"\r\n\r\n")
         first, *others = head.decode("latin-1").split("\r\n")
         method, target, version = first.split(" ")
         fields = [(name, value.strip()) for name, _, value in (o.partition(":") for o in others)]
