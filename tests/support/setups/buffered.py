@@ -7,7 +7,6 @@ import json
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
-from typing import BinaryIO
 
 COUNT, GAP = 24, 0.05
 
@@ -31,7 +30,6 @@ class Unflushed(Streams):
     """Writes to a ``BufferedWriter``, and never flushes it."""
 
     wbufsize = 8192
-    wfile: BinaryIO
 
 
 class Working(Streams):

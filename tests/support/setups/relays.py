@@ -8,6 +8,7 @@ import grp
 import os
 import pwd
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -34,11 +35,23 @@ HAPROXY = {
     "haproxy-shipped": "timeout server 1h",
     "haproxy-short": "timeout server 1s\n    option http-no-delay",
 }
+DEFLATE = "AddOutputFilterByType DEFLATE text/event-stream"
 APACHE = {
     "apache": "",
-    "apache-deflate": "AddOutputFilterByType DEFLATE text/event-stream",
+    "apache-deflate": DEFLATE,
 }
-MODULES = "mpm_event authz_core filter headers proxy proxy_http deflate".split()
+"""``/cgi`` is a script that streams, which mod_deflate holds back. A body that mod_proxy relays is
+flushed, with mod_deflate too."""
+MODULES = ["mpm_prefork", "authz_core", "alias", "cgi", "filter", "proxy", "proxy_http", "deflate"]
+SCRIPT = """#!/bin/sh
+printf 'Content-Type: text/event-stream\\nCache-Control: no-cache\\n\\n'
+n=0
+while [ $n -lt 24 ]; do
+    printf 'data: {"n":%d,"text":"lorem ipsum"}\\n\\n' $n
+    n=$((n + 1))
+    sleep 0.05
+done
+"""
 PATIENCE = 20.0
 
 
@@ -89,28 +102,34 @@ def haproxy_relays(root: Path, upstream: int) -> Iterator[dict[str, str]]:
 
 
 @contextlib.contextmanager
-def apache_relays(root: Path, upstream: int) -> Iterator[dict[str, str]]:
-    """The URL of each configuration of Apache, with mod_proxy."""
-    program = peers.program("apache2")
+def apache_relays(upstream: int) -> Iterator[dict[str, str]]:
+    """The URL of each configuration of Apache.
+
+    Its processes leave root behind, so they cannot read the directories of pytest.
+    """
+    with tempfile.TemporaryDirectory() as directory, ports(APACHE) as found:
+        root = Path(directory)
+        root.chmod(0o755)
+        script = root / "events"
+        script.write_text(SCRIPT)
+        script.chmod(0o755)
+        file = root / "apache.conf"
+        file.write_text("\n".join(_apache_lines(root, found, upstream)))
+        with _running([peers.program("apache2"), "-DFOREGROUND", "-f", str(file)], root, found):
+            yield _urls(found)
+
+
+def _apache_lines(root: Path, found: Mapping[str, int], upstream: int) -> Iterator[str]:
     modules = Path(os.environ.get("APACHE_MODULES", "/usr/lib/apache2/modules"))
     user = pwd.getpwnam("nobody")
-    with ports(APACHE) as found:
-        lines = [
-            f'ServerRoot "{root}"\nPidFile apache.pid\nErrorLog "|/bin/cat"\nServerName localhost',
-            "Mutex pthread\nListenCoresBucketsRatio 1\nStartServers 1",
-            f"User {user.pw_name}\nGroup {grp.getgrgid(user.pw_gid).gr_name}",
-            *(f"LoadModule {name}_module {modules}/mod_{name}.so" for name in MODULES),
-            *(f"Listen 127.0.0.1:{port}" for port in found.values()),
-            *(
-                f"<VirtualHost 127.0.0.1:{found[name]}>\n{directives}\n"
-                f"ProxyPass / http://127.0.0.1:{upstream}/\n</VirtualHost>"
-                for name, directives in APACHE.items()
-            ),
-        ]
-        file = root / "apache.conf"
-        file.write_text("\n".join(lines))
-        with _running([program, "-DFOREGROUND", "-f", str(file)], root, found):
-            yield _urls(found)
+    yield f'ServerRoot "{root}"\nPidFile apache.pid\nErrorLog "|/bin/cat"\nServerName localhost'
+    yield "Mutex pthread\nListenCoresBucketsRatio 1\nStartServers 6"
+    yield f"User {user.pw_name}\nGroup {grp.getgrgid(user.pw_gid).gr_name}"
+    yield from (f"LoadModule {name}_module {modules}/mod_{name}.so" for name in MODULES)
+    for name, port in found.items():
+        yield f"Listen 127.0.0.1:{port}\n<VirtualHost 127.0.0.1:{port}>\n{APACHE[name]}"
+        yield f'ScriptAlias /cgi "{root}/events"\nProxyPass /cgi !'
+        yield f"ProxyPass / http://127.0.0.1:{upstream}/\n</VirtualHost>"
 
 
 @contextlib.contextmanager
@@ -118,7 +137,8 @@ def _running(command: list[str], root: Path, found: Mapping[str, int]) -> Iterat
     log = root / f"{Path(command[0]).name}.log"
     with (
         log.open("wb") as output,
-        subprocess.Popen(command, stdout=output, stderr=output) as process,
+        # Apache ends its whole process group.
+        subprocess.Popen(command, stdout=output, stderr=output, start_new_session=True) as process,
     ):
         try:
             port = next(iter(found.values()))

@@ -38,7 +38,7 @@ def setups(root: Path) -> Iterator[dict[str, str]]:
         urls = {
             **stack.enter_context(nginx_relays(root, origin, self_signed(root))),
             **stack.enter_context(haproxy_relays(root, origin)),
-            **stack.enter_context(apache_relays(root, origin)),
+            **stack.enter_context(apache_relays(origin)),
         }
         ports = json.loads(started["buffered"].output().splitlines()[0])
         yield {
