@@ -16,11 +16,12 @@ from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_options import show, write
 from streamserver.cli.values import switch, text
 from streamserver.lab.cassettes.redaction import Mask
+from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.inspection import WRONG, Inspection, inspect
 from streamserver.lab.inspect.printer import Printer
+from streamserver.lab.inspect.record import DEFAULTS, Limits
 from streamserver.lab.inspect.report import WIDTH, table, to_json
-from streamserver.lab.inspect.requests import DEFAULTS, Bounds
 from streamserver.lab.inspect.wire import WireView
 from streamserver.proxy.origin import client_context
 
@@ -30,7 +31,6 @@ ABOUT = (
     " what to change where it is wrong. The exit status is 0, 1 for something wrong, and 3 if"
     " nothing could be judged."
 )
-ACCEPT = ("accept", "text/event-stream, */*;q=0.9")
 INSPECTION = (
     Option(
         "through",
@@ -47,7 +47,7 @@ INSPECTION = (
         duration("for", 0, "").read,
         "DURATION",
         "end of the recording of a stream, counted from its head",
-        f"{DEFAULTS.main:g}s, or longer than --idle",
+        f"{DEFAULTS.seconds:g}s, or longer than --idle",
     ),
     Option(
         "idle",
@@ -128,8 +128,6 @@ def _check(options: Namespace, parser: ArgumentParser) -> None:
 
 def _specs(options: Namespace) -> list[RequestSpec]:
     spec = request_options.make_request(options, os.environ)
-    if "accept" not in dict(spec.fields):
-        spec = replace(spec, fields=(*spec.fields, ACCEPT))
     if options.through is None:
         return [spec]
     url = request_options.chat_url(options.through) if options.chat else options.through
@@ -149,11 +147,11 @@ async def _inspect(options: Namespace, spec: RequestSpec) -> Inspection:
     work = partial(
         inspect,
         spec,
+        server_of(spec, tls),
+        limits=Limits(seconds=getattr(options, "for") or DEFAULTS.seconds),
         idle=options.idle,
         origin=options.origin or "",
         may_repeat=options.repeat,
-        bounds=Bounds(getattr(options, "for") or DEFAULTS.main),
-        tls=tls,
     )
     return await _show_wire(spec, work) if options.wire else await work()
 

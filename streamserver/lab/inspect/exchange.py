@@ -1,15 +1,15 @@
 """A request of the inspector under way: its events are known while they arrive."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from streamserver.lab.client.connection import ServerAddress
 from streamserver.lab.inspect.message import MessageReader
-from streamserver.lab.inspect.record import Limits, method_of, record
+from streamserver.lab.inspect.record import Limits, Recorder, method_of
 from streamserver.lab.inspect.recording import Message, Read, TimedEvent
 
 
-def identified(events: list[TimedEvent]) -> list[TimedEvent]:
+def identified(events: Iterable[TimedEvent]) -> list[TimedEvent]:
     """Those of the events that set an id.
 
     An event without one has the last id of the stream, so one with the same id as the event before
@@ -37,8 +37,8 @@ class Exchange:
         self._reader = MessageReader(method_of(request))
         self._is_enough = is_enough
         self._changed = asyncio.Event()
-        recording = record(request, server, limits=limits, until=self._on_read)
-        self._recording = asyncio.create_task(recording)
+        self._recorder = Recorder(request, limits, self._on_read)
+        self._recording = asyncio.create_task(self._recorder.record(server))
         self._recording.add_done_callback(lambda _: self._changed.set())
 
     @property
@@ -73,10 +73,9 @@ class Exchange:
         """The response, when the exchange has ended."""
         return self._reader.message(await self._recording)
 
-    async def abort(self) -> None:
-        """Close the connection."""
-        self._recording.cancel()
-        await asyncio.wait([self._recording])
+    def stop(self) -> None:
+        """End the exchange."""
+        self._recorder.end("stopped", "enough was seen")
 
     def _on_read(self, read: Read) -> object:
         self._reader.feed(read)

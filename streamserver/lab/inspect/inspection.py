@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamserver.lab.cassettes.redaction import redact_target
+from streamserver.lab.client.connection import ServerAddress
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.judge import judge
@@ -32,7 +33,7 @@ class Inspection:
         return NOTHING_WRONG if "ok" in found else NOTHING_JUDGED
 
 
-async def inspect(spec: RequestSpec, **options: Any) -> Inspection:
+async def inspect(spec: RequestSpec, server: ServerAddress, **options: Any) -> Inspection:
     """Send the requests of ``probe``, whose options these are, and judge their responses."""
-    evidence = await probe(spec, **options)
+    evidence = await probe(spec, server, **options)
     return Inspection(f"{spec.method} {redact_target(spec.url)}", evidence, judge(evidence))

@@ -26,9 +26,9 @@ from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.exchange import Exchange
 from streamserver.lab.inspect.preflight import preflight_of
-from streamserver.lab.inspect.record import Observer
+from streamserver.lab.inspect.record import Limits, Observer
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.requests import DEFAULTS, Bounds, Requests
+from streamserver.lab.inspect.requests import BOUNDS, Bounds, Requests
 from streamserver.lab.inspect.resuming import repeat_and_resume
 
 HTTP1 = "http/1.1"
@@ -38,36 +38,49 @@ ENOUGH = 8
 
 async def probe(
     spec: RequestSpec,
+    server: ServerAddress,
     *,
+    limits: Limits,
+    bounds: Bounds = BOUNDS,
     idle: float = 0.0,
     origin: str = "",
     may_repeat: bool = False,
-    bounds: Bounds = DEFAULTS,
-    tls: ssl.SSLContext | None = None,
     observer: Observer | None = None,
 ) -> Evidence:
     """Send the requests, and return what they recorded; never raises for what a server does.
 
-    ``idle``: seconds after which a heartbeat is expected, 0 if that is not asked. ``origin``: that
-    of a page which reads the stream. ``may_repeat``: whether a request with an unsafe method may be
-    sent several times. ``observer`` follows the main request. ValueError for a request that
-    cannot be encoded.
+    ``limits``: those of the main request. ``bounds``: the time of the further ones. ``idle``:
+    seconds after which a heartbeat is expected, 0 if that is not asked. ``origin``: that of a page
+    which reads the stream. ``may_repeat``: whether a request with an unsafe method may be sent
+    several times. ``observer`` follows the main request.
     """
     may_repeat = may_repeat or spec.method in SAFE
-    requests = Requests(spec, bounds, tls)
+    requests = Requests(spec, server, bounds)
     with_origin = [("origin", origin)] if origin and not may_repeat else []
-    main = await requests.main(idle, with_origin, observer)
+    if idle:
+        limits = replace(limits, seconds=max(limits.seconds, 1.2 * idle + 1))
+    main = await requests.main(limits, with_origin, observer)
     evidence = Evidence(main, idle=idle, origin=origin, may_repeat=may_repeat)
     if not main.status:
         return evidence
-    if may_repeat and 200 <= main.status < 300:
-        evidence = await _further(requests, evidence)
-    if origin:
-        cross = await requests.get(_has_head, ("origin", origin)) if may_repeat else main
-        asked = preflight_of(spec, origin)
-        preflight = await requests.send(asked) if asked else None
-        evidence = replace(evidence, cross_origin=cross, preflight=preflight)
-    return replace(evidence, versions=await _versions(requests.server, main))
+    try:
+        if may_repeat and 200 <= main.status < 300:
+            evidence = await _further(requests, evidence)
+        if origin:
+            evidence = await _cross_origin(requests, evidence, preflight_of(spec, origin))
+    finally:
+        await requests.close()
+    return replace(evidence, versions=await _versions(server, main))
+
+
+async def _cross_origin(
+    requests: Requests, evidence: Evidence, preflight: RequestSpec | None
+) -> Evidence:
+    cross = evidence.main
+    if evidence.may_repeat:
+        cross = await requests.get(_has_head, ("origin", evidence.origin))
+    answer = await requests.send(preflight) if preflight else None
+    return replace(evidence, cross_origin=cross, preflight=answer)
 
 
 async def _further(requests: Requests, evidence: Evidence) -> Evidence:

@@ -19,6 +19,8 @@ from streamserver.lab.inspect.requests import Requests
 BEFORE_CUT = 5
 """Events of the stream that is aborted, or half of them if there are fewer."""
 IDS_BEFORE_CUT = 2
+MISSED = 2
+"""Events of a feed that are published while the stream is cut."""
 AFTER = 3
 """Events that a resumed stream has to show, beyond those that waited for it."""
 SHORTEST = 0.1
@@ -66,24 +68,34 @@ async def _repeat(requests: Requests, main: Message) -> tuple[Message, Resumptio
     known = [one.event.id for one in identified(main.events)]
     # Events of another response than the main one are not known before the witness has one.
     witness: Exchange | None = None
-    may_end = not known
+    may_end = False
 
     def is_enough(one: Exchange) -> bool:
         return may_end and (not known or _is_seen(one, witness))
 
     first = requests.start(is_enough)
     try:
-        await first.wait(lambda: first.ids if known else first.events, requests.patience)
+        await first.wait(lambda: _has_begun(first, main), requests.patience)
         if first.ids and first.ids[0].event.id not in known[:-IDS_BEFORE_CUT]:
             witness = requests.start(lambda _: False)
         may_end = True
         if not known or _is_seen(first, witness):
-            await first.stop()
+            first.stop()
         message = await first.message()
+        if is_late(message, main):
+            return message, None
         return message, await _resume(requests, main, message, witness)
     finally:
         if witness is not None:
-            await witness.abort()
+            witness.stop()
+            await witness.message()
+
+
+def _has_begun(first: Exchange, main: Message) -> object:
+    """Whether the response has what the main one had at its beginning."""
+    if identified(main.events):
+        return first.ids
+    return first.events if main.events else first.has_head
 
 
 def _is_seen(first: Exchange, witness: Exchange | None) -> bool:
@@ -105,8 +117,9 @@ async def _resume(
     def after() -> list[TimedEvent]:
         return following(main.events if witness is None else witness.events, sent)
 
-    if witness is not None:  # wait until an event is missed
-        await witness.wait(after, requests.patience)
+    if witness is not None:
+        # A feed without a log may send its newest event to each new reader.
+        await witness.wait(lambda: len(after()) >= MISSED, requests.patience)
     waiting = len(after())
     count = min(waiting, BEFORE_CUT) + AFTER
     field = ("last-event-id", sent.encode().decode("latin-1"))

@@ -9,6 +9,8 @@ import time
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 COUNT, GAP = 24, 0.05
+WORK = 4.0
+"""Seconds of work for one answer."""
 
 
 class Streams(BaseHTTPRequestHandler):
@@ -36,7 +38,7 @@ class Working(Streams):
     """Finishes its work when its client has left."""
 
     def do_GET(self) -> None:
-        end = time.monotonic() + COUNT * GAP
+        end = time.monotonic() + WORK
         try:
             super().do_GET()
         except ConnectionError:

@@ -18,9 +18,9 @@ async def live(ex: Exchange, replays: bool = True, ahead: int = 0) -> None:
     await ex.send(RETRY)
     ids = _word if ex.query.get("ids") == "words" else str
     now = int(time.monotonic() / LIVE_GAP)
-    last, n = ex.fields.get("last-event-id"), now
+    last, n = ex.fields.get("last-event-id"), now + 1
     if last is not None and replays:
-        n = next((one + 1 for one in range(now, now - 500, -1) if ids(one) == last), now) - ahead
+        n = next((one + 1 for one in range(now, now - 500, -1) if ids(one) == last), n) - ahead
     while True:
         await asyncio.sleep(n * LIVE_GAP - time.monotonic())
         await ex.send(ex.event(n, ids(n)))
