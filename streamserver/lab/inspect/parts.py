@@ -37,7 +37,7 @@ Kind = Literal[
     # Parts of the data, see ``content``:
     "event field",
     "comment",
-    "end of the event",
+    "blank line",
     "line",
     "byte order mark",
 ]
@@ -57,6 +57,8 @@ class Part(NamedTuple):
     """Whether an earlier part began the element."""
     is_complete: bool = True
     """Whether the element ends here."""
+    size: int = 0
+    """Of a complete chunk size, the number of bytes."""
 
 
 class PartReader:
@@ -103,11 +105,12 @@ class PartReader:
         kind = self._kind_of_line(line)
         found = self._reader.feed(line)
         self._line += line
-        if kind == "chunk size" and end and not int(self._digits(), 16):
+        size = int(self._digits(), 16) if kind == "chunk size" and end else 0
+        if kind == "chunk size" and end and not size:
             kind = "last-chunk"
-        self._add(kind, line, at, bool(end))
+        self._add(kind, line, at, bool(end), size)
         if end:
-            self._after_line(kind)
+            self._after_line(kind, size)
             self._line = b""
         for one in found:
             self._after_head(one) if isinstance(one, ResponseHead) else self._finish(one)
@@ -125,12 +128,12 @@ class PartReader:
         assert found is not None
         return found[0]
 
-    def _after_line(self, kind: Kind) -> None:
-        """Set the kind of the element after a complete line."""
+    def _after_line(self, kind: Kind, size: int) -> None:
+        """Set the kind of the element after a complete line. ``size``: of the chunk."""
         if kind == "status line":
             self._kind = "field"
         elif kind == "chunk size":
-            self._kind, self._left = "data", int(self._digits(), 16)
+            self._kind, self._left = "data", size
         elif kind == "last-chunk":
             self._kind = "trailer"
         elif kind == "end of the chunk":
@@ -165,6 +168,6 @@ class PartReader:
         if isinstance(part, End):
             self.is_complete, self.trailers = True, part.trailers
 
-    def _add(self, kind: Kind, data: bytes, at: float, is_complete: bool) -> None:
-        self._parts.append(Part(kind, data, at, self._inside, is_complete))
+    def _add(self, kind: Kind, data: bytes, at: float, is_complete: bool, size: int = 0) -> None:
+        self._parts.append(Part(kind, data, at, self._inside, is_complete, size))
         self._inside = not is_complete

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from time import monotonic_ns
+from typing import Protocol
 
 from streamserver.lab.client.connection import Dialed, ServerAddress
 from streamserver.lab.client.record import Record
@@ -25,8 +26,24 @@ from streamserver.wire.responses import ResponseReader
 
 SECOND = 1_000_000_000
 USER_AGENT = ("user-agent", "streamserver-inspect")
+CODINGS = ("accept-encoding", "gzip, deflate, br, zstd")
+"""The codings that browsers accept."""
+ACCEPT = ("accept", "text/event-stream, */*;q=0.9")
 Until = Callable[[Read], object]
 """Gets each read, after it was timestamped; a true value ends the recording."""
+
+
+class Observer(Protocol):
+    """Follows a recording while it is made."""
+
+    def begin(self, request: bytes) -> None:
+        """This request will be sent."""
+
+    def feed(self, read: Read) -> object:
+        """A read arrived; a true value ends the recording."""
+
+    def end(self, recording: Recording) -> None:
+        """The recording has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +94,7 @@ async def record(
 
     Never raises for anything that the server does: ``end`` and ``detail`` say it.
     """
-    connection, steps, stalls = Recorder(request, limits, until), Record(), StallMeter()
-    began = monotonic_ns()
-    try:
-        async with asyncio.timeout(limits.connect or None):
-            await server.connect(steps, connection)
-    except TimeoutError:
-        connection.end("failed", f"no connection within {limits.connect:g} s")
-    except OSError as error:
-        connection.end("failed", str(error) or type(error).__name__)
-    else:
-        stalls.start()
-        await connection.run()
-    finally:
-        stalls.stop()
-        connection.close()
-    made = steps.secured or steps.connected
-    return Recording(
-        request,
-        connection.reads,
-        *connection.ended,
-        connected=(made - (steps.dialed or began)) / SECOND if made else 0.0,
-        alpn=connection.alpn,
-        sent_at=connection.sent_at,
-        stalled=stalls.worst,
-    )
+    return await Recorder(request, limits, until).record(server)
 
 
 class Recorder(Dialed):
@@ -130,7 +123,35 @@ class Recorder(Dialed):
         tls = self.transport.get_extra_info("ssl_object")
         return None if tls is None else tls.selected_alpn_protocol() or ""
 
-    async def run(self) -> None:
+    async def record(self, server: ServerAddress) -> Recording:
+        """Record the response; ``end`` ends the recording early."""
+        steps, stalls = Record(), StallMeter()
+        began = monotonic_ns()
+        try:
+            async with asyncio.timeout(self._limits.connect or None):
+                await server.connect(steps, self)
+        except TimeoutError:
+            self.end("failed", f"no connection within {self._limits.connect:g} s")
+        except OSError as error:
+            self.end("failed", str(error) or type(error).__name__)
+        else:
+            stalls.start()
+            await self._run()
+        finally:
+            stalls.stop()
+            self._close()
+        made = steps.secured or steps.connected
+        return Recording(
+            self._request,
+            self.reads,
+            *self.ended,
+            connected=(made - (steps.dialed or began)) / SECOND if made else 0.0,
+            alpn=self.alpn,
+            sent_at=self.sent_at,
+            stalled=stalls.worst,
+        )
+
+    async def _run(self) -> None:
         """Send the request, and wait for the end of the recording."""
         if not self._done.done():
             seconds = self._limits.head
@@ -145,7 +166,7 @@ class Recorder(Dialed):
             self.ended = end, self._seconds(now or monotonic_ns()), detail
             self._done.set_result(None)
 
-    def close(self) -> None:
+    def _close(self) -> None:
         """Close the connection."""
         if self._deadline is not None:
             self._deadline.cancel()

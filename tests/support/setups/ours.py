@@ -1,0 +1,40 @@
+"""This package, as a program: ``/numbers``, ``/endless``, and ``/feed``, which readers share."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from streamserver import Event, EventStream, Feed, Request, Response, Router, serve
+from support.setups.counting import COUNT, FOREVER, numbers
+
+app, feed = Router(), Feed("setup", retry=1500)
+
+
+async def events(last: str | None, count: int) -> AsyncIterator[Event]:
+    async for n, data in numbers(last, count):
+        yield Event(data, id=n)
+
+
+@app.get("/numbers")
+async def finite(request: Request) -> Response:
+    return EventStream(events(request.last_event_id, COUNT), retry=1500)
+
+
+@app.get("/endless")
+async def endless(request: Request) -> Response:
+    return EventStream(events(request.last_event_id, FOREVER), retry=1500)
+
+
+@app.get("/feed")
+async def subscribe(request: Request) -> Response:
+    return feed.subscribe(request)
+
+
+async def main() -> None:
+    async with serve(app, port=0) as server:
+        print(f"listening on {server.url}", flush=True)
+        async for _, data in numbers(None, FOREVER):
+            await feed.publish(data)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
