@@ -1,9 +1,49 @@
-"""All verdicts on a piece of evidence."""
+"""All verdicts on the evidence of an inspection."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from streamserver.lab.inspect import remedies
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.inspect.verdicts import (
+    buffering,
+    compression,
+    cuts,
+    ends,
+    framing,
+    head_first,
+    heads,
+    silence,
+    status,
+)
+
+Judge = Callable[[Evidence], Verdict]
+ON_THE_STREAM: Sequence[tuple[str, Judge]] = (
+    (heads.TYPE, heads.judge_type),
+    (heads.CACHING, heads.judge_caching),
+    (head_first.NAME, head_first.judge_head),
+    (framing.NAME, framing.judge_framing),
+    (compression.NAME, compression.judge_compression),
+    (buffering.NAME, buffering.judge_buffering),
+    (silence.NAME, silence.judge_heartbeats),
+    (cuts.NAME, cuts.judge_cut),
+    (ends.NAME, ends.judge_end),
+)
+"""The verdicts on a response with status 200, by name."""
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
-    """The verdicts, in the order of a report."""
-    return []
+    """The verdicts, in the order in which a response passes: head, body, end."""
+    found = [status.judge_status(evidence)]
+    for name, one in ON_THE_STREAM:
+        if evidence.main.status == 200:
+            found.append(one(evidence))
+        else:
+            found.append(Verdict(name, "not seen", "the response is not the stream: see status"))
+    return [_with_likely_first(one, evidence) for one in found]
+
+
+def _with_likely_first(verdict: Verdict, evidence: Evidence) -> Verdict:
+    ordered = remedies.likely_first(verdict.remedies, evidence.main)
+    return replace(verdict, remedies=ordered)
