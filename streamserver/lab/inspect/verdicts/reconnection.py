@@ -28,13 +28,13 @@ SHOWN = 60
 REMEDIES = (
     Remedy(
         "server",
-        "keep the newest events with their ids; begin the reply to Last-Event-ID with the event after"
-        " that id, and send live events only when those are sent",
+        "keep the newest events with their ids; begin the reply to Last-Event-ID with the event"
+        " after that id, and send live events only when those are sent",
     ),
     Remedy(
         "load balancer",
-        "give all instances the same ids and the same log, as in a Redis stream; or bind each client"
-        " to one instance",
+        "give all instances the same ids and the same log, as in a Redis stream; or bind each"
+        " client to one instance",
     ),
     Remedy("CDN", "let no cache reply: it ignores Last-Event-ID; send Cache-Control: no-store"),
 )
