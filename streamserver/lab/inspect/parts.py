@@ -19,7 +19,7 @@ from streamserver.lab.inspect.recording import Framing
 from streamserver.wire.chunked import End
 from streamserver.wire.heads import CHUNKED
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.response_heads import UNTIL_CLOSE, ResponseHead
+from streamserver.wire.response_heads import BROKEN, UNTIL_CLOSE, ResponseHead
 from streamserver.wire.responses import ResponseReader
 
 Kind = Literal[
@@ -92,7 +92,7 @@ class PartReader:
             try:
                 offset = self._take(data, offset, at)
             except HTTPError as error:
-                self.problem, self._inside = error.detail, False
+                self.problem, self._inside = error.detail.removeprefix(BROKEN), False
         parts, self._parts = self._parts, []
         return parts
 

@@ -21,7 +21,7 @@ from streamserver.lab.inspect.recording import End, Read, Recording
 from streamserver.lab.inspect.stalls import StallMeter
 from streamserver.wire.chunked import End as BodyEnd
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.response_heads import ResponseHead
+from streamserver.wire.response_heads import BROKEN, ResponseHead
 from streamserver.wire.responses import ResponseReader
 
 SECOND = 1_000_000_000
@@ -184,7 +184,7 @@ class Recorder(Dialed):
             parts = self._reader.feed(data)
         except HTTPError as error:
             self._observe(read)
-            return self.end("failed", error.detail, now)
+            return self.end("failed", error.detail.removeprefix(BROKEN), now)
         if not self._has_head:
             self._find_head(parts)
         enough = self._observe(read)

@@ -145,6 +145,8 @@ class WireView:
             text += f" ... and {len(data) - MAX_SHOWN} bytes more"
         if part.size:
             text += f" = {part.size} byte{'s' if part.size > 1 else ''}"
+        if part.kind in ("excess", "unreadable"):
+            return text
         return f"{'... ' if part.continues else ''}{text}{'' if part.is_complete else ' ...'}"
 
     def _part(self, time: str, name: str, part: Part, text: str) -> Iterator[str]:
