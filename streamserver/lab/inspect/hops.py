@@ -1,12 +1,15 @@
 """What a hop changes: the responses of two URLs, of which one leads through it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from streamserver.lab.cassettes.redaction import redact_fields
+from streamserver.lab.inspect.evidence import Evidence
+from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.inspection import Inspection
 from streamserver.lab.inspect.recording import Message, TimedEvent
-from streamserver.wire.fields import grouped, split_list
+from streamserver.wire.fields import grouped
 
 NOT_COMPARED = ("date", "transfer-encoding", "content-length", "content-encoding")
 """Fields that differ with every response, or that the framing and the coding stand for."""
@@ -16,6 +19,8 @@ ENOUGH = 5
 """Events that such a share needs."""
 LATER = 0.5
 """Seconds by which an arrival is late beyond what two runs differ."""
+PAUSE = 0.01
+"""Seconds between two moments: a buffer that is passed on may arrive in several reads."""
 DONE = "[DONE]"
 _FRAMINGS = {
     "none": "no body",
@@ -60,10 +65,8 @@ def _responses(direct: Inspection, through: Inspection) -> Iterator[Change]:
     yield Change("versions by ALPN", *(", ".join(each.versions or ()) for each in evidence))
     yield Change("status", *(str(side.status) for side in sides))
     yield Change("framing", *(_FRAMINGS[side.framing] for side in sides))
-    yield Change(
-        "content coding", *(", ".join(_values(side, "content-encoding")) for side in sides)
-    )
-    yield from _fields(*sides)
+    yield Change("content coding", *(_values(side).get("content-encoding", "") for side in sides))
+    yield from _fields(direct.evidence, through.evidence)
     yield from _arrivals(*sides)
     beats = [sum(event.is_comment for event in side.events) for side in sides]
     if not all(beats):
@@ -75,15 +78,27 @@ def _whether_any(message: Message) -> str:
     return f"status {message.status}" if message.status else f"none: {end_of(message)}"
 
 
-def _fields(direct: Message, through: Message) -> Iterator[Change]:
-    sides = [grouped(redact_fields(side.fields)) for side in (direct, through)]
+def _fields(direct: Evidence, through: Evidence) -> Iterator[Change]:
+    """The fields that differ, except those that differ from response to response on either side."""
+    sides = [_values(each.main) for each in (direct, through)]
     for name in dict.fromkeys([*sides[0], *sides[1]]):
-        if name not in NOT_COMPARED:
-            yield Change(f"field {name}", *(", ".join(side.get(name, ())) for side in sides))
+        before, after = (side.get(name, "") for side in sides)
+        varies = before and after and (_varies(direct, name) or _varies(through, name))
+        if name not in NOT_COMPARED and not varies:
+            yield Change(f"field {name}", before, after)
 
 
-def _values(message: Message, name: str) -> list[str]:
-    return [item for key, value in message.fields if key == name for item in split_list(value)]
+def _varies(evidence: Evidence, name: str) -> bool:
+    """Whether the field of a repeated request had another value."""
+    again = evidence.repeated
+    if again is None or not again.status:
+        return False
+    return _values(evidence.main).get(name) != _values(again).get(name)
+
+
+def _values(message: Message) -> dict[str, str]:
+    fields = grouped(redact_fields(list(message.fields)))
+    return {name: ", ".join(values) for name, values in fields.items()}
 
 
 def _arrivals(direct: Message, through: Message) -> Iterator[Change]:
@@ -91,21 +106,26 @@ def _arrivals(direct: Message, through: Message) -> Iterator[Change]:
     sides = direct, through
     events = [[one for one in side.events if not one.is_comment] for side in sides]
     if abs(direct.head_at - through.head_at) > LATER:
-        yield Change("head", *(f"after {side.head_at:.2f} s" for side in sides))
+        yield Change("head", *(f"after {seconds(side.head_at)}" for side in sides))
     if not all(events):
         return
     firsts = [each[0].at for each in events]
     if abs(firsts[0] - firsts[1]) > LATER:
-        yield Change("first event", *(f"after {first:.2f} s" for first in firsts))
-    shares = [arrivals(each) / len(each) for each in events]
+        yield Change("first event", *(f"after {seconds(first)}" for first in firsts))
+    shares = [moments(each) / len(each) for each in events]
     if min(map(len, events)) >= ENOUGH and abs(shares[0] - shares[1]) > BUNCHED:
-        texts = (f"{len(each)} events in {arrivals(each)} reads" for each in events)
-        yield Change("arrivals", *texts)
+        yield Change("arrivals", *map(arrivals, events))
 
 
-def arrivals(events: list[TimedEvent]) -> int:
-    """The number of reads in which the events arrived."""
-    return len({event.at for event in events})
+def arrivals(events: Sequence[TimedEvent]) -> str:
+    """In how many moments how many events arrived, in words."""
+    return f"{count(len(events), 'events')} at {count(moments(events), 'moments')}"
+
+
+def moments(events: Sequence[TimedEvent]) -> int:
+    """The number of moments in which the events arrived."""
+    times = [event.at for event in events]
+    return bool(times) + sum(after - before >= PAUSE for before, after in pairwise(times))
 
 
 def end_of(message: Message) -> str:
@@ -117,4 +137,4 @@ def end_of(message: Message) -> str:
     if end == "closed" and message.framing != "close":
         end = "closed before the body was complete"
     events = [one for one in message.events if not one.is_comment]
-    return f"{end}, after {DONE}" if events and events[-1].event.data == DONE else end
+    return f"{end} with {DONE}" if events and events[-1].event.data == DONE else end

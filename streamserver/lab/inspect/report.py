@@ -5,6 +5,7 @@ from textwrap import wrap
 from typing import Any
 
 from streamserver.lab.cassettes.redaction import redact_fields
+from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.hops import Change, arrivals, changes, end_of
 from streamserver.lab.inspect.inspection import Inspection
 from streamserver.lab.inspect.recording import Message
@@ -34,7 +35,8 @@ def table(direct: Inspection, through: Inspection | None = None, width: int = WI
 def _inspection(one: Inspection, width: int) -> Iterator[str]:
     yield printable(one.title)
     yield from wrap(printable(summary(one.evidence.main)), width)
-    yield ""
+    if one.verdicts:
+        yield ""
     column = max((len(verdict.name) for verdict in one.verdicts), default=0)
     for verdict in one.verdicts:
         yield from _row((verdict.name, verdict.status), (column, 9), _evidence(verdict), width)
@@ -83,10 +85,11 @@ def summary(message: Message) -> str:
     beats = len(message.events) - len(events)
     size = sum(len(piece.data) for piece in message.pieces)
     items = [f"{message.version} {message.status}", dict(message.fields).get("content-type", "")]
-    items += [f"{size} bytes in {len(message.pieces)} pieces"]
-    items += [f"{len(events)} events in {arrivals(events)} reads"] if events else []
-    items += [f"{beats} heartbeats"] if beats else []
-    return ", ".join(filter(None, [*items, f"{message.recording.ended:.2f} s", end_of(message)]))
+    items += [f"{count(size, 'bytes')} in {count(len(message.pieces), 'pieces')}"]
+    items += [arrivals(events)] if events else []
+    items += [count(beats, "heartbeats")] if beats else []
+    ended = f"{end_of(message)} after {seconds(message.recording.ended)}"
+    return ", ".join(filter(None, [*items, ended]))
 
 
 def to_json(direct: Inspection, through: Inspection | None = None) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def test_malformed_data_is_an_error(coding: str) -> None:
 
 
 def test_a_zstd_window_beyond_that_of_http_is_an_error() -> None:
-    options = {zstd.CompressionParameter.window_log: 24}
+    options = {int(zstd.CompressionParameter.window_log): 24}
     made = zstd.ZstdCompressor(options=options)
     coded = made.compress(b"a" * 1000, made.FLUSH_BLOCK)
     with pytest.raises(ValueError, match="malformed"):

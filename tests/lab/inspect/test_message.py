@@ -10,25 +10,18 @@ from hypothesis import strategies as st
 
 from streamserver.lab.inspect import codings
 from streamserver.lab.inspect import message as module
-from streamserver.lab.inspect.message import read_message
-from streamserver.lab.inspect.recording import End, Message, Read, Recording
+from streamserver.lab.inspect.recording import Message
 from streamserver.wire.chunked import encode_all
 from streamserver.wire.sse import Event
 from support.cutting import cut, cuts
+from support.messages import message
 
-GET = b"GET / HTTP/1.1\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
 CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
 LINES = b"HTTP/1.0 200 OK\r\ncontent-type: application/x-ndjson\r\n\r\n"
 PIECES = [b"retry: 7\nid: a\ndata: 1", b"\n\n", b": beat\r\n\r", b"\n"]
 PIECES += [b"event: x\nretry: 9\ndata: 2\n", b"\n"]
 END = b"0\r\nx-a: 1\r\n\r\n"
-
-
-def message(*reads: bytes, end: End = "closed", request: bytes = GET) -> Message:
-    """The message of these reads, one each second."""
-    timed = [Read(float(n), read) for n, read in enumerate(reads)]
-    return read_message(Recording(request, timed, end, float(len(reads))))
 
 
 def facts(found: Message) -> dict[str, Any]:

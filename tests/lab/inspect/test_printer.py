@@ -49,18 +49,25 @@ def test_output_that_fails_ends_the_recording() -> None:
         failed.set()
         raise BrokenPipeError("gone")
 
-    printer = Printer(WireView(), write)
-    with pytest.raises(BrokenPipeError, match="gone"), printer:
-        printer.begin(GET)
-        assert failed.wait(10.0)
-        while not printer.feed(Read(0.0, LINES[0])):
-            pass
+    def work() -> None:
+        with Printer(WireView(), write) as printer:
+            printer.begin(GET)
+            assert failed.wait(10.0)
+            while not printer.feed(Read(0.0, LINES[0])):
+                pass
+
+    with pytest.raises(BrokenPipeError, match="gone"):
+        work()
 
 
 def test_an_error_of_the_work_comes_first() -> None:
     def write(text: str) -> None:
         raise BrokenPipeError("gone")
 
-    with pytest.raises(KeyError), Printer(WireView(), write) as printer:
-        printer.begin(GET)
-        raise KeyError("work")
+    def work() -> None:
+        with Printer(WireView(), write) as printer:
+            printer.begin(GET)
+            raise KeyError("work")
+
+    with pytest.raises(KeyError):
+        work()
