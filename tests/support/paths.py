@@ -8,8 +8,7 @@ from streamserver.lab.inspect.message import read_message
 from streamserver.lab.inspect.recording import End, Message, Read
 from streamserver.lab.stamps import write_stamp
 from streamserver.wire.chunked import encode, last_chunk
-from support.messages import GET as GET
-from support.messages import timed_message
+from support.messages import GET, timed_message
 
 TYPE = "Content-Type: text/event-stream"
 CHUNKED = "Transfer-Encoding: chunked"

@@ -11,6 +11,7 @@ from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.judge import judge
 from streamserver.lab.inspect.recording import Message
 from support import paths
+from support.messages import GET
 from support.paths import Write
 
 SCHEDULER = 0.2
@@ -50,7 +51,7 @@ def _joined(writes: list[Write]) -> list[Write]:
     return found
 
 
-@given(rhythms(), jitters, jitters, st.sampled_from([paths.GET, POST]), st.floats(0, 2))
+@given(rhythms(), jitters, jitters, st.sampled_from([GET, POST]), st.floats(0, 2))
 @settings(max_examples=300)
 def test_an_honest_path_is_never_blamed(
     writes: list[Write], jitter: list[float], other: list[float], request: bytes, rest: float

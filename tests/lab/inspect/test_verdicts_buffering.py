@@ -7,6 +7,7 @@ import pytest
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.verdict import Status
+from streamserver.wire.chunked import encode, last_chunk
 from support import paths
 from support.judging import status, verdict
 from support.messages import timed_message
@@ -145,10 +146,10 @@ def test_a_whole_stream_in_one_piece(main: Message, again: Message, expected: St
 
 
 def test_a_file_object_that_is_never_flushed() -> None:
-    chunks = [Write(at, paths.encode(data)) for at, data in ticks(300, gap=0.02)]
+    chunks = [Write(at, encode(data)) for at, data in ticks(300, gap=0.02)]
     start = [Write(0.0, head()), *chunks]
     reads = paths.joined(paths.unflushed(start, 8192, 7.0))
-    main = timed_message([*reads, (7.0, paths.last_chunk())], ended=7.0)
+    main = timed_message([*reads, (7.0, last_chunk())], ended=7.0)
     found = verdict("buffering", Evidence(main, repeated=replace(main)))
     assert found.status == "wrong"
     assert "each as large as a buffer of 8192 bytes permits" in found.evidence

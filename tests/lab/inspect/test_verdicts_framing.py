@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.recording import Message
+from streamserver.lab.inspect.recording import End, Message
 from streamserver.lab.inspect.verdict import Status
 from support.judging import status, verdict
 from support.messages import timed_message
@@ -20,7 +20,7 @@ LENGTH = f"Content-Length: {len(DATA)}"
 def unchunked(*fields: str, version: str = "HTTP/1.1", body: bytes = DATA) -> Message:
     """A body that is no chunked one."""
     start = head(*fields, version=version)
-    end = "complete" if any(one.startswith("Content-Length") for one in fields) else "closed"
+    end: End = "complete" if any(one.startswith("Content-Length") for one in fields) else "closed"
     return timed_message([(0.002, start), (0.1, body)], end)
 
 
