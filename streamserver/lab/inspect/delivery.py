@@ -49,9 +49,8 @@ class Delivery:
 
     kind: Literal["direct", "held", "unknown"]
     evidence: str
-    is_whole: bool = False
-    """Whether all was held until the end. A server that was slow once looks the same, so a second
-    recording has to confirm it."""
+    may_be_chance: bool = False
+    """Whether a server that was slow once looks the same, see ``contradicts``."""
 
 
 def tolerance(message: Message) -> float:
@@ -146,7 +145,7 @@ def _one_by_one(message: Message, body: Body) -> Delivery | None:
     small = [one for one in alone if one.size <= SMALL]
     if len(small) < 3 and not _ends_alone(message, groups):
         return None
-    if len(alone) < 3 or 2 * len(alone) < len(groups) or _is_one_behind(message, groups):
+    if len(alone) < 3 or 2 * len(alone) < len(groups):
         return None
     return Delivery(
         "direct",
@@ -159,13 +158,6 @@ def _ends_alone(message: Message, groups: Sequence[Group]) -> bool:
     """Whether the last event came by itself. A buffer that an event nearly fills is emptied by the
     next one, so that the last two come together, at the end."""
     return message.recording.end == "complete" and groups[-1].events == 1
-
-
-def _is_one_behind(message: Message, groups: Sequence[Group]) -> bool:
-    """Whether the last two events came together, no later than one alone was due."""
-    if message.recording.end != "complete" or groups[-1].events < 2 or len(groups) < 3:
-        return False
-    return groups[-1].first - groups[-2].last < 1.5 * _median_pause(groups[:-1])
 
 
 def _in_full_buffers(message: Message, body: Body) -> Delivery | None:
@@ -185,6 +177,7 @@ def _in_full_buffers(message: Message, body: Body) -> Delivery | None:
         "held",
         f"the head came after {seconds(message.head_at)}, and {count(body.events, body.noun)} came "
         f"in {len(groups)} groups, each as large as a buffer of {block} bytes permits",
+        may_be_chance=True,
     )
 
 
@@ -212,11 +205,13 @@ def _in_one_piece(message: Message, body: Body) -> Delivery | None:
         return None
     if _shares_late_head(message, body) and events >= 3:
         whole = f"the head, {count(events, body.noun)} and the end"
-        return Delivery("held", f"{whole} arrived together after {seconds(first)}", is_whole=True)
+        return Delivery(
+            "held", f"{whole} arrived together after {seconds(first)}", may_be_chance=True
+        )
     if first - message.head_at > late(message) and events >= 8 and len(message.pieces) == 1:
         together = f"{count(events, body.noun)} and the end arrived together"
         since = f"{seconds(first - message.head_at)} after the head"
-        return Delivery("held", f"{together}, in one piece, {since}", is_whole=True)
+        return Delivery("held", f"{together}, in one piece, {since}", may_be_chance=True)
     return None
 
 
@@ -224,6 +219,16 @@ def _shares_late_head(message: Message, body: Body) -> bool:
     """Whether the head came late, and with the first event."""
     is_late = message.head_at > late(message)
     return is_late and body.arrivals[0].at - message.head_at < APART
+
+
+def contradicts(other: Message, message: Message) -> bool:
+    """Whether ``other``, a response to the same request, shows that what was late in ``message``
+    was so by chance."""
+    body, others = read_body(message), read_body(other)
+    if _shares_late_head(message, body):
+        return other.head_at <= late(other)
+    first = next((one.at for one in others.arrivals), None)
+    return first is not None and first - other.head_at <= late(other)
 
 
 def _unclear(body: Body) -> str:

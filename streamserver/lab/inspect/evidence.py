@@ -46,3 +46,9 @@ class Evidence:
     """Whether the request may be sent more than once: its method is safe, or the user allows it."""
     idle: float = 0.0
     """Seconds of silence after which a heartbeat is expected; 0: not asked."""
+
+    @property
+    def others(self) -> list[Message]:
+        """Further streams of the same request, which confirm what the main one shows."""
+        found = (self.identity, self.repeated, self.old)
+        return [one for one in found if one is not None and one.status == 200]

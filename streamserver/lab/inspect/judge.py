@@ -9,13 +9,17 @@ from streamserver.lab.inspect.verdict import Verdict
 from streamserver.lab.inspect.verdicts import (
     buffering,
     compression,
+    cors,
     cuts,
     ends,
     framing,
     head_first,
     heads,
+    reconnection,
+    second_request,
     silence,
     status,
+    versions,
 )
 
 Judge = Callable[[Evidence], Verdict]
@@ -29,8 +33,12 @@ ON_THE_STREAM: Sequence[tuple[str, Judge]] = (
     (silence.NAME, silence.judge_heartbeats),
     (cuts.NAME, cuts.judge_cut),
     (ends.NAME, ends.judge_end),
+    (reconnection.NAME, reconnection.judge_reconnection),
+    (second_request.NAME, second_request.judge_second_request),
 )
 """The verdicts on a response with status 200, by name."""
+ON_ANY: Sequence[Judge] = (cors.judge_cors, versions.judge_versions)
+"""Those on a response with any status."""
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
@@ -41,6 +49,7 @@ def judge(evidence: Evidence) -> list[Verdict]:
             found.append(one(evidence))
         else:
             found.append(Verdict(name, "not seen", "the response is not the stream: see status"))
+    found += [one(evidence) for one in ON_ANY]
     return [_with_likely_first(one, evidence) for one in found]
 
 

@@ -29,7 +29,7 @@ from streamserver.lab.inspect.preflight import preflight_of
 from streamserver.lab.inspect.record import Limits, Observer
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.requests import BOUNDS, Bounds, Requests
-from streamserver.lab.inspect.resuming import repeat_and_resume
+from streamserver.lab.inspect.resuming import is_late, repeat_and_resume
 
 HTTP1 = "http/1.1"
 ENOUGH = 8
@@ -88,6 +88,8 @@ async def _further(requests: Requests, evidence: Evidence) -> Evidence:
     main = evidence.main
     repeated, resumption = await repeat_and_resume(requests, main)
     evidence = replace(evidence, repeated=repeated, resumption=resumption)
+    if repeated is not None and is_late(repeated, main):
+        return evidence  # the server is busy, so that further responses show nothing
     if "content-encoding" in dict(main.fields) and requests.is_time_left:
         identity = await requests.get(_is_enough, ("accept-encoding", "identity"))
         evidence = replace(evidence, identity=identity)

@@ -75,7 +75,8 @@ async def _repeat(requests: Requests, main: Message) -> tuple[Message, Resumptio
 
     first = requests.start(is_enough)
     try:
-        await first.wait(lambda: _has_begun(first, main), requests.patience)
+        if not await first.wait(lambda: _has_begun(first, main), requests.patience):
+            return await first.message(), None
         if first.ids and first.ids[0].event.id not in known[:-IDS_BEFORE_CUT]:
             witness = requests.start(lambda _: False)
         may_end = True

@@ -4,10 +4,11 @@ A coded body is judged by the same request without a coding, since an encoder th
 a fault of its own (``compression``).
 """
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 from streamserver.lab.inspect.arrivals import read_body
-from streamserver.lab.inspect.delivery import APART, Delivery, delivery
+from streamserver.lab.inspect.delivery import APART, contradicts, delivery
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.figures import seconds
 from streamserver.lab.inspect.recording import Message
@@ -19,67 +20,56 @@ NAME = "buffering"
 SECTION = "RFC 9112, section 7.1"
 CORK = 0.2
 """Seconds for which Linux holds back small writes that announce more (MSG_MORE)."""
-CORK_ERROR = (0.005, 0.03)
-"""Seconds by which the head may come earlier and later."""
 HOW_TO_SEE = (
     "inspect an endpoint that sends a small event each 0.2 s for some seconds, as the lab's target "
-    "does at /sse?rate=5&count=30&stamp=1"
+    "does at /sse?count=30&gap=0.2&stamps=1"
 )
 
 
 def judge_buffering(evidence: Evidence) -> Verdict:
     """Whether something collects events before it delivers them."""
-    messages = _comparable(evidence)
-    if not messages:
+    message = _plain(evidence)
+    if message is None:
         return Verdict(NAME, "not seen", "the body is coded: see compression", SECTION)
-    found = [delivery(one) for one in messages]
-    first = found[0]
-    if first.kind == "held" and _is_confirmed(first, found[1:]):
-        return Verdict(NAME, "wrong", first.evidence, SECTION, BUFFERING)
-    if first.kind == "held":
-        seen = f"{first.evidence}; {found[1].evidence} when it was asked again"
-        return Verdict(NAME, "not seen", f"{seen}: inspect it once more", SECTION)
-    if first.kind == "unknown" and (corked := _corked(messages)):
+    others = [one for one in evidence.others if one is not message]
+    found = delivery(message)
+    if found.may_be_chance and any(contradicts(one, message) for one in others):
+        seen = f"{found.evidence}, but not when it was asked again: inspect it once more"
+        return Verdict(NAME, "not seen", seen, SECTION)
+    if found.kind == "held":
+        return Verdict(NAME, "wrong", found.evidence, SECTION, BUFFERING)
+    if found.kind == "direct":
+        return Verdict(NAME, "ok", found.evidence, SECTION)
+    if corked := _corked(message, [one for one in others if one is not evidence.old]):
         return Verdict(NAME, "wrong", corked, SECTION, BUFFERING)
-    if first.kind == "direct":
-        return Verdict(NAME, "ok", first.evidence, SECTION)
-    return Verdict(NAME, "not seen", f"{first.evidence}; {HOW_TO_SEE}", SECTION)
+    return Verdict(NAME, "not seen", f"{found.evidence}; {HOW_TO_SEE}", SECTION)
 
 
-def _comparable(evidence: Evidence) -> list[Message]:
-    """The recordings of the same request that no coding hides."""
-    both = (evidence.main, evidence.identity)
-    found = [one for one in both if one and one.status == 200 and not coding(one)]
-    return found or ([evidence.main] if delivery(evidence.main).kind == "direct" else [])
+def _plain(evidence: Evidence) -> Message | None:
+    """The recording that no coding hides, or a coded one whose events came one by one."""
+    main, identity = evidence.main, evidence.identity
+    if not coding(main) or delivery(main).kind == "direct":
+        return main
+    return identity if identity and identity.status == 200 and not coding(identity) else None
 
 
-def _is_confirmed(first: Delivery, others: list[Delivery]) -> bool:
-    """Whether no other recording contradicts. Where all was held until the end, another one has
-    to show the same: a server may be slow once."""
-    needed = ("held",) if first.is_whole else ("held", "unknown")
-    return all(one.kind in needed for one in others)
-
-
-def _corked(messages: list[Message]) -> str:
+def _corked(message: Message, others: Sequence[Message]) -> str:
     """The pattern of a hop whose kernel waits for more after each write; "" if it is not there.
 
-    The head comes 200 ms late in each recording, and events in groups that are further apart.
+    The head comes 200 ms late in each recording, and events in groups that are further apart. In
+    HTTP/1.0 the kernel may not wait, because no chunk announces more.
     """
-    earlier, later = CORK_ERROR
-    if len(messages) < 2 or any(
-        not CORK - earlier <= one.head_at <= CORK + later for one in messages
-    ):
+    heads = [one.head_at for one in (message, *others)]
+    if len(heads) < 2 or not all(CORK - 0.005 <= at <= CORK + 0.03 for at in heads):
         return ""
-    for one in messages:
-        groups = read_body(one).groups(APART)
-        joined = [group for group in groups if group.events > 1]
-        starts = [group.first for group in groups]
-        if len(joined) < 3 or 2 * len(joined) < len(groups):
-            return ""
-        if any(b - a < CORK - earlier for a, b in pairwise(starts[:-1])):
-            return ""
-    heads = " and ".join(seconds(one.head_at) for one in messages)
+    groups = read_body(message).groups(APART)
+    joined = sum(one.events > 1 for one in groups)
+    starts = [one.first for one in groups[:-1]]  # the end does not wait
+    if joined < 3 or 2 * joined < len(groups):
+        return ""
+    if any(b - a < CORK - 0.005 for a, b in pairwise(starts)):
+        return ""
     return (
-        f"the head came after {heads}, and events in groups, none sooner than 200 ms after the one "
-        "before: a hop lets the kernel wait for more to send"
+        f"the head came {' and '.join(map(seconds, heads))} after each request, and events in "
+        "groups, none sooner than 200 ms after the one before: a hop lets the kernel wait for more"
     )
