@@ -39,7 +39,7 @@ REMEDIES = (
     Remedy("CDN", "let no cache reply: it ignores Last-Event-ID; send Cache-Control: no-store"),
 )
 
-_numbered = re.compile(r"(.*?)([0-9]{1,18})").fullmatch
+_numbered = re.compile(r"(.*?)(?<![0-9])([0-9]{1,18})").fullmatch
 
 
 def judge_reconnection(evidence: Evidence) -> Verdict:
@@ -62,8 +62,10 @@ def judge_reconnection(evidence: Evidence) -> Verdict:
 
 def _verdict(status: Status, seen: str, main: Message) -> Verdict:
     if main.events:
-        wait = "their own few seconds" if main.retry is None else seconds(main.retry / 1000)
-        seen += f"; retry: clients wait {wait} before they reconnect"
+        retry = "no retry: clients wait for some seconds of their own"
+        if main.retry is not None:
+            retry = f"retry: clients wait for {seconds(main.retry / 1000)}"
+        seen += f"; {retry} before they reconnect"
     return Verdict(NAME, status, seen, SECTION, REMEDIES if status == "wrong" else ())
 
 
@@ -129,10 +131,11 @@ def _compare(found: Sequence[TimedEvent], resumption: Resumption, asked: str) ->
 def _compare_numbers(
     found: Sequence[TimedEvent], resumption: Resumption, begins: str
 ) -> tuple[Status, str]:
-    before = _numbers(identified(resumption.first.events))
-    after = _numbers(found)
-    if before and after and len(before) + len(after) >= ENOUGH_NUMBERS:
-        step = after[0] - before[-1]
+    before = identified(resumption.first.events)
+    numbers = _numbers([*before, *found])
+    steps = [b - a for a, b in pairwise(numbers)]
+    step = steps.pop(len(before) - 1) if steps else 0
+    if len(numbers) >= ENOUGH_NUMBERS and set(steps) == {1}:
         if step == 1:
             return "ok", f"{begins}, the next number"
         if step > 1:
@@ -141,13 +144,11 @@ def _compare_numbers(
 
 
 def _numbers(events: Sequence[TimedEvent]) -> list[int]:
-    """The numbers at the ends of ids that differ in nothing else, if they are consecutive."""
+    """The numbers at the ends of ids that differ in nothing else; none if other ids are there."""
     matches = [_numbered(str(one.event.id)) for one in events]
     parts = [(match[1], int(match[2])) for match in matches if match]
-    numbers = [number for _, number in parts]
     is_one = len(parts) == len(events) and len({prefix for prefix, _ in parts}) == 1
-    are_consecutive = is_one and all(b - a == 1 for a, b in pairwise(numbers))
-    return numbers if are_consecutive else []
+    return [number for _, number in parts] if is_one else []
 
 
 def _range(events: Sequence[TimedEvent]) -> str:
