@@ -18,7 +18,8 @@ from streamserver.cli.values import switch, text
 from streamserver.lab.cassettes.redaction import Mask
 from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.inspect.inspection import WRONG, Inspection, inspect
+from streamserver.lab.inspect.hops import exit_status
+from streamserver.lab.inspect.inspection import Inspection, inspect
 from streamserver.lab.inspect.printer import Printer
 from streamserver.lab.inspect.record import DEFAULTS, Limits
 from streamserver.lab.inspect.report import WIDTH, table, to_json
@@ -99,8 +100,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     masks = [spec.secrets().mask for spec in specs]
     report = table(direct, through, _width() or WIDTH)
     show(options, _masked(masks, to_json(direct, through)), _masked(masks, report))
-    statuses = [one.status for one in (direct, *others)]
-    return WRONG if WRONG in statuses else max(statuses)
+    return exit_status(direct, through)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -1,13 +1,13 @@
 """What a hop changes: the responses of two URLs, of which one leads through it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
 from streamserver.lab.cassettes.redaction import redact_fields
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.figures import count, seconds
-from streamserver.lab.inspect.inspection import Inspection
+from streamserver.lab.inspect.inspection import WRONG, Inspection
 from streamserver.lab.inspect.recording import Message, TimedEvent
 from streamserver.wire.fields import grouped
 
@@ -38,6 +38,8 @@ class Change(NamedTuple):
     """Of the URL; "" for what it lacks."""
     through: str
     """Of the URL that leads through the hop; "" for what it lacks."""
+    is_worse: bool = False
+    """Whether the stream suffers."""
 
 
 def changes(direct: Inspection, through: Inspection) -> list[Change]:
@@ -49,29 +51,44 @@ def changes(direct: Inspection, through: Inspection) -> list[Change]:
     ]
 
 
+def exit_status(direct: Inspection, through: Inspection | None) -> int:
+    """The exit status: something is wrong on either side or worse behind the hop, nothing is, or
+    nothing could be judged."""
+    sides = [direct.status] if through is None else [direct.status, through.status]
+    if through is not None and any(change.is_worse for change in changes(direct, through)):
+        return WRONG
+    return WRONG if WRONG in sides else max(sides)
+
+
+def _change(name: str, texts: Iterable[str], is_worse: bool = False) -> Change:
+    direct, through = texts
+    return Change(name, direct, through, is_worse)
+
+
 def _verdicts(direct: Inspection, through: Inspection) -> Iterator[Change]:
     statuses = [{one.name: one.status for one in side.verdicts} for side in (direct, through)]
     for name in dict.fromkeys([*statuses[0], *statuses[1]]):
-        yield Change(f"verdict {name}", *(str(each.get(name, "")) for each in statuses))
+        before, after = (each.get(name) for each in statuses)
+        yield Change(f"verdict {name}", before or "", after or "", after == "wrong")
 
 
 def _responses(direct: Inspection, through: Inspection) -> Iterator[Change]:
     evidence = direct.evidence, through.evidence
     sides = direct.evidence.main, through.evidence.main
     if not all(side.status for side in sides):
-        yield Change("response", *(_whether_any(side) for side in sides))
+        yield _change("response", map(_whether_any, sides), not sides[1].status)
         return
-    yield Change("version", *(side.version for side in sides))
-    yield Change("versions by ALPN", *(", ".join(each.versions or ()) for each in evidence))
-    yield Change("status", *(str(side.status) for side in sides))
-    yield Change("framing", *(_FRAMINGS[side.framing] for side in sides))
-    yield Change("content coding", *(_values(side).get("content-encoding", "") for side in sides))
-    yield from _fields(direct.evidence, through.evidence)
+    yield _change("version", (side.version for side in sides))
+    yield _change("versions by ALPN", (", ".join(each.versions or ()) for each in evidence))
+    yield _change("status", (str(side.status) for side in sides), sides[1].status >= 400)
+    yield _change("framing", (_FRAMINGS[side.framing] for side in sides))
+    yield _change("content coding", (_values(side).get("content-encoding", "") for side in sides))
+    yield from _fields(*evidence)
     yield from _arrivals(*sides)
     beats = [sum(event.is_comment for event in side.events) for side in sides]
     if not all(beats):
-        yield Change("heartbeats", *(str(count or "") for count in beats))
-    yield Change("end", *(end_of(side) for side in sides))
+        yield _change("heartbeats", (str(number or "") for number in beats), not beats[1])
+    yield _change("end", map(end_of, sides), _is_cut(sides[1]))
 
 
 def _whether_any(message: Message) -> str:
@@ -106,15 +123,19 @@ def _arrivals(direct: Message, through: Message) -> Iterator[Change]:
     sides = direct, through
     events = [[one for one in side.events if not one.is_comment] for side in sides]
     if abs(direct.head_at - through.head_at) > LATER:
-        yield Change("head", *(f"after {seconds(side.head_at)}" for side in sides))
+        yield _later("head", direct.head_at, through.head_at)
     if not all(events):
         return
     firsts = [each[0].at for each in events]
     if abs(firsts[0] - firsts[1]) > LATER:
-        yield Change("first event", *(f"after {seconds(first)}" for first in firsts))
+        yield _later("first event", *firsts)
     shares = [moments(each) / len(each) for each in events]
     if min(map(len, events)) >= ENOUGH and abs(shares[0] - shares[1]) > BUNCHED:
-        yield Change("arrivals", *map(arrivals, events))
+        yield _change("arrivals", map(arrivals, events), shares[1] < shares[0])
+
+
+def _later(name: str, before: float, after: float) -> Change:
+    return Change(name, f"after {seconds(before)}", f"after {seconds(after)}", after > before)
 
 
 def arrivals(events: Sequence[TimedEvent]) -> str:
@@ -126,6 +147,12 @@ def moments(events: Sequence[TimedEvent]) -> int:
     """The number of moments in which the events arrived."""
     times = [event.at for event in events]
     return bool(times) + sum(after - before >= PAUSE for before, after in pairwise(times))
+
+
+def _is_cut(message: Message) -> bool:
+    """Whether the response ended by a failure."""
+    end = message.recording.end
+    return end in ("reset", "failed", "timeout") or (end == "closed" and message.framing != "close")
 
 
 def end_of(message: Message) -> str:

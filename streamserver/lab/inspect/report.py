@@ -61,8 +61,9 @@ def _hop(direct: Inspection, through: Inspection, width: int) -> Iterator[str]:
     if found:
         yield ""
     for change in found:
-        before, after = (_value(text) for text in change[1:])
-        yield from _row((change.name,), (column,), f"{before} -> {after}", width)
+        text = f"{_value(change.direct)} -> {_value(change.through)}"
+        mark = "worse" if change.is_worse else ""
+        yield from _row((change.name, mark), (column, 5), text, width)
 
 
 def _value(text: str) -> str:
@@ -103,9 +104,13 @@ def to_json(direct: Inspection, through: Inspection | None = None) -> dict[str, 
     }
 
 
-def _change(change: Change) -> dict[str, str | None]:
-    name, direct, through = change
-    return {"name": name, "direct": direct or None, "through": through or None}
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "name": change.name,
+        "direct": change.direct or None,
+        "through": change.through or None,
+        "worse": change.is_worse,
+    }
 
 
 def _to_json(one: Inspection) -> dict[str, Any]:

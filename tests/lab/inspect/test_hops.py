@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.hops import Change, changes
+from streamserver.lab.inspect.hops import Change, changes, exit_status
 from streamserver.lab.inspect.inspection import Inspection
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.verdict import Status, Verdict
@@ -29,6 +29,7 @@ def inspection(main: Message, **verdicts: Status) -> Inspection:
 
 
 HEALTHY = stream()
+WORSE = {"head", "first event", "arrivals", "end", "response", "status"}
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ HEALTHY = stream()
         ),
         (
             stream(CHUNKED.replace(b"text/event-stream", b"text/html")),
-            [("field content-type", "text/event-stream", "text/html"), ("end", "", "")],
+            [("field content-type", "text/event-stream", "text/html")],
         ),
         (
             timed_message([(0.0, b"HTTP/1.0 200 OK\r\n" + TYPE + b"\r\n")], "closed"),
@@ -82,13 +83,18 @@ HEALTHY = stream()
     ],
 )
 def test_each_difference_is_named(through: Message, found: list[tuple[str, str, str]]) -> None:
-    expected = [Change(*one) for one in found if one[1] != one[2]]
-    assert changes(inspection(HEALTHY), inspection(through)) == expected
+    seen = changes(inspection(HEALTHY), inspection(through))
+    assert [change[:3] for change in seen] == found
+    assert {change.name for change in seen if change.is_worse} == {
+        name for name, *_ in found if name in WORSE
+    } - ({"end"} if seen and seen[-1].through in ("closed", "stopped") else set())
 
 
 def test_heartbeats_that_are_missing() -> None:
     beating = stream(CHUNKED, *[encode(b":\n\n")] * 3)
-    assert changes(inspection(beating), inspection(HEALTHY)) == [Change("heartbeats", "3", "")]
+    assert changes(inspection(beating), inspection(HEALTHY)) == [
+        Change("heartbeats", "3", "", True)
+    ]
     twice = stream(CHUNKED, *[encode(b":\n\n")] * 4)
     assert changes(inspection(beating), inspection(twice)) == []
 
@@ -103,7 +109,7 @@ def test_verdicts_are_compared_by_name() -> None:
     direct = inspection(HEALTHY, type="ok", buffering="ok", end="ok")
     through = inspection(HEALTHY, type="ok", buffering="wrong", cors="not asked")
     assert changes(direct, through) == [
-        Change("verdict buffering", "ok", "wrong"),
+        Change("verdict buffering", "ok", "wrong", True),
         Change("verdict end", "ok", ""),
         Change("verdict cors", "", "not asked"),
     ]
@@ -127,3 +133,13 @@ def test_versions_by_alpn() -> None:
 
 def test_a_fast_stream_is_not_bunched() -> None:
     assert changes(inspection(stream(gap=0.001)), inspection(stream(gap=0.0015))) == []
+
+
+def test_what_is_worse_behind_the_hop_is_wrong() -> None:
+    fine = inspection(HEALTHY, end="ok")
+    cut = inspection(timed_message([(0.0, CHUNKED + b"\r\n")], "closed"), end="ok")
+    assert exit_status(fine, None) == exit_status(fine, fine) == 0
+    assert exit_status(fine, inspection(timed_message([], "failed"))) == 1
+    assert exit_status(fine, inspection(HEALTHY, end="wrong")) == 1
+    assert exit_status(inspection(HEALTHY), fine) == 3
+    assert exit_status(fine, cut) == 1

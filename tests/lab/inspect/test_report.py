@@ -55,8 +55,8 @@ def test_the_table_of_a_hop() -> None:
     assert lines[-4:] == [
         "What changes on the way",
         "",
-        "verdict type       ok -> none",
-        "verdict buffering  none -> wrong",
+        "verdict type              ok -> none",
+        "verdict buffering  worse  none -> wrong",
     ]
     assert table(inspection(OK), inspection(OK)).endswith("\n\nNothing changes on the way\n")
 
@@ -110,7 +110,8 @@ def test_the_json() -> None:
         "problem": "",
     }
     assert list(found["through"]) == ["request", "status", "verdicts", "response"]
-    assert found["changes"] == [{"name": "verdict buffering", "direct": "wrong", "through": None}]
+    change = {"name": "verdict buffering", "direct": "wrong", "through": None, "worse": False}
+    assert found["changes"] == [change]
 
 
 def test_the_exit_status() -> None:
