@@ -35,8 +35,8 @@ LATE = 0.5
 """Seconds after which something that ought to come at once was held back."""
 PROMPT = 0.1
 """Seconds on the way of an event that nothing held back."""
-SMALL = 1024
-"""Bytes of an event so small that the buffers in use (4 KiB and more) hold several."""
+SMALL = 2048
+"""Bytes of two events so small that the buffers in use (4 KiB and more) hold both, and more."""
 FAST = 2_000_000
 """Bytes a second beyond which the sockets' own buffers delay events."""
 JOINED = 8
@@ -145,11 +145,13 @@ def _is_block(full: Sequence[Group], cut: Sequence[Group]) -> bool:
 
 
 def _one_by_one(message: Message, body: Body) -> Delivery | None:
-    """Events that arrive alone and complete."""
+    """Events that arrive alone and complete, and that the next one cannot have pushed out."""
     groups = body.groups(APART)
-    alone = [one for one in groups if one.events == 1 and not one.cut]
-    small = [one for one in alone if one.size <= SMALL]
-    if len(small) < 3 and not _ends_alone(message, groups):
+    alone = [one for one in groups if _is_alone(one)]
+    unpushed = sum(
+        _is_alone(one) and one.size + following.size <= SMALL for one, following in pairwise(groups)
+    )
+    if unpushed < 2 and not _ends_alone(message, groups):
         return None
     if len(alone) < 3 or 2 * len(alone) < len(groups):
         return None
@@ -160,12 +162,16 @@ def _one_by_one(message: Message, body: Body) -> Delivery | None:
     )
 
 
+def _is_alone(group: Group) -> bool:
+    return group.events == 1 and not group.cut
+
+
 def _ends_alone(message: Message, groups: Sequence[Group]) -> bool:
     """Whether the last event came by itself, before the end. A buffer that an event nearly fills is
     emptied by the next one, or by the end."""
     recording = message.recording
     was_open = recording.ended - groups[-1].last >= APART
-    return recording.end == "complete" and groups[-1].events == 1 and was_open
+    return recording.end == "complete" and _is_alone(groups[-1]) and was_open
 
 
 def _in_full_buffers(message: Message, body: Body) -> Delivery | None:

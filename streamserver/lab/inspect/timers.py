@@ -44,11 +44,12 @@ TIMERS = (
 )
 
 
-def is_round(value: float, stalled: float = 0.0) -> bool:
-    """Whether a timer probably fired after ``value`` seconds."""
+def is_round(value: float, early: float = 0.0, late: float = 0.0) -> bool:
+    """Whether a timer probably fired after ``value`` seconds, which may be too short by ``early``
+    and too long by ``late``."""
     nearest = round_of(value)
-    error = LATENESS + SHARE * value + stalled
-    return nearest > 0 and -0.02 * min(value, 5) <= value - nearest <= error
+    error = value - nearest
+    return nearest > 0 and -0.02 - early <= error <= LATENESS + SHARE * value + late
 
 
 def round_of(value: float) -> float:

@@ -69,8 +69,10 @@ def unframed(data: bytes, after: float) -> Message:
         (cut(90.0, 89.9), "wrong", "a limit of the whole response of 90 s"),
         (cut(1.003, 0.95), "wrong", "a limit of the whole response of 1 s"),
         (cut(2.5, 0.5, "reset"), "wrong", "an idle timer of 2 s"),
+        (cut(1.04, 0.11), "wrong", "an idle timer of 1 s"),  # whose last byte was late
         (cut(3.6, 3.5), "not seen", "no round time"),
         (cut(3.4, 3.3, stalled=0.5), "wrong", "of 3 s"),
+        (cut(60.9, 60.8), "not seen", "no round time"),
         (cut(58.0, 57.9), "not seen", "no round time"),
         (cut(60.0, 0.1, "complete"), "not seen", "ended by itself after 60.0 s"),
         (cut(60.1, 0.1, "complete", b"data: half"), "wrong", "an idle timer of 60 s"),

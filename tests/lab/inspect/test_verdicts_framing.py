@@ -60,6 +60,16 @@ def coded(flush: int | None, cut: int = 0, more: bytes = b"") -> Message:
     return response(pieces, start=head(TYPE, CHUNKED, "Content-Encoding: gzip"))
 
 
+def coded_lines() -> Message:
+    """A gzip stream that is flushed after each line, as a producer writes its events."""
+    coder = zlib.compressobj(wbits=31)
+    lines = [Write(0.5 * n, b"data: 1\n") for n in range(9)]
+    pieces = [
+        Write(at, coder.compress(line) + coder.flush(zlib.Z_SYNC_FLUSH)) for at, line in lines
+    ]
+    return response(pieces, start=head(TYPE, CHUNKED, "Content-Encoding: gzip"))
+
+
 PLAIN = response(EVENTS)
 HELD = response([Write(2.5, DATA)], head_at=2.5)
 
@@ -74,6 +84,7 @@ HELD = response([Write(2.5, DATA)], head_at=2.5)
         (coded(None), None, "not seen", "arrived at once"),
         (coded(None), HELD, "not seen", "held back without gzip too"),
         (coded(zlib.Z_SYNC_FLUSH, cut=8), None, "wrong", "gzip is not flushed: at 7 of 7 pauses"),
+        (coded_lines(), None, "not seen", "no event arrived"),
         (
             response(EVENTS, start=head(TYPE, CHUNKED, "Content-Encoding: rot13")),
             None,

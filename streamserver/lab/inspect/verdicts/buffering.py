@@ -65,13 +65,13 @@ def _corked(message: Message, evidence: Evidence) -> str:
     if old is None or old.head_at > CORK / 2 or delivery(old).kind != "direct" or again is None:
         return ""
     both = (message, again)
-    if not all(CORK - 0.005 <= one.head_at <= CORK + 0.03 for one in both):
+    if not all(CORK - 0.005 <= one.head_at <= 1.5 * CORK for one in both):
         return ""
     groups = read_body(message).groups(APART)
     joined = sum(one.events > 1 for one in groups)
     starts = [one.first for one in groups[:-1]]  # the end does not wait
     is_apart = all(b - a >= CORK - 0.005 for a, b in pairwise(starts))
-    was_late = any(one.recording.stalled > APART for one in (*both, old))
+    was_late = any(one.recording.stalled > CORK / 2 for one in (*both, old))
     if joined < 3 or 2 * joined < len(groups) or not is_apart or was_late:
         return ""
     heads = " and ".join(seconds(one.head_at) for one in both)

@@ -16,8 +16,8 @@ NAME = "cut"
 SECTION = "RFC 9112, section 8"
 ENOUGH = 125.0
 """Seconds after which none of the usual timers of a response is left."""
-SILENT = 0.5
-"""Seconds without a byte from which an idle timer may have counted."""
+DELAY = 0.1
+"""Seconds on the way of the last byte, by which the silence before the cut seems shorter."""
 
 
 def judge_cut(evidence: Evidence) -> Verdict:
@@ -35,10 +35,11 @@ def judge_cut(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "not seen", seen, SECTION)
     last = max([message.head_at, *(one.at for one in message.pieces)])
     idle = recording.ended - last
-    if idle >= SILENT and is_round(idle, recording.stalled):
+    stalled = recording.stalled
+    if is_round(idle, DELAY + stalled, stalled):
         seen = f"the stream was cut {lasted} after the request, {seconds(idle)} after its last byte"
         return Verdict(NAME, "wrong", seen + _likely(idle, is_idle=True), SECTION, CUT)
-    if is_round(recording.ended, recording.stalled):
+    if is_round(recording.ended, late=stalled):
         seen = f"the stream was cut {lasted} after the request, {seconds(idle)} after its last byte"
         return Verdict(NAME, "wrong", seen + _likely(recording.ended, False), SECTION, CUT)
     if (again := _same_again(evidence)) is not None:
