@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from streamserver.cli.options import Option, Table, duration, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_options import show, write
 from streamserver.cli.values import switch, text
+from streamserver.kit.cors import is_origin
 from streamserver.lab.cassettes.redaction import Mask
 from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
@@ -32,6 +33,14 @@ ABOUT = (
     " what to change where it is wrong. The exit status is 0, 1 for something wrong, and 3 if"
     " nothing could be judged."
 )
+
+
+def _origin(value: str) -> str:
+    if not (is_origin(value) and value.isascii() and value.isprintable()):
+        raise ArgumentTypeError(f"{value!r} is no origin such as https://app.example")
+    return value
+
+
 INSPECTION = (
     Option(
         "through",
@@ -62,7 +71,7 @@ INSPECTION = (
     Option(
         "origin",
         None,
-        text,
+        _origin,
         "ORIGIN",
         "judge whether pages of this origin may read the stream, as in https://app.example",
         shown="",

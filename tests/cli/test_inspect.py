@@ -216,6 +216,8 @@ def test_no_connection() -> None:
         (("http://a/", "--for", "5", "--idle", "5"), "--for must be longer than --idle"),
         (("http://a/", "--wire", "--json", "-"), "--wire and --json - exclude each other"),
         (("http://a/", "--idle", "x"), "is not a duration of more than 0 s"),
+        (("http://a/", "--origin", "app.example"), "'app.example' is no origin such as https://"),
+        (("http://a/", "--origin", "https://a\r\nb"), "is no origin such as https://"),
         (("http://a/", "--insecure", "--ca", "x"), "--insecure and --ca exclude each other"),
         (("http://a/", "--wir"), "there is no option --wir (did you mean '--wire'?)"),
     ],

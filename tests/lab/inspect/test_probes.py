@@ -15,6 +15,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.inspect import probes
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.exchange import identified
 from streamserver.lab.inspect.probes import probe
@@ -25,6 +26,7 @@ from streamserver.serving.tls import server_context
 from streamserver.wire.sse import Event
 from support.certificates import Certificate
 from support.inprocess import Serve, Served
+from support.rawserver import RawServer
 from support.upstreams import nobody
 from support.waiting import wait_until
 
@@ -131,6 +133,38 @@ async def test_the_users_own_codings_are_kept(serve: Serve) -> None:
     origin = Origin()
     await probed(await serve(origin), fields=(("Accept-Encoding", "br"),))
     assert set(origin.values("accept-encoding")) == {"br"}
+
+
+async def test_an_id_that_no_field_can_hold_is_not_sent(serve: Serve) -> None:
+    async def events() -> AsyncIterator[bytes]:
+        for n in range(12):
+            yield b"id: %d\x01\ndata: x\n\n" % n
+            await asyncio.sleep(GAP)
+
+    async def answer(request: Request) -> Response:
+        return Response(events(), headers={"content-type": "text/event-stream"})
+
+    evidence = await probed(await serve(answer))
+    assert evidence.repeated is not None
+    assert evidence.resumption is None
+
+
+async def test_an_id_is_sent_as_the_bytes_that_it_came_as(serve: Serve) -> None:
+    sent = []
+
+    async def events() -> AsyncIterator[Event]:
+        for n in range(12):
+            yield Event("x", id=f"流 {n}")
+            await asyncio.sleep(GAP)
+
+    async def answer(request: Request) -> Response:
+        sent.append(request.last_event_id)
+        return EventStream(events())
+
+    evidence = await probed(await serve(answer))
+    assert evidence.resumption is not None
+    assert evidence.resumption.sent in sent
+    assert evidence.resumption.sent.startswith("流 ")
 
 
 # What may cost money
@@ -257,6 +291,15 @@ async def test_a_cancelled_inspection_leaves_nothing(serve: Serve) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
+
+
+async def test_a_handshake_that_stalls_is_given_up(
+    upstream: RawServer, certificate: Certificate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(probes, "HANDSHAKE", 0.05)
+    context = client_context(certificate.cert)
+    server = server_of(RequestSpec(upstream.url.replace("http:", "https:")), context)
+    assert not await probes.accepts(server, context, "h2")
 
 
 # TLS
