@@ -79,7 +79,7 @@ HEALTHY = (
             *("haproxy", "apache", "apache-deflate"),
         )
     ),
-    # In HTTP/1.0 an upstream of nginx cannot be cut visibly, which no reader of nginx can see.
+    # That nginx requests it in HTTP/1.0 does no harm while it works, and only a target reports it.
     Case("nginx-old", "/healthy"),
     Case("apache", "/cgi"),
     *(
@@ -100,6 +100,12 @@ FAULTY = (
         "/needs-chunks",
         {"head": TOGETHER, "framing": "Content-Length is 902", "buffering": ALL_AT_END},
     ),
+    Case(
+        "nginx-old-target",
+        "/sse?count=24&gap=0.05&stamps=1",
+        {"framing": "a hop requested the stream in HTTP/1.0"},
+    ),
+    Case("origin", "/needs-chunks", {"framing": "HTTP/1.0 request has a Content-Length"}),
     Case("nginx-gzip", "/healthy", {"compression": HELD}),
     Case("nginx-short", "/silent", {"cut": "an idle timer of 1 s", "end": "without a last-chunk"}),
     # Without stamps, HAProxy's delay of 200 ms is shown by its size alone.
