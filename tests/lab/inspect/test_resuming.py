@@ -3,15 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import pytest
+
 from streamserver.feed import Feed
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.inspect.exchange import identified
 from streamserver.lab.inspect.requests import Bounds
+from streamserver.lab.inspect.resuming import following
 from streamserver.wire.sse import Event
 from support.asked import FOREVER, GAP, Origin, probed
 from support.inprocess import Serve
+from support.inspected import message
 from support.waiting import wait_until
 
 
@@ -127,3 +131,34 @@ async def test_a_server_that_is_busy_is_asked_twice_and_left_alone(serve: Serve)
     assert evidence.repeated.recording.end == "timeout"
     assert evidence.resumption is None
     assert evidence.old is None
+
+
+async def test_without_time_nothing_else_is_sent(serve: Serve) -> None:
+    origin = Origin(count=FOREVER)
+    evidence = await probed(await serve(origin), seconds=0.1, bounds=Bounds(together=0.0))
+    assert len(origin.requests) == 2
+    assert evidence.repeated is not None
+    assert evidence.resumption is None
+    assert evidence.old is None
+
+
+@pytest.mark.parametrize(
+    ("ids", "found"),
+    [
+        ([], []),
+        ([None, None], []),
+        (["1", "2"], ["1", "2"]),
+        (["1", None, None, "2"], ["1", "2"]),
+        (["1", "", "", "2"], ["1", "2"]),
+        (["1", "2", "1"], ["1", "2", "1"]),
+    ],
+)
+def test_events_that_set_an_id(ids: list[str | None], found: list[str]) -> None:
+    sent = message([Event("x", id=id) for id in ids])
+    assert [one.event.id for one in identified(sent.events)] == found
+
+
+@pytest.mark.parametrize(("id", "after"), [("1", []), ("2", ["3", "1"]), ("9", []), ("4", [])])
+def test_the_events_after_an_id(id: str, after: list[str]) -> None:
+    sent = message([Event("x", id=id) for id in ("1", "2", "3", "1")])
+    assert [one.event.id for one in following(sent.events, id)] == after
