@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from streamserver.cli.options import Option, Table, duration, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_options import show, write
 from streamserver.cli.values import switch, text
+from streamserver.kit.cors import is_origin
 from streamserver.lab.cassettes.redaction import Mask
 from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
@@ -22,7 +23,7 @@ from streamserver.lab.inspect.hops import exit_status
 from streamserver.lab.inspect.inspection import Inspection, inspect
 from streamserver.lab.inspect.printer import Printer
 from streamserver.lab.inspect.record import DEFAULTS, Limits
-from streamserver.lab.inspect.report import WIDTH, table, to_json
+from streamserver.lab.inspect.report import WIDTH, coloured, table, to_json
 from streamserver.lab.inspect.wire import WireView
 from streamserver.proxy.origin import client_context
 
@@ -32,6 +33,14 @@ ABOUT = (
     " what to change where it is wrong. The exit status is 0, 1 for something wrong, and 3 if"
     " nothing could be judged."
 )
+
+
+def _origin(value: str) -> str:
+    if not (is_origin(value) and value.isascii() and value.isprintable()):
+        raise ArgumentTypeError(f"{value!r} is no origin such as https://app.example")
+    return value
+
+
 INSPECTION = (
     Option(
         "through",
@@ -62,7 +71,7 @@ INSPECTION = (
     Option(
         "origin",
         None,
-        text,
+        _origin,
         "ORIGIN",
         "judge whether pages of this origin may read the stream, as in https://app.example",
         shown="",
@@ -98,8 +107,9 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     direct, *others = run_interruptible("asyncio", lambda: _inspect_all(options, specs))
     through = others[0] if others else None
     masks = [spec.secrets().mask for spec in specs]
-    report = table(direct, through, _width() or WIDTH)
-    show(options, _masked(masks, to_json(direct, through)), _masked(masks, report))
+    report = _masked(masks, table(direct, through, _width() or WIDTH))
+    figures = _masked(masks, to_json(direct, through))
+    show(options, figures, coloured(report) if _has_colour() else report)
     return exit_status(direct, through)
 
 

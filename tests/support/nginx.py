@@ -60,6 +60,6 @@ def nginx(root: Path, http: str, port: int) -> Iterator[None]:
 
 
 def listens(port: int) -> bool:
-    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+    with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False

@@ -15,6 +15,7 @@ section 9.2.1) is sent once, unless the user allows more: a model's answer is pa
 | versions | a TLS handshake that offers h2 | over TLS |
 """
 
+import asyncio
 import ssl
 from collections.abc import Sequence
 from dataclasses import replace
@@ -32,6 +33,8 @@ from streamserver.lab.inspect.requests import BOUNDS, Bounds, Requests
 from streamserver.lab.inspect.resuming import is_late, repeat_and_resume
 
 HTTP1 = "http/1.1"
+HANDSHAKE = 5.0
+"""Seconds for a connection that offers another protocol."""
 ENOUGH = 8
 """Events that show how a response streams."""
 
@@ -103,16 +106,17 @@ async def _versions(server: ServerAddress, main: Message) -> tuple[str, ...] | N
     if server.tls is None:
         return None
     h1: Sequence[str] = [HTTP1] if main.recording.alpn == HTTP1 else []
-    return ("h2", *h1) if await _accepts(server, server.tls, "h2") else (*h1,)
+    return ("h2", *h1) if await accepts(server, server.tls, "h2") else (*h1,)
 
 
-async def _accepts(server: ServerAddress, tls: ssl.SSLContext, protocol: str) -> bool:
+async def accepts(server: ServerAddress, tls: ssl.SSLContext, protocol: str) -> bool:
     """Whether a server that is offered nothing but this protocol accepts it."""
     connection = Dialed()
     tls.set_alpn_protocols([protocol])
     try:
-        await server.connect(Record(), connection)
-    except OSError:
+        async with asyncio.timeout(HANDSHAKE):
+            await server.connect(Record(), connection)
+    except OSError:  # TimeoutError is one
         return False
     finally:
         tls.set_alpn_protocols([HTTP1])

@@ -93,7 +93,8 @@ class Requests:
         return read_message(await record(encode(spec), self._server, limits=self._limits()))
 
     def _limits(self) -> Limits:
-        return Limits(head=self.patience, seconds=self.patience)
+        left = max(self._end - monotonic(), self._bounds.each)
+        return Limits(head=self.patience, seconds=min(self.patience, left))
 
     def _request(self, fields: Sequence[Field], version: str = "1.1") -> bytes:
         given = {name.lower() for name, _ in (*self._spec.fields, *fields)}

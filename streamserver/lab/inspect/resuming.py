@@ -8,6 +8,7 @@ shown by another response that has the same events:
 - Otherwise all readers share a feed. A witness reads it while the stream is cut and resumed.
 """
 
+import re
 from collections.abc import Sequence
 
 from streamserver.lab.inspect.evidence import Resumption
@@ -21,6 +22,8 @@ BEFORE_CUT = 5
 IDS_BEFORE_CUT = 2
 MISSED = 2
 """Events of a feed that are published while the stream is cut."""
+WITNESS = 3
+"""How often the time of one request a witness reads: a stream is cut, missed and resumed."""
 AFTER = 3
 """Events that a resumed stream has to show, beyond those that waited for it."""
 SHORTEST = 0.1
@@ -78,7 +81,8 @@ async def _repeat(requests: Requests, main: Message) -> tuple[Message, Resumptio
         if not await first.wait(lambda: _has_begun(first, main), requests.patience):
             return await first.message(), None
         if first.ids and first.ids[0].event.id not in known[:-IDS_BEFORE_CUT]:
-            witness = requests.start(lambda _: False)
+            limits = Limits(head=requests.patience, seconds=WITNESS * requests.patience)
+            witness = requests.start(lambda _: False, limits=limits)
         may_end = True
         if not known or _is_seen(first, witness):
             first.stop()
@@ -109,11 +113,11 @@ def _is_seen(first: Exchange, witness: Exchange | None) -> bool:
 async def _resume(
     requests: Requests, main: Message, first: Message, witness: Exchange | None
 ) -> Resumption | None:
-    """Resume the stream that was cut; None if its events have no ids."""
+    """Resume the stream that was cut; None if its events have no ids that a field can hold."""
     ids = identified(first.events)
-    if not ids or not requests.is_time_left:
+    sent = str(ids[-1].event.id) if ids else ""
+    if not _can_be_sent(sent) or not requests.is_time_left:
         return None
-    sent = str(ids[-1].event.id)
 
     def after() -> list[TimedEvent]:
         return following(main.events if witness is None else witness.events, sent)
@@ -126,6 +130,10 @@ async def _resume(
     field = ("last-event-id", sent.encode().decode("latin-1"))
     message = await requests.get(lambda one: len(one.events) >= count, field)
     return Resumption(first, sent, message, after(), waiting)
+
+
+# Control characters other than a tab cannot be in a field (RFC 9110, section 5.5).
+_can_be_sent = re.compile(r"[^\0-\x08\n-\x1f\x7f]+").fullmatch
 
 
 def following(events: Sequence[TimedEvent], id: str) -> list[TimedEvent]:

@@ -14,6 +14,7 @@ from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_tar
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.content import LineSplitter
+from streamserver.lab.inspect.figures import count
 from streamserver.lab.inspect.parts import Kind, Part, PartReader
 from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import End, Read, Recording
@@ -24,6 +25,9 @@ from streamserver.wire.response_heads import ResponseHead
 
 MAX_SHOWN = 2000
 """Bytes of a part that are shown; the others are counted."""
+MAX_LINES = 20_000
+"""Parts that are shown of a response: a terminal shows no flood."""
+_SLICE = 64 * 1024
 WIDTH = 100
 """Columns of lines that are not wrapped, up to the section."""
 _NAME, _SECTION = 18, 16
@@ -71,6 +75,7 @@ class WireView:
         self._codings: Codings | None = None
         self._coding = ""
         self._splitter = LineSplitter("")
+        self._left = MAX_LINES
 
     def begin(self, request: bytes) -> list[str]:
         """The lines of the request, without its secrets."""
@@ -81,24 +86,29 @@ class WireView:
         fields = [(name, value.strip()) for name, _, value in (o.partition(":") for o in others)]
         lines = [f"{method} {redact_target(target)} {version}"]
         lines += [f"{name}: {value}" for name, value in redact_fields(fields)]
-        lines += [f"({len(body)} bytes)"] if body else []
-        return [*self._table("", "request", lines, "RFC 9112, 3")]
+        lines += [f"({count(len(body), 'bytes')})"] if body else []
+        return [*self._table("", "request", [*map(printable, lines)], "RFC 9112, 3")]
 
     def feed(self, read: Read) -> list[str]:
         """The lines of a read."""
         lines: list[str] = []
         time = f"{read.at * 1000:.1f}"
-        for part in self._reader.feed(read.data, read.at):
+        for part in self._reader.feed(read.data, read.at) if self._left else ():
             for name, shown, text in self._shown(part):
+                if not self._left:
+                    break
                 lines += self._part(time, name, shown, text)
                 time = ""
+                self._left -= 1
             head = self._reader.head
             if part.kind == "end of the head" and part.is_complete and head is not None:
                 self._begin_body(head)
+        if lines and not self._left:
+            lines += self._table("", "", [f"no more than {MAX_LINES} parts are shown"], "")
         return lines
 
     def end(self, recording: Recording) -> list[str]:
-        """The line that says how the recording ended."""
+        """The lines that say how the recording ended."""
         text, section = _ENDS[recording.end]
         if recording.end == "closed" and self._reader.head and self._reader.framing != "close":
             text, section = f"{text} before the body was complete", "RFC 9112, 8"
@@ -123,20 +133,20 @@ class WireView:
                 yield _name(line), line, self._text(line)
         else:
             decoded, note = self._decode(part.data)
-            yield _name(part), part, f"{len(part.data)} bytes of {printable(self._coding)}{note}"
-            for line in self._splitter.split(part._replace(kind="data", data=decoded)):
-                if line.data:
+            yield _name(part), part, f"{count(len(part.data), 'bytes')} of {note}"
+            for at in range(0, len(decoded), _SLICE):
+                for line in self._splitter.split(part._replace(data=decoded[at : at + _SLICE])):
                     yield f"  {_name(line)}", line, self._text(line)
 
     def _decode(self, data: bytes) -> tuple[bytes, str]:
         if self._codings is None:
-            return b"", ""
+            return b"", printable(self._coding)
         try:
             decoded = self._codings.decode(data)
         except ValueError as error:
             self._codings = None
-            return b"", f": {printable(str(error))}"
-        return decoded, f", decoded {len(decoded)}"
+            return b"", printable(f"{self._coding}: {error}")
+        return decoded, printable(f"{self._coding}, decoded {len(decoded)}")
 
     def _text(self, part: Part) -> str:
         [data] = self._mask.apply([part.data])
@@ -144,7 +154,7 @@ class WireView:
         if len(data) > MAX_SHOWN:
             text += f" ... and {len(data) - MAX_SHOWN} bytes more"
         if part.size:
-            text += f" = {part.size} byte{'s' if part.size > 1 else ''}"
+            text += f" = {count(part.size, 'bytes')}"
         if part.kind in ("excess", "unreadable"):
             return text
         return f"{'... ' if part.continues else ''}{text}{'' if part.is_complete else ' ...'}"

@@ -22,6 +22,8 @@ from streamserver.lab.target.parameters import StreamOptions, check_batch, read_
 from streamserver.wire.fields import UNBUFFERED
 from streamserver.wire.sse import MEDIA_TYPE
 
+OLD_REQUEST = "x-lab-request"
+"""A field with the version of a request in HTTP/1.0, which a hop may have made of HTTP/1.1."""
 _is_number = re.compile(r"[0-9]{1,7}").fullmatch
 
 
@@ -87,6 +89,8 @@ async def stream_response(
         check_batch(options, source.max_event_size())
     await wait_for_head(options, clock)
     headers = {**seed_field(options), **dict(UNBUFFERED), "content-type": source.media_type}
+    if request.version == "1.0":
+        headers[OLD_REQUEST] = "HTTP/1.0"
     return Response(_body(request, options, clock, source), headers=headers)
 
 

@@ -32,6 +32,12 @@ OK = response(EVENTS)
     [
         (OK, None, "ok", "chunked, in HTTP/1.1"),
         (OK, unchunked(TYPE), "ok", "chunked"),
+        (
+            response(EVENTS, start=head(TYPE, CHUNKED, "X-Lab-Request: HTTP/1.0")),
+            None,
+            "wrong",
+            "a hop requested the stream in",
+        ),
         (unchunked(TYPE, LENGTH), None, "wrong", LENGTH.replace(":", " is")),
         (unchunked("Content-Type: text/plain", LENGTH), None, "wrong", "all events before"),
         (unchunked(NDJSON, "Content-Length: 4", body=b"1\n2\n"), None, "not seen", "document"),

@@ -21,6 +21,7 @@ NGINX = {
     "nginx": "proxy_http_version 1.1; proxy_buffering off;",
     "nginx-shipped": "",
     "nginx-old": "proxy_buffering off;",
+    "nginx-old-target": "proxy_buffering off;",
     "nginx-gzip": "proxy_http_version 1.1; gzip on; gzip_types text/event-stream;",
     "nginx-gzip-unbuffered": (
         "proxy_http_version 1.1; proxy_buffering off; gzip on; gzip_types text/event-stream;"
@@ -33,6 +34,7 @@ TLS = {"nginx-h1": "ssl", "nginx-h2": "ssl http2"}
 HAPROXY = {
     "haproxy": "timeout server 1h\n    option http-no-delay",
     "haproxy-shipped": "timeout server 1h",
+    "haproxy-shipped-target": "timeout server 1h",
     "haproxy-short": "timeout server 1s\n    option http-no-delay",
 }
 DEFLATE = "AddOutputFilterByType DEFLATE text/event-stream"
@@ -63,12 +65,15 @@ def ports(names: Mapping[str, str]) -> Iterator[dict[str, int]]:
 
 
 @contextlib.contextmanager
-def nginx_relays(root: Path, upstream: int, certificate: Certificate) -> Iterator[dict[str, str]]:
-    """The URL of each configuration of nginx."""
+def nginx_relays(
+    root: Path, upstream: int, target: int, certificate: Certificate
+) -> Iterator[dict[str, str]]:
+    """The URL of each configuration of nginx, one of them before the lab's target."""
     with ports({**NGINX, **TLS}) as found:
         servers = [
             f"server {{ listen 127.0.0.1:{found[name]} reuseport; "
-            f"location / {{ proxy_pass http://127.0.0.1:{upstream}; {directives} }} }}"
+            f"location / {{ proxy_pass http://127.0.0.1:{_before(name, upstream, target)}; "
+            f"{directives} }} }}"
             for name, directives in NGINX.items()
         ] + [
             f"server {{ listen 127.0.0.1:{found[name]} {parameters} reuseport; "
@@ -84,15 +89,15 @@ def nginx_relays(root: Path, upstream: int, certificate: Certificate) -> Iterato
 
 
 @contextlib.contextmanager
-def haproxy_relays(root: Path, upstream: int) -> Iterator[dict[str, str]]:
-    """The URL of each configuration of HAProxy."""
+def haproxy_relays(root: Path, upstream: int, target: int) -> Iterator[dict[str, str]]:
+    """The URL of each configuration of HAProxy, one of them before the lab's target."""
     with ports(HAPROXY) as found:
         sections = [
             "global\n    nbthread 1\n    maxconn 200\n",
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1h\n",
         ] + [
             f"listen {name}\n    bind 127.0.0.1:{found[name]}\n    {directives}\n"
-            f"    server origin 127.0.0.1:{upstream}\n"
+            f"    server origin 127.0.0.1:{_before(name, upstream, target)}\n"
             for name, directives in HAPROXY.items()
         ]
         file = root / "haproxy.cfg"
@@ -147,6 +152,10 @@ def _running(command: list[str], root: Path, found: Mapping[str, int]) -> Iterat
             yield
         finally:
             process.terminate()
+
+
+def _before(name: str, upstream: int, target: int) -> int:
+    return target if name.endswith("-target") else upstream
 
 
 def _urls(found: Mapping[str, int]) -> dict[str, str]:

@@ -40,8 +40,8 @@ def setups(root: Path) -> Iterator[dict[str, str]]:
         stack.callback(target.stop)
         origin = started["origin"].port
         urls = {
-            **stack.enter_context(nginx_relays(root, origin, self_signed(root))),
-            **stack.enter_context(haproxy_relays(root, origin)),
+            **stack.enter_context(nginx_relays(root, origin, target.port, self_signed(root))),
+            **stack.enter_context(haproxy_relays(root, origin, target.port)),
             **stack.enter_context(apache_relays(origin)),
         }
         ports = json.loads(started["buffered"].output().splitlines()[0])

@@ -5,6 +5,7 @@ from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import LENGTH, OLD_HTTP
 from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.target.streams import OLD_REQUEST
 
 NAME = "framing"
 SECTION = "RFC 9112, section 7.1"
@@ -26,6 +27,9 @@ def judge_framing(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "wrong", seen, LENGTH_SECTION, OLD_HTTP)
     if message.framing == "none":
         return Verdict(NAME, "not seen", "the response has no body", LENGTH_SECTION)
+    if OLD_REQUEST in fields and b" HTTP/1.0\r\n" not in message.recording.request:
+        seen = "a hop requested the stream in HTTP/1.0, where it cannot tell its end from a cut"
+        return Verdict(NAME, "wrong", seen, OLD_SECTION, OLD_HTTP)
     if old is not None and (fault := _fault_of_old(old)):
         seen = f"the body is chunked, but the response to an HTTP/1.0 request {fault}"
         return Verdict(NAME, "wrong", seen, OLD_SECTION, OLD_HTTP)

@@ -7,6 +7,7 @@ if there are enough of them.
 """
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -51,6 +52,9 @@ def judge_reconnection(evidence: Evidence) -> Verdict:
         return _verdict("not seen", "no event arrived", main)
     if not identified(main.events):
         seen = "no event has an id: a client that reconnects gets the stream from its beginning"
+        return _verdict("not seen", seen, main)
+    if (id := _twice(identified(main.events))) is not None:
+        seen = f"two events of one response have the id {_short(id)}, so ids do not identify events"
         return _verdict("not seen", seen, main)
     if not evidence.may_repeat:
         seen = "the request is not safe and was sent once; --repeat permits to resume the stream"
@@ -109,9 +113,14 @@ def _repeated(found: Sequence[TimedEvent], resumption: Resumption) -> str:
         if all(before[one.event.id] != one.event.data for one in again):
             return f"was answered with {which}, which other events had before"
         return f"was answered with {which}, which had arrived before"
-    ids = [one.event.id for one in found]
-    twice = next((id for n, id in enumerate(ids) if id in ids[:n]), None)
+    twice = _twice(found)
     return "" if twice is None else f"was answered with the event {_short(twice)} twice"
+
+
+def _twice(events: Sequence[TimedEvent]) -> object:
+    """An id that two of the events set; None if there is none."""
+    ids = Counter(one.event.id for one in events)
+    return next((id for id, number in ids.items() if number > 1), None)
 
 
 def _compare(found: Sequence[TimedEvent], resumption: Resumption, asked: str) -> tuple[Status, str]:
@@ -120,6 +129,9 @@ def _compare(found: Sequence[TimedEvent], resumption: Resumption, asked: str) ->
     got = {one.event.id for one in found}
     common = [n for n, id in enumerate(expected) if id in got]
     begins = f"the reply to {asked} begins with the event {_short(found[0].event.id)}"
+    same = [one for one in resumption.after if one.event.id == found[0].event.id]
+    if same and same[0].event.event != found[0].event.event:
+        return "not seen", f"{begins}, whose type is another one there: it may replace those missed"
     if common:
         missing = [one for one in resumption.after[: common[-1]] if one.event.id not in got]
         if missing:

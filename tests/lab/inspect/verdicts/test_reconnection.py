@@ -87,6 +87,12 @@ def test_a_gap_that_the_server_reports_is_no_hole() -> None:
     assert "reports a gap" in verdict.evidence
 
 
+def test_a_snapshot_may_replace_the_events_before_it() -> None:
+    verdict = judged(FIRST, [Event("all", "snapshot", "5"), *events(6)], REST)
+    assert verdict.status == "not seen"
+    assert "whose type is another one" in verdict.evidence
+
+
 # Without another response
 
 
@@ -142,6 +148,13 @@ def test_what_has_no_ids_cannot_be_resumed_and_is_no_fault() -> None:
     verdict = judge_reconnection(Evidence(message([Event("a"), Event("b")])))
     assert verdict.status == "not seen"
     assert "no event has an id" in verdict.evidence
+
+
+def test_ids_that_are_no_places_are_no_fault() -> None:
+    main = message(events("user-1", "user-2", "user-1"))
+    verdict = judge_reconnection(Evidence(main, resumption=None))
+    assert verdict.status == "not seen"
+    assert "two events of one response have the id user-1" in verdict.evidence
 
 
 def test_lines_of_json_have_no_ids() -> None:
