@@ -22,7 +22,7 @@ from streamserver.lab.inspect.hops import exit_status
 from streamserver.lab.inspect.inspection import Inspection, inspect
 from streamserver.lab.inspect.printer import Printer
 from streamserver.lab.inspect.record import DEFAULTS, Limits
-from streamserver.lab.inspect.report import WIDTH, table, to_json
+from streamserver.lab.inspect.report import WIDTH, coloured, table, to_json
 from streamserver.lab.inspect.wire import WireView
 from streamserver.proxy.origin import client_context
 
@@ -98,8 +98,9 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     direct, *others = run_interruptible("asyncio", lambda: _inspect_all(options, specs))
     through = others[0] if others else None
     masks = [spec.secrets().mask for spec in specs]
-    report = table(direct, through, _width() or WIDTH)
-    show(options, _masked(masks, to_json(direct, through)), _masked(masks, report))
+    report = _masked(masks, table(direct, through, _width() or WIDTH))
+    figures = _masked(masks, to_json(direct, through))
+    show(options, figures, coloured(report) if _has_colour() else report)
     return exit_status(direct, through)
 
 

@@ -18,7 +18,7 @@ CLIENTS = ("bench", "inspect", "calibrate")
 """Commands that end by themselves; all others serve."""
 LIMIT = 50
 STATUSES = (0, 1, 3, 18)
-"""1: something was found wrong. 3: measured by a busy machine. 18: curl's, for the stream that shall
+"""1: something is wrong. 3: measured by a busy machine. 18: curl's, for the stream that shall
 break."""
 BUSY = ("verdict ", "not valid ", "this client ")
 """What lines begin with that a run on a busy machine may have, and one on a quiet machine not."""

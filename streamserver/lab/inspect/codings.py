@@ -9,7 +9,9 @@ import zlib
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-MAX_DECODED = 32 * 1024 * 1024
+from streamserver.extras import install_hint
+
+MAX_DECODED = 16 * 1024 * 1024
 """Bytes that a body may decode to."""
 ZSTD_WINDOW_LOG = 23
 """Windows up to 8 MiB, the limit for HTTP (RFC 9659)."""
@@ -71,7 +73,8 @@ def _decompressor(coding: str) -> Decompressor:
         made: Decompressor = make()
         return made
     except ImportError as error:
-        raise LookupError(f"no library for the content coding {coding}") from error
+        hint = install_hint("zstd") if coding == "zstd" else "pip install 'brotli>=1.2'"
+        raise LookupError(f"no library for the content coding {coding}: {hint}") from error
 
 
 class _Zlib:

@@ -43,6 +43,7 @@ class MessageReader:
         self._lines: TimedEvents | TimedLines | None = None
         self._undecoded = ""
         self._problem = ""
+        self._is_full = False
 
     @property
     def problem(self) -> str:
@@ -50,7 +51,9 @@ class MessageReader:
         return self.parts.problem or self._problem
 
     def feed(self, read: Read) -> None:
-        """Process a read; never raises."""
+        """Process a read; never raises. Reads beyond the limits are ignored."""
+        if self._is_full:
+            return
         had_head = self.parts.head is not None
         for part in self.parts.feed(read.data, read.at):
             if not had_head and self.parts.head is not None:
@@ -58,6 +61,8 @@ class MessageReader:
                 self._begin(self.parts.head, read.at)
             if part.kind == "data" and not self._problem:
                 self._add(Piece(read.at, part.data))
+                if self._is_full:
+                    break
 
     def message(self, recording: Recording) -> Message:
         """The message of a recording whose reads have all been fed."""
@@ -115,6 +120,7 @@ class MessageReader:
             if self._lines is not None:
                 self.events += self._lines.feed(decoded[start : start + _SLICE], at)
             if len(self._pieces) + len(self.events) > MAX_ITEMS:
+                self._is_full = True
                 raise ValueError(f"it has more than {MAX_ITEMS} chunks, reads and events")
 
 

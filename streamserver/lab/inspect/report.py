@@ -1,5 +1,6 @@
 """The forms of an inspection: a table for people, and JSON."""
 
+import re
 from collections.abc import Iterable, Iterator
 from textwrap import wrap
 from typing import Any
@@ -19,6 +20,8 @@ MAX_ARRIVALS = 1000
 MAX_VALUE = 200
 """Characters of a value in the table."""
 WIDTH = 80
+_CODES = {"ok": "32", "wrong": "1;31", "worse": "1;31"}
+_status = re.compile(r"^(\S.*?  )(ok|wrong|worse)(?= )", re.MULTILINE)
 
 
 def table(direct: Inspection, through: Inspection | None = None, width: int = WIDTH) -> str:
@@ -30,6 +33,11 @@ def table(direct: Inspection, through: Inspection | None = None, width: int = WI
     if through is not None:
         lines += [*_hop(direct, through, width), ""]
     return "\n".join(map(str.rstrip, lines[:-1])) + "\n"
+
+
+def coloured(report: str) -> str:
+    """The table with colours of the terminal for what is right and what is wrong."""
+    return _status.sub(lambda found: f"{found[1]}\x1b[{_CODES[found[2]]}m{found[2]}\x1b[0m", report)
 
 
 def _inspection(one: Inspection, width: int) -> Iterator[str]:

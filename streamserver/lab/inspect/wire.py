@@ -24,6 +24,9 @@ from streamserver.wire.response_heads import ResponseHead
 
 MAX_SHOWN = 2000
 """Bytes of a part that are shown; the others are counted."""
+MAX_LINES = 20_000
+"""Parts that are shown of a response: a terminal shows no flood."""
+_SLICE = 64 * 1024
 WIDTH = 100
 """Columns of lines that are not wrapped, up to the section."""
 _NAME, _SECTION = 18, 16
@@ -71,6 +74,7 @@ class WireView:
         self._codings: Codings | None = None
         self._coding = ""
         self._splitter = LineSplitter("")
+        self._left = MAX_LINES
 
     def begin(self, request: bytes) -> list[str]:
         """The lines of the request, without its secrets."""
@@ -88,13 +92,18 @@ class WireView:
         """The lines of a read."""
         lines: list[str] = []
         time = f"{read.at * 1000:.1f}"
-        for part in self._reader.feed(read.data, read.at):
+        for part in self._reader.feed(read.data, read.at) if self._left else ():
             for name, shown, text in self._shown(part):
+                if not self._left:
+                    break
                 lines += self._part(time, name, shown, text)
                 time = ""
+                self._left -= 1
             head = self._reader.head
             if part.kind == "end of the head" and part.is_complete and head is not None:
                 self._begin_body(head)
+        if lines and not self._left:
+            lines += self._table("", "", [f"no more than {MAX_LINES} parts are shown"], "")
         return lines
 
     def end(self, recording: Recording) -> list[str]:
@@ -124,8 +133,8 @@ class WireView:
         else:
             decoded, note = self._decode(part.data)
             yield _name(part), part, f"{len(part.data)} bytes of {printable(self._coding)}{note}"
-            for line in self._splitter.split(part._replace(kind="data", data=decoded)):
-                if line.data:
+            for at in range(0, len(decoded), _SLICE):
+                for line in self._splitter.split(part._replace(data=decoded[at : at + _SLICE])):
                     yield f"  {_name(line)}", line, self._text(line)
 
     def _decode(self, data: bytes) -> tuple[bytes, str]:

@@ -1,6 +1,7 @@
 """Content codings, removed as the bytes arrive, and bounded."""
 
 import gzip
+import re
 import sys
 import zlib
 from collections.abc import Callable
@@ -105,6 +106,21 @@ def test_a_zstd_window_beyond_that_of_http_is_an_error() -> None:
 def test_many_small_members_take_linear_time() -> None:
     member = gzip.compress(b"a")
     assert Codings(["gzip"]).decode(member * 50_000) == b"a" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("coding", "module", "hint"), [("br", "brotli", "brotli>=1.2"), ("zstd", "backports", "[zstd]")]
+)
+def test_a_missing_library_is_named(
+    coding: str, module: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    monkeypatch.setitem(sys.modules, "compression", None)
+    with pytest.raises(LookupError, match=re.escape(hint)):
+        Codings([coding])
+    assert available([coding, "gzip"]) == ["gzip"]
 
 
 def test_a_coding_without_a_decoder_is_named() -> None:

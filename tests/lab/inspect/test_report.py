@@ -1,11 +1,12 @@
 """The forms of an inspection: a table of 80 columns, and JSON that programs can rely on."""
 
 import json
+import re
 
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.inspection import Inspection
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.report import table, to_json
+from streamserver.lab.inspect.report import coloured, table, to_json
 from streamserver.lab.inspect.verdict import Remedy, Verdict
 from streamserver.wire.json_text import to_indented_json
 from support.messages import timed_message
@@ -59,6 +60,18 @@ def test_the_table_of_a_hop() -> None:
         "verdict buffering  worse  none -> wrong",
     ]
     assert table(inspection(OK), inspection(OK)).endswith("\n\nNothing changes on the way\n")
+
+
+def test_colours_are_only_added() -> None:
+    plain = table(inspection(OK, WRONG), inspection(WRONG, OK))
+    shown = coloured(plain)
+    assert re.sub("\x1b[^m]*m", "", shown) == plain
+    assert "\ntype       \x1b[32mok\x1b[0m         Content-Type" in shown
+    assert "\nbuffering  \x1b[1;31mwrong\x1b[0m      20 events" in shown
+    assert "\nverdict buffering  \x1b[1;31mworse\x1b[0m  none" in coloured(
+        table(inspection(OK), inspection(WRONG))
+    )
+    assert shown.count("\x1b[0m") == 4
 
 
 def test_no_line_is_wider_than_the_terminal_and_none_controls_it() -> None:

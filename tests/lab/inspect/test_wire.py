@@ -8,9 +8,9 @@ import pytest
 
 from streamserver.lab.cassettes.redaction import Mask
 from streamserver.lab.inspect.recording import End, Read, Recording
-from streamserver.lab.inspect.wire import MAX_SHOWN, WireView
+from streamserver.lab.inspect.wire import MAX_LINES, MAX_SHOWN, WireView
 from streamserver.wire.chunked import encode_all
-from support.cutting import cuts
+from support.cutting import cuts, in_pieces
 
 GET = b"GET /a?key=secret-1 HTTP/1.1\r\nhost: b\r\nauthorization: Bearer secret-2\r\n\r\n"
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n"
@@ -168,3 +168,19 @@ def test_every_cut_can_be_shown(coding: bytes) -> None:
         texts = [re.sub(r" +(RFC|HTML) .*", "", line[30:]) for line in lines if "gzip" not in line]
         joined = "".join(re.sub(r"^\.\.\. | \.\.\.$", "", text) for text in texts)
         assert "id: 1\\r\\ndata: a\\r\\n\\r\\n: b\\n\\n" in joined
+
+
+@pytest.mark.parametrize(
+    "flood",
+    [
+        HEAD + b"\r\n" + b"\n" * 300_000,
+        CHUNKED + b"1\r\na\r\n" * 50_000,
+        HEAD + b"content-encoding: gzip\r\n\r\n" + gzip.compress(b"\n" * 10_000_000),
+    ],
+    ids=["lines", "chunks", "bomb"],
+)
+def test_a_flood_is_bounded(flood: bytes) -> None:
+    lines = shown(*in_pieces(flood, 65536), end="stopped")
+    assert len(lines) < MAX_LINES + 10
+    assert lines[-2].strip() == f"no more than {MAX_LINES} parts are shown"
+    assert "the inspector closed the connection" in lines[-1]
