@@ -33,10 +33,14 @@ SLOWNESS = 0.25
 """Seconds by which a machine that is not broken may delay a read."""
 LATE = 0.5
 """Seconds after which something that ought to come at once was held back."""
-SMALL = 2048
-"""Bytes of an event so small that the buffers in use (4 KiB and more) hold at least two."""
+PROMPT = 0.1
+"""Seconds on the way of an event that nothing held back."""
+SMALL = 1024
+"""Bytes of an event so small that the buffers in use (4 KiB and more) hold several."""
 FAST = 2_000_000
 """Bytes a second beyond which the sockets' own buffers delay events."""
+JOINED = 8
+"""Events in one piece that no producer joins by itself, unless it has all of them at its end."""
 MANY = 16
 """Events in a group that is large beside a single event."""
 BLOCKS = (4096, 8192, 16384, 32768, 65536)
@@ -50,7 +54,8 @@ class Delivery:
     kind: Literal["direct", "held", "unknown"]
     evidence: str
     may_be_chance: bool = False
-    """Whether a server that was slow once looks the same, see ``contradicts``."""
+    """Whether a server that was slow once looks the same: other recordings have to show it too, and
+    none may contradict."""
 
 
 def tolerance(message: Message) -> float:
@@ -85,7 +90,7 @@ def delivery(message: Message) -> Delivery:
 
 
 def _by_stamps(message: Message, body: Body, delays: Delays) -> Delivery:
-    events, bound = len(delays.events), 0.05 + 2 * message.recording.stalled
+    events, bound = len(delays.events), PROMPT / 2 + 2 * message.recording.stalled
     figures = (
         f"by the stamps of {events} events, the delay on the way is {seconds(delays.median())} in "
         f"the median and {seconds(delays.longest())} at most"
@@ -94,11 +99,12 @@ def _by_stamps(message: Message, body: Body, delays: Delays) -> Delivery:
     is_slow = sum(one.size for one in body.arrivals) <= FAST * delays.span
     if is_slow and held >= 2 and 2 * held >= events:
         return Delivery("held", figures)
-    if delays.unpushed() >= 3 and 5 * delays.unpushed() >= 4 * (events - 1):
+    if 5 * delays.held(PROMPT) <= events and (
+        5 * delays.unpushed() >= 4 * (events - 1) >= 8 or _one_by_one(message, body)
+    ):
         return Delivery("direct", figures)
-    return _one_by_one(message, body) or Delivery(
-        "unknown", f"{figures}, at a rate too high for a judgement"
-    )
+    late_by = seconds(message.recording.stalled)
+    return Delivery("unknown", f"{figures}, and this process itself was late by up to {late_by}")
 
 
 def _in_blocks(message: Message, body: Body) -> Delivery | None:
@@ -155,9 +161,11 @@ def _one_by_one(message: Message, body: Body) -> Delivery | None:
 
 
 def _ends_alone(message: Message, groups: Sequence[Group]) -> bool:
-    """Whether the last event came by itself. A buffer that an event nearly fills is emptied by the
-    next one, so that the last two come together, at the end."""
-    return message.recording.end == "complete" and groups[-1].events == 1
+    """Whether the last event came by itself, before the end. A buffer that an event nearly fills is
+    emptied by the next one, or by the end."""
+    recording = message.recording
+    was_open = recording.ended - groups[-1].last >= APART
+    return recording.end == "complete" and groups[-1].events == 1 and was_open
 
 
 def _in_full_buffers(message: Message, body: Body) -> Delivery | None:
@@ -208,7 +216,7 @@ def _in_one_piece(message: Message, body: Body) -> Delivery | None:
         return Delivery(
             "held", f"{whole} arrived together after {seconds(first)}", may_be_chance=True
         )
-    if first - message.head_at > late(message) and events >= 8 and len(message.pieces) == 1:
+    if first - message.head_at > late(message) and events >= JOINED and len(message.pieces) == 1:
         together = f"{count(events, body.noun)} and the end arrived together"
         since = f"{seconds(first - message.head_at)} after the head"
         return Delivery("held", f"{together}, in one piece, {since}", may_be_chance=True)
@@ -227,8 +235,10 @@ def contradicts(other: Message, message: Message) -> bool:
     body, others = read_body(message), read_body(other)
     if _shares_late_head(message, body):
         return other.head_at <= late(other)
-    first = next((one.at for one in others.arrivals), None)
-    return first is not None and first - other.head_at <= late(other)
+    first = next(iter(others.arrivals), None)
+    if first is None:
+        return False
+    return first.at - other.head_at <= late(other) or first.events < JOINED
 
 
 def _unclear(body: Body) -> str:

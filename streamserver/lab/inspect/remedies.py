@@ -57,7 +57,7 @@ COMPRESSION = (
 """Against encoders that are not flushed."""
 
 OLD_HTTP = (
-    server("respond in HTTP/1.1 with Transfer-Encoding: chunked"),
+    server("send chunks in HTTP/1.1, and in HTTP/1.0 a body that ends with the connection"),
     Remedy("nginx", 'proxy_http_version 1.1; proxy_set_header Connection "";'),
     Remedy("Apache", "no SetEnv force-response-1.0 or downgrade-1.0"),
     Remedy("ingress-nginx", 'nginx.ingress.kubernetes.io/proxy-http-version: "1.1"'),

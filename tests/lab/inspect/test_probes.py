@@ -238,7 +238,8 @@ async def test_a_server_that_is_busy_is_asked_twice_and_left_alone(serve: Serve)
     assert asked == 3
     assert evidence.repeated is not None
     assert evidence.repeated.recording.end == "timeout"
-    assert evidence.resumption is evidence.old is None
+    assert evidence.resumption is None
+    assert evidence.old is None
 
 
 async def test_a_response_of_one_piece_has_no_middle(serve: Serve) -> None:

@@ -1,4 +1,7 @@
-"""All set-ups at once: their programs start side by side."""
+"""All set-ups at once: their programs start side by side.
+
+A second origin serves what may not be disturbed by work on the first one.
+"""
 
 import contextlib
 import json
@@ -32,6 +35,7 @@ def setups(root: Path) -> Iterator[dict[str, str]]:
     """The URL, without a path, of each server and relay by its name."""
     with contextlib.ExitStack() as stack:
         started = {name: stack.enter_context(program(root, name)) for name in PROGRAMS}
+        other = stack.enter_context(program(root, "origin"))
         target = start_server(root, "target", "--no-access-log")
         stack.callback(target.stop)
         origin = started["origin"].port
@@ -45,5 +49,6 @@ def setups(root: Path) -> Iterator[dict[str, str]]:
             **urls,
             **{name: server.url for name, server in started.items()},
             **dict(zip(BUFFERED, ports, strict=True)),
+            "other-origin": other.url,
             "target": target.url,
         }

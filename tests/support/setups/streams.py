@@ -1,6 +1,8 @@
 """The streams of single requests, healthy and faulty; each function is a path of the origin."""
 
 import asyncio
+import socket
+import struct
 import zlib
 from contextlib import suppress
 
@@ -131,7 +133,8 @@ async def cut(ex: Exchange) -> None:
             async for n in ex.due():
                 await ex.send(ex.event(n, str(n)))
     if "reset" in ex.query:
-        ex.writer.transport.abort()
+        at_once = struct.pack("ii", 1, 0)
+        ex.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, at_once)
 
 
 async def endless(ex: Exchange) -> None:

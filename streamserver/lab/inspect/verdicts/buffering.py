@@ -33,6 +33,9 @@ def judge_buffering(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "not seen", "the body is coded: see compression", SECTION)
     others = [one for one in evidence.others if one is not message]
     found = delivery(message)
+    if found.may_be_chance and not others:
+        seen = f"{found.evidence}, and no further request was sent that confirms it"
+        return Verdict(NAME, "not seen", f"{seen}; {HOW_TO_SEE}", SECTION)
     if found.may_be_chance and any(contradicts(one, message) for one in others):
         seen = f"{found.evidence}, but not when it was asked again: inspect it once more"
         return Verdict(NAME, "not seen", seen, SECTION)

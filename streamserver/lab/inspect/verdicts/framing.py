@@ -2,6 +2,7 @@
 
 from streamserver.lab.inspect.arrivals import apparent_kind, declared_kind
 from streamserver.lab.inspect.evidence import Evidence
+from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import LENGTH, OLD_HTTP
 from streamserver.lab.inspect.verdict import Verdict
 
@@ -25,10 +26,20 @@ def judge_framing(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "wrong", seen, LENGTH_SECTION, OLD_HTTP)
     if message.framing == "none":
         return Verdict(NAME, "not seen", "the response has no body", LENGTH_SECTION)
-    if old is not None and old.framing == "chunked":
-        seen = "the response to an HTTP/1.0 request is chunked, which its client cannot read"
-        return Verdict(NAME, "wrong", seen, OLD_SECTION, (OLD_HTTP[1],))
+    if old is not None and (fault := _fault_of_old(old)):
+        seen = f"the body is chunked, but the response to an HTTP/1.0 request {fault}"
+        return Verdict(NAME, "wrong", seen, OLD_SECTION, OLD_HTTP)
     return Verdict(NAME, "ok", f"the body is chunked, in {message.version}", SECTION)
+
+
+def _fault_of_old(old: Message) -> str:
+    """What is wrong with the response to an HTTP/1.0 request, as some hops send them upstream; ""
+    if nothing is."""
+    if old.framing == "chunked":
+        return "is chunked too, which its client cannot read"
+    if old.framing == "length" and old.status == 200 and declared_kind(old) == "events":
+        return "has a Content-Length: a hop that speaks HTTP/1.0 gets all events at the end"
+    return ""
 
 
 def _of_known_length(evidence: Evidence, length: str) -> Verdict:

@@ -18,8 +18,6 @@ NAME = "head"
 SECTION = "RFC 9112, section 2.1"
 BEFORE = 0.1
 """Seconds between head and event that no scheduler puts between two writes."""
-ALONE = 1.0
-"""Seconds after which a head is late without a second recording."""
 
 
 def judge_head(evidence: Evidence) -> Verdict:
@@ -32,8 +30,7 @@ def judge_head(evidence: Evidence) -> Verdict:
         seen = f"{_separate(main)}, too late to show whether it waited for something"
         return Verdict(NAME, "not seen", seen, SECTION)
     seen = f"the head and the first event came together, after {seconds(main.head_at)}"
-    bound = late(main) if len(messages) > 1 else max(late(main), ALONE)
-    if main.head_at > bound and all(_is_late(one) for one in messages):
+    if len(messages) > 1 and all(_is_late(one) for one in messages):
         if method_of(main.recording.request) == "GET":
             return Verdict(NAME, "wrong", seen, SECTION, HEAD)
         why = "a service may wait for its model before it answers a POST"

@@ -1,0 +1,128 @@
+"""What an inspection has to say of each set-up: the verdicts that are wrong, and a figure of each.
+
+All other verdicts are not wrong. A name is a set-up of ``start``, a target, and options that an
+inspection has beside it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A set-up, and what is wrong with it."""
+
+    setup: str
+    target: str
+    wrong: dict[str, str] = field(default_factory=dict)
+    """Names of verdicts, with a part of the evidence of each."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Of ``probe``."""
+
+    @property
+    def name(self) -> str:
+        """What tests and tables call it."""
+        options = "".join(f" {name}={value}" for name, value in self.options.items())
+        return f"{self.setup}{self.target}{options}"
+
+
+ORIGIN = {"origin": "https://app.example"}
+IDLE = {"idle": 0.3}
+TOGETHER = "the head and the first event came together, after 1."
+ALL_AT_END = "and the end arrived together after 1."
+HELD = "with gzip, "
+AGAIN = "the events 0 to 1, which had arrived before"
+
+HEALTHY = (
+    *(Case(name, "/numbers") for name in ("ours", "aiohttp_app", "starlette_app")),
+    *(Case(name, "/endless") for name in ("ours", "aiohttp_app", "starlette_app")),
+    Case("ours", "/feed"),
+    Case("target", "/sse?count=24&gap=0.05"),
+    Case("target", "/sse?count=24&gap=0.05&stamps=1"),
+    Case("target", "/jsonl?count=24&gap=0.05"),
+    *(
+        Case(name, "/healthy")
+        for name in (
+            *("origin", "nginx", "nginx-h1", "nginx-h2", "nginx-gzip-unbuffered"),
+            *("haproxy", "apache", "apache-deflate"),
+        )
+    ),
+    # In HTTP/1.0 an upstream of nginx cannot be cut visibly, which no reader of nginx can see.
+    Case("nginx-old", "/healthy"),
+    Case("apache", "/cgi"),
+    *(
+        Case("origin", target)
+        for target in (
+            *("/plain", "/lines", "/chat", "/early-head", "/gzip-flushed", "/endless"),
+            *("/live", "/live?ids=words"),
+        )
+    ),
+    Case("origin", "/silent?beat=0.2&silence=1", options=IDLE),
+    Case("origin", "/healthy?cors=any", options=ORIGIN),
+    Case("origin", "/healthy?cors=this", options=ORIGIN),
+)
+FAULTY = (
+    Case("nginx-shipped", "/healthy", {"head": TOGETHER, "buffering": ALL_AT_END}),
+    Case(
+        "nginx-old",
+        "/needs-chunks",
+        {"head": TOGETHER, "framing": "Content-Length is 902", "buffering": ALL_AT_END},
+    ),
+    Case("nginx-gzip", "/healthy", {"compression": HELD}),
+    Case("nginx-short", "/silent", {"cut": "an idle timer of 1 s", "end": "without a last-chunk"}),
+    Case("haproxy-shipped", "/healthy", {"buffering": ""}),
+    Case(
+        "haproxy-short", "/silent", {"cut": "an idle timer of 1 s", "end": "without a last-chunk"}
+    ),
+    Case("apache-deflate", "/cgi", {"framing": "Content-Length is 127", "compression": HELD}),
+    Case("origin", "/length", {"framing": "Content-Length is 902"}),
+    Case(
+        "origin",
+        "/whole",
+        {"head": TOGETHER, "framing": "Content-Length is 902", "buffering": ALL_AT_END},
+    ),
+    Case("origin", "/typeless", {"type": "there is no Content-Type"}),
+    Case("origin", "/text", {"type": "text/plain"}),
+    Case(
+        "unflushed",
+        "/",
+        {"head": TOGETHER, "framing": "HTTP/1.0", "buffering": ALL_AT_END},
+    ),
+    Case("stdlib", "/", {"framing": "HTTP/1.0"}),
+    Case("single", "/", {"framing": "HTTP/1.0", "second request": "got no response within 1.2"}),
+    Case(
+        "origin",
+        "/cut",
+        {
+            "cut": "a limit of the whole response of 1 s",
+            "end": "closed after 1.",
+            "reconnection": AGAIN,
+        },
+    ),
+    Case(
+        "origin",
+        "/cut?reset=1",
+        {
+            "cut": "a limit of the whole response of 1 s",
+            "end": "reset after 1.",
+            "reconnection": AGAIN,
+        },
+    ),
+    Case("origin", "/repeats", {"reconnection": AGAIN}),
+    Case("origin", "/overlap", {"reconnection": "the event 1, which had arrived before"}),
+    Case("origin", "/hole", {"reconnection": "begins with the event 5: the events 2 to 4"}),
+    Case("origin", "/live-hole", {"reconnection": "which another response has, did not come"}),
+    Case("origin", "/live-repeats?ids=words", {"reconnection": "which had arrived before"}),
+    Case("origin", "/busy?work=6", {"second request": "got no response within 1.2"}),
+    Case("other-origin", "/refusing?work=3", {"second request": "got a 503"}),
+    Case("origin", "/late-head?wait=1.2&count=8", {"head": "came together, after 1.2"}),
+    Case("origin", "/at-the-end", {"buffering": "in one piece, 1.1"}),
+    Case("origin", "/gzip-held", {"compression": HELD}),
+    Case("origin", "/chat?undone=1", {"end": "has no [DONE]"}),
+    Case("origin", "/cacheable", {"caching": "max-age=600"}),
+    Case("origin", "/close-delimited", {"framing": "a client cannot tell its end from a cut"}),
+    Case("origin", "/silent", {"heartbeats": "the longest silence was 1."}, IDLE),
+    Case("origin", "/healthy", {"cors": "Access-Control-Allow-Origin is missing"}, ORIGIN),
+    Case("origin", "/healthy?cors=unvaried", {"cors": "Vary does not list Origin"}, ORIGIN),
+    Case("origin", "/healthy?cors=other", {"cors": "is https://other.example, not"}, ORIGIN),
+)
