@@ -125,10 +125,10 @@ def colours(**variables: str) -> str:
 def test_colours_are_for_terminals_only() -> None:
     shown = colours()
     assert "\x1b[1;36mHTTP/1.1 200 OK\\r\\n\x1b[0m" in shown
-    for variables in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
-        plain = colours(**variables)
-        assert "\x1b" not in plain
-        assert "HTTP/1.1 200 OK" in plain
+    assert "\x1b[32mok\x1b[0m" in shown
+    plain = colours(NO_COLOR="1")
+    assert "\x1b" not in plain
+    assert "HTTP/1.1 200 OK" in plain
     with answering(STREAM + last_chunk()) as (url, _):
         assert "\x1b" not in call("inspect", url, "--wire", "--method", "POST").stdout
 
@@ -159,9 +159,9 @@ def test_what_a_hop_changes(target: ServerProcess, tmp_path: Path) -> None:
             urls = f"{target.url}{path}", "--through", f"http://127.0.0.1:{port}{path}"
             done = call("inspect", *urls, "--data", json.dumps(asked), "--json", "-")
     found = json.loads(done.stdout)
-    assert (done.returncode, found["status"], found["through"]["status"]) == (1, 0, 1)
+    assert (done.returncode, found["status"]) == (1, 0)
     changes = {one["name"]: (one["direct"], one["through"]) for one in found["changes"]}
-    assert changes["verdict buffering"][1] == "wrong"
+    assert {one["name"] for one in found["changes"] if one["worse"]} >= {"arrivals", "head"}
     assert changes["arrivals"] == ("13 events at 11 moments", "13 events at 1 moment")
     assert changes["field x-accel-buffering"] == ("no", None)
     assert changes["field server"][1].startswith("nginx/")
