@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from operator import sub
 from typing import NamedTuple
 
 from streamserver.lab.cassettes.redaction import redact_fields
@@ -17,10 +18,14 @@ BUNCHED = 0.2
 """The least share of events that arrive alone on one side only."""
 ENOUGH = 5
 """Events that such a share needs."""
+WAIT = 0.1
+"""Seconds by which the longest wait for events is longer where they are bunched."""
 LATER = 0.5
-"""Seconds by which an arrival is late beyond what two runs differ."""
+"""Seconds by which a head or a first event is later: two runs of one server may differ as much."""
 PAUSE = 0.01
 """Seconds between two moments: a buffer that is passed on may arrive in several reads."""
+REPEATED = 2
+"""Heartbeats that do not come by chance."""
 DONE = "[DONE]"
 _FRAMINGS = {
     "none": "no body",
@@ -39,7 +44,7 @@ class Change(NamedTuple):
     through: str
     """Of the URL that leads through the hop; "" for what it lacks."""
     is_worse: bool = False
-    """Whether the stream suffers."""
+    """Whether it shows a fault behind the hop. Times alone do not: they differ from run to run."""
 
 
 def changes(direct: Inspection, through: Inspection) -> list[Change]:
@@ -80,14 +85,16 @@ def _responses(direct: Inspection, through: Inspection) -> Iterator[Change]:
         return
     yield _change("version", (side.version for side in sides))
     yield _change("versions by ALPN", (", ".join(each.versions or ()) for each in evidence))
-    yield _change("status", (str(side.status) for side in sides), sides[1].status >= 400)
+    is_worse = sides[0].status < 400 <= sides[1].status
+    yield _change("status", (str(side.status) for side in sides), is_worse)
     yield _change("framing", (_FRAMINGS[side.framing] for side in sides))
     yield _change("content coding", (_values(side).get("content-encoding", "") for side in sides))
     yield from _fields(*evidence)
     yield from _arrivals(*sides)
     beats = [sum(event.is_comment for event in side.events) for side in sides]
     if not all(beats):
-        yield _change("heartbeats", (str(number or "") for number in beats), not beats[1])
+        is_worse = beats[0] >= REPEATED and sides[1].recording.ended >= sides[0].recording.ended
+        yield _change("heartbeats", (str(number or "") for number in beats), is_worse)
     yield _change("end", map(end_of, sides), _is_cut(sides[1]))
 
 
@@ -129,13 +136,30 @@ def _arrivals(direct: Message, through: Message) -> Iterator[Change]:
     firsts = [each[0].at for each in events]
     if abs(firsts[0] - firsts[1]) > LATER:
         yield _later("first event", *firsts)
-    shares = [moments(each) / len(each) for each in events]
-    if min(map(len, events)) >= ENOUGH and abs(shares[0] - shares[1]) > BUNCHED:
-        yield _change("arrivals", map(arrivals, events), shares[1] < shares[0])
+    if _is_bunched(events[1], events[0], direct.recording.stalled + through.recording.stalled):
+        yield _change("arrivals", map(arrivals, events), is_worse=True)
+    elif _is_bunched(events[0], events[1], direct.recording.stalled + through.recording.stalled):
+        yield _change("arrivals", map(arrivals, events))
 
 
 def _later(name: str, before: float, after: float) -> Change:
-    return Change(name, f"after {seconds(before)}", f"after {seconds(after)}", after > before)
+    return Change(name, f"after {seconds(before)}", f"after {seconds(after)}")
+
+
+def _is_bunched(events: Sequence[TimedEvent], others: Sequence[TimedEvent], stalled: float) -> bool:
+    """Whether the events arrived in groups after a wait, compared with the others.
+
+    ``stalled``: by how much this process itself was late.
+    """
+    shares = [moments(each) / len(each) for each in (events, others)]
+    waits = [max(map(sub, times[1:], times)) for times in map(_times, (events, others))]
+    enough = min(len(events), len(others)) >= ENOUGH
+    return enough and shares[1] - shares[0] > BUNCHED and waits[0] - waits[1] > WAIT + stalled
+
+
+def _times(events: Sequence[TimedEvent]) -> list[float]:
+    """The times of the request and of its events."""
+    return [0.0, *(event.at for event in events)]
 
 
 def arrivals(events: Sequence[TimedEvent]) -> str:

@@ -118,7 +118,7 @@ class MessageReader:
         """Read events in slices, since few bytes can decode to millions of them; ValueError."""
         for start in range(0, len(decoded), _SLICE):
             if self._lines is not None:
-                self.events += self._lines.feed(decoded[start : start + _SLICE], at)
+                self.events += self._lines.read(decoded[start : start + _SLICE], at)
             if len(self._pieces) + len(self.events) > MAX_ITEMS:
                 self._is_full = True
                 raise ValueError(f"it has more than {MAX_ITEMS} chunks, reads and events")
@@ -133,10 +133,10 @@ class TimedEvents(Parser):
         self._at = 0.0
         self._retry: int | None = None  # of the unfinished event
 
-    def feed(self, data: bytes, at: float) -> list[TimedEvent]:  # type: ignore[override]
+    def read(self, data: bytes, at: float) -> list[TimedEvent]:
         """The events and comments that ``data`` completes; ValueError for one that is too long."""
         self._at = at
-        super().feed(data)
+        self.feed(data)
         timed, self._timed = self._timed, []
         return timed
 
@@ -172,7 +172,7 @@ class TimedLines:
     def __init__(self) -> None:
         self._reader = LineReader()
 
-    def feed(self, data: bytes, at: float) -> list[TimedEvent]:
+    def read(self, data: bytes, at: float) -> list[TimedEvent]:
         """The lines that ``data`` completes; ValueError for one that is too long."""
         return [TimedEvent(at, Event(line)) for line in self._reader.feed(data)]
 

@@ -14,6 +14,7 @@ from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_tar
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.content import LineSplitter
+from streamserver.lab.inspect.figures import count
 from streamserver.lab.inspect.parts import Kind, Part, PartReader
 from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import End, Read, Recording
@@ -85,8 +86,8 @@ class WireView:
         fields = [(name, value.strip()) for name, _, value in (o.partition(":") for o in others)]
         lines = [f"{method} {redact_target(target)} {version}"]
         lines += [f"{name}: {value}" for name, value in redact_fields(fields)]
-        lines += [f"({len(body)} bytes)"] if body else []
-        return [*self._table("", "request", lines, "RFC 9112, 3")]
+        lines += [f"({count(len(body), 'bytes')})"] if body else []
+        return [*self._table("", "request", [*map(printable, lines)], "RFC 9112, 3")]
 
     def feed(self, read: Read) -> list[str]:
         """The lines of a read."""
@@ -107,7 +108,7 @@ class WireView:
         return lines
 
     def end(self, recording: Recording) -> list[str]:
-        """The line that says how the recording ended."""
+        """The lines that say how the recording ended."""
         text, section = _ENDS[recording.end]
         if recording.end == "closed" and self._reader.head and self._reader.framing != "close":
             text, section = f"{text} before the body was complete", "RFC 9112, 8"
@@ -132,20 +133,20 @@ class WireView:
                 yield _name(line), line, self._text(line)
         else:
             decoded, note = self._decode(part.data)
-            yield _name(part), part, f"{len(part.data)} bytes of {printable(self._coding)}{note}"
+            yield _name(part), part, f"{count(len(part.data), 'bytes')} of {note}"
             for at in range(0, len(decoded), _SLICE):
                 for line in self._splitter.split(part._replace(data=decoded[at : at + _SLICE])):
                     yield f"  {_name(line)}", line, self._text(line)
 
     def _decode(self, data: bytes) -> tuple[bytes, str]:
         if self._codings is None:
-            return b"", ""
+            return b"", printable(self._coding)
         try:
             decoded = self._codings.decode(data)
         except ValueError as error:
             self._codings = None
-            return b"", f": {printable(str(error))}"
-        return decoded, f", decoded {len(decoded)}"
+            return b"", printable(f"{self._coding}: {error}")
+        return decoded, printable(f"{self._coding}, decoded {len(decoded)}")
 
     def _text(self, part: Part) -> str:
         [data] = self._mask.apply([part.data])
@@ -153,7 +154,7 @@ class WireView:
         if len(data) > MAX_SHOWN:
             text += f" ... and {len(data) - MAX_SHOWN} bytes more"
         if part.size:
-            text += f" = {part.size} byte{'s' if part.size > 1 else ''}"
+            text += f" = {count(part.size, 'bytes')}"
         if part.kind in ("excess", "unreadable"):
             return text
         return f"{'... ' if part.continues else ''}{text}{'' if part.is_complete else ' ...'}"

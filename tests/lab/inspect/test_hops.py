@@ -29,7 +29,7 @@ def inspection(main: Message, **verdicts: Status) -> Inspection:
 
 
 HEALTHY = stream()
-WORSE = {"head", "first event", "arrivals", "end", "response", "status"}
+WORSE = {"arrivals", "end", "response", "status"}
 
 
 @pytest.mark.parametrize(
@@ -95,6 +95,8 @@ def test_heartbeats_that_are_missing() -> None:
     assert changes(inspection(beating), inspection(HEALTHY)) == [
         Change("heartbeats", "3", "", True)
     ]
+    once = changes(inspection(stream(CHUNKED, encode(b":\n\n"))), inspection(HEALTHY))
+    assert once == [Change("heartbeats", "1", "")]
     twice = stream(CHUNKED, *[encode(b":\n\n")] * 4)
     assert changes(inspection(beating), inspection(twice)) == []
 
@@ -131,8 +133,21 @@ def test_versions_by_alpn() -> None:
     assert changes(direct, through) == [Change("versions by ALPN", "", "h2, http/1.1")]
 
 
-def test_a_fast_stream_is_not_bunched() -> None:
-    assert changes(inspection(stream(gap=0.001)), inspection(stream(gap=0.0015))) == []
+@pytest.mark.parametrize(("before", "after"), [(0.001, 0.0015), (0.011, 0.009), (0.009, 0.011)])
+def test_a_fast_stream_is_not_bunched(before: float, after: float) -> None:
+    assert changes(inspection(stream(gap=before)), inspection(stream(gap=after))) == []
+
+
+def test_what_this_process_delayed_is_not_bunched() -> None:
+    late = timed_message([(0.3, CHUNKED + b"\r\n" + b"".join(EVENTS)), (9.0, last_chunk())])
+    late = replace(late, recording=replace(late.recording, ended=9.0))
+    bunched = Change("arrivals", "10 events at 10 moments", "10 events at 1 moment", True)
+    assert changes(inspection(HEALTHY), inspection(late)) == [bunched]
+    assert changes(inspection(late), inspection(HEALTHY)) == [
+        Change("arrivals", "10 events at 1 moment", "10 events at 10 moments")
+    ]
+    late = replace(late, recording=replace(late.recording, stalled=0.3))
+    assert changes(inspection(HEALTHY), inspection(late)) == []
 
 
 def test_what_is_worse_behind_the_hop_is_wrong() -> None:

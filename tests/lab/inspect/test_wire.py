@@ -94,7 +94,7 @@ def test_a_compressed_stream_is_shown_with_what_it_decodes_to() -> None:
         f"     200.0  data              {len(first)} bytes of gzip, decoded 9",
         "              event field     data: 1\\n",
         "              blank line      \\n",
-        "     300.0  data              1 bytes of gzip, decoded 0",
+        "     300.0  data              1 byte of gzip, decoded 0",
         f"     400.0  data              {len(rest) - 1} bytes of gzip, decoded 3",
         "              heartbeat       :\\n",
         "              blank line      \\n",
