@@ -48,10 +48,13 @@ def response(
     request: bytes = GET,
     stalled: float = 0.0,
 ) -> Message:
-    """The message of a response whose body is written in chunks at these times."""
-    reads = [Write(head_at, start), *(Write(at, encode(data)) for at, data in writes)]
+    """The message of a response whose body is written at these times, in chunks if the head says
+    so."""
+    is_chunked = CHUNKED.encode() in start
+    body = [Write(at, encode(data) if is_chunked else data) for at, data in writes]
+    reads = [Write(head_at, start), *body]
     last = max(at for at, _ in reads) if ended is None else ended
-    if end == "complete":
+    if end == "complete" and is_chunked:
         reads.append(Write(last, last_chunk()))
     message = timed_message(joined(reads), end, last, request)
     recording = replace(message.recording, sent_at=SENT_AT, stalled=stalled)

@@ -58,13 +58,15 @@ def test_an_honest_path_is_never_blamed(
 ) -> None:
     end = writes[-1].at + rest
 
-    def over(jitter: list[float]) -> Message:
+    def over(jitter: list[float], stalled: float) -> Message:
         start, *arrived = paths.jittered([Write(0.0, b""), *writes], jitter)
         ended = max(end, arrived[-1].at)
-        return paths.response(arrived, ended, head_at=start.at, request=request)
+        return paths.response(arrived, ended, head_at=start.at, request=request, stalled=stalled)
 
-    evidence = Evidence(over(jitter), repeated=over(other))
-    assert [one for one in judge(evidence) if one.status == "wrong"] == []
+    old = paths.response(writes, end, start=paths.head(paths.TYPE), end="closed")
+    for before, stalled in ((None, 0.0), (old, SCHEDULER)):
+        evidence = Evidence(over(jitter, stalled), repeated=over(other, stalled), old=before)
+        assert [one for one in judge(evidence) if one.status == "wrong"] == []
 
 
 @given(rhythms(), jitters)

@@ -161,15 +161,24 @@ def test_a_late_answer_in_bursts_is_no_full_buffer() -> None:
 
 
 CORK = paths.timed(ticks(24, 0.05, first=0.5), 0.25, 1.7)
+ONE_BY_ONE = response(ticks(24, 0.05, first=0.5))
 
 
 @pytest.mark.parametrize(
-    ("heads", "expected"),
-    [((0.203, 0.211), "wrong"), ((0.203, 0.002), "not seen"), ((0.35, 0.36), "not seen")],
+    ("heads", "old", "stalled", "expected"),
+    [
+        ((0.203, 0.211), ONE_BY_ONE, 0.01, "wrong"),
+        ((0.203, 0.002), ONE_BY_ONE, 0.01, "not seen"),
+        ((0.35, 0.36), ONE_BY_ONE, 0.01, "not seen"),
+        ((0.203, 0.211), response(CORK), 0.01, "not seen"),
+        ((0.203, 0.211), None, 0.01, "not seen"),
+        ((0.203, 0.211), ONE_BY_ONE, 0.1, "not seen"),
+    ],
 )
-def test_a_kernel_that_waits_for_more(heads: tuple[float, float], expected: Status) -> None:
-    main, again = (response(CORK, head_at=at) for at in heads)
-    old = response(ticks(24, 0.05))
+def test_a_kernel_that_waits_for_more(
+    heads: tuple[float, float], old: Message | None, stalled: float, expected: Status
+) -> None:
+    main, again = (response(CORK, head_at=at, stalled=stalled) for at in heads)
     assert status("buffering", Evidence(main, repeated=again, old=old)) == expected
 
 

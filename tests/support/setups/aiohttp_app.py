@@ -1,10 +1,11 @@
-"""aiohttp, as a program: ``/numbers`` and ``/endless``."""
+"""aiohttp, as a program: ``/numbers``, ``/endless`` and ``/rhythm/{name}``."""
 
 import asyncio
 
 from aiohttp import web
 
 from support.setups.counting import COUNT, FOREVER, HEADERS, encoded
+from support.setups.rhythms import pieces
 
 
 async def events(request: web.Request) -> web.StreamResponse:
@@ -16,9 +17,18 @@ async def events(request: web.Request) -> web.StreamResponse:
     return response
 
 
+async def rhythm(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse(headers=HEADERS)
+    await response.prepare(request)
+    async for data in pieces(request.match_info["name"]):
+        await response.write(data)
+    return response
+
+
 async def main() -> None:
     app = web.Application()
     app.add_routes([web.get("/numbers", events), web.get("/endless", events)])
+    app.add_routes([web.get("/rhythm/{name}", rhythm)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

@@ -7,6 +7,8 @@ inspection has beside it.
 from dataclasses import dataclass, field
 from typing import Any
 
+from support.setups.rhythms import RHYTHMS
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -33,7 +35,13 @@ ALL_AT_END = "and the end arrived together after 1."
 HELD = "with gzip, "
 AGAIN = "the events 0 to 1, which had arrived before"
 
+RHYTHMIC = tuple(
+    Case(name, f"/rhythm/{rhythm}")
+    for name in ("ours", "aiohttp_app", "starlette_app")
+    for rhythm in RHYTHMS
+)
 HEALTHY = (
+    *RHYTHMIC,
     *(Case(name, "/numbers") for name in ("ours", "aiohttp_app", "starlette_app")),
     *(Case(name, "/endless") for name in ("ours", "aiohttp_app", "starlette_app")),
     Case("ours", "/feed"),

@@ -1,10 +1,12 @@
-"""This package, as a program: ``/numbers``, ``/endless``, and ``/feed``, which readers share."""
+"""This package, as a program: ``/numbers``, ``/endless``, ``/rhythm/{name}``, and ``/feed``, which
+readers share."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
 from streamserver import Event, EventStream, Feed, Request, Response, Router, serve
-from support.setups.counting import COUNT, FOREVER, numbers
+from support.setups.counting import COUNT, FOREVER, HEADERS, numbers
+from support.setups.rhythms import pieces
 
 app, feed = Router(), Feed("setup", retry=1500)
 
@@ -22,6 +24,11 @@ async def finite(request: Request) -> Response:
 @app.get("/endless")
 async def endless(request: Request) -> Response:
     return EventStream(events(request.last_event_id, FOREVER), retry=1500)
+
+
+@app.get("/rhythm/{name}")
+async def rhythm(request: Request) -> Response:
+    return Response(pieces(request.params["name"]), headers=HEADERS)
 
 
 @app.get("/feed")

@@ -1,4 +1,4 @@
-"""Starlette on uvicorn, as a program: ``/numbers`` and ``/endless``."""
+"""Starlette on uvicorn, as a program: ``/numbers``, ``/endless`` and ``/rhythm/{name}``."""
 
 import socket
 
@@ -9,6 +9,7 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from support.setups.counting import COUNT, FOREVER, HEADERS, encoded
+from support.setups.rhythms import pieces
 
 
 async def events(request: Request) -> StreamingResponse:
@@ -17,7 +18,12 @@ async def events(request: Request) -> StreamingResponse:
     return StreamingResponse(encoded(last, count), headers=HEADERS)
 
 
-app = Starlette(routes=[Route("/numbers", events), Route("/endless", events)])
+async def rhythm(request: Request) -> StreamingResponse:
+    return StreamingResponse(pieces(request.path_params["name"]), headers=HEADERS)
+
+
+ROUTES = {"/numbers": events, "/endless": events, "/rhythm/{name}": rhythm}
+app = Starlette(routes=[Route(path, handler) for path, handler in ROUTES.items()])
 
 if __name__ == "__main__":
     with socket.create_server(("127.0.0.1", 0)) as sock:

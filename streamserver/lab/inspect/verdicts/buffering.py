@@ -4,7 +4,6 @@ A coded body is judged by the same request without a coding, since an encoder th
 a fault of its own (``compression``).
 """
 
-from collections.abc import Sequence
 from itertools import pairwise
 
 from streamserver.lab.inspect.arrivals import read_body
@@ -43,7 +42,7 @@ def judge_buffering(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "wrong", found.evidence, SECTION, BUFFERING)
     if found.kind == "direct":
         return Verdict(NAME, "ok", found.evidence, SECTION)
-    if corked := _corked(message, [one for one in others if one is not evidence.old]):
+    if corked := _corked(message, evidence):
         return Verdict(NAME, "wrong", corked, SECTION, BUFFERING)
     return Verdict(NAME, "not seen", f"{found.evidence}; {HOW_TO_SEE}", SECTION)
 
@@ -56,23 +55,27 @@ def _plain(evidence: Evidence) -> Message | None:
     return identity if identity and identity.status == 200 and not coding(identity) else None
 
 
-def _corked(message: Message, others: Sequence[Message]) -> str:
-    """The pattern of a hop whose kernel waits for more after each write; "" if it is not there.
+def _corked(message: Message, evidence: Evidence) -> str:
+    """The pattern of a hop whose kernel waits for more after each chunk; "" if it is not there.
 
     The head comes 200 ms late in each recording, and events in groups that are further apart. In
-    HTTP/1.0 the kernel may not wait, because no chunk announces more.
+    HTTP/1.0, without chunks, both come at once, which shows that the producer has no such rhythm.
     """
-    heads = [one.head_at for one in (message, *others)]
-    if len(heads) < 2 or not all(CORK - 0.005 <= at <= CORK + 0.03 for at in heads):
+    old, again = evidence.old, evidence.repeated
+    if old is None or old.head_at > CORK / 2 or delivery(old).kind != "direct" or again is None:
+        return ""
+    both = (message, again)
+    if not all(CORK - 0.005 <= one.head_at <= CORK + 0.03 for one in both):
         return ""
     groups = read_body(message).groups(APART)
     joined = sum(one.events > 1 for one in groups)
     starts = [one.first for one in groups[:-1]]  # the end does not wait
-    if joined < 3 or 2 * joined < len(groups):
+    is_apart = all(b - a >= CORK - 0.005 for a, b in pairwise(starts))
+    was_late = any(one.recording.stalled > APART for one in (*both, old))
+    if joined < 3 or 2 * joined < len(groups) or not is_apart or was_late:
         return ""
-    if any(b - a < CORK - 0.005 for a, b in pairwise(starts)):
-        return ""
+    heads = " and ".join(seconds(one.head_at) for one in both)
     return (
-        f"the head came {' and '.join(map(seconds, heads))} after each request, and events in "
-        "groups, none sooner than 200 ms after the one before: a hop lets the kernel wait for more"
+        f"the head came {heads} after each request, and events in groups, none sooner than 200 ms "
+        "after the one before, but one by one in HTTP/1.0: a hop lets the kernel wait for more"
     )
