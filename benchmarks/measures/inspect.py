@@ -57,7 +57,10 @@ def measure(plan: Plan) -> Iterator[Result]:
         ):
             found = asyncio.run(inspecting.inspect_all(all_cases, urls))
         for case in all_cases:
-            _count(case, found[case.name], missed, wrong[case.name])
+            inspection = found[case.name]
+            missed[case.name] += bool(case.missed(inspection))
+            false = case.false(inspection).items()
+            wrong[case.name].update(f"{name}: {seen}" for name, seen in false)
     rows = [_row(case, plan.rounds, missed[case.name], wrong[case.name]) for case in all_cases]
     yield Result("inspect", "Verdicts on set-ups, beside a busy core", COLUMNS, rows)
 
@@ -69,13 +72,6 @@ def _busy_core() -> Iterator[None]:
             yield
         finally:
             process.kill()
-
-
-def _count(case: Any, inspection: Any, missed: Counter[str], wrong: Counter[str]) -> None:
-    """Count what an inspection of a case says that it should not, or does not say."""
-    found = {one.name: one.evidence for one in inspection.verdicts if one.status == "wrong"}
-    missed[case.name] += any(part not in found.get(name, "") for name, part in case.wrong.items())
-    wrong.update(f"{name}: {found[name]}" for name in found.keys() - case.wrong.keys())
 
 
 def _row(case: Any, rounds: int, missed: int, wrong: Counter[str]) -> Row:
