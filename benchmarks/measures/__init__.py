@@ -16,6 +16,7 @@ from benchmarks.measures import (
     fanout,
     fanout_workers,
     first_chunk,
+    inspect,
     ladder,
     lateness,
     memory,
@@ -32,14 +33,14 @@ from benchmarks.report import Result
 _MODULES = (
     *(first_chunk, chunks, export, calls, memory, ladder, download, fanout, fanout_workers),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
-    *(lateness, clients, client_throughput),
+    *(lateness, clients, client_throughput, inspect),
 )
 MEASURES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module for module in _MODULES
 }
 """By name, in the order in which they run."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "all": (*MEASURES,),
+    "all": tuple(name for name in MEASURES if name != "inspect"),
     "relay": tuple(name for name in MEASURES if name.startswith("relay_")),
 }
 """Names for several measures."""

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from streamserver.lab.inspect.inspection import Inspection
-from support.setups.cases import FAULTY, HEALTHY, Case
+from support.setups.cases import FAULTY, HEALTHY, Case, wrong
 from support.setups.inspecting import inspect_all
 from support.setups.start import setups
 
@@ -21,22 +21,17 @@ def inspections(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Inspectio
         return asyncio.run(inspect_all((*HEALTHY, *FAULTY), urls))
 
 
-def wrong(inspection: Inspection) -> dict[str, str]:
-    return {one.name: one.evidence for one in inspection.verdicts if one.status == "wrong"}
-
-
 @pytest.mark.parametrize("case", HEALTHY, ids=name)
 def test_a_healthy_set_up_is_not_blamed(inspections: dict[str, Inspection], case: Case) -> None:
     inspection = inspections[case.name]
-    assert wrong(inspection) == {}
+    assert case.false(inspection) == {}
     assert inspection.status == 0
 
 
 @pytest.mark.parametrize("case", FAULTY, ids=name)
 def test_a_fault_is_named(inspections: dict[str, Inspection], case: Case) -> None:
     inspection = inspections[case.name]
-    found = wrong(inspection)
-    assert found.keys() == case.wrong.keys(), found
-    assert all(part in found[verdict] for verdict, part in case.wrong.items()), found
+    assert case.missed(inspection) == [], wrong(inspection)
+    assert case.false(inspection) == {}
     assert all(one.remedies for one in inspection.verdicts if one.status == "wrong")
-    assert inspection.status == 1
+    assert inspection.status == bool(wrong(inspection))

@@ -33,6 +33,7 @@ TLS = {"nginx-h1": "ssl", "nginx-h2": "ssl http2"}
 HAPROXY = {
     "haproxy": "timeout server 1h\n    option http-no-delay",
     "haproxy-shipped": "timeout server 1h",
+    "haproxy-shipped-target": "timeout server 1h",
     "haproxy-short": "timeout server 1s\n    option http-no-delay",
 }
 DEFLATE = "AddOutputFilterByType DEFLATE text/event-stream"
@@ -84,15 +85,15 @@ def nginx_relays(root: Path, upstream: int, certificate: Certificate) -> Iterato
 
 
 @contextlib.contextmanager
-def haproxy_relays(root: Path, upstream: int) -> Iterator[dict[str, str]]:
-    """The URL of each configuration of HAProxy."""
+def haproxy_relays(root: Path, upstream: int, target: int) -> Iterator[dict[str, str]]:
+    """The URL of each configuration of HAProxy, one of them before the lab's target."""
     with ports(HAPROXY) as found:
         sections = [
             "global\n    nbthread 1\n    maxconn 200\n",
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 1h\n",
         ] + [
             f"listen {name}\n    bind 127.0.0.1:{found[name]}\n    {directives}\n"
-            f"    server origin 127.0.0.1:{upstream}\n"
+            f"    server origin 127.0.0.1:{target if name.endswith('target') else upstream}\n"
             for name, directives in HAPROXY.items()
         ]
         file = root / "haproxy.cfg"

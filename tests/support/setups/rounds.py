@@ -38,7 +38,7 @@ def main(rounds: int) -> int:
     try:
         with tempfile.TemporaryDirectory() as directory, setups(Path(directory)) as urls:
             for _ in range(rounds):
-                found = asyncio.run(inspect_all(HEALTHY, urls, AT_ONCE))
+                found = asyncio.run(inspect_all(HEALTHY, urls))
                 false += count(found, verdicts)
                 times = [one.evidence.main.recording.stalled for one in found.values()]
                 stalled = max(stalled, *times)

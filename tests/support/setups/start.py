@@ -41,7 +41,7 @@ def setups(root: Path) -> Iterator[dict[str, str]]:
         origin = started["origin"].port
         urls = {
             **stack.enter_context(nginx_relays(root, origin, self_signed(root))),
-            **stack.enter_context(haproxy_relays(root, origin)),
+            **stack.enter_context(haproxy_relays(root, origin, target.port)),
             **stack.enter_context(apache_relays(origin)),
         }
         ports = json.loads(started["buffered"].output().splitlines()[0])

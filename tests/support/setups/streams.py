@@ -143,15 +143,18 @@ async def endless(ex: Exchange) -> None:
 
 
 async def silent(ex: Exchange) -> None:
-    """A silence of ``silence`` after the first event, with heartbeats each ``beat`` if given."""
+    """Two events, and a silence of ``silence`` after the second, with heartbeats each ``beat`` if
+    given."""
     await ex.head(SSE, NO_CACHE)
-    await ex.send(ex.event(0))
     beat, silence = ex.number("beat", 0), ex.number("silence", 1.5)
+    await ex.send(ex.event(0))
+    await asyncio.sleep(0.4)  # nginx does not restart a timer within 0.3 s
+    await ex.send(ex.event(1))
     for _ in range(int(silence / beat) if beat else 1):
         await asyncio.sleep(beat or silence)
         if beat:
             await ex.send(b":\n\n")
-    async for n in ex.due(1):
+    async for n in ex.due(2):
         await ex.send(ex.event(n))
     await ex.end()
 
