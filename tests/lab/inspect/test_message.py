@@ -135,8 +135,9 @@ def test_events_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     found = coded("gzip", gzip.compress(b"data\n\n" * 300_000))
     assert found.problem == "it has more than 30000 chunks, reads and events"
     assert len(found.events) < 50_000
-    found = message(CHUNKED, b"1\r\na\r\n" * 60_000)
+    found = message(CHUNKED, b"1\r\na\r\n" * 60_000, b"0\r\n\r\n")
     assert len(found.pieces) < 50_000
+    assert not found.is_complete  # nothing more was read
 
 
 STREAMS = [

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator
+from time import monotonic_ns
 from typing import Any
 
 import pytest
@@ -168,6 +169,27 @@ async def test_no_connection(upstream: RawServer) -> None:
     spec = RequestSpec(f"{upstream.url.replace('http', 'https')}/")
     found = await record(encode(spec), server_of(spec), limits=Limits(connect=SOON))
     assert (found.end, found.detail) == ("failed", "no connection within 0.05 s")
+
+
+@pytest.mark.parametrize("is_early", [False, True])
+async def test_times_count_from_the_end_of_a_request_that_is_not_answered_early(
+    upstream: RawServer, is_early: bool
+) -> None:
+    size = 8_000_000
+    spec = RequestSpec(upstream.url, "POST", body=b"x" * size)
+    task = asyncio.create_task(record(encode(spec), server_of(spec)))
+    peer = await upstream.asked()
+    if is_early:
+        await peer.send(HEAD)
+        await asyncio.sleep(SOON)
+    now = monotonic_ns()
+    await peer.read_until(lambda received: len(received) > size)
+    await peer.send(b"0\r\n\r\n" if is_early else HEAD + b"0\r\n\r\n")
+    found = await asyncio.wait_for(task, 10.0)
+    assert (found.sent_at < now) is is_early
+    times = [read.at for read in found.reads]
+    assert times == sorted(times)
+    assert times[0] >= 0
 
 
 async def hello(request: Request) -> Response:
