@@ -20,7 +20,8 @@ Kind = Literal["events", "lines", ""]
 Cut = Literal["", "event", "line"]
 """Where bytes end: between events, between two lines of one event, or within a line."""
 
-_begins_events = re.compile(rb"(?:\xef\xbb\xbf)?(?:data|event|id|retry)?:").match
+_line = rb"(?:(?:data|event|id|retry)?:[^\r\n]*|data)(?:\r\n?|\n)"
+_begins_events = re.compile(rb"(?:\xef\xbb\xbf)?(?:" + _line + rb")++(?:\r\n?|\n)").match
 _SAMPLE = 64 * 1024
 
 
@@ -55,6 +56,12 @@ class Body:
     def events(self) -> int:
         """The number of events, comments and blocks without data."""
         return sum(one.events for one in self.arrivals)
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether the body ends within an event, which a client then discards (WHATWG HTML, section
+        9.2.6). A last line of JSON needs no line end."""
+        return self.kind == "events" and bool(self.arrivals) and bool(self.arrivals[-1].cut)
 
     @property
     def noun(self) -> str:
@@ -94,7 +101,7 @@ def apparent_kind(message: Message) -> Kind:
     """The kind that the beginning of the body shows."""
     data = sample(message)
     if _begins_events(data):
-        return "events" if b"\n\n" in data or b"\r\n\r\n" in data or b"\r\r" in data else ""
+        return "events"
     lines = data.split(b"\n")[:-1][:2]
     return "lines" if len(lines) == 2 and all(map(_is_object, lines)) else ""
 
@@ -112,7 +119,7 @@ def sample(message: Message) -> bytes:
 def _is_object(line: bytes) -> bool:
     try:
         return isinstance(json.loads(line), dict)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
 
 

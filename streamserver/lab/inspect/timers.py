@@ -24,7 +24,6 @@ class Timer(NamedTuple):
 
 
 TIMERS = (
-    Timer(10, False, "the limit of a Vercel function"),
     Timer(15, False, "Envoy route timeout"),
     Timer(29, False, "AWS API Gateway integration timeout"),
     Timer(30, False, "GCP timeoutSec of a backend service"),
@@ -36,8 +35,9 @@ TIMERS = (
     Timer(60, True, "AWS ALB idle_timeout.timeout_seconds"),
     Timer(60, True, "Apache ProxyTimeout or Timeout"),
     Timer(60, True, "ingress-nginx proxy-read-timeout"),
-    Timer(100, True, "Cloudflare Proxy Read Timeout, before 2025"),
+    Timer(100, True, "Cloudflare Proxy Read Timeout as it was"),
     Timer(120, True, "Cloudflare Proxy Read Timeout"),
+    Timer(230, True, "Azure App Service and Functions"),
     Timer(240, True, "Azure Load Balancer idle timeout"),
     Timer(300, True, "Envoy stream_idle_timeout"),
     Timer(350, True, "AWS NLB tcp.idle_timeout.seconds"),

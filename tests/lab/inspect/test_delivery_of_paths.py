@@ -52,7 +52,7 @@ def _joined(writes: list[Write]) -> list[Write]:
 
 
 @given(rhythms(), jitters, jitters, st.sampled_from([GET, POST]), st.floats(0, 2))
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_an_honest_path_is_never_blamed(
     writes: list[Write], jitter: list[float], other: list[float], request: bytes, rest: float
 ) -> None:
@@ -109,7 +109,7 @@ holding = st.one_of(
     st.booleans(),
     st.booleans(),
 )
-@settings(max_examples=200)
+@settings(max_examples=80)
 def test_a_path_that_holds_events_back_is_never_praised(
     size: list[int],
     count: int,

@@ -65,6 +65,8 @@ def test_a_missing_response_is_explained() -> None:
         ("application/json", [Write(0.1, b'{"n": 1}')], "not seen"),
         ("text/html", [Write(0.1, b"<p>data: 1\n\n")], "not seen"),
         ("text/plain", [Write(0.1, b"data: is everything\n")], "not seen"),
+        ("text/yaml", [Write(0.1, b"id: 5\nname: a\n\nid: 6\n\n")], "not seen"),
+        (None, [Write(0.1, b'{"a":' * 20_000 + b"\n" + b'{"a":' * 20_000)], "not seen"),
         (None, [], "not seen"),
     ],
 )
@@ -89,6 +91,11 @@ def test_type(value: str | None, body: list[Write], expected: Status) -> None:
 def test_caching(fields: list[str], expected: Status, said: str) -> None:
     found = verdict("caching", response(EVENTS, start=head(TYPE, CHUNKED, *fields)))
     assert (found.status, said in found.evidence) == (expected, True)
+
+
+def test_the_response_to_a_post_is_not_stored() -> None:
+    start = head(TYPE, CHUNKED, "Cache-Control: max-age=60")
+    assert status("caching", response(EVENTS, start=start, request=POST)) == "ok"
 
 
 def first_at(first: float, head_at: float, request: bytes = b"GET / HTTP/1.1\r\n\r\n") -> Message:

@@ -56,10 +56,8 @@ def _is_cut(message: Message) -> bool:
         return not message.is_complete
     if end not in ("closed", "complete"):
         return False
-    body = read_body(message)
-    is_unfinished = body.kind == "events" and bool(body.arrivals and body.arrivals[-1].cut)
     if message.is_complete or message.framing == "close":
-        return is_unfinished
+        return read_body(message).is_unfinished
     return end == "closed"
 
 

@@ -33,11 +33,11 @@ def judge_end(evidence: Evidence) -> Verdict:
     if end in ("stopped", "timeout", "failed"):
         seen = f"the stream was open {after}, when the recording ended: --for SECONDS records more"
         return Verdict(NAME, "not seen", seen, SECTION)
-    unfinished = _unfinished(message)
+    is_unfinished = read_body(message).is_unfinished
     if message.is_complete:
-        return _complete(message, unfinished, after)
+        return _complete(message, is_unfinished, after)
     how = "closed" if end == "closed" else "reset"
-    if message.framing == "close" and end == "closed" and not unfinished:
+    if message.framing == "close" and end == "closed" and not is_unfinished:
         if _has_done(message):
             return Verdict(NAME, "ok", f"{DONE} came, and the connection was closed", SECTION)
         seen = f"the connection was closed {after}, which cannot be told from a cut: see framing"
@@ -48,10 +48,10 @@ def judge_end(evidence: Evidence) -> Verdict:
     return Verdict(NAME, "wrong", seen, SECTION, (_TRUE_END,))
 
 
-def _complete(message: Message, unfinished: str, after: str) -> Verdict:
+def _complete(message: Message, is_unfinished: bool, after: str) -> Verdict:
     framed = "the last-chunk came" if message.framing == "chunked" else "all bytes came"
-    if unfinished:
-        seen = f"{framed} {after}, but {unfinished}: a cut was made to look like an end"
+    if is_unfinished:
+        seen = f"{framed} {after}, but the last event has no blank line: a cut looks like an end"
         return Verdict(NAME, "wrong", seen, SECTION, (_TRUE_END, _KEEP_CUT))
     if _is_undone(message):
         seen = f"{framed} {after}, but the chat completion has no {DONE}"
@@ -59,14 +59,6 @@ def _complete(message: Message, unfinished: str, after: str) -> Verdict:
         return Verdict(NAME, "wrong", seen, "OpenAI API, streaming", (change,))
     done = f", and {DONE} before it" if _has_done(message) else ""
     return Verdict(NAME, "ok", f"{framed} {after}{done}", SECTION)
-
-
-def _unfinished(message: Message) -> str:
-    """What the body ends with that has no end of its own; "" if nothing does."""
-    body = read_body(message)
-    if body.kind != "events" or not body.arrivals or not body.arrivals[-1].cut:
-        return ""
-    return "the last event has no blank line"
 
 
 def _has_done(message: Message) -> bool:
@@ -84,6 +76,6 @@ def _is_undone(message: Message) -> bool:
 def _is_error(data: str) -> bool:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     return isinstance(value, dict) and value.get("error") is not None

@@ -7,6 +7,7 @@ import re
 
 from streamserver.lab.inspect.arrivals import apparent_kind, declared_kind
 from streamserver.lab.inspect.evidence import Evidence
+from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import server
 from streamserver.lab.inspect.verdict import Remedy, Verdict
@@ -67,7 +68,8 @@ def judge_caching(evidence: Evidence) -> Verdict:
         seen = "X-Accel-Buffering is yes, which has nginx buffer the response"
         return Verdict(CACHING, "wrong", seen, CACHING_SECTION, (change,))
     lifetime = max((int(found[1]) for one in directives if (found := _lifetime(one))), default=0)
-    if lifetime and not names & {"no-store", "no-cache"}:
+    is_stored = lifetime and not names & {"no-store", "no-cache"}
+    if is_stored and method_of(evidence.main.recording.request) == "GET":
         seen = f"Cache-Control is {', '.join(values)!a}: a cache may repeat the stream to others"
         change = server("send Cache-Control: no-cache, no-transform")
         return Verdict(CACHING, "wrong", seen, CACHING_SECTION, (change,))
