@@ -14,18 +14,20 @@ from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.probes import probe
 from streamserver.lab.inspect.record import Limits
-from streamserver.wire.sse import Event
+from streamserver.wire.sse import Event, encode
 from support.inprocess import Served
 
 GAP = 0.02
 FOREVER = 10**9
+MAIN = 800
+"""Bytes: the head, and more than ten events."""
 
 
 @dataclass
 class Origin:
     """A server that keeps its requests."""
 
-    count: int = 12
+    count: int = FOREVER
     status: int = 200
     has_ids: bool = True
     gzip: bool = False
@@ -50,9 +52,8 @@ class Origin:
 
     async def _coded(self) -> AsyncIterator[bytes]:
         coder = zlib.compressobj(wbits=31)
-        for n in range(self.count):
-            yield coder.compress(b"data: %d\n\n" % n) + coder.flush(zlib.Z_SYNC_FLUSH)
-            await asyncio.sleep(GAP)
+        async for event in self._events(0):
+            yield coder.compress(encode(event)) + coder.flush(zlib.Z_SYNC_FLUSH)
         yield coder.flush()
 
     def values(self, name: str) -> list[str | None]:
@@ -60,8 +61,15 @@ class Origin:
         return [request.headers.get(name) for request in self.requests]
 
 
-async def probed(server: Served, method: str = "GET", **options: Any) -> Evidence:
-    fields = options.pop("fields", ())
+async def probed(
+    server: Served,
+    method: str = "GET",
+    *,
+    fields: tuple[tuple[str, str], ...] = (),
+    size: int = MAIN,
+    **options: Any,
+) -> Evidence:
+    """What the probes record of a server. The main response is stopped after ``size`` bytes, so
+    that the machine's load does not change what it holds."""
     spec = RequestSpec(f"{server.url}/{{n}}", method, fields)
-    limits = Limits(seconds=options.pop("seconds", 0.5))
-    return await probe(spec, server_of(spec), limits=limits, **options)
+    return await probe(spec, server_of(spec), limits=Limits(size=size), **options)

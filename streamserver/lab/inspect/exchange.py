@@ -17,7 +17,7 @@ def identified(events: Iterable[TimedEvent]) -> list[TimedEvent]:
     """
     last, found = None, []
     for one in events:
-        if not one.is_comment and one.event.id not in ("", None, last):
+        if one.event.id not in ("", None, last):
             found.append(one)
             last = one.event.id
     return found
@@ -76,6 +76,11 @@ class Exchange:
     def stop(self) -> None:
         """End the exchange."""
         self._recorder.end("stopped", "enough was seen")
+
+    async def close(self) -> None:
+        """End the exchange, and wait until its connection is closed."""
+        self.stop()
+        await asyncio.wait([self._recording])
 
     def _on_read(self, read: Read) -> object:
         self._reader.feed(read)

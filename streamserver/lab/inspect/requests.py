@@ -16,10 +16,13 @@ Field = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """The time of the further requests: seconds beyond that of the first event of the main one."""
+    """The time of the further requests in seconds. The time of the main response's first event is
+    added to each."""
 
     together: float = 8.0
+    """After it no further request is sent."""
     each: float = 3.0
+    """For the head of a response, and again for what it has to show."""
 
 
 BOUNDS = Bounds()
@@ -79,8 +82,7 @@ class Requests:
     async def close(self) -> None:
         """Close all connections."""
         for exchange in self._started:
-            exchange.stop()
-            await exchange.message()
+            await exchange.close()
 
     async def get(
         self, is_enough: Callable[[Exchange], object], *fields: Field, version: str = "1.1"

@@ -23,7 +23,7 @@ IDS_BEFORE_CUT = 2
 MISSED = 2
 """Events of a feed that are published while the stream is cut."""
 WITNESS = 3
-"""How often the time of one request a witness reads: a stream is cut, missed and resumed."""
+"""Times of one request that a witness reads: a stream begins, is missed, and is resumed."""
 AFTER = 3
 """Events that a resumed stream has to show, beyond those that waited for it."""
 SHORTEST = 0.1
@@ -92,8 +92,7 @@ async def _repeat(requests: Requests, main: Message) -> tuple[Message, Resumptio
         return message, await _resume(requests, main, message, witness)
     finally:
         if witness is not None:
-            witness.stop()
-            await witness.message()
+            await witness.close()
 
 
 def _has_begun(first: Exchange, main: Message) -> object:

@@ -14,7 +14,7 @@ from streamserver.lab.inspect.probes import probe
 from streamserver.lab.inspect.record import Limits
 from streamserver.proxy.origin import client_context
 from streamserver.serving.tls import server_context
-from support.asked import FOREVER, Origin, probed
+from support.asked import Origin, probed
 from support.certificates import Certificate
 from support.inprocess import Serve
 from support.rawserver import RawServer
@@ -30,7 +30,8 @@ async def test_only_a_coded_response_is_requested_without_a_coding(serve: Serve)
     assert origin.values("accept-encoding")[-2] == "identity"
     assert evidence.identity is not None
     assert len(evidence.identity.events) >= 8
-    assert len(evidence.main.events) == 12
+    assert dict(evidence.main.fields)["content-encoding"] == "gzip"
+    assert evidence.main.events
 
 
 async def test_the_users_own_codings_are_kept(serve: Serve) -> None:
@@ -53,7 +54,7 @@ async def test_an_unsafe_request_is_sent_once(serve: Serve, method: str) -> None
 async def test_an_unsafe_request_is_repeated_if_the_user_permits_it(serve: Serve) -> None:
     origin = Origin()
     evidence = await probed(await serve(origin), "POST", may_repeat=True)
-    assert [request.method for request in origin.requests] == ["POST"] * 5
+    assert [request.method for request in origin.requests] == ["POST"] * 4
     assert evidence.resumption is not None
 
 
@@ -63,7 +64,7 @@ async def test_an_unsafe_request_is_repeated_if_the_user_permits_it(serve: Serve
 async def test_a_simple_request_needs_no_preflight(serve: Serve) -> None:
     origin = Origin()
     evidence = await probed(await serve(origin), origin=ORIGIN)
-    assert origin.values("origin") == [None] * 5 + [ORIGIN]
+    assert origin.values("origin") == [None] * 4 + [ORIGIN]
     assert evidence.cross_origin is not None
     assert evidence.cross_origin.recording.end == "stopped"
     assert evidence.preflight is None
@@ -106,13 +107,15 @@ async def test_a_response_of_one_piece_has_no_middle(serve: Serve) -> None:
     async def document(request: Request) -> Response:
         return Response(b"{}", headers={"content-type": "application/json"})
 
-    evidence = await probed(await serve(document))
+    server = await serve(document)
+    evidence = await probed(server)
     assert evidence.repeated is None
+    await wait_until(lambda: len(server.ended) == 2)  # the main one, and the one in HTTP/1.0
 
 
 async def test_a_cancelled_inspection_leaves_nothing(serve: Serve) -> None:
-    origin = Origin(count=FOREVER)
-    task = asyncio.create_task(probed(await serve(origin), seconds=0.1))
+    origin = Origin()
+    task = asyncio.create_task(probed(await serve(origin)))
     await wait_until(lambda: len(origin.requests) == 2)
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
