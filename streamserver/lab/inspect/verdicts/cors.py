@@ -57,7 +57,7 @@ def _of_response(evidence: Evidence, cross: Message) -> Iterator[str]:
     fields = _request_fields(cross)
     yield from _of_origin(cross, origin, "cookie" in fields)
     depends = _value(cross, ALLOW + "origin") == origin
-    depends = depends and evidence.may_repeat and _value(main, ALLOW + "origin") != origin
+    depends = depends and _value(main, ALLOW + "origin") != origin
     vary = {name.lower() for name in split_list(_value(cross, "vary"))}
     is_stored = "no-store" not in _value(cross, "cache-control").lower()
     if depends and is_stored and not vary & {"origin", "*"}:
