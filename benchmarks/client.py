@@ -32,11 +32,14 @@ class WrongAnswer(Exception):
 class Connection:
     """A connection to a server from the address `source`, for requests of one `path`.
 
-    Use it in a `with` block.
+    `fields` are lines that its requests have besides those of `REQUEST`. Use it in a `with` block.
     """
 
-    def __init__(self, port: int, path: bytes = b"/stream", source: str = "") -> None:
+    def __init__(
+        self, port: int, path: bytes = b"/stream", source: str = "", fields: bytes = b""
+    ) -> None:
         self._path = path
+        self._request = REQUEST[:-2] + fields + b"\r\n"
         own = (source, 0) if source else None
         self.socket = socket.create_connection((HOST, port), PATIENCE, own)
         self.socket.settimeout(None)
@@ -53,7 +56,7 @@ class Connection:
 
     def send(self, serial: int) -> None:
         """Send a request with a number as its query."""
-        self.socket.sendall(REQUEST % (self._path, serial))
+        self.socket.sendall(self._request % (self._path, serial))
 
     def segments(self) -> int:
         """Return the number of segments with data received on this connection."""
@@ -62,7 +65,7 @@ class Connection:
     def first_chunk(self, serial: int) -> tuple[int, bytes]:
         """Request a stream; return the nanoseconds to its first chunk, and the bytes so far."""
         receive = self.socket.recv
-        request = REQUEST % (self._path, serial)
+        request = self._request % (self._path, serial)
         started = perf_counter_ns()
         self.socket.sendall(request)
         received = receive(65536)

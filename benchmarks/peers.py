@@ -8,6 +8,7 @@
 from collections.abc import Sequence
 
 from benchmarks.peer import STREAMS, Peer
+from benchmarks.servers.work import CODED_FEEDS, CODED_TOKENS
 
 UVICORN = "{python} -m uvicorn --port {port} --loop {loop} --no-access-log --log-level error "
 
@@ -22,7 +23,8 @@ STREAMSERVER = Peer(
     "{python} -m streamserver benchmarks.servers.ours:app --port {port} --loop {loop} "
     "--no-access-log",
     modules=("streamserver", "h11"),
-    works=STREAMS | {"export", "idle-push", "idle-events", "fanout", "file"},
+    works=STREAMS
+    | {"export", "idle-push", "idle-events", "fanout", *CODED_FEEDS, *CODED_TOKENS, "file"},
 )
 
 WORKERS = 4

@@ -22,6 +22,7 @@ from time import monotonic, monotonic_ns, sleep
 from typing import Self
 
 from benchmarks.client import PATIENCE, Connection, WrongAnswer
+from benchmarks.event import decoded, event
 from benchmarks.servers.work import DATA
 
 OPENED_AT_ONCE = 50
@@ -43,21 +44,24 @@ SETTLE = 0.5
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER with 0 s: closing resets the connection, and no port stays in TIME_WAIT."""
 
-EVENT = re.compile(rb"data: (\d{%d})\r?\n\r?\n" % len(DATA))
+EVENT = re.compile(rb"data: [^\r\n]*?(\d{%d})[^\r\n]*\r?\n\r?\n" % len(DATA))
 _PUBLISH = (
     b"POST /publish HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: text/plain\r\n"
-    b"Content-Length: %d\r\n\r\n%0*d"
+    b"Content-Length: %d\r\n\r\n%b"
 )
 
 
 class Readers:
     """Open streams of a feed at `port`, from addresses in 127.0.`net`.0/24.
 
-    Use it in a `with` block, at whose end they are closed.
+    With a content `coding`, which may be "identity", they accept it alone, and the event is a
+    notification; without one the event is the time alone. Use it in a `with` block, at whose end
+    they are closed.
     """
 
-    def __init__(self, port: int, net: int = 0, *, spin: bool = False) -> None:
-        self._port, self._net = port, net
+    def __init__(self, port: int, net: int = 0, *, spin: bool = False, coding: str = "") -> None:
+        self._port, self._net, self._coding = port, net, coding
+        self._fields = b"Accept-Encoding: %b\r\n" % coding.encode() if coding else b""
         self._wait = 0 if spin else PATIENCE
         self._sockets: dict[int, socket.socket] = {}
         self._poll = select.epoll()
@@ -76,11 +80,11 @@ class Readers:
         for begun in range(0, count, OPENED_AT_ONCE):
             some = range(begun, min(begun + OPENED_AT_ONCE, count))
             source = f"127.0.{self._net}.{1 + begun // FROM_ONE_ADDRESS}"
-            opened = [Connection(self._port, source=source) for _ in some]
+            opened = [Connection(self._port, source=source, fields=self._fields) for _ in some]
             for serial, connection in zip(some, opened, strict=True):
                 connection.send(serial)
             for connection in opened:
-                _await_head(connection.socket)
+                _await_head(connection.socket, self._coding)
                 connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
                 self._sockets[connection.socket.fileno()] = connection.socket
                 self._poll.register(connection.socket, select.EPOLLIN | select.EPOLLONESHOT)
@@ -95,7 +99,7 @@ class Readers:
         with ExitStack() as stack:
             if publishes:
                 publisher = stack.enter_context(Connection(self._port))
-                _publish(publisher)
+                _publish(publisher, self._coding)
             arrived = self._watch()
             published = self._read()
             if publishes:
@@ -106,7 +110,7 @@ class Readers:
         """Return the nanoseconds this client takes for an event that has already arrived."""
         self._await_silence()
         with Connection(self._port) as publisher:
-            _publish(publisher)
+            _publish(publisher, self._coding)
             _await_answer(publisher)
         sleep(SETTLE)
         started = monotonic_ns()
@@ -132,7 +136,7 @@ class Readers:
         stamps: set[bytes] = set()
         for descriptor, reader in self._sockets.items():
             received = reader.recv(4096)
-            while not (events := EVENT.findall(received)):
+            while not (events := EVENT.findall(decoded(received, self._coding))):
                 if not (more := reader.recv(4096)):
                     raise WrongAnswer(f"closed inside an event, after {received!r}")
                 received += more
@@ -154,7 +158,7 @@ class Readers:
         self._poll.modify(descriptor, select.EPOLLIN | select.EPOLLONESHOT)
 
 
-def _await_head(reader: socket.socket) -> None:
+def _await_head(reader: socket.socket, coding: str) -> None:
     head = b""
     while b"\r\n\r\n" not in head:
         if not (more := reader.recv(4096)):
@@ -162,11 +166,14 @@ def _await_head(reader: socket.socket) -> None:
         head += more
     if not head.startswith(b"HTTP/1.1 200 ") or b"text/event-stream" not in head:
         raise WrongAnswer(f"an event stream was requested, received: {head!r}")
+    is_coded = b"content-encoding: %b\r\n" % coding.encode() in head
+    if is_coded != (coding not in ("", "identity")):
+        raise WrongAnswer(f"{coding or 'no coding'} was requested, received: {head!r}")
 
 
-def _publish(publisher: Connection) -> None:
-    width = len(DATA)
-    publisher.socket.sendall(_PUBLISH % (width, width, monotonic_ns()))
+def _publish(publisher: Connection, coding: str) -> None:
+    body = event(monotonic_ns(), coding)
+    publisher.socket.sendall(_PUBLISH % (len(body), body))
 
 
 def _await_answer(publisher: Connection) -> None:
@@ -178,9 +185,10 @@ def _await_answer(publisher: Connection) -> None:
 class ReaderProcess:
     """`Readers` in their own process, on `core` if it is given. Use it in a `with` block."""
 
-    def __init__(self, port: int, net: int, *, core: int | None) -> None:
+    def __init__(self, port: int, net: int, *, core: int | None, coding: str = "") -> None:
         # Spawned, not forked, so that it inherits no descriptor.
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin, (port, net, core))
+        arguments = port, net, core, coding
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"), _begin, arguments)
 
     def __enter__(self) -> Self:
         return self
@@ -205,12 +213,12 @@ _here: Readers
 """The readers of this process, if it is a `ReaderProcess`."""
 
 
-def _begin(port: int, net: int, core: int | None) -> None:
+def _begin(port: int, net: int, core: int | None, coding: str) -> None:
     global _here
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if core is not None:
         os.sched_setaffinity(0, {core})
-    _here = Readers(port, net, spin=core is not None)
+    _here = Readers(port, net, spin=core is not None, coding=coding)
 
 
 def _end_with_parent() -> None:

@@ -5,6 +5,7 @@ works.
 """
 
 from streamserver.feed import Feed
+from streamserver.kit.compress import compress
 from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
 from streamserver.kit.files import FileResponse
@@ -39,6 +40,7 @@ __all__ = [
     "StreamController",
     "TextStream",
     "Timeouts",
+    "compress",
     "cors",
     "idempotency_key",
     "run",

@@ -100,6 +100,12 @@ async def test_the_relay(reader: Reader, serve: Serve) -> None:
     server.stop()
 
 
+async def test_compression(reader: Reader) -> None:
+    program, console = section("Compression")
+    written(program, reader.directory)
+    await reader.console(console)
+
+
 async def app_of(block: Block, reader: Reader, serve: Serve) -> Served:
     """The app of a program, served."""
     program = Block(block.section, block.language, reader.moved(block.text))
@@ -163,6 +169,6 @@ def test_the_usage_of_each_command() -> None:
 
 def test_there_is_no_other_block() -> None:
     tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
-    tested |= {"Learning: the ladder"}
+    tested |= {"Compression", "Learning: the ladder"}
     assert {block.section for block in blocks()[1:]} == tested
     assert len([command for block in section("The lab") for command in block.commands]) == 11

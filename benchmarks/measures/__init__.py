@@ -11,10 +11,12 @@ from benchmarks.measures import (
     chunks,
     client_throughput,
     clients,
+    compression,
     download,
     export,
     fanout,
     fanout_workers,
+    feed_coding,
     first_chunk,
     inspect,
     ladder,
@@ -32,6 +34,7 @@ from benchmarks.report import Result
 
 _MODULES = (
     *(first_chunk, chunks, export, calls, memory, ladder, download, fanout, fanout_workers),
+    *(compression, feed_coding),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     *(lateness, clients, client_throughput, inspect),
 )

@@ -22,7 +22,7 @@ from benchmarks.plan import Plan
 from benchmarks.process import Server
 from benchmarks.readers import SETTLE, ReaderProcess, Readers
 from benchmarks.report import Column, Ratio, Result, Row
-from benchmarks.turns import in_turns, percentile, ratio, together
+from benchmarks.turns import Lineup, in_turns, percentile, ratio, together
 
 READERS = 19_000
 COLUMNS = (
@@ -59,39 +59,62 @@ def measure(plan: Plan) -> Iterator[Result]:
         yield _measure(plan, loop, readers)
 
 
+class Crowds:
+    """The readers of each server, so many, in a client process of its own.
+
+    `codings` are the content codings that they accept, by the server's work. The processes end
+    with `stack`.
+    """
+
+    def __init__(self, readers: int, stack: ExitStack, codings: Mapping[str, str] = {}) -> None:
+        self._readers, self._stack, self._codings = readers, stack, codings
+        self._crowds: dict[Contender, ReaderProcess] = {}
+
+    def fill(self, contender: Contender, server: Server) -> float:
+        """Open the readers of a server; return the resident KiB of each."""
+        core, coding = machine.cores().client, self._codings.get(contender.work, "")
+        crowd = ReaderProcess(server.port, len(self._crowds), core=core, coding=coding)
+        self._crowds[contender] = self._stack.enter_context(crowd)
+        before = server.resident_kib()
+        crowd.open(self._readers).result()
+        time.sleep(SETTLE)
+        return (server.resident_kib() - before) / self._readers
+
+    def publish(self, contender: Contender, server: Server) -> Block:
+        """Publish an event, and wait until all readers of the server have it."""
+        cpu = server.cpu_ns()
+        delays = self._crowds[contender].deliver().result()
+        cpu = server.cpu_ns() - cpu
+        return Block([ns / 1e6 for ns in delays], cpu / 1000 / self._readers)
+
+    def alone(self, contender: Contender, _turn: Server) -> float:
+        """Return the milliseconds that the client takes for an event that has arrived before."""
+        return self._crowds[contender].alone().result() / 1e6
+
+
 def _measure(plan: Plan, loop: str, readers: int) -> Result:
-    crowds: dict[Contender, ReaderProcess] = {}
     with ExitStack() as stack:
         lineup = stack.enter_context(together(plan.contenders(loop, "fanout"), prove))
-
-        def fill(contender: Contender, server: Server) -> float:
-            """Open the readers of a server; return the resident KiB of each."""
-            crowd = ReaderProcess(server.port, len(crowds), core=machine.cores().client)
-            crowds[contender] = stack.enter_context(crowd)
-            before = server.resident_kib()
-            crowd.open(readers).result()
-            time.sleep(SETTLE)
-            return (server.resident_kib() - before) / readers
-
-        def publish(contender: Contender, server: Server) -> Block:
-            cpu = server.cpu_ns()
-            delays = crowds[contender].deliver().result()
-            return Block([ns / 1e6 for ns in delays], (server.cpu_ns() - cpu) / 1000 / readers)
-
-        def alone(contender: Contender, _turn: Server) -> float:
-            return crowds[contender].alone().result() / 1e6
-
-        memory = {contender: kib for contender, [kib] in in_turns(lineup, 1, fill).items()}
-        in_turns(lineup, 1, publish)  # The first event warms up.
-        blocks = in_turns(lineup, plan.few_rounds, publish)
-        by_itself = in_turns(lineup, 1, alone).get(Contender(FLOOR, loop, "fanout"), [0.0])[0]
+        crowds = Crowds(readers, stack)
+        memory, blocks = deliver(plan, lineup, crowds)
+        by_itself = in_turns(lineup, 1, crowds.alone)
+    floor = by_itself.get(Contender(FLOOR, loop, "fanout"), [0.0])[0]
     return Result(
         f"fanout/{loop}",
-        f"One event to {readers:,} readers, {loop} (the client alone takes {by_itself:.1f} ms)",
+        f"One event to {readers:,} readers, {loop} (the client alone takes {floor:.1f} ms)",
         COLUMNS,
         _rows(blocks, memory, loop),
         lineup.absent,
     )
+
+
+def deliver(
+    plan: Plan, lineup: Lineup, crowds: Crowds
+) -> tuple[dict[Contender, float], dict[Contender, list[Block]]]:
+    """Return the resident KiB of a reader of each server, and its events in all rounds."""
+    memory = {contender: kib for contender, [kib] in in_turns(lineup, 1, crowds.fill).items()}
+    in_turns(lineup, 1, crowds.publish)  # The first event warms up.
+    return memory, in_turns(lineup, plan.few_rounds, crowds.publish)
 
 
 def prove(port: int, readers: int = 2) -> None:

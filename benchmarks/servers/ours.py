@@ -3,9 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+from benchmarks.servers.deltas import DELTAS
 from benchmarks.servers.work import (
     CHUNK,
     CHUNKS,
+    CODED_FEEDS,
+    CODED_TOKENS,
     CONTENT_TYPE,
     DATA,
     FILE,
@@ -24,6 +27,7 @@ from streamserver import (
     Response,
     Router,
     StreamController,
+    compress,
 )
 from streamserver.feed import Feed, Redis
 
@@ -110,6 +114,20 @@ async def serve_publish(request: Request) -> Response:
     return Response(status=204)
 
 
+async def tokens(count: int, seconds: float) -> AsyncIterator[bytes]:
+    for n in range(count):
+        yield DELTAS[n % len(DELTAS)]
+        await asyncio.sleep(0)
+    if seconds:
+        await asyncio.sleep(seconds)
+
+
+async def serve_tokens(request: Request) -> Response:
+    count = count_of(request.target.partition("?")[2])
+    silence = SILENCE if request.path == "/idle" else 0
+    return Response(tokens(count, silence), headers=HEADERS)
+
+
 async def serve_file(request: Request) -> Response:
     return FileResponse(FILE)
 
@@ -130,10 +148,12 @@ handler = {
     "fanout": subscribe,
     "fanout-workers": subscribe,
     "file": serve_file,
+    **dict.fromkeys(CODED_TOKENS, compress(serve_tokens)),
+    **dict.fromkeys(CODED_FEEDS, subscribe),
 }[WORK]
 
 routed = Router()
 routed.get("/stream")(handler)
 routed.post("/publish")(serve_publish)
 
-app = routed if WORK.startswith("fanout") else handler
+app = compress(routed) if WORK in CODED_FEEDS else routed if WORK.startswith("fanout") else handler

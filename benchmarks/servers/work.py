@@ -16,6 +16,10 @@ nothing, can take part.
   `POST /publish`, with its body as data. Heartbeats have the period `SILENCE`, so that those of
   thousands of readers do not disturb the times of other servers. `fanout-workers` is the same with
   several workers that share the feed through the URL `BENCH_REDIS`.
+- `tokens-identity`, `tokens-gzip`, `tokens-zstd`: `n` token deltas, each alone, behind `compress`;
+  below `/idle` the connection is silent after them. The client accepts the coding that is named.
+- `feed-identity`, `feed-gzip`, `feed-zstd`: the same as `fanout`, behind `compress`. The client
+  accepts the coding that is named.
 - `file`: a download of `BENCH_FILE`.
 
 `BENCH_DIRECTORY` is a directory for files of the process. It is removed after its end.
@@ -30,6 +34,8 @@ CONTENT_TYPE = "text/event-stream"
 ROW = b"%d,user-%d,active\n"
 """A line of an export; takes its number twice."""
 ROW_TYPE = "text/csv"
+CODED_TOKENS = ("tokens-identity", "tokens-gzip", "tokens-zstd")
+CODED_FEEDS = ("feed-identity", "feed-gzip", "feed-zstd")
 SILENCE = 3600.0
 """Seconds that an idle handler sleeps, longer than any measurement."""
 

@@ -55,6 +55,15 @@ _LOGS = (
         f"lowest level to log: {', '.join(logs.LEVELS)}",
     ),
 )
+_COMPRESS = Option(
+    "compress",
+    False,
+    switch,
+    "",
+    "encode responses in zstd or gzip, each piece flushed; not for responses that contain both a"
+    " secret and text that others choose, since their length discloses the secret (BREACH)",
+    "off",
+)
 _DEADLINES = (
     _deadline("head_timeout", "for a request head, from its first byte"),
     _deadline("body_timeout", "between two reads of a request body"),
@@ -67,6 +76,7 @@ ENGINE: Table = {
     "where to listen": _LISTEN,
     "processes": _PROCESSES,
     "logs": _LOGS,
+    "compression": (_COMPRESS,),
     "deadlines": _DEADLINES,
 }
 

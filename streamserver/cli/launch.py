@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from streamserver.cli import figures
 from streamserver.cli.loops import loop_factory
+from streamserver.kit.compress import compress
 from streamserver.kit.service import Handler, close, service
 from streamserver.observe.probes import with_probes
 from streamserver.server.observer import Several
@@ -56,17 +57,22 @@ def launch(
     each_alone: str = "",
     guard: Guard | None = None,
     warnings: Sequence[str] = (),
+    relayed: bool = False,
 ) -> int:
     """Serve what `make_handler` returns until a signal arrives; the exit status.
 
     `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
-    `guard` wraps all that is served, `/metrics` included. Raises CannotServe or CannotListen.
+    `guard` wraps all that is served, `/metrics` included. With `relayed`, `--compress` is for
+    relayed responses too. Raises CannotServe or CannotListen.
     """
     inherited = take_inherited()
     logs.configure(options.log_format, options.log_level)
     for warning in () if inherited else warnings:
         logger.warning(warning)
-    server = _server(options, settings, make_handler(), bool(inherited), guard)
+    handler = make_handler()
+    if options.compress:
+        handler = compress(handler, relayed=relayed)
+    server = _server(options, settings, handler, bool(inherited), guard)
     if each_alone and options.workers > 1 and not inherited:
         logger.warning(each_alone)
     serve_until_stopped(

@@ -131,7 +131,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     prepare(argv)
     options, proxy = read(argv, os.environ)
     handler = partial(recorded, proxy, options)
-    return launch(options, settings(options), handler, warnings=warnings)
+    return launch(options, settings(options), handler, warnings=warnings, relayed=True)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:

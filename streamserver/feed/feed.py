@@ -62,7 +62,8 @@ class Feed:
 
     Without a backend it is in the memory of this process. The log holds at most ``max_events``
     events and ``max_bytes`` bytes, the oldest are dropped first; in Redis it expires ``ttl``
-    seconds after the last event (0: never). ``retry`` and ``heartbeat`` as in ``EventStream``;
+    seconds after the last event (0: never). Behind ``compress`` it holds the events once more in
+    each coding, encoded for all readers. ``retry`` and ``heartbeat`` as in ``EventStream``;
     ``lagging`` as in ``Lagging``. ValueError for a value that is not allowed.
     """
 

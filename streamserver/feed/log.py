@@ -10,8 +10,10 @@ Every entry names its predecessor. Where two consecutive entries do not fit, ent
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
+from streamserver.feed.coded_blocks import BlockCoder
 from streamserver.wire import chunked
 from streamserver.wire.sse import Event, Parser
 
@@ -19,9 +21,20 @@ ORIGIN = "0-0"
 """The position before the first event of a topic."""
 
 
+class CodedEntry(NamedTuple):
+    """An entry in a content coding."""
+
+    data: memoryview
+    """The event with its id, before it was encoded."""
+    chunk: bytes
+    """Its block, as one chunk."""
+    size: int
+    """Bytes of the block."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An event in the log."""
+    """An event in the log, and what it is in the content codings of its readers."""
 
     id: str
     previous: str
@@ -32,11 +45,24 @@ class Entry:
     """Bytes of the event with its id, without the framing of the chunk."""
     is_last: bool
     """Whether the topic ends with this event."""
+    _coded: dict[str, CodedEntry] | None = field(default=None, compare=False, repr=False)
 
     @property
     def data(self) -> bytes:
         """The event with its id, for bodies that are not chunked."""
         return self.chunk[-2 - self.size : -2]
+
+    def coded(self, coder: BlockCoder) -> CodedEntry:
+        """The entry in the coding of ``coder``: encoded at the first call, for all readers."""
+        coded = self._coded
+        if coded is None:
+            coded = {}
+            object.__setattr__(self, "_coded", coded)
+        if (found := coded.get(coder.coding)) is None:
+            block = coder.block(self.data)
+            data = memoryview(self.chunk)[-2 - self.size : -2]
+            found = coded[coder.coding] = CodedEntry(data, chunked.encode(block), len(block))
+        return found
 
     def event(self) -> Event:
         """The event as it was published, with its id; ``data`` is text."""
@@ -62,7 +88,9 @@ def first_batch(entries: Iterable[Entry], size: int) -> list[Entry]:
 
 class Log:
     """The newest entries: at most ``max_events``, and at most ``max_bytes`` of chunks. The newest
-    entry stays in the log even if it is larger.
+    entry stays in the log even if it is larger. For each content coding of its readers an entry
+    has a second chunk, which does not count: what a log holds must not depend on them. A block
+    is a few bytes larger than the event at most.
 
     ``last_id``: the id of the newest entry, or the predecessor of the first entry to come; None if
     it is not known yet. Offsets start at 1: offset 0 is below the start of any log.

@@ -5,11 +5,14 @@ from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
+from streamserver.feed.coded_blocks import BlockCoder, block_coder
 from streamserver.feed.log import Entry
 from streamserver.feed.topic import Start, Subscriber, Topic
 from streamserver.server.exchange import Exchange
 from streamserver.server.observer import FeedEvent
 from streamserver.server.phase import Outcome
+from streamserver.wire.chunked import encode as encode_chunk
+from streamserver.wire.content_coding import Coder, Coding
 from streamserver.wire.json_text import to_json
 from streamserver.wire.sse import Event, encode
 
@@ -31,9 +34,10 @@ class HTTPSubscriber(Subscriber):
     when the client has room. ``retry``: milliseconds after which the client reconnects.
     """
 
-    __slots__ = ("_lagging", "_retry", "exchange")
+    __slots__ = ("_coder", "_lagging", "_retry", "exchange")
 
     exchange: Exchange
+    _coder: BlockCoder | None
 
     def __init__(
         self, topic: Topic, position: str | Start, retry: int | None, lagging: Lagging
@@ -52,12 +56,28 @@ class HTTPSubscriber(Subscriber):
         newest = entries[-1]
         self.position = newest.id
         if not exchange.is_chunked:
-            exchange.write(b"".join([entry.data for entry in entries]))
+            self._write_encoded(entries)
         elif len(entries) == 1:
             exchange.write_chunks(newest.chunk, newest.size)
         else:
             chunks = b"".join([entry.chunk for entry in entries])
             exchange.write_chunks(chunks, sum([entry.size for entry in entries]))
+
+    def _write_encoded(self, entries: Sequence[Entry]) -> None:
+        """Send them as the blocks of a content coding, or without chunks over HTTP/1.0."""
+        exchange, coder = self.exchange, self._coder
+        if coder is None:
+            return exchange.write(b"".join([entry.data for entry in entries]))
+        parts, size = [], 0
+        if header := coder.begin():
+            parts.append(encode_chunk(header))
+            size = len(header)
+        for entry in entries:
+            data, chunk, more = entry.coded(coder)
+            coder.count(data)
+            parts.append(chunk)
+            size += more
+        exchange.write_chunks(b"".join(parts), size)
 
     def on_end(self) -> None:
         """Complete the response."""
@@ -80,9 +100,15 @@ class HTTPSubscriber(Subscriber):
             return self.exchange.cut(Outcome.STALLED)
         self.exchange.write(encode(gap_event(after, before, first)))
 
+    @staticmethod
+    def make_coder(coding: Coding) -> Coder:
+        """Called by ``compress``: the coder of a body in blocks that other readers have too."""
+        return block_coder(coding)
+
     def attach(self, exchange: Exchange, encode_item: object) -> None:
         """Called by the engine after the head."""
         self.exchange = exchange
+        self._coder = exchange.coder if isinstance(exchange.coder, BlockCoder) else None
         if self._retry is not None and isinstance(self.position, str):
             exchange.write(encode(Event(retry=self._retry)))
         self._observe("joined")

@@ -19,7 +19,7 @@ from streamserver.kit.hints import checked_handler, response_error
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
-from streamserver.wire.fields import Headers, is_token, split_list
+from streamserver.wire.fields import Headers, add_vary, is_token
 from streamserver.wire.problem import HTTPError
 
 log = logging.getLogger("streamserver")
@@ -109,9 +109,7 @@ class _Cors:
     ) -> None:
         """Add the fields of a response to this origin."""
         if "*" not in self.origins:
-            vary = split_list(headers.get("vary") or "")
-            if not {"origin", "*"} & {name.lower() for name in vary}:
-                headers["vary"] = ", ".join([*vary, "Origin"])
+            add_vary(headers, "Origin")
         if origin is not None and self.allows(origin):
             headers["access-control-allow-origin"] = "*" if "*" in self.origins else origin
             for name, value in (*more.items(), *self.fields.items()):

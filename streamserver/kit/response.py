@@ -8,6 +8,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from streamserver.kit.hints import body_error
 from streamserver.kit.request import Request
 from streamserver.server.answer import Endless, FileRegion, PushBody
+from streamserver.wire.content_coding import Coder
 from streamserver.wire.fields import UNBUFFERED, Headers, Pairs
 from streamserver.wire.json_text import to_json
 
@@ -28,7 +29,7 @@ class Response:
     status that is no whole number from 200 to 999.
     """
 
-    __slots__ = ("body", "encode", "endless", "headers", "status")
+    __slots__ = ("body", "encode", "endless", "headers", "make_coder", "status")
 
     def __init__(self, body: Body = b"", *, status: int = 200, headers: HeadersInit = None) -> None:
         if not isinstance(status, int) or not 200 <= status <= 999:
@@ -37,16 +38,17 @@ class Response:
         self.headers = Headers(headers)
         self.encode: Callable[[Any], bytes] | None = None
         self.endless: Endless | None = None
+        self.make_coder: Callable[[], Coder] | None = None
         is_sent_as_it_is = type(body) is bytes or hasattr(body, "__aiter__")
         self.body: Body = body if is_sent_as_it_is else self._converted(body)
 
     @classmethod
-    def of(cls, body: PushBody, status: int, headers: Headers) -> "Response":
-        """Adopt a push body, and a status and headers that need no check."""
+    def of(cls, body: Body, status: int, headers: Headers) -> "Response":
+        """Adopt a body, a status and headers that need no check."""
         response = cls.__new__(cls)
         response.status = status
         response.headers = headers
-        response.encode = response.endless = None
+        response.encode = response.endless = response.make_coder = None
         response.body = body
         return response
 

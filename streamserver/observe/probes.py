@@ -11,6 +11,7 @@ from streamserver.observe.metrics import Metrics
 from streamserver.server.answer import Answer, Endless
 from streamserver.server.exchange import Exchange
 from streamserver.server.state import Handler
+from streamserver.wire.content_coding import Coder
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import HTTPError
 
@@ -24,6 +25,7 @@ class _ProbeAnswer:
     status: int = 200
     encode: Callable[[object], bytes] | None = None
     endless: Endless | None = None
+    make_coder: Callable[[], Coder] | None = None
 
 
 def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:

@@ -28,6 +28,9 @@ class Relay(RelayedRequest):
     interim responses are passed on.
     """
 
+    is_relayed = True
+    """Whether the body is that of another server, which ``compress`` leaves alone by default."""
+
     __slots__ = (
         "_attached",
         "_end",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, NamedTuple, Protocol, TypeGuard
 
 from streamserver.server.descriptors import Descriptors, is_exhausted, unavailable
+from streamserver.wire.content_coding import Coder
 from streamserver.wire.fields import Headers
 from streamserver.wire.problem import CONTENT_TYPE, HTTPError
 
@@ -42,7 +43,11 @@ class FileRegion:
 
 
 class PushBody(Protocol):
-    """A body that writes to its ``Exchange`` by itself, whenever it has something to send."""
+    """A body that writes to its ``Exchange`` by itself, whenever it has something to send.
+
+    A body whose pieces are encoded elsewhere, once for many readers, has a method ``make_coder``
+    besides: it returns the ``Coder`` of one response, for a content coding.
+    """
 
     def attach(self, exchange: Any, encode: Callable[[Any], bytes] | None) -> None:
         """The head is made: write to ``exchange`` from now on, until ``end`` or ``fail``."""
@@ -63,7 +68,9 @@ class Answer(Protocol):
     """A response as the engine sees it.
 
     ``body`` is bytes, a ``FileRegion``, a ``PushBody`` or an async iterable. ``encode`` makes
-    the bytes of each piece of the latter two; None where pieces are bytes or text.
+    the bytes of each piece of the latter two; None where pieces are bytes or text. ``make_coder``
+    makes what encodes these bytes in the content coding that ``headers`` name; None where the body
+    is not coded, or is coded already.
     """
 
     status: int
@@ -71,12 +78,13 @@ class Answer(Protocol):
     body: Any
     encode: Callable[[Any], bytes] | None
     endless: Endless | None
+    make_coder: Callable[[], Coder] | None
 
 
 class Problem:
     """The response for an error (RFC 9457)."""
 
-    __slots__ = ("body", "encode", "endless", "headers", "status")
+    __slots__ = ("body", "encode", "endless", "headers", "make_coder", "status")
 
     def __init__(self, error: HTTPError) -> None:
         self.status = error.status
@@ -85,6 +93,7 @@ class Problem:
         self.body = error.body()
         self.encode: Callable[[Any], bytes] | None = None
         self.endless: Endless | None = None
+        self.make_coder: Callable[[], Coder] | None = None
 
 
 def problem_of(error: BaseException, name: tuple[str, str], descriptors: Descriptors) -> HTTPError:

@@ -200,8 +200,7 @@ class Exchange(Writer):
         """
         if self.phase is ENDED:
             return
-        if self._framing == "length" and self._left > len(piece):
-            missing = self._left - len(piece)
+        if self._framing == "length" and (missing := self._left - len(piece)) > 0:
             return self.fail(ValueError(f"{missing} bytes of Content-Length are missing"))
         self._complete(Outcome.COMPLETE, piece, trailers)
 
@@ -292,6 +291,8 @@ class Exchange(Writer):
         if self._beats is not None:
             self._beats.stop(self)
             self._beats = None
+        if self.coder is not None:
+            self._stop_coding()
         self._answer = None
         while self.on_end:
             self.on_end.pop()()

@@ -8,10 +8,11 @@ from streamserver.wire.heads import Fields
 from streamserver.wire.request_heads import RequestHead
 from streamserver.wire.response_heads import is_bodiless, response_head
 
-Framing = Literal["none", "length", "chunked", "close"]
+Framing = Literal["none", "length", "chunked", "coded", "close"]
 """How the client finds the end of the body (RFC 9112, section 6.3). ``none``: there is no body,
-even if the fields describe one. ``length``: by Content-Length. ``chunked``: by the last-chunk.
-``close``: by the end of the connection, the only way for a stream over HTTP/1.0."""
+even if the fields describe one. ``length``: by Content-Length. ``chunked``: by the last-chunk;
+``coded``: as well, and the chunks contain what a coder makes of the pieces. ``close``: by the end
+of the connection, the only way for a stream over HTTP/1.0."""
 
 Framed = tuple[bytes, Framing, int, bool]
 """A head ready to be sent; the framing of its body, and the length where that is known; whether

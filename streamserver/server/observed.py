@@ -15,12 +15,13 @@ class ObservedExchange(Exchange):
     ``is_stream``: whether a stream has begun.
     """
 
-    __slots__ = ("_last", "_wrote", "is_stream")
+    __slots__ = ("_last", "_reported", "_wrote", "is_stream")
 
     def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
         super().__init__(server, connection, head)
         self.is_stream = False
         self._last = 0.0
+        self._reported = 0
         self._wrote = server.observer.wrote
 
     def prepare(self, answer: Answer) -> bool:
@@ -33,31 +34,34 @@ class ObservedExchange(Exchange):
 
     def write(self, piece: bytes | str) -> None:
         """As ``Writer.write``."""
-        before = self.bytes_sent
         Exchange.write(self, piece)  # super() would be looked up for each piece
-        if self.bytes_sent != before:
-            self._report(before)
+        if self.bytes_sent != self._reported:
+            self._report()
 
     def hold(self, piece: bytes | str) -> None:
         """As ``Writer.hold``."""
-        before = self.bytes_sent
         Exchange.hold(self, piece)
-        if self.bytes_sent != before:
-            self._report(before)
+        if self.bytes_sent != self._reported:
+            self._report()
 
     def write_chunks(self, chunks: bytes, size: int) -> None:
         """As ``Writer.write_chunks``."""
-        before = self.bytes_sent
         super().write_chunks(chunks, size)
-        self._report(before)
+        self._report()
+
+    def _coded_chunk(self, data: bytes, is_last: bool = False) -> bytes:
+        chunk = super()._coded_chunk(data, is_last)
+        self._report()
+        return chunk
 
     def sent(self, size: int) -> None:
         """As ``Writer.sent``."""
-        before = self.bytes_sent
         super().sent(size)
-        self._report(before)
+        self._report()
 
-    def _report(self, before: int) -> None:
-        now = monotonic()
+    def _report(self) -> None:
+        """Report the bytes since the last call."""
+        now, before = monotonic(), self._reported
         last, self._last = self._last, now
+        self._reported = self.bytes_sent
         self._wrote(self, self.bytes_sent - before, now - last if before else -1.0)

@@ -19,6 +19,10 @@ from streamserver.wire.problem import HTTPError
 READ_SIZE = 64 * 1024
 """Bytes read from a socket at once: also the largest piece of a request body."""
 
+REST = 5.0
+"""Seconds, to twice as many, after which a coded stream that sends nothing frees its compressor:
+longer than a model pauses between two tokens, shorter than the silence of a feed."""
+
 Handler = Callable[[Any], Awaitable[Answer]]
 """What the engine calls with the ``Exchange`` of each request; its answer is sent to the client."""
 
@@ -28,6 +32,13 @@ class Body(Protocol):
 
     def fail(self, error: Exception) -> None:
         """The body will never be whole."""
+
+
+class Resting(Protocol):
+    """The writer of a coded body."""
+
+    def rest(self) -> None:
+        """``REST`` has passed."""
 
 
 class ServerState:
@@ -86,10 +97,16 @@ class ServerState:
         self.stream_deadlines: Deadlines[Exchange] = Deadlines(
             loop, settings.max_stream, lambda exchange: exchange.expire()
         )
+        self.rest_deadlines: Deadlines[Resting] = Deadlines(loop, REST, lambda each: each.rest())
         self._beats: dict[float, Deadlines[Exchange]] = {}
         self._deadlines: tuple[Deadlines[Any], ...] = (
             *(self.head_deadlines, self.idle_deadlines, self.linger_deadlines),
-            *(self.write_deadlines, self.body_deadlines, self.stream_deadlines),
+            *(
+                self.write_deadlines,
+                self.body_deadlines,
+                self.stream_deadlines,
+                self.rest_deadlines,
+            ),
         )
 
     @property

@@ -7,14 +7,15 @@ without waiting, for the next write or for ``release``.
 
 from collections.abc import Callable
 from time import monotonic
-from typing import NamedTuple, Protocol
 
 from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
-from streamserver.server.framing import Framing, frame
-from streamserver.server.phase import ENDED, GATHERING, HANDLING, READY, STREAMING, Outcome, Phase
+from streamserver.server.coding import CodedBody
+from streamserver.server.framing import frame
+from streamserver.server.phase import ENDED, GATHERING, HANDLING, READY, STREAMING, Outcome
 from streamserver.server.ports import Connection
 from streamserver.server.state import ServerState
+from streamserver.server.tap import Output, Tap
 from streamserver.wire.chunked import LAST_CHUNK, encode, encode_all, last_chunk
 from streamserver.wire.request_heads import RequestHead
 
@@ -28,55 +29,25 @@ GATHER = 16 * 1024
 """Bytes of pieces that may be held for a common write."""
 
 
-class Output(Protocol):
-    """What bytes are written to: a transport, or a ``Tap`` before it."""
-
-    def write(self, data: bytes, /) -> None:
-        """Write, and buffer what the socket does not accept."""
-
-
-class Tap(NamedTuple):
-    """An output that calls ``callback`` with the bytes of each write, before it."""
-
-    output: Output
-    callback: Callable[[bytes], object]
-
-    def write(self, data: bytes, /) -> None:
-        """As ``Output.write``."""
-        self.callback(data)
-        self.output.write(data)
-
-
-class Writer:
+class Writer(CodedBody):
     """The response side of an exchange: one request's ``head`` and ``body``, and its response.
 
-    ``status`` is that of the final head, 0 before one is made. ``bytes_sent`` counts the body
-    without its framing, ``held_size`` the part of it that waits for the next write. ``first_byte``
-    is when the first byte of the body was written, in seconds of ``time.monotonic``; 0 if none
-    was.
+    ``status`` is that of the final head, 0 before one is made.
     """
 
     __slots__ = (
-        "_framing",
-        "_held",
         "_keep_alive",
         "_left",
         "_out",
         "_pushed_in",
         "_unsent_head",
         "body",
-        "bytes_sent",
         "connection",
-        "first_byte",
         "head",
-        "held_size",
         "outcome",
-        "phase",
-        "server",
         "status",
     )
 
-    _held: list[bytes]  # while GATHERING
     _left: int  # bytes of Content-Length that are not written yet
 
     def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
@@ -85,14 +56,15 @@ class Writer:
         self.head = head
         self.body = RequestBody(server, connection, head) if head.length else None
         self._out: Output = connection.transport
-        self.phase: Phase = HANDLING
+        self.phase = HANDLING
         self.outcome: Outcome | None = None
         self.status = 0
         self.bytes_sent = 0
         self.held_size = 0
+        self.coder = None
         self._unsent_head = b""
         self.first_byte = 0.0
-        self._framing: Framing = "none"
+        self._framing = "none"
         self._keep_alive = False
         self._pushed_in = 0
 
@@ -122,6 +94,8 @@ class Writer:
         self._unsent_head, self._framing, self._left, self._keep_alive = framed
         self.status = answer.status
         self.phase = READY
+        if answer.make_coder is not None:
+            self._start_coding(answer.make_coder)
         return self._framing != "none"
 
     def write(self, piece: bytes | str) -> None:
@@ -141,6 +115,8 @@ class Writer:
             return
         if self._framing == "chunked":
             data = encode(piece)
+        elif self._framing == "coded":
+            return self._write_coded(piece)
         else:
             self._count(size)
             data = piece
@@ -172,9 +148,13 @@ class Writer:
         size = len(piece)
         if self.phase is ENDED:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
-        if not size or self._framing == "none":
+        if not size:
             return
-        if self._framing == "length":
+        if self._framing != "chunked":
+            if self._framing == "none":
+                return
+            if self._framing == "coded":
+                return self._hold_coded(piece)
             self._count(size)
         if self.phase is GATHERING:
             self._held.append(piece)
@@ -199,9 +179,14 @@ class Writer:
     def _send(self, data: bytes) -> None:
         """Write ``data`` after what waits for the same write: the head, and the held pieces."""
         if self.held_size:
-            held = encode_all(self._held) if self._framing == "chunked" else b"".join(self._held)
+            pieces, self._held, self.held_size = self._held, [], 0
+            if self._framing == "chunked":
+                held = encode_all(pieces)
+            else:
+                held = b"".join(pieces)
+                if self._framing == "coded":
+                    held = self._coded_chunk(held)
             data = held + data
-            self._held, self.held_size = [], 0
         if self._unsent_head:
             data = self._unsent_head + data
             self._unsent_head = b""
@@ -211,13 +196,14 @@ class Writer:
 
     @property
     def is_chunked(self) -> bool:
-        """Whether the body is sent in chunks; only then may ``write_chunks`` be used."""
+        """Whether each piece is sent as it is, in a chunk: not if the body is coded."""
         return self._framing == "chunked"
 
     def write_chunks(self, chunks: bytes, size: int) -> None:
         """Send chunks that were framed once for many readers: ``size`` bytes of data, not 0.
 
-        Only for a body that ``is_chunked``. ConnectionResetError when the exchange has ended.
+        Only for a body that ``is_chunked``, or of data that was encoded as ``coder`` requires.
+        ConnectionResetError when the exchange has ended.
         """
         phase = self.phase
         if phase is ENDED:
@@ -251,13 +237,25 @@ class Writer:
             self._keep_alive = False
 
     def _write_end(self, piece: bytes, trailers: Trailers) -> None:
-        """Write the last piece and the end of the framing, in one write."""
+        """Write the last piece, and the ends of its coding and framing, in one write."""
         if piece:
             self.hold(piece)
-        if self._framing == "chunked":
-            self._send(last_chunk(trailers) if trailers else LAST_CHUNK)
+        if self._framing in ("chunked", "coded"):
+            end = last_chunk(trailers) if trailers else LAST_CHUNK
+            if self._framing == "coded":
+                end = self._coded_end() + end
+            self._send(end)
         else:
             self.flush_head()
+
+    def _write_coded(self, piece: bytes) -> None:
+        if self.phase is STREAMING:
+            self._out.write(self._coded_chunk(piece))
+        elif self.held_size:
+            self.hold(piece)
+            self.release()
+        else:
+            self._send(self._coded_chunk(piece))
 
 
 def as_bytes(piece: object) -> bytes:

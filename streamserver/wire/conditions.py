@@ -8,6 +8,7 @@ have failed at merging such lists, and a client that resumes a download needs on
 """
 
 import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -88,6 +89,29 @@ def entity_tags(value: str) -> list[str]:
         tags.append(member[1])
         position = member.end()
     return tags
+
+
+def coded_tag(etag: str, coding: str, is_weak: bool) -> str:
+    """The entity tag of a representation in a content coding, made of the tag of the plain one.
+
+    The two are different representations, so a strong tag must not be shared (section 8.8.3.3). A
+    weak one may be, and a malformed one matches nothing. ``is_weak``: whether the coded bytes may
+    differ each time.
+    """
+    if not _is_strong(etag) or not etag.endswith('"'):
+        return etag
+    return f'{"W/" if is_weak else ""}{etag[:-1]}-{coding}"'
+
+
+def plain_tags(tags: Sequence[str], codings: Iterable[str]) -> dict[str, str]:
+    """The tags of plain representations that ``coded_tag`` may have been given, each with the
+    first of ``tags`` that was made of it."""
+    endings = tuple(f'-{coding}"' for coding in codings)
+    found: dict[str, str] = {}
+    for tag in tags:
+        if tag.endswith(endings):
+            found.setdefault(tag[: tag.rindex("-")].removeprefix("W/") + '"', tag)
+    return found
 
 
 def _is_same_state(headers: Headers, current: Validators) -> bool:

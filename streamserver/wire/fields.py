@@ -73,6 +73,13 @@ def media_type(content_type: str | None) -> str:
     return (content_type or "").partition(";")[0].strip().lower()
 
 
+def add_vary(headers: "Headers", name: str) -> None:
+    """Name a field of the request that selects the response (RFC 9110, section 12.5.5)."""
+    names = split_list(headers.get("vary") or "")
+    if not {name.lower(), "*"} & {known.lower() for known in names}:
+        headers["vary"] = ", ".join([*names, name])
+
+
 def content_codings(value: str) -> list[str]:
     """The codings in a value of Content-Encoding (RFC 9110, section 8.4).
 

@@ -97,9 +97,7 @@ async def test_a_worker_without_requests_serves_the_sum(hello: Hello) -> None:
                 seen = figure(scraped, "exchanges_total", route="-")
 
 
-async def test_a_given_directory_keeps_all_counts(
-    hello: Hello, tmp_path: Path
-) -> None:
+async def test_a_given_directory_keeps_all_counts(hello: Hello, tmp_path: Path) -> None:
     """Also those of the last moment before a worker stops."""
     (directory := tmp_path / "given").mkdir()
     server = hello("--metrics", "--workers", "2", PROMETHEUS_MULTIPROC_DIR=str(directory))
@@ -175,9 +173,7 @@ async def test_the_demo_without_the_library_reports_what_is_missing(
 
 
 @pytest.mark.parametrize("command", [("hello:app",), ("proxy", "http://127.0.0.1:9"), ()])
-def test_explicit_figures_need_the_library(
-    without_library: str, command: tuple[str, ...]
-) -> None:
+def test_explicit_figures_need_the_library(without_library: str, command: tuple[str, ...]) -> None:
     done = run(*command, "--metrics", PYTHONPATH=without_library)
     assert done.returncode == 1
     assert done.stderr == (

@@ -12,9 +12,7 @@ from support.calling import call
 from support.process import RunServer
 from support.redis import RedisServer
 
-WARNING = (
-    "without --redis each worker has its own feeds: events reach only its own readers"
-)
+WARNING = "without --redis each worker has its own feeds: events reach only its own readers"
 MISSING = "import sys\nsys.modules['redis'] = None\n"
 
 

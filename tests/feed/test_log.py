@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamserver.feed.coded_blocks import BlockCoder, GzipBlocks, ZstdBlocks
 from streamserver.feed.log import ORIGIN, Entry, Log, make_entry
 from streamserver.wire.chunked import Decoder
 from streamserver.wire.sse import Event
@@ -43,6 +44,19 @@ def test_an_entry_gives_back_an_event_of_any_size() -> None:
     """A parser bounds what it gathers; what is in the log has been admitted before."""
     text = "x" * (17 * 1024 * 1024)
     assert make_entry("1-0", ORIGIN, b"data: %b\n\n" % text.encode()).event().data == text
+
+
+@pytest.mark.parametrize("make", [GzipBlocks, ZstdBlocks])
+def test_an_entry_is_encoded_once_for_each_coding(make: type[BlockCoder]) -> None:
+    entry = make_entry("7-1", "7-0", b"event: news\ndata: {}\n\n")
+    coded = entry.coded(make())
+    assert entry.coded(make()) is coded
+    assert coded.data == entry.data
+    [block] = Decoder().feed(coded.chunk)
+    assert block == make.block(entry.data)
+    assert coded.size == len(block)
+    assert {entry.coded(other()) is coded for other in (GzipBlocks, ZstdBlocks)} == {True, False}
+    assert entry == make_entry("7-1", "7-0", b"event: news\ndata: {}\n\n")
 
 
 def test_an_empty_log_has_one_position() -> None:

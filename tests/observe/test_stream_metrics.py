@@ -7,7 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from streamserver import EventStream, FileResponse, Request, Response, Router, StreamController
+from streamserver import (
+    EventStream,
+    FileResponse,
+    Request,
+    Response,
+    Router,
+    StreamController,
+    TextStream,
+    compress,
+)
 from streamserver.kit.service import Handler
 from streamserver.observe.metrics import Metrics
 from support.figures import Figures
@@ -217,3 +226,21 @@ async def test_connections_that_are_refused(
             await client.read_until(b"too many connections")
             assert figures("refused_connections_total") == count
     assert figures("exchanges_total", status="503", outcome="rejected") == 2
+
+
+async def test_a_coded_stream_counts_what_it_sends(
+    serve: Serve, metrics: Metrics, figures: Figures
+) -> None:
+    """Two pieces share a write and are encoded together: they are one piece of the wire."""
+    stream = StreamController()
+    server = await serve(compress(answering(lambda: TextStream(stream))), observers=[metrics])
+    async with connect(server.port) as client:
+        await client.send(get(b"/", b"Accept-Encoding: gzip"))
+        await client.read_until(b"\r\n\r\n")
+        for piece in ("first", "held", "too"):
+            stream.enqueue(piece)
+        assert figures("first_byte_seconds_count") == 1
+        stream.close()
+        [ended] = await wait_until(lambda: server.ended)
+        assert figures("sent_bytes_total") == ended.bytes_sent > 10
+        assert figures("gap_seconds_count") == 1

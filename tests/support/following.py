@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import re
 import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from streamserver.kit.service import Handler
 from streamserver.server.exchange import Exchange
 from streamserver.wire.chunked import Decoder, End
 from streamserver.wire.sse import Event, Parser
+from support.content_decoding import ContentDecoder, content_decoder
 from support.inprocess import Served
 from support.rawsocket import RawClient, connect
 from support.requests import get
@@ -38,7 +40,8 @@ def app(feed: Feed, exchanges: list[Exchange] | None = None) -> Handler:
 
 @dataclass(slots=True)
 class Follower:
-    """What came over one connection: `events`, and in `chunks` the bytes that they came in."""
+    """What came over one connection: `events`, and in `chunks` the bytes that they came in, which
+    `content` decodes if they are coded."""
 
     client: RawClient
     head: bytes = b""
@@ -48,6 +51,7 @@ class Follower:
     """Whether the last-chunk has come."""
     parser: Parser = field(default_factory=Parser)
     decoder: Decoder = field(default_factory=Decoder)
+    content: ContentDecoder | None = None
 
     @property
     def id(self) -> str | None:
@@ -102,7 +106,8 @@ class Follower:
                 self.ended = True
             else:
                 self.chunks.append(piece)
-                self.events += self.parser.feed(piece)
+                decoded = piece if self.content is None else self.content.feed(piece)
+                self.events += self.parser.feed(decoded)
 
 
 @contextlib.asynccontextmanager
@@ -112,18 +117,23 @@ async def following(
     target: str = "/",
     *,
     receive_buffer: int = 0,
+    coding: str = "",
 ) -> AsyncIterator[Follower]:
     """A client that has asked for the feed, and has its head; closed at the end.
 
-    It asks at a server, or a port, and sends its `position` as Last-Event-ID, if it has one.
+    It asks at a server, or a port, and sends its `position` as Last-Event-ID, if it has one. It
+    accepts one content coding, which then has to be used, or none.
     """
     port = server if isinstance(server, int) else server.port
     fields = [] if position is None else [b"Last-Event-ID: " + position.encode()]
+    fields += [b"Accept-Encoding: " + coding.encode()] if coding else []
     async with connect(port, receive_buffer=receive_buffer) as client:
         await client.send(get(target.encode(), *fields))
-        follower = Follower(client)
+        follower = Follower(client, content=content_decoder(coding) if coding else None)
         await follower.read_until(lambda self: b"\r\n\r\n" in self.head)
         assert follower.head.startswith(b"HTTP/1.1 200 "), follower.head
+        named = re.findall(rb"(?m)^content-encoding: (.*)\r$", follower.head)
+        assert named == ([coding.encode()] if coding else []), follower.head
         yield follower
 
 

@@ -189,6 +189,10 @@ class FaultyRequest(Request):
             await filters.finish(exchange, *fault, length)
 
 
+_OF_FRAMING = frozenset(("slow_close", "bad_chunk"))
+"""Faults that a body in a content coding cannot have; so are those of the length."""
+
+
 def _set_framing(response: Response, faults: Sequence[Fault]) -> None:
     headers, body = response.headers, response.body
     length = headers.get("content-length")
@@ -200,6 +204,8 @@ def _set_framing(response: Response, faults: Sequence[Fault]) -> None:
         headers["content-length"] = length
     if "content-length" in headers and any(fault.needs_open_end for fault in faults):
         del headers["content-length"]
+    if any(fault.name in _OF_FRAMING or fault.name.startswith("length") for fault in faults):
+        headers["cache-control"] = "no-store, no-transform"
     for fault in faults:
         if fault.name == "slow_close":
             headers["connection"] = "close"

@@ -48,9 +48,13 @@ function decoded(bytes) {
 const sequenceLength = (first) => 1 + (first >= 0xc0) + (first >= 0xe0) + (first >= 0xf0);
 const hex = (byte) => `\\x${byte.toString(16).padStart(2, "0")}`;
 
+// Bytes that are no text, though some of them could be read as such.
+export const inHex = (bytes) => Array.from(bytes, hex).join("");
+
 // Splits writes into head, frames (chunk sizes and the CRLF after each chunk) and body. It keeps the
-// position within a chunk from one write to the next.
+// position within a chunk from one write to the next. `coding` is the Content-Encoding, if any.
 export class Framing {
+  coding = "";
   #head = true;
   #chunked = false;
   #left = 0; // remaining bytes of this chunk, including its CRLF
@@ -62,6 +66,7 @@ export class Framing {
       this.#head = end < 4;
       const head = this.#head ? rest : rest.subarray(0, end);
       this.#chunked ||= /^transfer-encoding: *chunked/im.test(text(head));
+      this.coding ||= /^content-encoding: *([\w-]+)/im.exec(text(head))?.[1] ?? "";
       yield ["head", head];
       rest = this.#head ? new Uint8Array() : rest.subarray(end);
     }

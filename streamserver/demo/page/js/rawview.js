@@ -2,7 +2,7 @@
 
 import { element, prose } from "./dom.js";
 import { bytes, plural, time } from "./format.js";
-import { Framing, visible } from "./rawbytes.js";
+import { Framing, inHex, visible } from "./rawbytes.js";
 
 const SHOWN = 2048; // bytes of one write; the rest of a long write is omitted
 
@@ -65,12 +65,17 @@ const PARTLY =
   "This recording is incomplete: some connections reached another worker, which does not share its" +
   " recordings (with `--redis` it does).";
 
+const coded = (coding) =>
+  `The body is encoded in ${coding} (\`Content-Encoding\`), and shown here in hexadecimal. The browser decodes` +
+  " it before the page gets it: the chunks in order of arrival are decoded.";
+
 const note = (text) => element("p", { class: "hint" }, ...prose(text));
 
 function exchangeNodes({ request, outcome, body, unkept, writes }) {
   const heading = element("p", { class: "request" }, request.replace(/[?&]wire=\w+/, ""));
   const framing = new Framing();
   const nodes = writes.map((write) => writeNode(write, framing));
+  if (framing.coding) nodes.push(note(coded(framing.coding)));
   const written = writes.reduce((sum, { size }) => sum + size, 0);
   if (body > written) nodes.push(note(`${bytes(body)} of the body were sent from a file by sendfile.`));
   if (unkept) nodes.push(note(`${plural(unkept, "more write")} not recorded, or recorded in part.`));
@@ -85,7 +90,10 @@ function writeNode({ ms, size, bytes: encoded }, framing) {
   for (const [kind, part] of framing.parts(all)) {
     const some = part.subarray(0, left);
     left -= some.length;
-    if (some.length) shown.append(element("span", { class: kind }, ...visible(some, { words: kind === "head" })));
+    if (!some.length) continue;
+    const isCoded = kind === "body" && framing.coding;
+    const nodes = isCoded ? [inHex(some)] : visible(some, { words: kind === "head" });
+    shown.append(element("span", { class: kind }, ...nodes));
   }
   if (size > SHOWN || size > all.length) shown.append(element("span", { class: "eol" }, "…"));
   return element("div", { class: "write" }, element("p", { class: "at" }, `+${time(ms)} · ${bytes(size)}`), shown);
