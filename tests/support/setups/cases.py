@@ -68,7 +68,7 @@ HEALTHY = (
     *RHYTHMIC,
     *(Case(name, "/numbers") for name in ("ours", "aiohttp_app", "starlette_app")),
     *(Case(name, "/endless") for name in ("ours", "aiohttp_app", "starlette_app")),
-    Case("ours", "/feed"),
+    *(Case("ours", path) for path in ("/feed", "/compressed", "/compressed-feed")),
     Case("target", "/sse?count=24&gap=0.05"),
     Case("target", "/sse?count=24&gap=0.05&stamps=1"),
     Case("target", "/jsonl?count=24&gap=0.05"),

@@ -1,10 +1,10 @@
 """This package, as a program: ``/numbers``, ``/endless``, ``/rhythm/{name}``, and ``/feed``, which
-readers share."""
+readers share; ``/compressed`` and ``/compressed-feed`` in a content coding."""
 
 import asyncio
 from collections.abc import AsyncIterator
 
-from streamserver import Event, EventStream, Feed, Request, Response, Router, serve
+from streamserver import Event, EventStream, Feed, Request, Response, Router, compress, serve
 from support.setups.counting import COUNT, FOREVER, HEADERS, numbers
 from support.setups.rhythms import pieces
 
@@ -34,6 +34,10 @@ async def rhythm(request: Request) -> Response:
 @app.get("/feed")
 async def subscribe(request: Request) -> Response:
     return feed.subscribe(request)
+
+
+app.get("/compressed")(compress(finite))
+app.get("/compressed-feed")(compress(subscribe))
 
 
 async def main() -> None:
