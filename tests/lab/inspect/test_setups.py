@@ -10,7 +10,7 @@ from support.setups.cases import FAULTY, HEALTHY, Case, wrong
 from support.setups.inspecting import inspect_all
 from support.setups.start import setups
 
-ATTEMPTS = 3
+ATTEMPTS = 5
 
 
 def name(case: Case) -> str:
