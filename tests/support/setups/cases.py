@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamserver.lab.inspect.inspection import Inspection
-from support.setups.rhythms import RHYTHMS
+from support.setups.rhythms import HEAVY, RHYTHMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,8 @@ class Case:
     """Names of verdicts, with a regular expression for a part of the evidence of each."""
     options: dict[str, Any] = field(default_factory=dict)
     """Of ``probe``."""
+    is_heavy: bool = False
+    """Whether it sends so much that it delays those that are inspected at the same time."""
     may_be_missed: bool = False
     """Whether the recordings show the fault only on a machine that is not too busy."""
 
@@ -53,14 +55,14 @@ def wrong(inspection: Inspection) -> dict[str, str]:
 
 ORIGIN = {"origin": "https://app.example"}
 IDLE = {"idle": 0.3}
-TOGETHER = "the head and the first event came together, after 1."
-ALL_AT_END = "and the end arrived together after 1."
+TOGETHER = r"the head and the first event came together, after \d\.\d+ s"
+ALL_AT_END = r"and the end arrived together after \d\.\d+ s"
 HELD = "with gzip, "
 AGAIN = r"with the events 0 to \d+, which had arrived before"
 MISSING = r"begins with the event \w+: the events? .*, which another response has, did not come"
 
 RHYTHMIC = tuple(
-    Case(name, f"/rhythm/{rhythm}")
+    Case(name, f"/rhythm/{rhythm}", is_heavy=rhythm in HEAVY)
     for name in ("ours", "aiohttp_app", "starlette_app")
     for rhythm in RHYTHMS
 )
@@ -136,14 +138,16 @@ FAULTY = (
     ),
     Case("stdlib", "/", {"framing": "HTTP/1.0"}),
     Case(
-        "single", "/", {"framing": "HTTP/1.0", "second request": r"got no response within 1\.[23]"}
+        "single",
+        "/",
+        {"framing": "HTTP/1.0", "second request": r"got no response within \d\.\d+ s"},
     ),
     Case(
         "origin",
         "/cut",
         {
             "cut": "a limit of the whole response of 1 s",
-            "end": "closed after 1.",
+            "end": r"closed after \d\.\d+ s",
             "reconnection": AGAIN,
         },
     ),
@@ -152,7 +156,7 @@ FAULTY = (
         "/cut?reset=1",
         {
             "cut": "a limit of the whole response of 1 s",
-            "end": "reset after 1.",
+            "end": r"reset after \d\.\d+ s",
             "reconnection": AGAIN,
         },
     ),
@@ -165,15 +169,15 @@ FAULTY = (
         "/live-repeats?ids=words",
         {"reconnection": r"with the events \w+ to \w+, which had arrived before"},
     ),
-    Case("origin", "/busy?work=6", {"second request": r"got no response within 1\.[23]"}),
+    Case("origin", "/busy?work=6", {"second request": r"got no response within \d\.\d+ s"}),
     Case("other-origin", "/refusing?work=3", {"second request": "got a 503"}),
-    Case("origin", "/late-head?wait=1.2&count=8", {"head": r"came together, after 1\.[23]"}),
-    Case("origin", "/at-the-end", {"buffering": r"in one piece, 1\.\d+ s"}),
+    Case("origin", "/late-head?wait=1.2&count=8", {"head": TOGETHER}),
+    Case("origin", "/at-the-end", {"buffering": r"in one piece, \d\.\d+ s"}),
     Case("origin", "/gzip-held", {"compression": HELD}),
     Case("origin", "/chat?undone=1", {"end": r"has no \[DONE\]"}),
     Case("origin", "/cacheable", {"caching": "max-age=600"}),
     Case("origin", "/close-delimited", {"framing": "a client cannot tell its end from a cut"}),
-    Case("origin", "/silent", {"heartbeats": "the longest silence was 1."}, IDLE),
+    Case("origin", "/silent", {"heartbeats": r"the longest silence was \d\.\d+ s"}, IDLE),
     Case("origin", "/healthy", {"cors": "Access-Control-Allow-Origin is missing"}, ORIGIN),
     Case("origin", "/healthy?cors=unvaried", {"cors": "Vary does not list Origin"}, ORIGIN),
     Case("origin", "/healthy?cors=other", {"cors": "is https://other.example, not"}, ORIGIN),

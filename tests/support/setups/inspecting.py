@@ -1,7 +1,7 @@
-"""The inspection of set-ups, all at once."""
+"""The inspection of set-ups, all at once but those that delay others."""
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 
 from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
@@ -17,7 +17,7 @@ SECONDS = 1.5
 BOUNDS = Bounds(each=1.2)
 
 
-async def inspect_all(cases: Iterable[Case], urls: Mapping[str, str]) -> dict[str, Inspection]:
+async def inspect_all(cases: Sequence[Case], urls: Mapping[str, str]) -> dict[str, Inspection]:
     """The inspection of each case by its name."""
     tls = client_context(verifies=False)
 
@@ -28,4 +28,8 @@ async def inspect_all(cases: Iterable[Case], urls: Mapping[str, str]) -> dict[st
         limits = Limits(seconds=SECONDS)
         return case.name, await inspect(spec, server, limits=limits, bounds=BOUNDS, **case.options)
 
-    return dict(await asyncio.gather(*(one(n, case) for n, case in enumerate(cases))))
+    found: list[tuple[str, Inspection]] = []
+    for is_heavy in (False, True):
+        some = [case for case in cases if case.is_heavy == is_heavy]
+        found += await asyncio.gather(*(one(n, case) for n, case in enumerate(some)))
+    return dict(found)

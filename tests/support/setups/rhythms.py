@@ -100,6 +100,9 @@ RHYTHMS: dict[str, Rhythm] = {
     )
 }
 
+HEAVY = ("fast", "faster_than_its_reader")
+"""Those of megabytes or thousands of events."""
+
 
 async def pieces(name: str) -> AsyncIterator[bytes]:
     """The pieces of a rhythm, each when it is due."""
