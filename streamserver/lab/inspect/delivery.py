@@ -90,7 +90,7 @@ def delivery(message: Message) -> Delivery:
 
 
 def _by_stamps(message: Message, body: Body, delays: Delays) -> Delivery:
-    events, bound = len(delays.events), PROMPT / 2 + 2 * message.recording.stalled
+    events, bound = len(delays.events), PROMPT / 2 + message.recording.stalled
     figures = (
         f"by the stamps of {events} events, the delay on the way is {seconds(delays.median())} in "
         f"the median and {seconds(delays.longest())} at most"

@@ -207,7 +207,7 @@ def delayed(delay: float, count: int = 20, gap: float = 0.2, stalled: float = 0.
     [
         (delayed(0.001), "ok", "by the stamps of 20 events, the delay on the way is 1 ms in the"),
         (delayed(0.19), "wrong", "0.19 s in the median and 0.19 s at most"),  # it comes alone
-        (delayed(0.19, stalled=0.1), "not seen", "this process itself was late by up to 0.10 s"),
+        (delayed(0.19, stalled=0.15), "not seen", "this process itself was late by up to 0.15 s"),
         (delayed(0.2, gap=0.05), "wrong", "0.20 s in the median"),
         (delayed(60.0), "wrong", "60.0 s in the median"),
         (delayed(-5.0), "ok", "20 of 20 events arrived alone"),  # another clock
