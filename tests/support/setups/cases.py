@@ -23,7 +23,7 @@ class Case:
     options: dict[str, Any] = field(default_factory=dict)
     """Of ``probe``."""
     also: tuple[str, ...] = ()
-    """Names of verdicts that the same fault makes wrong if no response without a coding was recorded."""
+    """Verdicts that the same fault makes wrong if no response without a coding was recorded."""
     is_heavy: bool = False
     """Whether it sends so much that it delays those that are inspected at the same time."""
     may_be_missed: bool = False
