@@ -22,6 +22,8 @@ class Case:
     """Names of verdicts, with a regular expression for a part of the evidence of each."""
     options: dict[str, Any] = field(default_factory=dict)
     """Of ``probe``."""
+    also: tuple[str, ...] = ()
+    """Verdicts that the same fault makes wrong if no response without a coding was recorded."""
     is_heavy: bool = False
     """Whether it sends so much that it delays those that are inspected at the same time."""
     may_be_missed: bool = False
@@ -39,7 +41,7 @@ class Case:
     def false(self, inspection: Inspection) -> dict[str, str]:
         """The verdicts that blame something else, with their evidence."""
         found = wrong(inspection)
-        return {name: found[name] for name in found.keys() - self.wrong.keys()}
+        return {name: found[name] for name in found.keys() - self.wrong.keys() - {*self.also}}
 
     @property
     def name(self) -> str:
@@ -108,7 +110,7 @@ FAULTY = (
         {"framing": "a hop requested the stream in HTTP/1.0"},
     ),
     Case("origin", "/needs-chunks", {"framing": "HTTP/1.0 request has a Content-Length"}),
-    Case("nginx-gzip", "/healthy", {"compression": HELD}),
+    Case("nginx-gzip", "/healthy", {"compression": HELD}, also=("head",)),
     Case("nginx-short", "/silent", {"cut": "an idle timer of 1 s", "end": "without a last-chunk"}),
     # Without stamps, HAProxy's delay of 200 ms is shown by its size alone.
     Case(
@@ -122,7 +124,12 @@ FAULTY = (
     Case(
         "haproxy-short", "/silent", {"cut": "an idle timer of 1 s", "end": "without a last-chunk"}
     ),
-    Case("apache-deflate", "/cgi", {"framing": "Content-Length is 127", "compression": HELD}),
+    Case(
+        "apache-deflate",
+        "/cgi",
+        {"framing": "Content-Length is 127", "compression": HELD},
+        also=("head",),
+    ),
     Case("origin", "/length", {"framing": "Content-Length is 902"}),
     Case(
         "origin",
