@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m benchmarks",
         description="Compare streamserver with other servers and relays on this machine.",
-        epilog="\n".join(["measures:", *listed, "  all (default)      every measure"]),
+        epilog="\n".join(["measures:", *listed, "  all (default)      every measure but inspect"]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("measures", nargs="*", type=_measure, metavar="MEASURE", help="see below")

@@ -24,6 +24,7 @@ from support import peers
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.model import question
+from support.nginx import nginx, reserved_port
 from support.process import ROOT, RunServer
 from support.readme import LIMIT, Block, Reader, blocks, words_of, written
 from support.redis import RedisServer
@@ -154,9 +155,16 @@ def check_workers(block: Block, redis: RedisServer) -> None:
     assert callable(load_demo(None, redis=url, workers=options.workers))
 
 
-async def test_the_lab(reader: Reader) -> None:
-    for block in section("The lab"):
-        await reader.console(block)
+async def test_the_lab(reader: Reader, tmp_path: Path) -> None:
+    start, *others = section("The lab")
+    await reader.console(start)
+    target = f"http://127.0.0.1:{reader.ports['8000']}"
+    location = f"location / {{ proxy_ignore_headers X-Accel-Buffering; proxy_pass {target}; }}"
+    with reserved_port() as port:
+        reader.instead = {"127.0.0.1:8080": f"127.0.0.1:{port}"}
+        with nginx(tmp_path, f"server {{ listen 127.0.0.1:{port} reuseport; {location} }}", port):
+            for block in others:
+                await reader.console(block)
 
 
 async def test_the_ladder(reader: Reader) -> None:
@@ -176,4 +184,4 @@ def test_there_is_no_other_block() -> None:
     tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
     tested |= {"Answers that survive their reader", "Compression", "Learning: the ladder"}
     assert {block.section for block in blocks()[1:]} == tested
-    assert len([command for block in section("The lab") for command in block.commands]) == 9
+    assert len([command for block in section("The lab") for command in block.commands]) == 11

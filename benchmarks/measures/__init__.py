@@ -18,6 +18,7 @@ from benchmarks.measures import (
     fanout_workers,
     feed_coding,
     first_chunk,
+    inspect,
     ladder,
     lateness,
     memory,
@@ -37,14 +38,14 @@ _MODULES = (
     *(compression, feed_coding),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     relay_kept,
-    *(lateness, clients, client_throughput),
+    *(lateness, clients, client_throughput, inspect),
 )
 MEASURES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module for module in _MODULES
 }
 """By name, in the order in which they run."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "all": (*MEASURES,),
+    "all": tuple(name for name in MEASURES if name != "inspect"),
     "relay": tuple(name for name in MEASURES if name.startswith("relay_")),
 }
 """Names for several measures."""

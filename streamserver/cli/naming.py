@@ -5,7 +5,7 @@ from argparse import ArgumentTypeError
 
 from streamserver.kit.hints import did_you_mean
 
-COMMANDS = ("serve", "proxy", "target", "bench", "calibrate", "learn")
+COMMANDS = ("serve", "proxy", "target", "bench", "inspect", "calibrate", "learn")
 """All commands; the default is the first."""
 
 _file = re.compile(r"(?:\./)?([^:]+?)\.py(?:[:.](.*))?").fullmatch

@@ -100,13 +100,14 @@ def publish(options: Namespace, report: Report) -> int:
 def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
     """Print the text, or the figures if they go to standard output; write those of ``--json``."""
     as_json = to_indented_json(figures) + "\n"
-    _print(as_json if options.json == "-" else as_text)
+    write(as_json if options.json == "-" else as_text)
     if options.json and options.json != "-":
         with _writes("json", options.json):
             Path(options.json).write_text(as_json, "utf-8")
 
 
-def _print(report: str) -> None:
+def write(report: str) -> None:
+    """Print it; CannotServe if standard output cannot be written."""
     # The encoding of the terminal may lack characters that a server sent.
     encoding = sys.stdout.encoding
     try:

@@ -20,6 +20,7 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
        streamserver proxy URL [options]
        streamserver target [options]
        streamserver bench URL [options]
+       streamserver inspect URL [options]
        streamserver calibrate [options]
        streamserver learn [STEP] [options]"""
 ABOUT = "Serve a handler: APP of MODULE. The working directory is searched first."

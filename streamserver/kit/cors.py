@@ -28,7 +28,8 @@ Names = str | Iterable[str]
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 # As a browser writes it: in lower case, with nothing after the port (WHATWG HTML, section 7.1.1).
-_origin = re.compile(r"[a-z][a-z0-9+.-]*://[^\sA-Z/?#@,]+").fullmatch
+is_origin = re.compile(r"[a-z][a-z0-9+.-]*://[^\sA-Z/?#@,]+").fullmatch
+"""Whether a text is an origin, such as "https://example.org"."""
 
 
 def cors(
@@ -66,7 +67,7 @@ def cors(
         "access-control-allow-headers": ", ".join(lists["headers"]),
         "access-control-max-age": str(max_age),
     }
-    allowed = frozenset(_listed("origins", origins, _origin, credentials))
+    allowed = frozenset(_listed("origins", origins, is_origin, credentials))
     return _Cors(checked_handler(handler), allowed, fields, preflight)
 
 

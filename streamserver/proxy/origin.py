@@ -63,10 +63,12 @@ def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:
     return Origin(authority, base, host, port or (443 if secure else 80), tls=context)
 
 
-def client_context(authorities: str | None = None) -> ssl.SSLContext:
+def client_context(authorities: str | None = None, verifies: bool = True) -> ssl.SSLContext:
     """TLS that verifies certificates by a PEM file of authorities, or by those of the system;
-    OSError if the file cannot be read."""
+    OSError if the file cannot be read. ``verifies``: whether it refuses other certificates."""
     context = ssl.create_default_context(cafile=authorities)
+    if not verifies:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.set_alpn_protocols(["http/1.1"])
     return context
 

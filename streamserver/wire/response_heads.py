@@ -109,9 +109,12 @@ def read_response_head(
         raise upstream_fault(error.detail) from error
 
 
+BROKEN = "the upstream's response is broken: "
+
+
 def upstream_fault(detail: str) -> HTTPError:
     """The 502 for a malformed response (RFC 9110, section 15.6.3)."""
-    return HTTPError(502, f"the upstream's response is broken: {detail}")
+    return HTTPError(502, BROKEN + detail)
 
 
 def _refuse_other_protocols(data: bytes) -> None:

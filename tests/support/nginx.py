@@ -52,14 +52,14 @@ def nginx(root: Path, http: str, port: int) -> Iterator[None]:
     command = [program, "-e", "stderr", "-p", str(root), "-c", str(file)]
     with log.open("wb") as errors, subprocess.Popen(command, stderr=errors) as process:
         try:
-            block_until(lambda: process.poll() is not None or _listens(port))
+            block_until(lambda: process.poll() is not None or listens(port))
             assert process.poll() is None, log.read_text()
             yield
         finally:
             process.terminate()
 
 
-def _listens(port: int) -> bool:
-    with contextlib.suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+def listens(port: int) -> bool:
+    with contextlib.suppress(ConnectionError), socket.create_connection(("127.0.0.1", port)):
         return True
     return False

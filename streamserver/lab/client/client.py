@@ -40,10 +40,7 @@ class Client:
     _secrets: Secrets | None = None
 
     def __post_init__(self) -> None:
-        url = self.request.split_url()
-        secure = url.scheme == "https"
-        tls = (self.tls or client_context()) if secure else None
-        self.server = ServerAddress(url.hostname or "", url.port or (443 if secure else 80), tls)
+        self.server = server_of(self.request, self.tls)
         self._encode = self.request.encoder(*([("connection", "close")] if self.fresh else []))
         self._expectation = self.request.expectation
 
@@ -118,3 +115,12 @@ class Client:
             self._idle.append(connection)
         else:
             connection.transport.abort()
+
+
+def server_of(request: RequestSpec, tls: SSLContext | None = None) -> ServerAddress:
+    """The server of a request. ``tls``: for https, instead of verification by the system's
+    authorities."""
+    url = request.split_url()
+    secure = url.scheme == "https"
+    context = (tls or client_context()) if secure else None
+    return ServerAddress(url.hostname or "", url.port or (443 if secure else 80), context)

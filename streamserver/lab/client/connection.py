@@ -26,12 +26,22 @@ class Timeouts:
     """From the request to the end of the response. A stream may last for hours."""
 
 
-class Connection(asyncio.Protocol):
-    """Sends one request at a time, and timestamps each read before it is parsed."""
+class Dialed(asyncio.Protocol):
+    """A protocol that a ``ServerAddress`` connects."""
 
-    transport: asyncio.Transport
     made = 0
     """When it was ready, TLS included."""
+    transport: asyncio.Transport
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.made = monotonic_ns()
+        self.transport = cast(asyncio.Transport, transport)
+        # resume_writing is then called when the last byte of a large request has left.
+        self.transport.set_write_buffer_limits(0)
+
+
+class Connection(Dialed):
+    """Sends one request at a time, and timestamps each read before it is parsed."""
 
     def __init__(self, timers: "Timers") -> None:
         self._timers = timers
@@ -70,12 +80,6 @@ class Connection(asyncio.Protocol):
         if self._response is not None:
             self._response.record.end, self._response.record.detail = end, detail
             self._finish()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.made = monotonic_ns()
-        self.transport = cast(asyncio.Transport, transport)
-        # resume_writing is then called when the last byte of a large request has left.
-        self.transport.set_write_buffer_limits(0)
 
     def resume_writing(self) -> None:
         if self._response is not None:
@@ -155,7 +159,7 @@ class ServerAddress:
         self.resolving = monotonic_ns() - begin
         self._addresses = [(int(family), address) for family, _, _, _, address in found]
 
-    async def connect(self, record: Record, connection: Connection) -> None:
+    async def connect(self, record: Record, connection: Dialed) -> None:
         """Open the connection, and record the time of each step; OSError if one fails."""
         await self.resolve()
         record.dialed = monotonic_ns()

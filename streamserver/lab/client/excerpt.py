@@ -40,7 +40,7 @@ _has_word = re.compile(r"\w").search
 class Secrets:
     """Removes from text the secrets of a request, and values that have a secret's name."""
 
-    __slots__ = ("_longest", "_mask")
+    __slots__ = ("_longest", "mask")
 
     def __init__(self, fields: Fields, target: str = "", body: bytes = b"") -> None:
         fields = [(name.lower(), value) for name, value in fields]
@@ -50,17 +50,18 @@ class Secrets:
         text = body[:SEARCHED].decode("latin-1")
         values = [text[start:end].encode("latin-1") for start, end in _named_values(text)]
         secrets = secret_values(fields, target, [*redactor.values, *values])
-        self._mask = Mask(secrets)
+        self.mask = Mask(secrets)
+        """Overwrites the values of the request's secrets."""
         self._longest = max(map(len, secrets), default=1)
 
     def remove(self, text: str) -> str:
         """The text without secrets."""
-        [masked] = self._mask.apply([text.encode("utf-8", "surrogatepass")])
+        [masked] = self.mask.apply([text.encode("utf-8", "surrogatepass")])
         return _redact_named(masked.decode("utf-8", "surrogatepass"))
 
     def excerpt(self, start: bytes) -> str:
         """The first line with text of a body whose first ``KEPT`` bytes are ``start``."""
-        [masked] = self._mask.apply([start])
+        [masked] = self.mask.apply([start])
         if len(start) >= KEPT:  # the cut may be within a secret
             masked = masked[: KEPT + 1 - self._longest]
         line = _redact_named(_first_line(masked.decode(errors="replace")))

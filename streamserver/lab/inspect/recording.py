@@ -43,7 +43,13 @@ class Recording:
     connected: float = 0.0
     """Seconds that the connection took, TLS included."""
     alpn: str | None = None
-    """The protocol that the server chose by ALPN, None without TLS."""
+    """The protocol that the server chose by ALPN, "" if it chose none, None without TLS."""
+    sent_at: int = 0
+    """``time.monotonic_ns`` when the request was sent, to which the stamps of the lab's target
+    compare on one machine; 0: unknown."""
+    stalled: float = 0.0
+    """The longest time in seconds by which this process was late while it recorded: reads may be
+    late by as much."""
 
 
 class Piece(NamedTuple):
@@ -55,13 +61,17 @@ class Piece(NamedTuple):
 
 
 class TimedEvent(NamedTuple):
-    """An event of the decoded body."""
+    """An event of the decoded body, or a comment.
+
+    ``event.id`` is the last id of the stream, set by this event or an earlier one, and
+    ``event.retry`` the value that came with this event.
+    """
 
     at: float
     """When its last byte arrived, in seconds since the request was sent."""
     event: Event
     is_comment: bool = False
-    """Whether it is a comment, such as a heartbeat; ``event`` is then empty."""
+    """Whether it is a comment, such as a heartbeat; ``event`` then holds its text alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +94,13 @@ class Message:
     """The body without its content coding: what could be decoded at each time."""
     events: Sequence[TimedEvent] = ()
     """Of an event stream, or of JSON lines (``data`` is the line)."""
+    retry: int | None = None
+    """The reconnection time in milliseconds, with or without an event; None: never set."""
     is_complete: bool = False
     """Whether the end of the framing arrived; False for close-delimited bodies."""
+    trailers: Sequence[tuple[str, str]] = ()
+    undecoded: str = ""
+    """Why the body could not be decoded here at all, as when a library is missing: no fault of the
+    server. ``decoded`` and ``events`` are then empty."""
     problem: str = ""
     """Why the bytes could not be read further, "" if they could."""

@@ -14,7 +14,6 @@ contain a secret key: arguments and environments of processes are readable by ot
 """
 
 import re
-import ssl
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -217,9 +216,7 @@ class Job:
         """A client for the request; OSError for authorities that cannot be read."""
         tls = None
         if self.request.split_url().scheme == "https":
-            tls = client_context(self.authorities)
-            if self.insecure:
-                tls.check_hostname, tls.verify_mode = False, ssl.CERT_NONE
+            tls = client_context(self.authorities, verifies=not self.insecure)
         return Client(replace(self.request, seed=self.seed), self.timeouts, self.fresh, tls=tls)
 
     @property

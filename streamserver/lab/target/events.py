@@ -102,6 +102,11 @@ class Text:
         self._ring, self._rests = _ring(name)
         self._random = random.random
 
+    def skip(self, size: int) -> None:
+        """Pass over the text of an event of ``size`` bytes."""
+        for _ in range(max(ceil(size / MAX_PIECE), 1)):
+            self._random()
+
     def take(self, size: int) -> bytes:
         """Text of ``size`` bytes, at most ``MAX_PIECE``."""
         begin = int(self._random() * _GROUPS) * _GROUP

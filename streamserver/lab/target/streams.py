@@ -4,6 +4,7 @@ cuts them into chunks and writes.
     options -> events -> chunks -> faults -> writes
 """
 
+import re
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterator
 from contextlib import aclosing
 from random import Random
@@ -19,6 +20,11 @@ from streamserver.lab.target.events import MAX_PIECE, SECOND, EventFormat, Text
 from streamserver.lab.target.pacing import YIELD_AFTER, Clock, Lateness
 from streamserver.lab.target.parameters import StreamOptions, check_batch, read_options
 from streamserver.wire.fields import UNBUFFERED
+from streamserver.wire.sse import MEDIA_TYPE
+
+OLD_REQUEST = "x-lab-request"
+"""A field with the version of a request in HTTP/1.0, which a hop may have made of HTTP/1.1."""
+_is_number = re.compile(r"[0-9]{1,7}").fullmatch
 
 
 def add_streams(app: Router, lateness: Lateness) -> None:
@@ -32,11 +38,15 @@ def add_streams(app: Router, lateness: Lateness) -> None:
     ) -> None:
         async def stream(request: Request) -> Response:
             options = read_options(request, parameters.STREAM, names)
-            return await stream_events(request, options, lateness, make_format(options), media_type)
+            first = _resumed_at(request.last_event_id) if media_type == MEDIA_TYPE else 0
+            if first and first >= options.count:
+                return Response(status=204)  # an EventSource then stops to reconnect
+            render = make_format(options)
+            return await stream_events(request, options, lateness, render, media_type, first=first)
 
         app.get(path)(stream)
 
-    add("/sse", "text/event-stream", events.sse_format, "stamps", "line_end")
+    add("/sse", MEDIA_TYPE, events.sse_format, "stamps", "line_end")
     add("/jsonl", "application/jsonl", events.jsonl_format, "stamps")
     add("/raw", "application/octet-stream", events.raw_format)
 
@@ -58,10 +68,12 @@ async def stream_events(
     render: EventFormat,
     media_type: str,
     errors: ErrorFormat | None = None,
+    first: int = 0,
 ) -> Response:
-    """A response with events of a format; HTTPError 400 as ``stream_response``."""
+    """A response with events of a format, from number ``first`` on; HTTPError 400 as
+    ``stream_response``."""
     clock = Clock(request.exchange, lateness)
-    made = _events(options, clock, render)
+    made = _events(options, clock, render, first)
     source = Source(made, media_type, lambda: events.max_event_size(render, options), errors)
     return await stream_response(request, options, clock, source)
 
@@ -77,6 +89,8 @@ async def stream_response(
         check_batch(options, source.max_event_size())
     await wait_for_head(options, clock)
     headers = {**seed_field(options), **dict(UNBUFFERED), "content-type": source.media_type}
+    if request.version == "1.0":
+        headers[OLD_REQUEST] = "HTTP/1.0"
     return Response(_body(request, options, clock, source), headers=headers)
 
 
@@ -93,18 +107,31 @@ def seed_field(options: StreamOptions) -> dict[str, str]:
 
 
 async def _events(
-    options: StreamOptions, clock: Clock, render: EventFormat
+    options: StreamOptions, clock: Clock, render: EventFormat, first: int
 ) -> AsyncGenerator[bytes, None]:
-    """Each event when it is due; a large one in pieces."""
+    """Each event from ``first`` on when it is due, that one after ``first_byte_delay``; a large one
+    in pieces."""
     text = Text(options.text, Random(f"text {options.seed}"))
     schedule = zip(events.due_times(options), events.sizes(options), strict=False)
     for seq, (offset, size) in enumerate(schedule):
+        if seq < first:
+            text.skip(size)
+            if not seq % YIELD_AFTER:
+                await clock.pacer.pause()
+            continue
+        if seq == first > 0 and offset is not None:
+            clock.start -= offset - round(options.first_byte_delay * SECOND)
         begin, end = render(await clock.next_event(seq, offset))
         while size > MAX_PIECE:
             yield begin + text.take(MAX_PIECE)
             size -= MAX_PIECE
             begin = b""
         yield begin + text.take(size) + end
+
+
+def _resumed_at(last_event_id: str | None) -> int:
+    """The number of the event after the one with this id; 0 if there is none."""
+    return int(last_event_id) + 1 if last_event_id and _is_number(last_event_id) else 0
 
 
 def _body(

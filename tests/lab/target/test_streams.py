@@ -26,6 +26,28 @@ def texts(path: str, answered: Answered) -> list[str]:
 # Content
 
 
+@pytest.mark.parametrize("size", [5, 2 * MAX_PIECE + 1])
+async def test_an_event_stream_resumes_after_the_last_event(target: Served, size: int) -> None:
+    path = f"/sse?count=5&gap=0.02&seed=3&size={size}&size_jitter=uniform"
+    whole = Parser().feed((await ask(target, path)).body)
+    resumed = Parser().feed((await ask(target, path, fields={"Last-Event-ID": "2"})).body)
+    assert resumed == whole[3:]
+
+
+async def test_a_resumed_stream_waits_for_none_of_the_events_before(target: Served) -> None:
+    answered = await ask(target, "/sse?count=1000&gap=3", fields={"Last-Event-ID": "998"})
+    assert [event.id for event in Parser().feed(answered.body)] == ["999"]
+
+
+@pytest.mark.parametrize(("id", "status"), [("4", 204), ("9999999", 204), ("x", 200), ("", 200)])
+async def test_a_stream_that_was_received_whole_is_not_sent_again(
+    target: Served, id: str, status: int
+) -> None:
+    answered = await ask(target, "/sse?count=5&gap=0", fields={"Last-Event-ID": id})
+    assert answered.status == status
+    assert len(Parser().feed(answered.body)) == (5 if status == 200 else 0)
+
+
 @pytest.mark.parametrize("kind", ["ascii", "utf8"])
 @pytest.mark.parametrize("size", [0, 1, 7, 10, 333, MAX_PIECE, MAX_PIECE + 1, 3 * MAX_PIECE + 5])
 @pytest.mark.parametrize("path", ["/sse", "/jsonl"])

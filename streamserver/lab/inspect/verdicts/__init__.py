@@ -1,0 +1,1 @@
+"""The verdicts: one file for each subject, functions from evidence to verdict."""
