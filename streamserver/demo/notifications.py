@@ -22,6 +22,7 @@ TEXT = text("text", 1, 500)
 LEVEL = one_of("level", "info", "success", "warning", "error", default="info")
 CLIENT = text("client", 1, 64)
 START = one_of("start", "new", "beginning", default="new")
+ANNOUNCE = one_of("announce", "position", "nothing", default="nothing")
 
 
 class Notifications:
@@ -49,11 +50,16 @@ class Notifications:
         return Response.json({"id": id}, status=201)
 
     async def subscribe(self, request: Request) -> Response:
-        """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID."""
+        """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID.
+
+        ``announce=position``: a new client gets its position first, as an event.
+        """
         if "client" in request.query:
             self._register(CLIENT.of(request.query), request.exchange)
         return self._feed.subscribe(
-            request, start="new" if START.of(request.query) == "new" else "beginning"
+            request,
+            start="new" if START.of(request.query) == "new" else "beginning",
+            announce=ANNOUNCE.of(request.query) == "position",
         )
 
     async def cut(self, request: Request) -> Response:

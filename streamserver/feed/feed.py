@@ -23,7 +23,12 @@ from typing import Any, Literal, Protocol
 
 from streamserver.feed.idempotency import make_key
 from streamserver.feed.memory import Memory
-from streamserver.feed.subscribers import HTTPSubscriber, Lagging, LocalSubscriber
+from streamserver.feed.subscribers import (
+    AnnouncedSubscriber,
+    HTTPSubscriber,
+    Lagging,
+    LocalSubscriber,
+)
 from streamserver.feed.topic import Bounds, Start, Topic, unreachable
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
@@ -139,16 +144,22 @@ class Feed:
         return await self._topic.publish(data, last, make_key(key, *use))
 
     def subscribe(
-        self, request: Request, *, start: Literal["new", "beginning"] = "new"
+        self,
+        request: Request,
+        *,
+        start: Literal["new", "beginning"] = "new",
+        announce: bool = False,
     ) -> Response:
         """The feed as an event stream: missed events first, then new ones.
 
-        It begins after the client's ``position``, or at ``start`` if the client sent none.
-        HTTPError 400 for an invalid position.
+        It begins after the client's ``position``, or at ``start`` if the client sent none; with
+        ``announce`` the latter begins with an event of the type ``position``, for scripts that
+        resume on another connection. HTTPError 400 for an invalid position.
         """
         position = self.position(request)
         begin = Start(start) if position is None else position
-        subscriber = HTTPSubscriber(self._topic, begin, self._retry, self._lagging)
+        kind = AnnouncedSubscriber if announce else HTTPSubscriber
+        subscriber = kind(self._topic, begin, self._retry, self._lagging)
         return EventStream(subscriber, heartbeat=self._heartbeat)
 
     @staticmethod

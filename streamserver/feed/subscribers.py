@@ -129,6 +129,21 @@ class HTTPSubscriber(Subscriber):
         self.exchange.server.observer.feed(event, behind)
 
 
+class AnnouncedSubscriber(HTTPSubscriber):
+    """An ``HTTPSubscriber`` that starts with an event of the type ``position``.
+
+    A script in a browser sees only events with data, so without it a script that has received no
+    event has no position. Its EventSource has one, but does not reveal it.
+    """
+
+    __slots__ = ()
+
+    def on_start(self, id: str) -> None:
+        """Send the position as the id of an event whose data is empty."""
+        event = Event("", event="position", id=id, retry=self._retry)
+        self.exchange.write(encode(event))
+
+
 class LocalSubscriber(Subscriber):
     """An iterator over the new events of a topic, for this process.
 

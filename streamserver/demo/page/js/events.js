@@ -6,12 +6,12 @@ export const RECONNECTING = "Cut: the EventSource reconnects …";
 
 // Read until `take` returns true for a message. `others` has a listener for each other type of event.
 // `again` is called when the connection is lost and the EventSource reconnects. If the EventSource
-// stops reconnecting, `over` returns whether the stream is complete. `init` is passed to EventSource.
-export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {}, init = {} }) {
+// stops reconnecting, `over` returns whether the stream is complete. `make` creates the EventSource.
+export function listen(url, run, { take, opened = () => {}, again = () => {}, over = () => false, others = {}, make = tapped }) {
   return new Promise((resolve, reject) => {
     run.wire.unit = "event"; // the EventSource hides frames and heartbeats
     run.wire.sent();
-    const source = new EventSource(run.tapped(url), init);
+    const source = make(url, run);
     const settle = (how, value) => {
       source.close();
       how(value);
@@ -20,7 +20,7 @@ export function listen(url, run, { take, opened = () => {}, again = () => {}, ov
     source.onopen = () => {
       run.wire.head(200);
       run.wire.back();
-      opened();
+      opened(source);
     };
     source.onmessage = (event) => {
       run.wire.chunk(event.data);
@@ -42,3 +42,5 @@ export function listen(url, run, { take, opened = () => {}, again = () => {}, ov
     for (const [type, listener] of Object.entries(others)) source.addEventListener(type, listener);
   });
 }
+
+const tapped = (url, run) => new EventSource(run.tapped(url));

@@ -7,8 +7,7 @@ import { Framing, inHex, visible } from "./rawbytes.js";
 const SHOWN = 2048; // bytes of one write; the rest of a long write is omitted
 
 export class RawView {
-  #token = "";
-  #wire = null;
+  #run = null;
 
   constructor() {
     this.button = element("button", { type: "button", class: "quiet", "aria-expanded": "false" }, "Raw bytes");
@@ -19,9 +18,8 @@ export class RawView {
     this.again.addEventListener("click", () => this.#load());
   }
 
-  reset({ token, wire }) {
-    this.#token = token;
-    this.#wire = wire;
+  reset(run) {
+    this.#run = run;
     this.#open(false);
   }
 
@@ -37,9 +35,9 @@ export class RawView {
   }
 
   async #load() {
-    const token = this.#token;
-    const nodes = await recording(token, this.#wire.connections);
-    if (token === this.#token) this.box.replaceChildren(...nodes); // otherwise another run has started
+    const run = this.#run;
+    const nodes = await recording(run.token, run.wire.connections);
+    if (run === this.#run) this.box.replaceChildren(...nodes); // otherwise another run has started
   }
 }
 

@@ -1,20 +1,25 @@
-// Notifications: an EventSource that loses its connection, reconnects, and receives every event.
+// Notifications: an EventSource that loses its connection, reconnects, and receives every event. All
+// tabs share one connection.
 
 import { element } from "../dom.js";
 import { listen, RECONNECTING } from "../events.js";
 import { Panel } from "../panel.js";
 import { post } from "../reading.js";
+import { SharedEventSource } from "../sharedevents.js";
 
 const SHOWN = 50;
-const CLIENT = crypto.getRandomValues(new Uint32Array(2)).join("-"); // identifies the connection to cut
 const missed = new Set(); // ids of what this page published while it was disconnected
+let client = ""; // identifies the connection to cut
 let isBack = true; // whether the EventSource has reconnected since the cut
 
 const panel = new Panel("notifications", async (run) => {
-  await listen(`/api/notifications?client=${CLIENT}`, run, {
-    opened() {
+  await listen("/api/notifications?announce=position", run, {
+    // The connection has one name and one recording, whichever tab it is in.
+    make: (url) => new SharedEventSource(url, { query: { client: run.token, wire: run.token } }),
+    opened(source) {
       isBack = true;
-      run.say("Listening …");
+      client = run.token = source.query.wire;
+      run.say(source.isLeader ? "Listening …" : "Listening over the connection of another tab …");
     },
     take(event) {
       const { text, level } = JSON.parse(event.data);
@@ -45,8 +50,8 @@ async function publish(text, level) {
 }
 
 async function cut(more) {
-  isBack = panel.section.dataset.state !== "busy"; // without a connection there is nothing to cut
-  await post("/api/notifications/cut", { client: CLIENT });
+  isBack = panel.section.dataset.state !== "busy" || !client; // without a connection there is nothing to cut
+  if (!isBack) await post("/api/notifications/cut", { client });
   for (let n = 1; n <= more; n++) await publish(`While disconnected: ${n} of ${more}`, "info");
 }
 

@@ -59,7 +59,8 @@ const posting = new Panel("posting", async (run) => {
   const init = { method: "POST", body: '{"prompt": "Hello!"}' }; // both are ignored
   posting.output.textContent = "";
   try {
-    await listen("/api/chat", run, { init, take: () => false });
+    const make = (url) => new EventSource(run.tapped(url), init);
+    await listen("/api/chat", run, { make, take: () => false });
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     // The EventSource hides the status; fetch shows it.
