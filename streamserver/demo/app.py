@@ -11,7 +11,7 @@ from streamserver.demo.commands import Commands
 from streamserver.demo.jobs import Jobs
 from streamserver.demo.notifications import MAX_BODY, Notifications
 from streamserver.demo.pages import make_index, part, step
-from streamserver.demo.pitfalls import unclosed, unhandled, unlabelled
+from streamserver.demo.pitfalls import crowded, unclosed, unhandled, unlabelled
 from streamserver.demo.streams import counter, type_text
 from streamserver.demo.transfers import Downloads, export, upload
 from streamserver.demo.wiretap import Tapped, Wiretap
@@ -71,6 +71,7 @@ def _add_streams(app: Router, tapped: Tapped) -> None:
     app.get("/pitfalls/unlabelled")(tapped(unlabelled))
     app.get("/pitfalls/unclosed")(tapped(unclosed))
     app.get("/pitfalls/unhandled")(tapped(unhandled))
+    app.get("/pitfalls/crowded")(tapped(crowded))
 
 
 def _add_notifications(app: Router, notifications: Notifications, tapped: Tapped) -> None:

@@ -23,6 +23,7 @@ LEVEL = one_of("level", "info", "success", "warning", "error", default="info")
 CLIENT = text("client", 1, 64)
 START = one_of("start", "new", "beginning", default="new")
 ANNOUNCE = one_of("announce", "position", "nothing", default="nothing")
+"""Whether a client without a position gets the one where it begins as an event."""
 
 
 class Notifications:
@@ -50,10 +51,7 @@ class Notifications:
         return Response.json({"id": id}, status=201)
 
     async def subscribe(self, request: Request) -> Response:
-        """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID.
-
-        ``announce=position``: a new client gets its position first, as an event.
-        """
+        """``GET /api/notifications?start=new``: the feed, resumed after Last-Event-ID."""
         if "client" in request.query:
             self._register(CLIENT.of(request.query), request.exchange)
         return self._feed.subscribe(

@@ -23,6 +23,7 @@ from streamserver.wire.problem import HTTPError
 
 PAGE = Path(__file__).with_name("page")
 PITFALLS = PAGE / "js" / "panels" / "pitfalls.js"
+CROWDED = PAGE / "js" / "panels" / "crowded.js"
 
 # Resources of this origin only, no inline script or style, no embedding in frames
 # (W3C Content Security Policy Level 3).
@@ -119,5 +120,6 @@ def _template() -> str:
 @cache
 def _sources() -> dict[str, str]:
     sources = {f"source {name}": shown(*functions) for name, functions in BEHIND.items()}
-    posting = excerpt(PITFALLS, "const posting", "  } catch")
-    return sources | {"source posting": posting, "ladder": step_list()}
+    sources["source posting"] = excerpt(PITFALLS, "const posting", "  } catch")
+    sources["source crowded"] = excerpt(CROWDED, "// Each of", "const panel")
+    return sources | {"ladder": step_list()}

@@ -1,18 +1,20 @@
 """Endpoints for the page's pitfalls: each makes a mistake on purpose.
 
-The third pitfall needs no endpoint here: an EventSource that should POST fails at the chat.
+The third pitfall needs no endpoint here: an EventSource that should POST fails at the chat. In the
+fourth the browser makes the mistake: it has more EventSources than connections.
 """
 
 import asyncio
 from collections.abc import AsyncIterator
 
+from streamserver.kit.events import EventStream
 from streamserver.kit.pace import Pace
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response, TextStream
 from streamserver.wire.problem import HTTPError
 
 HELD = 30.0
-"""Seconds after which a stream that is never closed fails."""
+"""Seconds after which a stream that is never closed fails, and one that stays open ends."""
 WORDS = ("This ", "text ", "should ", "have ")
 
 
@@ -31,11 +33,21 @@ async def unhandled(request: Request) -> Response:
     return TextStream(_failing())
 
 
+async def crowded(request: Request) -> Response:
+    """``GET /pitfalls/crowded``: one event, and a connection that stays open."""
+    return EventStream(_held())
+
+
 async def _events() -> AsyncIterator[bytes]:
     pace = Pace(0.25)
     for n in range(4):
         await pace.until(n)
         yield b"data: %d\n\n" % n
+
+
+async def _held() -> AsyncIterator[str]:
+    yield "connected"
+    await asyncio.sleep(HELD)
 
 
 async def _words() -> AsyncIterator[str]:

@@ -189,16 +189,18 @@ async def test_the_page_says_where_each_worker_is_alone(serve: Serve, each_alone
 
 async def test_it_is_short_enough_to_be_read_beside_its_panel(server: Served) -> None:
     found = codes(await shown(server), "(?:Server|Browser) code")
-    assert len(found) == len(pages.BEHIND) + 1
+    assert len(found) == len(pages.BEHIND) + 2
     lengths = [len(re.findall(r'<span class="line ', code)) for code in found]
     assert all(3 <= length <= 15 for length in lengths), lengths
 
 
 async def test_the_browsers_code_is_taken_from_what_runs_too(server: Served) -> None:
-    [code] = codes(await shown(server), "Browser code")
-    shown_lines = plain(code)
-    assert 'method: "POST"' in shown_lines
-    assert shown_lines in pages.PITFALLS.read_text("utf-8")
+    posting, crowded = map(plain, codes(await shown(server), "Browser code"))
+    assert 'method: "POST"' in posting
+    assert posting in pages.PITFALLS.read_text("utf-8")
+    assert "new EventSource(" in crowded
+    assert "new SharedEventSource(" in crowded
+    assert crowded in pages.CROWDED.read_text("utf-8")
 
 
 async def test_the_code_beside_a_panel_is_what_runs(server: Served) -> None:

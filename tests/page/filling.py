@@ -19,6 +19,7 @@ def fill_everything(visit: Browsing) -> None:
     visit.panel("unclosed").says(re.compile("^Cut"))
     visit.panel("unlabelled").says(re.compile("^Refused"))
     visit.panel("posting").says(re.compile("^Refused"))
+    visit.panel("crowded").says("Done: all 8 are open.")
     visit.panel("notifications").find(".replayed").nth(2).wait_for()
     visit.panel("notifications").stop()  # no stream remains that has to be drawn
     assert "200 OK" in visit.panel("counter").raw()
@@ -44,6 +45,7 @@ def _start(visit: Browsing) -> None:
         _press(visit.panel(name).find("[type=submit]").first)
     for name in ("unlabelled", "posting"):
         _press(visit.panel(name).find("[type=submit]").first)
+    _press(visit.panel("crowded").find("[value=shared]"))
     _press(unclosed.section.get_by_role("button", name="Fails"))
 
 

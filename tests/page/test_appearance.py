@@ -93,8 +93,8 @@ def test_buttons_stand_side_by_side(filled: Browsing, width: int) -> None:
       const tops = [...form.querySelectorAll("button")].map((b) => b.getBoundingClientRect().top);
       return [form.hasAttribute("data-publish"), new Set(tops).size];
     })""")
-    assert len(rows) == 12
-    assert [count for is_publishing, count in rows if not is_publishing] == [1] * 11
+    assert len(rows) == 13
+    assert [count for is_publishing, count in rows if not is_publishing] == [1] * 12
     assert [count for is_publishing, count in rows if is_publishing] == [BUTTON_ROWS[width]]
 
 

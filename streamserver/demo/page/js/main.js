@@ -9,3 +9,4 @@ import "./panels/download.js";
 import "./panels/export.js";
 import "./panels/upload.js";
 import "./panels/pitfalls.js";
+import "./panels/crowded.js";
