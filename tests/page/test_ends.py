@@ -63,6 +63,21 @@ def test_silence_is_late(browser: Any, demo: Demo) -> None:
         expect(unclosed.find("[data-why]")).to_have_text(re.compile("no last-chunk followed"))
 
 
+def test_a_long_stream_is_not_late(browser: Any, demo: Demo) -> None:
+    """The time is that of each wait, and not of the whole stream."""
+    with profile(browser) as own, visiting(own, demo.url) as visit:
+        visit.page.clock.install()
+        typing = visit.panel("typing")
+        typing.fill(text="a" * 9_000, cps=50)
+        typing.start()
+        for _ in range(2):
+            typing.shows(re.compile("a"))
+            visit.page.clock.fast_forward(15_000)
+        before = typing.find("[data-output]").text_content()
+        typing.shows(re.compile(f"{before}a"))
+        typing.says("Receiving text …")
+
+
 def test_a_stream_that_breaks_is_cut(visit: Browsing) -> None:
     unclosed = visit.panel("unclosed")
     unclosed.section.get_by_role("button", name="Fails").click()

@@ -68,7 +68,10 @@ export function watch(run, ms = PATIENCE) {
   let timer;
   const late = () => run.abort(new Late(`no data arrived for ${ms / 1000} seconds`));
   const patience = {
-    begin: () => (timer = setTimeout(late, ms)),
+    begin() {
+      clearTimeout(timer);
+      timer = setTimeout(late, ms);
+    },
     end: () => clearTimeout(timer),
   };
   patience.begin();
