@@ -83,7 +83,8 @@ def test_the_stop_button_frees_the_upstream(visit: Browsing, demo: Demo, model: 
     chat.start()
     chat.says("Receiving tokens …")
     chat.shows(re.compile("."))
-    chat.stop()
+    with visit.page.expect_request(lambda request: request.method == "DELETE"):
+        chat.stop()
     chat.says(re.compile("^Stopped by you"))
     both = block_until(lambda: model.ended("/v1/chat/completions")[len(ended) :])
     assert both == ["client_gone"]

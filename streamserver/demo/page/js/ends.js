@@ -1,8 +1,13 @@
 // The ways in which a stream can end other than complete.
 
 export class Refused extends Error {
-  // The server answered with an error, or did not answer.
+  // The server answered with an error, whose `status` this has, or did not answer.
   name = "Refused";
+
+  constructor(message, status = 0) {
+    super(message);
+    this.status = status;
+  }
 }
 
 export class Cut extends Error {

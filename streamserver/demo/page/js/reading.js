@@ -10,13 +10,13 @@ import { Cut, Late, Refused } from "./ends.js";
 const PATIENCE = 20_000; // ms without data: the server's heartbeats are more frequent
 
 export async function ask(url, { json, ...options } = {}, run) {
-  if (json !== undefined) Object.assign(options, asJson(json));
+  if (json !== undefined) options = { ...options, ...asJson(json, options.headers) };
   const patience = watch(run);
   try {
     run.wire.sent();
     const response = await fetch(run.tapped(url), { ...options, signal: run.signal });
     run.wire.head(response.status);
-    if (!response.ok) throw new Refused(await complaint(response));
+    if (!response.ok) throw new Refused(await complaint(response), response.status);
     return response;
   } catch (error) {
     throw reason(error, run, () => new Refused("the server does not answer"));
@@ -30,13 +30,13 @@ export async function post(url, json) {
   const response = await fetch(url, { method: "POST", ...asJson(json) }).catch(() => {
     throw new Refused("the server does not answer");
   });
-  if (!response.ok) throw new Refused(await complaint(response));
+  if (!response.ok) throw new Refused(await complaint(response), response.status);
   return response;
 }
 
-const asJson = (json) => ({
+const asJson = (json, headers = {}) => ({
   body: JSON.stringify(json),
-  headers: { "Content-Type": "application/json" },
+  headers: { "Content-Type": "application/json", ...headers },
 });
 
 // The chunks of a body, each as soon as the browser delivers it. Leaving the loop early closes the

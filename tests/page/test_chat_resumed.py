@@ -1,0 +1,115 @@
+"""The chat's answer survives a reload of its page and the loss of its network: the text is whole,
+and the model was asked once."""
+
+import json
+import re
+import signal
+from typing import Any
+from urllib.request import urlopen
+
+from support.browsing import Browsing, Panel, visiting
+from support.chatting import spoken
+from support.demo import Demo
+from support.network import network
+from support.process import RunServer
+from support.waiting import block_until
+
+COMPLETIONS = "/v1/chat/completions"
+DONE = re.compile(r"^Done: \d\d+ tokens in ")
+KEPT = "sessionStorage.getItem('streamserver.chat')"
+
+COUNT = """() => {
+  const { fetch } = window;
+  Object.assign(window, { attempts: 0, pending: 0 });
+  window.fetch = (...given) => {
+    attempts += 1;
+    pending += 1;
+    return fetch(...given).finally(() => (pending -= 1));
+  };
+}"""
+
+
+def ask(visit: Browsing, prompt: str) -> Panel:
+    """Ask, and wait for the first token."""
+    chat = visit.panel("chat")
+    chat.fill(prompt=prompt)
+    chat.start()
+    chat.shows(re.compile("."))
+    return chat
+
+
+def location(visit: Browsing) -> str:
+    """Where the server has the answer."""
+    return str(json.loads(visit.page.evaluate(KEPT))["location"])
+
+
+def shows_all(chat: Panel, url: str) -> None:
+    """The answer on the page is the one that the server has."""
+    with urlopen(url) as answer:
+        assert chat.find("[data-output]").text_content() == spoken(answer.read())
+
+
+def test_a_reload_in_mid_answer(visit: Browsing, demo: Demo, model: Demo) -> None:
+    asked = len(model.ended(COMPLETIONS))
+    chat = ask(visit, "a reload")
+    url = demo.url + location(visit)
+    visit.page.reload()
+    chat.says("Receiving tokens …")
+    assert chat.find("[name=prompt]").input_value() == "a reload"
+    visit.page.reload()
+    chat.says(DONE)
+    shows_all(chat, url)
+    assert model.ended(COMPLETIONS)[asked:] == ["complete"]
+    visit.page.reload()
+    chat.says("Ready.")
+
+
+def test_a_lost_network(context: Any, demo: Demo, model: Demo) -> None:
+    asked = len(model.ended(COMPLETIONS))
+    with network(demo.server.port) as (origin, cut), visiting(context, origin) as visit:
+        chat = ask(visit, "a lost network")
+        url = demo.url + location(visit)
+        context.set_offline(True)
+        try:
+            cut()
+            chat.says(re.compile("^Cut: the page reads on"))
+        finally:
+            context.set_offline(False)
+        chat.says(DONE)
+        shows_all(chat, url)
+        assert model.ended(COMPLETIONS)[asked:] == ["complete"]
+        raw = chat.raw()
+        assert raw.count("POST /api/chat") == 1
+        assert "Outcome: client_gone" in raw
+        visit.expect_complaint("net::ERR_")  # that the connection was cut
+
+
+def test_attempts_are_bounded_and_an_expired_answer_says_so(
+    context: Any, run_server: RunServer
+) -> None:
+    server = run_server()
+    with visiting(context, server.url) as visit:
+        visit.page.clock.install()
+        chat = ask(visit, "a server that dies")
+        server.stop(signal.SIGKILL)
+        chat.says(re.compile("^Cut: the page reads on"))
+
+        visit.page.evaluate(COUNT)
+
+        def has_ended() -> bool:
+            if not visit.page.evaluate("pending"):  # the next attempt waits for the clock
+                visit.page.clock.fast_forward(8000)
+            return not str(chat.find(".status").text_content()).startswith("Cut")
+
+        block_until(has_ended)
+        chat.says("Refused: the server does not answer.")
+        assert visit.page.evaluate("attempts") == 10
+        run_server("--port", str(server.port))
+        chat.section.get_by_role("button", name="Try again").click()
+        chat.says("Refused: the answer has expired: the server no longer stores it.")
+        assert visit.page.evaluate(KEPT) is None
+        chat.start()
+        chat.says("Receiving tokens …")
+        visit.expect_complaint("ERR_INCOMPLETE_CHUNKED_ENCODING")
+        visit.expect_complaint("ERR_CONNECTION_REFUSED")
+        visit.expect_complaint("404 (Not Found)")
