@@ -15,8 +15,9 @@ from support.browsing import Browsing, profile, showing, visiting
 from support.demo import CONTENT, Demo
 from support.process import start_server
 
-# Timers and painting go on in windows that nobody sees.
+# Timers and painting go on in windows that nobody sees. The host "a" is no secure context.
 ARGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+ARGS += ["--host-resolver-rules=MAP a 127.0.0.1"]
 
 
 @pytest.fixture(scope="package")

@@ -35,6 +35,11 @@ class Demo:
         lines = self._lines()
         return [line["outcome"] for line in lines if _TOKEN.sub("", line["target"]) == target]
 
+    def targets(self, path: str) -> list[str]:
+        """The targets with this path of the exchanges that have ended, in that order."""
+        targets = [str(line["target"]) for line in self._lines()]
+        return [target for target in targets if target.partition("?")[0] == path]
+
     def _lines(self) -> list[dict[str, Any]]:
         lines = self.server.output().splitlines()
         told = [json.loads(line) for line in lines if line.startswith("{")]

@@ -25,7 +25,6 @@
 const POSITION = "position";
 const PARAMETER = "last-event-id";
 const KEPT = 1000; // ids of events, to recognize those that are repeated
-const PATIENCE = 200; // ms until the other tabs have answered a leader that has no position
 
 export class SharedEventSource extends EventTarget {
   static CONNECTING = 0;
@@ -39,13 +38,12 @@ export class SharedEventSource extends EventTarget {
   #types = new Set(["message", POSITION]); // of events that any tab listens to
   #position = ""; // id of the last event that this tab has
   #received = new Set(); // the last ids that this tab has
-  #reached = null; // id of the last event that the leader has; "" if none, null if not known
+  #reached = ""; // id of the last event that the leader has, as far as this tab knows
   #life = new AbortController(); // until close
   #stay = null; // an AbortController, while this tab takes part
   #channel = null;
   #source = null; // the shared connection, if this tab is the leader
   #replay = null; // the connection for what this tab lacks
-  #onanswer = () => {};
 
   // `query`: parameters that only the connection has, not its name; later leaders keep those of the
   // first. `lastEventId`: begin after this event, not where the leader is. SyntaxError or TypeError
@@ -94,7 +92,6 @@ export class SharedEventSource extends EventTarget {
       this.#connect();
       return;
     }
-    this.#reached = null;
     this.#channel = new BroadcastChannel(this.#name);
     this.#channel.onmessage = ({ data }) => this.#receive(data);
     this.#post({ kind: "join", types: [...this.#types] });
@@ -118,25 +115,9 @@ export class SharedEventSource extends EventTarget {
 
   // Connect, and hold the lock until this tab leaves.
   async #lead(signal) {
-    if (this.#reached === null) await this.#askOthers();
     if (signal.aborted) return;
     this.#connect();
     await new Promise((resolve) => signal.addEventListener("abort", resolve));
-  }
-
-  // Ask the tabs that wait for the lock how far the former leader came.
-  async #askOthers() {
-    const { pending } = await navigator.locks.query();
-    let missing = pending.filter(({ name }) => name === this.#name).length;
-    if (!missing) return;
-    await new Promise((resolve) => {
-      setTimeout(resolve, PATIENCE);
-      this.#onanswer = () => {
-        missing -= 1;
-        if (missing === 0 || this.#reached !== null) resolve();
-      };
-      this.#post({ kind: "question" });
-    });
   }
 
   #connect() {
@@ -155,7 +136,7 @@ export class SharedEventSource extends EventTarget {
     const parameters = { ...query, ...(position && { [PARAMETER]: position }) };
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
     const source = new EventSource(url, { withCredentials: this.withCredentials });
-    source.listener = listener;
+    source.listener = listener; // for types that are added later
     for (const type of this.#types) source.addEventListener(type, listener);
     return source;
   }
@@ -163,11 +144,8 @@ export class SharedEventSource extends EventTarget {
   // Send the state of the connection to all tabs, this one included.
   #report(isError = false) {
     const { readyState } = this.#source;
-    this.#send({ kind: "status", readyState, isError, ...this.#known() });
-  }
-
-  #known() {
-    return { reached: this.#reached, query: this.query, types: [...this.#types] };
+    const types = [...this.#types];
+    this.#send({ kind: "status", readyState, isError, reached: this.#reached, query: this.query, types });
   }
 
   #send(message) {
@@ -181,7 +159,6 @@ export class SharedEventSource extends EventTarget {
 
   #receive(message) {
     for (const type of message.types ?? []) this.#listen(type);
-    if (message.kind === "question") this.#post({ kind: "answer", ...this.#known() });
     if (!this.isLeader) this.#follow(message); // the last messages of a former leader can be late
     else if (message.kind === "join") this.#report();
   }
@@ -197,21 +174,13 @@ export class SharedEventSource extends EventTarget {
   #follow(message) {
     if (message.kind === "event") this.#take(message);
     if (message.kind === "status") this.#update(message);
-    if (message.kind === "answer") {
-      if (message.reached !== null) this.#learn(message);
-      this.#onanswer();
-    }
   }
 
-  #learn({ reached, query }) {
-    this.#reached = reached;
-    this.query = query;
-  }
-
-  #update({ readyState, isError, ...known }) {
+  #update({ readyState, isError, reached, query }) {
     const wasOpen = this.readyState === SharedEventSource.OPEN;
     const isOpen = readyState === SharedEventSource.OPEN;
-    this.#learn(known);
+    this.#reached = reached;
+    this.query = query;
     if (readyState === SharedEventSource.CLOSED) {
       this.#fail();
       return;
