@@ -129,6 +129,7 @@ async def test_a_body_is_bounded(server: Served, target: str) -> None:
         ("client=", "client", NAME),
         (f"client={'x' * 65}", "client", NAME),
         ("client=x&start=old", "start", "one of new, beginning"),
+        ("announce=yes", "announce", "one of position, nothing"),
     ],
 )
 async def test_a_query_that_is_refused(server: Served, query: str, name: str, allowed: str) -> None:
@@ -150,6 +151,13 @@ async def test_new_is_what_comes_after(server: Served) -> None:
         await notify(server, "new")
         await follower.read(1)
         assert texts(follower) == ["new"]
+
+
+async def test_the_position_can_be_announced(server: Served) -> None:
+    id = await notify(server, "old")
+    async with following(server, target=f"{FEED}?announce=position") as follower:
+        [event] = await follower.read(1)
+        assert (event.event, event.id, event.data) == ("position", id, "")
 
 
 async def test_from_the_beginning(server: Served) -> None:

@@ -40,3 +40,12 @@ async def test_a_stream_whose_producer_fails_is_cut(server: Served) -> None:
     received = await raw(server.port, get(b"/pitfalls/unhandled"))
     assert received.endswith(b"have \r\n")
     assert [one.outcome for one in server.ended] == ["truncated"]
+
+
+async def test_a_crowded_stream_is_connected_at_once_and_ends(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pitfalls, "HELD", 0.01)
+    answer = await ask(server, "/pitfalls/crowded")
+    assert [event.data for event in Parser().feed(answer.body)] == ["connected"]
+    assert [one.outcome for one in server.ended] == ["complete"]

@@ -4,6 +4,8 @@ import asyncio
 
 import pytest
 
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
 from streamserver.wire.chunked import LAST_CHUNK, encode
 from streamserver.wire.sse import Event
 from support.answers import body, chunks
@@ -41,6 +43,27 @@ async def test_a_new_reader_gets_its_position_and_a_reconnection_time(
         second = await feed.publish("second")
         await reader.read(1)
         assert reader.chunks[1:] == [b"id: %b\ndata: second\n\n" % second.encode()]
+
+
+async def test_the_position_of_a_new_reader_can_be_an_event(
+    serve: Serve, make_feed: MakeFeed
+) -> None:
+    """Scripts see events only. A client that has a position gets none."""
+    feed = make_feed(retry=700)
+
+    async def announced(request: Request) -> Response:
+        return feed.subscribe(request, announce=True)
+
+    server = await serve(announced)
+    first = await feed.publish("first")
+    async with following(server) as reader:
+        await reader.read(1)
+        assert reader.chunks == [
+            b"event: position\nid: %b\nretry: 700\ndata: \n\n" % first.encode()
+        ]
+    async with following(server, first) as reader:
+        await reader.read_until(lambda reader: reader.chunks)
+        assert reader.chunks == [b"retry: 700\n\n"]
 
 
 async def test_a_reader_that_reconnects_gets_the_reconnection_time(

@@ -60,7 +60,8 @@ class Tab:
 
     def last_opened(self) -> float:
         """When its source opened last, in seconds since 1970."""
-        return max(at for name, at in self.page.evaluate("states") if name == "open") / 1000
+        times = [float(at) for name, at in self.page.evaluate("states") if name == "open"]
+        return times[-1] / 1000
 
     def wait_for(self, id: str) -> None:
         """Wait until it has received an event."""

@@ -4,13 +4,14 @@ and the model was asked once."""
 import json
 import re
 import signal
+from contextlib import closing
 from typing import Any
 from urllib.request import urlopen
 
 from support.browsing import Browsing, Panel, visiting
 from support.chatting import spoken
 from support.demo import Demo
-from support.network import network
+from support.network import Network
 from support.process import RunServer
 from support.waiting import block_until
 
@@ -66,12 +67,12 @@ def test_a_reload_in_mid_answer(visit: Browsing, demo: Demo, model: Demo) -> Non
 
 def test_a_lost_network(context: Any, demo: Demo, model: Demo) -> None:
     asked = len(model.ended(COMPLETIONS))
-    with network(demo.server.port) as (origin, cut), visiting(context, origin) as visit:
+    with closing(Network(demo.server.port)) as network, visiting(context, network.url) as visit:
         chat = ask(visit, "a lost network")
         url = demo.url + location(visit)
         context.set_offline(True)
         try:
-            cut()
+            network.cut()
             chat.says(re.compile("^Cut: the page reads on"))
         finally:
             context.set_offline(False)

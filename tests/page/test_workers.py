@@ -56,6 +56,14 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
         job.fill(steps=5, interval=0.02)
         job.start()
         job.says("Done: 5 steps.")
+        with visiting(context, visit.page.url) as other:
+            following = other.panel("notifications")
+            following.start()
+            following.says("Listening over the connection of another tab …")
+            listening.stop()
+            following.says("Listening …")
+            following.section.get_by_role("button", name="Publish", exact=True).click()
+            expect(following.find(".feed li")).to_have_text("infoThe build has passed")
         visit.expect_complaint("ERR_INCOMPLETE_CHUNKED_ENCODING")
 
 
