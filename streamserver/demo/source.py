@@ -42,11 +42,11 @@ def whole(path: Path) -> str:
 
 def excerpt(path: Path, begin: str, end: str) -> str:
     """The lines of a file from the one that begins with ``begin`` to the one before the next that
-    begins with ``end``; StopIteration if there are none."""
+    begins with ``end``, without blank lines at its end; StopIteration if there are none."""
     lines = path.read_text("utf-8").splitlines(keepends=True)
     first = next(n for n, line in enumerate(lines) if line.startswith(begin))
     last = next(n for n, line in enumerate(lines) if n > first and line.startswith(end))
-    return _code(_plain("".join(lines[first:last])), path, first + 1)
+    return _code(_plain("".join(lines[first:last]).rstrip("\n")), path, first + 1)
 
 
 def command(text: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 from urllib.request import urlopen
 
-from support.browsing import Browsing, Panel, visiting
+from support.browsing import Browsing, Panel, profile, visiting
 from support.chatting import spoken
 from support.demo import Demo
 from support.network import Network
@@ -73,7 +73,7 @@ def test_a_lost_network(context: Any, demo: Demo, model: Demo) -> None:
         context.set_offline(True)
         try:
             network.cut()
-            chat.says(re.compile("^Cut: the page reads on"))
+            chat.says(re.compile("^Cut: the page resumes"))
         finally:
             context.set_offline(False)
         chat.says(DONE)
@@ -86,14 +86,15 @@ def test_a_lost_network(context: Any, demo: Demo, model: Demo) -> None:
 
 
 def test_attempts_are_bounded_and_an_expired_answer_says_so(
-    context: Any, run_server: RunServer
+    browser: Any, run_server: RunServer
 ) -> None:
     server = run_server()
-    with visiting(context, server.url) as visit:
+    # A clock belongs to a profile.
+    with profile(browser) as own, visiting(own, server.url) as visit:
         visit.page.clock.install()
         chat = ask(visit, "a server that dies")
         server.stop(signal.SIGKILL)
-        chat.says(re.compile("^Cut: the page reads on"))
+        chat.says(re.compile("^Cut: the page resumes"))
 
         visit.page.evaluate(COUNT)
 

@@ -100,7 +100,7 @@ POST = """async ([url, after, id]) => {
 }"""
 
 
-def test_what_a_former_leader_sent_late_is_not_believed(three: list[Tab], demo: Demo) -> None:
+def test_what_a_former_leader_sent_late_does_no_harm(three: list[Tab], demo: Demo) -> None:
     """An event that a tab has is dropped, and one behind a hole is read from the server."""
     first, second, former = three
     for tab in (first, second):

@@ -1,4 +1,4 @@
-// The chat: the response to a POST is an event stream, so this module parses the events. The page
+// The chat: the response to a POST is an event stream, so answer.js parses the events. The page
 // stores the URL of the answer, so that it can read the whole answer after a reload.
 
 import { follow } from "../answer.js";
@@ -11,11 +11,11 @@ let current = null;
 
 const panel = new Panel("chat", begin, (run) => {
   run.stop();
-  // If this fails, the server cancels the answer when it had no reader for some time.
+  // If this fails, the server cancels the answer after some time without a reader.
   if (current.location) fetch(current.location, { method: "DELETE", keepalive: true }).catch(() => {});
 });
 
-// An answer whose connection was lost is read on, not asked for again.
+// If the connection to an answer was lost, the same prompt continues it.
 function begin(run, form) {
   const prompt = form.elements.prompt.value;
   const kept = remembered();
@@ -32,7 +32,7 @@ async function show(run, answer) {
     remember(answer);
     run.say("Receiving tokens …");
   };
-  const again = () => run.say("Cut: the page reads on from the last token …");
+  const again = () => run.say("Cut: the page resumes after the last token …");
   try {
     for await (const data of follow(answer, run, { opened, again })) {
       if (data === "[DONE]") {

@@ -69,7 +69,7 @@ function opened(sources, wanted, ms, run) {
 const WAITING =
   "The browser opens at most six connections to an HTTP/1.1 host, for all its tabs together, and an" +
   " `EventSource` keeps its connection. The others wait without an `error` event, as does every `fetch`" +
-  " to this host: the server does not know of them.";
+  " to this host: their requests have not left the browser.";
 const SHARED =
   "All are open over one connection. A `SharedEventSource` that holds a Web Lock has an `EventSource` and" +
   " sends each event to the others, in all tabs, over a `BroadcastChannel`. If its tab closes, another" +
