@@ -67,6 +67,14 @@ class Tab:
         """Wait until it has received an event."""
         self.page.wait_for_function("id => received.includes(id)", arg=id)
 
+    def close(self) -> None:
+        """Close it."""
+        self.page.close()
+
+    def navigate(self) -> None:
+        """Go to another page. Chromium reports an error to its EventSources before."""
+        self.page.goto("about:blank")
+
     def crash(self) -> None:
         """Kill its renderer."""
         from playwright.sync_api import Error

@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import Any
 from urllib.request import urlopen
 
-from support.browsing import Browsing, Panel, profile, visiting
+from support.browsing import Browsing, profile, visiting
 from support.chatting import spoken
 from support.demo import Demo
 from support.network import Network
@@ -30,46 +30,22 @@ COUNT = """() => {
 }"""
 
 
-def ask(visit: Browsing, prompt: str) -> Panel:
-    """Ask, and wait for the first token."""
-    chat = visit.panel("chat")
-    chat.fill(prompt=prompt)
-    chat.start()
-    chat.shows(re.compile("."))
-    return chat
-
-
 def location(visit: Browsing) -> str:
     """Where the server has the answer."""
     return str(json.loads(visit.page.evaluate(KEPT))["location"])
 
 
-def shows_all(chat: Panel, url: str) -> None:
-    """The answer on the page is the one that the server has."""
-    with urlopen(url) as answer:
-        assert chat.find("[data-output]").text_content() == spoken(answer.read())
-
-
-def test_a_reload_in_mid_answer(visit: Browsing, demo: Demo, model: Demo) -> None:
-    asked = len(model.ended(COMPLETIONS))
-    chat = ask(visit, "a reload")
-    url = demo.url + location(visit)
-    visit.page.reload()
-    chat.says("Receiving tokens …")
-    assert chat.find("[name=prompt]").input_value() == "a reload"
-    visit.page.reload()
-    chat.says(DONE)
-    shows_all(chat, url)
-    assert model.ended(COMPLETIONS)[asked:] == ["complete"]
-    visit.page.reload()
-    chat.says("Ready.")
-
-
-def test_a_lost_network(context: Any, demo: Demo, model: Demo) -> None:
+def test_a_reload_and_a_lost_network_in_mid_answer(context: Any, demo: Demo, model: Demo) -> None:
     asked = len(model.ended(COMPLETIONS))
     with closing(Network(demo.server.port)) as network, visiting(context, network.url) as visit:
-        chat = ask(visit, "a lost network")
+        chat = visit.panel("chat")
+        chat.fill(prompt="a reload")
+        chat.start()
+        chat.shows(re.compile("."))
         url = demo.url + location(visit)
+        visit.page.reload()
+        chat.says("Receiving tokens …")
+        assert chat.find("[name=prompt]").input_value() == "a reload"
         context.set_offline(True)
         try:
             network.cut()
@@ -77,11 +53,14 @@ def test_a_lost_network(context: Any, demo: Demo, model: Demo) -> None:
         finally:
             context.set_offline(False)
         chat.says(DONE)
-        shows_all(chat, url)
+        with urlopen(url) as answer:
+            assert chat.find("[data-output]").text_content() == spoken(answer.read())
         assert model.ended(COMPLETIONS)[asked:] == ["complete"]
         raw = chat.raw()
-        assert raw.count("POST /api/chat") == 1
+        assert len(re.findall(r"GET /api/chat/", raw)) == 2, "since the reload"
         assert "Outcome: client_gone" in raw
+        visit.page.reload()
+        chat.says("Ready.")
         visit.expect_complaint("net::ERR_")  # that the connection was cut
 
 
@@ -92,7 +71,9 @@ def test_attempts_are_bounded_and_an_expired_answer_says_so(
     # A clock belongs to a profile.
     with profile(browser) as own, visiting(own, server.url) as visit:
         visit.page.clock.install()
-        chat = ask(visit, "a server that dies")
+        chat = visit.panel("chat")
+        chat.start()
+        chat.shows(re.compile("."))
         server.stop(signal.SIGKILL)
         chat.says(re.compile("^Cut: the page resumes"))
 

@@ -48,7 +48,8 @@ def test_the_seventh_event_source_waits(visit: Browsing) -> None:
     crowded.says(re.compile(r"^Done: 6 opened, and 2 waited\. .* the next opened [\d.]+ m?s later"))
     crowded.shows("6 of 7 open, 1 waiting")
     expect(crowded.find("[data-why]")).to_have_text(re.compile("at most six connections"))
-    assert crowded.raw().count("GET /pitfalls/crowded") == 7, "the server does not know of others"
+    # The eighth may have been connected for a moment, when the others were closed.
+    assert crowded.raw().count("GET /pitfalls/crowded") in (7, 8)
 
 
 def test_eight_that_share_have_one_connection(visit: Browsing) -> None:

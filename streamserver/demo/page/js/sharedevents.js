@@ -108,11 +108,6 @@ export class SharedEventSource extends EventTarget {
     this.#stay = this.#source = this.#replay = this.#channel = null;
   }
 
-  #fail() {
-    this.close();
-    this.dispatchEvent(new Event("error"));
-  }
-
   // Connect, and hold the lock until this tab leaves.
   async #lead(signal) {
     if (signal.aborted) return;
@@ -122,23 +117,31 @@ export class SharedEventSource extends EventTarget {
 
   #connect() {
     this.#reached ||= this.#position;
-    this.#source = this.#open(this.#reached, this.query, ({ type, data, lastEventId }) => {
+    const pass = ({ type, data, lastEventId }) => {
       const after = this.#reached;
       this.#send({ kind: "event", type, data, after, id: lastEventId || after });
-    });
+    };
+    this.#source = this.#open(this.#reached, this.query, pass, () => this.#report(true));
     this.#source.onopen = () => this.#report();
-    this.#source.onerror = () => this.#report(true);
     this.#report();
   }
 
-  #open(position, query, listener) {
+  #open(position, query, listener, interrupted = () => {}) {
     const url = new URL(this.url);
     const parameters = { ...query, ...(position && { [PARAMETER]: position }) };
     for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
     const source = new EventSource(url, { withCredentials: this.withCredentials });
     source.listener = listener; // for types that are added later
     for (const type of this.#types) source.addEventListener(type, listener);
+    // A source is closed if the server has refused it, or if this page is being unloaded. So only
+    // this tab fails: the next leader makes an attempt of its own.
+    source.onerror = () => (source.readyState === EventSource.CLOSED ? this.#fail() : interrupted());
     return source;
+  }
+
+  #fail() {
+    this.close();
+    this.dispatchEvent(new Event("error"));
   }
 
   // Send the state of the connection to all tabs, this one included.
@@ -181,10 +184,6 @@ export class SharedEventSource extends EventTarget {
     const isOpen = readyState === SharedEventSource.OPEN;
     this.#reached = reached;
     this.query = query;
-    if (readyState === SharedEventSource.CLOSED) {
-      this.#fail();
-      return;
-    }
     this.readyState = readyState;
     if (this.#position === "") this.#advance(this.#reached);
     if (isOpen && !wasOpen) this.dispatchEvent(new Event("open"));
@@ -213,9 +212,6 @@ export class SharedEventSource extends EventTarget {
       after = id;
       if (this.#has(this.#reached)) this.#endReplay();
     });
-    this.#replay.onerror = ({ target }) => {
-      if (target.readyState === EventSource.CLOSED) this.#fail();
-    };
   }
 
   #endReplay() {
