@@ -97,9 +97,7 @@ export class SharedEventSource extends EventTarget {
     this.#post({ kind: "join", types: [...this.#types] });
     navigator.locks
       .request(this.#name, { signal }, () => this.#lead(signal))
-      .catch((error) => {
-        if (!signal.aborted) throw error;
-      });
+      .catch(() => signal.aborted || this.#connect()); // a sandboxed frame may not use locks
   }
 
   #leave() {
