@@ -8,11 +8,14 @@ from contextlib import closing
 from typing import Any
 from urllib.request import urlopen
 
+from streamserver.wire.chunked import LAST_CHUNK
 from support.browsing import Browsing, profile, visiting
 from support.chatting import spoken
 from support.demo import Demo
 from support.network import Network
 from support.process import RunServer
+from support.relaying import chunk
+from support.upstreams import answering
 from support.waiting import block_until
 
 COMPLETIONS = "/v1/chat/completions"
@@ -96,3 +99,22 @@ def test_attempts_are_bounded_and_an_expired_answer_says_so(
         visit.expect_complaint("ERR_INCOMPLETE_CHUNKED_ENCODING")
         visit.expect_complaint("ERR_CONNECTION_REFUSED")
         visit.expect_complaint("404 (Not Found)")
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+ANSWER = b'data: {"choices":[{"delta":{"content":"whole"}}]}\n\ndata: [DONE]\n\n'
+
+
+def test_a_reload_before_the_head(context: Any, run_server: RunServer) -> None:
+    """The request is repeated with its key. The upstream accepts one connection only."""
+    with answering(b"") as (upstream, send):
+        server = run_server("--upstream", f"{upstream}/v1")
+        with visiting(context, server.url) as visit:
+            chat = visit.panel("chat")
+            with visit.page.expect_request("**/api/chat?*"):
+                chat.start()
+            with visit.page.expect_request("**/api/chat?*"):
+                visit.page.reload()
+            send(HEAD + chunk(ANSWER) + LAST_CHUNK)
+            chat.says(re.compile("^Done: 1 token in"))
+            chat.shows("whole")
