@@ -40,7 +40,7 @@ export class SharedEventSource extends EventTarget {
   #received = new Set(); // the last ids that this tab has
   #reached = ""; // id of the last event that the leader has, as far as this tab knows
   #life = new AbortController(); // until close
-  #stay = null; // an AbortController, while this tab takes part
+  #membership = null; // an AbortController, while this tab competes for the lock or has it
   #channel = null;
   #source = null; // the shared connection, if this tab is the leader
   #replay = null; // the connection for what this tab lacks
@@ -86,8 +86,8 @@ export class SharedEventSource extends EventTarget {
   }
 
   #join() {
-    if (this.#stay || this.#life.signal.aborted) return;
-    const { signal } = (this.#stay = new AbortController());
+    if (this.#membership || this.#life.signal.aborted) return;
+    const { signal } = (this.#membership = new AbortController());
     if (!navigator.locks || !window.BroadcastChannel) {
       this.#connect();
       return;
@@ -101,9 +101,9 @@ export class SharedEventSource extends EventTarget {
   }
 
   #leave() {
-    this.#stay?.abort(); // releases the lock, or withdraws the request for it
+    this.#membership?.abort(); // releases the lock, or withdraws the request for it
     for (const open of [this.#source, this.#replay, this.#channel]) open?.close();
-    this.#stay = this.#source = this.#replay = this.#channel = null;
+    this.#membership = this.#source = this.#replay = this.#channel = null;
   }
 
   // Connect, and hold the lock until this tab leaves.
@@ -202,7 +202,7 @@ export class SharedEventSource extends EventTarget {
 
   // Read what this tab lacks from the server, until it has what the leader has.
   #catchUp() {
-    if (this.#replay || !this.#stay) return;
+    if (this.#replay || !this.#membership) return;
     let after = this.#position;
     this.#replay = this.#open(after, {}, ({ type, data, lastEventId }) => {
       const id = lastEventId || after;

@@ -78,4 +78,4 @@ const INSECURE =
   " `SharedEventSource` has a connection of its own.";
 const UNLIMITED =
   "Each has a connection of its own, or a stream of one HTTP/2 connection to a proxy in front of the" +
-  " server. HTTP/2 allows a hundred streams or more, so that there is no seventh tab.";
+  " server. HTTP/2 allows a hundred streams or more on a connection, so none of them waits.";
