@@ -24,12 +24,8 @@ from streamserver.wire.problem import HTTPError
 
 
 class State(Enum):
-    """How far an answer is."""
+    """How an answer has ended."""
 
-    WAITING = "waiting"
-    """The upstream has not responded yet."""
-    RUNNING = "running"
-    """Events arrive."""
     COMPLETE = "complete"
     """The upstream ended the stream."""
     FAILED = "failed"
