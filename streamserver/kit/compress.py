@@ -7,8 +7,7 @@ The coded representation is another one than the plain one: it has an entity tag
 client sends that tag back, and the handler, which does not know it, gets the plain one besides it.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -17,6 +16,7 @@ from streamserver.kit.hints import checked_handler, response_error
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
+from streamserver.kit.slices import Slices, encode_whole
 from streamserver.server.answer import FileRegion
 from streamserver.wire.coders import stream_coder, whole_compressor
 from streamserver.wire.conditions import coded_tag, entity_tags, plain_tags
@@ -39,9 +39,6 @@ from streamserver.wire.fields import (
 
 MINIMUM_SIZE: Final = 512
 """Bytes below which a body that is known as a whole fits into one segment in any case."""
-
-AT_ONCE: Final = 64 * 1024
-"""Bytes that are encoded in the event loop, in a millisecond or two; more of them in a thread."""
 
 _PREFIXES = ("text/", "font/")
 _SUFFIXES = ("+json", "+xml", "+text", "+yaml")
@@ -166,17 +163,21 @@ def _size(response: Response) -> int | None:
         return len(body)
     if isinstance(body, FileRegion):
         return body.count
-    declared = response.headers.get("content-length") or ""
-    if declared.isascii() and declared.isdigit():
-        return int(declared[:20])
-    return 0 if isinstance(body, bytes) else None
+    declared = _declared(response.headers)
+    return 0 if declared is None and isinstance(body, bytes) else declared
+
+
+def _declared(headers: Headers) -> int | None:
+    """The Content-Length that the handler has set."""
+    text = headers.get("content-length") or ""
+    return int(text[:20]) if text.isascii() and text.isdigit() else None
 
 
 async def _coded(request: Request, response: Response, codings: Sequence[Coding]) -> Response:
     body, headers, coding = response.body, response.headers, codings[0]
     is_stream = False
     if isinstance(body, bytes) and (body or request.method != "HEAD"):
-        whole = await _encoded(body, coding)
+        whole = await encode_whole(body, whole_compressor(coding))
         if len(whole) >= len(body):
             return response
         response.body = whole
@@ -188,6 +189,9 @@ async def _coded(request: Request, response: Response, codings: Sequence[Coding]
         is_stream, coding = True, of_stream(codings)
         make: Callable[[Coding], Coder] = getattr(body, "make_coder", stream_coder)
         response.make_coder = partial(make, coding)
+        if isinstance(body, AsyncIterable):
+            response.body = Slices(body, response.encode, _declared(headers))
+            response.encode = None
     headers["content-encoding"] = coding
     for name in ("content-length", "accept-ranges"):
         del headers[name]
@@ -195,17 +199,6 @@ async def _coded(request: Request, response: Response, codings: Sequence[Coding]
     if etag is not None:
         headers["etag"] = coded_tag(etag, coding, is_stream)
     return response
-
-
-async def _encoded(body: bytes, coding: Coding) -> bytes:
-    if len(body) <= AT_ONCE:
-        return _encode(body, coding)
-    return await asyncio.to_thread(_encode, body, coding)
-
-
-def _encode(body: bytes, coding: Coding) -> bytes:
-    compressor = whole_compressor(coding)
-    return compressor.compress(body) + compressor.flush()
 
 
 def _copy(response: Response) -> Response:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.kit.compress import AT_ONCE, MINIMUM_SIZE, compress
+from streamserver.kit.compress import MINIMUM_SIZE, compress
 from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
@@ -102,11 +102,6 @@ async def test_a_body_that_does_not_shrink_stays(serve: Serve) -> None:
     answer = await answered(serve, Response("short"), minimum_size=0)
     assert answer.body == b"short"
     assert dict(answer.headers)["vary"] == "Accept-Encoding"
-
-
-async def test_a_large_body_is_encoded_in_a_thread(serve: Serve) -> None:
-    text = TEXT * (AT_ONCE // len(TEXT) + 2)
-    assert decoded(await answered(serve, Response(text))) == text.encode()
 
 
 async def test_a_stream_of_any_length(serve: Serve) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.kit.coded_file import SLICE
+from streamserver.kit.slices import SLICE
 from streamserver.kit.compress import compress
 from streamserver.kit.files import FileResponse
 from streamserver.kit.request import Request

@@ -1,0 +1,78 @@
+"""Content in slices: a large piece neither blocks the event loop nor is encoded for nobody.
+
+To encode a megabyte takes up to a tenth of a second. Between two slices other tasks run, and a
+client that has left, or a server that stops, ends the work.
+"""
+
+import asyncio
+from collections.abc import AsyncIterable, Callable
+from typing import Any
+
+from streamserver.server.writer import as_bytes
+from streamserver.wire.content_coding import Compressor
+
+SLICE = 64 * 1024
+"""Bytes that are encoded at once, in a few milliseconds."""
+
+
+async def encode_whole(body: bytes, compressor: Compressor) -> bytes:
+    """The coded body. What is larger than a slice is encoded in a thread."""
+    if len(body) <= SLICE:
+        return compressor.compress(body) + compressor.flush()
+    parts = []
+    for start in range(0, len(body), SLICE):
+        part = body[start : start + SLICE]
+        parts.append(await asyncio.to_thread(compressor.compress, part))
+    return b"".join([*parts, compressor.flush()])
+
+
+class Slices:
+    """The pieces of a body as bytes, the large ones in slices.
+
+    ``encode`` as in ``Response``. ``length``: that of all pieces, if it is declared; ValueError if
+    they are shorter or longer.
+    """
+
+    __slots__ = ("_encode", "_left", "_next", "_pieces", "_rest")
+
+    def __init__(
+        self,
+        pieces: AsyncIterable[Any],
+        encode: Callable[[Any], bytes] | None,
+        length: int | None = None,
+    ) -> None:
+        self._pieces = aiter(pieces)
+        self._next = self._pieces.__anext__
+        self._encode = encode
+        self._left = length
+        self._rest = memoryview(b"")
+
+    def __aiter__(self) -> "Slices":
+        return self
+
+    async def __anext__(self) -> bytes:
+        if rest := self._rest:
+            self._rest = rest[SLICE:]
+            return bytes(rest[:SLICE])
+        try:
+            piece = await self._next()
+        except StopAsyncIteration:
+            if self._left:
+                raise ValueError(f"{self._left} bytes of Content-Length are missing") from None
+            raise
+        if self._encode is not None:
+            piece = self._encode(piece)
+        data: bytes = piece if type(piece) is bytes else as_bytes(piece)
+        if self._left is not None:
+            self._left -= len(data)
+            if self._left < 0:
+                raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
+        if len(data) > SLICE:
+            self._rest = memoryview(data)[SLICE:]
+            return data[:SLICE]
+        return data
+
+    async def aclose(self) -> None:
+        """Close the producer of the pieces."""
+        if (close := getattr(self._pieces, "aclose", None)) is not None:
+            await close()
