@@ -51,11 +51,10 @@ _TYPES = frozenset(
 ) | {"image/bmp", "image/vnd.microsoft.icon", "image/x-icon"}
 _COMPRESSED_FONTS = frozenset(("font/woff", "font/woff2"))
 
-_NO_CONTENT = frozenset((204, 205, 206, 304))
-"""Statuses without content, and that of a range, which is a part of the plain representation."""
+_NO_CONTENT = frozenset((204, 205, 304))
 
-_BOUND_TO_BYTES = ("content-range", "content-digest", "repr-digest", "digest", "content-md5")
-"""Fields that are about the bytes that the handler sends."""
+_DIGESTS = frozenset(("content-digest", "repr-digest", "digest", "content-md5"))
+"""Fields, or trailer fields, that are about the bytes that the handler sends."""
 
 
 def compress(
@@ -112,7 +111,7 @@ class _Compress:
             raise response_error(response)
         # A file has its type, its state and its range only now.
         response = response.for_request(request)
-        if request.method == "CONNECT" or self._is_left_alone(response):
+        if request.method == "CONNECT" or self._is_left_alone(request, response):
             return response
         if response.status == 304:
             return _not_modified(request, response, codings, own_tags)
@@ -120,20 +119,25 @@ class _Compress:
             return response
         response = _copy(response)
         add_vary(response.headers, "Accept-Encoding")
-        return await _coded(request, response, codings) if codings else response
+        if not codings or _is_part(response):
+            return response
+        return await _coded(request, response, codings)
 
-    def _is_left_alone(self, response: Response) -> bool:
-        return not self._relayed and getattr(response.body, "is_relayed", False)
+    def _is_left_alone(self, request: Request, response: Response) -> bool:
+        if not getattr(response.body, "is_relayed", False):
+            return False
+        # A client's no-transform is for proxies (RFC 9111, section 5.2.1.6).
+        return not self._relayed or _forbids_transforming(request.headers.get("cache-control"))
 
     def _is_codable(self, response: Response) -> bool:
-        """Whether some client would get this response in a coding."""
+        """Whether some client would get this response, or the whole of a range, in a coding."""
         headers = response.headers
         if response.status in _NO_CONTENT or not is_compressible(headers.get("content-type")):
             return False
-        if any(name in headers for name in _BOUND_TO_BYTES) or _is_final(headers):
+        if _is_final(headers):
             return False
         size = _size(response)
-        return size is None or size >= self._minimum_size
+        return size is None or size >= self._minimum_size or _is_part(response)
 
 
 def is_compressible(content_type: str | None) -> bool:
@@ -144,16 +148,27 @@ def is_compressible(content_type: str | None) -> bool:
     return kind in _TYPES or kind.endswith(_SUFFIXES)
 
 
+def _is_part(response: Response) -> bool:
+    """Whether it is a range, which is a part of the plain representation. It has the Vary field of
+    the whole (RFC 9110, section 15.3.7)."""
+    return response.status == 206 or "content-range" in response.headers
+
+
 def _is_final(headers: Headers) -> bool:
     """Whether the content is encoded already, or must stay as it is."""
     if content_codings(headers.get("content-encoding") or ""):
         return True
+    trailers = split_list((headers.get("trailer") or "").lower())
+    if not _DIGESTS.isdisjoint((*trailers, *dict(headers.items()))):
+        return True
     control = headers.get("cache-control")
     # The default of a stream is for those behind this server, and is known by its identity: a
     # handler that sets the same text means it.
-    if control is None or control is UNBUFFERED[0][1]:
-        return False
-    return "no-transform" in split_list(control.lower())
+    return control is not UNBUFFERED[0][1] and _forbids_transforming(control)
+
+
+def _forbids_transforming(cache_control: str | None) -> bool:
+    return "no-transform" in split_list((cache_control or "").lower())
 
 
 def _size(response: Response) -> int | None:

@@ -70,7 +70,8 @@ async def test_a_client_that_leaves_ends_the_encoding() -> None:
 
 @pytest.mark.parametrize("make", [str, str.encode])
 async def test_other_tasks_run_between_the_slices_of_a_piece(serve: Serve, make: Any) -> None:
-    loop, iterations, found = asyncio.get_running_loop(), 0, []
+    loop, iterations = asyncio.get_running_loop(), 0
+    found: list[int] = []
 
     def count() -> None:
         nonlocal iterations
