@@ -8,8 +8,8 @@ import asyncio
 from collections.abc import AsyncIterable, Callable
 from typing import Any
 
-from streamserver.server.writer import as_bytes
 from streamserver.wire.content_coding import Compressor
+from streamserver.wire.pieces import as_bytes
 
 SLICE = 64 * 1024
 """Bytes that are encoded at once, in a few milliseconds."""
