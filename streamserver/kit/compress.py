@@ -67,10 +67,13 @@ def compress(
     an event, a line or a token can be decoded when it arrives.
 
     Text, JSON, XML, scripts, event streams and other types that shrink are encoded; if its length
-    is known, a body from ``minimum_size`` bytes on. Not encoded are a range, a body with a
-    Content-Encoding or a digest, and a response whose handler has set ``Cache-Control:
-    no-transform``; nor, unless ``relayed``, what a ``Proxy`` relays. Each response that could be
-    encoded has a Vary field.
+    is known, a body from ``minimum_size`` bytes on. These are not encoded: a range, a body with a
+    Content-Encoding or a digest, a response whose handler has set ``Cache-Control: no-transform``,
+    and, unless ``relayed``, what a ``Proxy`` relays. Each response that could be encoded has a Vary
+    field.
+
+    Large content is encoded in slices, between which other tasks run, except a piece that a
+    producer pushes: a ``StreamController`` encodes it in ``enqueue``.
 
     A coded response has an entity tag of its own: ``"x-gzip"`` for ``"x"``. The handler gets both
     in If-None-Match and If-Match. Requests over HTTP/1.0 are not answered with a coding.

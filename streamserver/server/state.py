@@ -21,8 +21,8 @@ READ_SIZE = 64 * 1024
 """Bytes read from a socket at once: also the largest piece of a request body."""
 
 REST = 5.0
-"""Seconds, to twice as many, after which a coded stream that sends nothing frees its compressor:
-longer than a model pauses between two tokens, shorter than the silence of a feed."""
+"""Seconds of silence after which a coded stream frees its compressor; twice as many at most. They
+are more than a model pauses between two tokens, and less than the silence of a feed."""
 
 Handler = Callable[[Any], Awaitable[Answer]]
 """What the engine calls with the ``Exchange`` of each request; its answer is sent to the client."""
