@@ -208,8 +208,8 @@ async def _coded(request: Request, response: Response, codings: Sequence[Coding]
         make: Callable[[Coding], Coder] = getattr(body, "make_coder", stream_coder)
         response.make_coder = partial(make, coding)
         if isinstance(body, AsyncIterable):
-            response.body = Slices(body, response.encode, _declared(headers))
-            response.encode = None
+            response.body = slices = Slices(body, response.encode, _declared(headers))
+            response.encode = slices.encode
     headers["content-encoding"] = coding
     for name in ("content-length", "accept-ranges"):
         del headers[name]

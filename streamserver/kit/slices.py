@@ -5,7 +5,7 @@ client that has left, or a server that stops, ends the work.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from typing import Any
 
 from streamserver.wire.content_coding import Compressor
@@ -27,10 +27,10 @@ async def encode_whole(body: bytes, compressor: Compressor) -> bytes:
 
 
 class Slices:
-    """The pieces of a body as bytes, the large ones in slices.
+    """The pieces of a body, the large ones in slices: an async iterable, and its ``encode``.
 
-    ``encode`` as in ``Response``. ``length``: that of all pieces, if it is declared; ValueError if
-    they are shorter or longer.
+    For a small piece it makes no coroutine, which would take as long as to encode a token.
+    ``length``: that of all pieces, if it is declared; ValueError if they are shorter or longer.
     """
 
     __slots__ = ("_encode", "_left", "_next", "_pieces", "_rest")
@@ -45,34 +45,52 @@ class Slices:
         self._next = self._pieces.__anext__
         self._encode = encode
         self._left = length
-        self._rest = memoryview(b"")
+        self._rest: memoryview | None = None
 
     def __aiter__(self) -> "Slices":
         return self
 
-    async def __anext__(self) -> bytes:
-        if rest := self._rest:
-            self._rest = rest[SLICE:]
-            return bytes(rest[:SLICE])
+    def __anext__(self) -> Awaitable[Any]:
+        if self._rest is not None:
+            return _nothing()
+        return self._next() if self._left is None else self._until_whole()
+
+    async def _until_whole(self) -> Any:
         try:
-            piece = await self._next()
+            return await self._next()
         except StopAsyncIteration:
             if self._left:
                 raise ValueError(f"{self._left} bytes of Content-Length are missing") from None
             raise
-        if self._encode is not None:
-            piece = self._encode(piece)
-        data: bytes = piece if type(piece) is bytes else as_bytes(piece)
-        if self._left is not None:
-            self._left -= len(data)
-            if self._left < 0:
-                raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
-        if len(data) > SLICE:
-            self._rest = memoryview(data)[SLICE:]
-            return data[:SLICE]
-        return data
+
+    def encode(self, piece: Any) -> bytes:
+        """The bytes of a piece, or the first slice of a large one; then the next slices, each
+        for the nothing between two pieces."""
+        rest = self._rest
+        if rest is None:
+            if self._encode is not None:
+                piece = self._encode(piece)
+            if type(piece) is not bytes:
+                piece = as_bytes(piece)
+            if self._left is not None:
+                self._count(len(piece))
+            if len(piece) <= SLICE:
+                return piece  # type: ignore[no-any-return]
+            rest = memoryview(piece)
+        self._rest = rest[SLICE:] if len(rest) > SLICE else None
+        return bytes(rest[:SLICE])
+
+    def _count(self, size: int) -> None:
+        assert self._left is not None
+        self._left -= size
+        if self._left < 0:
+            raise ValueError(f"the body is {-self._left} bytes longer than its Content-Length")
 
     async def aclose(self) -> None:
         """Close the producer of the pieces."""
         if (close := getattr(self._pieces, "aclose", None)) is not None:
             await close()
+
+
+async def _nothing() -> None:
+    """Awaited without a wait."""
