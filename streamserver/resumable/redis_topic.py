@@ -1,0 +1,153 @@
+"""The log of an answer in Redis, as the readers in this process follow it.
+
+A log is loaded when the answer gets its first reader here, and dropped when the last one has left.
+It is not loaded by the ``LiveReader``, which would deliver nothing to others meanwhile.
+"""
+
+import asyncio
+from typing import Any
+
+from streamserver.feed.idempotency import IdempotencyKey
+from streamserver.feed.log import ORIGIN, Entry, make_entry
+from streamserver.feed.redis_live import LiveReader
+from streamserver.feed.topic import Bounds, Subscriber, Topic
+from streamserver.resumable.redis_calls import Scripts
+
+COUNT = 500
+"""Entries that are loaded at a time."""
+
+FIRST = 4096
+"""Bytes of the first events that show which service's form a failure is reported in."""
+
+RETRY = 1.0
+"""Seconds until a load that failed is repeated."""
+
+UNBOUNDED = 2**63
+"""The producer keeps a log within its bounds."""
+
+
+class AnswerTopic(Topic):
+    """The log at ``key``. It is followed while it is held, and each subscriber holds it.
+
+    ``position``: the id up to which the stream was read, None before the log is loaded.
+    """
+
+    def __init__(self, id: str, key: str, live: LiveReader, scripts: Scripts) -> None:
+        super().__init__(id, Bounds(UNBOUNDED, UNBOUNDED, 0), None)
+        self._key = key
+        self._live = live
+        self._connections = scripts.connections
+        self._holds = 0
+        self._loading: asyncio.Task[None] | None = None
+        self.position: str | None = None
+        self.changed = asyncio.Event()
+        """Set when the head was added, the answer was discarded, or the log has ended."""
+
+    async def publish(self, event: bytes, is_last: bool, key: IdempotencyKey | None = None) -> str:
+        """RuntimeError: only its producer adds to an answer."""
+        raise RuntimeError("the events of an answer are appended by its producer")
+
+    async def newest(self) -> Entry | None:
+        """The newest entry in memory."""
+        return self.log.newest
+
+    def hold(self) -> None:
+        """Follow the log, until ``release``."""
+        self._holds += 1
+        if self._holds == 1:
+            self.log.reset(ORIGIN)
+            self._read_to = ORIGIN
+            self._loading = asyncio.get_running_loop().create_task(self._load())
+
+    def release(self) -> None:
+        """The last release drops the log."""
+        self._holds -= 1
+        if not self._holds:
+            if self._loading is not None:
+                self._loading.cancel()
+            self._live.remove(self._key)
+            self.position = None
+            self.log.reset(None)
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """As ``Topic``."""
+        self.hold()
+        super().subscribe(subscriber)
+
+    def unsubscribe(self, subscriber: Subscriber) -> bool:
+        """As ``Topic``."""
+        was_subscribed = super().unsubscribe(subscriber)
+        if was_subscribed:
+            self.release()
+        return was_subscribed
+
+    def locate(self, subscriber: Subscriber) -> bool:
+        """As ``Topic``; a position that is not loaded yet has to wait."""
+        return self.find(subscriber) or (self.position is not None and super().locate(subscriber))
+
+    async def _load(self) -> None:
+        failures = self._connections.failures
+        while True:
+            try:
+                await self.load(self._connections.client)
+                break
+            except failures:
+                await asyncio.sleep(RETRY)
+        if not self.has_ended:
+            self._live.add(self._key, self)
+        for subscriber in tuple(self.subscribers):
+            subscriber.deliver()
+
+    async def load(self, client: Any) -> None:
+        """Read on, to the end of the stream."""
+        found = [None] * COUNT
+        while len(found) == COUNT:
+            found = await client.xrange(self._key, min=f"({self._read_to}", count=COUNT)
+            self._take(found)
+        if self._holds:
+            self.position = self._read_to
+
+    def on_live(self, found: Any) -> None:
+        """Append new entries of the stream."""
+        self._take(found)
+        self.position = self._read_to
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last entry is in memory."""
+        newest = self.log.newest
+        return newest is not None and newest.is_last
+
+    def first(self) -> bytes:
+        """The first events that are in memory: they show the service."""
+        return b"".join([entry.data for entry in self.log.read(self.log.start, FIRST)])
+
+    def lose(self, event: bytes) -> None:
+        """End a log that is no longer in Redis with this event."""
+        if self._holds and not self.has_ended:
+            number = self._read_to.partition("-")[0]
+            self._add([make_entry(f"{number}-1", str(self.log.last_id), event, True)])
+
+    def _take(self, found: Any) -> None:
+        entries = list[Entry]()
+        for name, fields in found:
+            id = name.decode()
+            if not self._holds or _order(id) <= _order(self._read_to):
+                continue  # dropped, or read by two loads at the same time
+            before = entries[-1].id if entries else str(self.log.last_id)
+            self._read_to = id
+            if (event := fields.get(b"event")) is None:
+                self.changed.set()
+            else:
+                entries.append(make_entry(id, before, event, b"last" in fields))
+        self._add(entries)
+
+    def _add(self, entries: list[Entry]) -> None:
+        if entries and entries[-1].is_last:
+            self._live.remove(self._key)
+            self.changed.set()
+        self.append(entries)
+
+
+def _order(id: str) -> tuple[int, ...]:
+    return tuple(map(int, id.split("-")))
