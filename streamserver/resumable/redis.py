@@ -8,7 +8,6 @@ Credentials, idempotency keys and requests are digests in Redis; the events are 
 """
 
 import json
-import logging
 import re
 import uuid
 from collections.abc import Sequence
@@ -19,7 +18,7 @@ from streamserver.feed.redis import Redis
 from streamserver.feed.redis_client import NotConnected
 from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Head, Producer, Record, State
-from streamserver.resumable.redis_calls import Keys, Scripts
+from streamserver.resumable.redis_calls import Keys, Scripts, unreachable
 from streamserver.resumable.redis_commands import Commands
 from streamserver.resumable.redis_keeper import HASTE, Keeper
 from streamserver.resumable.redis_produced import Produced
@@ -28,8 +27,6 @@ from streamserver.resumable.redis_topic import AnswerTopic
 from streamserver.resumable.redis_writer import Writer
 from streamserver.wire.problem import HTTPError
 
-log = logging.getLogger("streamserver")
-
 LEASE = 4.0
 """Seconds that a process may be silent until it counts as gone. Two leases after its end its
 answers have ended as lost."""
@@ -37,7 +34,7 @@ answers have ended as lost."""
 CLOSE_TIMEOUT = 1.0
 """Seconds to write what is left when the server stops."""
 
-_is_position = re.compile(r"(?:0|[1-9][0-9]{0,17})-[01]").fullmatch
+_is_position = re.compile(r"(?:0|[1-9][0-9]{0,17})-0").fullmatch
 
 
 class RedisStore:
@@ -84,10 +81,10 @@ class RedisStore:
             found = await self._claim(record.id, keys, fields)
         except NotConnected as error:
             del self._claiming[record.id]
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
         except self._scripts.connections.failures as error:
             self.discard(record.id)
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
         del self._claiming[record.id]
         if found is not None:
             assert record.key is not None
@@ -176,7 +173,7 @@ class RedisStore:
         try:
             return bool(await client.xrange(self._keys.log(id), position, position))
         except self._scripts.connections.failures as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
 
     def topic(self, id: str) -> AnswerTopic:
         """As ``Store``."""
@@ -200,7 +197,7 @@ class RedisStore:
             try:
                 await self._commands.send("cancel", [id])
             except self._scripts.connections.failures as error:
-                raise _unreachable(error) from error
+                raise unreachable(error) from error
 
     async def close(self) -> None:
         """As ``Store``."""
@@ -213,7 +210,7 @@ class RedisStore:
         try:
             return await self._read(id)
         except self._scripts.connections.failures as error:
-            raise _unreachable(error) from error
+            raise unreachable(error) from error
 
     async def _read(self, id: str) -> Record | None:
         found = await self._scripts.client.hgetall(self._keys.state(id))
@@ -232,9 +229,3 @@ def no_room(held: str, size: str) -> HTTPError:
     """The error of a store that holds so many answers, with so many bytes."""
     detail = f"{held} answers with {size} bytes are held: try again later"
     return HTTPError(503, detail, headers={"Retry-After": "5"})
-
-
-def _unreachable(error: Exception) -> HTTPError:
-    log.error("a Redis command of an answer failed: %s", error)
-    detail = "the store of answers is out of reach: the upstream was not asked, try again"
-    return HTTPError(503, detail, headers={"Retry-After": "1"})

@@ -1,10 +1,21 @@
 """The keys of answers in Redis, and how scripts are run."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from streamserver.feed.redis_client import Connections
 from streamserver.resumable.redis_scripts import Script
+from streamserver.wire.problem import HTTPError
+
+log = logging.getLogger("streamserver")
+
+
+def unreachable(error: Exception) -> HTTPError:
+    """The error of a store that does not answer."""
+    log.error("a Redis command of an answer failed: %s", error)
+    detail = "the store of answers is out of reach: the upstream was not asked, try again"
+    return HTTPError(503, detail, headers={"Retry-After": "1"})
 
 
 class Keys:

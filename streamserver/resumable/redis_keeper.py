@@ -12,16 +12,14 @@ In each period it
 Nothing is counted up and down, so a process that is killed leaves no reader behind.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from typing import Any
 
 from streamserver.proxy.failures import Failure, form_of
 from streamserver.resumable.ports import State
 from streamserver.resumable.redis_calls import Call, Keys, Scripts
 from streamserver.resumable.redis_commands import Commands
+from streamserver.resumable.redis_periodic import Periodic
 from streamserver.resumable.redis_produced import Produced
 from streamserver.resumable.redis_scripts import (
     ABSENT,
@@ -36,7 +34,8 @@ from streamserver.resumable.redis_scripts import (
 from streamserver.resumable.redis_topic import AnswerTopic
 from streamserver.wire.sse import encode
 
-log = logging.getLogger("streamserver")
+PROCESS_IS_GONE = "the answer is lost: the server process that received it is gone"
+LOG_IS_GONE = "the answer is lost: Redis no longer has it"
 
 PERIODS = 4
 """Periods in a lease."""
@@ -45,7 +44,10 @@ CHECKS = 4
 """Periods in a row after which a producer without a lease is gone."""
 
 HASTE = 1.0
-"""Seconds that Redis has to answer all this."""
+"""Seconds that Redis has to refresh a lease."""
+
+PATIENCE = 5.0
+"""Seconds that it has for all the rest."""
 
 HOLDS = 15
 """Periods after which the expiry of running answers is renewed."""
@@ -56,13 +58,17 @@ time until that is renewed."""
 
 
 class Keeper:
-    """The periodic task of ``process``. Its lease has ``lease`` seconds, its ended answers are kept
-    for ``keep`` seconds; ``topic`` returns the log of an answer."""
+    """What ``process`` repeats. Its lease has ``lease`` seconds; answers that it ends are kept for
+    ``keep`` seconds; ``topic`` returns the log of an answer.
+
+    ``hasty``: runs scripts over connections that are used for nothing else, so that a lease does
+    not expire while the others are in use.
+    """
 
     def __init__(
         self,
         process: str,
-        scripts: Scripts,
+        hasty: Scripts,
         keys: Keys,
         commands: Commands,
         topic: Callable[[str], AnswerTopic],
@@ -74,24 +80,24 @@ class Keeper:
         self.keep = int(keep * 1000)
         self.hold = self.keep + MARGIN + 2 * HOLDS * self.lease // PERIODS
         self._process = process
-        self._scripts = scripts
+        self._scripts = hasty
         self._keys = keys
         self._commands = commands
         self._topic = topic
-        self._period = lease / PERIODS
         self._readers: dict[str, int] = {}  # of each answer, in this process
         self._changed: set[str] = set()  # answers of others whose readers came or went here
         self._hints: set[str] = set()  # answers of this process whose readers came or went there
         self._missing: dict[str, int] = {}  # processes, with the checks that found no lease
-        self._task: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
         self._rounds = 0
+        period, known = lease / PERIODS, hasty.connections.failures
+        self._refreshing = Periodic(self._refresh, self._is_producing, period, HASTE, known)
+        self._watching = Periodic(self._watch, self._is_watching, period, PATIENCE, known)
 
     def produce(self, answer: Produced) -> None:
         """This process produces an answer, whose claim has set the lease."""
         self.produced[answer.id] = answer
-        self._update(answer)
-        self._start()
+        self._refreshing.start()
+        self._watching.start()
 
     def joined(self, id: str) -> None:
         """An answer has one more reader here."""
@@ -110,7 +116,7 @@ class Keeper:
         """Another process got its first reader of an answer, or has none any more."""
         if id in self.produced:
             self._hints.add(id)
-            self._wake.set()
+            self._watching.hurry()
 
     async def _look(self, ids: Iterable[str]) -> None:
         """Look whether other processes have readers of answers that are produced here."""
@@ -118,64 +124,46 @@ class Keeper:
         keys = [self._keys.readers(answer.id) for answer in answers]
         counts = await self._scripts.run(FOLLOWED, keys) if keys else []
         for answer, count in zip(answers, counts, strict=True):
-            answer.is_followed_elsewhere = bool(count)
-            self._update(answer)
+            # Not in each period: the answer may have clients that wait for its head.
+            if count or answer.is_followed_elsewhere:
+                answer.is_followed_elsewhere = bool(count)
+                self._update(answer)
 
     async def close(self) -> None:
-        """End the task."""
-        if (task := self._task) is not None:
-            task.cancel()
-            await asyncio.wait([task])
+        """End the tasks."""
+        await self._refreshing.close()
+        await self._watching.close()
 
     def _on_readers(self, id: str) -> None:
         if (answer := self.produced.get(id)) is not None:
             self._update(answer)
         else:
             self._changed.add(id)
-            self._wake.set()
-            self._start()
+            self._watching.hurry()
 
     def _update(self, answer: Produced) -> None:
         is_followed = answer.id in self._readers or answer.is_followed_elsewhere
         answer.producer.set_followed(is_followed)
 
-    def _start(self) -> None:
-        if self._task is None:
-            self._task = asyncio.get_running_loop().create_task(self._run())
+    def _is_producing(self) -> bool:
+        return bool(self.produced)
 
-    async def _run(self) -> None:
-        loop, is_failing = asyncio.get_running_loop(), False
-        due = loop.time() + self._period
+    def _is_watching(self) -> bool:
+        return bool(self.produced or self._readers or self._changed)
+
+    async def _refresh(self, is_due: bool) -> None:
+        await self._scripts.run(LEASE, [self._keys.lease(self._process)], [self.lease])
+
+    async def _watch(self, is_due: bool) -> None:
         try:
-            while self.produced or self._readers or self._changed:
-                self._wake.clear()
-                is_due = loop.time() >= due
-                if is_due:
-                    due = loop.time() + self._period
-                try:
-                    async with asyncio.timeout(HASTE):
-                        await self._step(is_due)
-                    is_failing = False
-                except Exception as error:  # of any kind: this task serves all answers
-                    self._missing.clear()
-                    if not is_failing:
-                        known = isinstance(error, self._scripts.connections.failures)
-                        message = "the leases of answers in Redis cannot be kept: %s"
-                        log.error(message, error, exc_info=None if known else error)
-                    is_failing = True
-                    self._wake.clear()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout_at(due):
-                        await self._wake.wait()
-        finally:
-            self._task = None
-
-    async def _step(self, is_due: bool) -> None:
-        await self._announce()
-        hints, self._hints = self._hints, set()
-        await self._look(hints)
-        if is_due:
-            await self._round()
+            await self._announce()
+            hints, self._hints = self._hints, set()
+            await self._look(hints)
+            if is_due:
+                await self._round()
+        except BaseException:
+            self._missing.clear()
+            raise
 
     async def _announce(self) -> None:
         """Write which answers of other processes have readers here, and which have none any more;
@@ -185,11 +173,8 @@ class Keeper:
             return
         came = [id for id in changed if id in self._readers]
         went = [id for id in changed if id not in self._readers]
-        calls = [
-            self._present(came),
-            Call(ABSENT, list(map(self._keys.readers, went)), [self._process]),
-        ]
-        _raise(await self._scripts.run_all(calls))
+        left = Call(ABSENT, list(map(self._keys.readers, went)), [self._process])
+        _raise(await self._scripts.run_all([self._present(came), left]))
         await self._commands.send("readers", changed)
         self._changed.difference_update(changed)
 
@@ -202,12 +187,9 @@ class Keeper:
         others = [id for id in self._readers if id not in self.produced]
         ids = [*self.produced, *others]
         calls = [self._present(others), Call(LOOK, list(map(self._keys.state, ids)))]
-        if self.produced:
-            calls.append(Call(LEASE, [self._keys.lease(self._process)], [self.lease]))
         if self._rounds % HOLDS == 0:
-            calls += [
-                Call(HOLD, each.keys, [each.id, self.hold]) for each in self.produced.values()
-            ]
+            produced = self.produced.values()
+            calls += [Call(HOLD, each.keys, [each.id, self.hold]) for each in produced]
         found = _raise(await self._scripts.run_all(calls))[1]
         await self._look(list(self.produced))
         running: dict[str, list[tuple[str, ...]]] = {}  # of each process
@@ -218,7 +200,7 @@ class Keeper:
                     answer.stop(end.decode())
             elif end == b"gone":
                 topic = self._topic(id)
-                topic.lose(_lost_event(target, topic))
+                topic.lose(_lost_event(LOG_IS_GONE, target, topic))
             elif not end:
                 running.setdefault(process, []).append((id, key, target))
         await self._find_lost(running)
@@ -234,15 +216,13 @@ class Keeper:
                 _raise(await self._scripts.run_all(calls))
 
     def _lose(self, process: str, id: str, key: str, target: str) -> Call:
-        event = _lost_event(target, self._topic(id))
+        event = _lost_event(PROCESS_IS_GONE, target, self._topic(id))
         keys = self._keys.of_answer(id, process, key)
         return Call(END, keys, [id, self.keep, State.LOST.value, "", event])
 
 
-def _lost_event(target: str, topic: AnswerTopic) -> bytes:
-    """The last event of an answer whose process, or whose log, is gone."""
-    failure = Failure(502, "the answer is lost: the server process that received it is gone")
-    return encode(form_of(target, topic.first())(failure))
+def _lost_event(detail: str, target: str, topic: AnswerTopic) -> bytes:
+    return encode(form_of(target, topic.first())(Failure(502, detail)))
 
 
 def _raise(results: list[Any]) -> list[Any]:

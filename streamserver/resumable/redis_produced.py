@@ -62,13 +62,13 @@ class Produced:
         return self.has_opened
 
     def append(self, events: Sequence[bytes]) -> None:
-        """Write events. ``Producer.fail`` if too many are not confirmed."""
+        """Write events. ``Producer.abort`` if too many are not confirmed."""
         if self._last is not None or self.is_over:
             return
         size = sum(map(len, events))
         if not self._writer.has_room(self._bytes, size):
             detail = "Redis does not answer, and no more of the answer can be held"
-            return self.producer.fail(HTTPError(503, detail))
+            return self.producer.abort(HTTPError(503, detail))
         self._events.extend(events)
         self._bytes += size
         self._writer.buffered += size
@@ -123,7 +123,7 @@ class Produced:
             self._resolve()
         if end == "full":
             detail = f"all answers together exceed {self._limits.total} bytes"
-            self.producer.fail(HTTPError(503, detail))
+            self.producer.abort(HTTPError(503, detail))
         elif script in (END, DISCARD) or end:
             self.stop(end)
 
@@ -138,7 +138,7 @@ class Produced:
         self._resolve()
         if self._last is None:
             reason = "was lost by Redis" if end == "gone" else f"was ended elsewhere: {end}"
-            self.producer.fail(HTTPError(503, f"the answer {reason}"))
+            self.producer.abort(HTTPError(503, f"the answer {reason}"))
 
     def _drop(self, event: bytes) -> None:
         self._bytes -= len(event)

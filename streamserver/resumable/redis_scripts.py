@@ -3,7 +3,7 @@
 An answer has a hash, its state, and a stream, its log. Keys that the scripts of an answer get:
 
 1. the state: what ``Record`` has, ``count`` (of the events) and, after the end, ``end``
-2. the log: the head at 0-1, the event N at N-0, the last entry after the event N at N-1
+2. the log: the event N at N-0, before them an entry at 0-1 when there is a head, or will be none
 3. the ids of all answers, sorted by the time when they expire
 4. the bytes of the events of each answer, and in the field ``total`` of all
 5. the lease of the process that produces the answer; it exists as long as it is refreshed
@@ -134,7 +134,7 @@ if ended then return ended end
 local id, ttl, reason, first, last = unpack(ARGV)
 if reason == 'lost' and redis.call('EXISTS', KEYS[5]) == 1 then return '' end
 count = append(id, count, first == '' and count or tonumber(first), 6)
-redis.call('XADD', KEYS[2], count .. '-1', 'event', last, 'last', 1)
+redis.call('XADD', KEYS[2], count + 1 .. '-0', 'event', last, 'last', 1)
 redis.call('HSET', KEYS[1], 'end', reason)
 keep(id, ttl)
 return reason

@@ -11,7 +11,7 @@ from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.log import ORIGIN, Entry, make_entry
 from streamserver.feed.redis_live import LiveReader
 from streamserver.feed.topic import Bounds, Subscriber, Topic
-from streamserver.resumable.redis_calls import Scripts
+from streamserver.resumable.redis_calls import Scripts, unreachable
 
 COUNT = 500
 """Entries that are loaded at a time."""
@@ -38,6 +38,7 @@ class AnswerTopic(Topic):
         self._live = live
         self._connections = scripts.connections
         self._holds = 0
+        self._read_to = ORIGIN
         self._loading: asyncio.Task[None] | None = None
         self.position: str | None = None
         self.changed = asyncio.Event()
@@ -48,8 +49,12 @@ class AnswerTopic(Topic):
         raise RuntimeError("the events of an answer are appended by its producer")
 
     async def newest(self) -> Entry | None:
-        """The newest entry in memory."""
-        return self.log.newest
+        """As ``Topic``."""
+        try:
+            found = await self._connections.client.xrevrange(self._key, count=1)
+        except self._connections.failures as error:
+            raise unreachable(error) from error
+        return next(iter(_entries(found)), None)
 
     def hold(self) -> None:
         """Follow the log, until ``release``."""
@@ -63,8 +68,9 @@ class AnswerTopic(Topic):
         """The last release drops the log."""
         self._holds -= 1
         if not self._holds:
-            if self._loading is not None:
-                self._loading.cancel()
+            loading, self._loading = self._loading, None
+            if loading is not None:
+                loading.cancel()
             self._live.remove(self._key)
             self.position = None
             self.log.reset(None)
@@ -86,13 +92,14 @@ class AnswerTopic(Topic):
         return self.find(subscriber) or (self.position is not None and super().locate(subscriber))
 
     async def _load(self) -> None:
-        failures = self._connections.failures
         while True:
             try:
                 await self.load(self._connections.client)
                 break
-            except failures:
+            except self._connections.failures:
                 await asyncio.sleep(RETRY)
+        if self._loading is not asyncio.current_task():
+            return  # released, and its cancellation was suppressed
         if not self.has_ended:
             self._live.add(self._key, self)
         for subscriber in tuple(self.subscribers):
@@ -125,22 +132,19 @@ class AnswerTopic(Topic):
     def lose(self, event: bytes) -> None:
         """End a log that is no longer in Redis with this event."""
         if self._holds and not self.has_ended:
-            number = self._read_to.partition("-")[0]
-            self._add([make_entry(f"{number}-1", str(self.log.last_id), event, True)])
+            number, _ = _order(self._read_to.encode())
+            self._add([make_entry(f"{number + 1}-0", f"{number}-0", event, True)])
 
     def _take(self, found: Any) -> None:
-        entries = list[Entry]()
-        for name, fields in found:
-            id = name.decode()
-            if not self._holds or _order(id) <= _order(self._read_to):
-                continue  # dropped, or read by two loads at the same time
-            before = entries[-1].id if entries else str(self.log.last_id)
-            self._read_to = id
-            if (event := fields.get(b"event")) is None:
+        # The same entries can be found twice, and after the log was dropped: by a load that the
+        # ``LiveReader`` repeats.
+        new = [each for each in found if _order(each[0]) > _order(self._read_to.encode())]
+        if self._holds and new:
+            self._read_to = new[-1][0].decode()
+            entries = _entries(new)
+            if len(entries) < len(new):
                 self.changed.set()
-            else:
-                entries.append(make_entry(id, before, event, b"last" in fields))
-        self._add(entries)
+            self._add(entries)
 
     def _add(self, entries: list[Entry]) -> None:
         if entries and entries[-1].is_last:
@@ -149,5 +153,14 @@ class AnswerTopic(Topic):
         self.append(entries)
 
 
-def _order(id: str) -> tuple[int, ...]:
-    return tuple(map(int, id.split("-")))
+def _order(id: bytes) -> tuple[int, ...]:
+    return tuple(map(int, id.split(b"-")))
+
+
+def _entries(found: Any) -> list[Entry]:
+    return [
+        make_entry(f"{number}-0", f"{number - 1}-0", fields[b"event"], b"last" in fields)
+        for id, fields in found
+        if b"event" in fields
+        for number in [_order(id)[0]]
+    ]
