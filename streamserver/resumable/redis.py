@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from streamserver.feed.idempotency import IdempotencyKey
+from streamserver.feed.idempotency import IdempotencyKey, digest
 from streamserver.feed.redis import Redis
 from streamserver.feed.redis_client import NotConnected
 from streamserver.resumable.limits import Limits
@@ -71,11 +71,13 @@ class RedisStore:
         """As ``Store``. If Redis fails, the answer is discarded as soon as it is back: a claim
         without a reply may have been stored."""
         record = producer.record
-        digest, fingerprint = record.key or ("", "")
-        keys = self._keys.of_answer(record.id, self._process, digest)
+        key, fingerprint = record.key or ("", "")
+        if key:
+            key = digest(record.owner.encode(), key.encode())  # others may use it too
+        keys = self._keys.of_answer(record.id, self._process, key)
         answer = Produced(producer, keys, self._limits, self._writer, self._on_over)
         fields = ["process", self._process, "owner", record.owner, "target", record.target]
-        fields += ["key", digest, "fingerprint", fingerprint]
+        fields += ["key", key, "fingerprint", fingerprint]
         self._claiming[record.id] = answer
         try:
             found = await self._claim(record.id, keys, fields)

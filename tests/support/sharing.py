@@ -1,0 +1,35 @@
+"""Servers that keep their answers in one Redis, with one upstream in the hands of the test."""
+
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Any
+
+from streamserver.feed.redis import Redis
+from streamserver.kit.service import Closing
+from streamserver.proxy.proxy import Proxy
+from streamserver.resumable.resumable import Resumable
+from support.inprocess import running
+from support.rawserver import raw_server
+from support.redis import RedisServer
+from support.resuming import Kept
+
+
+@contextlib.asynccontextmanager
+async def sharing(
+    redis: RedisServer, prefix: str, *, timeout: float = 5.0, **options: Any
+) -> AsyncIterator[tuple[Kept, Kept]]:
+    """Two while inside, as on two machines, with options of ``Resumable``."""
+    async with raw_server() as upstream, contextlib.AsyncExitStack() as stack:
+        clients, both = contextlib.AsyncExitStack(), list[Kept]()
+        for _ in range(2):
+            backend = Redis(redis.url, prefix=prefix, timeout=timeout)
+            resumable = Resumable(Proxy(upstream.url), backend, **options)
+            serving = running(Closing(resumable, backend.close), heartbeat=0.1)
+            both.append(Kept(upstream, await stack.enter_async_context(serving), clients))
+        try:
+            async with clients:
+                clients.enter_context(upstream.accepted)
+                yield both[0], both[1]
+        finally:
+            for kept in both:  # before either looks for leaks: the other's are none
+                await kept.server.stop()
