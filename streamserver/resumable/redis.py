@@ -68,8 +68,7 @@ class RedisStore:
     # The producer's side
 
     async def claim(self, producer: Producer) -> Record:
-        """As ``Store``. If Redis fails, the answer is discarded as soon as it is back: a claim
-        without a reply may have been stored."""
+        """As ``Store``."""
         record = producer.record
         key, fingerprint = record.key or ("", "")
         if key:
@@ -78,14 +77,14 @@ class RedisStore:
         answer = Produced(producer, keys, self._limits, self._writer, self._on_over)
         fields = ["process", self._process, "owner", record.owner, "target", record.target]
         fields += ["key", key, "fingerprint", fingerprint]
+        # A claim without a reply may be stored: ``discard``, which follows it, needs the answer.
         self._claiming[record.id] = answer
         try:
             found = await self._claim(record.id, keys, fields)
-        except NotConnected as error:
+        except (NotConnected, HTTPError) as error:  # it is not stored
             del self._claiming[record.id]
-            raise unreachable(error) from error
+            raise error if isinstance(error, HTTPError) else unreachable(error) from error
         except self._scripts.connections.failures as error:
-            self.discard(record.id)
             raise unreachable(error) from error
         del self._claiming[record.id]
         if found is not None:

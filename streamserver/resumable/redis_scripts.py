@@ -40,7 +40,7 @@ local function keep(id, ttl)
 end
 local function forget(id)
   redis.call('ZREM', KEYS[3], id)
-  redis.call('HINCRBY', KEYS[4], 'total', -(redis.call('HGET', KEYS[4], id) or 0))
+  redis.call('HINCRBY', KEYS[4], 'total', 0 - (redis.call('HGET', KEYS[4], id) or 0))
   redis.call('HDEL', KEYS[4], id)
 end
 local function append(id, count, first, from)

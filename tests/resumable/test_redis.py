@@ -1,15 +1,12 @@
 """Answers in a Redis that two servers share: a client may ask either of them."""
 
 import asyncio
-import itertools
-import re
 from collections.abc import AsyncIterator
 
 import pytest
 
-from streamserver.resumable import redis as stores
-from support.answers import content, detail, statuses
-from support.rawsocket import RawClient, until_end
+from support.answers import content, statuses
+from support.rawsocket import until_end
 from support.redis import RedisServer
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, ok
 from support.resuming import (
@@ -23,18 +20,9 @@ from support.resuming import (
     say,
 )
 from support.sharing import sharing
-from support.waiting import wait_until, within
+from support.waiting import within
 
 Both = tuple[Kept, Kept]
-LEASE = 0.4
-_names = itertools.count()
-
-
-@pytest.fixture
-def prefix(monkeypatch: pytest.MonkeyPatch) -> str:
-    """Of all keys of a test, whose leases are short."""
-    monkeypatch.setattr(stores, "LEASE", LEASE)
-    return f"shared-{next(_names)}:"
 
 
 @pytest.fixture
@@ -46,11 +34,6 @@ async def both(shared_redis: RedisServer, prefix: str) -> AsyncIterator[Both]:
 def numbers(received: bytes) -> list[str | None]:
     """The ids of the events."""
     return [one.id for one in events_of(received)]
-
-
-def keys_of(redis: RedisServer, prefix: str) -> list[str]:
-    """All keys below a prefix."""
-    return re.findall(rf"{prefix}\S+", redis.ask("KEYS", f"{prefix}*").decode())
 
 
 async def test_a_client_that_is_moved_after_each_event(both: Both) -> None:

@@ -1,6 +1,7 @@
 """Servers that keep their answers in one Redis, with one upstream in the hands of the test."""
 
 import contextlib
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -25,7 +26,8 @@ async def sharing(
             backend = Redis(redis.url, prefix=prefix, timeout=timeout)
             resumable = Resumable(Proxy(upstream.url), backend, **options)
             serving = running(Closing(resumable, backend.close), heartbeat=0.1)
-            both.append(Kept(upstream, await stack.enter_async_context(serving), clients))
+            server = await stack.enter_async_context(serving)
+            both.append(Kept(upstream, resumable, server, clients))
         try:
             async with clients:
                 clients.enter_context(upstream.accepted)
@@ -33,3 +35,8 @@ async def sharing(
         finally:
             for kept in both:  # before either looks for leaks: the other's are none
                 await kept.server.stop()
+
+
+def keys_of(redis: RedisServer, prefix: str) -> list[str]:
+    """All keys below a prefix."""
+    return re.findall(rf"{prefix}\S+", redis.ask("KEYS", f"{prefix}*").decode())
