@@ -38,12 +38,12 @@ _is_position = re.compile(r"(?:0|[1-9][0-9]{0,17})-0").fullmatch
 
 
 class RedisStore:
-    """A store in the Redis of ``backend``. Processes that share it must have the same ``limits``
-    and ``lease``, whose default is ``LEASE``."""
+    """A store in the Redis of ``backend``. All processes that share it must have the same
+    ``limits``."""
 
     is_shared = True
 
-    def __init__(self, backend: Redis, limits: Limits, lease: float | None = None) -> None:
+    def __init__(self, backend: Redis, limits: Limits) -> None:
         self._limits = limits
         self._process = uuid.uuid4().hex
         self._keys = Keys(f"{backend.prefix}answers:")
@@ -59,7 +59,7 @@ class RedisStore:
             self._keys,
             self._commands,
             self.topic,
-            LEASE if lease is None else lease,
+            LEASE,
             limits.keep,
         )
         self._topics: WeakValueDictionary[str, AnswerTopic] = WeakValueDictionary()

@@ -56,6 +56,15 @@ local function append(id, count, first, from)
   redis.call('HINCRBY', KEYS[4], id, bytes)
   return count, redis.call('HINCRBY', KEYS[4], 'total', bytes)
 end
+local function discard(id, ttl)
+  if KEYS[6] and redis.call('GET', KEYS[6]) == id then redis.call('DEL', KEYS[6]) end
+  redis.call('DEL', KEYS[1], KEYS[2])
+  forget(id)
+  redis.call('HSET', KEYS[1], 'discarded', 1)
+  redis.call('XADD', KEYS[2], '0-1', 'head', 0)
+  for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], ttl) end
+  return 'discarded'
+end
 local count, ended = unpack(redis.call('HMGET', KEYS[1], 'count', 'end'))
 count = count and tonumber(count)
 """
@@ -132,7 +141,10 @@ END = Script(
 if not count then return 'gone' end
 if ended then return ended end
 local id, ttl, reason, first, last = unpack(ARGV)
-if reason == 'lost' and redis.call('EXISTS', KEYS[5]) == 1 then return '' end
+if reason == 'lost' then
+  if redis.call('EXISTS', KEYS[5]) == 1 then return '' end
+  if redis.call('HEXISTS', KEYS[1], 'head') == 0 then return discard(id, ttl) end
+end
 count = append(id, count, first == '' and count or tonumber(first), 6)
 redis.call('XADD', KEYS[2], count + 1 .. '-0', 'event', last, 'last', 1)
 redis.call('HSET', KEYS[1], 'end', reason)
@@ -142,20 +154,10 @@ return reason
 )
 """Arguments: the id, the milliseconds for which the answer is held from now on, the end, the number
 of the first event (empty if there are none), the last entry, the events before it. The end that the
-answer has now, or ``gone``; empty if it would be ``lost`` but its process lives."""
+answer has now, or ``gone``; empty if it would be ``lost`` but its process lives. One that is lost
+before it has a head is discarded: no client has received anything of it, so it may ask again."""
 
-DISCARD = Script(
-    _ANSWER
-    + """
-if KEYS[6] and redis.call('GET', KEYS[6]) == ARGV[1] then redis.call('DEL', KEYS[6]) end
-redis.call('DEL', KEYS[1], KEYS[2])
-forget(ARGV[1])
-redis.call('HSET', KEYS[1], 'discarded', 1)
-redis.call('XADD', KEYS[2], '0-1', 'head', 0)
-for i = 1, 2 do redis.call('PEXPIRE', KEYS[i], ARGV[2]) end
-return 'discarded'
-"""
-)
+DISCARD = Script(_ANSWER + "return discard(ARGV[1], ARGV[2])")
 """Arguments: the id; the milliseconds for which a claim that arrives later has no effect, and
 processes that wait for the head can see that there will be none."""
 

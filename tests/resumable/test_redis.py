@@ -31,7 +31,7 @@ async def both(shared_redis: RedisServer, prefix: str) -> AsyncIterator[Both]:
         yield both
 
 
-def numbers(received: bytes) -> list[str | None]:
+def numbers(received: bytes) -> list[object]:
     """The ids of the events."""
     return [one.id for one in events_of(received)]
 
@@ -88,7 +88,7 @@ async def test_a_race_of_identical_requests(both: Both) -> None:
 
 
 async def test_a_key_is_for_one_request_everywhere(both: Both) -> None:
-    client, peer = await both[0].begin(event(0), key="k")
+    _, peer = await both[0].begin(event(0), key="k")
     other = await both[1].post(key="k", body=b'{"stream": true, "seed": 1}')
     await other.read_until(b"}\n")
     assert statuses(other.received) == [422]

@@ -1,7 +1,6 @@
-"""What answers in Redis cost: how long they run and are kept, how many there are, what is stored."""
+"""Bounds of answers in Redis: how long they run and are kept, their number, what is stored."""
 
 import asyncio
-import contextlib
 import socket
 
 from support.answers import detail, statuses
@@ -10,7 +9,7 @@ from support.redis import RedisServer
 from support.relaying import EVENTS_HEAD, LAST_CHUNK
 from support.resuming import DONE, data_of, event, head_of, location_of, say
 from support.sharing import keys_of, sharing
-from support.waiting import wait_until, within
+from support.waiting import wait_until
 
 WINDOW = 0.5
 SECRETS = b"the-key-of-the-client", b"the-api-key", b"the-cookie", b"the-prompt"
@@ -141,9 +140,9 @@ async def test_no_secret_is_sent_to_redis(shared_redis: RedisServer, prefix: str
         monitor.settimeout(5)
         async with sharing(shared_redis, prefix) as (one, other):
             fields = [b"Authorization: Bearer " + authorization, b"Cookie: session=" + cookie]
-            asked = {"key": key.decode(), "body": b'{"prompt": "%b"}' % prompt}
-            client, peer = await one.begin(b"data: seen\n\n", fields=fields, **asked)
-            again = await other.post(*fields, **asked)
+            name, body = key.decode(), b'{"prompt": "%b"}' % prompt
+            _, peer = await one.begin(b"data: seen\n\n", fields=fields, key=name, body=body)
+            again = await other.post(*fields, key=name, body=body)
             await again.read_until(b"seen")
             await say(peer, DONE, is_last=True)
             await again.read_until(LAST_CHUNK)

@@ -3,6 +3,8 @@
 import contextlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from streamserver.feed.redis import Redis
@@ -10,9 +12,12 @@ from streamserver.kit.service import Closing
 from streamserver.proxy.proxy import Proxy
 from streamserver.resumable.resumable import Resumable
 from support.inprocess import running
-from support.rawserver import raw_server
+from support.process import ServerProcess, start_server
+from support.rawserver import RawServer, raw_server
 from support.redis import RedisServer
 from support.resuming import Kept
+
+MACHINE = "tests/resumable/machine.py"
 
 
 @contextlib.asynccontextmanager
@@ -40,3 +45,26 @@ async def sharing(
 def keys_of(redis: RedisServer, prefix: str) -> list[str]:
     """All keys below a prefix."""
     return re.findall(rf"{prefix}\S+", redis.ask("KEYS", f"{prefix}*").decode())
+
+
+@dataclass(slots=True)
+class Machines:
+    """Servers in processes of their own, with one upstream."""
+
+    directory: Path
+    redis: RedisServer
+    prefix: str
+    upstream: RawServer
+    lease: float
+    window: float
+
+    def start(self) -> ServerProcess:
+        """One more."""
+        options = self.upstream.url, self.redis.url, self.prefix, str(self.lease), str(self.window)
+        return start_server(self.directory, MACHINE, *options)
+
+    def at(self, process: ServerProcess, clients: contextlib.AsyncExitStack) -> Kept:
+        """To make requests there. What is in that process cannot be reached."""
+        unknown: Any = None
+        server: Any = process
+        return Kept(self.upstream, unknown, server, clients)
