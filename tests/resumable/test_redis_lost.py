@@ -41,9 +41,9 @@ def survivor(machines: Machines) -> Iterator[ServerProcess]:
     assert "Traceback" not in process.output()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def victim(machines: Machines) -> Iterator[ServerProcess]:
-    """A process that the test may do harm to."""
+    """A process that tests do harm to; the last one kills it."""
     process = machines.start()
     yield process
     process.stop(signal.SIGKILL)
@@ -77,38 +77,6 @@ async def lost(client: RawClient) -> list[str]:
     return data
 
 
-async def test_a_process_that_is_killed(one: Kept, other: Kept, victim: ServerProcess) -> None:
-    client, _ = await one.begin(event(0), event(1), key="followed")
-    locations = [location_of(client.received)]
-    followers = [await other.get(locations[0]) for _ in range(3)]
-    for each in followers:
-        await each.read_until(event(1))
-    unread, _ = await one.begin(event(0))
-    locations.append(location_of(unread.received))
-    await one.post(key="waiting")
-    await one.upstream.asked()
-    waiting = await other.post(key="waiting")
-    victim.stop(signal.SIGKILL)
-
-    assert [await lost(each) for each in followers] == [['{"n": 0}', '{"n": 1}']] * 3
-    assert [one.id for one in events_of(followers[0].received)] == ["1-0", "2-0", "3-0"]
-    # Who returns gets the same, by the location and by the key.
-    for again in (await other.get(locations[0]), await other.post(key="followed")):
-        assert await lost(again)
-        assert content(again.received) == content(followers[0].received)
-    late = await other.get(locations[1], "1-0")
-    assert await lost(late) == []
-    await waiting.read_until(b"}\n")
-    assert statuses(waiting.received) == [409]
-    # Nothing of it has reached a client, so it may be asked for again.
-    again = await other.post(key="waiting")
-    peer = await other.upstream.asked()
-    await peer.send(EVENTS_HEAD)
-    await say(peer, DONE, is_last=True)
-    assert data_of(await again.read_until(LAST_CHUNK)) == ["[DONE]"]
-    peer.reset()  # or it would get the next request too
-
-
 async def test_a_process_that_was_only_paused(
     one: Kept, other: Kept, victim: ServerProcess
 ) -> None:
@@ -136,20 +104,44 @@ async def test_a_process_that_was_only_paused(
     assert data_of(client.received) == ['{"n": 7}']
 
 
-async def test_a_killed_process_leaves_no_reader(
-    one: Kept, other: Kept, victim: ServerProcess
-) -> None:
-    """The window of its answers begins when it is no longer believed to have some."""
-    client, peer = await other.begin(event(0))
-    location = location_of(client.received)
-    reader = await one.get(location)
+async def test_a_process_that_is_killed(one: Kept, other: Kept, victim: ServerProcess) -> None:
+    client, _ = await one.begin(event(0), event(1), key="followed")
+    locations = [location_of(client.received)]
+    followers = [await other.get(locations[0]) for _ in range(3)]
+    for each in followers:
+        await each.read_until(event(1))
+    unread, _ = await one.begin(event(0))
+    locations.append(location_of(unread.received))
+    await one.post(key="waiting")
+    await one.upstream.asked()
+    waiting = await other.post(key="waiting")
+    read, peer = await other.begin(event(0))
+    reader = await one.get(location_of(read.received))
     await reader.read_until(event(0))
-    client.reset()
+    read.reset()
     await asyncio.sleep(2 * WINDOW)
     await say(peer, event(1))
     await reader.read_until(event(1))
     victim.stop(signal.SIGKILL)
+
+    assert [await lost(each) for each in followers] == [['{"n": 0}', '{"n": 1}']] * 3
+    assert [one.id for one in events_of(followers[0].received)] == ["1-0", "2-0", "3-0"]
+    # Who returns gets the same, by the location and by the key.
+    for again in (await other.get(locations[0]), await other.post(key="followed")):
+        assert await lost(again)
+        assert content(again.received) == content(followers[0].received)
+    late = await other.get(locations[1], "1-0")
+    assert await lost(late) == []
+    await waiting.read_until(b"}\n")
+    assert statuses(waiting.received) == [409]
+    # Nothing of it has reached a client, so it may be asked for again.
+    again = await other.post(key="waiting")
+    asked = await other.upstream.asked()
+    await asked.send(EVENTS_HEAD)
+    await say(asked, DONE, is_last=True)
+    assert data_of(await again.read_until(LAST_CHUNK)) == ["[DONE]"]
+    # It leaves no reader behind: the window begins when its readers are no longer believed in.
     await until_end(peer)
-    late = await other.get(location)
+    late = await other.get(location_of(read.received))
     await until_end(late)
     assert f"it had no reader for {WINDOW} s" in data_of(late.received)[-1]
