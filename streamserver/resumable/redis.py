@@ -27,7 +27,7 @@ from streamserver.resumable.redis_topic import AnswerTopic
 from streamserver.resumable.redis_writer import Writer
 from streamserver.wire.problem import HTTPError
 
-LEASE = 4.0
+LEASE = 3.0
 """Seconds that a process may be silent until it counts as gone. Two leases after its end its
 answers have ended as lost."""
 
