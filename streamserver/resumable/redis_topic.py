@@ -88,8 +88,12 @@ class AnswerTopic(Topic):
         return was_subscribed
 
     def locate(self, subscriber: Subscriber) -> bool:
-        """As ``Topic``; a position that is not loaded yet has to wait."""
-        return self.find(subscriber) or (self.position is not None and super().locate(subscriber))
+        """As ``Topic``. A position that was not read yet has to wait: the client may come from
+        another process, which had read further."""
+        if self.find(subscriber):
+            return True
+        was_read = _order(str(subscriber.position)) <= _order(self._read_to)
+        return was_read and super().locate(subscriber)
 
     async def _load(self) -> None:
         while True:
@@ -132,13 +136,13 @@ class AnswerTopic(Topic):
     def lose(self, event: bytes) -> None:
         """End a log that is no longer in Redis with this event."""
         if self._holds and not self.has_ended:
-            number, _ = _order(self._read_to.encode())
+            number, _ = _order(self._read_to)
             self._add([make_entry(f"{number + 1}-0", f"{number}-0", event, True)])
 
     def _take(self, found: Any) -> None:
         # The same entries can be found twice, and after the log was dropped: by a load that the
         # ``LiveReader`` repeats.
-        new = [each for each in found if _order(each[0]) > _order(self._read_to.encode())]
+        new = [each for each in found if _order(each[0].decode()) > _order(self._read_to)]
         if self._holds and new:
             self._read_to = new[-1][0].decode()
             entries = _entries(new)
@@ -153,8 +157,8 @@ class AnswerTopic(Topic):
         self.append(entries)
 
 
-def _order(id: bytes) -> tuple[int, ...]:
-    return tuple(map(int, id.split(b"-")))
+def _order(id: str) -> tuple[int, ...]:
+    return tuple(map(int, id.split("-")))
 
 
 def _entries(found: Any) -> list[Entry]:
@@ -162,5 +166,5 @@ def _entries(found: Any) -> list[Entry]:
         make_entry(f"{number}-0", f"{number - 1}-0", fields[b"event"], b"last" in fields)
         for id, fields in found
         if b"event" in fields
-        for number in [_order(id)[0]]
+        for number in [_order(id.decode())[0]]
     ]

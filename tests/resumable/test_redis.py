@@ -1,10 +1,12 @@
 """Answers in a Redis that two servers share: a client may ask either of them."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 
 import pytest
 
+from resumable.test_many import EVENTS, reader_of
 from support.answers import content, statuses
 from support.rawsocket import until_end
 from support.redis import RedisServer
@@ -23,6 +25,7 @@ from support.sharing import sharing
 from support.waiting import within
 
 Both = tuple[Kept, Kept]
+READERS, SEED = 300, 12
 
 
 @pytest.fixture
@@ -72,6 +75,28 @@ async def test_readers_at_both_at_once(both: Both) -> None:
         assert data_of(received)[-1] == "[DONE]"
     late = await both[1].get(location)
     assert content(await late.read_until(LAST_CHUNK)) == content(client.received)
+    both[0].check_asked_once(peer)
+
+
+async def test_many_readers_that_move_between_both(both: Both) -> None:
+    """Each gets every event once and in order, whichever machine has read further."""
+    asyncio.get_running_loop().set_debug(False)  # which multiplies the time of each callback
+    chance = random.Random(SEED)
+    client, peer = await both[0].begin(event(0), key="k")
+    location = location_of(client.received)
+    readers = [reader_of(kept, location, chance) for kept in both for _ in range(READERS // 2)]
+    for reader in readers:
+        await reader.come()
+    for number in range(1, EVENTS):
+        await say(peer, event(number))
+        await asyncio.sleep(chance.random() / 50)
+        for reader in readers:
+            reader.port = chance.choice(both).server.port
+    await peer.send(LAST_CHUNK)
+    async with asyncio.timeout(30):
+        await asyncio.gather(*(reader.done for reader in readers))
+    expected = [f'{{"n": {n}}}' for n in range(EVENTS)]
+    assert all(reader.data == expected for reader in readers)
     both[0].check_asked_once(peer)
 
 
