@@ -118,8 +118,9 @@ async def test_the_machines_together_hold_so_many_answers(
 async def test_the_machines_together_hold_so_many_bytes(
     shared_redis: RedisServer, prefix: str
 ) -> None:
-    """The answer that exceeds them ends with an error, and no event of it is lost."""
-    async with sharing(shared_redis, prefix, max_total=150) as (one, other):
+    """The answer that exceeds them ends with an error, and no event of it is lost. There is room
+    again when it has expired."""
+    async with sharing(shared_redis, prefix, max_total=150, resume_keep=0.5) as (one, other):
         first, _ = await one.begin(*map(event, range(5)))
         second, peer = await other.begin(event(0), event(1), event(2))
         await say(peer, event(3), event(4))
@@ -131,6 +132,8 @@ async def test_the_machines_together_hold_so_many_bytes(
         await refused.read_until(b"}\n")
         assert statuses(refused.received) == [503]
         assert data_of(first.received) == events
+        await wait_until(lambda: len(held(shared_redis, prefix, "state")) == 1)
+        await one.begin(event(0))
 
 
 async def test_no_secret_is_sent_to_redis(shared_redis: RedisServer, prefix: str) -> None:

@@ -95,6 +95,7 @@ async def test_a_process_that_was_only_paused(
     for client, peer in begun:
         assert await lost(client) == ['{"n": 0}']
         await until_end(peer)
+    assert victim.output().count("the answer was ended elsewhere: lost") == len(begun)
     for kept in (one, other):
         for location, follower in zip(locations, followers, strict=True):
             again = await kept.get(location)

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from resumable.conftest import LEASE
 from streamserver.resumable import redis_writer
 from support.answers import chunks, detail, statuses
 from support.rawsocket import RawClient, until_end
 from support.redis import RedisServer, redis_server
 from support.relaying import EVENTS_HEAD, LAST_CHUNK
 from support.resuming import DONE, Kept, data_of, event, head_of, location_of, say
-from support.sharing import sharing
+from support.sharing import keys_of, sharing
 from support.upstreams import has_caller
 
 Both = tuple[Kept, Kept]
@@ -88,6 +89,20 @@ async def test_an_answer_continues_when_redis_is_back(
     await second.send(EVENTS_HEAD)
     await say(second, DONE, is_last=True)
     assert data_of(await again.read_until(LAST_CHUNK)) == ["[DONE]"]
+
+
+async def test_a_lease_that_is_missing_for_a_moment(
+    both: Both, own_redis: RedisServer, prefix: str
+) -> None:
+    """As all are after an outage, until they are refreshed: no answer is lost."""
+    client, reader, peer = await begun(both)
+    [lease] = [key for key in keys_of(own_redis, prefix) if ":lease:" in key]
+    for _ in range(15):
+        own_redis.ask("DEL", lease)
+        await asyncio.sleep(LEASE / 4 / 10)
+    await say(peer, DONE, is_last=True)
+    for each in (client, reader):
+        assert data_of(await each.read_until(LAST_CHUNK)) == ['{"n": 0}', "[DONE]"]
 
 
 async def test_the_head_of_an_answer_waits_for_redis(both: Both, own_redis: RedisServer) -> None:
