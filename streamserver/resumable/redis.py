@@ -67,6 +67,10 @@ class RedisStore:
 
     # The producer's side
 
+    def admits(self) -> bool:
+        """As ``Store``: only Redis knows."""
+        return False
+
     async def claim(self, producer: Producer) -> Record:
         """As ``Store``."""
         record = producer.record
@@ -111,10 +115,10 @@ class RedisStore:
                 return record
             stale = known
 
-    async def open(self, id: str, head: Head) -> None:
+    async def open(self, record: Record) -> None:
         """As ``Store``; while Redis is away, it waits."""
-        if (answer := self._keeper.produced.get(id)) is not None:
-            await answer.open(json.dumps(head))
+        if (answer := self._keeper.produced.get(record.id)) is not None:
+            await answer.open(json.dumps(record.head))
 
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """As ``Store``."""

@@ -3,6 +3,8 @@
 import asyncio
 import socket
 
+import pytest
+
 from support.answers import detail, statuses
 from support.rawsocket import until_end
 from support.redis import RedisServer
@@ -11,7 +13,7 @@ from support.resuming import DONE, data_of, event, head_of, location_of, say
 from support.sharing import keys_of, sharing
 from support.waiting import wait_until
 
-WINDOW = 0.5
+WINDOW = 0.3
 SECRETS = b"the-key-of-the-client", b"the-api-key", b"the-cookie", b"the-prompt"
 
 
@@ -41,20 +43,21 @@ async def test_a_reader_at_another_machine_keeps_an_answer(
         assert f"it had no reader for {WINDOW} s" in data_of(late.received)[-1]
 
 
-async def test_a_client_that_waits_at_another_machine_keeps_an_answer(
-    shared_redis: RedisServer, prefix: str
+@pytest.mark.parametrize("leaves", ["the first", "the other"])
+async def test_a_client_that_waits_at_one_machine_keeps_an_answer(
+    shared_redis: RedisServer, prefix: str, leaves: str
 ) -> None:
-    """Before the upstream has responded."""
+    """Before the upstream has responded, when the client at the other one has left."""
     async with sharing(shared_redis, prefix, resume_window=WINDOW) as (one, other):
-        first = await one.post(key="k")
+        clients = [await one.post(key="k")]
         peer = await one.upstream.asked()
-        waiting = await other.post(key="k")
+        clients.append(await other.post(key="k"))
         await wait_until(lambda: held(shared_redis, prefix, "readers"))
-        first.reset()
+        clients.pop(0 if leaves == "the first" else 1).reset()
         await asyncio.sleep(2 * WINDOW)
         await peer.send(EVENTS_HEAD)
         await say(peer, event(0), DONE, is_last=True)
-        assert data_of(await waiting.read_until(LAST_CHUNK)) == ['{"n": 0}', "[DONE]"]
+        assert data_of(await clients[0].read_until(LAST_CHUNK)) == ['{"n": 0}', "[DONE]"]
 
 
 async def test_answers_that_have_ended_expire_everywhere(

@@ -19,7 +19,7 @@ from support.resuming import DONE, Kept, data_of, event, events_of, location_of,
 from support.sharing import Machines
 
 GONE = "the server process that received it is gone"
-LEASE, WINDOW = 0.8, 0.6
+LEASE, WINDOW = 0.6, 0.4
 
 
 @pytest.fixture(scope="module")

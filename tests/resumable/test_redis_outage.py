@@ -71,10 +71,9 @@ async def test_an_answer_continues_when_redis_is_back(
         await say(peer, event(number))
     for each in (client, reader):
         await beats(each, 5)
-    for kept in both:
-        await refused(kept)
-        await refused(kept, key="other")
-        away = await kept.get(location_of(client.received))
+    location = location_of(client.received)
+    await asyncio.gather(*(refused(kept, key) for kept in both for key in ("", "other")))
+    for away in [await kept.get(location) for kept in both]:
         await away.read_until(b"}\n")
         assert statuses(away.received) == [503]
     await asyncio.to_thread(own_redis.start) if harm == "killed" else own_redis.resume()
