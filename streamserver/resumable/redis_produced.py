@@ -45,7 +45,7 @@ class Produced:
         self._head = ""
         self._events: deque[bytes] = deque()
         self._bytes = 0
-        self._number = 1  # of the first of the events
+        self._number: int | str = 1  # of the first of the events, "" if Redis has lost earlier ones
         self._last: tuple[str, bytes] | None = None
         self._sent: tuple[Script, int] = OPEN, 0  # and how many of the events
 
@@ -115,9 +115,12 @@ class Produced:
             return
         script, count = self._sent
         end = result.decode()
+        if end == "gap":
+            return self._on_gap()
         for _ in range(count):
             self._drop(self._events.popleft())
-        self._number += count
+        if isinstance(self._number, int):
+            self._number += count
         if script is OPEN:
             self._head = ""
             self._resolve()
@@ -127,18 +130,27 @@ class Produced:
         elif script in (END, DISCARD) or end:
             self.stop(end)
 
+    def _on_gap(self) -> None:
+        """End the answer with an error, after what is left of it."""
+        self._drop_all()
+        self._number = ""
+        self.producer.abort(HTTPError(503, "Redis has lost events of the answer"))
+
     def stop(self, end: str) -> None:
         """Write nothing more: the answer has this end, or is gone."""
         if self.is_over:
             return
         self.is_over = True
-        while self._events:
-            self._drop(self._events.popleft())
+        self._drop_all()
         self._on_over(self.id)
         self._resolve()
         if self._last is None:
             reason = "was lost by Redis" if end == "gone" else f"was ended elsewhere: {end}"
             self.producer.abort(HTTPError(503, f"the answer {reason}"))
+
+    def _drop_all(self) -> None:
+        while self._events:
+            self._drop(self._events.popleft())
 
     def _drop(self, event: bytes) -> None:
         self._bytes -= len(event)

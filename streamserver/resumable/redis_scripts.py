@@ -128,12 +128,14 @@ APPEND = Script(
     + """
 if not count then return 'gone' end
 if ended then return ended end
+if tonumber(ARGV[3]) > count + 1 then return 'gap' end
 local _, bytes = append(ARGV[1], count, tonumber(ARGV[3]), 4)
 return bytes > tonumber(ARGV[2]) and 'full' or ''
 """
 )
 """Arguments: the id, how many bytes of events there may be, the number of the first event, the
-events. The result is that of ``OPEN``, or ``full``: there are more bytes now."""
+events. The result is that of ``OPEN``; ``full`` if there are more bytes now; ``gap`` if events
+before these are missing, as after a failover to a replica that had not received them."""
 
 END = Script(
     _ANSWER
@@ -145,6 +147,7 @@ if reason == 'lost' then
   if redis.call('EXISTS', KEYS[5]) == 1 then return '' end
   if redis.call('HEXISTS', KEYS[1], 'head') == 0 then return discard(id, ttl) end
 end
+if first ~= '' and tonumber(first) > count + 1 then return 'gap' end
 count = append(id, count, first == '' and count or tonumber(first), 6)
 redis.call('XADD', KEYS[2], count + 1 .. '-0', 'event', last, 'last', 1)
 redis.call('HSET', KEYS[1], 'end', reason)
@@ -154,8 +157,9 @@ return reason
 )
 """Arguments: the id, the milliseconds for which the answer is held from now on, the end, the number
 of the first event (empty if there are none), the last entry, the events before it. The end that the
-answer has now, or ``gone``; empty if it would be ``lost`` but its process lives. One that is lost
-before it has a head is discarded: no client has received anything of it, so it may ask again."""
+answer has now; ``gone``; ``gap`` as for ``APPEND``; empty if it would be ``lost`` but its process
+lives. One that is lost before it has a head is discarded: no client has received anything of it, so
+it may ask again."""
 
 DISCARD = Script(_ANSWER + "return discard(ARGV[1], ARGV[2])")
 """Arguments: the id; the milliseconds for which a claim that arrives later has no effect, and

@@ -156,3 +156,28 @@ async def test_redis_comes_back_without_the_answer(
     for kept in both:
         head = await kept.end("GET", location_of(client.received))
         assert head.startswith(b"HTTP/1.1 404 ")
+
+
+async def test_redis_comes_back_without_some_events(
+    both: Both, own_redis: RedisServer, prefix: str
+) -> None:
+    """As after a failover to a replica that was behind: the answer ends with an error, also for
+    readers who have read what is lost."""
+    client, reader, peer = await begun(both)
+    await say(peer, event(1))
+    for each in (client, reader):
+        await each.read_until(event(1))
+    id = location_of(client.received).rpartition("/")[2]
+    own_redis.ask("HSET", f"{prefix}answers:state:{id}", "count", "0")
+    own_redis.ask("DEL", f"{prefix}answers:log:{id}")
+    await say(peer, event(2))
+    await until_end(peer)
+    for each in (client, reader):
+        await until_end(each)
+        *data, last = data_of(each.received)
+        assert data == ['{"n": 0}', '{"n": 1}']
+        assert "the answer is lost: Redis no longer has it" in last
+    late = await both[1].get(location_of(client.received))
+    await until_end(late)
+    [last] = data_of(late.received)
+    assert "Redis has lost events of the answer" in last
