@@ -79,7 +79,9 @@ class RedisStore:
             key = digest(record.owner.encode(), key.encode())  # others may use it too
         keys = self._keys.of_answer(record.id, self._process, key)
         answer = Produced(producer, keys, self._limits, self._writer, self._on_over)
-        fields = ["process", self._process, "owner", record.owner, "target", record.target]
+        # The last segment selects the form of an error; the rest may have a key of an API.
+        target = record.target.partition("?")[0].rpartition("/")[2]
+        fields = ["process", self._process, "owner", record.owner, "target", target]
         fields += ["key", key, "fingerprint", fingerprint]
         # A claim without a reply may be stored: ``discard``, which follows it, needs the answer.
         self._claiming[record.id] = answer

@@ -187,3 +187,13 @@ async def test_the_last_event_of_a_failure_is_sent_once(both: Both) -> None:
     again = await both[1].get(location, last_id(client.received))
     await again.read_until(b"\r\n\r\n")
     assert statuses(again.received) == [204]
+
+
+async def test_a_machine_that_stops(both: Both) -> None:
+    """Its answers end at once for readers of the other, and are not lost."""
+    client, _ = await both[0].begin(event(0))
+    reader = await both[1].get(location_of(client.received))
+    await reader.read_until(event(0))
+    await both[0].server.stop(grace=0.01)
+    await until_end(reader)
+    assert "the server has stopped" in data_of(reader.received)[-1]

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from support.sharing import keys_of, sharing
 from support.waiting import wait_until
 
 WINDOW = 0.3
-SECRETS = b"the-key-of-the-client", b"the-api-key", b"the-cookie", b"the-prompt"
+SECRETS = b"the-key-of-the-client", b"the-api-key", b"the-cookie", b"the-prompt", b"key-in-target"
 
 
 def held(redis: RedisServer, prefix: str, *kinds: str) -> list[str]:
@@ -140,15 +141,19 @@ async def test_the_machines_together_hold_so_many_bytes(
 
 
 async def test_no_secret_is_sent_to_redis(shared_redis: RedisServer, prefix: str) -> None:
-    key, authorization, cookie, prompt = SECRETS
+    key, authorization, cookie, prompt, in_target = SECRETS
     with socket.create_connection(("127.0.0.1", shared_redis.port)) as monitor:
         monitor.sendall(b"MONITOR\r\n")
         monitor.settimeout(5)
         async with sharing(shared_redis, prefix) as (one, other):
             fields = [b"Authorization: Bearer " + authorization, b"Cookie: session=" + cookie]
-            name, body = key.decode(), b'{"prompt": "%b"}' % prompt
-            _, peer = await one.begin(b"data: seen\n\n", fields=fields, key=name, body=body)
-            again = await other.post(*fields, key=name, body=body)
+            asked: dict[str, Any] = {
+                "key": key.decode(),
+                "body": b'{"prompt": "%b"}' % prompt,
+                "target": b"/%b/completions?key=%b" % (in_target, in_target),
+            }
+            _, peer = await one.begin(b"data: seen\n\n", fields=fields, **asked)
+            again = await other.post(*fields, **asked)
             await again.read_until(b"seen")
             await say(peer, DONE, is_last=True)
             await again.read_until(LAST_CHUNK)

@@ -32,7 +32,7 @@ def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
 @pytest.fixture
 async def both(own_redis: RedisServer, prefix: str) -> AsyncIterator[Both]:
     """Two that wait for Redis for a short time only."""
-    async with sharing(own_redis, prefix, timeout=TIMEOUT) as both:
+    async with sharing(own_redis, prefix, timeout=TIMEOUT, heartbeat=0.1) as both:
         yield both
 
 

@@ -22,7 +22,12 @@ MACHINE = "tests/resumable/machine.py"
 
 @contextlib.asynccontextmanager
 async def sharing(
-    redis: RedisServer, prefix: str, *, timeout: float = 5.0, **options: Any
+    redis: RedisServer,
+    prefix: str,
+    *,
+    timeout: float = 5.0,
+    heartbeat: float = 15.0,
+    **options: Any,
 ) -> AsyncIterator[tuple[Kept, Kept]]:
     """Two while inside, as on two machines, with options of ``Resumable``."""
     async with raw_server() as upstream, contextlib.AsyncExitStack() as stack:
@@ -30,7 +35,7 @@ async def sharing(
         for _ in range(2):
             backend = Redis(redis.url, prefix=prefix, timeout=timeout)
             resumable = Resumable(Proxy(upstream.url), backend, **options)
-            serving = running(Closing(resumable, backend.close), heartbeat=0.1)
+            serving = running(Closing(resumable, backend.close), heartbeat=heartbeat)
             server = await stack.enter_async_context(serving)
             both.append(Kept(upstream, resumable, server, clients))
         try:
