@@ -105,6 +105,19 @@ async def test_a_process_that_was_only_paused(
     assert data_of(client.received) == ['{"n": 7}']
 
 
+async def read_at(one: Kept, other: Kept) -> tuple[str, RawClient]:
+    """The location of an answer of the other one that only has a reader here, and its upstream."""
+    client, peer = await other.begin(event(0))
+    location = location_of(client.received)
+    reader = await one.get(location)
+    await reader.read_until(event(0))
+    client.reset()
+    await asyncio.sleep(2 * WINDOW)
+    await say(peer, event(1))
+    await reader.read_until(event(1))
+    return location, peer
+
+
 async def test_a_process_that_is_killed(one: Kept, other: Kept, victim: ServerProcess) -> None:
     client, _ = await one.begin(event(0), event(1), key="followed")
     locations = [location_of(client.received)]
@@ -116,13 +129,7 @@ async def test_a_process_that_is_killed(one: Kept, other: Kept, victim: ServerPr
     await one.post(key="waiting")
     await one.upstream.asked()
     waiting = await other.post(key="waiting")
-    read, peer = await other.begin(event(0))
-    reader = await one.get(location_of(read.received))
-    await reader.read_until(event(0))
-    read.reset()
-    await asyncio.sleep(2 * WINDOW)
-    await say(peer, event(1))
-    await reader.read_until(event(1))
+    read_here, peer = await read_at(one, other)
     victim.stop(signal.SIGKILL)
 
     assert [await lost(each) for each in followers] == [['{"n": 0}', '{"n": 1}']] * 3
@@ -143,6 +150,6 @@ async def test_a_process_that_is_killed(one: Kept, other: Kept, victim: ServerPr
     assert data_of(await again.read_until(LAST_CHUNK)) == ["[DONE]"]
     # It leaves no reader behind: the window begins when its readers are no longer believed in.
     await until_end(peer)
-    late = await other.get(location_of(read.received))
+    late = await other.get(read_here)
     await until_end(late)
     assert f"it had no reader for {WINDOW} s" in data_of(late.received)[-1]
