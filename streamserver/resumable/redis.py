@@ -155,14 +155,11 @@ class RedisStore:
         topic.hold()
         self.joined(id)
         try:
-            while True:
-                topic.changed.clear()
-                record = await self._find(id)
-                if record is None or record.head is not None:
-                    return record
-                if topic.has_ended:
-                    return None
-                await topic.changed.wait()
+            record = await self._find(id)
+            if record is not None and record.head is None:
+                await topic.is_decided.wait()
+                record = await self.find(id)
+            return record
         finally:
             self.left(id)
             topic.release()

@@ -15,7 +15,6 @@ Nothing is counted up and down, so a process that is killed leaves no reader beh
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from streamserver.proxy.failures import Failure, form_of
 from streamserver.resumable.ports import State
 from streamserver.resumable.redis_calls import Call, Keys, Scripts
 from streamserver.resumable.redis_commands import Commands
@@ -31,11 +30,9 @@ from streamserver.resumable.redis_scripts import (
     LOOK,
     PRESENT,
 )
-from streamserver.resumable.redis_topic import AnswerTopic
-from streamserver.wire.sse import encode
+from streamserver.resumable.redis_topic import LOG_IS_GONE, AnswerTopic, lost_event
 
 PROCESS_IS_GONE = "the answer is lost: the server process that received it is gone"
-LOG_IS_GONE = "the answer is lost: Redis no longer has it"
 
 PERIODS = 4
 """Periods in a lease."""
@@ -213,7 +210,7 @@ class Keeper:
         is_late = topic.position is not None and not topic.has_ended
         self._late[id] = self._late.get(id, 0) + 1 if is_late else 0
         if is_gone or self._late[id] >= CHECKS:
-            topic.lose(_lost_event(LOG_IS_GONE, target, topic))
+            topic.lose(lost_event(LOG_IS_GONE, target, topic.first()))
 
     async def _find_lost(self, running: dict[str, list[tuple[str, ...]]]) -> None:
         leases = list(map(self._keys.lease, running))
@@ -226,13 +223,9 @@ class Keeper:
                 _raise(await self._scripts.run_all(calls))
 
     def _lose(self, process: str, id: str, key: str, target: str) -> Call:
-        event = _lost_event(PROCESS_IS_GONE, target, self._topic(id))
+        event = lost_event(PROCESS_IS_GONE, target, self._topic(id).first())
         keys = self._keys.of_answer(id, process, key)
         return Call(END, keys, [id, self.keep, State.LOST.value, "", event])
-
-
-def _lost_event(detail: str, target: str, topic: AnswerTopic) -> bytes:
-    return encode(form_of(target, topic.first())(Failure(502, detail)))
 
 
 def _raise(results: list[Any]) -> list[Any]:

@@ -9,7 +9,8 @@ from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Producer, State
 from streamserver.resumable.redis_calls import Call
 from streamserver.resumable.redis_scripts import APPEND, DISCARD, END, OPEN, Script
-from streamserver.resumable.redis_writer import Writer
+from streamserver.resumable.redis_topic import LOG_IS_GONE, lost_event
+from streamserver.resumable.redis_writer import BUFFERED, Writer
 from streamserver.wire.problem import HTTPError
 
 BATCH = 500
@@ -44,7 +45,6 @@ class Produced:
         self._writer = writer
         self._head = ""
         self._events: deque[bytes] = deque()
-        self._bytes = 0
         self._number: int | str = 1  # of the first of the events, "" if Redis has lost earlier ones
         self._last: tuple[str, bytes] | None = None
         self._sent: tuple[Script, int] = OPEN, 0  # and how many of the events
@@ -66,11 +66,10 @@ class Produced:
         if self._last is not None or self.is_over:
             return
         size = sum(map(len, events))
-        if not self._writer.has_room(self._bytes, size):
+        if self._writer.buffered + size > BUFFERED:
             detail = "Redis does not answer, and no more of the answer can be held"
             return self.producer.abort(HTTPError(503, detail))
         self._events.extend(events)
-        self._bytes += size
         self._writer.buffered += size
         self._writer.add(self)
 
@@ -117,8 +116,7 @@ class Produced:
         end = result.decode()
         if end == "gap":
             return self._on_gap()
-        for _ in range(count):
-            self._drop(self._events.popleft())
+        self._drop(count)
         if isinstance(self._number, int):
             self._number += count
         if script is OPEN:
@@ -131,30 +129,27 @@ class Produced:
             self.stop(end)
 
     def _on_gap(self) -> None:
-        """End the answer with an error, after what is left of it."""
-        self._drop_all()
+        """End the answer with an error, in place of the events that follow the lost ones."""
+        self._drop(len(self._events))
         self._number = ""
-        self.producer.abort(HTTPError(503, "Redis has lost events of the answer"))
+        self._last = State.FAILED.value, lost_event(LOG_IS_GONE, self.producer.record.target)
+        self.producer.abort(HTTPError(503, LOG_IS_GONE))
 
     def stop(self, end: str) -> None:
         """Write nothing more: the answer has this end, or is gone."""
         if self.is_over:
             return
         self.is_over = True
-        self._drop_all()
+        self._drop(len(self._events))
         self._on_over(self.id)
         self._resolve()
         if self._last is None:
-            reason = "was lost by Redis" if end == "gone" else f"was ended elsewhere: {end}"
-            self.producer.abort(HTTPError(503, f"the answer {reason}"))
+            detail = LOG_IS_GONE if end == "gone" else f"the answer was ended elsewhere: {end}"
+            self.producer.abort(HTTPError(503, detail))
 
-    def _drop_all(self) -> None:
-        while self._events:
-            self._drop(self._events.popleft())
-
-    def _drop(self, event: bytes) -> None:
-        self._bytes -= len(event)
-        self._writer.buffered -= len(event)
+    def _drop(self, count: int) -> None:
+        for _ in range(count):
+            self._writer.buffered -= len(self._events.popleft())
 
     def _resolve(self) -> None:
         if self.has_opened is not None and not self.has_opened.done():

@@ -11,10 +11,14 @@ from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.log import ORIGIN, Entry, make_entry
 from streamserver.feed.redis_live import LiveReader
 from streamserver.feed.topic import Bounds, Subscriber, Topic
+from streamserver.proxy.failures import Failure, form_of
 from streamserver.resumable.redis_calls import Scripts, unreachable
+from streamserver.wire.sse import encode
 
 COUNT = 500
 """Entries that are loaded at a time."""
+
+LOG_IS_GONE = "the answer is lost: Redis no longer has it"
 
 FIRST = 4096
 """Bytes of the first events that show which service's form a failure is reported in."""
@@ -24,6 +28,11 @@ RETRY = 1.0
 
 UNBOUNDED = 2**63
 """The producer keeps a log within its bounds."""
+
+
+def lost_event(detail: str, target: str, first: bytes = b"") -> bytes:
+    """The last event of an answer that is lost, in the form of its service; see ``form_of``."""
+    return encode(form_of(target, first)(Failure(502, detail)))
 
 
 class AnswerTopic(Topic):
@@ -41,8 +50,8 @@ class AnswerTopic(Topic):
         self._read_to = ORIGIN
         self._loading: asyncio.Task[None] | None = None
         self.position: str | None = None
-        self.changed = asyncio.Event()
-        """Set when the head was added, the answer was discarded, or the log has ended."""
+        self.is_decided = asyncio.Event()
+        """Whether there is a head, or will be none."""
 
     async def publish(self, event: bytes, is_last: bool, key: IdempotencyKey | None = None) -> str:
         """RuntimeError: only its producer adds to an answer."""
@@ -62,6 +71,7 @@ class AnswerTopic(Topic):
         if self._holds == 1:
             self.log.reset(ORIGIN)
             self._read_to = ORIGIN
+            self.is_decided.clear()
             self._loading = asyncio.get_running_loop().create_task(self._load())
 
     def release(self) -> None:
@@ -147,13 +157,13 @@ class AnswerTopic(Topic):
             self._read_to = new[-1][0].decode()
             entries = _entries(new)
             if len(entries) < len(new):
-                self.changed.set()
+                self.is_decided.set()
             self._add(entries)
 
     def _add(self, entries: list[Entry]) -> None:
         if entries and entries[-1].is_last:
             self._live.remove(self._key)
-            self.changed.set()
+            self.is_decided.set()
         self.append(entries)
 
 

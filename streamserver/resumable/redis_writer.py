@@ -17,11 +17,7 @@ from streamserver.server.workers import Backoff
 
 log = logging.getLogger("streamserver")
 
-
-BUFFERED = 1024 * 1024
-"""Bytes of one answer that Redis has not confirmed, at most."""
-
-ALL_BUFFERED = 64 * 1024 * 1024
+BUFFERED = 64 * 1024 * 1024
 """Bytes of all answers that Redis has not confirmed, at most."""
 
 
@@ -38,7 +34,7 @@ class Writing(Protocol):
 class Writer:
     """Writes for producers; a task runs while there is something to write.
 
-    ``buffered``: bytes that all producers have not written yet; they count them.
+    ``buffered``: the bytes that are not written yet; producers count them, up to ``BUFFERED``.
     """
 
     def __init__(self, scripts: Scripts) -> None:
@@ -46,10 +42,6 @@ class Writer:
         self.buffered = 0
         self._waiting: dict[Writing, None] = {}
         self._task: asyncio.Task[None] | None = None
-
-    def has_room(self, held: int, size: int) -> bool:
-        """Whether a producer that has not written ``held`` bytes may hold ``size`` bytes more."""
-        return held + size <= BUFFERED and self.buffered + size <= ALL_BUFFERED
 
     def add(self, producer: Writing) -> None:
         """Write what a producer has, until its ``next_call`` is None."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from resumable.conftest import LEASE
-from streamserver.resumable import redis_writer
+from streamserver.resumable import redis_produced
 from support.answers import chunks, detail, statuses
 from support.rawsocket import RawClient, until_end
 from support.redis import RedisServer, redis_server
@@ -18,6 +18,7 @@ from support.sharing import keys_of, sharing
 from support.upstreams import has_caller
 
 Both = tuple[Kept, Kept]
+LOST = "the answer is lost: Redis no longer has it"
 TIMEOUT = 0.3
 BEAT = b":\n"
 
@@ -121,7 +122,7 @@ async def test_more_than_can_be_held(
 ) -> None:
     """Then the upstream is cancelled; the log has what was held, and an error."""
     client, reader, peer = await begun(both)
-    monkeypatch.setattr(redis_writer, "BUFFERED", 100)
+    monkeypatch.setattr(redis_produced, "BUFFERED", 100)
     own_redis.freeze()
     for number in itertools.count(1):
         try:
@@ -150,7 +151,7 @@ async def test_redis_comes_back_without_the_answer(
     for each in (client, reader):
         await until_end(each)
         assert data_of(each.received)[0] == '{"n": 0}'
-        assert "Redis no longer has it" in data_of(each.received)[1]
+        assert LOST in data_of(each.received)[1]
         assert len(data_of(each.received)) == 2
     await until_end(peer)
     for kept in both:
@@ -176,8 +177,8 @@ async def test_redis_comes_back_without_some_events(
         await until_end(each)
         *data, last = data_of(each.received)
         assert data == ['{"n": 0}', '{"n": 1}']
-        assert "the answer is lost: Redis no longer has it" in last
+        assert LOST in last
     late = await both[1].get(location_of(client.received))
     await until_end(late)
     [last] = data_of(late.received)
-    assert "Redis has lost events of the answer" in last
+    assert LOST in last
