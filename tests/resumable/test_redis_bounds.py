@@ -11,16 +11,11 @@ from support.rawsocket import until_end
 from support.redis import RedisServer
 from support.relaying import EVENTS_HEAD, LAST_CHUNK
 from support.resuming import DONE, data_of, event, head_of, location_of, say
-from support.sharing import keys_of, sharing
+from support.sharing import held, keys_of, sharing
 from support.waiting import wait_until
 
 WINDOW = 0.3
 SECRETS = b"the-key-of-the-client", b"the-api-key", b"the-cookie", b"the-prompt", b"key-in-target"
-
-
-def held(redis: RedisServer, prefix: str, *kinds: str) -> list[str]:
-    """The keys of these kinds."""
-    return [key for key in keys_of(redis, prefix) if key.split(":")[-2] in kinds]
 
 
 async def test_a_reader_at_another_machine_keeps_an_answer(

@@ -52,6 +52,11 @@ def keys_of(redis: RedisServer, prefix: str) -> list[str]:
     return re.findall(rf"{prefix}\S+", redis.ask("KEYS", f"{prefix}*").decode())
 
 
+def held(redis: RedisServer, prefix: str, *kinds: str) -> list[str]:
+    """The keys of these kinds that answers have."""
+    return [key for key in keys_of(redis, prefix) if key.split(":")[-2] in kinds]
+
+
 @dataclass(slots=True)
 class Machines:
     """Servers in processes of their own, with one upstream."""
