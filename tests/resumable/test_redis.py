@@ -105,7 +105,10 @@ async def test_a_race_of_identical_requests(both: Both) -> None:
     clients = await asyncio.gather(*(kept.post(key="k") for kept in both * 10))
     peer = await both[0].upstream.asked()
     await peer.send(EVENTS_HEAD)
-    await say(peer, event(0), DONE, is_last=True)
+    await say(peer, event(0))
+    for client in clients:
+        await client.read_until(event(0))
+    await say(peer, DONE, is_last=True)
     for client in clients:
         assert data_of(await client.read_until(LAST_CHUNK)) == ['{"n": 0}', "[DONE]"]
     assert len({location_of(client.received) for client in clients}) == 1

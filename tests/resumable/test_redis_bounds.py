@@ -49,6 +49,7 @@ async def test_a_client_that_waits_at_one_machine_keeps_an_answer(
         peer = await one.upstream.asked()
         clients.append(await other.post(key="k"))
         await wait_until(lambda: held(shared_redis, prefix, "readers"))
+        await asyncio.sleep(WINDOW)  # until the first machine has noticed it
         clients.pop(0 if leaves == "the first" else 1).reset()
         await asyncio.sleep(2 * WINDOW)
         await peer.send(EVENTS_HEAD)
