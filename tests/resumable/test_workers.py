@@ -110,8 +110,8 @@ class Reader:
 
 
 def has_ended(received: bytes) -> bool:
-    """Whether the answer has no further event."""
-    return received.endswith(LAST_CHUNK) or received.startswith(HEADS[1])
+    """Whether the answer has no further event. (A head may end with a field that ends with 0.)"""
+    return received.endswith(b"\r\n" + LAST_CHUNK) or received.startswith(HEADS[1])
 
 
 @pytest.fixture
