@@ -19,6 +19,7 @@ from streamserver.resumable.resumable import Resumable
 
 EACH_ALONE = "without --redis each worker has its own answers: a client can resume only by chance"
 LIMITS = Limits()
+_OF_ALL = "; with --redis by all workers together"
 
 
 def _size(name: str, default: int, help: str) -> Option:
@@ -28,10 +29,12 @@ def _size(name: str, default: int, help: str) -> Option:
 _OF_ANSWERS = (
     duration("resume-window", LIMITS.window, "without a reader, until an answer is cancelled"),
     duration("resume-keep", LIMITS.keep, "that an answer can be read after its end"),
-    Option("resume-answers", LIMITS.answers, whole(1, 10**9), "N", "answers that are held"),
+    Option(
+        "resume-answers", LIMITS.answers, whole(1, 10**9), "N", f"answers that are held{_OF_ALL}"
+    ),
     Option("resume-events", LIMITS.events, whole(1, 10**9), "N", "events of an answer"),
     _size("resume-bytes", LIMITS.bytes, "bytes of an answer's events"),
-    _size("resume-total", LIMITS.total, "bytes of the events of all answers"),
+    _size("resume-total", LIMITS.total, f"bytes of the events of all answers{_OF_ALL}"),
     Option(
         "resume-cookie",
         (),

@@ -45,7 +45,7 @@ class Connections:
         try:
             from redis.exceptions import RedisError, ResponseError
         except ImportError as error:
-            raise RuntimeError(f"feeds in Redis need redis-py: {install_hint('redis')}") from error
+            raise RuntimeError(f"Redis needs redis-py: {install_hint('redis')}") from error
         self._url = url
         self._timeout = timeout
         self._client: Any = None

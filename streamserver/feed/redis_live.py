@@ -80,7 +80,7 @@ class LiveReader:
         self._topics.clear()
         task, self._task = self._task, None
         for each in (*self._wakes, *filter(None, [task])):
-            await _cancel(each)
+            await cancel(each)
 
     def _reread(self) -> None:
         loop = asyncio.get_running_loop()
@@ -173,7 +173,7 @@ class LiveReader:
             log.error("the feed at %r cannot be read: %s", key, error, exc_info=traceback)
 
 
-async def _cancel(task: "asyncio.Task[None]") -> None:
+async def cancel(task: "asyncio.Task[None]") -> None:
     """Cancel a task until it ends: before Python 3.12 ``wait_for``, which redis-py uses to send,
     can suppress a cancellation."""
     while not task.done():

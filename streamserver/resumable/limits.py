@@ -9,7 +9,8 @@ class Limits:
 
     Beyond ``answers`` and ``total`` a request is refused with 503, before the upstream is asked;
     beyond ``body`` with 413. An answer that outgrows ``events``, ``bytes`` or ``total`` is
-    cancelled, and its log ends with an error event.
+    cancelled, and its log ends with an error event. In Redis ``answers`` and ``total`` are those of
+    all processes together.
     """
 
     window: float = 60.0

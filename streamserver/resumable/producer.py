@@ -221,7 +221,7 @@ class Producer(RelayedRequest):
         self._is_followed = is_followed
         if is_followed:
             self._windows.stop(self)
-        elif self.phase is not ENDED and self not in self._windows:
+        elif self.phase is not ENDED and not self._waiters and self not in self._windows:
             self._windows.start(self)
 
     def cancel(self) -> None:

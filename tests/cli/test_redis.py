@@ -13,6 +13,7 @@ from support.process import RunServer
 from support.redis import RedisServer
 
 WARNING = "without --redis each worker has its own feeds and answers, only for its own readers"
+PROXY = "proxy", "http://127.0.0.1:9", "--resumable"
 MISSING = "import sys\nsys.modules['redis'] = None\n"
 
 
@@ -69,6 +70,7 @@ def test_a_url_that_is_none(url: str) -> None:
         load_demo(None, redis=url)
 
 
+@pytest.mark.parametrize("command", [(), PROXY], ids=["demo", "proxy"])
 @pytest.mark.parametrize("workers", ["1", "2"])
 @pytest.mark.parametrize(
     ("url", "said"),
@@ -77,8 +79,10 @@ def test_a_url_that_is_none(url: str) -> None:
         ("redis://127.0.0.1?protocol=3", "a parameter of a Redis URL must be client_name, db, "),
     ],
 )
-def test_it_is_exit_status_1_and_one_line(workers: str, url: str, said: str) -> None:
-    done = call("--port", "0", "--workers", workers, "--redis", url)
+def test_it_is_exit_status_1_and_one_line(
+    command: tuple[str, ...], workers: str, url: str, said: str
+) -> None:
+    done = call(*command, "--port", "0", "--workers", workers, "--redis", url)
     assert done.returncode == 1
     assert not done.stdout
     assert done.stderr.startswith(f"streamserver: --redis: {said}")
@@ -91,12 +95,13 @@ def test_it_is_for_the_demo_alone() -> None:
     assert "--redis is for the demo" in done.stderr
 
 
-def test_without_the_library(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [(), PROXY], ids=["demo", "proxy"])
+def test_without_the_library(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "sitecustomize.py").write_text(MISSING)
     path = os.pathsep.join((str(tmp_path), HELLO["PYTHONPATH"]))
-    done = run("--redis", "redis://127.0.0.1", PYTHONPATH=path)
+    done = run(*command, "--redis", "redis://127.0.0.1", PYTHONPATH=path)
     assert done.returncode == 1
-    needed = "feeds in Redis need redis-py: pip install '.[redis]'"
+    needed = "Redis needs redis-py: pip install '.[redis]'"
     assert done.stderr == f"streamserver: --redis: {needed}\n"
 
 

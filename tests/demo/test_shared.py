@@ -12,6 +12,7 @@ from streamserver.demo.app import make_app
 from streamserver.feed.redis import Redis
 from streamserver.server.phase import Outcome
 from support.asking import ask
+from support.chatting import FAST, prompting, spoken
 from support.feeds import (
     JOBS,
     LONG,
@@ -30,7 +31,12 @@ from support.feeds import (
 )
 from support.following import following
 from support.inprocess import Serve, Served
+from support.model import PROMPT, TEXT, TOKENS
+from support.rawsocket import connect
 from support.redis import RedisServer
+from support.relaying import LAST_CHUNK
+from support.requests import get
+from support.resuming import events_of, last_id, location_of
 
 FEED = NOTIFICATIONS
 
@@ -165,6 +171,27 @@ async def test_the_jobs_of_a_worker_that_stops_are_cancelled(
         await follower.read_end()
         assert steps(follower) == [(0, "running"), (0, "cancelled")]
     assert (await state(other, job))["state"] == "cancelled"
+
+
+# The chat
+
+
+async def test_an_answer_is_continued_at_the_other(workers: Workers) -> None:
+    """The reader leaves in the middle, and gets the rest of the text."""
+    one, other = workers
+    async with connect(one.port) as client:
+        await client.send(prompting(PROMPT, model=FAST))
+        await client.read_until(lambda received: len(events_of(received)) > len(TOKENS) // 2)
+        before = client.received
+        client.reset()
+    async with connect(other.port) as client:
+        after = b"Last-Event-ID: " + last_id(before).encode()
+        await client.send(get(location_of(before).encode(), after))
+        behind = await client.read_until(LAST_CHUNK, timeout=20.0)
+    whole = events_of(before) + events_of(behind)
+    assert spoken(b"".join([f"data: {event.data}\n".encode() for event in whole])) == TEXT
+    assert len({event.id for event in whole}) == len(whole)
+    assert whole[-1].data == "[DONE]"
 
 
 # Recordings

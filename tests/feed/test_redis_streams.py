@@ -97,7 +97,7 @@ async def test_over_a_unix_socket(
 
 def test_without_redis_py(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "redis.exceptions", None)
-    with pytest.raises(RuntimeError, match=r"need redis-py: pip install .*\[redis\]"):
+    with pytest.raises(RuntimeError, match=r"needs redis-py: pip install .*\[redis\]"):
         Redis("redis://127.0.0.1")
 
 
