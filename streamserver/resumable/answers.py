@@ -11,7 +11,7 @@ from streamserver.feed.topic import Start
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.resumable.limits import Limits
-from streamserver.resumable.owner import owner_of
+from streamserver.resumable.owner import includes, owner_of, scope_of
 from streamserver.resumable.ports import Record, State, Store
 from streamserver.resumable.producer import Producer
 from streamserver.resumable.question import Question
@@ -58,14 +58,15 @@ class Answers:
         """The response to a POST: an answer with its Location, or what the upstream sent.
 
         HTTPError as ``Feed.position``, ``Store.claim`` and ``Producer.add_waiter``; 404 for a
-        position in an answer that has expired.
+        position in an answer that has expired, and for the answer of another owner.
         """
         request, outgoing = question.request, question.outgoing
         position = used = None
         if question.key is not None:
             position = Feed.position(request)
             target = outgoing.target.encode()
-            used = make_key(question.key, target, question.body)
+            scope = scope_of(request, self._cookies)
+            used = make_key(f"{scope}\n{question.key}", target, question.body)
         store, windows = self._start(outgoing.server)
         producer = Producer(question, store, self._limits, windows, self._on_end)
         is_early = question.key is None and store.admits()
@@ -82,6 +83,8 @@ class Answers:
             producer.stop()
             raise
         if found.id != record.id:
+            if not includes(owner, found.owner):
+                raise HTTPError(404, "the key was used by a request with other cookies")
             return await self._ask_again(question, found, position)
         self._producers[record.id] = producer
         if not is_early:
@@ -146,7 +149,7 @@ class Answers:
     async def _find(self, request: Request, id: str) -> Record:
         store, _ = self._start(request.exchange.server)
         record = await store.find(id)
-        if record is None or record.owner not in ("", owner_of(request, self._cookies)):
+        if record is None or not includes(owner_of(request, self._cookies), record.owner):
             raise HTTPError(404, "there is no such answer, or it has expired")
         return record
 

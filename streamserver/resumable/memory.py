@@ -51,7 +51,7 @@ class MemoryStore:
         self._backend = backend
         self._limits = limits
         self._held: dict[str, _Held] = {}
-        self._keys: dict[tuple[str, str], tuple[str, IdempotencyKey]] = {}  # by owner and key
+        self._keys: dict[str, tuple[str, IdempotencyKey]] = {}  # with the id of the answer
         self._size = 0
         self._kept: Deadlines[str] = Deadlines(loop, limits.keep, self._expire)
 
@@ -67,7 +67,7 @@ class MemoryStore:
         """As ``Store.claim``."""
         record = producer.record
         key = record.key
-        if key is not None and (used := self._keys.get((record.owner, key.key))) is not None:
+        if key is not None and (used := self._keys.get(key.key)) is not None:
             id, first = used
             first.check(key.fingerprint)
             return self._held[id].record
@@ -76,7 +76,7 @@ class MemoryStore:
             raise HTTPError(503, detail, headers={"Retry-After": str(RETRY_AFTER)})
         self._held[record.id] = _Held(producer)
         if key is not None:
-            self._keys[record.owner, key.key] = record.id, key
+            self._keys[key.key] = record.id, key
         return record
 
     async def opened(self, id: str) -> Record | None:
@@ -109,7 +109,7 @@ class MemoryStore:
         if (held := self._held.pop(id, None)) is not None:
             self._size -= held.size
             if held.record.key is not None:
-                del self._keys[held.record.owner, held.record.key.key]
+                del self._keys[held.record.key.key]
 
     def _expire(self, id: str) -> None:
         """``resume_keep`` has passed. Readers that still follow would keep the log in memory."""

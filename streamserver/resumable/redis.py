@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from streamserver.feed.idempotency import IdempotencyKey, digest
+from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.redis import Redis
 from streamserver.feed.redis_client import NotConnected
 from streamserver.resumable.limits import Limits
@@ -75,8 +75,6 @@ class RedisStore:
         """As ``Store``."""
         record = producer.record
         key, fingerprint = record.key or ("", "")
-        if key:
-            key = digest(record.owner.encode(), key.encode())  # others may use it too
         keys = self._keys.of_answer(record.id, self._process, key)
         answer = Produced(producer, keys, self._limits, self._writer, self._on_over)
         # The last segment selects the form of an error; the rest may have a key of an API.
