@@ -70,7 +70,7 @@ class AnswerTopic(Topic):
         self._holds += 1
         if self._holds == 1:
             self.log.reset(ORIGIN)
-            self._read_to = ORIGIN
+            self._read_to, self.position = ORIGIN, None
             self.is_decided.clear()
             self._loading = asyncio.get_running_loop().create_task(self._load())
 
@@ -82,7 +82,6 @@ class AnswerTopic(Topic):
             if loading is not None:
                 loading.cancel()
             self._live.remove(self._key)
-            self.position = None
             self.log.reset(None)
 
     def subscribe(self, subscriber: Subscriber) -> None:
@@ -113,7 +112,7 @@ class AnswerTopic(Topic):
             except self._connections.failures:
                 await asyncio.sleep(RETRY)
         if self._loading is not asyncio.current_task():
-            return  # released, and its cancellation was suppressed
+            return  # another one has begun since
         if not self.has_ended:
             self._live.add(self._key, self)
         for subscriber in tuple(self.subscribers):
@@ -124,9 +123,10 @@ class AnswerTopic(Topic):
         found = [None] * COUNT
         while len(found) == COUNT:
             found = await client.xrange(self._key, min=f"({self._read_to}", count=COUNT)
+            if not self._holds:
+                return  # released, and a cancellation was suppressed
             self._take(found)
-        if self._holds:
-            self.position = self._read_to
+        self.position = self._read_to
 
     def on_live(self, found: Any) -> None:
         """Append new entries of the stream."""
@@ -150,10 +150,11 @@ class AnswerTopic(Topic):
             self._add([make_entry(f"{number + 1}-0", f"{number}-0", event, True)])
 
     def _take(self, found: Any) -> None:
-        # The same entries can be found twice, and after the log was dropped: by a load that the
-        # ``LiveReader`` repeats.
+        # Entries can be found twice, or by a load that began before the log was dropped: before
+        # Python 3.12 its cancellation can be suppressed. Only what follows is added.
         new = [each for each in found if _order(each[0].decode()) > _order(self._read_to)]
-        if self._holds and new:
+        number = _order(self._read_to)[0]
+        if new and _order(new[0][0].decode())[0] <= number + 1:
             self._read_to = new[-1][0].decode()
             entries = _entries(new)
             if len(entries) < len(new):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from resumable.test_many import EVENTS, reader_of
+from streamserver.resumable import redis_topic
 from support.answers import content, statuses
 from support.rawsocket import until_end
 from support.redis import RedisServer
@@ -98,6 +99,24 @@ async def test_many_readers_that_move_between_both(both: Both) -> None:
     expected = [f'{{"n": {n}}}' for n in range(EVENTS)]
     assert all(reader.data == expected for reader in readers)
     both[0].check_asked_once(peer)
+
+
+async def test_readers_who_leave_while_the_log_is_loaded(
+    both: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is loaded again for the next one, from the beginning."""
+    monkeypatch.setattr(redis_topic, "COUNT", 5)
+    chance = random.Random(SEED)
+    client, peer = await both[0].begin(event(0))
+    location = location_of(client.received)
+    await say(peer, *map(event, range(1, EVENTS)), DONE, is_last=True)
+    whole = content(await client.read_until(LAST_CHUNK))
+    for _ in range(40):
+        leaving = await both[1].get(location)
+        await asyncio.sleep(chance.random() / 100)
+        leaving.reset()
+        reader = await both[1].get(location)
+        assert content(await reader.read_until(LAST_CHUNK)) == whole
 
 
 async def test_a_race_of_identical_requests(both: Both) -> None:
