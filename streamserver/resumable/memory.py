@@ -24,7 +24,7 @@ RETRY_AFTER = 5
 class _Held:
     """An answer; ``producer`` is None after its end, ``topic`` before its first use."""
 
-    __slots__ = ("_record", "producer", "readers", "size", "topic")
+    __slots__ = ("_record", "producer", "readers", "size", "topic", "unfinished")
 
     def __init__(self, producer: Producer) -> None:
         self.producer: Producer | None = producer
@@ -32,6 +32,7 @@ class _Held:
         self.topic: MemoryTopic | None = None
         self.readers = 0
         self.size = 0
+        self.unfinished = 0
 
     @property
     def record(self) -> Record:
@@ -90,17 +91,33 @@ class MemoryStore:
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """As ``Store.append``."""
         held, size = self._held[id], sum(map(len, events)) + ENTRY * len(events)
-        if self._size + size > self._limits.total and held.producer is not None:
-            detail = f"all answers together exceed {self._limits.total} bytes"
-            return held.producer.abort(HTTPError(503, detail))
-        held.size += size
-        self._size += size
-        (held.topic or self.topic(id)).add(events)
+        if self._has_room(held, size):
+            held.size += size
+            self._size += size
+            (held.topic or self.topic(id)).add(events)
+
+    def hold_unfinished(self, id: str, size: int) -> None:
+        """As ``Store.hold_unfinished``."""
+        held = self._held[id]
+        more = size - held.unfinished
+        if self._has_room(held, more):
+            held.unfinished = size
+            self._size += more
+
+    def _has_room(self, held: _Held, more: int) -> bool:
+        """Whether there is room for more bytes of a running answer, which ends if not."""
+        if self._size + more <= self._limits.total:
+            return True
+        assert held.producer is not None
+        detail = f"all answers together exceed {self._limits.total} bytes"
+        held.producer.abort(HTTPError(503, detail))
+        return False
 
     def end(self, id: str, state: State, event: bytes) -> None:
         """As ``Store.end``."""
         held = self._held[id]
         held.end()
+        self._size -= held.unfinished
         self.topic(id).add([event], is_last=True)
         self._kept.start(id)
 

@@ -18,7 +18,7 @@ def owner_of(request: Request, cookies: Collection[str] | None) -> str:
 
     ``cookies``: the names of those that are credentials; None for all.
     """
-    credentials, pairs = set(), set()
+    credentials, pairs = set[str](), set[str]()
     for name, value in request.headers.items():
         if name in FIELDS:
             credentials.add(f"{name}: {value}")

@@ -108,6 +108,10 @@ class Store(Protocol):
         """Add events, each encoded without an id. A store without room for them calls
         ``Producer.abort``."""
 
+    def hold_unfinished(self, id: str, size: int) -> None:
+        """The producer holds so many bytes of an event that is not complete, until the next call or
+        the end. They take room, as those of events."""
+
     def end(self, id: str, state: State, event: bytes) -> None:
         """Add the last entry, and forget the answer in ``resume_keep`` seconds. There is always
         room for it."""

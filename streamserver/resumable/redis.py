@@ -125,6 +125,11 @@ class RedisStore:
         if (answer := self._keeper.produced.get(id)) is not None:
             answer.append(events)
 
+    def hold_unfinished(self, id: str, size: int) -> None:
+        """As ``Store``."""
+        if (answer := self._keeper.produced.get(id)) is not None:
+            answer.hold_unfinished(size)
+
     def end(self, id: str, state: State, event: bytes) -> None:
         """As ``Store``."""
         if (answer := self._keeper.produced.get(id)) is not None:
