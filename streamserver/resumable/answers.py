@@ -7,16 +7,19 @@ from os import urandom
 
 from streamserver.feed.feed import Backend, Feed
 from streamserver.feed.idempotency import make_key
+from streamserver.feed.memory import Memory
+from streamserver.feed.redis import Redis
 from streamserver.feed.topic import Start
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.resumable.limits import Limits
+from streamserver.resumable.memory import MemoryStore
 from streamserver.resumable.owner import includes, owner_of, scope_of
 from streamserver.resumable.ports import Record, State, Store
 from streamserver.resumable.producer import Producer
 from streamserver.resumable.question import Question
 from streamserver.resumable.reader import Reader, is_at_end
-from streamserver.resumable.stores import make_store
+from streamserver.resumable.redis import RedisStore
 from streamserver.server.answer import Endless
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.state import ServerState
@@ -187,7 +190,7 @@ class Answers:
         if self._opened is None:
             loop = asyncio.get_running_loop()
             windows = Deadlines[Producer](loop, self._limits.window, lambda each: each.expire())
-            self._opened = make_store(self._backend, self._limits, loop), windows
+            self._opened = _make_store(self._backend, self._limits, loop), windows
         if server not in self._servers:
             self._servers.add(server)
             server.on_close.append(lambda: self._stop(server))
@@ -218,6 +221,15 @@ class Answers:
             store, windows = opened
             windows.close()
             await store.close()
+
+
+def _make_store(backend: Backend, limits: Limits, loop: asyncio.AbstractEventLoop) -> Store:
+    """The store for the backend of a feed; TypeError for an unknown kind of backend."""
+    if isinstance(backend, Memory):
+        return MemoryStore(backend, limits, loop)
+    if isinstance(backend, Redis):
+        return RedisStore(backend, limits)
+    raise TypeError(f"answers are kept in Memory() or Redis(url), not in {backend!r}")
 
 
 def _unknown(position: str) -> HTTPError:

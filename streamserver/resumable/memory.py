@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.memory import Memory, MemoryTopic
 from streamserver.feed.topic import Bounds
-from streamserver.resumable.limits import Limits
+from streamserver.resumable.limits import Limits, no_room, too_large
 from streamserver.resumable.ports import Producer, Record, State
 from streamserver.server.deadlines import Deadlines
 from streamserver.wire.problem import HTTPError
@@ -16,9 +16,6 @@ _UNBOUNDED = Bounds(2**53, 2**53, 0.0)
 
 ENTRY = 400
 """Bytes of memory that an entry of a log takes besides its event."""
-
-RETRY_AFTER = 5
-"""Seconds after which a client that was refused may try again."""
 
 
 class _Held:
@@ -73,8 +70,7 @@ class MemoryStore:
             first.check(key.fingerprint)
             return self._held[id].record
         if not self.admits():
-            detail = f"{len(self._held)} answers with {self._size} bytes are held: try again later"
-            raise HTTPError(503, detail, headers={"Retry-After": str(RETRY_AFTER)})
+            raise no_room(len(self._held), self._size)
         self._held[record.id] = _Held(producer)
         if key is not None:
             self._keys[key.key] = record.id, key
@@ -109,8 +105,7 @@ class MemoryStore:
         if self._size + more <= self._limits.total:
             return True
         assert held.producer is not None
-        detail = f"all answers together exceed {self._limits.total} bytes"
-        held.producer.abort(HTTPError(503, detail))
+        held.producer.abort(too_large(self._limits.total))
         return False
 
     def end(self, id: str, state: State, event: bytes) -> None:

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from streamserver.resumable.limits import Limits
+from streamserver.resumable.limits import Limits, too_large
 from streamserver.resumable.ports import Producer, State
 from streamserver.resumable.redis_calls import Call
 from streamserver.resumable.redis_scripts import APPEND, DISCARD, END, OPEN, Script
@@ -135,8 +135,7 @@ class Produced:
             self._head = ""
             self._resolve()
         if end == "full":
-            detail = f"all answers together exceed {self._limits.total} bytes"
-            self.producer.abort(HTTPError(503, detail))
+            self.producer.abort(too_large(self._limits.total))
         elif script in (END, DISCARD) or end:
             self.stop(end)
 

@@ -61,7 +61,7 @@ async def test_another_ones_is_a_404(
 
 
 async def test_a_key_is_one_of_its_owner(kept: Kept) -> None:
-    """Nor does another one learn of it."""
+    """Another owner may use it for another request."""
     ours, first = await kept.begin(event(0), key="k", fields=[OURS])
     theirs, second = await kept.begin(event(1), key="k", body=b"other", fields=[THEIRS])
     assert location_of(ours.received) != location_of(theirs.received)
