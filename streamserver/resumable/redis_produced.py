@@ -87,7 +87,6 @@ class Produced:
     def end(self, state: State, event: bytes) -> None:
         """Write the last entry, after all events."""
         if self._last is None and not self.is_over:
-            self.hold_unfinished(0)
             self._last = state.value, event
             self._writer.add(self)
 
