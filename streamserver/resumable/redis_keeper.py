@@ -85,7 +85,6 @@ class Keeper:
         self._changed: set[str] = set()  # answers of others whose readers came or went here
         self._hints: set[str] = set()  # answers of this process whose readers came or went there
         self._missing: dict[str, int] = {}  # processes, with the checks that found no lease
-        self._late: dict[str, int] = {}  # ended answers, with the checks that found no last entry
         self._rounds = 0
         period, known = lease / PERIODS, own.connections.failures
         self._refreshing = Periodic(
@@ -110,7 +109,6 @@ class Keeper:
         self._readers[id] -= 1
         if not self._readers[id]:
             del self._readers[id]
-            self._late.pop(id, None)
             self._on_readers(id)
 
     def on_hint(self, id: str) -> None:
@@ -200,19 +198,17 @@ class Keeper:
                 if end:
                     answer.stop(end.decode())
             elif end:
-                self._on_end(id, end == b"gone", target)
+                await self._end(self._topic(id), target)
             else:
                 running.setdefault(process, []).append((id, key, target))
         await self._find_lost(running)
 
-    def _on_end(self, id: str, is_gone: bool, target: str) -> None:
-        """End the log of an answer for the readers here if its last entry does not arrive: after a
-        failover to a replica that was behind, it may have a lower id than what they have read."""
-        topic = self._topic(id)
-        is_late = topic.position is not None and not topic.has_ended
-        self._late[id] = self._late.get(id, 0) + 1 if is_late else 0
-        if is_gone or self._late[id] >= CHECKS:
-            topic.lose(lost_event(LOG_IS_GONE, target, topic.first()))
+    async def _end(self, topic: AnswerTopic, target: str) -> None:
+        """End the log of an answer for the readers here. If it has ended in Redis, the last entry
+        is there, unless Redis has lost entries that they have read: then it has a lower id."""
+        if topic.position is not None and not topic.has_ended:
+            event = lost_event(LOG_IS_GONE, target, topic.first())
+            await topic.lose(self._scripts.client, event)
 
     async def _find_lost(self, running: dict[str, list[tuple[str, ...]]]) -> None:
         leases = list(map(self._keys.lease, running))

@@ -107,26 +107,39 @@ class AnswerTopic(Topic):
     async def _load(self) -> None:
         while True:
             try:
-                await self.load(self._connections.client)
+                is_loaded = await self._read_on(self._connections.client)
                 break
             except self._connections.failures:
                 await asyncio.sleep(RETRY)
-        if self._loading is not asyncio.current_task():
-            return  # another one has begun since
-        if not self.has_ended:
-            self._live.add(self._key, self)
-        for subscriber in tuple(self.subscribers):
-            subscriber.deliver()
+        if is_loaded:
+            if not self.has_ended:
+                self._live.add(self._key, self)
+            for subscriber in tuple(self.subscribers):
+                subscriber.deliver()
 
-    async def load(self, client: Any) -> None:
-        """Read on, to the end of the stream."""
-        found = [None] * COUNT
+    async def _read_on(self, client: Any) -> bool:
+        """Read to the end of the stream. False if the log was dropped meanwhile: before Python 3.12
+        the cancellation of a load can be suppressed."""
+        loading, found = self._loading, [None] * COUNT
         while len(found) == COUNT:
             found = await client.xrange(self._key, min=f"({self._read_to}", count=COUNT)
-            if not self._holds:
-                return  # released, and a cancellation was suppressed
-            self._take(found)
+            if self._loading is loading:
+                self._take(found)
+            if self._loading is not loading:  # it may have been dropped at its end just now
+                return False
         self.position = self._read_to
+        return True
+
+    async def load(self, client: Any) -> None:
+        """As ``LiveTopic``."""
+        await self._read_on(client)
+
+    async def lose(self, client: Any, event: bytes) -> None:
+        """End the log with this event, unless its last entry is in Redis."""
+        is_held = await self._read_on(client)
+        if is_held and not self.has_ended:
+            number, _ = _order(self._read_to)
+            self._add([make_entry(f"{number + 1}-0", f"{number}-0", event, True)])
 
     def on_live(self, found: Any) -> None:
         """Append new entries of the stream."""
@@ -143,18 +156,10 @@ class AnswerTopic(Topic):
         """The first events that are in memory: they show the service."""
         return b"".join([entry.data for entry in self.log.read(self.log.start, FIRST)])
 
-    def lose(self, event: bytes) -> None:
-        """End a log that is no longer in Redis with this event."""
-        if self._holds and not self.has_ended:
-            number, _ = _order(self._read_to)
-            self._add([make_entry(f"{number + 1}-0", f"{number}-0", event, True)])
-
     def _take(self, found: Any) -> None:
-        # Entries can be found twice, or by a load that began before the log was dropped: before
-        # Python 3.12 its cancellation can be suppressed. Only what follows is added.
+        # What was read twice, by a load that the ``LiveReader`` repeats, is taken once.
         new = [each for each in found if _order(each[0].decode()) > _order(self._read_to)]
-        number = _order(self._read_to)[0]
-        if new and _order(new[0][0].decode())[0] <= number + 1:
+        if new:
             self._read_to = new[-1][0].decode()
             entries = _entries(new)
             if len(entries) < len(new):

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -117,6 +118,8 @@ async def test_readers_who_leave_while_the_log_is_loaded(
         leaving.reset()
         reader = await both[1].get(location)
         assert content(await reader.read_until(LAST_CHUNK)) == whole
+    backend: Any = both[1].handler._answers._backend
+    await wait_until(lambda: not [key for key in backend.live._topics if ":log:" in key])
 
 
 async def test_a_race_of_identical_requests(both: Both) -> None:

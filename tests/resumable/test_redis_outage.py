@@ -14,12 +14,13 @@ from support.rawsocket import RawClient, until_end
 from support.redis import RedisServer, redis_server
 from support.relaying import EVENTS_HEAD, LAST_CHUNK
 from support.resuming import DONE, Kept, data_of, event, head_of, location_of, say
-from support.sharing import keys_of, sharing
+from support.sharing import held, sharing
 from support.upstreams import has_caller
+from support.waiting import wait_until
 
 Both = tuple[Kept, Kept]
 LOST = "the answer is lost: Redis no longer has it"
-TIMEOUT = 0.3
+TIMEOUT = 0.8
 BEAT = b":\n"
 
 
@@ -96,7 +97,7 @@ async def test_a_lease_that_is_missing_for_a_moment(
 ) -> None:
     """As all are after an outage, until they are refreshed: no answer is lost."""
     client, reader, peer = await begun(both)
-    [lease] = [key for key in keys_of(own_redis, prefix) if ":lease:" in key]
+    [lease] = await wait_until(lambda: held(own_redis, prefix, "lease"))
     for _ in range(15):
         own_redis.ask("DEL", lease)
         await asyncio.sleep(LEASE / 4 / 10)
