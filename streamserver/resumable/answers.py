@@ -7,16 +7,19 @@ from os import urandom
 
 from streamserver.feed.feed import Backend, Feed
 from streamserver.feed.idempotency import make_key
+from streamserver.feed.memory import Memory
+from streamserver.feed.redis import Redis
 from streamserver.feed.topic import Start
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.resumable.limits import Limits
-from streamserver.resumable.owner import owner_of
+from streamserver.resumable.memory import MemoryStore
+from streamserver.resumable.owner import includes, owner_of, scope_of
 from streamserver.resumable.ports import Record, State, Store
 from streamserver.resumable.producer import Producer
 from streamserver.resumable.question import Question
 from streamserver.resumable.reader import Reader, is_at_end
-from streamserver.resumable.stores import make_store
+from streamserver.resumable.redis import RedisStore
 from streamserver.server.answer import Endless
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.state import ServerState
@@ -58,14 +61,15 @@ class Answers:
         """The response to a POST: an answer with its Location, or what the upstream sent.
 
         HTTPError as ``Feed.position``, ``Store.claim`` and ``Producer.add_waiter``; 404 for a
-        position in an answer that has expired.
+        position in an answer that has expired, and for the answer of another owner.
         """
         request, outgoing = question.request, question.outgoing
         position = used = None
         if question.key is not None:
             position = Feed.position(request)
             target = outgoing.target.encode()
-            used = make_key(question.key, target, question.body)
+            scope = scope_of(request, self._cookies)
+            used = make_key(f"{scope}\n{question.key}", target, question.body)
         store, windows = self._start(outgoing.server)
         producer = Producer(question, store, self._limits, windows, self._on_end)
         is_early = question.key is None and store.admits()
@@ -82,6 +86,8 @@ class Answers:
             producer.stop()
             raise
         if found.id != record.id:
+            if not includes(owner, found.owner):
+                raise HTTPError(404, "the key was used by a request with other cookies")
             return await self._ask_again(question, found, position)
         self._producers[record.id] = producer
         if not is_early:
@@ -146,7 +152,7 @@ class Answers:
     async def _find(self, request: Request, id: str) -> Record:
         store, _ = self._start(request.exchange.server)
         record = await store.find(id)
-        if record is None or record.owner not in ("", owner_of(request, self._cookies)):
+        if record is None or not includes(owner_of(request, self._cookies), record.owner):
             raise HTTPError(404, "there is no such answer, or it has expired")
         return record
 
@@ -184,7 +190,7 @@ class Answers:
         if self._opened is None:
             loop = asyncio.get_running_loop()
             windows = Deadlines[Producer](loop, self._limits.window, lambda each: each.expire())
-            self._opened = make_store(self._backend, self._limits, loop), windows
+            self._opened = _make_store(self._backend, self._limits, loop), windows
         if server not in self._servers:
             self._servers.add(server)
             server.on_close.append(lambda: self._stop(server))
@@ -215,6 +221,15 @@ class Answers:
             store, windows = opened
             windows.close()
             await store.close()
+
+
+def _make_store(backend: Backend, limits: Limits, loop: asyncio.AbstractEventLoop) -> Store:
+    """The store for the backend of a feed; TypeError for an unknown kind of backend."""
+    if isinstance(backend, Memory):
+        return MemoryStore(backend, limits, loop)
+    if isinstance(backend, Redis):
+        return RedisStore(backend, limits)
+    raise TypeError(f"answers are kept in Memory() or Redis(url), not in {backend!r}")
 
 
 def _unknown(position: str) -> HTTPError:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, fields
 
+from streamserver.wire.problem import HTTPError
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -51,3 +53,14 @@ _ARGUMENTS = {
     "total": "max_total",
     "body": "max_body",
 }
+
+
+def no_room(held: int | str, size: int | str) -> HTTPError:
+    """The error of a store that holds so many answers, with so many bytes."""
+    detail = f"{held} answers with {size} bytes are held: try again later"
+    return HTTPError(503, detail, headers={"Retry-After": "5"})
+
+
+def too_large(total: int) -> HTTPError:
+    """The error of an answer that exceeds the bytes of all."""
+    return HTTPError(503, f"all answers together exceed {total} bytes")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.memory import Memory, MemoryTopic
 from streamserver.feed.topic import Bounds
-from streamserver.resumable.limits import Limits
+from streamserver.resumable.limits import Limits, no_room, too_large
 from streamserver.resumable.ports import Producer, Record, State
 from streamserver.server.deadlines import Deadlines
 from streamserver.wire.problem import HTTPError
@@ -17,14 +17,11 @@ _UNBOUNDED = Bounds(2**53, 2**53, 0.0)
 ENTRY = 400
 """Bytes of memory that an entry of a log takes besides its event."""
 
-RETRY_AFTER = 5
-"""Seconds after which a client that was refused may try again."""
-
 
 class _Held:
     """An answer; ``producer`` is None after its end, ``topic`` before its first use."""
 
-    __slots__ = ("_record", "producer", "readers", "size", "topic")
+    __slots__ = ("_record", "producer", "readers", "size", "topic", "unfinished")
 
     def __init__(self, producer: Producer) -> None:
         self.producer: Producer | None = producer
@@ -32,6 +29,7 @@ class _Held:
         self.topic: MemoryTopic | None = None
         self.readers = 0
         self.size = 0
+        self.unfinished = 0
 
     @property
     def record(self) -> Record:
@@ -51,7 +49,7 @@ class MemoryStore:
         self._backend = backend
         self._limits = limits
         self._held: dict[str, _Held] = {}
-        self._keys: dict[tuple[str, str], tuple[str, IdempotencyKey]] = {}  # by owner and key
+        self._keys: dict[str, tuple[str, IdempotencyKey]] = {}  # with the id of the answer
         self._size = 0
         self._kept: Deadlines[str] = Deadlines(loop, limits.keep, self._expire)
 
@@ -67,16 +65,15 @@ class MemoryStore:
         """As ``Store.claim``."""
         record = producer.record
         key = record.key
-        if key is not None and (used := self._keys.get((record.owner, key.key))) is not None:
+        if key is not None and (used := self._keys.get(key.key)) is not None:
             id, first = used
             first.check(key.fingerprint)
             return self._held[id].record
         if not self.admits():
-            detail = f"{len(self._held)} answers with {self._size} bytes are held: try again later"
-            raise HTTPError(503, detail, headers={"Retry-After": str(RETRY_AFTER)})
+            raise no_room(len(self._held), self._size)
         self._held[record.id] = _Held(producer)
         if key is not None:
-            self._keys[record.owner, key.key] = record.id, key
+            self._keys[key.key] = record.id, key
         return record
 
     async def opened(self, id: str) -> Record | None:
@@ -90,17 +87,32 @@ class MemoryStore:
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """As ``Store.append``."""
         held, size = self._held[id], sum(map(len, events)) + ENTRY * len(events)
-        if self._size + size > self._limits.total and held.producer is not None:
-            detail = f"all answers together exceed {self._limits.total} bytes"
-            return held.producer.abort(HTTPError(503, detail))
-        held.size += size
-        self._size += size
-        (held.topic or self.topic(id)).add(events)
+        if self._has_room(held, size):
+            held.size += size
+            self._size += size
+            (held.topic or self.topic(id)).add(events)
+
+    def hold_unfinished(self, id: str, size: int) -> None:
+        """As ``Store.hold_unfinished``."""
+        held = self._held[id]
+        more = size - held.unfinished
+        if self._has_room(held, more):
+            held.unfinished = size
+            self._size += more
+
+    def _has_room(self, held: _Held, more: int) -> bool:
+        """Whether there is room for more bytes of a running answer, which ends if not."""
+        if self._size + more <= self._limits.total:
+            return True
+        assert held.producer is not None
+        held.producer.abort(too_large(self._limits.total))
+        return False
 
     def end(self, id: str, state: State, event: bytes) -> None:
         """As ``Store.end``."""
         held = self._held[id]
         held.end()
+        self._size -= held.unfinished
         self.topic(id).add([event], is_last=True)
         self._kept.start(id)
 
@@ -109,7 +121,7 @@ class MemoryStore:
         if (held := self._held.pop(id, None)) is not None:
             self._size -= held.size
             if held.record.key is not None:
-                del self._keys[held.record.owner, held.record.key.key]
+                del self._keys[held.record.key.key]
 
     def _expire(self, id: str) -> None:
         """``resume_keep`` has passed. Readers that still follow would keep the log in memory."""

@@ -49,9 +49,9 @@ class Record(NamedTuple):
     id: str
     """Unguessable: it is the last segment of the location."""
     owner: str
-    """A digest of the credentials of the request, "" if it had none."""
+    """Digests of the credentials of the request, "" if it had none: see ``owner_of``."""
     key: IdempotencyKey | None
-    """Unique for each owner."""
+    """Includes what it is unique in: see ``scope_of``."""
     target: str
     """That of the request; it selects the form of an error event, see ``failures.form_of``."""
     head: Head | None = None
@@ -89,8 +89,8 @@ class Store(Protocol):
         succeeds: then the request may be sent before the claim."""
 
     async def claim(self, producer: Producer) -> Record:
-        """Register an answer, and return its record; but that of an earlier answer if the owner
-        has used the key for it.
+        """Register an answer, and return its record; but that of an earlier answer if the key
+        was used for it.
 
         HTTPError 422 for a key that was used for another request, 503 with Retry-After if too many
         answers are held. If the call is cancelled, ``discard`` follows it.
@@ -107,6 +107,10 @@ class Store(Protocol):
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """Add events, each encoded without an id. A store without room for them calls
         ``Producer.abort``."""
+
+    def hold_unfinished(self, id: str, size: int) -> None:
+        """The producer holds so many bytes of an event that is not complete, until the next call or
+        the end. They take room, as those of events."""
 
     def end(self, id: str, state: State, event: bytes) -> None:
         """Add the last entry, and forget the answer in ``resume_keep`` seconds. There is always

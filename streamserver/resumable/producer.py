@@ -66,7 +66,7 @@ class Producer(RelayedRequest):
     __slots__ = (
         *("_count", "_error", "_first", "_head", "_is_followed", "_is_open", "_limits"),
         *("_on_end", "_opening", "_select", "_size", "_splitter", "_started", "_store"),
-        *("_waiters", "_windows", "attributes", "fields", "is_answer", "record"),
+        *("_unfinished", "_waiters", "_windows", "attributes", "fields", "is_answer", "record"),
     )
 
     _head: ResponseHead
@@ -93,7 +93,7 @@ class Producer(RelayedRequest):
         self._opening: asyncio.Task[None] | None = None
         self._started = monotonic()
         self._splitter = EventSplitter()
-        self._count = self._size = 0
+        self._count = self._size = self._unfinished = 0
         self._first = b""
         self._error: Exception | None = None  # of a failure before the head
         self._is_followed = self._is_open = self.is_answer = False
@@ -187,13 +187,15 @@ class Producer(RelayedRequest):
 
     def _take(self, piece: bytes, end: End | None) -> None:
         if events := self._splitter.feed(piece):
+            if self._unfinished:
+                self._hold_unfinished(0)
             self._add(events)
         if self.phase is not STREAMING:
             return  # the answer is too large
         if end is not None:
             self._finish(State.COMPLETE, self._splitter.rest())
-        elif self._size + len(self._splitter.held) > self._limits.bytes:
-            self._outgrow()
+        elif (size := len(self._splitter.held)) != self._unfinished:
+            self._hold_unfinished(size)
 
     def _add(self, events: list[bytes]) -> None:
         self._first = self._first or events[0][:FIRST_BYTES]
@@ -208,6 +210,13 @@ class Producer(RelayedRequest):
             self._store.append(self.record.id, events)
         if is_full:
             self._outgrow()
+
+    def _hold_unfinished(self, size: int) -> None:
+        self._unfinished = size
+        if self._size + size > self._limits.bytes:
+            self._outgrow()
+        else:
+            self._store.hold_unfinished(self.record.id, size)
 
     def _outgrow(self) -> None:
         limits = self._limits

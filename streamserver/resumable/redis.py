@@ -4,7 +4,7 @@ A process that claims an answer produces it: it alone asks the upstream, once. R
 in that process too, follow what Redis has confirmed, so none ever has an event that another one
 cannot get. ``redis_scripts`` describes the keys.
 
-Credentials, idempotency keys and requests are digests in Redis; the events are as they are.
+Credentials, idempotency keys and requests are digests in Redis; the events are stored as received.
 """
 
 import json
@@ -13,14 +13,14 @@ import uuid
 from collections.abc import Sequence
 from weakref import WeakValueDictionary
 
-from streamserver.feed.idempotency import IdempotencyKey, digest
+from streamserver.feed.idempotency import IdempotencyKey
 from streamserver.feed.redis import Redis
 from streamserver.feed.redis_client import NotConnected
-from streamserver.resumable.limits import Limits
+from streamserver.resumable.limits import Limits, no_room
 from streamserver.resumable.ports import Head, Producer, Record, State
 from streamserver.resumable.redis_calls import Keys, Scripts, unreachable
 from streamserver.resumable.redis_commands import Commands
-from streamserver.resumable.redis_keeper import HASTE, Keeper
+from streamserver.resumable.redis_keeper import REFRESH_TIMEOUT, Keeper
 from streamserver.resumable.redis_produced import Produced
 from streamserver.resumable.redis_scripts import CLAIM
 from streamserver.resumable.redis_topic import AnswerTopic
@@ -50,12 +50,12 @@ class RedisStore:
         self._live = backend.live
         self._scripts = Scripts(backend.connections)
         # With connections of its own, so that a lease does not expire while others are in use.
-        self._hasty = Scripts(backend.connections, backend.connections.connect(HASTE))
+        self._own = Scripts(backend.connections, backend.connections.connect(REFRESH_TIMEOUT))
         self._writer = Writer(self._scripts)
-        self._commands = Commands(f"{self._keys.prefix}commands", self._hasty, self._live)
+        self._commands = Commands(f"{self._keys.prefix}commands", self._own, self._live)
         self._keeper = Keeper(
             self._process,
-            self._hasty,
+            self._own,
             self._keys,
             self._commands,
             self.topic,
@@ -75,8 +75,6 @@ class RedisStore:
         """As ``Store``."""
         record = producer.record
         key, fingerprint = record.key or ("", "")
-        if key:
-            key = digest(record.owner.encode(), key.encode())  # others may use it too
         keys = self._keys.of_answer(record.id, self._process, key)
         answer = Produced(producer, keys, self._limits, self._writer, self._on_over)
         # The last segment selects the form of an error; the rest may have a key of an API.
@@ -126,6 +124,11 @@ class RedisStore:
         """As ``Store``."""
         if (answer := self._keeper.produced.get(id)) is not None:
             answer.append(events)
+
+    def hold_unfinished(self, id: str, size: int) -> None:
+        """As ``Store``."""
+        if (answer := self._keeper.produced.get(id)) is not None:
+            answer.hold_unfinished(size)
 
     def end(self, id: str, state: State, event: bytes) -> None:
         """As ``Store``."""
@@ -208,7 +211,7 @@ class RedisStore:
         await self._writer.close(CLOSE_TIMEOUT)
         await self._keeper.close()
         self._commands.close()
-        await self._hasty.client.aclose()
+        await self._own.client.aclose()
 
     async def _find(self, id: str) -> Record | None:
         try:
@@ -227,9 +230,3 @@ class RedisStore:
             status, fields = json.loads(state["head"])
             head = Head(status, [(name, value) for name, value in fields])
         return Record(id, state["owner"], key, state["target"], head)
-
-
-def no_room(held: str, size: str) -> HTTPError:
-    """The error of a store that holds so many answers, with so many bytes."""
-    detail = f"{held} answers with {size} bytes are held: try again later"
-    return HTTPError(503, detail, headers={"Retry-After": "5"})

@@ -14,7 +14,7 @@ log = logging.getLogger("streamserver")
 def unreachable(error: Exception) -> HTTPError:
     """The error of a store that does not answer."""
     log.error("a Redis command of an answer failed: %s", error)
-    detail = "the store of answers is out of reach: the upstream was not asked, try again"
+    detail = "the store of answers is out of reach: try again"
     return HTTPError(503, detail, headers={"Retry-After": "1"})
 
 

@@ -42,7 +42,7 @@ class Commands:
         await pipeline.execute()
 
     def close(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         self._live.remove(self._key)
 
     async def load(self, client: Any) -> None:

@@ -3,7 +3,7 @@
 In each period it
 
 - refreshes its lease, as the producer of its answers;
-- writes that it has readers of the answers of other processes, which is believed for a while;
+- writes that it has readers of the answers of other processes, which counts for one lease;
 - looks whether other processes have readers of its own answers;
 - looks whether the producers of answers with readers here still have their leases. The answers of
   one whose lease was missing in several periods in a row are ended as lost. Several, because all
@@ -40,11 +40,11 @@ PERIODS = 4
 CHECKS = 4
 """Periods in a row after which a producer without a lease is gone."""
 
-HASTE = 1.0
-"""Seconds that Redis has to refresh a lease."""
+REFRESH_TIMEOUT = 1.0
+"""Seconds until a refresh of the lease fails."""
 
-PATIENCE = 5.0
-"""Seconds that it has for all the rest."""
+WATCH_TIMEOUT = 5.0
+"""Seconds until all other work of a period fails."""
 
 HOLDS = 15
 """Periods after which the expiry of running answers is renewed."""
@@ -58,14 +58,14 @@ class Keeper:
     """What ``process`` repeats. Its lease has ``lease`` seconds; answers that it ends are kept for
     ``keep`` seconds; ``topic`` returns the log of an answer.
 
-    ``hasty``: runs scripts over connections that are used for nothing else, so that a lease does
+    ``own``: runs scripts over connections that are used for nothing else, so that a lease does
     not expire while the others are in use.
     """
 
     def __init__(
         self,
         process: str,
-        hasty: Scripts,
+        own: Scripts,
         keys: Keys,
         commands: Commands,
         topic: Callable[[str], AnswerTopic],
@@ -77,7 +77,7 @@ class Keeper:
         self.keep = int(keep * 1000)
         self.hold = self.keep + MARGIN + 2 * HOLDS * self.lease // PERIODS
         self._process = process
-        self._scripts = hasty
+        self._scripts = own
         self._keys = keys
         self._commands = commands
         self._topic = topic
@@ -86,9 +86,11 @@ class Keeper:
         self._hints: set[str] = set()  # answers of this process whose readers came or went there
         self._missing: dict[str, int] = {}  # processes, with the checks that found no lease
         self._rounds = 0
-        period, known = lease / PERIODS, hasty.connections.failures
-        self._refreshing = Periodic(self._refresh, self._is_producing, period, HASTE, known)
-        self._watching = Periodic(self._watch, self._is_watching, period, PATIENCE, known)
+        period, known = lease / PERIODS, own.connections.failures
+        self._refreshing = Periodic(
+            self._refresh, self._is_producing, period, REFRESH_TIMEOUT, known
+        )
+        self._watching = Periodic(self._watch, self._is_watching, period, WATCH_TIMEOUT, known)
 
     def produce(self, answer: Produced) -> None:
         """This process produces an answer, whose claim has set the lease."""
@@ -110,10 +112,10 @@ class Keeper:
             self._on_readers(id)
 
     def on_hint(self, id: str) -> None:
-        """Another process got its first reader of an answer, or has none any more."""
+        """Another process got its first reader of an answer, or lost its last one."""
         if id in self.produced:
             self._hints.add(id)
-            self._watching.hurry()
+            self._watching.wake()
 
     async def _look(self, ids: Iterable[str]) -> None:
         """Look whether other processes have readers of answers that are produced here."""
@@ -136,7 +138,7 @@ class Keeper:
             self._update(answer)
         else:
             self._changed.add(id)
-            self._watching.hurry()
+            self._watching.wake()
 
     def _update(self, answer: Produced) -> None:
         is_followed = answer.id in self._readers or answer.is_followed_elsewhere
@@ -163,7 +165,7 @@ class Keeper:
             raise
 
     async def _announce(self) -> None:
-        """Write which answers of other processes have readers here, and which have none any more;
+        """Write which answers of other processes have readers here, and which lost their last one;
         each producer that lives looks at once."""
         changed = list(self._changed)
         if not changed:

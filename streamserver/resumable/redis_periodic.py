@@ -11,10 +11,11 @@ log = logging.getLogger("streamserver")
 
 
 class Periodic:
-    """Awaits ``action`` every ``period`` seconds while ``is_needed``, and after each ``hurry``.
+    """Awaits ``action`` every ``period`` seconds while ``is_needed``, and after each ``wake``.
 
     The argument of ``action`` is whether the period is over. Its failures are logged, once until
-    it succeeds; those of the classes ``known`` without a traceback. ``timeout``: seconds it has.
+    it succeeds; those of the classes ``known`` without a traceback. ``timeout``: seconds until an
+    action fails.
     """
 
     def __init__(
@@ -32,16 +33,16 @@ class Periodic:
         self._known = known
         self._is_failing = False
         self._task: asyncio.Task[None] | None = None
-        self._wake = asyncio.Event()
+        self._is_woken = asyncio.Event()
 
     def start(self) -> None:
         """Begin, unless it runs."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run())
 
-    def hurry(self) -> None:
+    def wake(self) -> None:
         """Await the action soon."""
-        self._wake.set()
+        self._is_woken.set()
         self.start()
 
     async def close(self) -> None:
@@ -59,8 +60,8 @@ class Periodic:
                 else:
                     with suppress(TimeoutError):
                         async with asyncio.timeout_at(due):
-                            await self._wake.wait()
-                self._wake.clear()
+                            await self._is_woken.wait()
+                self._is_woken.clear()
                 is_due = loop.time() >= due
                 if is_due:
                     due = loop.time() + self._period

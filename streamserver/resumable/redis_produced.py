@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import islice
 
-from streamserver.resumable.limits import Limits
+from streamserver.resumable.limits import Limits, too_large
 from streamserver.resumable.ports import Producer, State
 from streamserver.resumable.redis_calls import Call
 from streamserver.resumable.redis_scripts import APPEND, DISCARD, END, OPEN, Script
@@ -41,6 +41,7 @@ class Produced:
         self.is_followed_elsewhere = False
         self.is_over = False
         self.has_opened: asyncio.Future[None] | None = None
+        self._unfinished = 0
         self._limits = limits
         self._writer = writer
         self._head = ""
@@ -65,13 +66,23 @@ class Produced:
         """Write events. ``Producer.abort`` if too many are not confirmed."""
         if self._last is not None or self.is_over:
             return
-        size = sum(map(len, events))
-        if self._writer.buffered + size > BUFFERED:
-            detail = "Redis does not answer, and no more of the answer can be held"
-            return self.producer.abort(HTTPError(503, detail))
-        self._events.extend(events)
-        self._writer.buffered += size
-        self._writer.add(self)
+        if self._has_room(sum(map(len, events))):
+            self._events.extend(events)
+            self._writer.add(self)
+
+    def hold_unfinished(self, size: int) -> None:
+        """Count the bytes of the unfinished event."""
+        if self._last is None and not self.is_over and self._has_room(size - self._unfinished):
+            self._unfinished = size
+
+    def _has_room(self, more: int) -> bool:
+        """Count more bytes; the answer ends if there is no room."""
+        if more > 0 and self._writer.buffered + more > BUFFERED:
+            detail = f"at most {BUFFERED} bytes are held that Redis has not confirmed"
+            self.producer.abort(HTTPError(503, detail))
+            return False
+        self._writer.buffered += more
+        return True
 
     def end(self, state: State, event: bytes) -> None:
         """Write the last entry, after all events."""
@@ -123,8 +134,7 @@ class Produced:
             self._head = ""
             self._resolve()
         if end == "full":
-            detail = f"all answers together exceed {self._limits.total} bytes"
-            self.producer.abort(HTTPError(503, detail))
+            self.producer.abort(too_large(self._limits.total))
         elif script in (END, DISCARD) or end:
             self.stop(end)
 
@@ -140,6 +150,7 @@ class Produced:
         if self.is_over:
             return
         self.is_over = True
+        self._writer.buffered -= self._unfinished
         self._drop(len(self._events))
         self._on_over(self.id)
         self._resolve()

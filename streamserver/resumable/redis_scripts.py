@@ -209,10 +209,10 @@ end
 """
 )
 """Keys: the readers of answers. Arguments: the process that has some, the milliseconds for which it
-is believed to."""
+counts."""
 
 ABSENT = Script("for _, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[1]) end")
-"""Keys: the readers of answers. Argument: the process that has none any more."""
+"""Keys: the readers of answers. Argument: the process that has lost its last one."""
 
 FOLLOWED = Script(
     _NOW

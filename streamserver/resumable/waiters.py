@@ -28,7 +28,7 @@ class Waiters:
         return waiter
 
     def remove(self, waiter: Waiter) -> None:
-        """It waits no more."""
+        """Forget it: its client has left."""
         self._exchanges.pop(waiter, None)
 
     def resume_first(self, head: ResponseHead) -> None:

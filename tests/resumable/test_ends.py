@@ -49,7 +49,7 @@ async def test_a_break_is_reported_in_an_event(kept: Kept, how: object) -> None:
     assert json.loads(str(error.data))["error"]["code"] == 502
     assert b"unfin" not in client.received
     await wait_until(lambda: [one.outcome for one in kept.server.ended] == ["truncated"])
-    # Whoever comes later gets the same, and whoever has it all a 204.
+    # A later client gets the same, and one that has received all gets a 204.
     later = await kept.get(location_of(client.received), str(first.id))
     await until_end(later)
     assert events_of(later.received) == [error]

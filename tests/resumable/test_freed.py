@@ -21,7 +21,7 @@ ROUNDS = 40
 
 @pytest.mark.usefixtures("uncollected")
 async def test_answers_are_freed() -> None:
-    """However they end, and whoever has read them."""
+    """For each kind of end, and of readers."""
     rnd = random.Random(7)
     async with keeping(resume_keep=0.05, resume_window=0.05) as kept:
         before = len(objects(*KINDS))

@@ -98,6 +98,7 @@ OUTGROWN: dict[str, tuple[dict[str, Any], list[bytes], int]] = {
     "bytes": ({"max_bytes": 40}, [event(0), event(1), event(2)], 2),
     "an event": ({"max_bytes": 40}, [event(0), b"data: " + b"a" * 50 + b"\n\n"], 1),
     "an unfinished event": ({"max_bytes": 40}, [event(0), b"data: " + b"a" * 50], 1),
+    "unfinished, with all": ({"max_total": ENTRY + 40}, [event(0), b"data: " + b"a" * 50], 1),
     "all together": ({"max_total": 2 * ENTRY}, [event(0), event(1), event(2)], 0),
 }
 
@@ -121,6 +122,23 @@ async def test_an_answer_that_is_too_large_is_cancelled(
         later = await kept.get(location_of(client.received))
         await until_end(later)
         assert events_of(later.received) == [*events, error]
+
+
+async def test_an_unfinished_event_takes_room_until_it_is_complete() -> None:
+    """Or until the answer has ended."""
+    async with keeping(max_total=ENTRY + 150) as kept:
+        client, peer = await kept.begin()
+        await say(peer, b"data: " + b"a" * 92)
+        await wait_until(lambda: kept.store._size == 98)
+        await say(peer, b"\n\n")
+        await client.read_until(b"\n\n")
+        await say(peer, b"a" * 50)
+        await wait_until(lambda: not kept.store.admits())
+        await refused(kept)
+        peer.reset()
+        await until_end(client)
+        assert "error" in str(events_of(client.received)[-1].data)
+        assert kept.store._size == ENTRY + 100
 
 
 def data_of_events(sent: list[bytes], count: int) -> list[str]:

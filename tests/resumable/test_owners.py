@@ -2,22 +2,36 @@
 
 import pytest
 
+from streamserver.resumable.owner import MOST
+from support.answers import detail
 from support.relaying import LAST_CHUNK
 from support.resuming import DONE, Kept, data_of, event, keeping, location_of, say
 
 OURS = b"Authorization: Bearer ours"
 THEIRS = b"Authorization: Bearer theirs"
 SESSION = b"Cookie: session=1; theme=dark"
+MANY = b"Cookie: " + b"; ".join(b"c%d=1" % number for number in range(MOST + 1))
 
 OWNERS: dict[str, tuple[list[bytes], list[list[bytes]], list[list[bytes]]]] = {
     "nobody": ([], [[], [OURS], [SESSION]], []),
-    "Authorization": ([OURS], [[OURS]], [[], [THEIRS], [SESSION], [OURS, SESSION]]),
+    "Authorization": ([OURS], [[OURS], [OURS, SESSION]], [[], [THEIRS], [SESSION]]),
+    "both": (
+        [OURS, SESSION],
+        [[OURS, SESSION, b"Cookie: more=1"]],
+        [[], [OURS], [SESSION], [THEIRS, SESSION], [OURS, b"Cookie: session=2; theme=dark"]],
+    ),
+    "more cookies than have a digest each": (
+        [MANY],
+        [[MANY]],
+        [[], [MANY + b"; more=1"], [MANY[:-5]], [b"Cookie: c0=1"]],
+    ),
     "cookies": (
         [SESSION],
         [
             [SESSION],
             [b"Cookie: theme=dark; session=1"],
             [b"Cookie: theme=dark", b"Cookie: session=1"],
+            [b"Cookie: session=1; theme=dark; of_the_response=1", OURS],
         ],
         [[], [OURS], [b"Cookie: session=1"], [b"Cookie: session=2; theme=dark"]],
     ),
@@ -47,7 +61,7 @@ async def test_another_ones_is_a_404(
 
 
 async def test_a_key_is_one_of_its_owner(kept: Kept) -> None:
-    """Nor does another one learn of it."""
+    """Another owner may use it for another request."""
     ours, first = await kept.begin(event(0), key="k", fields=[OURS])
     theirs, second = await kept.begin(event(1), key="k", body=b"other", fields=[THEIRS])
     assert location_of(ours.received) != location_of(theirs.received)
@@ -55,6 +69,26 @@ async def test_a_key_is_one_of_its_owner(kept: Kept) -> None:
     await again.read_until(event(0))
     for peer in (first, second):
         await say(peer, is_last=True)
+
+
+async def test_a_cookie_of_the_response_does_not_hide_the_answer(kept: Kept) -> None:
+    """A client keeps what the upstream or a balancer sets, and sends it with the key."""
+    client, peer = await kept.begin(event(0), key="k", fields=[OURS])
+    again = await kept.post(OURS, b"Cookie: of_the_response=1", key="k")
+    await again.read_until(event(0))
+    assert location_of(again.received) == location_of(client.received)
+    kept.check_asked_once(peer)
+    await say(peer, is_last=True)
+
+
+async def test_a_key_that_was_used_with_other_cookies(kept: Kept) -> None:
+    _, peer = await kept.begin(event(0), key="k", fields=[OURS, b"Cookie: session=1"])
+    other = await kept.post(OURS, b"Cookie: session=2", key="k")
+    received = await other.read_until(b"}\n")
+    assert received.startswith(b"HTTP/1.1 404 ")
+    assert detail(received) == "the key was used by a request with other cookies"
+    kept.check_asked_once(peer)
+    await say(peer, is_last=True)
 
 
 async def test_cookies_that_identify_can_be_named() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from streamserver.resumable import redis_produced
 from support.answers import detail, statuses
 from support.rawsocket import until_end
 from support.redis import RedisServer
@@ -134,6 +135,30 @@ async def test_the_machines_together_hold_so_many_bytes(
         assert data_of(first.received) == events
         await wait_until(lambda: len(held(shared_redis, prefix, "state")) == 1)
         await one.begin(event(0))
+
+
+async def test_unfinished_events_take_room_of_the_process(
+    shared_redis: RedisServer, prefix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Until they are complete, or the answer has ended."""
+    monkeypatch.setattr(redis_produced, "BUFFERED", 100)
+    async with sharing(shared_redis, prefix) as (one, _):
+        client, peer = await one.begin()
+        for _ in range(3):
+            await say(peer, b"data: " + b"a" * 60)
+            await wait_until(lambda: one.store._writer.buffered == 66)
+            await say(peer, b"\n\n")
+            await client.read_until(b"\n\n")
+            await wait_until(lambda: one.store._writer.buffered == 0)
+        await say(peer, b"data: " + b"a" * 60)
+        await wait_until(lambda: one.store._writer.buffered == 66)
+        other, second = await one.begin()
+        await say(second, b"data: " + b"a" * 60)
+        await until_end(other)
+        assert "at most 100 bytes are held" in data_of(other.received)[-1]
+        peer.reset()
+        await until_end(client)
+        await wait_until(lambda: one.store._writer.buffered == 0)
 
 
 async def test_no_secret_is_sent_to_redis(shared_redis: RedisServer, prefix: str) -> None:

@@ -148,7 +148,7 @@ async def test_a_process_that_is_killed(one: Kept, other: Kept, victim: ServerPr
     await asked.send(EVENTS_HEAD)
     await say(asked, DONE, is_last=True)
     assert data_of(await again.read_until(LAST_CHUNK)) == ["[DONE]"]
-    # It leaves no reader behind: the window begins when its readers are no longer believed in.
+    # It leaves no reader behind: the window begins when its readers no longer count.
     await until_end(peer)
     late = await other.get(read_here)
     await until_end(late)

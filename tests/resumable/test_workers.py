@@ -110,7 +110,8 @@ class Reader:
 
 
 def has_ended(received: bytes) -> bool:
-    """Whether the answer has no further event. (A head may end with a field that ends with 0.)"""
+    """Whether the answer has no further event."""
+    # With the line end before it: an id that ends in 0 may be the last field of a head.
     return received.endswith(b"\r\n" + LAST_CHUNK) or received.startswith(HEADS[1])
 
 

@@ -144,7 +144,7 @@ def data_of(received: bytes) -> list[str]:
 
 
 def last_id(received: bytes) -> str:
-    """Where a client goes on."""
+    """Where a client resumes."""
     return str(events_of(received)[-1].id)
 
 
