@@ -143,6 +143,9 @@ def test_without_web_locks_each_has_a_connection(context: Any, demo: Demo) -> No
             assert not tab.page.evaluate("isSecureContext")
             tab.listen()
         assert [tab.opened().leads for tab in both] == [True, True]
+        # An EventSource has its constants on the instance too.
+        states = "[source.CONNECTING, source.OPEN, source.CLOSED]"
+        assert both[0].page.evaluate(states) == [0, 1, 2]
         block_until(lambda: connections(demo) == 2)
         id = publish(demo)
         for tab in both:
