@@ -5,7 +5,7 @@ from typing import Any
 
 from playwright.sync_api import expect
 
-from page.tabs import connections, publish
+from page.tabs import connections, publish, tabs
 from support.browsing import Browsing, visiting
 from support.demo import Demo
 from support.readme import blocks
@@ -50,6 +50,20 @@ def test_the_seventh_event_source_waits(visit: Browsing) -> None:
     expect(crowded.find("[data-why]")).to_have_text(re.compile("at most six connections"))
     # The eighth may have been connected for a moment, when the others were closed.
     assert crowded.raw().count("GET /pitfalls/crowded") in (7, 8)
+
+
+CROWD = """() => {
+  for (let n = 0; n < 12; n++) window[`source${n}`] = new EventSource("/pitfalls/crowded");
+}"""
+
+
+def test_another_tab_can_have_all_connections(visit: Browsing, context: Any, demo: Demo) -> None:
+    with tabs(context, demo.url, 1) as [other]:
+        with other.page.expect_event("response"):
+            other.page.evaluate(CROWD)
+        crowded = visit.panel("crowded")
+        crowded.start()
+        crowded.says("Done: 0 opened, and 8 waited. One was closed, and no other opened.")
 
 
 def test_eight_that_share_have_one_connection(visit: Browsing) -> None:
