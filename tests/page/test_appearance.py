@@ -127,10 +127,9 @@ def test_a_chunk_is_one_row(filled: Browsing) -> None:
 
 RUN = """async (rules) => {
   const found = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
-  const violations = found.violations.map(({ id, nodes }) => [id, nodes.map((node) => node.target)]);
+  const violations = found.violations.map(({ id, nodes }) => [id, nodes.map(({ target }) => target)]);
   return { violations, passes: found.passes.length };
-}"""
-# The nodes of rules that pass are many: they are not collected, and not sent to the test.
+}"""  # the nodes of rules that pass are many, and are not collected
 
 
 @pytest.mark.parametrize(
