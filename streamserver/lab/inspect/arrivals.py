@@ -58,12 +58,6 @@ class Body:
         return sum(one.events for one in self.arrivals)
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether the body ends within an event, which a client then discards (WHATWG HTML, section
-        9.2.6). A last line of JSON needs no line end."""
-        return self.kind == "events" and bool(self.arrivals) and bool(self.arrivals[-1].cut)
-
-    @property
     def noun(self) -> str:
         """The name of its units."""
         return "lines" if self.kind == "lines" else "events"
@@ -91,6 +85,14 @@ def read_body(message: Message) -> Body:
     return Body(kind, arrivals)
 
 
+def is_unfinished(message: Message) -> bool:
+    """Whether the body ends within an event, which a client then discards (WHATWG HTML, section
+    9.2.6). A last line of JSON needs no line end."""
+    body = read_body(message)
+    is_whole = body.kind != "events" or not body.arrivals or not body.arrivals[-1].cut
+    return not is_whole and not message.problem
+
+
 def declared_kind(message: Message) -> Kind:
     """The kind that the media type names."""
     name = media_type(dict(message.fields).get("content-type"))
@@ -104,6 +106,15 @@ def apparent_kind(message: Message) -> Kind:
         return "events"
     lines = data.split(b"\n")[:-1][:2]
     return "lines" if len(lines) == 2 and all(map(_is_object, lines)) else ""
+
+
+def why_no_stream(message: Message) -> str:
+    """Why a response with status 200 is a document and no stream; "" if it may be a stream."""
+    if message.framing == "none":
+        return "the response has no body"
+    if message.framing == "length" and not (declared_kind(message) or apparent_kind(message)):
+        return "the response is a document: it has a Content-Length, and neither events nor lines"
+    return ""
 
 
 def sample(message: Message) -> bytes:

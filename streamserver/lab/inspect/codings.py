@@ -15,6 +15,7 @@ MAX_DECODED = 16 * 1024 * 1024
 """Bytes that a body may decode to."""
 ZSTD_WINDOW_LOG = 23
 """Windows up to 8 MiB, the limit for HTTP (RFC 9659)."""
+MALFORMED = "the compressed data is malformed"
 _SLICE = 4096
 """Bytes that are decoded at once. A decoder copies what follows the end of its member, which many
 small members in a large piece would make quadratic."""
@@ -104,7 +105,7 @@ class _Zlib:
                 decoded += self._member.decompress(data, limit - len(decoded))
                 data = self._member.unconsumed_tail or self._member.unused_data
         except zlib.error as error:
-            raise ValueError(f"the compressed data is malformed: {error}") from error
+            raise ValueError(f"{MALFORMED}: {error}") from error
         return bytes(decoded)
 
 
@@ -135,7 +136,7 @@ class _Zstd:
                 if not self._frame.eof and self._frame.needs_input:
                     break
         except self._library.ZstdError as error:
-            raise ValueError(f"the compressed data is malformed: {error}") from error
+            raise ValueError(f"{MALFORMED}: {error}") from error
         return bytes(decoded)
 
 
@@ -158,7 +159,7 @@ class _Brotli:
                 if not piece or self._stream.is_finished():
                     break
         except self._library.error as error:
-            raise ValueError(f"the compressed data is malformed: {error}") from error
+            raise ValueError(f"{MALFORMED}: {error}") from error
         return bytes(decoded)
 
 

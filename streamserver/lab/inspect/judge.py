@@ -36,16 +36,17 @@ ON_THE_STREAM: Sequence[tuple[str, Judge]] = (
     (reconnection.NAME, reconnection.judge_reconnection),
     (second_request.NAME, second_request.judge_second_request),
 )
-"""The verdicts on a response with status 200, by name."""
+"""The verdicts on a stream, by name."""
 ON_ANY: Sequence[Judge] = (cors.judge_cors, versions.judge_versions)
-"""Those on a response with any status."""
+"""Those on any response."""
 
 
 def judge(evidence: Evidence) -> list[Verdict]:
     """The verdicts, in the order in which a response passes: head, body, end."""
     found = [status.judge_status(evidence)]
+    is_stream = found[0].status == "ok"
     for name, one in ON_THE_STREAM:
-        if evidence.main.status == 200:
+        if is_stream:
             found.append(one(evidence))
         else:
             found.append(Verdict(name, "not seen", "the response is not the stream: see status"))

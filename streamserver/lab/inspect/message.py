@@ -80,7 +80,7 @@ class MessageReader:
             decoded=self._decoded,
             events=self.events,
             retry=self._lines.retry if self._lines else None,
-            is_complete=parts.is_complete,
+            is_complete=parts.is_complete or recording.end == "complete",
             trailers=parts.trailers,
             undecoded=self._undecoded,
             problem=self.problem,

@@ -25,6 +25,8 @@ from streamserver.wire.response_heads import BROKEN, ResponseHead
 from streamserver.wire.responses import ResponseReader
 
 SECOND = 1_000_000_000
+LIMITED = "the recording is limited to"
+"""How the detail begins where a response is too large to be recorded to its end."""
 USER_AGENT = ("user-agent", "streamserver-inspect")
 CODINGS = ("accept-encoding", "gzip, deflate, br, zstd")
 """The codings that browsers accept."""
@@ -194,7 +196,7 @@ class Recorder(Dialed):
             self.end("stopped", "enough was seen", now)
         elif self._size >= self._limits.size or len(self.reads) >= self._limits.reads:
             bounds = f"{self._limits.size} bytes or {self._limits.reads} reads"
-            self.end("stopped", f"the recording is limited to {bounds}", now)
+            self.end("stopped", f"{LIMITED} {bounds}", now)
 
     def eof_received(self) -> None:
         self.end("closed", "the server closed the connection")

@@ -20,7 +20,9 @@ BUFFERING = (
     ),
     Remedy("nginx", "proxy_buffering off; (fastcgi_buffering, uwsgi_buffering) in the location"),
     Remedy("HAProxy", "option http-no-delay, without which small writes wait for up to 200 ms"),
-    Remedy("Apache", "ProxyPass ... flushpackets=on; no SetOutputFilter BUFFER (mod_buffer)"),
+    Remedy(
+        "Apache", "no SetOutputFilter BUFFER (mod_buffer); flushpackets=on for fcgi:// and ajp://"
+    ),
     Remedy("Caddy", "reverse_proxy { flush_interval -1 }, if the type is not text/event-stream"),
     Remedy("ingress-nginx", 'nginx.ingress.kubernetes.io/proxy-buffering: "off"'),
     Remedy(

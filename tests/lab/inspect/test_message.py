@@ -14,6 +14,7 @@ from streamserver.lab.inspect.recording import Message
 from streamserver.wire.chunked import encode_all
 from streamserver.wire.sse import Event
 from support.cutting import cut, cuts
+from support.judging import status
 from support.messages import message
 
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
@@ -138,6 +139,8 @@ def test_events_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     found = message(CHUNKED, b"1\r\na\r\n" * 60_000, b"0\r\n\r\n")
     assert len(found.pieces) < 50_000
     assert not found.is_complete  # nothing more was read
+    found = message(CHUNKED, b"1\r\na\r\n" * 60_000, b"0\r\n\r\n", end="complete")
+    assert (found.is_complete, status("end", found)) == (True, "ok")
 
 
 STREAMS = [

@@ -90,6 +90,12 @@ HELD = response([Write(2.5, DATA)], head_at=2.5)
         (coded(None), None, "not seen", "arrived at once"),
         (coded(None), HELD, "not seen", "held back without gzip too"),
         (coded(zlib.Z_SYNC_FLUSH, cut=8), None, "wrong", "gzip is not flushed: at 7 of 7 pauses"),
+        (
+            response(EVENTS, start=head(TYPE, CHUNKED, "Content-Encoding: gzip")),
+            PLAIN,
+            "wrong",
+            "Content-Encoding is gzip, and the compressed data is malformed",
+        ),
         (coded_lines(), None, "not seen", "no event arrived"),
         (
             response(EVENTS, start=head(TYPE, CHUNKED, "Content-Encoding: rot13")),

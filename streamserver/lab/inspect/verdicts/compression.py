@@ -5,11 +5,12 @@ so far can be decoded.
 """
 
 from streamserver.lab.inspect.arrivals import read_body
+from streamserver.lab.inspect.codings import MALFORMED
 from streamserver.lab.inspect.delivery import APART, Delivery, delivery, late, tolerance
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.figures import count
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.remedies import COMPRESSION
+from streamserver.lab.inspect.remedies import COMPRESSION, server
 from streamserver.lab.inspect.verdict import Verdict
 from streamserver.wire.fields import content_codings
 
@@ -31,6 +32,9 @@ def judge_compression(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "ok", "the body has no content coding", SECTION)
     if main.undecoded:
         return Verdict(NAME, "not seen", main.undecoded, SECTION)
+    if main.problem.startswith(MALFORMED):
+        seen = f"Content-Encoding is {name}, and {main.problem}"
+        return Verdict(NAME, "wrong", seen, SECTION, (server("send the coding that is named"),))
     found = delivery(main)
     if held := _undecodable(main):
         return Verdict(NAME, "wrong", f"{name} is not flushed: {held}", SECTION, COMPRESSION)

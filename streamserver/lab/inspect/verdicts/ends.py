@@ -7,9 +7,10 @@ completion ends with ``[DONE]`` as well.
 import json
 import re
 
-from streamserver.lab.inspect.arrivals import read_body
+from streamserver.lab.inspect.arrivals import is_unfinished
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.figures import seconds
+from streamserver.lab.inspect.record import LIMITED
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import server
 from streamserver.lab.inspect.verdict import Remedy, Verdict
@@ -31,13 +32,14 @@ def judge_end(evidence: Evidence) -> Verdict:
         seen = f"the bytes could not be read further {after}: {message.problem}"
         return Verdict(NAME, "wrong", seen, SECTION, (_TRUE_END,))
     if end in ("stopped", "timeout", "failed"):
-        seen = f"the stream was open {after}, when the recording ended: --for SECONDS records more"
+        detail = message.recording.detail
+        more = detail if detail.startswith(LIMITED) else "--for SECONDS records more"
+        seen = f"the stream was open {after}, when the recording ended: {more}"
         return Verdict(NAME, "not seen", seen, SECTION)
-    is_unfinished = read_body(message).is_unfinished
     if message.is_complete:
-        return _complete(message, is_unfinished, after)
+        return _complete(message, after)
     how = "closed" if end == "closed" else "reset"
-    if message.framing == "close" and end == "closed" and not is_unfinished:
+    if message.framing == "close" and end == "closed" and not is_unfinished(message):
         if _has_done(message):
             return Verdict(NAME, "ok", f"{DONE} came, and the connection was closed", SECTION)
         seen = f"the connection was closed {after}, which cannot be told from a cut: see framing"
@@ -48,9 +50,9 @@ def judge_end(evidence: Evidence) -> Verdict:
     return Verdict(NAME, "wrong", seen, SECTION, (_TRUE_END,))
 
 
-def _complete(message: Message, is_unfinished: bool, after: str) -> Verdict:
+def _complete(message: Message, after: str) -> Verdict:
     framed = "the last-chunk came" if message.framing == "chunked" else "all bytes came"
-    if is_unfinished:
+    if is_unfinished(message):
         seen = f"{framed} {after}, but the last event has no blank line: a cut looks like an end"
         return Verdict(NAME, "wrong", seen, SECTION, (_TRUE_END, _KEEP_CUT))
     if _is_undone(message):

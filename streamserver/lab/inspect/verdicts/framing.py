@@ -25,8 +25,6 @@ def judge_framing(evidence: Evidence) -> Verdict:
     if message.framing == "close":
         seen = "the body ends with the connection: a client cannot tell its end from a cut"
         return Verdict(NAME, "wrong", seen, LENGTH_SECTION, OLD_HTTP)
-    if message.framing == "none":
-        return Verdict(NAME, "not seen", "the response has no body", LENGTH_SECTION)
     if OLD_REQUEST in fields and b" HTTP/1.0\r\n" not in message.recording.request:
         seen = "a hop requested the stream in HTTP/1.0, where it cannot tell its end from a cut"
         return Verdict(NAME, "wrong", seen, OLD_SECTION, OLD_HTTP)

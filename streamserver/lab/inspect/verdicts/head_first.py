@@ -30,6 +30,8 @@ def judge_head(evidence: Evidence) -> Verdict:
         seen = f"{_separate(main)}, too late to show whether it waited for something"
         return Verdict(NAME, "not seen", seen, SECTION)
     seen = f"the head and the first event came together, after {seconds(main.head_at)}"
+    if not read_body(main).kind:
+        return Verdict(NAME, "not seen", f"{seen}, as for a document", SECTION)
     if len(messages) > 1 and all(_is_late(one) for one in messages):
         if method_of(main.recording.request) == "GET":
             return Verdict(NAME, "wrong", seen, SECTION, HEAD)

@@ -69,7 +69,8 @@ def judge_caching(evidence: Evidence) -> Verdict:
         return Verdict(CACHING, "wrong", seen, CACHING_SECTION, (change,))
     lifetime = max((int(found[1]) for one in directives if (found := _lifetime(one))), default=0)
     is_stored = lifetime and not names & {"no-store", "no-cache"}
-    if is_stored and method_of(evidence.main.recording.request) == "GET":
+    kind = declared_kind(evidence.main) or apparent_kind(evidence.main)
+    if is_stored and kind == "events" and method_of(evidence.main.recording.request) == "GET":
         seen = f"Cache-Control is {', '.join(values)!a}: a cache may repeat the stream to others"
         change = server("send Cache-Control: no-cache, no-transform")
         return Verdict(CACHING, "wrong", seen, CACHING_SECTION, (change,))

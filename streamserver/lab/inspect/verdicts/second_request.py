@@ -33,6 +33,10 @@ def judge_second_request(evidence: Evidence) -> Verdict:
         return Verdict(NAME, "not asked", seen)
     if evidence.repeated is None:
         return Verdict(NAME, "not seen", "no request was aborted in the middle of its response")
+    recording = evidence.repeated.recording
+    if not evidence.repeated.status and recording.end != "timeout":
+        why = recording.detail or evidence.repeated.problem or recording.end
+        return Verdict(NAME, "wrong", f"sent again, the same request failed: {why}", "", REMEDIES)
     status, seen = _judge(evidence.main, evidence.repeated)
     seen = f"after a request that was aborted, the same one {seen}"
     return Verdict(NAME, status, seen, remedies=REMEDIES if status == "wrong" else ())
@@ -43,8 +47,6 @@ def _judge(main: Message, repeated: Message) -> tuple[Status, str]:
     before = f"; the first one got its head after {seconds(main.head_at)}"
     if recording.end == "timeout":
         return "wrong", f"got no response within {seconds(recording.ended)}{before}"
-    if not repeated.status:
-        return "wrong", f"failed: {recording.detail or repeated.problem}"
     if repeated.status == TOO_MANY:
         return "not seen", f"got a {TOO_MANY}, which may be a limit of the rate"
     if repeated.status != main.status and repeated.status >= 400:

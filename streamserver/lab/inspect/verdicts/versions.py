@@ -11,6 +11,9 @@ SIX = "browsers open at most six connections to a host, and each stream needs on
 def judge_versions(evidence: Evidence) -> Verdict:
     """What is offered. HTTP/1.1 alone is no fault, but has a limit that the evidence names."""
     versions, main = evidence.versions, evidence.main
+    if not main.status and versions:
+        seen = f"ALPN offers {' and '.join(versions)}, and the inspector speaks HTTP/1.1 only"
+        return Verdict(NAME, "not seen", seen, SECTION)
     if not main.status:
         return Verdict(NAME, "not seen", "no response arrived", SECTION)
     if versions is None:
