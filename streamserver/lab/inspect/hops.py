@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from streamserver.lab.cassettes.redaction import redact_fields
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.inspection import WRONG, Inspection
 from streamserver.lab.inspect.recording import Message, TimedEvent
+from streamserver.lab.inspect.verdict import count, seconds
 from streamserver.wire.fields import grouped
 
 NOT_COMPARED = ("date", "transfer-encoding", "content-length", "content-encoding")

@@ -9,7 +9,6 @@ from streamserver.lab.client.request import LINE_TYPES
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.parts import PartReader
-from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import Message, Piece, Read, Recording, TimedEvent
 from streamserver.wire.fields import media_type, split_list
 from streamserver.wire.response_heads import ResponseHead
@@ -22,7 +21,7 @@ _SLICE = 64 * 1024
 
 def read_message(recording: Recording) -> Message:
     """The meaning of a recording; never raises."""
-    reader = MessageReader(method_of(recording.request))
+    reader = MessageReader(recording.method)
     for read in recording.reads:
         reader.feed(read)
     return reader.message(recording)

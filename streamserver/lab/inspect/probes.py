@@ -26,11 +26,10 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.arrivals import why_no_stream
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.exchange import Exchange
 from streamserver.lab.inspect.preflight import preflight_of
 from streamserver.lab.inspect.record import Limits, Observer
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.requests import BOUNDS, Bounds, Requests
+from streamserver.lab.inspect.requests import BOUNDS, Bounds, Exchange, Requests
 from streamserver.lab.inspect.resuming import is_late, repeat_and_resume
 
 HTTP1 = "http/1.1"

@@ -5,7 +5,7 @@ A ``Recording`` holds the facts. ``Message`` is their interpretation (RFC 9112),
 the display and all verdicts read the same one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,8 @@ server closed or reset the connection. ``stopped``: the inspector closed it, bec
 enough. ``timeout``: the server sent nothing for too long. ``failed``: no connection, or bytes that
 are no HTTP."""
 
+DONE = "[DONE]"
+"""The data of the last event of a chat completion."""
 Framing = Literal["none", "length", "chunked", "close"]
 
 
@@ -27,6 +29,11 @@ class Read(NamedTuple):
     at: float
     """Seconds since the request was sent."""
     data: bytes
+
+
+def method_of(request: bytes) -> str:
+    """The method of an encoded request."""
+    return request[: request.find(b" ")].decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +57,11 @@ class Recording:
     stalled: float = 0.0
     """The longest time in seconds by which this process was late while it recorded: reads may be
     late by as much."""
+
+    @property
+    def method(self) -> str:
+        """That of the request."""
+        return method_of(self.request)
 
 
 class Piece(NamedTuple):
@@ -104,3 +116,21 @@ class Message:
     server. ``decoded`` and ``events`` are then empty."""
     problem: str = ""
     """Why the bytes could not be read further, "" if they could."""
+
+    def value(self, name: str) -> str:
+        """The values of a field, joined by commas; "" without it."""
+        return ", ".join([value for own, value in self.fields if own == name])
+
+
+def identified(events: Iterable[TimedEvent]) -> list[TimedEvent]:
+    """Those of the events that set an id.
+
+    An event without one has the last id of the stream, so one with the same id as the event before
+    it may have none; the first of them has.
+    """
+    last, found = None, []
+    for one in events:
+        if one.event.id not in ("", None, last):
+            found.append(one)
+            last = one.event.id
+    return found

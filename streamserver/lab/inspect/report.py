@@ -6,11 +6,10 @@ from textwrap import wrap
 from typing import Any
 
 from streamserver.lab.cassettes.redaction import redact_fields
-from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.hops import Change, arrivals, changes, end_of
 from streamserver.lab.inspect.inspection import Inspection
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.inspect.verdict import Verdict, count, seconds
 from streamserver.wire.printable import printable
 
 VERSION = 1

@@ -12,10 +12,9 @@ import re
 from collections.abc import Sequence
 
 from streamserver.lab.inspect.evidence import Resumption
-from streamserver.lab.inspect.exchange import Exchange, identified
 from streamserver.lab.inspect.record import Limits
-from streamserver.lab.inspect.recording import Message, TimedEvent
-from streamserver.lab.inspect.requests import Requests
+from streamserver.lab.inspect.recording import Message, TimedEvent, identified
+from streamserver.lab.inspect.requests import Exchange, Requests
 
 BEFORE_CUT = 5
 """Events of the stream that is aborted, or half of them if there are fewer."""

@@ -14,11 +14,10 @@ from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_tar
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.content import LineSplitter
-from streamserver.lab.inspect.figures import count
 from streamserver.lab.inspect.parts import Kind, Part, PartReader
-from streamserver.lab.inspect.record import method_of
-from streamserver.lab.inspect.recording import End, Read, Recording
+from streamserver.lab.inspect.recording import End, Read, Recording, method_of
 from streamserver.lab.inspect.sections import section_of
+from streamserver.lab.inspect.verdict import count
 from streamserver.wire.fields import media_type, split_list
 from streamserver.wire.printable import printable
 from streamserver.wire.response_heads import ResponseHead

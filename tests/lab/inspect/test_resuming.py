@@ -9,7 +9,7 @@ from streamserver.feed import Feed
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.lab.inspect.exchange import identified
+from streamserver.lab.inspect.recording import identified
 from streamserver.lab.inspect.requests import Bounds
 from streamserver.lab.inspect.resuming import following
 from streamserver.wire.sse import Event

@@ -3,7 +3,7 @@
 import asyncio
 import time
 
-from streamserver.lab.inspect.stalls import StallMeter
+from streamserver.lab.inspect.record import StallMeter
 
 
 async def test_a_busy_loop_is_measured() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.judge import judge
+from streamserver.lab.inspect.inspection import judge
 from streamserver.lab.inspect.message import read_message
 from streamserver.lab.inspect.recording import Message, Recording
 from streamserver.lab.inspect.verdict import Status

@@ -7,12 +7,10 @@ worker, lock or connection serves one answer at a time, the client that reloads 
 from itertools import pairwise
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.figures import seconds
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.resuming import is_late
-from streamserver.lab.inspect.verdict import Remedy, Status, Verdict
+from streamserver.lab.inspect.verdict import Finding, Remedy, Status, seconds
 
-NAME = "second request"
 TOO_MANY = 429
 REMEDIES = (
     Remedy(
@@ -26,20 +24,20 @@ REMEDIES = (
 )
 
 
-def judge_second_request(evidence: Evidence) -> Verdict:
+def judge_second_request(evidence: Evidence) -> Finding:
     """Whether the request is answered as before, after one was aborted in its middle."""
     if not evidence.may_repeat:
         seen = "the request is not safe and was sent once; --repeat permits to send it again"
-        return Verdict(NAME, "not asked", seen)
-    if evidence.repeated is None:
-        return Verdict(NAME, "not seen", "no request was aborted in the middle of its response")
-    recording = evidence.repeated.recording
-    if not evidence.repeated.status and recording.end != "timeout":
-        why = recording.detail or evidence.repeated.problem or recording.end
-        return Verdict(NAME, "wrong", f"sent again, the same request failed: {why}", "", REMEDIES)
-    status, seen = _judge(evidence.main, evidence.repeated)
+        return Finding("not asked", seen)
+    repeated = evidence.repeated
+    if repeated is None:
+        return Finding("not seen", "no request was aborted in the middle of its response")
+    if not repeated.status and repeated.recording.end != "timeout":
+        why = repeated.recording.detail or repeated.problem or repeated.recording.end
+        return Finding("wrong", f"sent again, the same request failed: {why}", REMEDIES)
+    status, seen = _judge(evidence.main, repeated)
     seen = f"after a request that was aborted, the same one {seen}"
-    return Verdict(NAME, status, seen, remedies=REMEDIES if status == "wrong" else ())
+    return Finding(status, seen, REMEDIES if status == "wrong" else ())
 
 
 def _judge(main: Message, repeated: Message) -> tuple[Status, str]:
