@@ -112,12 +112,8 @@ def to_json(direct: Inspection, through: Inspection | None = None) -> dict[str, 
 
 
 def _change(change: Change) -> dict[str, Any]:
-    return {
-        "name": change.name,
-        "direct": change.direct or None,
-        "through": change.through or None,
-        "worse": change.is_worse,
-    }
+    name, direct, through, is_worse = change
+    return {"name": name, "direct": direct or None, "through": through or None, "worse": is_worse}
 
 
 def _to_json(one: Inspection) -> dict[str, Any]:
@@ -130,13 +126,7 @@ def _to_json(one: Inspection) -> dict[str, Any]:
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "name": verdict.name,
-        "status": verdict.status,
-        "evidence": verdict.evidence,
-        "section": verdict.section,
-        "remedies": [remedy._asdict() for remedy in verdict.remedies],
-    }
+    return {**verdict._asdict(), "remedies": [one._asdict() for one in verdict.remedies]}
 
 
 def _response(message: Message) -> dict[str, Any] | None:

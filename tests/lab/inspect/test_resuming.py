@@ -135,7 +135,7 @@ async def test_a_server_that_is_busy_is_asked_twice_and_left_alone(serve: Serve)
 
 
 async def test_a_server_that_answers_once(serve: Serve) -> None:
-    origin = Origin(count=10)
+    origin = Origin(count=40)
 
     async def once(request: Request) -> Response:
         if origin.requests:
