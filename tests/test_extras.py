@@ -20,12 +20,12 @@ def extras() -> dict[str, list[str]]:
     """The extras that can be installed, with their libraries."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    return {name: lines.split() for name, lines in config["options.extras_require"].items()}
+    return {name: lines.strip().splitlines() for name, lines in config["options.extras_require"].items()}
 
 
 def test_each_extra_that_is_named_exists() -> None:
     named = {name for source in SOURCES for name in HINTED.findall(source)}
-    assert named == {"fast", "lab", "locust", "metrics", "redis"}
+    assert named == {"fast", "lab", "locust", "metrics", "redis", "zstd"}
     assert named <= extras().keys()
 
 

@@ -1,13 +1,15 @@
 """What a raw client received, taken apart."""
 
 import json
+import re
 
 from streamserver.wire.chunked import Decoder, End
 
 
 def statuses(received: bytes) -> list[int]:
     """The statuses of all answers in it."""
-    return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+    # With a space behind it: a page may mention HTTP/1.1.
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
 def detail(received: bytes) -> str:
