@@ -73,7 +73,7 @@ class Piece(NamedTuple):
 
 
 class TimedEvent(NamedTuple):
-    """An event of the decoded body, or a comment.
+    """An event of the decoded body.
 
     ``event.id`` is the last id of the stream, set by this event or an earlier one, and
     ``event.retry`` the value that came with this event.
@@ -82,8 +82,6 @@ class TimedEvent(NamedTuple):
     at: float
     """When its last byte arrived, in seconds since the request was sent."""
     event: Event
-    is_comment: bool = False
-    """Whether it is a comment, such as a heartbeat; ``event`` then holds its text alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +104,8 @@ class Message:
     """The body without its content coding: what could be decoded at each time."""
     events: Sequence[TimedEvent] = ()
     """Of an event stream, or of JSON lines (``data`` is the line)."""
+    comments: Sequence[float] = ()
+    """The times of the comments of an event stream, such as heartbeats."""
     retry: int | None = None
     """The reconnection time in milliseconds, with or without an event; None: never set."""
     is_complete: bool = False

@@ -89,8 +89,7 @@ def summary(message: Message) -> str:
     """The response in one line."""
     if not message.status:
         return f"no response: {end_of(message)}"
-    events = [one for one in message.events if not one.is_comment]
-    beats = len(message.events) - len(events)
+    events, beats = message.events, len(message.comments)
     size = sum(len(piece.data) for piece in message.pieces)
     items = [f"{message.version} {message.status}", dict(message.fields).get("content-type", "")]
     items += [f"{count(size, 'bytes')} in {count(len(message.pieces), 'pieces')}"]
@@ -133,7 +132,6 @@ def _response(message: Message) -> dict[str, Any] | None:
     recording = message.recording
     if not message.status:
         return None
-    events = [one for one in message.events if not one.is_comment]
     return {
         "version": message.version,
         "status": message.status,
@@ -145,9 +143,9 @@ def _response(message: Message) -> dict[str, Any] | None:
         "bytes": sum(len(piece.data) for piece in message.pieces),
         "pieces": len(message.pieces),
         "reads": len(recording.reads),
-        "events": len(events),
-        "heartbeats": len(message.events) - len(events),
-        "arrivals": [_ms(event.at) for event in events[:MAX_ARRIVALS]],
+        "events": len(message.events),
+        "heartbeats": len(message.comments),
+        "arrivals": [_ms(event.at) for event in message.events[:MAX_ARRIVALS]],
         "ended": _ms(recording.ended),
         "end": recording.end,
         "complete": message.is_complete,

@@ -62,7 +62,7 @@ class Exchange:
     @property
     def events(self) -> list[TimedEvent]:
         """The events so far."""
-        return [one for one in self._reader.events if not one.is_comment]
+        return self._reader.events
 
     @property
     def ids(self) -> list[TimedEvent]:

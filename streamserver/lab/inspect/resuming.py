@@ -60,7 +60,7 @@ async def _interrupt(requests: Requests, main: Message) -> Message | None:
     half = main.recording.ended / 2
     if 2 * half < SHORTEST:
         return None
-    events = sum(not one.is_comment for one in main.events)
+    events = len(main.events)
     count = min(events // 2, BEFORE_CUT) or events + 1
     limits = Limits(head=half, seconds=max(half - main.head_at, 0.01))
     exchange = requests.start(lambda one: len(one.events) >= count, limits=limits)

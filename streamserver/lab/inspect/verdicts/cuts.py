@@ -35,7 +35,7 @@ def judge_heartbeats(evidence: Evidence) -> Finding:
         return Finding("not asked", "--idle SECONDS sets the longest silence")
     times = [*_times(message), message.recording.ended]
     begin, end = max(pairwise(times), key=lambda one: one[1] - one[0])
-    comments = sum(one.is_comment for one in message.events)
+    comments = len(message.comments)
     seen = (
         f"the longest silence was {seconds(end - begin)}, from {seconds(begin)} after the request, "
         f"with {count(comments, 'comments')} in all"

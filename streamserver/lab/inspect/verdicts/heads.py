@@ -64,9 +64,7 @@ def _explain(status: int) -> str:
         return "there is no content, and an EventSource does not reconnect"
     if status < 300:
         return "it is no stream that was asked for"
-    return (
-        "inspect the target of the redirect" if status < 400 else "the server refuses this"
-    )
+    return "inspect the target of the redirect" if status < 400 else "the server refuses this"
 
 
 def judge_type(evidence: Evidence) -> Finding:
