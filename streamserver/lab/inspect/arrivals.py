@@ -77,7 +77,7 @@ class Body:
 
 def read_body(message: Message) -> Body:
     """The arrivals of the decoded body of ``message``."""
-    kind = declared_kind(message) or apparent_kind(message)
+    kind = kind_of(message)
     scanner = _Lines() if kind == "lines" else _Blocks()
     arrivals = [
         Arrival(at, len(data), scanner.count(data), scanner.cut) for at, data in _by_time(message)
@@ -91,6 +91,11 @@ def is_unfinished(message: Message) -> bool:
     body = read_body(message)
     is_whole = body.kind != "events" or not body.arrivals or not body.arrivals[-1].cut
     return not is_whole and not message.problem
+
+
+def kind_of(message: Message) -> Kind:
+    """The kind that the media type names, or else the body shows."""
+    return declared_kind(message) or apparent_kind(message)
 
 
 def declared_kind(message: Message) -> Kind:
@@ -112,7 +117,7 @@ def why_no_stream(message: Message) -> str:
     """Why a response with status 200 is a document and no stream; "" if it may be a stream."""
     if message.framing == "none":
         return "the response has no body"
-    if message.framing == "length" and not (declared_kind(message) or apparent_kind(message)):
+    if message.framing == "length" and not kind_of(message):
         return "the response is a document: it has a Content-Length, and neither events nor lines"
     return ""
 

@@ -1,6 +1,6 @@
 """The framing of the body: how its end is known (RFC 9112, section 6.3)."""
 
-from streamserver.lab.inspect.arrivals import apparent_kind, declared_kind
+from streamserver.lab.inspect.arrivals import declared_kind, kind_of
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import LENGTH, OLD_HTTP
@@ -34,7 +34,7 @@ def judge_framing(evidence: Evidence) -> Finding:
 def _of_length(message: Message) -> Finding:
     """An event stream of known length was complete before it began; a file of JSON lines may be."""
     length = f"Content-Length is {message.value('content-length')}"
-    if (declared_kind(message) or apparent_kind(message)) == "events":
+    if kind_of(message) == "events":
         seen = f"{length}: who knows the length has all events before the first"
         return Finding("wrong", seen, LENGTH, LENGTH_SECTION)
     return Finding("not seen", f"{length}, as for a document that is complete", (), LENGTH_SECTION)

@@ -5,7 +5,13 @@ A stream needs its type. All other fields are optional, and their absence is no 
 
 import re
 
-from streamserver.lab.inspect.arrivals import apparent_kind, declared_kind, read_body, why_no_stream
+from streamserver.lab.inspect.arrivals import (
+    apparent_kind,
+    declared_kind,
+    kind_of,
+    read_body,
+    why_no_stream,
+)
 from streamserver.lab.inspect.delivery import APART, late
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.recording import Message
@@ -100,8 +106,7 @@ def judge_caching(evidence: Evidence) -> Finding:
         return Finding("wrong", seen, (server("send X-Accel-Buffering: no"),))
     lifetime = max((int(found[1]) for one in directives if (found := _lifetime(one))), default=0)
     is_stored = lifetime and not names & {"no-store", "no-cache"}
-    is_stream = "events" in (declared_kind(message), apparent_kind(message))
-    if is_stored and is_stream and message.recording.method == "GET":
+    if is_stored and kind_of(message) == "events" and message.recording.method == "GET":
         seen = f"Cache-Control is {value!a}: a cache may repeat the stream to others"
         return Finding("wrong", seen, (server("send Cache-Control: no-cache, no-transform"),))
     seen = f"Cache-Control is {value}" if value else "no cache may reuse the response"
@@ -125,7 +130,7 @@ def judge_head(evidence: Evidence) -> Finding:
         seen = f"{_separate(main)}, too late to show whether it waited for something"
         return Finding("not seen", seen)
     seen = f"the head and the first event came together, after {seconds(main.head_at)}"
-    if not read_body(main).kind:
+    if not kind_of(main):
         return Finding("not seen", f"{seen}, as for a document")
     if len(messages) > 1 and all(_is_late(one) for one in messages):
         if main.recording.method == "GET":
