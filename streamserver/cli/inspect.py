@@ -1,4 +1,4 @@
-"""The command `inspect`: whether the responses of a URL stream, and who prevents it."""
+"""The command `inspect`: whether the responses of a URL stream, and what prevents it."""
 
 import os
 import shutil

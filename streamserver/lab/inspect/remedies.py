@@ -70,7 +70,7 @@ LENGTH = (
     server("send no Content-Length: the body of a stream is chunked"),
     *(one for one in BUFFERING if one.where in ("nginx", "Apache", "Traefik")),
 )
-"""Against a length, which only one who has all events can know."""
+"""Against a length, which is known only when all events exist."""
 
 HEARTBEATS = (
     server('send a comment (":" and a blank line) when nothing was sent for 15 s'),

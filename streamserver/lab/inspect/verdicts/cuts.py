@@ -11,7 +11,7 @@ from streamserver.lab.inspect.arrivals import is_unfinished
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import CUT, HEARTBEATS
-from streamserver.lab.inspect.timers import culprits, is_round
+from streamserver.lab.inspect.timers import is_round, products
 from streamserver.lab.inspect.verdict import Finding, count, seconds
 
 LATENESS = 0.25
@@ -111,6 +111,6 @@ def _timer(message: Message) -> str:
 
 def _likely(kind: str, value: float, is_idle: bool) -> str:
     """The timer with the products that have it."""
-    names = culprits(value, is_idle)
+    names = products(value, is_idle)
     default = f" is the default of {' and of '.join(names)}" if names else ""
     return f"{kind} of {value:.0f} s{default}"

@@ -1,4 +1,4 @@
-"""The end: whether a client can tell that the stream is complete.
+"""The end: whether a client can detect that the stream is complete.
 
 A stream that ended well ends with its framing: the last-chunk, or the bytes of its length. A chat
 completion ends with ``[DONE]`` as well.
@@ -20,7 +20,7 @@ _KEEP_CUT = Remedy("nginx", 'proxy_http_version 1.1; proxy_set_header Connection
 
 
 def judge_end(evidence: Evidence) -> Finding:
-    """Whether the stream ended so that a client can tell it from a cut."""
+    """Whether the stream ended so that a client can distinguish it from a cut."""
     message, recording = evidence.main, evidence.main.recording
     end, after = recording.end, f"after {seconds(recording.ended)}"
     if message.problem and end == "failed":
@@ -36,7 +36,7 @@ def judge_end(evidence: Evidence) -> Finding:
     if message.framing == "close" and end == "closed" and not is_unfinished(message):
         if _has_done(message):
             return Finding("ok", f"{DONE} came, and the connection was closed")
-        seen = f"the connection was closed {after}, which cannot be told from a cut: see framing"
+        seen = f"the connection was closed {after}, which looks like a cut: see framing"
         return Finding("not seen", seen)
     how = "closed" if end == "closed" else "reset"
     missing = {"chunked": "without a last-chunk", "length": "before all bytes of its length"}

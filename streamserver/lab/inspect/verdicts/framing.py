@@ -20,10 +20,12 @@ def judge_framing(evidence: Evidence) -> Finding:
     if message.framing == "length":
         return _of_length(message)
     if message.framing == "close":
-        seen = "the body ends with the connection: a client cannot tell its end from a cut"
+        seen = "the body ends with the connection: a client cannot distinguish its end from a cut"
         return Finding("wrong", seen, OLD_HTTP, LENGTH_SECTION)
     if message.value(OLD_REQUEST):
-        seen = "a hop requested the stream in HTTP/1.0, where it cannot tell its end from a cut"
+        seen = (
+            "a hop requested the stream in HTTP/1.0, where it cannot distinguish its end from a cut"
+        )
         return Finding("wrong", seen, OLD_HTTP, OLD_SECTION)
     if old is not None and (fault := _fault_of_old(old)):
         seen = f"the body is chunked, but the response to an HTTP/1.0 request {fault}"
@@ -35,7 +37,7 @@ def _of_length(message: Message) -> Finding:
     """An event stream of known length was complete before it began; a file of JSON lines may be."""
     length = f"Content-Length is {message.value('content-length')}"
     if kind_of(message) == "events":
-        seen = f"{length}: who knows the length has all events before the first"
+        seen = f"{length}: it can be known only when all events exist"
         return Finding("wrong", seen, LENGTH, LENGTH_SECTION)
     return Finding("not seen", f"{length}, as for a document that is complete", (), LENGTH_SECTION)
 

@@ -1,6 +1,6 @@
 """What a second request gets after the first one was aborted.
 
-A server that does not notice that its client has left completes the work for nobody. Where one
+A server that does not notice that its client has left completes work without a reader. Where one
 worker, lock or connection serves one answer at a time, the client that reloads has to wait for it.
 """
 

@@ -141,7 +141,7 @@ BROKEN = timed_message([(0, head()), (1, b"5\r\nabc"), (2, b"defghi")], "failed"
         (response([Write(0.1, b'data: {"object": "other"}\n\n')]), "ok", "last-chunk"),
         (LENGTH, "wrong", "before all bytes of its length"),
         (replace(LENGTH, is_complete=True), "ok", "the last byte came"),
-        (unframed(event(0), 2.0), "not seen", "cannot be told from a cut"),
+        (unframed(event(0), 2.0), "not seen", "which looks like a cut"),
         (unframed(b"data: [DONE]\n\n", 2.0), "ok", "[DONE] came"),
         (unframed(b"data: half", 2.0), "wrong", "within an event"),
         (BROKEN, "wrong", "could not be read further"),

@@ -39,7 +39,7 @@ OK = response(EVENTS)
             "a hop requested the stream in",
         ),
         (unchunked(TYPE, LENGTH), None, "wrong", LENGTH.replace(":", " is")),
-        (unchunked("Content-Type: text/plain", LENGTH), None, "wrong", "all events before"),
+        (unchunked("Content-Type: text/plain", LENGTH), None, "wrong", "all events exist"),
         (unchunked(NDJSON, "Content-Length: 4", body=b"1\n2\n"), None, "not seen", "document"),
         (unchunked(TYPE), None, "wrong", "ends with the connection"),
         (unchunked(TYPE, version="HTTP/1.0"), None, "wrong", "HTTP/1.0"),
