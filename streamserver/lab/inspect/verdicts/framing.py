@@ -27,10 +27,16 @@ def judge_framing(evidence: Evidence) -> Finding:
             "a hop requested the stream in HTTP/1.0, where it cannot distinguish its end from a cut"
         )
         return Finding("wrong", seen, OLD_HTTP, OLD_SECTION)
-    if old is not None and (fault := _fault_of_old(old)):
+    seen = f"the body is chunked, in {message.version}"
+    if old is None:
+        return Finding("ok", seen)
+    if old.framing == "length" and old.status == 200 and declared_kind(old) == "events":
+        fault = "has a Content-Length: a hop that speaks HTTP/1.0 gets all events at the end"
         seen = f"the body is chunked, but the response to an HTTP/1.0 request {fault}"
         return Finding("wrong", seen, OLD_HTTP, OLD_SECTION)
-    return Finding("ok", f"the body is chunked, in {message.version}")
+    # A violation, but hops that speak HTTP/1.0 decode chunks, and no other client sees them.
+    remark = "; it is chunked for an HTTP/1.0 client too, which cannot read that"
+    return Finding("ok", seen + (remark if old.framing == "chunked" else ""))
 
 
 def _of_length(message: Message) -> Finding:
@@ -40,13 +46,3 @@ def _of_length(message: Message) -> Finding:
         seen = f"{length}: it can be known only when all events exist"
         return Finding("wrong", seen, LENGTH, LENGTH_SECTION)
     return Finding("not seen", f"{length}, as for a document that is complete", (), LENGTH_SECTION)
-
-
-def _fault_of_old(old: Message) -> str:
-    """What is wrong with the response to an HTTP/1.0 request, as some hops send them upstream; ""
-    if nothing is."""
-    if old.framing == "chunked":
-        return "is chunked too, which its client cannot read"
-    if old.framing == "length" and old.status == 200 and declared_kind(old) == "events":
-        return "has a Content-Length: a hop that speaks HTTP/1.0 gets all events at the end"
-    return ""

@@ -44,7 +44,7 @@ OK = response(EVENTS)
         (unchunked(TYPE), None, "wrong", "ends with the connection"),
         (unchunked(TYPE, version="HTTP/1.0"), None, "wrong", "HTTP/1.0"),
         (unchunked(TYPE, LENGTH, version="HTTP/1.0"), None, "wrong", "HTTP/1.0"),
-        (OK, OK, "wrong", "HTTP/1.0 request is chunked too"),
+        (OK, OK, "ok", "chunked for an HTTP/1.0 client too"),
         (OK, unchunked(TYPE, LENGTH), "wrong", "HTTP/1.0 request has a Content-Length"),
     ],
 )
