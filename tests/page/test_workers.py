@@ -36,8 +36,7 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
         listening = visit.panel("notifications")
         listening.start()
         listening.says("Listening …")
-        # Which event is the newest is asked of Redis after the head was sent. Then it is heard
-        # of whichever worker each publishing reaches.
+        # The position is read from Redis after the head was sent: the first events may precede it.
         visit.page.evaluate("""async () => {
           const publish = async (text) => {
             await fetch("/api/notifications", { method: "POST", body: JSON.stringify({ text }) });
@@ -45,12 +44,12 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
           while (!document.querySelector("#notifications .feed li")) await publish("there?");
           for (let n = 1; n <= 8; n++) await publish(`number ${n}`);
         }""")
-        told = [f"infonumber {n}" for n in range(1, 9)]
+        numbers = [f"infonumber {n}" for n in range(1, 9)]
         rows = listening.find(".feed li").filter(has_not_text="there?")
-        expect(rows).to_have_text(told)
+        expect(rows).to_have_text(numbers)
         listening.section.get_by_role("button", name="Cut, publish 3").click()
         away = [f"infoWhile disconnected: {n} of 3 replayed" for n in (1, 2, 3)]
-        expect(rows).to_have_text([*told, *away])
+        expect(rows).to_have_text([*numbers, *away])
         assert "Outcome: truncated" in listening.raw()
         job = visit.panel("job")
         job.fill(steps=5, interval=0.02)
