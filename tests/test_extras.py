@@ -20,7 +20,9 @@ def extras() -> dict[str, list[str]]:
     """The extras that can be installed, with their libraries."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg")
-    return {name: lines.strip().splitlines() for name, lines in config["options.extras_require"].items()}
+    return {
+        name: lines.strip().splitlines() for name, lines in config["options.extras_require"].items()
+    }
 
 
 def test_each_extra_that_is_named_exists() -> None:

@@ -1,4 +1,4 @@
-"""The command `inspect`: whether the responses of a URL stream, and who prevents it."""
+"""The command `inspect`: whether the responses of a URL stream, and what prevents it."""
 
 import os
 import shutil
@@ -56,7 +56,8 @@ INSPECTION = (
         None,
         duration("for", 0, "").read,
         "DURATION",
-        "end of the recording of a stream, counted from its head",
+        "end of the recording of a stream, counted from its head, which is awaited for"
+        f" {DEFAULTS.head:g} s",
         f"{DEFAULTS.seconds:g}s, or longer than --idle",
     ),
     Option(

@@ -3,12 +3,10 @@
 import asyncio
 import os
 
+from streamserver.kit.slices import SLICE
 from streamserver.server.answer import FileRegion
 from streamserver.server.state import ServerState
 from streamserver.wire.content_coding import Compressor
-
-SLICE = 64 * 1024
-"""Bytes that are read and encoded at once, in a few milliseconds."""
 
 
 class CodedFile:

@@ -7,8 +7,7 @@ The coded representation is another one than the plain one: it has an entity tag
 client sends that tag back, and the handler, which does not know it, gets the plain one besides it.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterable, Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -17,6 +16,7 @@ from streamserver.kit.hints import checked_handler, response_error
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler, close
+from streamserver.kit.slices import Slices, encode_whole
 from streamserver.server.answer import FileRegion
 from streamserver.wire.coders import stream_coder, whole_compressor
 from streamserver.wire.conditions import coded_tag, entity_tags, plain_tags
@@ -40,9 +40,6 @@ from streamserver.wire.fields import (
 MINIMUM_SIZE: Final = 512
 """Bytes below which a body that is known as a whole fits into one segment in any case."""
 
-AT_ONCE: Final = 64 * 1024
-"""Bytes that are encoded in the event loop, in a millisecond or two; more of them in a thread."""
-
 _PREFIXES = ("text/", "font/")
 _SUFFIXES = ("+json", "+xml", "+text", "+yaml")
 _TYPES = frozenset(
@@ -54,11 +51,10 @@ _TYPES = frozenset(
 ) | {"image/bmp", "image/vnd.microsoft.icon", "image/x-icon"}
 _COMPRESSED_FONTS = frozenset(("font/woff", "font/woff2"))
 
-_NO_CONTENT = frozenset((204, 205, 206, 304))
-"""Statuses without content, and that of a range, which is a part of the plain representation."""
+_NO_CONTENT = frozenset((204, 205, 304))
 
-_BOUND_TO_BYTES = ("content-range", "content-digest", "repr-digest", "digest", "content-md5")
-"""Fields that are about the bytes that the handler sends."""
+_DIGESTS = frozenset(("content-digest", "repr-digest", "digest", "content-md5"))
+"""Fields, or trailer fields, that are about the bytes that the handler sends."""
 
 
 def compress(
@@ -71,10 +67,13 @@ def compress(
     an event, a line or a token can be decoded when it arrives.
 
     Text, JSON, XML, scripts, event streams and other types that shrink are encoded; if its length
-    is known, a body from ``minimum_size`` bytes on. Not encoded are a range, a body with a
-    Content-Encoding or a digest, and a response whose handler has set ``Cache-Control:
-    no-transform``; nor, unless ``relayed``, what a ``Proxy`` relays. Each response that could be
-    encoded has a Vary field.
+    is known, a body from ``minimum_size`` bytes on. These are not encoded: a range, a body with a
+    Content-Encoding or a digest, a response whose handler has set ``Cache-Control: no-transform``,
+    and, unless ``relayed``, what a ``Proxy`` relays. Each response that could be encoded has a Vary
+    field.
+
+    Large content is encoded in slices, between which other tasks run, except a piece that a
+    producer pushes: a ``StreamController`` encodes it in ``enqueue``.
 
     A coded response has an entity tag of its own: ``"x-gzip"`` for ``"x"``. The handler gets both
     in If-None-Match and If-Match. Requests over HTTP/1.0 are not answered with a coding.
@@ -115,7 +114,7 @@ class _Compress:
             raise response_error(response)
         # A file has its type, its state and its range only now.
         response = response.for_request(request)
-        if request.method == "CONNECT" or self._is_left_alone(response):
+        if request.method == "CONNECT" or self._is_left_alone(request, response):
             return response
         if response.status == 304:
             return _not_modified(request, response, codings, own_tags)
@@ -123,20 +122,25 @@ class _Compress:
             return response
         response = _copy(response)
         add_vary(response.headers, "Accept-Encoding")
-        return await _coded(request, response, codings) if codings else response
+        if not codings or _is_part(response):
+            return response
+        return await _coded(request, response, codings)
 
-    def _is_left_alone(self, response: Response) -> bool:
-        return not self._relayed and getattr(response.body, "is_relayed", False)
+    def _is_left_alone(self, request: Request, response: Response) -> bool:
+        if not getattr(response.body, "is_relayed", False):
+            return False
+        # A client's no-transform is for proxies (RFC 9111, section 5.2.1.6).
+        return not self._relayed or _forbids_transforming(request.headers.get("cache-control"))
 
     def _is_codable(self, response: Response) -> bool:
-        """Whether some client would get this response in a coding."""
+        """Whether some client would get this response, or the whole of a range, in a coding."""
         headers = response.headers
         if response.status in _NO_CONTENT or not is_compressible(headers.get("content-type")):
             return False
-        if any(name in headers for name in _BOUND_TO_BYTES) or _is_final(headers):
+        if _is_final(headers):
             return False
         size = _size(response)
-        return size is None or size >= self._minimum_size
+        return size is None or size >= self._minimum_size or _is_part(response)
 
 
 def is_compressible(content_type: str | None) -> bool:
@@ -147,16 +151,27 @@ def is_compressible(content_type: str | None) -> bool:
     return kind in _TYPES or kind.endswith(_SUFFIXES)
 
 
+def _is_part(response: Response) -> bool:
+    """Whether it is a range, which is a part of the plain representation. It has the Vary field of
+    the whole (RFC 9110, section 15.3.7)."""
+    return response.status == 206 or "content-range" in response.headers
+
+
 def _is_final(headers: Headers) -> bool:
     """Whether the content is encoded already, or must stay as it is."""
     if content_codings(headers.get("content-encoding") or ""):
         return True
+    trailers = split_list((headers.get("trailer") or "").lower())
+    if not _DIGESTS.isdisjoint((*trailers, *dict(headers.items()))):
+        return True
     control = headers.get("cache-control")
     # The default of a stream is for those behind this server, and is known by its identity: a
     # handler that sets the same text means it.
-    if control is None or control is UNBUFFERED[0][1]:
-        return False
-    return "no-transform" in split_list(control.lower())
+    return control is not UNBUFFERED[0][1] and _forbids_transforming(control)
+
+
+def _forbids_transforming(cache_control: str | None) -> bool:
+    return "no-transform" in split_list((cache_control or "").lower())
 
 
 def _size(response: Response) -> int | None:
@@ -166,17 +181,21 @@ def _size(response: Response) -> int | None:
         return len(body)
     if isinstance(body, FileRegion):
         return body.count
-    declared = response.headers.get("content-length") or ""
-    if declared.isascii() and declared.isdigit():
-        return int(declared[:20])
-    return 0 if isinstance(body, bytes) else None
+    declared = _declared(response.headers)
+    return 0 if declared is None and isinstance(body, bytes) else declared
+
+
+def _declared(headers: Headers) -> int | None:
+    """The Content-Length that the handler has set."""
+    text = headers.get("content-length") or ""
+    return int(text[:20]) if text.isascii() and text.isdigit() else None
 
 
 async def _coded(request: Request, response: Response, codings: Sequence[Coding]) -> Response:
     body, headers, coding = response.body, response.headers, codings[0]
     is_stream = False
     if isinstance(body, bytes) and (body or request.method != "HEAD"):
-        whole = await _encoded(body, coding)
+        whole = await encode_whole(body, whole_compressor(coding))
         if len(whole) >= len(body):
             return response
         response.body = whole
@@ -188,6 +207,9 @@ async def _coded(request: Request, response: Response, codings: Sequence[Coding]
         is_stream, coding = True, of_stream(codings)
         make: Callable[[Coding], Coder] = getattr(body, "make_coder", stream_coder)
         response.make_coder = partial(make, coding)
+        if isinstance(body, AsyncIterable):
+            response.body = slices = Slices(body, response.encode, _declared(headers))
+            response.encode = slices.encode
     headers["content-encoding"] = coding
     for name in ("content-length", "accept-ranges"):
         del headers[name]
@@ -195,17 +217,6 @@ async def _coded(request: Request, response: Response, codings: Sequence[Coding]
     if etag is not None:
         headers["etag"] = coded_tag(etag, coding, is_stream)
     return response
-
-
-async def _encoded(body: bytes, coding: Coding) -> bytes:
-    if len(body) <= AT_ONCE:
-        return _encode(body, coding)
-    return await asyncio.to_thread(_encode, body, coding)
-
-
-def _encode(body: bytes, coding: Coding) -> bytes:
-    compressor = whole_compressor(coding)
-    return compressor.compress(body) + compressor.flush()
 
 
 def _copy(response: Response) -> Response:

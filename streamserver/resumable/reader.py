@@ -1,5 +1,6 @@
 """A reader of an answer: a subscriber of its log, with the ends of an answer."""
 
+import asyncio
 from collections.abc import Sequence
 
 from streamserver.feed.log import Entry
@@ -8,6 +9,10 @@ from streamserver.feed.topic import Start
 from streamserver.resumable.ports import Store
 from streamserver.server.exchange import Exchange
 from streamserver.wire.problem import HTTPError
+
+LINGER = 0.1
+"""Seconds between an error event and the cut after it. Chromium discards what a script has not read
+yet when the connection is cut; a client that has read the event can close the connection before."""
 
 
 def has_failed(last: Entry) -> bool:
@@ -67,11 +72,12 @@ class Reader(HTTPSubscriber):
             super().on_entries(entries)
 
     def on_end(self) -> None:
-        """Complete the response, or cut it after an error event."""
+        """Complete the response, or cut it ``LINGER`` after an error event."""
         last = self._last or self.topic.log.newest
         if last is None or not has_failed(last):
             return super().on_end()
-        self.exchange.fail(HTTPError(502, "the answer has failed"))
+        error = HTTPError(502, "the answer has failed")
+        asyncio.get_running_loop().call_later(LINGER, self.exchange.fail, error)
 
     def on_start(self, id: str) -> None:
         """Send nothing."""

@@ -292,7 +292,7 @@ class Exchange(Writer):
             self._beats.stop(self)
             self._beats = None
         if self.coder is not None:
-            self._stop_coding()
+            self._stop_coding(self.coder)
         self._answer = None
         while self.on_end:
             self.on_end.pop()()

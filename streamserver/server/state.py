@@ -13,6 +13,7 @@ from streamserver.server.hangups import Hangups
 from streamserver.server.observer import Observer
 from streamserver.server.ports import Connection, Exchange, Flow
 from streamserver.server.settings import Settings
+from streamserver.wire.content_coding import Coder
 from streamserver.wire.fields import http_date
 from streamserver.wire.problem import HTTPError
 
@@ -20,8 +21,8 @@ READ_SIZE = 64 * 1024
 """Bytes read from a socket at once: also the largest piece of a request body."""
 
 REST = 5.0
-"""Seconds, to twice as many, after which a coded stream that sends nothing frees its compressor:
-longer than a model pauses between two tokens, shorter than the silence of a feed."""
+"""Seconds of silence after which a coded stream frees its compressor; twice as many at most. They
+are more than a model pauses between two tokens, and less than the silence of a feed."""
 
 Handler = Callable[[Any], Awaitable[Answer]]
 """What the engine calls with the ``Exchange`` of each request; its answer is sent to the client."""
@@ -32,13 +33,6 @@ class Body(Protocol):
 
     def fail(self, error: Exception) -> None:
         """The body will never be whole."""
-
-
-class Resting(Protocol):
-    """The writer of a coded body."""
-
-    def rest(self) -> None:
-        """``REST`` has passed."""
 
 
 class ServerState:
@@ -97,17 +91,17 @@ class ServerState:
         self.stream_deadlines: Deadlines[Exchange] = Deadlines(
             loop, settings.max_stream, lambda exchange: exchange.expire()
         )
-        self.rest_deadlines: Deadlines[Resting] = Deadlines(loop, REST, lambda each: each.rest())
+        self.rest_deadlines: Deadlines[Coder] = Deadlines(loop, REST, self._rest)
         self._beats: dict[float, Deadlines[Exchange]] = {}
         self._deadlines: tuple[Deadlines[Any], ...] = (
             *(self.head_deadlines, self.idle_deadlines, self.linger_deadlines),
-            *(
-                self.write_deadlines,
-                self.body_deadlines,
-                self.stream_deadlines,
-                self.rest_deadlines,
-            ),
+            *(self.write_deadlines, self.body_deadlines, self.stream_deadlines),
+            self.rest_deadlines,
         )
+
+    def _rest(self, coder: Coder) -> None:
+        coder.rest()
+        self.rest_deadlines.start(coder)
 
     @property
     def is_full(self) -> bool:

@@ -3,6 +3,9 @@
 A piece of the body is written as soon as it is handed over, in a chunk of its own. Two things
 may wait for a common write: the head, for the first piece; and pieces that a producer yields
 without waiting, for the next write or for ``release``.
+
+In a content coding (RFC 9110, section 8.4) pieces are encoded when they are written. Those that
+share a write share a flush and a chunk.
 """
 
 from collections.abc import Callable
@@ -10,13 +13,14 @@ from time import monotonic
 
 from streamserver.server.answer import Answer
 from streamserver.server.body import RequestBody
-from streamserver.server.coding import CodedBody
-from streamserver.server.framing import frame
-from streamserver.server.phase import ENDED, GATHERING, HANDLING, READY, STREAMING, Outcome
+from streamserver.server.framing import Framing, frame
+from streamserver.server.phase import ENDED, GATHERING, HANDLING, READY, STREAMING, Outcome, Phase
 from streamserver.server.ports import Connection
 from streamserver.server.state import ServerState
 from streamserver.server.tap import Output, Tap
 from streamserver.wire.chunked import LAST_CHUNK, encode, encode_all, last_chunk
+from streamserver.wire.content_coding import Coder
+from streamserver.wire.pieces import as_bytes
 from streamserver.wire.request_heads import RequestHead
 
 Trailers = tuple[tuple[str, str], ...]
@@ -29,25 +33,38 @@ GATHER = 16 * 1024
 """Bytes of pieces that may be held for a common write."""
 
 
-class Writer(CodedBody):
+class Writer:
     """The response side of an exchange: one request's ``head`` and ``body``, and its response.
 
-    ``status`` is that of the final head, 0 before one is made.
+    ``status`` is that of the final head, 0 before one is made. ``coder`` encodes the body; None if
+    it is sent as it is. ``bytes_sent`` counts the body as it is sent, without its framing;
+    ``held_size`` the pieces that wait for the next write, which are not encoded yet.
+    ``first_byte`` is when the first byte of the body was written, in seconds of
+    ``time.monotonic``; 0 if none was.
     """
 
     __slots__ = (
+        "_framing",
+        "_held",
         "_keep_alive",
         "_left",
         "_out",
         "_pushed_in",
         "_unsent_head",
         "body",
+        "bytes_sent",
+        "coder",
         "connection",
+        "first_byte",
         "head",
+        "held_size",
         "outcome",
+        "phase",
+        "server",
         "status",
     )
 
+    _held: list[bytes]  # while GATHERING
     _left: int  # bytes of Content-Length that are not written yet
 
     def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
@@ -56,15 +73,15 @@ class Writer(CodedBody):
         self.head = head
         self.body = RequestBody(server, connection, head) if head.length else None
         self._out: Output = connection.transport
-        self.phase = HANDLING
+        self.phase: Phase = HANDLING
         self.outcome: Outcome | None = None
         self.status = 0
         self.bytes_sent = 0
         self.held_size = 0
-        self.coder = None
+        self.coder: Coder | None = None
         self._unsent_head = b""
         self.first_byte = 0.0
-        self._framing = "none"
+        self._framing: Framing = "none"
         self._keep_alive = False
         self._pushed_in = 0
 
@@ -116,7 +133,10 @@ class Writer(CodedBody):
         if self._framing == "chunked":
             data = encode(piece)
         elif self._framing == "coded":
-            return self._write_coded(piece)
+            if self.held_size:
+                self.hold(piece)
+                return self._send(b"")
+            return self._send(self._coded_chunk(piece))
         else:
             self._count(size)
             data = piece
@@ -148,23 +168,20 @@ class Writer(CodedBody):
         size = len(piece)
         if self.phase is ENDED:
             raise ConnectionResetError(f"the exchange has ended: {self.outcome}")
-        if not size:
+        if not size or self._framing == "none":
             return
-        if self._framing != "chunked":
-            if self._framing == "none":
-                return
-            if self._framing == "coded":
-                return self._hold_coded(piece)
+        if self._framing == "length":
             self._count(size)
         if self.phase is GATHERING:
             self._held.append(piece)
         else:
-            if not self.bytes_sent:
-                self.first_byte = monotonic()
             self._held = [piece]
             self.phase = GATHERING
-        self.bytes_sent += size
         self.held_size += size
+        if self._framing != "coded":
+            if not self.bytes_sent:
+                self.first_byte = monotonic()
+            self.bytes_sent += size
 
     def release(self) -> None:
         """Write what is held."""
@@ -179,13 +196,10 @@ class Writer(CodedBody):
     def _send(self, data: bytes) -> None:
         """Write ``data`` after what waits for the same write: the head, and the held pieces."""
         if self.held_size:
-            pieces, self._held, self.held_size = self._held, [], 0
-            if self._framing == "chunked":
-                held = encode_all(pieces)
-            else:
-                held = b"".join(pieces)
-                if self._framing == "coded":
-                    held = self._coded_chunk(held)
+            held = encode_all(self._held) if self._framing == "chunked" else b"".join(self._held)
+            self._held, self.held_size = [], 0
+            if self._framing == "coded":
+                held = self._coded_chunk(held)
             data = held + data
         if self._unsent_head:
             data = self._unsent_head + data
@@ -243,38 +257,34 @@ class Writer(CodedBody):
         if self._framing in ("chunked", "coded"):
             end = last_chunk(trailers) if trailers else LAST_CHUNK
             if self._framing == "coded":
-                end = self._coded_end() + end
+                held = b"".join(self._held) if self.held_size else b""
+                self._held, self.held_size = [], 0
+                end = self._coded_chunk(held, is_last=True) + end
             self._send(end)
         else:
             self.flush_head()
 
-    def _write_coded(self, piece: bytes) -> None:
-        if self.phase is STREAMING:
-            self._out.write(self._coded_chunk(piece))
-        elif self.held_size:
-            self.hold(piece)
-            self.release()
-        else:
-            self._send(self._coded_chunk(piece))
+    # The coder
 
+    def _start_coding(self, make_coder: Callable[[], Coder]) -> None:
+        if self._framing == "chunked":
+            self._framing = "coded"
+            self.coder = make_coder()
+            if self.coder.holds_state:
+                self.server.rest_deadlines.start(self.coder)
+        elif self._framing != "none":
+            raise ValueError("only a body that is sent in chunks can be coded")
 
-def as_bytes(piece: object) -> bytes:
-    """A piece as bytes, text as UTF-8; TypeError for what is neither bytes-like nor text.
+    def _stop_coding(self, coder: Coder) -> None:
+        self.server.rest_deadlines.stop(coder)
+        self.coder = None
 
-    A list of small numbers, an array or a view of wider items is refused: its length is not its
-    number of bytes, and would make a wrong chunk size.
-    """
-    if isinstance(piece, str):
-        return piece.encode()
-    if isinstance(piece, bytes | bytearray | memoryview):
-        return bytes(piece)
-    given = "None" if piece is None else type(piece).__name__
-    raise TypeError(f"a piece of a body is bytes or str, not {given}{_HINTS.get(given, '')}")
-
-
-_HINTS = {
-    "Event": ": an EventStream sends events",
-    "dict": ": encode it first, or send it with an EventStream",
-    "list": ": encode it first, or yield its members one by one",
-    "coroutine": ": it must be awaited first",
-}
+    def _coded_chunk(self, data: bytes, is_last: bool = False) -> bytes:
+        """``data`` encoded, as a chunk; the last one contains the end of the coding."""
+        coder = self.coder
+        assert coder is not None
+        coded = coder.finish(data) if is_last else coder.encode(data)
+        if not self.bytes_sent:
+            self.first_byte = monotonic()
+        self.bytes_sent += len(coded)
+        return encode(coded)

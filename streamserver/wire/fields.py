@@ -33,7 +33,10 @@ HOP_BY_HOP = frozenset(
 )
 """Fields of one connection, which are never passed on (RFC 9110, section 7.6.1)."""
 
-UNBUFFERED = (("cache-control", "no-cache, no-transform"), ("x-accel-buffering", "no"))
+# Joined here, so that it is not the same object as an equal literal of a handler: some builds of
+# Python keep equal literals once.
+_CONTROL = ", ".join(("no-cache", "no-transform"))
+UNBUFFERED = (("cache-control", _CONTROL), ("x-accel-buffering", "no"))
 """Fields of a streamed response: caches do not store it, and proxies do not change or hold it."""
 
 

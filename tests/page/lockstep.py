@@ -27,10 +27,10 @@ async def _stream(request: Request) -> Response:
 
     async def events() -> AsyncIterator[Event]:
         for n in range(COUNT):
-            if n % 2:  # after a pause: the compressor was freed
-                request.exchange.rest()
-                request.exchange.rest()
             coder = request.exchange.coder
+            if coder and n % 2:  # after a pause: the compressor was freed
+                coder.rest()
+                coder.rest()
             yield Event({"n": n, "coding": coder and coder.coding}, id=n)
             await report.wait()
             report.clear()

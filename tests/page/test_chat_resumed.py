@@ -102,6 +102,7 @@ def test_attempts_are_bounded_and_an_expired_answer_says_so(
 
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+TOKEN = b'data: {"choices":[{"delta":{"content":"half"}}]}\n\n'
 ANSWER = b'data: {"choices":[{"delta":{"content":"whole"}}]}\n\ndata: [DONE]\n\n'
 
 
@@ -118,3 +119,36 @@ def test_a_reload_before_the_head(context: Any, run_server: RunServer) -> None:
             send(HEAD + chunk(ANSWER) + LAST_CHUNK)
             chat.says(re.compile("^Done: 1 token in"))
             chat.shows("whole")
+
+
+def test_stop_before_the_head_deletes_the_answer_too(context: Any, run_server: RunServer) -> None:
+    with answering(b"") as (upstream, send):
+        server = run_server("--upstream", f"{upstream}/v1")
+        with visiting(context, server.url) as visit:
+            chat = visit.panel("chat")
+            with visit.page.expect_request("**/api/chat?*"):
+                chat.start()
+            with visit.page.expect_request("**/api/chat"):
+                chat.stop()
+            chat.says("Stopped by you.")
+            with visit.page.expect_response(lambda got: got.request.method == "DELETE") as deleted:
+                send(HEAD + chunk(TOKEN))
+            assert deleted.value.status == 204
+            assert visit.page.evaluate(KEPT) is None
+
+
+BLOCKED = """Object.defineProperty(window, "sessionStorage", {
+  get() { throw new DOMException("blocked", "SecurityError"); },
+})"""
+
+
+def test_where_storage_is_blocked_the_page_works(context: Any, demo: Demo) -> None:
+    page = context.new_page()
+    page.add_init_script(BLOCKED)
+    page.goto(demo.url)
+    with closing(page):
+        chat = Browsing(page).panel("chat")
+        chat.start()
+        chat.says("Receiving tokens …")
+        chat.stop()
+        chat.says(re.compile("^Stopped by you"))

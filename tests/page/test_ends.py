@@ -141,6 +141,7 @@ def test_half_an_answer_is_told_from_a_whole_one(
             chat.shows("half")
             hang_up(end)
             chat.says(said)
+            assert "GET /api/chat/" not in server.output(), "it was read before the cut"
             visit.allow_complaint(CUT)  # unless the page has closed the stream before
             visit.page.reload()
             chat.says("Ready.")  # what has ended is not asked for again

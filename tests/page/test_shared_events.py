@@ -143,6 +143,9 @@ def test_without_web_locks_each_has_a_connection(context: Any, demo: Demo) -> No
             assert not tab.page.evaluate("isSecureContext")
             tab.listen()
         assert [tab.opened().leads for tab in both] == [True, True]
+        # An EventSource has its constants on the instance too.
+        states = "[source.CONNECTING, source.OPEN, source.CLOSED]"
+        assert both[0].page.evaluate(states) == [0, 1, 2]
         block_until(lambda: connections(demo) == 2)
         id = publish(demo)
         for tab in both:
@@ -183,6 +186,24 @@ def test_pages_in_the_back_forward_cache_hand_over_and_return(browser: Any, demo
             assert tab.received == ids
         assert [tab.leads for tab in (leads, follows, stays)] == [False, False, True]
         block_until(lambda: connections(demo) == 1)
+
+
+def test_a_frozen_leader_hands_over_and_returns(three: list[Tab], demo: Demo) -> None:
+    """Chromium without a window does not freeze pages, so the events of the page are dispatched."""
+    first, second, _ = three
+    for tab in (first, second):
+        tab.listen()
+        tab.opened()
+    first.page.evaluate("() => { document.dispatchEvent(new Event('freeze')); }")
+    block_until(lambda: second.leads)
+    assert not first.leads
+    second.opened()
+    id = publish(demo)
+    second.wait_for(id)
+    assert first.received == []
+    first.page.evaluate("() => { document.dispatchEvent(new Event('resume')); }")
+    first.wait_for(id)
+    assert [tab.leads for tab in (first, second)] == [False, True]
 
 
 def test_a_leader_without_an_event_has_a_position_to_hand_over(

@@ -30,7 +30,7 @@ def workers(context: Any, directory: Path, count: int, *args: str) -> Iterator[B
 def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
     with (
         redis_server(tmp_path) as redis,
-        workers(context, tmp_path, 4, "--redis", redis.url) as visit,
+        workers(context, tmp_path, 3, "--redis", redis.url) as visit,
     ):
         expect(visit.page.get_by_text(ALONE)).to_have_count(0)
         listening = visit.panel("notifications")
@@ -60,8 +60,10 @@ def test_they_share_what_is_in_redis(context: Any, tmp_path: Path) -> None:
             following = other.panel("notifications")
             following.start()
             following.says("Listening over the connection of another tab …")
+            visit.page.bring_to_front()
             listening.stop()
             following.says("Listening …")
+            other.page.bring_to_front()
             following.section.get_by_role("button", name="Publish", exact=True).click()
             expect(following.find(".feed li")).to_have_text("infoThe build has passed")
         visit.expect_complaint("ERR_INCOMPLETE_CHUNKED_ENCODING")

@@ -81,6 +81,13 @@ async def test_what_the_upstream_wants_kept(serve: Serve, upstream: RawServer) -
     assert body(received) == b"short"
 
 
+async def test_what_the_client_wants_kept(serve: Serve, upstream: RawServer) -> None:
+    """Its no-transform is for proxies (RFC 9111, section 5.2.1.6)."""
+    served = await relaying(serve, upstream)
+    asked = get(b"/", b"Accept-Encoding: gzip", b"Cache-Control: no-store, no-transform")
+    assert body(await answered(served, upstream, ok(LONG, TEXT), asked)) == LONG
+
+
 async def test_head(serve: Serve, upstream: RawServer) -> None:
     """Without the length, which is that of the plain body."""
     served = await relaying(serve, upstream)

@@ -17,7 +17,7 @@ from streamserver.lab.inspect.record import Limits
 from streamserver.wire.sse import Event, encode
 from support.inprocess import Served
 
-GAP = 0.02
+GAP = 0.008
 FOREVER = 10**9
 MAIN = 800
 """Bytes: the head, and more than ten events."""

@@ -1,7 +1,7 @@
 """Verdicts in tests."""
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.judge import judge
+from streamserver.lab.inspect.inspection import judge
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.verdict import Status, Verdict
 

@@ -12,8 +12,8 @@ import pytest
 
 from streamserver.proxy import phase as relayed
 from streamserver.proxy.request import RelayedRequest
-from streamserver.server.coding import CodedBody
 from streamserver.server.phase import FOLLOWS
+from streamserver.server.writer import Writer
 
 seen: set[tuple[Enum, Enum]] = set()
 refused: list[tuple[Enum, Enum]] = []
@@ -21,7 +21,7 @@ refused: list[tuple[Enum, Enum]] = []
 
 def watch(patch: pytest.MonkeyPatch) -> None:
     """Record each change of phase of each exchange, and of each relayed request."""
-    _watch(patch, CodedBody, FOLLOWS)
+    _watch(patch, Writer, FOLLOWS)
     _watch(patch, RelayedRequest, relayed.FOLLOWS)
 
 

@@ -32,7 +32,7 @@ from streamserver.server.answer import FileRegion
 from streamserver.server.exchange import Exchange
 from streamserver.server.framing import frame
 from streamserver.server.phase import Outcome
-from streamserver.server.writer import as_bytes
+from streamserver.wire.pieces import as_bytes
 from streamserver.wire.problem import HTTPError
 
 FIELD = "x-lab-fault"

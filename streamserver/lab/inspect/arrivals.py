@@ -58,12 +58,6 @@ class Body:
         return sum(one.events for one in self.arrivals)
 
     @property
-    def is_unfinished(self) -> bool:
-        """Whether the body ends within an event, which a client then discards (WHATWG HTML, section
-        9.2.6). A last line of JSON needs no line end."""
-        return self.kind == "events" and bool(self.arrivals) and bool(self.arrivals[-1].cut)
-
-    @property
     def noun(self) -> str:
         """The name of its units."""
         return "lines" if self.kind == "lines" else "events"
@@ -83,12 +77,25 @@ class Body:
 
 def read_body(message: Message) -> Body:
     """The arrivals of the decoded body of ``message``."""
-    kind = declared_kind(message) or apparent_kind(message)
+    kind = kind_of(message)
     scanner = _Lines() if kind == "lines" else _Blocks()
     arrivals = [
         Arrival(at, len(data), scanner.count(data), scanner.cut) for at, data in _by_time(message)
     ]
     return Body(kind, arrivals)
+
+
+def is_unfinished(message: Message) -> bool:
+    """Whether the body ends within an event, which a client then discards (WHATWG HTML, section
+    9.2.6). A last line of JSON needs no line end."""
+    body = read_body(message)
+    is_whole = body.kind != "events" or not body.arrivals or not body.arrivals[-1].cut
+    return not is_whole and not message.problem
+
+
+def kind_of(message: Message) -> Kind:
+    """The kind that the media type names, or else the body shows."""
+    return declared_kind(message) or apparent_kind(message)
 
 
 def declared_kind(message: Message) -> Kind:
@@ -104,6 +111,15 @@ def apparent_kind(message: Message) -> Kind:
         return "events"
     lines = data.split(b"\n")[:-1][:2]
     return "lines" if len(lines) == 2 and all(map(_is_object, lines)) else ""
+
+
+def why_no_stream(message: Message) -> str:
+    """Why a response with status 200 is a document and no stream; "" if it may be a stream."""
+    if message.framing == "none":
+        return "the response has no body"
+    if message.framing == "length" and not kind_of(message):
+        return "the response is a document: it has a Content-Length, and neither events nor lines"
+    return ""
 
 
 def sample(message: Message) -> bytes:

@@ -23,9 +23,9 @@ from statistics import median
 from typing import Literal
 
 from streamserver.lab.inspect.arrivals import Body, Group, read_body
-from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.stamped import Delays, read_delays
+from streamserver.lab.inspect.verdict import count, seconds
 
 APART = 0.02
 """Seconds between arrivals that are counted apart."""

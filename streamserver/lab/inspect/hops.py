@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from streamserver.lab.cassettes.redaction import redact_fields
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.inspection import WRONG, Inspection
-from streamserver.lab.inspect.recording import Message, TimedEvent
+from streamserver.lab.inspect.recording import DONE, Message, TimedEvent
+from streamserver.lab.inspect.verdict import count, seconds
 from streamserver.wire.fields import grouped
 
 NOT_COMPARED = ("date", "transfer-encoding", "content-length", "content-encoding")
@@ -26,7 +26,6 @@ PAUSE = 0.01
 """Seconds between two moments: a buffer that is passed on may arrive in several reads."""
 REPEATED = 2
 """Heartbeats that do not come by chance."""
-DONE = "[DONE]"
 _FRAMINGS = {
     "none": "no body",
     "length": "Content-Length",
@@ -91,7 +90,7 @@ def _responses(direct: Inspection, through: Inspection) -> Iterator[Change]:
     yield _change("content coding", (_values(side).get("content-encoding", "") for side in sides))
     yield from _fields(*evidence)
     yield from _arrivals(*sides)
-    beats = [sum(event.is_comment for event in side.events) for side in sides]
+    beats = [len(side.comments) for side in sides]
     if not all(beats):
         is_worse = beats[0] >= REPEATED and sides[1].recording.ended >= sides[0].recording.ended
         yield _change("heartbeats", (str(number or "") for number in beats), is_worse)
@@ -128,7 +127,7 @@ def _values(message: Message) -> dict[str, str]:
 def _arrivals(direct: Message, through: Message) -> Iterator[Change]:
     """The head, the first event and the bunching of events, where they clearly differ."""
     sides = direct, through
-    events = [[one for one in side.events if not one.is_comment] for side in sides]
+    events = [side.events for side in sides]
     if abs(direct.head_at - through.head_at) > LATER:
         yield _later("head", direct.head_at, through.head_at)
     if not all(events):
@@ -187,5 +186,5 @@ def end_of(message: Message) -> str:
     end: str = recording.end
     if end == "closed" and message.framing != "close":
         end = "closed before the body was complete"
-    events = [one for one in message.events if not one.is_comment]
-    return f"{end} with {DONE}" if events and events[-1].event.data == DONE else end
+    is_done = message.events and message.events[-1].event.data == DONE
+    return f"{end} with {DONE}" if is_done else end

@@ -4,12 +4,13 @@ Whatever the bytes are, a ``Message`` comes of them: ``problem`` says why nothin
 read. What it holds is bounded.
 """
 
+from collections.abc import Sequence
+
 from streamserver.lab.client.events import LineReader
 from streamserver.lab.client.request import LINE_TYPES
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.parts import PartReader
-from streamserver.lab.inspect.record import method_of
 from streamserver.lab.inspect.recording import Message, Piece, Read, Recording, TimedEvent
 from streamserver.wire.fields import media_type, split_list
 from streamserver.wire.response_heads import ResponseHead
@@ -22,7 +23,7 @@ _SLICE = 64 * 1024
 
 def read_message(recording: Recording) -> Message:
     """The meaning of a recording; never raises."""
-    reader = MessageReader(method_of(recording.request))
+    reader = MessageReader(recording.method)
     for read in recording.reads:
         reader.feed(read)
     return reader.message(recording)
@@ -79,8 +80,9 @@ class MessageReader:
             pieces=self._pieces,
             decoded=self._decoded,
             events=self.events,
+            comments=self._lines.comments if self._lines else (),
             retry=self._lines.retry if self._lines else None,
-            is_complete=parts.is_complete,
+            is_complete=parts.is_complete or recording.end == "complete",
             trailers=parts.trailers,
             undecoded=self._undecoded,
             problem=self.problem,
@@ -116,25 +118,29 @@ class MessageReader:
 
     def _find_events(self, decoded: bytes, at: float) -> None:
         """Read events in slices, since few bytes can decode to millions of them; ValueError."""
+        comments: Sequence[float] = ()
         for start in range(0, len(decoded), _SLICE):
             if self._lines is not None:
                 self.events += self._lines.read(decoded[start : start + _SLICE], at)
-            if len(self._pieces) + len(self.events) > MAX_ITEMS:
+                comments = self._lines.comments
+            if len(self._pieces) + len(self.events) + len(comments) > MAX_ITEMS:
                 self._is_full = True
-                raise ValueError(f"it has more than {MAX_ITEMS} chunks, reads and events")
+                raise ValueError(f"it has more than {MAX_ITEMS} chunks, reads, events and comments")
 
 
 class TimedEvents(Parser):
-    """Reads an event stream, its comments included, with the time of each."""
+    """Reads an event stream, with the time of each event and comment."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._timed: list[TimedEvent] = []
+        self.comments: list[float] = []
+        """The times of the comments."""
         self._at = 0.0
+        self._timed: list[TimedEvent] = []
         self._retry: int | None = None  # of the unfinished event
 
     def read(self, data: bytes, at: float) -> list[TimedEvent]:
-        """The events and comments that ``data`` completes; ValueError for one that is too long."""
+        """The events that ``data`` completes; ValueError for one that is too long."""
         self._at = at
         self.feed(data)
         timed, self._timed = self._timed, []
@@ -146,8 +152,7 @@ class TimedEvents(Parser):
 
     def _on_field(self, name: bytes, value: bytes) -> None:
         if not name:
-            comment = Event(comment=value.decode("utf-8", "replace"))
-            self._timed.append(TimedEvent(self._at, comment, is_comment=True))
+            self.comments.append(self._at)
             return
         before, self.retry = self.retry, None
         super()._on_field(name, value)
@@ -168,6 +173,7 @@ class TimedLines:
     """Reads JSON lines, with the time of each."""
 
     retry = None
+    comments: Sequence[float] = ()
 
     def __init__(self) -> None:
         self._reader = LineReader()

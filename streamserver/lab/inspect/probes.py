@@ -7,10 +7,10 @@ section 9.2.1) is sent once, unless the user allows more: a model's answer is pa
 | probe | request | sent |
 |---|---|---|
 | main | with the codings that browsers accept | always |
-| repeated | the same, after one that was aborted in its middle | if the main one succeeded |
+| repeated | the same, after one that was aborted in its middle | if the main one is a stream |
 | resumption | with Last-Event-ID, see ``resuming`` | if the events have ids |
 | identity | without a content coding | if the main response has one |
-| old | in HTTP/1.0 | if the main one succeeded |
+| old | in HTTP/1.0 | if the main one is a stream |
 | cross_origin, preflight | with Origin, and OPTIONS if a browser sends it | if an origin is given |
 | versions | a TLS handshake that offers h2 | over TLS |
 """
@@ -24,12 +24,12 @@ from streamserver.kit.guards import SAFE
 from streamserver.lab.client.connection import Dialed, ServerAddress
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.inspect.arrivals import why_no_stream
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.exchange import Exchange
 from streamserver.lab.inspect.preflight import preflight_of
 from streamserver.lab.inspect.record import Limits, Observer
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.requests import BOUNDS, Bounds, Requests
+from streamserver.lab.inspect.requests import BOUNDS, Bounds, Exchange, Requests
 from streamserver.lab.inspect.resuming import is_late, repeat_and_resume
 
 HTTP1 = "http/1.1"
@@ -65,9 +65,12 @@ async def probe(
     main = await requests.main(limits, with_origin, observer)
     evidence = Evidence(main, idle=idle, origin=origin, may_repeat=may_repeat)
     if not main.status:
-        return evidence
+        may_speak_h2 = main.recording.end == "failed"
+        return (
+            replace(evidence, versions=await _versions(server, main)) if may_speak_h2 else evidence
+        )
     try:
-        if may_repeat and 200 <= main.status < 300:
+        if may_repeat and 200 <= main.status < 300 and not why_no_stream(main):
             evidence = await _further(requests, evidence)
         if origin:
             evidence = await _cross_origin(requests, evidence, preflight_of(spec, origin))

@@ -17,14 +17,16 @@ from streamserver.lab.client.connection import Dialed, ServerAddress
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.client.response import MAX_HEAD
-from streamserver.lab.inspect.recording import End, Read, Recording
-from streamserver.lab.inspect.stalls import StallMeter
+from streamserver.lab.inspect.recording import End, Read, Recording, method_of
 from streamserver.wire.chunked import End as BodyEnd
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import BROKEN, ResponseHead
 from streamserver.wire.responses import ResponseReader
 
 SECOND = 1_000_000_000
+PERIOD = 0.01
+LIMITED = "the recording is limited to"
+"""How the detail begins where a response is too large to be recorded to its end."""
 USER_AGENT = ("user-agent", "streamserver-inspect")
 CODINGS = ("accept-encoding", "gzip, deflate, br, zstd")
 """The codings that browsers accept."""
@@ -77,11 +79,6 @@ def encode(spec: RequestSpec, *fields: tuple[str, str], version: str = "1.1", n:
     return line.removesuffix(b"1.1") + version.encode() + end + rest
 
 
-def method_of(request: bytes) -> str:
-    """The method of an encoded request."""
-    return request[: request.find(b" ")].decode("latin-1")
-
-
 async def record(
     request: bytes,
     server: ServerAddress,
@@ -95,6 +92,39 @@ async def record(
     Never raises for anything that the server does: ``end`` and ``detail`` say it.
     """
     return await Recorder(request, limits, until).record(server)
+
+
+class StallMeter:
+    """Measures how late this process itself is, between ``start`` and ``stop``.
+
+    A timer is due each ``PERIOD``. When the machine or the event loop is busy, it runs late, and a
+    read that arrived meanwhile has a time that is late by as much.
+    """
+
+    def __init__(self) -> None:
+        self.worst = 0.0
+        """The longest delay in seconds."""
+        self._loop = asyncio.get_running_loop()
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """Begin to measure."""
+        self._due = self._loop.time() + PERIOD
+        self._timer = self._loop.call_at(self._due, self._on_timer)
+
+    def stop(self) -> None:
+        """End the measurement."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._measure()
+
+    def _on_timer(self) -> None:
+        self._measure()
+        self.start()
+
+    def _measure(self) -> None:
+        self.worst = max(self.worst, self._loop.time() - self._due)
 
 
 class Recorder(Dialed):
@@ -194,7 +224,7 @@ class Recorder(Dialed):
             self.end("stopped", "enough was seen", now)
         elif self._size >= self._limits.size or len(self.reads) >= self._limits.reads:
             bounds = f"{self._limits.size} bytes or {self._limits.reads} reads"
-            self.end("stopped", f"the recording is limited to {bounds}", now)
+            self.end("stopped", f"{LIMITED} {bounds}", now)
 
     def eof_received(self) -> None:
         self.end("closed", "the server closed the connection")

@@ -5,7 +5,7 @@ A ``Recording`` holds the facts. ``Message`` is their interpretation (RFC 9112),
 the display and all verdicts read the same one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -18,6 +18,8 @@ server closed or reset the connection. ``stopped``: the inspector closed it, bec
 enough. ``timeout``: the server sent nothing for too long. ``failed``: no connection, or bytes that
 are no HTTP."""
 
+DONE = "[DONE]"
+"""The data of the last event of a chat completion."""
 Framing = Literal["none", "length", "chunked", "close"]
 
 
@@ -27,6 +29,11 @@ class Read(NamedTuple):
     at: float
     """Seconds since the request was sent."""
     data: bytes
+
+
+def method_of(request: bytes) -> str:
+    """The method of an encoded request."""
+    return request[: request.find(b" ")].decode("latin-1")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +58,11 @@ class Recording:
     """The longest time in seconds by which this process was late while it recorded: reads may be
     late by as much."""
 
+    @property
+    def method(self) -> str:
+        """That of the request."""
+        return method_of(self.request)
+
 
 class Piece(NamedTuple):
     """A part of the body: of one chunk, or of one read where there are no chunks."""
@@ -61,7 +73,7 @@ class Piece(NamedTuple):
 
 
 class TimedEvent(NamedTuple):
-    """An event of the decoded body, or a comment.
+    """An event of the decoded body.
 
     ``event.id`` is the last id of the stream, set by this event or an earlier one, and
     ``event.retry`` the value that came with this event.
@@ -70,8 +82,6 @@ class TimedEvent(NamedTuple):
     at: float
     """When its last byte arrived, in seconds since the request was sent."""
     event: Event
-    is_comment: bool = False
-    """Whether it is a comment, such as a heartbeat; ``event`` then holds its text alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class Message:
     """The body without its content coding: what could be decoded at each time."""
     events: Sequence[TimedEvent] = ()
     """Of an event stream, or of JSON lines (``data`` is the line)."""
+    comments: Sequence[float] = ()
+    """The times of the comments of an event stream, such as heartbeats."""
     retry: int | None = None
     """The reconnection time in milliseconds, with or without an event; None: never set."""
     is_complete: bool = False
@@ -104,3 +116,21 @@ class Message:
     server. ``decoded`` and ``events`` are then empty."""
     problem: str = ""
     """Why the bytes could not be read further, "" if they could."""
+
+    def value(self, name: str) -> str:
+        """The values of a field, joined by commas; "" without it."""
+        return ", ".join([value for own, value in self.fields if own == name])
+
+
+def identified(events: Iterable[TimedEvent]) -> list[TimedEvent]:
+    """Those of the events that set an id.
+
+    An event without one has the last id of the stream, so one with the same id as the event before
+    it may have none; the first of them has.
+    """
+    last, found = None, []
+    for one in events:
+        if one.event.id not in ("", None, last):
+            found.append(one)
+            last = one.event.id
+    return found

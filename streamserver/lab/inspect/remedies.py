@@ -20,7 +20,9 @@ BUFFERING = (
     ),
     Remedy("nginx", "proxy_buffering off; (fastcgi_buffering, uwsgi_buffering) in the location"),
     Remedy("HAProxy", "option http-no-delay, without which small writes wait for up to 200 ms"),
-    Remedy("Apache", "ProxyPass ... flushpackets=on; no SetOutputFilter BUFFER (mod_buffer)"),
+    Remedy(
+        "Apache", "no SetOutputFilter BUFFER (mod_buffer); flushpackets=on for fcgi:// and ajp://"
+    ),
     Remedy("Caddy", "reverse_proxy { flush_interval -1 }, if the type is not text/event-stream"),
     Remedy("ingress-nginx", 'nginx.ingress.kubernetes.io/proxy-buffering: "off"'),
     Remedy(
@@ -68,7 +70,7 @@ LENGTH = (
     server("send no Content-Length: the body of a stream is chunked"),
     *(one for one in BUFFERING if one.where in ("nginx", "Apache", "Traefik")),
 )
-"""Against a length, which only one who has all events can know."""
+"""Against a length, which is known only when all events exist."""
 
 HEARTBEATS = (
     server('send a comment (":" and a blank line) when nothing was sent for 15 s'),

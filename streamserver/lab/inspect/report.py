@@ -6,11 +6,10 @@ from textwrap import wrap
 from typing import Any
 
 from streamserver.lab.cassettes.redaction import redact_fields
-from streamserver.lab.inspect.figures import count, seconds
 from streamserver.lab.inspect.hops import Change, arrivals, changes, end_of
 from streamserver.lab.inspect.inspection import Inspection
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.inspect.verdict import Verdict, count, seconds
 from streamserver.wire.printable import printable
 
 VERSION = 1
@@ -90,8 +89,7 @@ def summary(message: Message) -> str:
     """The response in one line."""
     if not message.status:
         return f"no response: {end_of(message)}"
-    events = [one for one in message.events if not one.is_comment]
-    beats = len(message.events) - len(events)
+    events, beats = message.events, len(message.comments)
     size = sum(len(piece.data) for piece in message.pieces)
     items = [f"{message.version} {message.status}", dict(message.fields).get("content-type", "")]
     items += [f"{count(size, 'bytes')} in {count(len(message.pieces), 'pieces')}"]
@@ -113,12 +111,8 @@ def to_json(direct: Inspection, through: Inspection | None = None) -> dict[str, 
 
 
 def _change(change: Change) -> dict[str, Any]:
-    return {
-        "name": change.name,
-        "direct": change.direct or None,
-        "through": change.through or None,
-        "worse": change.is_worse,
-    }
+    name, direct, through, is_worse = change
+    return {"name": name, "direct": direct or None, "through": through or None, "worse": is_worse}
 
 
 def _to_json(one: Inspection) -> dict[str, Any]:
@@ -131,20 +125,13 @@ def _to_json(one: Inspection) -> dict[str, Any]:
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        "name": verdict.name,
-        "status": verdict.status,
-        "evidence": verdict.evidence,
-        "section": verdict.section,
-        "remedies": [remedy._asdict() for remedy in verdict.remedies],
-    }
+    return {**verdict._asdict(), "remedies": [one._asdict() for one in verdict.remedies]}
 
 
 def _response(message: Message) -> dict[str, Any] | None:
     recording = message.recording
     if not message.status:
         return None
-    events = [one for one in message.events if not one.is_comment]
     return {
         "version": message.version,
         "status": message.status,
@@ -156,9 +143,9 @@ def _response(message: Message) -> dict[str, Any] | None:
         "bytes": sum(len(piece.data) for piece in message.pieces),
         "pieces": len(message.pieces),
         "reads": len(recording.reads),
-        "events": len(events),
-        "heartbeats": len(message.events) - len(events),
-        "arrivals": [_ms(event.at) for event in events[:MAX_ARRIVALS]],
+        "events": len(message.events),
+        "heartbeats": len(message.comments),
+        "arrivals": [_ms(event.at) for event in message.events[:MAX_ARRIVALS]],
         "ended": _ms(recording.ended),
         "end": recording.end,
         "complete": message.is_complete,

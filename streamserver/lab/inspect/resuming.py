@@ -12,10 +12,9 @@ import re
 from collections.abc import Sequence
 
 from streamserver.lab.inspect.evidence import Resumption
-from streamserver.lab.inspect.exchange import Exchange, identified
 from streamserver.lab.inspect.record import Limits
-from streamserver.lab.inspect.recording import Message, TimedEvent
-from streamserver.lab.inspect.requests import Requests
+from streamserver.lab.inspect.recording import Message, TimedEvent, identified
+from streamserver.lab.inspect.requests import Exchange, Requests
 
 BEFORE_CUT = 5
 """Events of the stream that is aborted, or half of them if there are fewer."""
@@ -45,8 +44,10 @@ async def repeat_and_resume(
 
     Nothing is repeated if no request could be aborted in its middle.
     """
-    if main.recording.end != "stopped" and not await _interrupt(requests, main):
-        return None, None
+    if main.recording.end != "stopped":
+        aborted = await _interrupt(requests, main)
+        if aborted is None or aborted.recording.end not in ("stopped", "timeout"):
+            return (None if aborted is None or aborted.status else aborted), None
     message, resumption = await _repeat(requests, main)
     if is_late(message, main) and requests.is_time_left:
         # Once more, because a busy machine delays a response by chance, but rarely two.
@@ -54,16 +55,16 @@ async def repeat_and_resume(
     return message, resumption
 
 
-async def _interrupt(requests: Requests, main: Message) -> bool:
-    """Abort a request in the middle of its response; whether that succeeded."""
+async def _interrupt(requests: Requests, main: Message) -> Message | None:
+    """Abort a request in the middle of its response; None if that has no middle."""
     half = main.recording.ended / 2
     if 2 * half < SHORTEST:
-        return False
-    events = sum(not one.is_comment for one in main.events)
+        return None
+    events = len(main.events)
     count = min(events // 2, BEFORE_CUT) or events + 1
     limits = Limits(head=half, seconds=max(half - main.head_at, 0.01))
     exchange = requests.start(lambda one: len(one.events) >= count, limits=limits)
-    return (await exchange.message()).recording.end in ("stopped", "timeout")
+    return await exchange.message()
 
 
 async def _repeat(requests: Requests, main: Message) -> tuple[Message, Resumption | None]:

@@ -1,25 +1,24 @@
-"""The section of the standard that defines a part of a response."""
+"""How a part of a response is shown: its colour, and the section that defines it."""
 
 from streamserver.lab.inspect.parts import Kind
 
-_EVENTS = "HTML 9.2.6"
-_OF_KIND: dict[Kind, str] = {
-    "status line": "RFC 9112, 4",
-    "field": "RFC 9110, 5",
-    "end of the head": "RFC 9112, 2.1",
-    "chunk size": "RFC 9112, 7.1",
-    "data": "RFC 9112, 6",
-    "end of the chunk": "RFC 9112, 7.1",
-    "last-chunk": "RFC 9112, 7.1",
-    "trailer": "RFC 9112, 7.1.2",
-    "end of the body": "RFC 9112, 7.1",
-    "excess": "RFC 9112, 6.3",
-    "unreadable": "",
-    "event field": _EVENTS,
-    "comment": "HTML 9.2.7",
-    "blank line": _EVENTS,
-    "line": "",
-    "byte order mark": "HTML 9.2.5",
+_SHOWN: dict[Kind, tuple[str, str]] = {
+    "status line": ("1;36", "RFC 9112, 4"),
+    "field": ("36", "RFC 9110, 5"),
+    "end of the head": ("2", "RFC 9112, 2.1"),
+    "chunk size": ("33", "RFC 9112, 7.1"),
+    "data": ("", "RFC 9112, 6"),
+    "end of the chunk": ("2", "RFC 9112, 7.1"),
+    "last-chunk": ("1;33", "RFC 9112, 7.1"),
+    "trailer": ("36", "RFC 9112, 7.1.2"),
+    "end of the body": ("1;33", "RFC 9112, 7.1"),
+    "excess": ("1;31", "RFC 9112, 6.3"),
+    "unreadable": ("1;31", ""),
+    "event field": ("32", "HTML 9.2.6"),
+    "comment": ("35", "HTML 9.2.7"),
+    "blank line": ("2", "HTML 9.2.6"),
+    "line": ("", ""),
+    "byte order mark": ("2", "HTML 9.2.5"),
 }
 _OF_FIELD = {
     "cache-control": "RFC 9111, 5.2",
@@ -49,6 +48,11 @@ _OF_FIELD = {
 }
 
 
+def colour_of(kind: Kind) -> str:
+    """The parameters of SGR (ECMA-48, section 8.3.117) for a kind of part; "" for none."""
+    return _SHOWN[kind][0]
+
+
 def section_of(kind: Kind, data: bytes = b"") -> str:
     """The section that defines a kind of part, "" if none does. ``data``: the bytes of the part,
     which select the section of a known field or of a chunk's extensions."""
@@ -56,7 +60,7 @@ def section_of(kind: Kind, data: bytes = b"") -> str:
         name = data.partition(b":")[0].strip().lower().decode("latin-1")
         if name.startswith("access-control-"):
             return "Fetch 3.3"
-        return _OF_FIELD.get(name, _OF_KIND[kind])
+        return _OF_FIELD.get(name, _SHOWN[kind][1])
     if kind in ("chunk size", "last-chunk") and b";" in data:
         return "RFC 9112, 7.1.1"
-    return _OF_KIND[kind]
+    return _SHOWN[kind][1]

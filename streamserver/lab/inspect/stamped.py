@@ -63,9 +63,7 @@ class Delays:
 def read_delays(message: Message) -> Delays | None:
     """The delays of the events; None where most have no stamp that can be compared."""
     begin = message.recording.sent_at
-    events = [one for one in message.events if not one.is_comment]
-    if not begin or len(events) < 2:
-        return None
+    events = message.events
     found = []
     for one in events:
         stamp = read_stamp(one.event.data) if isinstance(one.event.data, str) else None

@@ -59,7 +59,7 @@ def round_of(value: float) -> float:
     return min([*known, float(habits)], key=lambda one: abs(one - value))
 
 
-def culprits(value: float, is_idle: bool) -> Sequence[str]:
+def products(value: float, is_idle: bool) -> Sequence[str]:
     """The names of the timers whose default this is."""
     nearest = round_of(value)
     return [one.name for one in TIMERS if one.seconds == nearest and one.is_idle == is_idle]

@@ -14,11 +14,10 @@ from streamserver.lab.cassettes.redaction import Mask, redact_fields, redact_tar
 from streamserver.lab.client.response import content_coding, content_type
 from streamserver.lab.inspect.codings import Codings
 from streamserver.lab.inspect.content import LineSplitter
-from streamserver.lab.inspect.figures import count
-from streamserver.lab.inspect.parts import Kind, Part, PartReader
-from streamserver.lab.inspect.record import method_of
-from streamserver.lab.inspect.recording import End, Read, Recording
-from streamserver.lab.inspect.sections import section_of
+from streamserver.lab.inspect.parts import Part, PartReader
+from streamserver.lab.inspect.recording import End, Read, Recording, method_of
+from streamserver.lab.inspect.sections import colour_of, section_of
+from streamserver.lab.inspect.verdict import count
 from streamserver.wire.fields import media_type, split_list
 from streamserver.wire.printable import printable
 from streamserver.wire.response_heads import ResponseHead
@@ -34,24 +33,6 @@ _NAME, _SECTION = 18, 16
 _INDENT = 12
 _LEAST = 20
 """Columns of text, however narrow the terminal is."""
-_CODES: dict[Kind, str] = {
-    "status line": "1;36",
-    "field": "36",
-    "end of the head": "2",
-    "chunk size": "33",
-    "end of the chunk": "2",
-    "last-chunk": "1;33",
-    "trailer": "36",
-    "end of the body": "1;33",
-    "excess": "1;31",
-    "unreadable": "1;31",
-    "event field": "32",
-    "comment": "35",
-    "blank line": "2",
-    "byte order mark": "2",
-}
-"""Colours of the terminal (ECMA-48, section 8.3.117), by kind; data has none."""
-_NAMES: dict[Kind, str] = {"comment": "heartbeat"}
 _ENDS: dict[End, tuple[str, str]] = {
     "complete": ("the body is complete", "RFC 9112, 6.3"),
     "closed": ("the server closed the connection", "RFC 9112, 9.6"),
@@ -163,7 +144,7 @@ class WireView:
         section = section_of(part.kind, part.data)
         if part.kind == "data" and self._coding:
             section = "RFC 9110, 8.4"
-        return self._table(time, name, [text], section, _CODES.get(part.kind, ""))
+        return self._table(time, name, [text], section, colour_of(part.kind))
 
     def _table(
         self, time: str, name: str, texts: Sequence[str], section: str, code: str = ""
@@ -192,4 +173,4 @@ class WireView:
 
 
 def _name(part: Part) -> str:
-    return _NAMES.get(part.kind, part.kind)
+    return "heartbeat" if part.kind == "comment" else part.kind

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streamserver.lab.inspect.delivery import delivery
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.judge import judge
+from streamserver.lab.inspect.inspection import judge
 from streamserver.lab.inspect.recording import Message
 from support import paths
 from support.messages import GET

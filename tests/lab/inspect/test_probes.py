@@ -17,6 +17,7 @@ from streamserver.serving.tls import server_context
 from support.asked import Origin, probed
 from support.certificates import Certificate
 from support.inprocess import Serve
+from support.judging import verdict
 from support.rawserver import RawServer
 from support.upstreams import nobody
 from support.waiting import wait_until
@@ -103,14 +104,17 @@ async def test_no_server() -> None:
     assert evidence.cross_origin is None
 
 
-async def test_a_response_of_one_piece_has_no_middle(serve: Serve) -> None:
+@pytest.mark.parametrize(("type", "requests"), [("application/json", 1), ("text/event-stream", 2)])
+async def test_a_response_of_one_piece_has_no_middle(
+    serve: Serve, type: str, requests: int
+) -> None:
     async def document(request: Request) -> Response:
-        return Response(b"{}", headers={"content-type": "application/json"})
+        return Response(b"{}", headers={"content-type": type})
 
     server = await serve(document)
     evidence = await probed(server)
     assert evidence.repeated is None
-    await wait_until(lambda: len(server.ended) == 2)  # the main one, and the one in HTTP/1.0
+    await wait_until(lambda: len(server.ended) == requests)  # a stream also in HTTP/1.0
 
 
 async def test_a_cancelled_inspection_leaves_nothing(serve: Serve) -> None:
@@ -153,3 +157,19 @@ async def test_the_protocols_of_alpn(
     evidence = await probe(spec, trusting, limits=Limits(seconds=0.1))
     assert evidence.main.status == 200
     assert evidence.versions == versions
+
+
+async def test_a_server_of_h2_alone(certificate: Certificate) -> None:
+    tls = server_context(*certificate)
+    tls.set_alpn_protocols(["h2"])
+
+    async def settings(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"\0\0\0\4\0\0\0\0\0")
+        writer.close()
+
+    async with await asyncio.start_server(settings, "127.0.0.1", 0, ssl=tls) as server:
+        spec = RequestSpec(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        trusting = server_of(spec, client_context(certificate.cert))
+        evidence = await probe(spec, trusting, limits=Limits())
+    found = verdict("versions", evidence)
+    assert (found.status, "h2, and the inspector" in found.evidence) == ("not seen", True)

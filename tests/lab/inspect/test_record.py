@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import ssl
+import time
 from collections.abc import AsyncIterator
 from time import monotonic_ns
 from typing import Any
@@ -13,7 +14,7 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.client.client import server_of
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.inspect.record import Limits, encode, record
+from streamserver.lab.inspect.record import Limits, StallMeter, encode, record
 from streamserver.lab.inspect.recording import Read, Recording
 from streamserver.proxy.origin import client_context
 from streamserver.serving.tls import server_context
@@ -226,3 +227,30 @@ def test_the_request_is_encoded_with_other_fields_and_versions() -> None:
     ]
     assert body == b"7"
     assert b"user-agent: streamserver-inspect\r\n" in encode(RequestSpec("http://a/"))
+
+
+# How late the recorder was itself
+
+
+async def test_a_busy_loop_is_measured() -> None:
+    meter = StallMeter()
+    meter.start()
+    await asyncio.sleep(0.03)
+    time.sleep(0.2)  # not asyncio's: nothing runs meanwhile
+    await asyncio.sleep(0)
+    meter.stop()
+    assert meter.worst > 0.15
+
+
+async def test_a_busy_loop_is_measured_until_the_end() -> None:
+    meter = StallMeter()
+    meter.start()
+    time.sleep(0.1)
+    meter.stop()
+    assert meter.worst > 0.05
+
+
+async def test_nothing_is_measured_before_the_start() -> None:
+    meter = StallMeter()
+    meter.stop()
+    assert meter.worst == 0

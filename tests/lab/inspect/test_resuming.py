@@ -9,13 +9,14 @@ from streamserver.feed import Feed
 from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.lab.inspect.exchange import identified
+from streamserver.lab.inspect.recording import identified
 from streamserver.lab.inspect.requests import Bounds
 from streamserver.lab.inspect.resuming import following
 from streamserver.wire.sse import Event
 from support.asked import FOREVER, GAP, Origin, probed
 from support.inprocess import Serve
 from support.inspected import message
+from support.judging import verdict
 from support.waiting import wait_until
 
 
@@ -131,6 +132,19 @@ async def test_a_server_that_is_busy_is_asked_twice_and_left_alone(serve: Serve)
     assert evidence.repeated.recording.end == "timeout"
     assert evidence.resumption is None
     assert evidence.old is None
+
+
+async def test_a_server_that_answers_once(serve: Serve) -> None:
+    origin = Origin(count=40)
+
+    async def once(request: Request) -> Response:
+        if origin.requests:
+            request.exchange.connection.transport.abort()
+        return await origin(request)
+
+    evidence = await probed(await serve(once), size=10**6)
+    found = verdict("second request", evidence)
+    assert (found.status, found.evidence.startswith("sent again, ")) == ("wrong", True)
 
 
 async def test_without_time_nothing_else_is_sent(serve: Serve) -> None:

@@ -183,7 +183,9 @@ FAULTY = (
     Case("origin", "/gzip-held", {"compression": HELD}),
     Case("origin", "/chat?undone=1", {"end": r"has no \[DONE\]"}),
     Case("origin", "/cacheable", {"caching": "max-age=600"}),
-    Case("origin", "/close-delimited", {"framing": "a client cannot tell its end from a cut"}),
+    Case(
+        "origin", "/close-delimited", {"framing": "a client cannot distinguish its end from a cut"}
+    ),
     Case("origin", "/silent", {"heartbeats": r"the longest silence was \d\.\d+ s"}, IDLE),
     Case("origin", "/healthy", {"cors": "Access-Control-Allow-Origin is missing"}, ORIGIN),
     Case("origin", "/healthy?cors=unvaried", {"cors": "Vary does not list Origin"}, ORIGIN),

@@ -39,6 +39,17 @@ export async function* follow(answer, run, { opened, again }) {
   }
 }
 
+// Delete an answer. Before the head of its response it has no location: the same request, without a
+// run that could be stopped, returns the head.
+export async function cancel(answer) {
+  if (!answer.location) {
+    const response = await fetch("/api/chat", question(answer));
+    answer.location = response.headers.get("location");
+    await response.body.cancel();
+  }
+  if (answer.location) await fetch(answer.location, { method: "DELETE", keepalive: true });
+}
+
 async function request(answer, last, run) {
   if (answer.location) {
     const headers = last ? { "Last-Event-ID": last } : {};
@@ -46,11 +57,16 @@ async function request(answer, last, run) {
     run.wire.back();
     return response;
   }
-  const headers = { "Idempotency-Key": answer.key };
-  const response = await ask("/api/chat", { method: "POST", json: { prompt: answer.prompt }, headers }, run);
+  const response = await ask("/api/chat", question(answer), run);
   answer.location = response.headers.get("location");
   return response;
 }
+
+const question = ({ prompt, key }) => ({
+  method: "POST",
+  body: JSON.stringify({ prompt }),
+  headers: { "Content-Type": "application/json", "Idempotency-Key": key },
+});
 
 // Whether another attempt can succeed: the connection was lost, or a server on the way is down.
 const isPassing = (error) => error instanceof Cut || (error instanceof Refused && (!error.status || error.status >= 500));

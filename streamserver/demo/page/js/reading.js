@@ -10,7 +10,7 @@ import { Cut, Late, Refused } from "./ends.js";
 const PATIENCE = 20_000; // ms without data: the server's heartbeats are more frequent
 
 export async function ask(url, { json, ...options } = {}, run) {
-  if (json !== undefined) options = { ...options, ...asJson(json, options.headers) };
+  if (json !== undefined) options = { ...options, ...asJson(json) };
   const patience = watch(run);
   try {
     run.wire.sent();
@@ -34,9 +34,9 @@ export async function post(url, json) {
   return response;
 }
 
-const asJson = (json, headers = {}) => ({
+const asJson = (json) => ({
   body: JSON.stringify(json),
-  headers: { "Content-Type": "application/json", ...headers },
+  headers: { "Content-Type": "application/json" },
 });
 
 // The chunks of a body, each as soon as the browser delivers it. Leaving the loop early closes the

@@ -20,7 +20,8 @@
 //   where a stream begins, as the id of an event of the type `position`.
 //
 // Without Web Locks, which need a secure context, each tab has a connection. Events without an id
-// are passed on, but cannot be resumed.
+// are passed on, but cannot be resumed. An id must never be used twice, not even after a restart of
+// the server: an event with a known id is dropped.
 
 const POSITION = "position";
 const PARAMETER = "last-event-id";
@@ -30,6 +31,9 @@ export class SharedEventSource extends EventTarget {
   static CONNECTING = 0;
   static OPEN = 1;
   static CLOSED = 2;
+  CONNECTING = 0; // an EventSource has these twice
+  OPEN = 1;
+  CLOSED = 2;
   onopen = null;
   onmessage = null;
   onerror = null;

@@ -9,14 +9,11 @@ from itertools import pairwise
 from streamserver.lab.inspect.arrivals import read_body
 from streamserver.lab.inspect.delivery import APART, contradicts, delivery
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.figures import seconds
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.remedies import BUFFERING
-from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.inspect.verdict import Finding, seconds
 from streamserver.lab.inspect.verdicts.compression import coding
 
-NAME = "buffering"
-SECTION = "RFC 9112, section 7.1"
 CORK = 0.2
 """Seconds for which Linux holds back small writes that announce more (MSG_MORE)."""
 HOW_TO_SEE = (
@@ -25,26 +22,25 @@ HOW_TO_SEE = (
 )
 
 
-def judge_buffering(evidence: Evidence) -> Verdict:
+def judge_buffering(evidence: Evidence) -> Finding:
     """Whether something collects events before it delivers them."""
     message = _plain(evidence)
     if message is None:
-        return Verdict(NAME, "not seen", "the body is coded: see compression", SECTION)
+        return Finding("not seen", "the body is coded: see compression")
     others = [one for one in evidence.others if one is not message]
     found = delivery(message)
     if found.may_be_chance and not others:
-        seen = f"{found.evidence}, and no further request was sent that confirms it"
-        return Verdict(NAME, "not seen", f"{seen}; {HOW_TO_SEE}", SECTION)
+        seen = f"{found.evidence}, and no further request was sent that confirms it; {HOW_TO_SEE}"
+        return Finding("not seen", seen)
     if found.may_be_chance and any(contradicts(one, message) for one in others):
         seen = f"{found.evidence}, but not when it was asked again: inspect it once more"
-        return Verdict(NAME, "not seen", seen, SECTION)
-    if found.kind == "held":
-        return Verdict(NAME, "wrong", found.evidence, SECTION, BUFFERING)
+        return Finding("not seen", seen)
     if found.kind == "direct":
-        return Verdict(NAME, "ok", found.evidence, SECTION)
-    if corked := _corked(message, evidence):
-        return Verdict(NAME, "wrong", corked, SECTION, BUFFERING)
-    return Verdict(NAME, "not seen", f"{found.evidence}; {HOW_TO_SEE}", SECTION)
+        return Finding("ok", found.evidence)
+    held = found.evidence if found.kind == "held" else _corked(message, evidence)
+    if held:
+        return Finding("wrong", held, BUFFERING)
+    return Finding("not seen", f"{found.evidence}; {HOW_TO_SEE}")
 
 
 def _plain(evidence: Evidence) -> Message | None:

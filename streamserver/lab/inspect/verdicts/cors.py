@@ -3,30 +3,27 @@
 from collections.abc import Iterator
 
 from streamserver.lab.inspect.evidence import Evidence
+from streamserver.lab.inspect.preflight import METHODS
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.verdict import Remedy, Verdict
+from streamserver.lab.inspect.verdict import Finding, Remedy
 from streamserver.wire.fields import split_list
 
-NAME = "cors"
-SECTION = "Fetch, section 3.3"
 ALLOW = "access-control-allow-"
-SAFELISTED = ("GET", "HEAD", "POST")
 
 
-def judge_cors(evidence: Evidence) -> Verdict:
+def judge_cors(evidence: Evidence) -> Finding:
     """Whether a browser gives the response to a page of the origin."""
     origin, cross = evidence.origin, evidence.cross_origin
     if not origin:
-        seen = "--origin names the origin of a page that reads the stream"
-        return Verdict(NAME, "not asked", seen, SECTION)
+        return Finding("not asked", "--origin names the origin of a page that reads the stream")
     if cross is None or not cross.status:
-        return Verdict(NAME, "not seen", "the request with Origin got no response", SECTION)
+        return Finding("not seen", "the request with Origin got no response")
     faults = [*_of_preflight(evidence.preflight, origin), *_of_response(evidence, cross)]
     if faults:
-        return Verdict(NAME, "wrong", "; ".join(faults), SECTION, _remedies(origin))
-    allowed = f"Access-Control-Allow-Origin is {_value(cross, ALLOW + 'origin')}"
+        return Finding("wrong", "; ".join(faults), _remedies(origin))
+    allowed = f"Access-Control-Allow-Origin is {cross.value(ALLOW + 'origin')}"
     asked = "the preflight is answered" if evidence.preflight else "no preflight is sent"
-    return Verdict(NAME, "ok", f"{allowed}; {asked}", SECTION)
+    return Finding("ok", f"{allowed}; {asked}")
 
 
 def _of_preflight(preflight: Message | None, origin: str) -> Iterator[str]:
@@ -39,11 +36,11 @@ def _of_preflight(preflight: Message | None, origin: str) -> Iterator[str]:
     for fault in _of_origin(preflight, origin, is_credentialed):
         yield f"in the response to the preflight, {fault}"
     asked = _request_fields(preflight)
-    methods = split_list(_value(preflight, ALLOW + "methods"))
+    methods = split_list(preflight.value(ALLOW + "methods"))
     method = asked.get("access-control-request-method", "")
-    if method not in (*SAFELISTED, *methods) and "*" not in methods:
+    if method not in METHODS | {*methods} and "*" not in methods:
         yield f"Access-Control-Allow-Methods does not list {method}"
-    allowed = {name.lower() for name in split_list(_value(preflight, ALLOW + "headers"))}
+    allowed = {name.lower() for name in split_list(preflight.value(ALLOW + "headers"))}
     for name in split_list(asked.get("access-control-request-headers", "")):
         # "*" does not include Authorization.
         if name not in allowed and ("*" not in allowed or name == "authorization"):
@@ -56,10 +53,10 @@ def _of_response(evidence: Evidence, cross: Message) -> Iterator[str]:
         yield f"the request with Origin got a {cross.status}, without it a {main.status}"
     fields = _request_fields(cross)
     yield from _of_origin(cross, origin, "cookie" in fields)
-    depends = _value(cross, ALLOW + "origin") == origin
-    depends = depends and _value(main, ALLOW + "origin") != origin
-    vary = {name.lower() for name in split_list(_value(cross, "vary"))}
-    is_stored = "no-store" not in _value(cross, "cache-control").lower()
+    depends = cross.value(ALLOW + "origin") == origin
+    depends = depends and main.value(ALLOW + "origin") != origin
+    vary = {name.lower() for name in split_list(cross.value("vary"))}
+    is_stored = "no-store" not in cross.value("cache-control").lower()
     if depends and is_stored and not vary & {"origin", "*"}:
         yield "Vary does not list Origin, though the response depends on it"
 
@@ -74,12 +71,8 @@ def _of_origin(message: Message, origin: str, has_credentials: bool) -> Iterator
     if allowed != origin and (allowed != "*" or has_credentials):
         reason = ", which excludes cookies" if allowed == "*" else ""
         yield f"Access-Control-Allow-Origin is {allowed}{reason}, not {origin}"
-    elif has_credentials and _value(message, ALLOW + "credentials") != "true":
+    elif has_credentials and message.value(ALLOW + "credentials") != "true":
         yield "the request has a cookie, and Access-Control-Allow-Credentials is not true"
-
-
-def _value(message: Message, name: str) -> str:
-    return ", ".join([value for own, value in message.fields if own == name])
 
 
 def _request_fields(message: Message) -> dict[str, str]:

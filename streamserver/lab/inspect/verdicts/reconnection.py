@@ -12,15 +12,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from streamserver.lab.inspect.evidence import Evidence, Resumption
-from streamserver.lab.inspect.exchange import identified
-from streamserver.lab.inspect.figures import count, seconds
-from streamserver.lab.inspect.recording import Message, TimedEvent
-from streamserver.lab.inspect.verdict import Remedy, Status, Verdict
+from streamserver.lab.inspect.recording import TimedEvent, identified
+from streamserver.lab.inspect.verdict import Finding, Remedy, Status, count, seconds
 from streamserver.wire.fields import media_type
 from streamserver.wire.sse import MEDIA_TYPE
 
-NAME = "reconnection"
-SECTION = "WHATWG HTML, section 9.2.4"
 ENOUGH_NUMBERS = 6
 """Consecutive ids, before and after the cut, that make a missing number a missing event."""
 TEMPORARY = (429, 503)
@@ -43,34 +39,35 @@ REMEDIES = (
 _numbered = re.compile(r"(.*?)(?<![0-9])([0-9]{1,18})").fullmatch
 
 
-def judge_reconnection(evidence: Evidence) -> Verdict:
+def judge_reconnection(evidence: Evidence) -> Finding:
     """Whether a client that loses its connection gets each event once."""
-    main, resumption = evidence.main, evidence.resumption
-    if media_type(dict(main.fields).get("content-type", "")) != MEDIA_TYPE:
-        return Verdict(NAME, "not seen", "the body is no event stream, and has no ids", SECTION)
+    main = evidence.main
+    if media_type(main.value("content-type")) != MEDIA_TYPE:
+        return Finding("not seen", "the body is no event stream, and has no ids")
     if not main.events:
-        return _verdict("not seen", "no event arrived", main)
-    if not identified(main.events):
+        return Finding("not seen", "no event arrived")
+    status, seen = _judge_ids(evidence)
+    retry = "no retry: clients wait for some seconds of their own"
+    if main.retry is not None:
+        retry = f"retry: clients wait for {seconds(main.retry / 1000)}"
+    seen += f"; {retry} before they reconnect"
+    return Finding(status, seen, REMEDIES if status == "wrong" else ())
+
+
+def _judge_ids(evidence: Evidence) -> tuple[Status, str]:
+    ids = identified(evidence.main.events)
+    if not ids:
         seen = "no event has an id: a client that reconnects gets the stream from its beginning"
-        return _verdict("not seen", seen, main)
-    if (id := _twice(identified(main.events))) is not None:
+        return "not seen", seen
+    if (id := _twice(ids)) is not None:
         seen = f"two events of one response have the id {_short(id)}, so ids do not identify events"
-        return _verdict("not seen", seen, main)
+        return "not seen", seen
     if not evidence.may_repeat:
         seen = "the request is not safe and was sent once; --repeat permits to resume the stream"
-        return _verdict("not asked", seen, main)
-    if resumption is None:
-        return _verdict("not seen", "no stream with ids could be cut in its middle", main)
-    return _verdict(*_judge(resumption), main)
-
-
-def _verdict(status: Status, seen: str, main: Message) -> Verdict:
-    if main.events:
-        retry = "no retry: clients wait for some seconds of their own"
-        if main.retry is not None:
-            retry = f"retry: clients wait for {seconds(main.retry / 1000)}"
-        seen += f"; {retry} before they reconnect"
-    return Verdict(NAME, status, seen, SECTION, REMEDIES if status == "wrong" else ())
+        return "not asked", seen
+    if evidence.resumption is None:
+        return "not seen", "no stream with ids could be cut in its middle"
+    return _judge(evidence.resumption)
 
 
 def _judge(resumption: Resumption) -> tuple[Status, str]:

@@ -1,18 +1,16 @@
 """What a second request gets after the first one was aborted.
 
-A server that does not notice that its client has left completes the work for nobody. Where one
+A server that does not notice that its client has left completes work without a reader. Where one
 worker, lock or connection serves one answer at a time, the client that reloads has to wait for it.
 """
 
 from itertools import pairwise
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.figures import seconds
 from streamserver.lab.inspect.recording import Message
 from streamserver.lab.inspect.resuming import is_late
-from streamserver.lab.inspect.verdict import Remedy, Status, Verdict
+from streamserver.lab.inspect.verdict import Finding, Remedy, Status, seconds
 
-NAME = "second request"
 TOO_MANY = 429
 REMEDIES = (
     Remedy(
@@ -26,16 +24,20 @@ REMEDIES = (
 )
 
 
-def judge_second_request(evidence: Evidence) -> Verdict:
+def judge_second_request(evidence: Evidence) -> Finding:
     """Whether the request is answered as before, after one was aborted in its middle."""
     if not evidence.may_repeat:
         seen = "the request is not safe and was sent once; --repeat permits to send it again"
-        return Verdict(NAME, "not asked", seen)
-    if evidence.repeated is None:
-        return Verdict(NAME, "not seen", "no request was aborted in the middle of its response")
-    status, seen = _judge(evidence.main, evidence.repeated)
+        return Finding("not asked", seen)
+    repeated = evidence.repeated
+    if repeated is None:
+        return Finding("not seen", "no request was aborted in the middle of its response")
+    if not repeated.status and repeated.recording.end != "timeout":
+        why = repeated.recording.detail or repeated.problem or repeated.recording.end
+        return Finding("wrong", f"sent again, the same request failed: {why}", REMEDIES)
+    status, seen = _judge(evidence.main, repeated)
     seen = f"after a request that was aborted, the same one {seen}"
-    return Verdict(NAME, status, seen, remedies=REMEDIES if status == "wrong" else ())
+    return Finding(status, seen, REMEDIES if status == "wrong" else ())
 
 
 def _judge(main: Message, repeated: Message) -> tuple[Status, str]:
@@ -43,8 +45,6 @@ def _judge(main: Message, repeated: Message) -> tuple[Status, str]:
     before = f"; the first one got its head after {seconds(main.head_at)}"
     if recording.end == "timeout":
         return "wrong", f"got no response within {seconds(recording.ended)}{before}"
-    if not repeated.status:
-        return "wrong", f"failed: {recording.detail or repeated.problem}"
     if repeated.status == TOO_MANY:
         return "not seen", f"got a {TOO_MANY}, which may be a limit of the rate"
     if repeated.status != main.status and repeated.status >= 400:

@@ -4,7 +4,7 @@ import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.inspect.verdict import Finding
 from streamserver.lab.inspect.verdicts.cors import judge_cors
 from support.inspected import message, no_response
 
@@ -16,7 +16,7 @@ COOKIE = b"GET / HTTP/1.1\r\ncookie: a=b\r\n\r\n"
 CREDENTIALS = ("access-control-allow-credentials", "true")
 
 
-def judged(cross: Message, main: Message | None = None, **more: object) -> Verdict:
+def judged(cross: Message, main: Message | None = None, **more: object) -> Finding:
     return judge_cors(Evidence(main or message(), origin=ORIGIN, cross_origin=cross, **more))  # type: ignore[arg-type]
 
 

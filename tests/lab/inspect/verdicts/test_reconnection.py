@@ -4,7 +4,7 @@ import pytest
 
 from streamserver.lab.inspect.evidence import Evidence, Resumption
 from streamserver.lab.inspect.recording import Message
-from streamserver.lab.inspect.verdict import Verdict
+from streamserver.lab.inspect.verdict import Finding
 from streamserver.lab.inspect.verdicts.reconnection import judge_reconnection
 from streamserver.wire.sse import Event
 from support.inspected import message, no_response
@@ -17,7 +17,7 @@ def events(*ids: object, data: str = "") -> list[Event]:
 
 def judged(
     first: list[Event], reply: list[Event] | Message, after: list[Event], waiting: int = 1
-) -> Verdict:
+) -> Finding:
     """The verdict on a stream that was cut after ``first``."""
     cut = message(first, end="stopped")
     got = reply if isinstance(reply, Message) else message(reply, end="stopped")

@@ -1,18 +1,19 @@
 // The chat: the response to a POST is an event stream, so answer.js parses the events. The page
 // stores the URL of the answer, so that it can read the whole answer after a reload.
 
-import { follow } from "../answer.js";
+import { cancel, follow } from "../answer.js";
 import { Cut, Failed, Refused, Stopped } from "../ends.js";
 import { plural, time } from "../format.js";
 import { Panel } from "../panel.js";
 
 const KEY = "streamserver.chat";
+const storage = sessionStorageOrNull();
 let current = null;
 
 const panel = new Panel("chat", begin, (run) => {
   run.stop();
   // If this fails, the server cancels the answer after some time without a reader.
-  if (current.location) fetch(current.location, { method: "DELETE", keepalive: true }).catch(() => {});
+  cancel(current).catch(() => {});
 });
 
 // If the connection to an answer was lost, the same prompt continues it.
@@ -62,9 +63,18 @@ function ended(error, { location }) {
   return isGone ? new Refused("the answer has expired: the server no longer stores it", 404) : error;
 }
 
-const remember = (answer) => sessionStorage.setItem(KEY, JSON.stringify(answer));
-const remembered = () => JSON.parse(sessionStorage.getItem(KEY));
-const forget = () => sessionStorage.removeItem(KEY);
+const remember = (answer) => storage?.setItem(KEY, JSON.stringify(answer));
+const remembered = () => JSON.parse(storage?.getItem(KEY) ?? null);
+const forget = () => storage?.removeItem(KEY);
+
+// A user can block the storage of a site. Then an answer does not survive a reload.
+function sessionStorageOrNull() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
 
 // The tokens of a chunk, for the list of chunks: all chunks begin with the same members.
 function tokensIn(chunk) {

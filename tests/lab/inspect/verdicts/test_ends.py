@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
+from streamserver.lab.inspect.record import LIMITED
 from streamserver.lab.inspect.recording import End, Message
 from streamserver.lab.inspect.verdict import Status
 from support.judging import verdict
@@ -49,6 +50,12 @@ def cut(
     return response(writes, after, end=end, stalled=stalled)
 
 
+def ticking(gap: float, after: float, count: int = 0) -> Message:
+    """A stream of regular events that is cut."""
+    count = count or min(int(after / gap), 4)
+    return response([Write(n * gap, event(n)) for n in range(count)], after, end="closed")
+
+
 def unframed(data: bytes, after: float) -> Message:
     return timed_message([(0.01, head(TYPE)), (0.02, data)], "closed", after)
 
@@ -70,10 +77,14 @@ def unframed(data: bytes, after: float) -> Message:
         (cut(1.003, 0.95), "wrong", "a limit of the whole response of 1 s"),
         (cut(2.5, 0.5, "reset"), "wrong", "an idle timer of 2 s"),
         (cut(1.04, 0.11), "wrong", "an idle timer of 1 s"),  # whose last byte was late
-        (cut(3.6, 3.5), "not seen", "no round time"),
+        (cut(3.6, 3.5), "not seen", "shows no timer"),
         (cut(3.4, 3.3, stalled=0.5), "wrong", "of 3 s"),
-        (cut(60.9, 60.8), "not seen", "no round time"),
-        (cut(58.0, 57.9), "not seen", "no round time"),
+        (ticking(1.0, 3.02), "not seen", "shows no timer"),  # its producer failed
+        (ticking(0.5, 2.0), "not seen", "shows no timer"),
+        (ticking(0.5, 30.0), "wrong", "a limit of the whole response of 30 s"),
+        (ticking(0.5, 4.5), "wrong", "an idle timer of 3 s"),
+        (cut(60.9, 60.8), "not seen", "shows no timer"),
+        (cut(58.0, 57.9), "not seen", "shows no timer"),
         (cut(60.0, 0.1, "complete"), "not seen", "ended by itself after 60.0 s"),
         (cut(60.1, 0.1, "complete", b"data: half"), "wrong", "an idle timer of 60 s"),
         (cut(10.0, 0.1, "stopped"), "not seen", "was open after 10.0 s: --for 130"),
@@ -100,6 +111,10 @@ def chat(*datas: str, end: End = "complete") -> Message:
 
 
 ERROR = '{"error": {"message": "overloaded"}}'
+FLOOD = replace(
+    OPEN := response(EVENTS, end="stopped"),
+    recording=replace(OPEN.recording, detail=f"{LIMITED} 9 bytes or 9 reads"),
+)
 LENGTH = timed_message([(0, head(TYPE, "Content-Length: 99")), (1, event(0))], "closed", 2)
 BROKEN = timed_message([(0, head()), (1, b"5\r\nabc"), (2, b"defghi")], "failed", 2)
 
@@ -111,7 +126,13 @@ BROKEN = timed_message([(0, head()), (1, b"5\r\nabc"), (2, b"defghi")], "failed"
         (response(LINES, start=head("Content-Type: application/jsonl", CHUNKED)), "ok", "last-ch"),
         (response(EVENTS, end="closed"), "wrong", "closed after 0.40 s, without a last-chunk"),
         (response(EVENTS, end="reset"), "wrong", "reset after 0.40 s, without a last-chunk"),
-        (response(EVENTS, 9.0, end="stopped"), "not seen", "was open after 9.00 s"),
+        (
+            response(EVENTS, 9.0, end="stopped"),
+            "not seen",
+            "9.00 s, when the recording ended: --for",
+        ),
+        (FLOOD, "not seen", "the recording ended: the recording is limited to 9 bytes"),
+        (response([]), "ok", "last-chunk"),
         (response([Write(0.1, b"data: a\n")]), "wrong", "the last event has no blank line"),
         (chat("[DONE]"), "ok", "and [DONE] before it"),
         (chat("{}"), "wrong", "no [DONE]"),
@@ -119,8 +140,8 @@ BROKEN = timed_message([(0, head()), (1, b"5\r\nabc"), (2, b"defghi")], "failed"
         (chat('{"error": null}'), "wrong", "no [DONE]"),
         (response([Write(0.1, b'data: {"object": "other"}\n\n')]), "ok", "last-chunk"),
         (LENGTH, "wrong", "before all bytes of its length"),
-        (replace(LENGTH, is_complete=True), "ok", "all bytes came"),
-        (unframed(event(0), 2.0), "not seen", "cannot be told from a cut"),
+        (replace(LENGTH, is_complete=True), "ok", "the last byte came"),
+        (unframed(event(0), 2.0), "not seen", "which looks like a cut"),
         (unframed(b"data: [DONE]\n\n", 2.0), "ok", "[DONE] came"),
         (unframed(b"data: half", 2.0), "wrong", "within an event"),
         (BROKEN, "wrong", "could not be read further"),

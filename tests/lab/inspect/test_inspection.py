@@ -1,7 +1,7 @@
 """All verdicts of one inspection, and what to change."""
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.judge import judge
+from streamserver.lab.inspect.inspection import judge
 from streamserver.lab.inspect.remedies import BUFFERING
 from support.judging import verdict
 from support.paths import CHUNKED, TYPE, Write, event, filled, head, response

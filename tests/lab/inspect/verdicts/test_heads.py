@@ -3,15 +3,18 @@
 import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
-from streamserver.lab.inspect.recording import Message
+from streamserver.lab.inspect.inspection import judge
+from streamserver.lab.inspect.message import read_message
+from streamserver.lab.inspect.recording import Message, Recording
 from streamserver.lab.inspect.verdict import Status
 from support.judging import status, verdict
-from support.messages import timed_message
+from support.messages import GET, timed_message
 from support.paths import CHUNKED, TYPE, Write, event, head, response
 
 EVENTS = [Write(0.1 * n, event(n)) for n in range(5)]
 LINES = [Write(0.1 * n, b'{"n": %d}\n' % n) for n in range(5)]
 POST = b"POST / HTTP/1.1\r\n\r\n"
+CACHED = "Cache-Control: max-age=60"
 
 
 @pytest.mark.parametrize(
@@ -41,8 +44,45 @@ def test_nothing_is_judged_without_the_stream() -> None:
         assert all(status(name, message) in ("not asked", "not seen") for name in asked)
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        timed_message([(2, head("Content-Type: text/html", "Content-Length: 3", CACHED) + b"<p>")]),
+        timed_message([(2, head("Content-Type: text/html", "Content-Length: 0", CACHED))]),
+        timed_message([(2, head(TYPE, CHUNKED, CACHED))], request=b"HEAD / HTTP/1.1\r\n\r\n"),
+        timed_message(
+            [(2, head("Content-Type: a/b", "Content-Length: 3", version="HTTP/1.0") + b"{ }")]
+        ),
+    ],
+)
+def test_a_document_is_no_stream(message: Message) -> None:
+    found = judge(Evidence(message, repeated=message))
+    assert {one.status for one in found} == {"not seen", "not asked"}
+    assert found[0].evidence.startswith("the status is 200, after 2.00 s: the response ")
+
+
+def test_a_document_in_chunks_may_be_late_and_stored() -> None:
+    start = head("Content-Type: text/html", CHUNKED, CACHED)
+    late = response([Write(2, b"<p>")], start=start, head_at=2)
+    found = judge(Evidence(late, repeated=late))
+    assert "wrong" not in {one.status for one in found}
+
+
 def test_a_missing_response_is_explained() -> None:
     assert verdict("status", timed_message([], "failed")).evidence.endswith("why")
+
+
+@pytest.mark.parametrize(("request_", "expected"), [(GET, "wrong"), (POST, "not seen")])
+def test_a_head_that_does_not_come(request_: bytes, expected: Status) -> None:
+    message = timed_message([], "timeout", 60, request_)
+    assert status("status", message) == expected
+    assert status("end", message) == "not seen"
+
+
+def test_a_certificate_that_is_not_trusted() -> None:
+    detail = "[SSL: CERTIFICATE_VERIFY_FAILED] self-signed certificate"
+    found = verdict("status", read_message(Recording(GET, [], "failed", 0.0, detail)))
+    assert (found.status, "--ca FILE" in found.evidence) == ("not seen", True)
 
 
 @pytest.mark.parametrize(

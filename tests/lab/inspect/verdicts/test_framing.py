@@ -39,7 +39,7 @@ OK = response(EVENTS)
             "a hop requested the stream in",
         ),
         (unchunked(TYPE, LENGTH), None, "wrong", LENGTH.replace(":", " is")),
-        (unchunked("Content-Type: text/plain", LENGTH), None, "wrong", "all events before"),
+        (unchunked("Content-Type: text/plain", LENGTH), None, "wrong", "all events exist"),
         (unchunked(NDJSON, "Content-Length: 4", body=b"1\n2\n"), None, "not seen", "document"),
         (unchunked(TYPE), None, "wrong", "ends with the connection"),
         (unchunked(TYPE, version="HTTP/1.0"), None, "wrong", "HTTP/1.0"),
@@ -90,6 +90,12 @@ HELD = response([Write(2.5, DATA)], head_at=2.5)
         (coded(None), None, "not seen", "arrived at once"),
         (coded(None), HELD, "not seen", "held back without gzip too"),
         (coded(zlib.Z_SYNC_FLUSH, cut=8), None, "wrong", "gzip is not flushed: at 7 of 7 pauses"),
+        (
+            response(EVENTS, start=head(TYPE, CHUNKED, "Content-Encoding: gzip")),
+            PLAIN,
+            "wrong",
+            "Content-Encoding is gzip, and the compressed data is malformed",
+        ),
         (coded_lines(), None, "not seen", "no event arrived"),
         (
             response(EVENTS, start=head(TYPE, CHUNKED, "Content-Encoding: rot13")),
