@@ -1,7 +1,8 @@
-"""Content in slices: a large piece neither blocks the event loop nor is encoded for nobody.
+"""Large content in slices, so that its encoding neither blocks the event loop nor outlives its
+request.
 
-To encode a megabyte takes up to a tenth of a second. Between two slices other tasks run, and a
-client that has left, or a server that stops, ends the work.
+To encode a megabyte takes up to a tenth of a second. Between two slices other tasks run, and the
+work ends if the client has left or the server stops.
 """
 
 import asyncio
@@ -29,8 +30,9 @@ async def encode_whole(body: bytes, compressor: Compressor) -> bytes:
 class Slices:
     """The pieces of a body, the large ones in slices: an async iterable, and its ``encode``.
 
-    For a small piece it makes no coroutine, which would take as long as to encode a token.
-    ``length``: that of all pieces, if it is declared; ValueError if they are shorter or longer.
+    It makes no coroutine for a small piece: one for each token takes time, and one for each stream
+    that waits takes memory. ``length``: that of all pieces, if it is declared; ValueError if they
+    are shorter or longer.
     """
 
     __slots__ = ("_encode", "_left", "_next", "_pieces", "_rest")
@@ -64,8 +66,8 @@ class Slices:
             raise
 
     def encode(self, piece: Any) -> bytes:
-        """The bytes of a piece, or the first slice of a large one; then the next slices, each
-        for the nothing between two pieces."""
+        """The bytes of a piece, or the first slice of a large one. While slices are left, the next
+        one is returned instead of what ``__anext__`` returns."""
         rest = self._rest
         if rest is None:
             if self._encode is not None:

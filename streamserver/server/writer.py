@@ -136,7 +136,8 @@ class Writer:
             if self.held_size:
                 self.hold(piece)
                 return self._send(b"")
-            return self._send(self._coded_chunk(piece))
+            data = self._coded_chunk(piece)
+            return self._out.write(data) if phase is STREAMING else self._send(data)
         else:
             self._count(size)
             data = piece
