@@ -234,9 +234,10 @@ def test_a_gap_reaches_a_tab_that_listens_to_it(three: list[Tab], demo: Demo) ->
     requests: list[Any] = []
     first.page.route("**/api/notifications?*", lambda route: requests.append(route))
     first.listen(lastEventId="1-0")
+    block_until(lambda: first.leads)  # or the second could request the lock before
     second.listen()
     second.page.evaluate("source.addEventListener('gap', ({ data }) => received.push(data))")
-    block_until(lambda: first.page.evaluate("source.isLeader") and requests)
+    block_until(lambda: first.leads and requests)
     requests[0].continue_()
     second.page.wait_for_function("received.length")
     gap, *events = second.received
