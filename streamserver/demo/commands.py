@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from streamserver.feed.feed import Backend, Feed
+from streamserver.kit.tasks import cancel
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
@@ -59,8 +60,7 @@ class Commands:
         watching, self._watching = self._watching, None
         if watching is not None:
             self._is_ready.clear()
-            watching.cancel()
-            await asyncio.wait([watching])
+            await cancel([watching])
 
     async def _watch(self) -> None:
         while True:

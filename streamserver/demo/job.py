@@ -14,6 +14,7 @@ from typing import Any
 from streamserver.demo.commands import Commands
 from streamserver.feed.feed import Feed
 from streamserver.kit.pace import Pace
+from streamserver.kit.tasks import cancel
 from streamserver.wire.problem import HTTPError
 
 HEARTBEAT = 2.0
@@ -123,10 +124,7 @@ class Watchdog:
 
     async def close(self) -> None:
         """Watch no more jobs."""
-        if tasks := [*self._tasks.values()]:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+        await cancel(self._tasks.values())
 
     async def _watch(self, id: str, feed: Feed) -> None:
         last_id, checks = None, 0

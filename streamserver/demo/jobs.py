@@ -16,6 +16,7 @@ from streamserver.feed.feed import Backend, Feed
 from streamserver.kit.params import duration, json_object, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from streamserver.kit.tasks import cancel
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
@@ -96,9 +97,7 @@ class Jobs:
             job.cancel()
         if tasks := [job.task for job in self._jobs.values() if job.task is not None]:
             _, late = await asyncio.wait(tasks, timeout=STOP_TIMEOUT)
-            for task in late:
-                task.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+            await cancel(late)
         await self._watchdog.close()
         while self._kept:
             self._drop(next(iter(self._kept)))

@@ -21,6 +21,7 @@ from streamserver.feed.feed import Backend, Feed
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
+from streamserver.kit.tasks import cancel
 from streamserver.wire.problem import HTTPError
 
 FIRST_TIMEOUT = 1.0
@@ -84,10 +85,7 @@ class Wiretap:
 
     async def close(self) -> None:
         """Cancel all questions and answers."""
-        if tasks := [*self._questions.values(), *self._answers.values()]:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+        await cancel([*self._questions.values(), *self._answers.values()])
 
     async def _of_others(self, token: str, timeout: float) -> Exchanges:
         """The parts of other workers; concurrent requests share one question."""

@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from streamserver.feed.log import ORIGIN
 from streamserver.feed.redis_client import Connections
+from streamserver.kit.tasks import cancel
 from streamserver.server.workers import Backoff
 
 log = logging.getLogger("streamserver")
@@ -30,9 +31,6 @@ COUNT = 500
 
 WAKE_TTL = 60
 """Seconds that the wake stream exists after its last entry."""
-
-CANCEL_AGAIN = 0.5
-"""Seconds until a task that was cancelled and still runs is cancelled again."""
 
 
 class LiveTopic(Protocol):
@@ -79,8 +77,7 @@ class LiveReader:
         """Stop reading all streams."""
         self._topics.clear()
         task, self._task = self._task, None
-        for each in (*self._wakes, *filter(None, [task])):
-            await cancel(each)
+        await cancel([*self._wakes, *filter(None, [task])])
 
     def _reread(self) -> None:
         loop = asyncio.get_running_loop()
@@ -171,11 +168,3 @@ class LiveReader:
         if key not in self._failing:
             self._failing.add(key)
             log.error("the feed at %r cannot be read: %s", key, error, exc_info=traceback)
-
-
-async def cancel(task: "asyncio.Task[None]") -> None:
-    """Cancel a task until it ends: before Python 3.12 ``wait_for``, which redis-py uses to send,
-    can suppress a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait([task], timeout=CANCEL_AGAIN)

@@ -25,6 +25,7 @@ from streamserver.resumable.redis_produced import Produced
 from streamserver.resumable.redis_scripts import CLAIM
 from streamserver.resumable.redis_topic import AnswerTopic
 from streamserver.resumable.redis_writer import Writer
+from streamserver.wire.json_text import to_ascii_json
 from streamserver.wire.problem import HTTPError
 
 LEASE = 3.0
@@ -118,7 +119,7 @@ class RedisStore:
     async def open(self, record: Record) -> None:
         """As ``Store``; while Redis is away, it waits."""
         if (answer := self._keeper.produced.get(record.id)) is not None:
-            await answer.open(json.dumps(record.head))
+            await answer.open(to_ascii_json(record.head))
 
     def append(self, id: str, events: Sequence[bytes]) -> None:
         """As ``Store``."""

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
-from streamserver.feed.redis_live import cancel
+from streamserver.kit.tasks import cancel
 
 log = logging.getLogger("streamserver")
 
@@ -48,7 +48,7 @@ class Periodic:
     async def close(self) -> None:
         """End the task."""
         if self._task is not None:
-            await cancel(self._task)
+            await cancel([self._task])
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -11,7 +11,7 @@ import logging
 from time import monotonic
 from typing import Any, Protocol
 
-from streamserver.feed.redis_live import cancel
+from streamserver.kit.tasks import cancel
 from streamserver.resumable.redis_calls import Call, Scripts
 from streamserver.server.workers import Backoff
 
@@ -54,7 +54,7 @@ class Writer:
         if self._task is not None:
             await asyncio.wait([self._task], timeout=timeout)
         if self._task is not None:
-            await cancel(self._task)
+            await cancel([self._task])
 
     async def _run(self) -> None:
         backoff, began, is_failing = Backoff(first=0.05, bound=1.0, calm=1.0), monotonic(), False

@@ -243,7 +243,7 @@ async def test_a_cancellation_that_is_suppressed_is_repeated(
     own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As by a send with a timeout, before Python 3.12."""
-    monkeypatch.setattr("streamserver.feed.redis_live.CANCEL_AGAIN", 0.01)
+    monkeypatch.setattr("streamserver.kit.tasks.CANCEL_AGAIN", 0.01)
     begun = asyncio.Event()
 
     class Deaf(Odd):
