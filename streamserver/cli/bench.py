@@ -72,12 +72,7 @@ def _warn(report: Report, processes: int) -> None:
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     """The value of each option; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
-    parser.add_argument(
-        "url",
-        type=request_options.url,
-        metavar="URL",
-        help="http://HOST[:PORT]/PATH or https://...",
-    )
+    request_options.add_url(parser)
     options = parse(parser, TABLE, argv, environment)
     request_options.check(options, parser)
     load_options.check(options, parser)

@@ -67,6 +67,13 @@ VARIABLES = (
 )
 
 
+def add_url(parser: ArgumentParser) -> None:
+    """Add the argument URL."""
+    parser.add_argument(
+        "url", type=url, metavar="URL", help="http://HOST[:PORT]/PATH or https://..."
+    )
+
+
 def check(options: Namespace, parser: ArgumentParser) -> None:
     """Exit with wrong usage for options that exclude or need each other."""
     bodies = [name for name in ("body", "data", "chat") if getattr(options, name)]

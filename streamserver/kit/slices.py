@@ -72,13 +72,12 @@ class Slices:
         if rest is None:
             if self._encode is not None:
                 piece = self._encode(piece)
-            if type(piece) is not bytes:
-                piece = as_bytes(piece)
+            data: bytes = piece if type(piece) is bytes else as_bytes(piece)
             if self._left is not None:
-                self._count(len(piece))
-            if len(piece) <= SLICE:
-                return piece  # type: ignore[no-any-return]
-            rest = memoryview(piece)
+                self._count(len(data))
+            if len(data) <= SLICE:
+                return data
+            rest = memoryview(data)
         self._rest = rest[SLICE:] if len(rest) > SLICE else None
         return bytes(rest[:SLICE])
 

@@ -16,8 +16,8 @@ class Limits:
     """
 
     window: float = 60.0
-    """How long an answer may have no reader before it is cancelled. Long enough for a reload or a
-    change of networks, short enough that an answer which nobody wants costs little."""
+    """How long an answer may have no reader before it is cancelled. It covers a reload and a
+    change of networks, and limits the cost of an answer that has lost its reader for good."""
 
     keep: float = 600.0
     """How long an answer can be read after its end."""

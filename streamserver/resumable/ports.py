@@ -137,8 +137,8 @@ class Store(Protocol):
         """A reader in this process no longer follows it."""
 
     async def cancel(self, id: str) -> None:
-        """Cancel an answer, at whatever process it is produced; nothing if it has ended. Returns
-        when that process is notified, without waiting for the end."""
+        """Cancel an answer that any process produces; without effect if it has ended. Returns when
+        that process is notified, before the answer ends."""
 
     async def close(self) -> None:
         """Send what is left, and release everything. The producers have ended before."""

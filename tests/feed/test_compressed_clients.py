@@ -87,7 +87,7 @@ async def test_the_event_source_of_node_resumes_a_compressed_feed(serve: Serve) 
     subscriber.on_end()
     ids += [await feed.publish({"n": n}) for n in (2, 3)]
     output, _ = await process.communicate()
-    told = json.loads(output)
-    assert [event["n"] for event in told["events"]] == list(range(4))
-    assert [event["id"] for event in told["events"]] == ids
-    assert told["opened"] == len(exchanges) == 2
+    report = json.loads(output)
+    assert [event["n"] for event in report["events"]] == list(range(4))
+    assert [event["id"] for event in report["events"]] == ids
+    assert report["opened"] == len(exchanges) == 2

@@ -290,4 +290,4 @@ def test_a_wrong_minimum_is_refused() -> None:
     with pytest.raises(ValueError, match="bytes, 0 or more, not -1"):
         compress(Router(), minimum_size=-1)
     with pytest.raises(TypeError, match="a handler is an async function or a Router"):
-        compress(Router)  # type: ignore[arg-type]
+        compress(Router)  # type: ignore[arg-type]  # the class by mistake

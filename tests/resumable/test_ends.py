@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -40,9 +42,9 @@ FORMS: dict[str, tuple[bytes, bytes, str | None]] = {
 
 
 @pytest.mark.parametrize("how", BREAKS.values(), ids=BREAKS)
-async def test_a_break_is_reported_in_an_event(kept: Kept, how: object) -> None:
+async def test_a_break_is_reported_in_an_event(kept: Kept, how: Callable[[Any], object]) -> None:
     client, peer = await kept.begin(event(0))
-    how(peer)  # type: ignore[operator]
+    how(peer)
     await until_end(client)
     assert not client.received.endswith(LAST_CHUNK)
     first, error = events_of(client.received)

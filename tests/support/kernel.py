@@ -20,7 +20,7 @@ def in_kernel(*ports: int) -> int:
     """Bytes that wait in connections from or to these ports: sent and not acknowledged, or come
     and not read. While they are on their way they count on both sides."""
     if not _TABLE.exists():
-        pytest.skip("this system does not tell what its sockets hold")
+        pytest.skip("this system does not report what its sockets hold")
     held = 0
     for line in _TABLE.read_text("ascii").splitlines():
         _, local, remote, state, queues, *_ = line.split()
@@ -48,7 +48,7 @@ def segments(connection: RawClient) -> int:
 def holder(connection: RawClient, pids: Iterable[int]) -> int:
     """Which of these processes has accepted a connection to this machine."""
     if not _TABLE.exists():
-        pytest.skip("this system does not tell whose its sockets are")
+        pytest.skip("this system does not report the owners of its sockets")
     wanted = f"socket:[{_inode(connection.sock.getpeername(), connection.sock.getsockname())}]"
     found = [pid for pid in pids if wanted in _open_by(pid)]
     assert len(found) == 1, f"held by {found} of {pids}"

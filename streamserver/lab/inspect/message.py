@@ -1,7 +1,7 @@
 """The meaning of a recording: head, framing, pieces, decoded pieces and events, each with its time.
 
-Whatever the bytes are, a ``Message`` comes of them: ``problem`` says why nothing more could be
-read. What it holds is bounded.
+Any bytes give a ``Message``. If they cannot be read to their end, ``problem`` states the reason.
+The size of a message is bounded.
 """
 
 from collections.abc import Sequence

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from streamserver.wire.heads import Fields
 from streamserver.wire.sse import Event
 
 End = Literal["complete", "closed", "reset", "stopped", "timeout", "failed"]
@@ -93,7 +92,7 @@ class Message:
     """Of the status line, as in "HTTP/1.1"."""
     status: int = 0
     """0 if no final head arrived."""
-    fields: Fields = ()  # type: ignore[assignment]
+    fields: Sequence[tuple[str, str]] = ()
     """Names in lower case."""
     head_at: float = 0.0
     """When the head was complete, in seconds since the request was sent."""

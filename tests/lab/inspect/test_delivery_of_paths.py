@@ -1,5 +1,5 @@
-"""Simulated paths: no honest one is blamed, whatever a busy machine does, and none that holds
-events back is praised."""
+"""Simulated paths: one that passes events on is never `wrong`, also on a busy machine, and one that
+holds events back is never `ok`."""
 
 from collections.abc import Callable
 

@@ -1,5 +1,7 @@
 """CORS: each fault for which a browser withholds the response from a page."""
 
+from typing import Any
+
 import pytest
 
 from streamserver.lab.inspect.evidence import Evidence
@@ -16,8 +18,8 @@ COOKIE = b"GET / HTTP/1.1\r\ncookie: a=b\r\n\r\n"
 CREDENTIALS = ("access-control-allow-credentials", "true")
 
 
-def judged(cross: Message, main: Message | None = None, **more: object) -> Finding:
-    return judge_cors(Evidence(main or message(), origin=ORIGIN, cross_origin=cross, **more))  # type: ignore[arg-type]
+def judged(cross: Message, main: Message | None = None, **more: Any) -> Finding:
+    return judge_cors(Evidence(main or message(), origin=ORIGIN, cross_origin=cross, **more))
 
 
 @pytest.mark.parametrize(
