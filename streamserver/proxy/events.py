@@ -6,7 +6,7 @@ And it adds a last event that reports a failure before the stream is cut.
 """
 
 from streamserver.proxy.boundaries import Boundaries
-from streamserver.proxy.failures import ErrorBody, Failure, form_of
+from streamserver.proxy.failures import ErrorBody, Failure, cut_later, form_of
 from streamserver.proxy.phase import COLLECTING, HOLDING
 from streamserver.proxy.relay import Relay
 from streamserver.proxy.state import ProxyState
@@ -137,6 +137,7 @@ class EventRelay(Relay):
             failure = Failure(error.status, error.detail) if body is None else body.failure()
             event = encode(form_of(self.target, self._first)(failure))
             self._write(event if boundaries is None else boundaries.end_event() + event)
+            return cut_later(self.exchange, error)
         super()._fail_response(error)
 
     def _write(self, data: bytes) -> None:

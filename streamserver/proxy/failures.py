@@ -16,6 +16,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn, TypeAlias
 
+from streamserver.server.exchange import Exchange
 from streamserver.wire.fields import Headers, content_codings
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import reason_phrase
@@ -24,6 +25,10 @@ from streamserver.wire.sse import Event
 
 MAX_BODY = 16 * 1024
 """Bytes of an error's body that are reported, before and after decoding."""
+
+LINGER = 0.1
+"""Seconds between an error event and the cut after it. Chromium discards what a script has not read
+yet when the connection is cut; a client that has read the event can close the connection before."""
 
 
 class Failure(NamedTuple):
@@ -203,3 +208,8 @@ def _message(failure: Failure) -> str:
         texts = [body.get(name) for name in ("error", "message", "detail")]
         return next((text for text in texts if isinstance(text, str) and text), failure.detail)
     return body.strip() or failure.detail if isinstance(body, str) else failure.detail
+
+
+def cut_later(exchange: Exchange, error: Exception) -> None:
+    """Cut a response ``LINGER`` seconds after its error event, unless it has ended before."""
+    exchange.server.loop.call_later(LINGER, exchange.fail, error)

@@ -1,18 +1,14 @@
 """A reader of an answer: a subscriber of its log, with the ends of an answer."""
 
-import asyncio
 from collections.abc import Sequence
 
 from streamserver.feed.log import Entry
 from streamserver.feed.subscribers import HTTPSubscriber
 from streamserver.feed.topic import Start
+from streamserver.proxy.failures import cut_later
 from streamserver.resumable.ports import Store
 from streamserver.server.exchange import Exchange
 from streamserver.wire.problem import HTTPError
-
-LINGER = 0.1
-"""Seconds between an error event and the cut after it. Chromium discards what a script has not read
-yet when the connection is cut; a client that has read the event can close the connection before."""
 
 
 def has_failed(last: Entry) -> bool:
@@ -77,7 +73,7 @@ class Reader(HTTPSubscriber):
         if last is None or not has_failed(last):
             return super().on_end()
         error = HTTPError(502, "the answer has failed")
-        asyncio.get_running_loop().call_later(LINGER, self.exchange.fail, error)
+        cut_later(self.exchange, error)
 
     def on_start(self, id: str) -> None:
         """Send nothing."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from streamserver.proxy import failures
 from streamserver.proxy.failures import (
     Failure,
     Form,
@@ -13,7 +14,10 @@ from streamserver.proxy.failures import (
     plain,
     responses,
 )
+from streamserver.server.phase import Outcome
 from streamserver.wire.sse import encode
+from support.relaying import EVENTS_HEAD, chunk
+from support.stage import staged
 
 BROKEN = Failure(502, "the upstream closed the connection")
 LIMIT = {"message": "Slow down", "type": "tokens", "param": None, "code": "rate_limit_exceeded"}
@@ -176,3 +180,19 @@ OTHER = b'data: {"text": "\\"object\\":\\"chat.completion.chunk\\""}\n\n'
 )
 def test_which_form_a_stream_has(target: str, beginning: bytes, form: Form) -> None:
     assert form_of(target, beginning) is form
+
+
+async def test_the_cut_leaves_a_client_the_time_to_read_the_event(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With an endless delay a client that has read the event is the first to close."""
+    monkeypatch.setattr(failures, "LINGER", 60)
+    async with staged(on_break="event") as stage:
+        client, peer = await stage.ask()
+        await peer.send(EVENTS_HEAD + chunk(b"data: 1\n\n"))
+        await client.read_until(b"data: 1\n\n")
+        peer.end()
+        await client.read_until(b"event: error\n")
+        client.end()
+        await stage.has_ended(1)
+        assert stage.begun[0].outcome is Outcome.CLIENT_GONE
