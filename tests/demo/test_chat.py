@@ -6,7 +6,8 @@ import json
 import pytest
 
 from streamserver.demo.chat import Chat
-from streamserver.lab.model.completions import Message, answer, tokenize
+from streamserver.lab.model.asked import Message
+from streamserver.lab.model.text import answer_text, tokenize
 from support.answers import chunks
 from support.asking import ask
 from support.chatting import FAST, TARGET, chat_with, make_app, prompting, spoken
@@ -59,7 +60,7 @@ async def test_the_head_of_an_answer(server: Served) -> None:
 async def test_a_system_prompt_comes_first(server: Served) -> None:
     asked = {"prompt": "hello", "system": "Be brief.", "model": FAST}
     conversation = [Message("system", "Be brief."), Message("user", "hello")]
-    assert spoken((await chat_with(server, asked)).body) == answer(conversation)
+    assert spoken((await chat_with(server, asked)).body) == answer_text(conversation)
 
 
 async def test_several_may_ask_first(serve: Serve) -> None:
@@ -68,7 +69,7 @@ async def test_several_may_ask_first(serve: Serve) -> None:
     prompts = ["one", "two", "three"]
     answers = await asyncio.gather(*[chat_with(server, {"prompt": one}) for one in prompts])
     for prompt, answered in zip(prompts, answers, strict=True):
-        assert spoken(answered.body) == answer([Message("user", prompt)])
+        assert spoken(answered.body) == answer_text([Message("user", prompt)])
 
 
 async def test_who_asks_first_may_leave(serve: Serve) -> None:
@@ -176,7 +177,7 @@ async def test_a_bad_question(server: Served, body: object, why: str) -> None:
 @pytest.mark.parametrize("prompt", ["x", "é" * 20_000, "\0\n\u2028\N{WAVING HAND SIGN}"])
 async def test_the_longest_and_the_strangest_question(server: Served, prompt: str) -> None:
     answered = await chat_with(server, {"prompt": prompt, "model": FAST})
-    assert spoken(answered.body) == answer([Message("user", prompt)])
+    assert spoken(answered.body) == answer_text([Message("user", prompt)])
     assert len(tokenize(spoken(answered.body))) > 3
 
 

@@ -5,7 +5,8 @@ from typing import Any
 
 from streamserver.kit.router import Router
 from streamserver.lab.model import add_model
-from streamserver.lab.model.completions import Message, answer, tokenize
+from streamserver.lab.model.asked import Message
+from streamserver.lab.model.text import answer_text, tokenize
 from support.asking import Answered, ask
 from support.inprocess import Served
 
@@ -15,7 +16,7 @@ FAST = 1000
 """Tokens per second, the maximum."""
 
 PROMPT = "Grüße"
-TEXT = answer([Message("user", PROMPT)])
+TEXT = answer_text([Message("user", PROMPT)])
 TOKENS = tokenize(TEXT)
 USAGE = {
     "prompt_tokens": 1,

@@ -55,4 +55,4 @@ def test_no_other_module_configures_an_encoder() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8")))
         if isinstance(node, ast.Attribute) and ast.unparse(node) in ENCODERS_OF_JSON
     }
-    assert found == {"wire/json_text.py", "lab/model/completions.py"}
+    assert found == {"wire/json_text.py", "lab/model/text.py"}

@@ -1,10 +1,14 @@
-"""A small model with the chat completions interface of OpenAI, for tests and demonstrations.
+"""A small model with the interfaces of AI services, for tests and demonstrations.
 
-Any client of that interface can use it, and it costs nothing. The text and the objects on the wire
-(``completions``), the validation of requests (``requests``) and the pace (``routes``) are separate,
-so a relay can be measured with the same bytes at another pace.
+Any client of those interfaces can use it, and it costs nothing.
+
+    a request -> asked.Asked -> generation -> answer.Answer -> interface.Writer -> frames
+                                                     pace.Pace -> the times of the frames
+
+What is asked and answered, the form on the wire and the pace are separate, so all interfaces have
+the same schedule, and a relay can be measured with the same bytes at another pace.
 """
 
-from streamserver.lab.model.routes import OpenAIErrors, add_model
+from streamserver.lab.model.routes import ModelErrors, add_model
 
-__all__ = ["OpenAIErrors", "add_model"]
+__all__ = ["ModelErrors", "add_model"]

@@ -1,12 +1,13 @@
-"""The endpoints of the model, and its pace.
+"""The endpoints of the model.
 
-A whole completion takes as long as its stream, as it does with a real model. The parameters of the
-target set the pace, in the query or as ``X-Lab-*`` fields, since the body belongs to OpenAI's API.
-Only ``tokens_per_second`` may be a member of the body too.
+All interfaces have the same handler: one schedule, several shapes. A whole answer takes as long as
+its stream, as it does with a real model. The parameters of the target set the pace, in the query or
+as ``X-Lab-*`` fields, since the body belongs to the interface. Only ``tokens_per_second`` may be a
+member of the body too.
 """
 
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from itertools import chain, cycle, islice
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from itertools import islice
 from time import time_ns
 
 from streamserver.kit.params import json_object
@@ -16,32 +17,38 @@ from streamserver.kit.router import Router
 from streamserver.kit.service import Handler, close
 from streamserver.lab.faults.filters import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
-from streamserver.lab.model import completions, requests
-from streamserver.lab.model.completions import (
-    ChatCompletion,
-    Completion,
-    Json,
-    TextCompletion,
-    answer,
-    tokenize,
-)
-from streamserver.lab.model.requests import CompletionRequest
+from streamserver.lab.model.asked import Asked, Json
+from streamserver.lab.model.generation import generate
+from streamserver.lab.model.interface import Frame, Interface, Writer
+from streamserver.lab.model.models import get_model, list_models
+from streamserver.lab.model.openai_completions import ChatWriter, TextWriter
+from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
+from streamserver.lab.model.pace import CommandedPace, Pace, last_offset, scheduled
 from streamserver.lab.stamps import write_stamp
-from streamserver.lab.target.events import EventTime, Offset, due_together, offsets
+from streamserver.lab.target.events import EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness
-from streamserver.lab.target.parameters import MODEL, StreamOptions, check_tokens, read_options
+from streamserver.lab.target.parameters import MODEL, StreamOptions, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
-from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.sse import Event, encode
 
 MAX_BODY = 256 * 1024
 """Bytes of a request: enough for a long conversation, which is counted in a few milliseconds."""
+WITHOUT_EFFECT = "x-lab-without-effect"
+"""The field of a response that lists members of the request without effect on this model."""
+
+CHAT = Interface("/v1/chat/completions", chat_request, ChatWriter, error_object, services=SERVICES)
+TEXT = Interface("/v1/completions", text_request, TextWriter, error_object, services=SERVICES)
+INTERFACES = (CHAT, TEXT)
+_ERRORS: tuple[tuple[str, Callable[[HTTPError], Json]], ...] = (
+    *((one.path, one.error_object) for one in INTERFACES),
+    ("/v1/", error_object),
+)
+"""Beginnings of paths, and how an error is reported there."""
 
 
-class OpenAIErrors:
-    """A handler that reports the errors of another one as OpenAI's API does; outside ``/v1/`` it
-    leaves them alone."""
+class ModelErrors:
+    """A handler that reports the errors of another one in the form of the interface that the path
+    belongs to; errors of other paths are left alone."""
 
     __slots__ = ("_handler",)
 
@@ -53,11 +60,11 @@ class OpenAIErrors:
         try:
             return await self._handler(request)
         except HTTPError as error:
-            if not request.path.startswith("/v1/"):
-                raise
-            return Response.json(
-                completions.error_object(error), status=error.status, headers=error.headers
-            )
+            for path, render in _ERRORS:
+                if request.path.startswith(path):
+                    body = render(error)
+                    return Response.json(body, status=error.status, headers=error.headers)
+            raise
 
     async def aclose(self) -> None:
         """Close the handler."""
@@ -65,99 +72,80 @@ class OpenAIErrors:
 
 
 def add_model(app: Router, lateness: Lateness | None = None) -> None:
-    """Serve the model below ``/v1``, with any key or none; ``lateness`` counts late tokens."""
+    """Serve the model, with any key or none; ``lateness`` counts late tokens."""
     lateness = lateness or Lateness()
-    app.get("/v1/models")(OpenAIErrors(list_models))
-    app.get("/v1/models/{name:path}")(OpenAIErrors(get_model))
-    chat = _completions(requests.chat_request, ChatCompletion, lateness)
-    app.post("/v1/chat/completions", max_body=MAX_BODY)(OpenAIErrors(chat))
-    text = _completions(requests.text_request, TextCompletion, lateness)
-    app.post("/v1/completions", max_body=MAX_BODY)(OpenAIErrors(text))
+    app.get("/v1/models")(ModelErrors(list_models))
+    app.get("/v1/models/{name:path}")(ModelErrors(get_model))
+    for interface in INTERFACES:
+        handler = ModelErrors(_answers(interface, lateness))
+        app.post(interface.path, max_body=MAX_BODY)(handler)
 
 
-async def list_models(request: Request) -> Response:
-    """``GET /v1/models``."""
-    models = [completions.model_object(name) for name in requests.MODELS]
-    return Response.json({"object": "list", "data": models})
-
-
-async def get_model(request: Request) -> Response:
-    """``GET /v1/models/{name}``."""
-    name = requests.known_model(request.params["name"])
-    return Response.json(completions.model_object(name))
-
-
-def _completions(
-    read: Callable[[Mapping[str, object]], CompletionRequest],
-    kind: type[Completion],
-    lateness: Lateness,
-) -> Handler:
-    """A handler that answers with a completion of this kind, streamed if ``stream`` is true."""
+def _answers(interface: Interface, lateness: Lateness) -> Handler:
+    """A handler that answers in an interface, streamed if the request asks for that."""
 
     async def handler(request: Request) -> Response:
         options = read_options(request, MODEL)
-        asked = read(await json_object(request))
-        completion = complete(asked, kind, options.tokens)
-        pace = options.tokens_per_second or asked.tokens_per_second
-        check_tokens(len(completion.tokens), pace)
+        asked = interface.read(await json_object(request))
+        answer = generate(asked, options.tokens)
+        pace = CommandedPace(asked, answer, options)
+        writer = interface.writer(asked, answer)
         clock = Clock(request.exchange, lateness)
-        due = _due(options, pace, completion)
         if asked.stream:
-            data = completion.chunks(asked.include_usage)
-            events = _events(clock, due, data, bool(options.stamps))
-            errors = ErrorFormat(lambda form: _encode(completion.errors(form)), services=SERVICES)
-            source = Source(events, "text/event-stream", lambda: _largest(completion), errors)
-            return await stream_response(request, options, clock, source)
-        await wait_for_head(options, clock)
-        last = max([offset for offset in due if offset is not None])
-        await clock.wait_until(clock.start + last)
-        return Response.json(completion.whole(), headers=seed_field(options))
+            source = _source(interface, writer, pace, clock, options)
+            response = await stream_response(request, options, clock, source)
+        else:
+            await wait_for_head(options, clock)
+            await clock.wait_until(clock.start + await last_offset(answer, pace))
+            await pace.aclose()
+            response = Response.json(writer.whole(), headers=seed_field(options))
+        _name_members_without_effect(asked, response)
+        return response
 
     return handler
 
 
-def complete(asked: CompletionRequest, kind: type[Completion], count: int = 0) -> Completion:
-    """The completion of a request, within its ``max_tokens``. ``count``: the tokens of the answer,
-    which repeats as often as needed; 0 for the answer once."""
-    tokens = tokenize(answer(asked.conversation))
-    if count:
-        tokens = list(islice(cycle(tokens), count))
-    allowed = tokens[: asked.max_tokens]
-    prompt_tokens = sum([len(tokenize(message.content)) for message in asked.conversation])
-    is_whole = len(allowed) == len(tokens)
-    return kind(asked.model, allowed, "stop" if is_whole else "length", prompt_tokens)
+def _name_members_without_effect(asked: Asked, response: Response) -> None:
+    if asked.without_effect:
+        response.headers[WITHOUT_EFFECT] = ", ".join(asked.without_effect)
 
 
-def _due(options: StreamOptions, pace: float, completion: Completion) -> Iterator[Offset]:
-    """When each event is due, up to the last token; the events after it are due with it."""
-    gap = 1 / pace
-    first = options.first_byte_delay
-    opening = [round(first * 1e9)] * len(completion.first_choices)
-    first += options.first_token_delay or gap
-    tokens = offsets(options, first, gap, len(completion.tokens))
-    return due_together(chain(opening, tokens), options.batch)
+def _source(
+    interface: Interface, writer: Writer, pace: Pace, clock: Clock, options: StreamOptions
+) -> Source:
+    events = _events(interface, writer, pace, clock, options)
+
+    def error(service: str) -> bytes:
+        return b"".join(map(interface.encode, writer.errors(service)))
+
+    end = b"\n\n" if interface.media_type == "text/event-stream" else b"\n"
+    errors = ErrorFormat(error, end, interface.services)
+    return Source(events, interface.media_type, lambda: _largest(interface, writer), errors)
 
 
 async def _events(
-    clock: Clock, due: Iterator[Offset], data: Iterator[Json | str], has_stamps: bool
+    interface: Interface, writer: Writer, pace: Pace, clock: Clock, options: StreamOptions
 ) -> AsyncGenerator[bytes, None]:
-    for seq, one in enumerate(data):
-        now = await clock.next_event(seq, next(due, None))
-        yield encode(Event(_stamped(one, now) if has_stamps else one))
+    """Each frame when it is due."""
+    frames: AsyncIterator[tuple[Offset, Frame]] = scheduled(writer.frames(), pace, options.batch)
+    seq = 0
+    try:
+        async for offset, frame in frames:
+            now = await clock.next_event(seq, offset)
+            yield interface.encode(_stamped(frame, now) if options.stamps else frame)
+            seq += 1
+    finally:
+        await pace.aclose()
 
 
-def _encode(events: Iterator[Json | str]) -> bytes:
-    return b"".join([encode(Event(data)) for data in events])
-
-
-def _largest(completion: Completion) -> int:
+def _largest(interface: Interface, writer: Writer) -> int:
     """Bytes that an event may have; the usage and a stamp are smaller than the event itself."""
-    return 2 * max([len(encode(Event(data))) for data in islice(completion.chunks(), 3)])
+    return 2 * max([len(interface.encode(frame)) for _, frame in islice(writer.frames(), 3)])
 
 
-def _stamped(data: Json | str, now: EventTime) -> str:
-    """The data of an event with its stamp as the first member of a JSON object."""
-    if isinstance(data, str):
-        return data
+def _stamped(frame: Frame, now: EventTime) -> Frame:
+    """The frame with its stamp as the first member of its JSON object."""
+    if frame.data[:1] != "{":
+        return frame
     stamp = write_stamp(now.seq, now.due, now.sent, time_ns())
-    return f'{{"lab":{{{stamp}}},{to_json(data)[1:]}'
+    return frame._replace(data=f'{{"lab":{{{stamp}}},{frame.data[1:]}')

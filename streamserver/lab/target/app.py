@@ -18,7 +18,7 @@ from streamserver.kit.service import Handler
 from streamserver.lab.faults import injection
 from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.faults.injection import FaultInjection
-from streamserver.lab.model import OpenAIErrors, add_model
+from streamserver.lab.model import ModelErrors, add_model
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
@@ -209,7 +209,7 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     add_httpbin(app, lateness)
     add_model(app, lateness)
     add_lateness(app, lateness)
-    return OpenAIErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
+    return ModelErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 
 
 def add_lateness(app: Router, lateness: Lateness) -> None:

@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.model.completions import ANSWERS, MAX_ECHO, Message, answer, echo, tokenize
+from streamserver.lab.model.asked import Message
+from streamserver.lab.model.text import ANSWERS, MAX_ECHO, answer_text, echo, tokenize
 
 
 @pytest.mark.parametrize(
@@ -48,7 +49,7 @@ def test_tokens_join_to_the_text(text: str) -> None:
 )
 def test_the_echo_of_a_prompt(prompt: str, echoed: str) -> None:
     assert echo(prompt) == echoed
-    assert f"“{echoed}”" in answer([Message("user", prompt)])
+    assert f"“{echoed}”" in answer_text([Message("user", prompt)])
 
 
 def test_the_prompt_is_the_last_message_of_the_user() -> None:
@@ -59,14 +60,14 @@ def test_the_prompt_is_the_last_message_of_the_user() -> None:
         Message("user", "Second."),
         Message("tool", "42"),
     ]
-    assert "“Second.”" in answer(conversation)
-    assert "“Be brief.”" in answer(conversation[:1])
+    assert "“Second.”" in answer_text(conversation)
+    assert "“Be brief.”" in answer_text(conversation[:1])
 
 
 def test_every_answer_occurs_and_is_always_the_same() -> None:
     prompts = [f"question {n}" for n in range(100)]
-    given = [answer([Message("user", prompt)]) for prompt in prompts]
-    assert [answer([Message("user", prompt)]) for prompt in prompts] == given
+    given = [answer_text([Message("user", prompt)]) for prompt in prompts]
+    assert [answer_text([Message("user", prompt)]) for prompt in prompts] == given
     begun = {said.partition("“")[0] + said.partition("”")[2] for said in given}
     assert len(begun) == len(ANSWERS)
 
@@ -79,7 +80,7 @@ def test_every_answer_occurs_and_is_always_the_same() -> None:
     ],
 )
 def test_the_answer_is_the_same_in_every_process(conversation: list[Message], number: int) -> None:
-    assert answer(conversation) == ANSWERS[number].format(echo="Hello!")
+    assert answer_text(conversation) == ANSWERS[number].format(echo="Hello!")
 
 
 @pytest.mark.parametrize("text", ANSWERS)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.lab.model.completions import FINGERPRINT
+from streamserver.lab.model.text import FINGERPRINT
 from support.asking import Answered, ask
 from support.inprocess import Served
 from support.model import (

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.lab.model.completions import FINGERPRINT
+from streamserver.lab.model.text import FINGERPRINT
 from support.answers import chunks
 from support.inprocess import Serve, Served
 from support.model import (

@@ -1,4 +1,4 @@
-"""Requests for completions, validated.
+"""Requests for completions of OpenAI, validated.
 
 Members that shape the answer are validated strictly. Members that would steer a real model
 (``temperature``, ``seed``, ``stop``, ``tools`` and others) are accepted and ignored, so any client
@@ -6,10 +6,12 @@ gets an answer.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from streamserver.kit.params import Parameter, number, text, whole
-from streamserver.lab.model.completions import Message
+from streamserver.kit.params import Parameter, text, whole
+from streamserver.lab.model.asked import Asked, Json, Message
+from streamserver.lab.model.members import wrong
+from streamserver.lab.model.models import MODELS, known_model
 from streamserver.wire.problem import HTTPError
 
 MAX_MESSAGES = 500
@@ -29,11 +31,6 @@ def _messages(value: object) -> list[object] | None:
     return value if isinstance(value, list) and 1 <= len(value) <= MAX_MESSAGES else None
 
 
-MODELS = {
-    name: number("tokens_per_second", 1, 1000, default=pace)
-    for name, pace in (("streamserver-demo", 30), ("streamserver-demo-fast", 300))
-}
-"""The models differ only in the default of this parameter, which is no part of OpenAI's API."""
 _model = text("model", 1, 200)
 _conversation = Parameter("messages", f"a list of 1 to {MAX_MESSAGES} messages", str, _messages)
 _n = replace(whole("n", 1, 1, default=1), allowed="1, since this model has one answer")
@@ -45,68 +42,48 @@ _stream = _flag("stream")
 _usage = _flag("include_usage")
 
 
-@dataclass(frozen=True, slots=True)
-class CompletionRequest:
-    """A request for a completion."""
-
-    model: str
-    conversation: list[Message]
-    max_tokens: int
-    tokens_per_second: float
-    stream: bool
-    include_usage: bool
-
-
-def chat_request(members: Mapping[str, object]) -> CompletionRequest:
+def chat_request(members: Mapping[str, object]) -> Asked:
     """The request for a chat completion in a JSON object; HTTPError 400 that names a wrong member,
     404 for an unknown model."""
     messages = enumerate(_conversation.of(members))
     return _request(members, [_message(f"messages[{n}]", value) for n, value in messages])
 
 
-def text_request(members: Mapping[str, object]) -> CompletionRequest:
+def text_request(members: Mapping[str, object]) -> Asked:
     """The same for the legacy interface, which has a ``prompt`` instead of messages."""
     prompt = members.get("prompt")
     if isinstance(prompt, list) and len(prompt) == 1:
         prompt = prompt[0]
     if not isinstance(prompt, str):
-        raise _wrong("prompt", "a text, or a list of one")
+        raise wrong("prompt", "a text, or a list of one")
     return _request(members, [Message("user", prompt)])
 
 
-def _request(members: Mapping[str, object], conversation: list[Message]) -> CompletionRequest:
+def _request(members: Mapping[str, object], conversation: list[Message]) -> Asked:
     model = known_model(_model.of(members))
     _n.of(members)
     stream = _stream.of(members)
     options = members.get("stream_options")
     if options is not None and not isinstance(options, dict):
-        raise _wrong("stream_options", 'an object: {"include_usage": true}')
+        raise wrong("stream_options", 'an object: {"include_usage": true}')
     if options is not None and not stream:
-        raise _wrong("stream_options", "left out unless stream is true")
-    return CompletionRequest(
+        raise wrong("stream_options", "left out unless stream is true")
+    return Asked(
         model,
         conversation,
-        min([limit.of(members) for limit in _max_tokens]),
-        MODELS[model].of(members),
         stream,
-        _usage.of(options or {}),
+        MODELS[model].of(members),
+        min([limit.of(members) for limit in _max_tokens]),
+        include_usage=_usage.of(options or {}),
     )
-
-
-def known_model(name: str) -> str:
-    """``name``; HTTPError 404 if there is no such model."""
-    if name not in MODELS:
-        detail = f"the model {name!a} does not exist: there are {' and '.join(MODELS)}"
-        raise HTTPError(404, detail, parameter="model", code="model_not_found")
-    return name
 
 
 def _message(name: str, value: object) -> Message:
     if not isinstance(value, dict):
-        raise _wrong(name, 'an object: {"role": "user", "content": "..."}')
+        raise wrong(name, 'an object: {"role": "user", "content": "..."}')
     role, content = value.get("role"), value.get("content")
     if role not in ROLES:
-        raise _wrong(f"{name}.role", "one of " + ", ".join(ROLES))
+        raise wrong(f"{name}.role", "one of " + ", ".join(ROLES))
     # With tool calls or a refusal, the message of an assistant has no content.
     if content is None and role == "assistant":
         content = ""
@@ -118,18 +95,25 @@ def _content(name: str, content: object) -> str:
     if isinstance(content, list):
         return "".join([_part(f"{name}[{n}]", part) for n, part in enumerate(content)])
     if not isinstance(content, str):
-        raise _wrong(name, "a text or a list of parts")
+        raise wrong(name, "a text or a list of parts")
     return content
 
 
 def _part(name: str, part: object) -> str:
     found = part.get("text") if isinstance(part, dict) and part.get("type") == "text" else None
     if not isinstance(found, str):
-        raise _wrong(
+        raise wrong(
             name, 'a text, the only kind that this model reads: {"type": "text", "text": "..."}'
         )
     return found
 
 
-def _wrong(name: str, allowed: str) -> HTTPError:
-    return HTTPError(400, f"{name} must be {allowed}", parameter=name)
+def error_object(error: HTTPError) -> Json:
+    """The error of a refused request; ``param`` names the member that was wrong, if one was."""
+    members = {
+        "message": error.detail,
+        "type": "invalid_request_error",
+        "param": error.members.get("parameter"),
+        "code": error.members.get("code"),
+    }
+    return {"error": members}

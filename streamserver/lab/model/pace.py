@@ -1,0 +1,77 @@
+"""When the tokens of one answer are due."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from itertools import islice
+from typing import Protocol
+
+from streamserver.lab.model.answer import Answer
+from streamserver.lab.model.asked import Asked
+from streamserver.lab.model.interface import ENDING, OPENING, Frame, Scheduled
+from streamserver.lab.target.events import SECOND, Offset, offsets
+from streamserver.lab.target.parameters import StreamOptions, check_tokens
+
+
+class Pace(Protocol):
+    """The schedule of the steps of one answer. Steps are asked for in order."""
+
+    async def offset(self, step: int) -> Offset:
+        """When a step is due, in ns from the head; it may wait until that is known."""
+
+    async def aclose(self) -> None:
+        """The answer has ended, or its client has left."""
+
+
+class CommandedPace:
+    """The times that the parameters of the request command."""
+
+    __slots__ = ("_first", "_latest", "_step", "_times")
+
+    def __init__(self, asked: Asked, answer: Answer, options: StreamOptions) -> None:
+        """HTTPError 400 for an answer that would take too long."""
+        rate = options.tokens_per_second or asked.tokens_per_second
+        check_tokens(answer.steps, rate)
+        gap = 1 / rate
+        self._first = round(options.first_byte_delay * SECOND)
+        first_token = options.first_byte_delay + (options.first_token_delay or gap)
+        self._times = offsets(options, first_token, gap, answer.steps)
+        self._step = -1
+        self._latest: Offset = None
+
+    async def offset(self, step: int) -> Offset:
+        """When a step is due."""
+        if step == OPENING:
+            return self._first
+        while step != self._step:
+            self._latest = next(self._times)
+            self._step += 1
+        return self._latest
+
+    async def aclose(self) -> None:
+        """Nothing is held."""
+
+
+async def scheduled(
+    frames: Iterable[Scheduled], pace: Pace, batch: int
+) -> AsyncIterator[tuple[Offset, Frame]]:
+    """The frames with their times. Frames behind the last token are due as soon as possible. Those
+    of a batch leave together, when the last of them is due."""
+    waiting = iter(frames)
+    while group := list(islice(waiting, batch)):
+        offset = await _due(group, pace)
+        for _, frame in group:
+            yield offset, frame
+
+
+async def last_offset(answer: Answer, pace: Pace) -> int:
+    """When the last token is due."""
+    found = await pace.offset(OPENING)
+    for step in range(answer.steps):
+        offset = await pace.offset(step)
+        found = found if offset is None else offset
+    return found or 0
+
+
+async def _due(group: list[Scheduled], pace: Pace) -> Offset:
+    steps: Iterator[int] = (step for step, _ in reversed(group) if step != ENDING)
+    last = next(steps, ENDING)
+    return None if last == ENDING else await pace.offset(last)
