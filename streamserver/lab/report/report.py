@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from streamserver.lab.report.histograms import MS, ms
 from streamserver.lab.report.slo import ERRORS, Judgement
-from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
 
 VERSION = 1
@@ -113,7 +113,9 @@ class Report:
             "chunks": summary.chunks,
             "events": summary.events,
             "bytes": summary.size,
-            "milestones": {name: figures(one) for name, one in summary.histograms.items()},
+            "milestones": {name: figures(summary.histograms[name]) for name in MILESTONES},
+            "figures": {name: figures(summary.histograms[name]) for name in FIGURES},
+            "tokens": self._tokens(),
             "client": {
                 "resolving": _ms(summary.resolving),
                 "start_late": figures(summary.start_late),
@@ -128,6 +130,19 @@ class Report:
                 {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
                 for one in self.judgements
             ],
+        }
+
+    def _tokens(self) -> dict[str, Any]:
+        tokens = self.summary.tokens
+        return {
+            "input": tokens.input,
+            "cached": tokens.cached,
+            "output": tokens.output,
+            "reasoning": tokens.reasoning,
+            "answers_by_usage": tokens.by_usage,
+            "answers_by_events": tokens.by_events,
+            "output_per_second": round(tokens.output / self.seconds, 6) if self.seconds else None,
+            "output_per_second_of_an_exchange": figures(tokens.per_second),
         }
 
 

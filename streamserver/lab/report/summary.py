@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from streamserver.lab.client.record import FIGURES as RECORD_FIGURES
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.counts import APART, TOGETHER, Evidence, Slowest, Timeline
+from streamserver.lab.report.counts import APART, TOGETHER, Evidence, Slowest, Timeline, Tokens
 from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import from_text, new_histogram, to_text
 from streamserver.lab.report.histograms import record as count
@@ -22,6 +23,8 @@ from streamserver.lab.stamps import Stamp
 MILESTONES = ("connect", "tls", *RESPONSE_MILESTONES[:-1], "gap", "last_byte")
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, all
 others from the planned beginning of the exchange."""
+FIGURES = ("ttft", "itl", "tpot", "e2e")
+"""``itl`` counts from the event with a token before, the others are those of ``Record``."""
 REASONS = 20
 LENGTH = 300
 """Characters of a reason."""
@@ -42,10 +45,11 @@ class Summary:
     """By status, the first line of one response body; of the first ``ANSWERS`` statuses of
     exchanges that did not succeed."""
     histograms: dict[str, Any] = field(
-        default_factory=lambda: {name: new_histogram() for name in MILESTONES}
+        default_factory=lambda: {name: new_histogram() for name in (*MILESTONES, *FIGURES)}
     )
-    """Per milestone, of the exchanges that were served (see ``Record.is_served``); ``connect`` and
-    ``tls`` of all."""
+    """Per milestone and figure, of the exchanges that were served (see ``Record.is_served``);
+    ``connect`` and ``tls`` of all, ``e2e`` of complete ones."""
+    tokens: Tokens = field(default_factory=Tokens)
     reads: int = 0
     chunks: int = 0
     events: int = 0
@@ -108,6 +112,9 @@ class Summary:
         if record.is_served:
             for name in RESPONSE_MILESTONES:
                 self._count_duration(name, record.planned, getattr(record, name))
+            for name in RECORD_FIGURES:
+                self._count_duration(name, 0, getattr(record, name))
+            self.tokens.add(record)
 
     def merge(self, other: "Summary") -> None:
         """Add the figures of another process."""
@@ -125,6 +132,7 @@ class Summary:
         self.resolving = max(self.resolving, other.resolving)
         self.began = min(filter(None, (self.began, other.began)), default=0)
         self.ended = max(self.ended, other.ended)
+        self.tokens.merge(other.tokens)
         own, added = self.evidence, other.evidence
         own.apart += added.apart
         own.together += added.together
@@ -135,6 +143,7 @@ class Summary:
     def all_histograms(self) -> Iterator[tuple[str, Any]]:
         """Every histogram, each under a name of its own."""
         yield from self.histograms.items()
+        yield "tokens_per_second", self.tokens.per_second
         yield "start_late", self.start_late
         yield "loop_lag", self.loop_lag
         yield "delay", self.evidence.delay
@@ -161,7 +170,9 @@ class Summary:
             texts[name] = to_text(one)
             await asyncio.sleep(0)
         evidence = replace(self.evidence, delay=None, target_late=None)
-        rest = replace(self, histograms={}, start_late=None, loop_lag=None, evidence=evidence)
+        tokens = replace(self.tokens, per_second=None)
+        bare = replace(self, histograms={}, start_late=None, loop_lag=None)
+        rest = replace(bare, evidence=evidence, tokens=tokens)
         return pickle.dumps((rest, texts))
 
     @staticmethod
@@ -170,7 +181,8 @@ class Summary:
         summary: Summary
         summary, texts = pickle.loads(data)
         histograms = {name: from_text(text) for name, text in texts.items()}
-        summary.histograms = {name: histograms[name] for name in MILESTONES}
+        summary.histograms = {name: histograms[name] for name in (*MILESTONES, *FIGURES)}
+        summary.tokens.per_second = histograms["tokens_per_second"]
         summary.start_late, summary.loop_lag = histograms["start_late"], histograms["loop_lag"]
         summary.evidence.delay = histograms["delay"]
         summary.evidence.target_late = histograms["target_late"]

@@ -32,6 +32,7 @@ def exchange(number: int) -> Record:
         first_byte=moments[0],
         first_event=moments[0],
         first_token=moments[2],
+        last_token=moments[-2],
         last_byte=moments[-1],
         ended=moments[-1],
         status=200,
@@ -42,6 +43,11 @@ def exchange(number: int) -> Record:
         chunks=13,
         events=len(moments),
         size=number,
+        input_tokens=number,
+        cached_tokens=number // 2,
+        output_tokens=20 if number % 2 else 12,
+        reasoning_tokens=number % 3,
+        tokens_from="usage" if number % 2 else "events",
         retries=number % 2,
         arrivals=array("q", moments),
         stamp_numbers=array("q", chain.from_iterable(stamps) if number % 4 == 0 else []),
@@ -63,7 +69,9 @@ def contents(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
         name: (one.get_total_count(), list(one.counts)) for name, one in summary.all_histograms()
     }
     evidence = replace(summary.evidence, delay=None, target_late=None)
-    others: dict[str, Any] = {"evidence": evidence, "slowest": summary.slowest.records()}
+    tokens = replace(summary.tokens, per_second=None)
+    others: dict[str, Any] = {"evidence": evidence, "tokens": tokens}
+    others["slowest"] = summary.slowest.records()
     for name in Summary.__slots__:
         if name not in ("histograms", "start_late", "loop_lag", *others):
             others[name] = getattr(summary, name)
