@@ -113,7 +113,7 @@ class Timeline:
 
     def add(self, record: Record, ended: int) -> None:
         """Count an exchange that ended at a moment of ``time.monotonic_ns``."""
-        second = self._second(ended)
+        second = self.second(ended)
         second.ended += 1
         second.errors += record.is_error
         if record.first_byte:
@@ -122,16 +122,13 @@ class Timeline:
             second.measured += 1
             second.slowest = max(second.slowest, duration)
 
-    def add_events(self, moment: int, events: int) -> None:
-        """Count events that arrived at a moment."""
-        self._second(moment).events += events
-
     def merge(self, other: "Timeline") -> None:
         """Add the seconds of another process."""
         for number, second in other.seconds.items():
             self.seconds.setdefault(number, Second()).merge(second)
 
-    def _second(self, moment: int) -> Second:
+    def second(self, moment: int) -> Second:
+        """The counts of the second of a moment."""
         number = moment // SECOND
         second = self.seconds.get(number)
         if second is None:

@@ -14,9 +14,18 @@ from typing import Any
 from streamserver.lab.client.record import FIGURES as RECORD_FIGURES
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.counts import APART, TOGETHER, Evidence, Slowest, Timeline, Tokens
+from streamserver.lab.report.counts import (
+    APART,
+    SECOND,
+    TOGETHER,
+    Evidence,
+    Second,
+    Slowest,
+    Timeline,
+    Tokens,
+)
 from streamserver.lab.report.histograms import add as add_histogram
-from streamserver.lab.report.histograms import from_text, new_histogram, to_text
+from streamserver.lab.report.histograms import from_text, new_histogram, pour, to_text
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.stamps import Stamp
 
@@ -44,11 +53,13 @@ class Summary:
     answers: dict[int, str] = field(default_factory=dict)
     """By status, the first line of one response body; of the first ``ANSWERS`` statuses of
     exchanges that did not succeed."""
-    histograms: dict[str, Any] = field(
+    apart: dict[str, Any] = field(
         default_factory=lambda: {name: new_histogram() for name in (*MILESTONES, *FIGURES)}
     )
-    """Per milestone and figure, of the exchanges that were served (see ``Record.is_served``);
-    ``connect`` and ``tls`` of all, ``e2e`` of complete ones."""
+    """The ``histograms`` without ``paced``."""
+    paced: Any = field(default_factory=new_histogram)
+    """The values that count as ``gap`` and as ``itl``, those of most events: each is counted once,
+    since counting is much of the client's work for an event."""
     tokens: Tokens = field(default_factory=Tokens)
     reads: int = 0
     chunks: int = 0
@@ -73,6 +84,13 @@ class Summary:
     evidence: Evidence = field(default_factory=Evidence)
     timeline: Timeline = field(default_factory=Timeline)
     slowest: Slowest = field(default_factory=Slowest)
+
+    @property
+    def histograms(self) -> dict[str, Any]:
+        """Per milestone and figure, of the exchanges that were served (see ``Record.is_served``);
+        ``connect`` and ``tls`` of all, ``e2e`` of complete ones."""
+        pour(self.paced, self.apart["gap"], self.apart["itl"])
+        return self.apart
 
     @property
     def errors(self) -> float | None:
@@ -171,7 +189,7 @@ class Summary:
             await asyncio.sleep(0)
         evidence = replace(self.evidence, delay=None, target_late=None)
         tokens = replace(self.tokens, per_second=None)
-        bare = replace(self, histograms={}, start_late=None, loop_lag=None)
+        bare = replace(self, apart={}, paced=None, start_late=None, loop_lag=None)
         rest = replace(bare, evidence=evidence, tokens=tokens)
         return pickle.dumps((rest, texts))
 
@@ -181,7 +199,8 @@ class Summary:
         summary: Summary
         summary, texts = pickle.loads(data)
         histograms = {name: from_text(text) for name, text in texts.items()}
-        summary.histograms = {name: histograms[name] for name in (*MILESTONES, *FIGURES)}
+        summary.paced = new_histogram()
+        summary.apart = {name: histograms[name] for name in (*MILESTONES, *FIGURES)}
         summary.tokens.per_second = histograms["tokens_per_second"]
         summary.start_late, summary.loop_lag = histograms["start_late"], histograms["loop_lag"]
         summary.evidence.delay = histograms["delay"]
@@ -203,12 +222,12 @@ class Summary:
         if len(stamps) != len(record.arrivals):
             stamps = []
         for n, arrival in enumerate(record.arrivals):
-            counter.on_events(arrival, 1, stamps[n : n + 1])
+            counter.on_events(arrival, 1, 0, stamps[n : n + 1])
         self.events += record.events - len(record.arrivals)
 
     def _count_duration(self, name: str, begin: int, end: int) -> None:
         if end:
-            count(self.histograms[name], end - begin)
+            count(self.apart[name], end - begin)
 
 
 class EventCounter:
@@ -218,27 +237,51 @@ class EventCounter:
     read, and not kept until its end.
     """
 
-    __slots__ = ("_arrival", "_burst", "_gaps", "_last", "_sent", "_summary")
+    __slots__ = (
+        *("_arrival", "_burst", "_gaps", "_itls", "_last", "_last_output", "_paced", "_second"),
+        *("_second_end", "_sent", "_summary"),
+    )
 
     def __init__(self, summary: Summary) -> None:
         self._summary = summary
-        self._gaps = summary.histograms["gap"]
-        self._last = 0
+        self._paced = summary.paced
+        self._gaps, self._itls = summary.apart["gap"], summary.apart["itl"]
+        self._second, self._second_end = Second(), 0
+        self._last = self._last_output = 0
         # Of the last stamped event, and how many up to it were sent apart and arrived together.
         self._sent = self._arrival = 0
         self._burst = 1
 
-    def on_events(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
-        """Count the ``events`` of one read; ``stamps`` are of those that have one."""
+    def on_events(self, moment: int, events: int, outputs: int, stamps: Sequence[Stamp]) -> None:
+        """Count the ``events`` of one read, of which ``outputs`` have a piece of a model's answer;
+        ``stamps`` are of those that have one."""
+        if moment >= self._second_end:
+            self._second = self._summary.timeline.second(moment)
+            self._second_end = moment - moment % SECOND + SECOND
         self._summary.events += events
-        self._summary.timeline.add_events(moment, events)
-        if self._last:
-            count(self._gaps, moment - self._last)
+        self._second.events += events
+        if outputs and self._last_output == self._last:
+            if self._last:
+                count(self._paced, moment - self._last)
+        else:
+            if self._last:
+                count(self._gaps, moment - self._last)
+            if outputs and self._last_output:
+                count(self._itls, moment - self._last_output)
         if events > 1:
-            count(self._gaps, 0, events - 1)
+            self._count_together(events - 1, max(outputs - 1, 0))
         self._last = moment
+        if outputs:
+            self._last_output = moment
         for stamp in stamps:
             self._add_evidence(stamp, moment)
+
+    def _count_together(self, gaps: int, itls: int) -> None:
+        """Count the zeros of the events that arrived in one read."""
+        if itls:
+            count(self._paced, 0, itls)
+        if gaps > itls:
+            count(self._gaps, 0, gaps - itls)
 
     def _add_evidence(self, stamp: Stamp, arrival: int) -> None:
         evidence = self._summary.evidence

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamserver.lab.client import tracker as tracker_module
-from streamserver.lab.client.model_events import ErrorData
+from streamserver.lab.client.failures import ErrorData
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import parse_object
 from streamserver.lab.client.tracker import StreamTracker

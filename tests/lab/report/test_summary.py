@@ -73,7 +73,7 @@ def contents(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
     others: dict[str, Any] = {"evidence": evidence, "tokens": tokens}
     others["slowest"] = summary.slowest.records()
     for name in Summary.__slots__:
-        if name not in ("histograms", "start_late", "loop_lag", *others):
+        if name not in ("apart", "paced", "start_late", "loop_lag", *others):
             others[name] = getattr(summary, name)
     return counts, others
 
@@ -118,7 +118,7 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
         at_once.add(replace(record))
         counter = live.event_counter(record)
         for n, arrival in enumerate(record.arrivals):
-            counter.on_events(arrival, 1, record.stamps[n : n + 1])
+            counter.on_events(arrival, 1, 0, record.stamps[n : n + 1])
         live.add(record)
     assert {**contents(at_once)[1], "slowest": 0} == {**contents(live)[1], "slowest": 0}
     assert contents(at_once)[0] == contents(live)[0]
@@ -127,8 +127,8 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
 def test_gaps_between_events_of_one_read_are_zero() -> None:
     summary = Summary()
     counter = summary.event_counter(Record())
-    counter.on_events(SECOND, 3, [])
-    counter.on_events(SECOND + MS, 2, [])
+    counter.on_events(SECOND, 3, 0, [])
+    counter.on_events(SECOND + MS, 2, 0, [])
     gaps = summary.histograms["gap"]
     assert gaps.get_total_count() == 4
     assert gaps.get_count_at_value(1) == 3
