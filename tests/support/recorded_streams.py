@@ -1,4 +1,4 @@
-"""Answers of every interface: Anthropic's, Ollama's, Gemini's, TGI's and llama.cpp's beside OpenAI's."""
+"""Answers of every interface: OpenAI's, and those of Anthropic, Ollama, Gemini, TGI, llama.cpp."""
 
 from support.recorded import LINES, Recorded, lines, named, sse
 from support.recorded_openai import CHAT, RESPONSES

@@ -169,7 +169,7 @@ class Record:
 
     def count_tokens(self) -> None:
         """Take the output tokens from the events, unless the service reported its usage."""
-        if not self.tokens_from and self.token_events:
+        if self.token_events and not self.output_tokens:
             self.output_tokens, self.tokens_from = self.token_events, "events"
 
 

@@ -14,20 +14,12 @@ from typing import Any
 from streamserver.lab.client.record import FIGURES as RECORD_FIGURES
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.counts import (
-    APART,
-    SECOND,
-    TOGETHER,
-    Evidence,
-    Second,
-    Slowest,
-    Timeline,
-    Tokens,
-)
+from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Tokens
+from streamserver.lab.report.event_counter import EventCounter
+from streamserver.lab.report.goodput import Limit
 from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import from_text, new_histogram, pour, to_text
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.stamps import Stamp
 
 MILESTONES = ("connect", "tls", *RESPONSE_MILESTONES[:-1], "gap", "last_byte")
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, all
@@ -38,7 +30,7 @@ REASONS = 20
 LENGTH = 300
 """Characters of a reason."""
 ANSWERS = 20
-_SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed")
+_SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed", "good")
 
 
 @dataclass(slots=True)
@@ -61,6 +53,10 @@ class Summary:
     """The values that count as ``gap`` and as ``itl``, those of most events: each is counted once,
     since counting is much of the client's work for an event."""
     tokens: Tokens = field(default_factory=Tokens)
+    limits: Sequence[Limit] = ()
+    """What an exchange must keep to count as ``good``."""
+    good: int = 0
+    """Complete exchanges that kept every limit; 0 without limits."""
     reads: int = 0
     chunks: int = 0
     events: int = 0
@@ -98,10 +94,21 @@ class Summary:
 
         Exchanges that the client stopped count neither as errors nor in the total.
         """
-        ended = self.ends.total() - self.ends["stopped"]
+        ended = self._ended_by_itself
         return (ended - self.ends["complete"]) / ended if ended else None
 
-    def event_counter(self, record: Record) -> "EventCounter":
+    @property
+    def goodput(self) -> float | None:
+        """The share of exchanges that kept every limit, from 0 to 1; None without limits or without
+        any exchange. Exchanges that the client stopped do not count."""
+        ended = self._ended_by_itself
+        return self.good / ended if self.limits and ended else None
+
+    @property
+    def _ended_by_itself(self) -> int:
+        return self.ends.total() - self.ends["stopped"]
+
+    def event_counter(self, record: Record) -> EventCounter:
         """A counter for the events of a running exchange, to be used until ``add``."""
         record.counted = True
         return EventCounter(self)
@@ -125,6 +132,8 @@ class Summary:
         self.ended = max(self.ended, ended)
         self.timeline.add(record, ended)
         self.slowest.add(record)
+        if self.limits and record.end == "complete":
+            self.good += all(limit.is_kept_by(record) for limit in self.limits)
         self._count_duration("connect", record.dialed or record.began, record.connected)
         self._count_duration("tls", record.connected, record.secured)
         if record.is_served:
@@ -147,6 +156,7 @@ class Summary:
             add_histogram(histogram, histograms[name])
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.limits = self.limits or other.limits
         self.resolving = max(self.resolving, other.resolving)
         self.began = min(filter(None, (self.began, other.began)), default=0)
         self.ended = max(self.ended, other.ended)
@@ -228,70 +238,3 @@ class Summary:
     def _count_duration(self, name: str, begin: int, end: int) -> None:
         if end:
             count(self.apart[name], end - begin)
-
-
-class EventCounter:
-    """Counts the events of one exchange as they arrive.
-
-    An exchange may last for hours and is shown while it runs, so its events are counted read by
-    read, and not kept until its end.
-    """
-
-    __slots__ = (
-        *("_arrival", "_burst", "_gaps", "_itls", "_last", "_last_output", "_paced", "_second"),
-        *("_second_end", "_sent", "_summary"),
-    )
-
-    def __init__(self, summary: Summary) -> None:
-        self._summary = summary
-        self._paced = summary.paced
-        self._gaps, self._itls = summary.apart["gap"], summary.apart["itl"]
-        self._second, self._second_end = Second(), 0
-        self._last = self._last_output = 0
-        # Of the last stamped event, and how many up to it were sent apart and arrived together.
-        self._sent = self._arrival = 0
-        self._burst = 1
-
-    def on_events(self, moment: int, events: int, outputs: int, stamps: Sequence[Stamp]) -> None:
-        """Count the ``events`` of one read, of which ``outputs`` have a piece of a model's answer;
-        ``stamps`` are of those that have one."""
-        if moment >= self._second_end:
-            self._second = self._summary.timeline.second(moment)
-            self._second_end = moment - moment % SECOND + SECOND
-        self._summary.events += events
-        self._second.events += events
-        if outputs and self._last_output == self._last:
-            if self._last:
-                count(self._paced, moment - self._last)
-        else:
-            if self._last:
-                count(self._gaps, moment - self._last)
-            if outputs and self._last_output:
-                count(self._itls, moment - self._last_output)
-        if events > 1:
-            self._count_together(events - 1, max(outputs - 1, 0))
-        self._last = moment
-        if outputs:
-            self._last_output = moment
-        for stamp in stamps:
-            self._add_evidence(stamp, moment)
-
-    def _count_together(self, gaps: int, itls: int) -> None:
-        """Count the zeros of the events that arrived in one read."""
-        if itls:
-            count(self._paced, 0, itls)
-        if gaps > itls:
-            count(self._gaps, 0, gaps - itls)
-
-    def _add_evidence(self, stamp: Stamp, arrival: int) -> None:
-        evidence = self._summary.evidence
-        count(evidence.delay, arrival - stamp.sent)
-        count(evidence.target_late, stamp.late)
-        sent_apart = stamp.sent - self._sent if self._sent else 0
-        if sent_apart >= APART:
-            is_together = (arrival - self._arrival) * TOGETHER < sent_apart
-            self._burst = self._burst + 1 if is_together else 1
-            evidence.apart += 1
-            evidence.together += is_together
-            evidence.longest_burst = max(evidence.longest_burst, self._burst)
-        self._sent, self._arrival = stamp.sent, arrival

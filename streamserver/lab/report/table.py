@@ -85,8 +85,39 @@ def counts(report: Report) -> Iterator[Labelled]:
         rates = (summary.ends.total() / seconds, summary.events / seconds, summary.size / seconds)
         shown = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
         yield "per second", f"{shown}, over {seconds:.2f} s"
+    if summary.tokens.answers:
+        yield from _tokens(report)
+    if summary.goodput is not None:
+        yield "goodput", _goodput(report, summary.goodput)
     if late := _own_lateness(summary):
         yield "this client", late
+
+
+def _tokens(report: Report) -> Iterator[Labelled]:
+    """The tokens of models' answers, and their rates."""
+    tokens, complete = report.summary.tokens, report.summary.ends["complete"]
+    read = f"{tokens.input:,} input ({tokens.cached:,} cached), "
+    written = f"{tokens.output:,} output ({tokens.reasoning:,} reasoning), "
+    if not tokens.by_usage:
+        found = f"{tokens.output:,} output, counted as events: the service reported no usage"
+    elif not tokens.by_events:
+        found = f"{read}{written}as the service reported them"
+    else:
+        source = f"reported for {tokens.by_usage} answers, counted as events for {tokens.by_events}"
+        found = read + written + source
+    yield "tokens", found
+    rates = report.per_second(complete), report.per_second(tokens.output)
+    yield "throughput", "{:,.2f} requests/s, {:,.1f} output tokens/s".format(*rates)
+    if tokens.per_second.get_total_count():
+        slow, usual = ms(tokens.per_second, 10), ms(tokens.per_second, 50)
+        yield "per request", f"{usual:,.1f} output tokens/s at p50, {slow:,.1f} at p10"
+
+
+def _goodput(report: Report, share: float) -> str:
+    summary = report.summary
+    limits = ", ".join([limit.text for limit in summary.limits])
+    rate = report.per_second(summary.good)
+    return f"{rate:,.2f} requests/s, {summary.good} ({share:.3%}) within {limits}"
 
 
 def failures(summary: Summary) -> Iterator[Labelled]:
