@@ -105,11 +105,25 @@ CHAT = [
         *(0, 0, (7, 0, 2, 0), 1),
     ),
     Recorded(
+        "Moonshot",
+        sse(chat('"content":"Hi"'),
+            chat("", '"stop","usage":{"prompt_tokens":8,"completion_tokens":3,"total_tokens":11}'),
+            "[DONE]"),
+        *(0, 0, (8, 0, 3, 0), 1),
+    ),
+    Recorded(
+        "more reasoning tokens than completion tokens, without a total",
+        sse(chat('"content":"Hi"'), chat("", '"stop"'),
+            usage('"prompt_tokens":8,"completion_tokens":3,'
+                  '"completion_tokens_details":{"reasoning_tokens":40}'), "[DONE]"),
+        *(0, 0, (8, 0, 43, 40), 1),
+    ),
+    Recorded(
         "xAI, whose completion tokens exclude the reasoning",
         sse(chat('"reasoning_content":"Hm"'), chat('"content":"Hi"'), chat("", '"stop"'),
-            usage('"prompt_tokens":32,"completion_tokens":9,"total_tokens":135,'
+            usage('"prompt_tokens":32,"completion_tokens":120,"total_tokens":246,'
                   '"completion_tokens_details":{"reasoning_tokens":94}'), "[DONE]"),
-        *(1, 1, (32, 0, 103, 94), 2),
+        *(1, 1, (32, 0, 214, 94), 2),
         first_reasoning=0,
     ),
     Recorded(

@@ -8,7 +8,7 @@ import pytest
 from streamserver.lab.client.events import events_of
 from streamserver.lab.client.record import Record
 from support.recorded import Recorded
-from support.recorded_streams import ALL
+from support.recorded_streams import ALL, MESSAGES
 
 KINDS = ("first_reasoning", "first_token", "first_tool_call", "last_token")
 
@@ -62,14 +62,13 @@ def test_an_answer_without_its_end_is_unfinished(recorded: Recorded) -> None:
     assert ends_at_once or verdict[0] == "unfinished"
 
 
-@pytest.mark.parametrize("recorded", ALL, ids=lambda one: one.name)
-def test_a_cut_answer_has_the_tokens_that_were_received(recorded: Recorded) -> None:
-    """The number of output tokens at the first event of Anthropic's is that of the event alone."""
-    for at in range(0, len(recorded.body), 7):
-        record, _ = read(recorded, recorded.body[:at].encode())
-        assert record.output_tokens or not record.token_events
-        if record.tokens_from == "events":
-            assert record.output_tokens == record.token_events
+@pytest.mark.parametrize("recorded", MESSAGES, ids=lambda one: one.name)
+def test_the_first_usage_of_messages_is_no_number_of_output_tokens(recorded: Recorded) -> None:
+    """It is that of one event; an answer that is cut before the last usage is counted by events."""
+    cut = recorded.body.partition("event: message_delta")[0]
+    record, _ = read(recorded, cut.encode())
+    assert tokens(record) == (425, 300, recorded.pieces, 0)
+    assert record.tokens_from == "events"
 
 
 @pytest.mark.parametrize(
