@@ -45,9 +45,10 @@ def _add(indexes: set[int], index: int) -> None:
 
 
 def _choices(event: dict[str, Any]) -> list[dict[str, Any]]:
-    if isinstance(event.get("stop"), bool):
-        return [event]
-    return as_objects(event.get("choices")) or as_objects(event.get("candidates"))
+    choices = event.get("choices") or event.get("candidates")
+    if choices is not None:
+        return as_objects(choices)
+    return [event] if isinstance(event.get("stop"), bool) else []
 
 
 def _has_finished(choice: dict[str, Any]) -> bool:

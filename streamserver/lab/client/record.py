@@ -143,13 +143,13 @@ class Record:
 
     @property
     def tpot(self) -> int:
-        """The time per output token after the first, in ns; 0 with fewer than two tokens.
+        """The time per output token after the first, in ns, at least 1; 0 with fewer than two.
 
         Reasoning that was billed and not sent took no part of this time, so it does not count.
         """
         tokens = self.output_tokens - (0 if self.first_reasoning else self.reasoning_tokens)
         first = _earliest(self.first_reasoning, self.first_output)
-        return (self.last_token - first) // (tokens - 1) if first and tokens > 1 else 0
+        return max((self.last_token - first) // (tokens - 1), 1) if first and tokens > 1 else 0
 
     @property
     def e2e(self) -> int:

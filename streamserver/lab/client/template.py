@@ -1,5 +1,8 @@
 """Recognizes the events that need no parser: those that equal a parsed one but for their text."""
 
+MOST_LEARNED = 64
+"""After so many, learning another is futile: each event differs in more than its text, as those of
+Ollama, which have their time."""
 _NUMBER, _PADDING = '"sequence_number":', '"obfuscation":"'
 
 
@@ -15,17 +18,21 @@ class Template:
     OpenAI adds to each event are removed before the comparison.
     """
 
-    __slots__ = ("_after", "_before", "_from", "_is_numbered", "_to")
+    __slots__ = ("_after", "_before", "_from", "_is_numbered", "_learned", "_to")
 
     def __init__(self) -> None:
         self._before = self._after = ""  # around the text, its quotes included
         self._from = self._to = 0  # where the text begins, and ends, counted from the end
         self._is_numbered = False
+        self._learned = 0
 
     def learn(self, data: str, text: str) -> None:
         """Remember an event and the text in it, if the place of the text is certain."""
-        if not text or "\\" in data or "," in text or ":" in text:
+        if not text or self._learned == MOST_LEARNED:
             return
+        if "\\" in data or "," in text or ":" in text:
+            return
+        self._learned += 1
         self._is_numbered = _NUMBER in data or _PADDING in data
         if self._is_numbered:
             data = _without_number(data)

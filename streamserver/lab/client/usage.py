@@ -42,13 +42,9 @@ class Usage(NamedTuple):
             record.output_tokens, record.tokens_from = self.output, "usage"
 
 
-_NAMES = ('"usage', "predicted", '_count"', '"details"')
-"""One of these is in each event that has a usage."""
-
-
 def mentions_usage(data: str) -> bool:
     """Whether an event may have a usage: most have none, and are not searched for the counts."""
-    return any(name in data for name in _NAMES)
+    return '"usage' in data or '_count"' in data or '"details"' in data or "predicted" in data
 
 
 def read_usage(event: dict[str, Any]) -> Usage | None:
@@ -61,10 +57,10 @@ def read_usage(event: dict[str, Any]) -> Usage | None:
 
 
 def _usage_member(event: dict[str, Any]) -> dict[str, Any]:
-    holders = (
-        *(event, as_object(event.get("response")), as_object(event.get("message"))),
-        *(as_object(event.get("x_groq")), *as_objects(event.get("choices"))[:1]),
-    )
+    if usage := as_object(event.get("usage")):
+        return usage
+    holders = [as_object(event.get(name)) for name in ("response", "message", "x_groq")]
+    holders += as_objects(event.get("choices"))[:1]
     return next(filter(None, [as_object(one.get("usage")) for one in holders]), {})
 
 
@@ -128,4 +124,8 @@ def _of_timings(timings: dict[str, Any]) -> Usage | None:
 
 def _first(members: dict[str, Any], *names: str) -> int | None:
     """The first of the members that is a count."""
-    return next((one for name in names if (one := as_count(members.get(name))) is not None), None)
+    if members:
+        for name in names:
+            if (count := as_count(members.get(name))) is not None:
+                return count
+    return None

@@ -31,7 +31,7 @@ class Limit:
         """Whether the exchange reached it in time. An answer of one token has no TPOT, which so
         was not too long."""
         if self.name == "tpot":
-            return record.token_events > 0 and record.tpot <= self.longest
+            return record.last_token > 0 and record.tpot <= self.longest
         value: int = getattr(record, self.name)
         taken = value - record.planned if value and self.name in MILESTONES else value
         return 0 < taken <= self.longest

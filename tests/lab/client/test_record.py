@@ -26,7 +26,6 @@ MS = 1_000_000
             *(10, 2, 0),
         ),
         ({"first_token": 11, "last_token": 11, "token_events": 1}, 10, 0, 0),
-        ({"first_token": 11, "last_token": 11, "token_events": 2}, 10, 0, 0),
         # Hidden reasoning was billed, and none of it arrived after the first token.
         (
             {"first_token": 11, "last_token": 31, "output_tokens": 105, "reasoning_tokens": 100},
@@ -52,6 +51,13 @@ def test_the_durations_of_an_exchange(
         record.tokens_from = "usage"
     record.count_tokens()
     assert (record.ttft, record.tpot, record.e2e) == (ttft * MS, tpot * MS, e2e * MS)
+
+
+def test_tokens_that_arrive_in_one_read_have_a_tpot() -> None:
+    """It is 1 ns, the least that is counted, and not that of an answer without one."""
+    record = Record(1, first_token=MS, last_token=MS, output_tokens=9)
+    assert record.tpot == 1
+    assert Record(1, first_token=MS, last_token=MS, output_tokens=1).tpot == 0
 
 
 @pytest.mark.parametrize(

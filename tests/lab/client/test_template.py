@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamserver.lab.client.template import Template
+from streamserver.lab.client.template import MOST_LEARNED, Template
 
 KNOWN = '{"choices":[{"index":0,"delta":{"content":" word"},"finish_reason":null}]}'
 
@@ -117,3 +117,12 @@ def test_only_the_text_differs(
             assert isinstance(found.get("obfuscation", ""), str)
             assert (first is None) is (second is None)
             assert found["delta"].keys() == {"text"}
+
+
+def test_events_that_always_differ_are_not_learned_for_ever() -> None:
+    """The last one that was learned is still recognized."""
+    known = Template()
+    for n in range(MOST_LEARNED + 9):
+        known.learn(f'{{"created":{n},"response":"Hi"}}', "Hi")
+    assert known.text_in(f'{{"created":{MOST_LEARNED - 1},"response":"Ho"}}') == "Ho"
+    assert known.text_in(f'{{"created":{MOST_LEARNED},"response":"Ho"}}') is None
