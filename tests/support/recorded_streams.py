@@ -9,7 +9,7 @@ START = (
     '"output_tokens":1}}}'
 )
 PING = '{"type":"ping"}'
-STOPPED = '"stop_reason":"%s","stop_sequence":null},"usage":{"output_tokens":%d}}'
+STOPPED = '"stop_reason":"%s","stop_sequence":null},"usage":{"input_tokens":25,"output_tokens":%d}}'
 
 
 def block(kind: str, members: str) -> str:

@@ -13,7 +13,8 @@ TGI                 ``details`` of the last event
 llama.cpp           ``tokens_evaluated``, ``tokens_predicted``, ``timings.cache_n``
 ==================  ==============================================================================
 
-All are cumulative, so the last one counts. Members that are no counts are ignored.
+All are cumulative, so the largest number counts: a later usage may lack what was cached. Members
+that are no counts are ignored.
 """
 
 from typing import Any, NamedTuple
@@ -31,15 +32,13 @@ class Usage(NamedTuple):
     reasoning: int | None = None
 
     def fill(self, record: Record) -> None:
-        """Replace the numbers of a record by those that were reported."""
-        if self.input is not None:
-            record.input_tokens = self.input
-        if self.cached is not None:
-            record.cached_tokens = self.cached
-        if self.reasoning is not None:
-            record.reasoning_tokens = self.reasoning
+        """Raise the numbers of a record to those that were reported."""
+        record.input_tokens = max(record.input_tokens, self.input or 0)
+        record.cached_tokens = max(record.cached_tokens, self.cached or 0)
+        record.reasoning_tokens = max(record.reasoning_tokens, self.reasoning or 0)
         if self.output is not None:
-            record.output_tokens, record.tokens_from = self.output, "usage"
+            record.output_tokens = max(record.output_tokens, self.output)
+            record.tokens_from = "usage"
 
 
 def mentions_usage(data: str) -> bool:
