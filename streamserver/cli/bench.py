@@ -7,13 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from streamserver.cli import calibrate, compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
-from streamserver.cli.report_about import about
+from streamserver.cli.report_about import about, rfc3339
 from streamserver.cli.report_options import (
     REPORTS,
     check,
@@ -54,7 +55,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     warn(warnings)
     check_reports(options)
     job = load_options.make_job(options, request_options.make_request(options, os.environ))
-    run = about(argv, options, TABLE, job.request.secrets(), datetime.now(UTC))
+    run = about(argv, options, TABLE, job, datetime.now(UTC))
     if options.compare:
         return compare.main(options, job, run)
     loop_factory(job.loop)  # Reports a missing library before the processes start.
@@ -62,6 +63,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     summary = result.summary
     problems = [*result.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
+    run = replace(run, ended=rfc3339(datetime.now(UTC)))
     report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, run)
     _warn(report, options.processes)
     return publish(options, report)

@@ -16,7 +16,7 @@ from streamserver.lab.report import slo
 from streamserver.lab.report.goodput import Limit, parse_limits
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.live import Progress, View, plain
-from streamserver.lab.report.page import page
+from streamserver.lab.report.page.document import page
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.table import StreamsCsv, table
 from streamserver.wire.json_text import to_indented_json

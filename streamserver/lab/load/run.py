@@ -63,6 +63,7 @@ class Run:
         """Resolve the host name; OSError if that fails."""
         await self.client.server.resolve()
         self.summary.resolving = self.client.server.resolving
+        self.summary.address = self.client.server.address
 
     async def execute(self, start: int) -> None:
         """Begin at a time of ``time.monotonic_ns``; return when all exchanges have ended."""

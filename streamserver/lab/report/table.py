@@ -9,7 +9,7 @@ from typing import TextIO
 
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.histograms import MS, ms
+from streamserver.lab.report.histograms import MS, all_ms, ms
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import MILESTONES, Summary
 from streamserver.wire.printable import printable
@@ -57,7 +57,7 @@ def milestones(report: Report) -> Iterator[list[str]]:
         count = histogram.get_total_count()
         # Without an answer, the latency would repeat the last byte.
         if count and (summary.tokens.answers or name in MILESTONES):
-            shown = [f"{ms(histogram, p):.3f}" for p in (*SHOWN, 100)]
+            shown = [f"{value:.3f}" for value in all_ms(histogram, (*SHOWN, 100))]
             yield [label(name), str(count), *shown]
 
 

@@ -7,7 +7,7 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.comparison import Comparison
 from streamserver.lab.comparison import table as comparison_table
 from streamserver.lab.comparison import to_json as comparison_json
-from streamserver.lab.report.page import page
+from streamserver.lab.report.page.document import page
 from streamserver.lab.report.table import StreamsCsv, table
 from support.reported import MS, report
 
