@@ -26,6 +26,7 @@ from streamserver.cli.report_options import (
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import CannotRun, Coordinator, Result, read_job, work
+from streamserver.lab.report.progress import Plan
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
 
@@ -92,8 +93,9 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
 
 async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
     """The result, and whether a signal ended the run. A second signal discards the figures."""
+    plan = Plan(job.seconds, job.count, job.grace)
     with ExitStack() as stack:
-        on_progress = stack.enter_context(watching(options, _title(job)))
+        on_progress = stack.enter_context(watching(options, _title(job), plan))
         on_record = stack.enter_context(csv_writer(options))
         command = [sys.executable, "-m", "streamserver", "bench", WORKER]
         coordinator = Coordinator(job, options.processes, command, on_progress, on_record)

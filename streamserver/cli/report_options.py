@@ -15,8 +15,9 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.report import slo
 from streamserver.lab.report.goodput import Limit, parse_limits
 from streamserver.lab.report.histograms import new_histogram
-from streamserver.lab.report.live import Progress, View, plain
+from streamserver.lab.report.live import View, plain
 from streamserver.lab.report.page.document import page
+from streamserver.lab.report.progress import Plan, Progress
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.table import StreamsCsv, table
 from streamserver.wire.json_text import to_indented_json
@@ -78,17 +79,19 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def watching(options: Namespace, title: str) -> Iterator[Callable[[Progress], None]]:
-    """A function that shows the progress of the run."""
+def watching(
+    options: Namespace, title: str, plan: Plan | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """A function that shows the progress of a run that ends as planned."""
     if not options.progress:
         yield lambda now: None
     elif sys.stderr.isatty():
         with _requires_library():
-            view = View(title, sys.stderr)
+            view = View(title, sys.stderr, plan, options.slo)
         with view:
             yield view.show
     else:
-        yield plain(sys.stderr)
+        yield plain(sys.stderr, plan, options.slo)
 
 
 @contextmanager

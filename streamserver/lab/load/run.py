@@ -19,7 +19,7 @@ from typing import Any
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.report.histograms import record as add_value
-from streamserver.lab.report.live import Progress
+from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 
 STEP = 0.05
@@ -96,7 +96,9 @@ class Run:
     def progress(self) -> Progress:
         """The state of the run."""
         now = monotonic_ns()
-        return Progress((now - self.start) / SECOND, self.open, self.summary, now < self.count_from)
+        draining = self._load is not None and self._load.done()
+        seconds, warming_up = (now - self.start) / SECOND, now < self.count_from
+        return Progress(seconds, self.open, self.summary, warming_up, draining)
 
     @property
     def task_count(self) -> int:
