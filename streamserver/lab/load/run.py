@@ -18,7 +18,9 @@ from typing import Any
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
+from streamserver.lab.report.event_counter import EventCounter
 from streamserver.lab.report.histograms import record as add_value
+from streamserver.lab.report.kept_events import KeepingCounter
 from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 
@@ -159,7 +161,7 @@ class Run:
     async def _exchange(self, n: int, counts: bool, planned: int = 0) -> Record:
         """``planned``: when it is due in an open loop."""
         record = Record(planned)
-        counter = self.summary.event_counter(record) if counts else None
+        counter = self._counter(record) if counts else None
         self.open += 1
         try:
             await self.client.run(record, n, counter)
@@ -173,6 +175,11 @@ class Run:
             else:
                 self.summary.warmed += 1
         return record
+
+    def _counter(self, record: Record) -> EventCounter:
+        if self.job.sends_records:
+            return KeepingCounter(self.summary, record)
+        return self.summary.event_counter(record)
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)

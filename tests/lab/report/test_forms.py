@@ -9,10 +9,11 @@ from dataclasses import replace
 import pytest
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.csv_lines import StreamsCsv
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.page.document import page
 from streamserver.lab.report.report import VALID_AND_MET
-from streamserver.lab.report.table import StreamsCsv, table
+from streamserver.lab.report.table import table
 from support.reported import (
     ABOUT,
     ANSWERED,
