@@ -25,8 +25,8 @@ def files(target: ServerProcess, tmp_path_factory: pytest.TempPathFactory) -> Pa
     service = f"{target.url}/v1?tokens=20&tokens_per_second=200&fail_rate=0.3&seed=1"
     done = run(
         "bench", service, "--chat", "--model", "streamserver-demo", "--prompt", "Hello {n}",
-        "--rate", "40", "--duration", "1", "--warm-up", "0.2", "--processes", "2",
-        "--goodput", "ttft=60s,e2e=60s", "--slo", "errors=100%", "--json", "r.json",
+        "--rate", "40", "--duration", "1.4", "--warm-up", "0.2", "--processes", "2",
+        "--goodput", "ttft=60s,e2e=60s", "--json", "r.json",
         "--csv", "r.csv", "--html", "r.html", cwd=directory,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -73,7 +73,6 @@ def test_the_columns_are_those_of_the_printed_list(files: Path) -> None:
 def test_the_page_says_what_was_asked(files: Path) -> None:
     page = (files / "r.html").read_text("utf-8")
     for text in (
-        "Objectives met",
         "streamserver-demo",
         "open loop: 40 exchanges",
         "TTFT",

@@ -124,8 +124,8 @@ class Timeline:
         if record.is_served:
             if moment := first_answer(record):
                 second.first.record(moment - record.planned)
-            if record.end == "complete":
-                second.whole.record(record.last_byte - record.planned)
+            if record.e2e:
+                second.whole.record(record.e2e)
 
     def merge(self, other: "Timeline") -> None:
         """Add the seconds of another process."""
