@@ -6,6 +6,7 @@ from typing import Any
 from streamserver.kit.router import Router
 from streamserver.lab.model import add_model
 from streamserver.lab.model.asked import Message
+from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.text import answer_text, tokenize
 from support.asking import Answered, ask
 from support.inprocess import Served
@@ -28,10 +29,10 @@ CAPPED = {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
 WITH_USAGE = {"include_usage": True}
 
 
-def make_model() -> Router:
+def make_model(models: Models = ALL) -> Router:
     """An application with the model only."""
     app = Router()
-    add_model(app)
+    add_model(app, models=models)
     return app
 
 

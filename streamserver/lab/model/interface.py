@@ -80,8 +80,7 @@ class Interface:
 
     path: str
     read: Callable[[Mapping[str, object]], Asked]
-    """The request in the members of a body; HTTPError 400 that names a wrong member, 404 for an
-    unknown model."""
+    """The request in the members of a body; HTTPError 400 that names a wrong member."""
     writer: Callable[[Asked, Answer], Writer]
     error_object: Callable[[HTTPError], Json]
     """The body of a refusal."""

@@ -1,35 +1,63 @@
-"""The names of the model, and the interface that lists them."""
+"""The names of the model, and the interface that lists them.
 
-from streamserver.kit.params import number
+A harness or a client often has a name of its own, so every name is served unless the target is
+strict.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from streamserver.kit.params import number, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.model.asked import Json
 from streamserver.wire.problem import HTTPError
 
 CREATED = 1735689600  # 2025-01-01: clients expect a date
-MODELS = {
+DEMO, FAST = "streamserver-demo", "streamserver-demo-fast"
+NAME = text("model", 1, 200)
+_paces = {
     name: number("tokens_per_second", 1, 1000, default=pace)
-    for name, pace in (("streamserver-demo", 30), ("streamserver-demo-fast", 300))
+    for name, pace in ((DEMO, 30), (FAST, 300))
 }
-"""The models differ only in the default of this parameter, which is no part of OpenAI's API."""
 
 
-def known_model(name: str) -> str:
-    """``name``; HTTPError 404 if there is no such model."""
-    if name not in MODELS:
-        detail = f"the model {name!a} does not exist: there are {' and '.join(MODELS)}"
-        raise HTTPError(404, detail, parameter="model", code="model_not_found")
-    return name
+def read_model(members: Mapping[str, object]) -> tuple[str, float]:
+    """The name that a request gives, and the tokens per second: those of the member
+    ``tokens_per_second``, which is no part of the services' interfaces, else the model's own.
+
+    HTTPError 400 for a wrong member.
+    """
+    name = NAME.of(members)
+    return name, _paces.get(name, _paces[DEMO]).of(members)
 
 
-async def list_models(request: Request) -> Response:
-    """``GET /v1/models``."""
-    return Response.json({"object": "list", "data": [*map(_object, MODELS)]})
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The models that are listed, and whether there are no others."""
+
+    names: Sequence[str] = (DEMO, FAST)
+    is_strict: bool = False
+
+    def check(self, name: str) -> None:
+        """HTTPError 404 if there is no such model."""
+        if self.is_strict and name not in self.names:
+            detail = f"the model {name!a} does not exist: there are {' and '.join(self.names)}"
+            raise HTTPError(404, detail, parameter="model", code="model_not_found")
+
+    async def list(self, request: Request) -> Response:
+        """``GET /v1/models``."""
+        return Response.json({"object": "list", "data": [*map(_object, self.names)]})
+
+    async def get(self, request: Request) -> Response:
+        """``GET /v1/models/{name}``."""
+        name = request.params["name"]
+        self.check(name)
+        return Response.json(_object(name))
 
 
-async def get_model(request: Request) -> Response:
-    """``GET /v1/models/{name}``."""
-    return Response.json(_object(known_model(request.params["name"])))
+ALL = Models()
+"""Every model is served."""
 
 
 def _object(name: str) -> Json:

@@ -8,10 +8,10 @@ gets an answer.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from streamserver.kit.params import Parameter, text, whole
+from streamserver.kit.params import Parameter, whole
 from streamserver.lab.model.asked import Asked, Json, Message
 from streamserver.lab.model.members import wrong
-from streamserver.lab.model.models import MODELS, known_model
+from streamserver.lab.model.models import read_model
 from streamserver.wire.problem import HTTPError
 
 MAX_MESSAGES = 500
@@ -31,7 +31,6 @@ def _messages(value: object) -> list[object] | None:
     return value if isinstance(value, list) and 1 <= len(value) <= MAX_MESSAGES else None
 
 
-_model = text("model", 1, 200)
 _conversation = Parameter("messages", f"a list of 1 to {MAX_MESSAGES} messages", str, _messages)
 _n = replace(whole("n", 1, 1, default=1), allowed="1, since this model has one answer")
 _max_tokens = [
@@ -43,8 +42,8 @@ _usage = _flag("include_usage")
 
 
 def chat_request(members: Mapping[str, object]) -> Asked:
-    """The request for a chat completion in a JSON object; HTTPError 400 that names a wrong member,
-    404 for an unknown model."""
+    """The request for a chat completion in a JSON object; HTTPError 400 that names a wrong
+    member."""
     messages = enumerate(_conversation.of(members))
     return _request(members, [_message(f"messages[{n}]", value) for n, value in messages])
 
@@ -60,7 +59,7 @@ def text_request(members: Mapping[str, object]) -> Asked:
 
 
 def _request(members: Mapping[str, object], conversation: list[Message]) -> Asked:
-    model = known_model(_model.of(members))
+    model, pace = read_model(members)
     _n.of(members)
     stream = _stream.of(members)
     options = members.get("stream_options")
@@ -72,7 +71,7 @@ def _request(members: Mapping[str, object], conversation: list[Message]) -> Aske
         model,
         conversation,
         stream,
-        MODELS[model].of(members),
+        pace,
         min([limit.of(members) for limit in _max_tokens]),
         include_usage=_usage.of(options or {}),
     )

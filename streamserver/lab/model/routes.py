@@ -20,7 +20,7 @@ from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.generation import generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
-from streamserver.lab.model.models import get_model, list_models
+from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.openai_completions import ChatWriter, TextWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.pace import CommandedPace, Pace, last_offset, scheduled
@@ -71,23 +71,24 @@ class ModelErrors:
         await close(self._handler)
 
 
-def add_model(app: Router, lateness: Lateness | None = None) -> None:
+def add_model(app: Router, lateness: Lateness | None = None, models: Models = ALL) -> None:
     """Serve the model, with any key or none; ``lateness`` counts late tokens."""
     lateness = lateness or Lateness()
-    app.get("/v1/models")(ModelErrors(list_models))
-    app.get("/v1/models/{name:path}")(ModelErrors(get_model))
+    app.get("/v1/models")(ModelErrors(models.list))
+    app.get("/v1/models/{name:path}")(ModelErrors(models.get))
     for interface in INTERFACES:
-        handler = ModelErrors(_answers(interface, lateness))
+        handler = ModelErrors(_answers(interface, lateness, models))
         app.post(interface.path, max_body=MAX_BODY)(handler)
 
 
-def _answers(interface: Interface, lateness: Lateness) -> Handler:
+def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handler:
     """A handler that answers in an interface, streamed if the request asks for that."""
 
     async def handler(request: Request) -> Response:
         options = read_options(request, MODEL)
         asked = interface.read(await json_object(request))
-        answer = generate(asked, options.tokens)
+        models.check(asked.model)
+        answer = generate(asked, options.tokens, options.reasoning_tokens, refuse=options.refuse)
         pace = CommandedPace(asked, answer, options)
         writer = interface.writer(asked, answer)
         clock = Clock(request.exchange, lateness)

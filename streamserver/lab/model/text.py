@@ -41,17 +41,29 @@ ANSWERS = (
 )
 """Each contains ``{echo}`` once, and characters of two, three or four bytes."""
 
+REASONING = (
+    "The question is read from its first word to its last. A hash of the conversation selects one"
+    " of a few answers, so nothing has to be weighed: the answer is known before the question is"
+    " understood. What remains is the order of the words, and their times. The clock gives those."
+)
+"""How each answer is found."""
+REFUSAL = "Sorry, this question has no answer: a parameter of the request demands a refusal."
 FINGERPRINT = "fp_" + hashlib.sha256("".join(ANSWERS).encode()).hexdigest()[:10]
 """While it does not change, the same conversation gets the same answer."""
 
 _token = re.compile(r" ?\w{1,12}| ?[^\w\s]{1,12}|\s{1,12}")
 
 
-def answer_text(conversation: Sequence[Message]) -> str:
-    """The answer to a conversation, always the same."""
+def digest(conversation: Sequence[Message], variant: str = "") -> bytes:
+    """A hash of a conversation. Each variant of the answers to it has another one."""
     pairs = [(message.role, message.content) for message in conversation]
-    digest = hashlib.sha256(json.dumps(pairs).encode()).digest()
-    text = ANSWERS[int.from_bytes(digest[:8]) % len(ANSWERS)]
+    return hashlib.sha256((json.dumps(pairs) + variant).encode()).digest()
+
+
+def answer_text(conversation: Sequence[Message], variant: str = "") -> str:
+    """The answer to a conversation, always the same for a variant."""
+    selected = int.from_bytes(digest(conversation, variant)[:8])
+    text = ANSWERS[selected % len(ANSWERS)]
     prompts = [message.content for message in conversation if message.role == "user"]
     return text.format(echo=echo(prompts[-1] if prompts else conversation[-1].content))
 

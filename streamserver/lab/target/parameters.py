@@ -51,6 +51,8 @@ DOCUMENTED: tuple[Documented, ...] = (
     (size("bandwidth", 0, 10**10, default=0), "limit of the bytes in a second; 0: none"),
     (whole("tokens", 0, 32_768, default=0), "tokens of a model's answer; 0: its own number"),
     (number("tokens_per_second", 0, 10_000, default=0), "rate of a model; 0: its own rate"),
+    (whole("reasoning_tokens", 0, 32_768, default=0), "tokens of reasoning; 0: as requested"),
+    (one_of("refuse", "0", "1", default="0"), "1: the answer of a model is a refusal"),
     (whole("seed", 0, MAX_SEED, default=0), "the same seed repeats a stream; default: random"),
     (one_of("stamps", "0", "1", default="0"), "1: each event says when it was due and sent"),
     (one_of("line_end", "lf", "crlf", "cr", default="lf"), "line end of an event stream"),
@@ -71,7 +73,10 @@ START = ("head_delay", "first_byte_delay", "seed")
 PACE = ("gap", "jitter", "spread", "burst")
 EVENTS = ("count", *PACE)
 SIZES = ("size", "size_jitter", "size_spread", "text")
-TOKENS = ("first_token_delay", "tokens", "tokens_per_second", *PACE[1:])
+TOKENS = (
+    *("first_token_delay", "tokens", "tokens_per_second", "reasoning_tokens", "refuse"),
+    *PACE[1:],
+)
 BOUNDARIES = (
     *("bandwidth", "chunk_events", "chunk_size", "chunk_split"),
     *("write_events", "write_size", "write_split", "write_gap"),
@@ -103,6 +108,8 @@ class StreamOptions:
     bandwidth: int
     tokens: int
     tokens_per_second: float
+    reasoning_tokens: int
+    refuse: bool
     seed: int
     stamps: bool
     line_end: str
@@ -163,7 +170,8 @@ def make_options(given: Query, **changes: Any) -> StreamOptions:
         elif values[jitter] == "none":
             raise _refusal(spread, f"{spread} needs {jitter}")
     values["seed"] = read_seed(given)
-    values["stamps"] = values["stamps"] == "1"
+    for name in ("stamps", "refuse"):
+        values[name] = values[name] == "1"
     options = StreamOptions(**values)
     _check_size(options)
     _check_duration(options)

@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from streamserver.lab.model.models import Models
 from support import peers
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.leaks import no_leaks
-from support.model import FAST, MODEL, PROMPT, TEXT, TOKENS
+from support.model import FAST, MODEL, PROMPT, TEXT, TOKENS, make_model
+from support.openai_client import client_of
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -111,16 +113,22 @@ async def test_errors_raise_the_documented_exceptions(client: "AsyncOpenAI") -> 
     with pytest.raises(openai.BadRequestError, match="n must be 1") as bad:
         await client.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
     assert (bad.value.param, bad.value.type) == ("n", "invalid_request_error")
-    with pytest.raises(openai.NotFoundError, match="'gpt-4o' does not exist") as unknown:
-        await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
-    assert (unknown.value.param, unknown.value.code) == ("model", "model_not_found")
-    with pytest.raises(openai.NotFoundError, match="'a/b' does not exist"):
-        await client.models.retrieve("a/b")
     with pytest.raises(openai.APIStatusError, match="larger than 262144 bytes") as large:
         await client.chat.completions.create(
             model=MODEL, messages=[{"role": "user", "content": "x" * 300_000}]
         )
     assert large.value.status_code == 413
+
+
+async def test_a_strict_target(serve: Serve) -> None:
+    openai = peers.module("openai")
+    server = await serve(make_model(Models(("a",), is_strict=True)))
+    async with client_of(server.url) as client:
+        with pytest.raises(openai.NotFoundError, match="'gpt-4o' does not exist") as unknown:
+            await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
+        assert (unknown.value.param, unknown.value.code) == ("model", "model_not_found")
+        with pytest.raises(openai.NotFoundError, match="'a/b' does not exist"):
+            await client.models.retrieve("a/b")
 
 
 async def test_both_interfaces_with_parameters(client: "AsyncOpenAI") -> None:

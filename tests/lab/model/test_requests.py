@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from streamserver.lab.model.models import Models
 from streamserver.lab.model.text import FINGERPRINT
 from support.asking import Answered, ask
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.model import (
     CAPPED,
     FAST,
@@ -20,6 +21,7 @@ from support.model import (
     USAGE,
     WITH_USAGE,
     ask_model,
+    make_model,
     question,
 )
 
@@ -151,12 +153,27 @@ async def test_a_body_that_is_no_request(
     assert detail in answer[1]
 
 
-@pytest.mark.parametrize("name", ["gpt-4o", "some/where:7b", "Streamserver-Demo", "caf%C3%A9"])
-async def test_an_unknown_model(server: Served, name: str) -> None:
+NAMES = ["gpt-4o", "some/where:7b", "Streamserver-Demo", "caf%C3%A9"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_any_model(server: Served, name: str) -> None:
+    by_name = json.loads((await ask(server, f"/v1/models/{name}")).body)
+    asked = name.replace("%C3%A9", "é")
+    by_member = json.loads((await ask_model(server, question(model=asked))).body)
+    assert by_name["id"] == by_member["model"] == asked
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_a_strict_target_refuses_other_models(serve: Serve, name: str) -> None:
+    server = await serve(make_model(Models(("a", MODEL), is_strict=True)))
     by_name = error_of(await ask(server, f"/v1/models/{name}"))
     by_member = error_of(await ask_model(server, question(model=name.replace("%C3%A9", "é"))))
     assert by_name == by_member == (404, by_name[1], "model", "model_not_found")
-    assert "there are streamserver-demo and streamserver-demo-fast" in by_name[1]
+    assert f"does not exist: there are a and {MODEL}" in by_name[1]
+    listed = json.loads((await ask(server, "/v1/models")).body)
+    assert [one["id"] for one in listed["data"]] == ["a", MODEL]
+    assert (await ask_model(server, question())).status == 200
 
 
 # What is accepted
