@@ -19,12 +19,21 @@ FAST = 1000
 PROMPT = "Grüße"
 TEXT = answer_text([Message("user", PROMPT)])
 TOKENS = tokenize(TEXT)
-USAGE = {
-    "prompt_tokens": 1,
-    "completion_tokens": len(TOKENS),
-    "total_tokens": 1 + len(TOKENS),
-}
-CAPPED = {"prompt_tokens": 1, "completion_tokens": 3, "total_tokens": 4}
+
+
+def usage(prompt_tokens: int, completion_tokens: int, reasoning_tokens: int = 0) -> dict[str, Any]:
+    """The usage of a completion; no token comes from a cache."""
+    return {
+        "prompt_tokens": prompt_tokens,
+        "completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "prompt_tokens_details": {"cached_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": reasoning_tokens},
+    }
+
+
+USAGE = usage(1, len(TOKENS))
+CAPPED = usage(1, 3)
 """The usage when three tokens are allowed."""
 WITH_USAGE = {"include_usage": True}
 

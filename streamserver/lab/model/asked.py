@@ -34,6 +34,8 @@ class Asked:
 
     model: str
     conversation: Sequence[Message]
+    further: Sequence[Sequence[Message]] = ()
+    """Further conversations, each with ``choices`` answers behind those of the first."""
     stream: bool = False
     tokens_per_second: float = 30
     max_tokens: int | None = None
@@ -56,11 +58,15 @@ class Asked:
     parallel_tool_calls: bool = True
     schema: Mapping[str, Any] | None = None
     """The JSON Schema of the text; {} for any object; None for free text."""
+    schema_name: str = "response_format"
+    """The member that has the schema, for errors."""
     reasoning: bool = False
     """Whether the answer shows how it was found, where the parameters of the target do not say."""
     reasoning_tokens: int | None = None
     """The limit of the tokens of reasoning; None without one."""
     include_usage: bool = True
     """Whether a stream counts the tokens."""
+    continuous_usage: bool = False
+    """Whether each of its frames counts those so far."""
     without_effect: Sequence[str] = ()
     """Members of the request that are accepted, and have no effect on this model."""

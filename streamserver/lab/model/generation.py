@@ -4,7 +4,8 @@ The kind of an answer, in this order: a refusal on command, calls of tools, JSON
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import accumulate, cycle, islice
+from dataclasses import replace
+from itertools import accumulate, chain, cycle, islice
 from random import Random
 
 from streamserver.lab.model.answer import Answer, Choice, FinishReason, Part
@@ -18,6 +19,9 @@ MAX_TOKENS = 32_768
 """Of one choice, however long it is asked to be."""
 MAX_ALL_TOKENS = 131_072
 """Of all choices."""
+MAX_CHOICES = 512
+MAX_TEXT = 512 * 1024
+"""Characters of all conversations, which are counted in 50 ms."""
 MAX_CALLS = 2
 """Tools that one answer calls, of those that it may call."""
 _BLANK = ("\n",)
@@ -36,16 +40,22 @@ def generate(
     HTTPError 400 for an answer that is too long, or for a schema that is not served.
     """
     _check_length(asked, tokens + reasoning_tokens)
+    input_tokens = count_input(asked)
     choices = [
-        _choice(asked, number, tokens, reasoning_tokens, refuse) for number in range(asked.choices)
+        _choice(one, number, tokens, reasoning_tokens, refuse)
+        for one in (asked, *[replace(asked, conversation=other) for other in asked.further])
+        for number in range(asked.choices)
     ]
-    return Answer(asked.model, choices, count_input(asked))
+    return Answer(asked.model, choices, input_tokens)
 
 
 def count_input(asked: Asked) -> int:
-    """The tokens of the conversation."""
-    texts = sum([len(tokenize(message.content)) for message in asked.conversation])
-    return texts + IMAGE_TOKENS * sum([message.images for message in asked.conversation])
+    """The tokens of all conversations; HTTPError 400 for more text than is counted at once."""
+    messages = [*asked.conversation, *chain.from_iterable(asked.further)]
+    if (length := sum([len(message.content) for message in messages])) > MAX_TEXT:
+        raise HTTPError(400, f"a request has at most {MAX_TEXT} characters of text, not {length}")
+    texts = sum([len(tokenize(message.content)) for message in messages])
+    return texts + IMAGE_TOKENS * sum([message.images for message in messages])
 
 
 def _check_length(asked: Asked, commanded: int) -> None:
@@ -53,7 +63,11 @@ def _check_length(asked: Asked, commanded: int) -> None:
         if count > MAX_TOKENS:
             detail = f"{name}: an answer that must be this long has at most {MAX_TOKENS} tokens"
             raise HTTPError(400, detail, parameter=name)
-    longest = asked.choices * max(commanded, asked.min_tokens, _exact(asked))
+    choices = asked.choices * (1 + len(asked.further))
+    if choices > MAX_CHOICES:
+        detail = f"n: there are at most {MAX_CHOICES} choices in all, not {choices}"
+        raise HTTPError(400, detail, parameter="n")
+    longest = choices * max(commanded, asked.min_tokens, _exact(asked))
     if longest > MAX_ALL_TOKENS:
         detail = f"n: all choices have at most {MAX_ALL_TOKENS} tokens, not {longest}"
         raise HTTPError(400, detail, parameter="n")
@@ -95,9 +109,12 @@ def _content(asked: Asked, variant: str, refuse: bool) -> list[Part]:
         return [Part("refusal", tokenize(REFUSAL))]
     if tools := _called(asked):
         return [_call(asked, tool, f"{variant} {n}") for n, tool in enumerate(tools)]
-    if asked.schema is not None:
-        return [Part("text", _json(asked.schema, _random(asked, variant), "response_format"))]
-    return [Part("text", tokenize(answer_text(asked.conversation, variant)))]
+    if asked.schema:
+        made = instance(asked.schema, _random(asked, variant), asked.schema_name)
+        return [Part("text", tokenize(to_json(made)))]
+    said = answer_text(asked.conversation, variant)
+    text = said if asked.schema is None else to_json({"answer": said})
+    return [Part("text", tokenize(text))]
 
 
 def _called(asked: Asked) -> Sequence[Tool]:
@@ -117,12 +134,9 @@ def _called(asked: Asked) -> Sequence[Tool]:
 def _call(asked: Asked, tool: Tool, variant: str) -> Part:
     random = _random(asked, f"{variant} {tool.name}")
     call_id = f"{random.getrandbits(96):024x}"
-    arguments = _json(tool.parameters, random, f"tools: {tool.name}")
-    return Part("tool_call", arguments, tool.name, call_id)
-
-
-def _json(schema: object, random: Random, name: str) -> list[str]:
-    return tokenize(to_json(instance(schema, random, name)))
+    name = f"the parameters of {tool.name}"
+    arguments = instance(tool.parameters, random, name, {"type": "object"})
+    return Part("tool_call", tokenize(to_json(arguments)), tool.name, call_id)
 
 
 def _random(asked: Asked, variant: str) -> Random:

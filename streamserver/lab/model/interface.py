@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, TypeAlias
+from uuid import uuid4
 
 from streamserver.lab.model.answer import Answer, Piece
 from streamserver.lab.model.asked import Asked, Json
@@ -18,7 +19,6 @@ from streamserver.wire.sse import MEDIA_TYPE, Event, encode
 
 OPENING, ENDING = -1, -2
 """Steps of the frames before the first token and behind the last."""
-_HOLE = "a token"
 
 
 class Frame(NamedTuple):
@@ -99,13 +99,14 @@ class Interface:
 class Template:
     """The JSON of objects that differ in one string. All but the string is encoded once."""
 
-    HOLE = _HOLE
-    """Stands for the string in the object that is given."""
+    HOLE = uuid4().hex
+    """Stands for the string in the object that is given; random, since the object may have strings
+    of a client."""
 
     __slots__ = ("_after", "_before")
 
     def __init__(self, value: Mapping[str, Any]) -> None:
-        self._before, _, self._after = to_json(value).partition(to_json(_HOLE))
+        self._before, _, self._after = to_json(value).partition(to_json(self.HOLE))
 
     def fill(self, text: str) -> str:
         """The JSON with this string."""

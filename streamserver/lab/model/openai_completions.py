@@ -1,16 +1,16 @@
-"""Chat completions and completions of OpenAI: whole, or in the chunks of a stream.
+"""What chat completions and completions of OpenAI have in common: whole, or in chunks.
 
 The members and their order are those that OpenAI documents, so clients and relays treat these bytes
 as the real ones.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from streamserver.lab.faults.filters import MESSAGE
-from streamserver.lab.model.answer import Choice, Piece
-from streamserver.lab.model.asked import Json
-from streamserver.lab.model.interface import Frame, Writer
+from streamserver.lab.model.answer import Answer, Choice, Piece
+from streamserver.lab.model.asked import Asked, Json
+from streamserver.lab.model.interface import Frame, Template, Writer
 from streamserver.lab.model.text import FINGERPRINT
 from streamserver.wire.json_text import to_json
 
@@ -19,26 +19,49 @@ DONE = "[DONE]"
 
 
 class CompletionWriter(Writer):
-    """What both interfaces have in common."""
+    """Writes choices; its classes write what a choice holds."""
 
     object_name: ClassVar[str]
     """``object`` of the whole completion, and ``chunk_name`` of a chunk."""
     chunk_name: ClassVar[str]
     id_prefix: ClassVar[str]
 
+    def __init__(self, asked: Asked, answer: Answer) -> None:
+        super().__init__(asked, answer)
+        self._templates: dict[tuple[int, int], Template] = {}
+        self._is_plain = asked.top_logprobs is None and not asked.continuous_usage
+        self._tokens = self._characters = [0]
+        """Those of each choice so far, where a chunk has more than a token."""
+
     def whole(self) -> Json:
         """The completion as one object."""
         choices = [self._whole_choice(n, choice) for n, choice in enumerate(self.answer.choices)]
         return self._object(self.object_name, choices) | {"usage": self._usage()}
 
+    def opening(self) -> Iterable[Frame]:
+        """Nothing; the counting begins."""
+        self._tokens = [0] * len(self.answer.choices)
+        self._characters = [0] * len(self.answer.choices)
+        return ()
+
     def token(self, piece: Piece) -> Iterator[Frame]:
         """The chunk of a token."""
-        yield self._chunk(self._choice(piece.choice, piece.token))
+        if not self._is_plain:
+            choice = self._token_choice(piece, piece.token)
+            self._tokens[piece.choice] += 1
+            self._characters[piece.choice] += len(piece.token)
+            yield self._chunk(choice)
+            return
+        where = piece.choice, piece.number
+        if (template := self._templates.get(where)) is None:
+            choice = self._token_choice(piece, Template.HOLE)
+            template = self._templates[where] = Template(self._chunk_object(choice))
+        yield Frame(template.fill(piece.token))
 
     def ending(self) -> Iterator[Frame]:
         """The finish reasons, the usage on request, and ``[DONE]``."""
         for n, choice in enumerate(self.answer.choices):
-            yield self._chunk(self._choice(n, None, choice.finish_reason))
+            yield self._chunk(self._last_choice(n, choice))
         if self.asked.include_usage:
             counted = self._object(self.chunk_name, []) | {"usage": self._usage()}
             yield Frame(to_json(counted))
@@ -48,7 +71,7 @@ class CompletionWriter(Writer):
         """OpenAI ends with the error, vLLM and OpenRouter send ``[DONE]`` after it, and OpenRouter
         adds the error to a last chunk."""
         if service == "openrouter":
-            choice = self._choice(0, "") | {"finish_reason": "error"}
+            choice = self._empty_choice(0) | {"finish_reason": "error"}
             chunk = self._object(self.chunk_name, [choice])
             yield Frame(to_json(chunk | {"error": {"code": 502, "message": MESSAGE}}))
         else:
@@ -59,16 +82,29 @@ class CompletionWriter(Writer):
         if service in ("openrouter", "vllm"):
             yield Frame(DONE)
 
-    def _chunk(self, choice: Json) -> Frame:
-        no_usage: Json = {"usage": None} if self.asked.include_usage else {}
-        return Frame(to_json(self._object(self.chunk_name, [choice]) | no_usage))
+    def _token_choice(self, piece: Piece, token: str) -> Json:
+        """The choice of the chunk of a token."""
+        raise NotImplementedError
 
-    def _choice(self, index: int, token: str | None, finish_reason: str | None = None) -> Json:
-        """The choice of a chunk; without a token, that of the last chunk."""
+    def _empty_choice(self, index: int) -> Json:
+        """A choice of a chunk with an empty text."""
+        raise NotImplementedError
+
+    def _last_choice(self, index: int, choice: Choice) -> Json:
+        """The choice of the chunk with the finish reason."""
         raise NotImplementedError
 
     def _whole_choice(self, index: int, choice: Choice) -> Json:
         raise NotImplementedError
+
+    def _chunk(self, choice: Json) -> Frame:
+        return Frame(to_json(self._chunk_object(choice)))
+
+    def _chunk_object(self, choice: Json) -> Json:
+        chunk = self._object(self.chunk_name, [choice])
+        if self.asked.continuous_usage:
+            return chunk | {"usage": self._usage(sum(self._tokens))}
+        return chunk | {"usage": None} if self.asked.include_usage else chunk
 
     def _object(self, name: str, choices: list[Json]) -> Json:
         return {
@@ -80,53 +116,17 @@ class CompletionWriter(Writer):
             "choices": choices,
         }
 
-    def _usage(self) -> Json:
-        given, made = self.answer.input_tokens, self.answer.output_tokens
-        return {
+    def _usage(self, written: int | None = None) -> Json:
+        """The tokens; those of the answer so far, if their number is given."""
+        given = self.answer.input_tokens
+        made = self.answer.output_tokens if written is None else written
+        usage = {
             "prompt_tokens": given,
             "completion_tokens": made,
             "total_tokens": given + made,
+            "prompt_tokens_details": {"cached_tokens": self.answer.cached_tokens},
         }
-
-
-class ChatWriter(CompletionWriter):
-    """The answer to a conversation."""
-
-    object_name, chunk_name, id_prefix = "chat.completion", "chat.completion.chunk", "chatcmpl"
-
-    def opening(self) -> Iterator[Frame]:
-        """The role of each choice."""
-        for n in range(len(self.answer.choices)):
-            yield self._chunk(_delta_choice(n, {"role": "assistant", "content": ""}))
-
-    def _choice(self, index: int, token: str | None, finish_reason: str | None = None) -> Json:
-        return _delta_choice(index, {} if token is None else {"content": token}, finish_reason)
-
-    def _whole_choice(self, index: int, choice: Choice) -> Json:
-        text = "".join([part.text for part in choice.of_kind("text")])
-        message = {"role": "assistant", "content": text, "refusal": None}
-        reason = choice.finish_reason
-        return {"index": index, "message": message, "logprobs": None, "finish_reason": reason}
-
-
-class TextWriter(CompletionWriter):
-    """The continuation of a prompt: the legacy interface, which many load tools use."""
-
-    object_name = chunk_name = "text_completion"
-    id_prefix = "cmpl"
-
-    def _choice(self, index: int, token: str | None, finish_reason: str | None = None) -> Json:
-        return {
-            "text": token or "",
-            "index": index,
-            "logprobs": None,
-            "finish_reason": finish_reason,
-        }
-
-    def _whole_choice(self, index: int, choice: Choice) -> Json:
-        text = "".join([part.text for part in choice.of_kind("text")])
-        return self._choice(index, text, choice.finish_reason)
-
-
-def _delta_choice(index: int, delta: Json, finish_reason: str | None = None) -> Json:
-    return {"index": index, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
+        if written is None:
+            details = {"reasoning_tokens": self.answer.reasoning_tokens}
+            usage["completion_tokens_details"] = details
+        return usage

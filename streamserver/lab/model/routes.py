@@ -21,8 +21,9 @@ from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.generation import generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
 from streamserver.lab.model.models import ALL, Models
-from streamserver.lab.model.openai_completions import ChatWriter, TextWriter
+from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
+from streamserver.lab.model.openai_text import TextWriter
 from streamserver.lab.model.pace import CommandedPace, Pace, last_offset, scheduled
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import EventTime, Offset
@@ -31,8 +32,8 @@ from streamserver.lab.target.parameters import MODEL, StreamOptions, read_option
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
 from streamserver.wire.problem import HTTPError
 
-MAX_BODY = 256 * 1024
-"""Bytes of a request: enough for a long conversation, which is counted in a few milliseconds."""
+MAX_BODY = 2 * 1024 * 1024
+"""Bytes of a request: enough for a long conversation, or for an image."""
 WITHOUT_EFFECT = "x-lab-without-effect"
 """The field of a response that lists members of the request without effect on this model."""
 

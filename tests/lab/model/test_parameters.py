@@ -95,11 +95,3 @@ async def test_a_whole_text_completion(server: Served) -> None:
         {"text": TEXT, "index": 0, "logprobs": None, "finish_reason": "stop"}
     ]
     assert whole["usage"] == USAGE
-
-
-@pytest.mark.parametrize("wrong", [None, 1, [], ["a", "b"], [1], {}])
-async def test_a_prompt_is_a_text(server: Served, wrong: object) -> None:
-    body = json.dumps(prompt(prompt=wrong)).encode()
-    answer = await ask(server, COMPLETIONS, "POST", body=body)
-    error = json.loads(answer.body)["error"]
-    assert (answer.status, error["message"]) == (400, "prompt must be a text, or a list of one")

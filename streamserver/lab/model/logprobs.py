@@ -1,0 +1,38 @@
+"""Log probabilities of tokens: always the same for a token at a position, and plausible.
+
+The token of the answer is the most likely one. The probabilities of the alternatives fall from rank
+to rank, and those of all sum to at most 1.
+"""
+
+from itertools import islice
+from math import log
+from typing import NamedTuple
+from zlib import crc32
+
+_ALTERNATIVES = (
+    *(" the", " a", " of", " and", " to", " in", " is", " it", " that", " for", " on", " as"),
+    *(" with", " at", " by", " or", ",", ".", " not", " be", " this", " an"),
+)
+_FALL = 0.6
+"""The ratio of the probabilities of two ranks."""
+
+
+class TokenLogprob(NamedTuple):
+    """A token, and the natural logarithm of its probability."""
+
+    token: str
+    logprob: float
+
+
+def ranked(token: str, position: int, alternatives: int) -> list[TokenLogprob]:
+    """The token of the answer, then this number of less likely tokens, up to 20."""
+    hashed = crc32(f"{position} {token}".encode(errors="replace"))
+    probability = 0.5 + 0.499 * (hashed / 2**32)
+    first = hashed % len(_ALTERNATIVES)
+    others = (one for one in _ALTERNATIVES[first:] + _ALTERNATIVES[:first] if one != token)
+    found = [TokenLogprob(token, log(probability))]
+    share = (1 - probability) * (1 - _FALL)
+    for other in islice(others, alternatives):
+        found.append(TokenLogprob(other, log(share)))
+        share *= _FALL
+    return found
