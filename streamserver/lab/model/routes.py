@@ -20,6 +20,8 @@ from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.generation import generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
+from streamserver.lab.model.messages import MessageWriter, message_error
+from streamserver.lab.model.messages_requests import message_request
 from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
@@ -39,7 +41,8 @@ WITHOUT_EFFECT = "x-lab-without-effect"
 
 CHAT = Interface("/v1/chat/completions", chat_request, ChatWriter, error_object, services=SERVICES)
 TEXT = Interface("/v1/completions", text_request, TextWriter, error_object, services=SERVICES)
-INTERFACES = (CHAT, TEXT)
+MESSAGES = Interface("/v1/messages", message_request, MessageWriter, message_error)
+INTERFACES = (CHAT, TEXT, MESSAGES)
 _ERRORS: tuple[tuple[str, Callable[[HTTPError], Json]], ...] = (
     *((one.path, one.error_object) for one in INTERFACES),
     ("/v1/", error_object),
