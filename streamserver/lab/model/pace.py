@@ -6,7 +6,7 @@ from typing import Protocol
 
 from streamserver.lab.model.answer import Answer
 from streamserver.lab.model.asked import Asked
-from streamserver.lab.model.interface import ENDING, OPENING, Frame, Scheduled
+from streamserver.lab.model.interface import ENDING, OPENING, Frame, Scheduled, Timing
 from streamserver.lab.target.events import SECOND, Offset, offsets
 from streamserver.lab.target.parameters import StreamOptions, check_tokens
 
@@ -48,6 +48,36 @@ class CommandedPace:
 
     async def aclose(self) -> None:
         """Nothing is held."""
+
+
+class TimedPace:
+    """A pace that keeps when the first and the latest token were due."""
+
+    __slots__ = ("_has_begun", "_pace", "_timing")
+
+    def __init__(self, pace: Pace, timing: Timing) -> None:
+        self._pace = pace
+        self._timing = timing
+        self._has_begun = False
+
+    async def offset(self, step: int) -> Offset:
+        """When a step is due. Steps may be left out, but the first is always asked for."""
+        if step == OPENING:
+            return await self._pace.offset(step)
+        timing = self._timing
+        found = None
+        if not self._has_begun:
+            self._has_begun = True
+            found = await self._pace.offset(0)
+            timing.first = timing.latest = found or 0
+        if step:
+            found = await self._pace.offset(step)
+            timing.latest = timing.latest if found is None else found
+        return found
+
+    async def aclose(self) -> None:
+        """Close the pace."""
+        await self._pace.aclose()
 
 
 async def scheduled(

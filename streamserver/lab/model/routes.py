@@ -26,9 +26,9 @@ from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
-from streamserver.lab.model.pace import CommandedPace, Pace, last_offset, scheduled
+from streamserver.lab.model.pace import CommandedPace, Pace, TimedPace, last_offset, scheduled
 from streamserver.lab.stamps import write_stamp
-from streamserver.lab.target.events import EventTime, Offset
+from streamserver.lab.target.events import SECOND, EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness
 from streamserver.lab.target.parameters import MODEL, StreamOptions, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
@@ -93,8 +93,11 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
         asked = interface.read(await json_object(request))
         models.check(asked.model)
         answer = generate(asked, options.tokens, options.reasoning_tokens, refuse=options.refuse)
-        pace = CommandedPace(asked, answer, options)
+        pace: Pace = CommandedPace(asked, answer, options)
         writer = interface.writer(asked, answer)
+        if writer.is_timed:
+            writer.timing.head = round(options.head_delay * SECOND)
+            pace = TimedPace(pace, writer.timing)
         clock = Clock(request.exchange, lateness)
         if asked.stream:
             source = _source(interface, writer, pace, clock, options)
@@ -133,10 +136,12 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     """Each frame when it is due."""
     frames: AsyncIterator[tuple[Offset, Frame]] = scheduled(writer.frames(), pace, options.batch)
-    seq = 0
+    seq, is_timed = 0, writer.is_timed
     try:
         async for offset, frame in frames:
             now = await clock.next_event(seq, offset)
+            if is_timed:
+                frame = writer.timed(frame)
             yield interface.encode(_stamped(frame, now) if options.stamps else frame)
             seq += 1
     finally:
