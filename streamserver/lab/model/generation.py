@@ -56,6 +56,12 @@ def count_input(asked: Asked) -> int:
         raise HTTPError(400, f"a request has at most {MAX_TEXT} characters of text, not {length}")
     texts = sum([len(tokenize(message.content)) for message in messages])
     return texts + IMAGE_TOKENS * sum([message.images for message in messages])
+    """The tokens of the conversation and of the tools."""
+    texts = [message.content for message in asked.conversation]
+    for tool in asked.tools:
+        texts += [tool.name, tool.description, to_json(tool.parameters)]
+    tokens = sum([len(tokenize(text)) for text in texts])
+    return tokens + IMAGE_TOKENS * sum([message.images for message in asked.conversation])
 
 
 def _check_length(asked: Asked, commanded: int) -> None:
