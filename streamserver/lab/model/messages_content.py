@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from streamserver.lab.model.asked import Message
-from streamserver.lab.model.members import Form, Reading, boolean, items, one_of, string, wrong
+from streamserver.lab.model.members import wrong
+from streamserver.lab.model.reading import Form, Reading, boolean, items, one_of, string
 from streamserver.wire.json_text import to_json
 
 MAX_BLOCKS = 1000

@@ -10,9 +10,10 @@ from typing import Any
 
 from streamserver.kit.params import text, whole
 from streamserver.lab.model.asked import Asked, Tool
-from streamserver.lab.model.members import Form, Reading, boolean, items, one_of, string, wrong
+from streamserver.lab.model.members import wrong
 from streamserver.lab.model.messages_content import read_message, read_system
 from streamserver.lab.model.models import read_model
+from streamserver.lab.model.reading import Form, Reading, boolean, items, one_of, string
 
 MAX_MESSAGES = 10_000
 MAX_TOOLS = 128
