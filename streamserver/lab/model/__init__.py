@@ -9,6 +9,6 @@ What is asked and answered, the form on the wire and the pace are separate, so a
 the same schedule, and a relay can be measured with the same bytes at another pace.
 """
 
-from streamserver.lab.model.routes import ModelErrors, add_model
+from streamserver.lab.model.routes import ModelErrors, add_model, add_ollama
 
-__all__ = ["ModelErrors", "add_model"]
+__all__ = ["ModelErrors", "add_model", "add_ollama"]

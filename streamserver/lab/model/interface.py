@@ -108,6 +108,8 @@ class Interface:
     """Of a stream: an event stream, or lines of JSON."""
     services: tuple[str, ...] = ()
     """Services with an error in band of their own form."""
+    request_id: str = ""
+    """The field of a response with the id of the request; "" for none."""
 
     def encode(self, frame: Frame) -> bytes:
         """A frame as it is sent."""

@@ -7,7 +7,6 @@ in its first and in its last but one event.
 
 import base64
 import hashlib
-import json
 import uuid
 from collections.abc import Iterator
 
@@ -18,6 +17,8 @@ from streamserver.lab.model.interface import Frame, Template, Writer
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
+REQUEST_ID = "request-id"
+"""The field of a response with the id of its request."""
 _STOP_REASONS = {"stop": "end_turn", "length": "max_tokens", "tool_calls": "tool_use"}
 _DELTAS = {
     "text": ("text_delta", "text"),
@@ -43,7 +44,7 @@ class MessageWriter(Writer):
 
     def whole(self) -> Json:
         """The message as one object."""
-        blocks = [_block(part, part.text) for part in self.answer.choices[0].parts]
+        blocks = [_block(part, is_whole=True) for part in self.answer.choices[0].parts]
         return self._message(blocks) | self._stop() | {"usage": self._usage()}
 
     def opening(self) -> Iterator[Frame]:
@@ -58,7 +59,7 @@ class MessageWriter(Writer):
         """The delta of a token; the first begins its content block, and the last ends it."""
         part, index = piece.part, piece.number
         if piece.is_first:
-            block = _block(part, "")
+            block = _block(part)
             yield _frame({"type": "content_block_start", "index": index, "content_block": block})
             kind, member = _DELTAS[part.kind]
             self._delta = Template(_delta(index, {"type": kind, member: Template.HOLE}))
@@ -76,7 +77,7 @@ class MessageWriter(Writer):
 
     def errors(self, service: str) -> Iterator[Frame]:
         """An event of the type ``error``, the last one."""
-        yield _frame(message_error(HTTPError(529, MESSAGE)))
+        yield _frame(_error(529, MESSAGE))
 
     def _message(self, content: list[Json]) -> Json:
         return {
@@ -120,28 +121,18 @@ def _delta(index: int, delta: Json) -> Json:
     return {"type": "content_block_delta", "index": index, "delta": delta}
 
 
-def _block(part: Part, text: str) -> Json:
-    """A content block with this text; "" for the block as its stream begins."""
+def _block(part: Part, *, is_whole: bool = False) -> Json:
+    """A content block; without its content if it is not whole, as a stream begins it."""
+    text = part.text if is_whole else ""
     if part.kind == "reasoning":
-        signature = _signature(text) if text else ""
+        signature = _signature(text) if is_whole else ""
         return {"type": "thinking", "thinking": text, "signature": signature}
     if part.kind == "tool_call":
-        return {
-            "type": "tool_use",
-            "id": f"toolu_{part.call_id}",
-            "name": part.tool,
-            "input": _input(text),
-        }
+        # The limit of the tokens may have cut the input.
+        given = (part.arguments or {}) if is_whole else {}
+        call_id = f"toolu_{part.call_id}"
+        return {"type": "tool_use", "id": call_id, "name": part.tool, "input": given}
     return {"type": "text", "text": text}
-
-
-def _input(text: str) -> Json:
-    """The input of a tool; {} of one that the limit of tokens has cut."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _signature(thinking: str) -> str:
@@ -151,8 +142,10 @@ def _signature(thinking: str) -> str:
 
 def message_error(error: HTTPError) -> Json:
     """The error of a refused request. The detail names the member that was wrong, if one was."""
-    default = "invalid_request_error" if error.status < 500 else "api_error"
-    kind = _ERROR_TYPES.get(error.status, default)
-    request_id = f"req_{uuid.uuid4().hex}"
-    described = {"type": kind, "message": error.detail}
-    return {"type": "error", "error": described, "request_id": request_id}
+    return _error(error.status, error.detail) | {"request_id": f"req_{uuid.uuid4().hex}"}
+
+
+def _error(status: int, message: str) -> Json:
+    default = "invalid_request_error" if status < 500 else "api_error"
+    kind = _ERROR_TYPES.get(status, default)
+    return {"type": "error", "error": {"type": kind, "message": message}}

@@ -40,8 +40,8 @@ class Models:
     is_strict: bool = False
 
     def check(self, name: str) -> None:
-        """HTTPError 404 if there is no such model."""
-        if self.is_strict and name not in self.names:
+        """HTTPError 404 if there is no such model. ``:latest`` is the default of Ollama's tags."""
+        if self.is_strict and not {name, name.removesuffix(":latest")} & {*self.names}:
             detail = f"the model {name!a} does not exist: there are {' and '.join(self.names)}"
             raise HTTPError(404, detail, parameter="model", code="model_not_found")
 

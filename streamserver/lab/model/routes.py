@@ -9,6 +9,7 @@ member of the body too.
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from itertools import islice
 from time import time_ns
+from uuid import uuid4
 
 from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
@@ -18,12 +19,16 @@ from streamserver.kit.service import Handler, close
 from streamserver.lab.faults.filters import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model.asked import Asked, Json
-from streamserver.lab.model.generation import generate
+from streamserver.lab.model.generation import count_input, generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
-from streamserver.lab.model.messages import MessageWriter, message_error
-from streamserver.lab.model.messages_requests import message_request
+from streamserver.lab.model.messages import REQUEST_ID, MessageWriter, message_error
+from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.openai_chat import ChatWriter
+from streamserver.lab.model.ollama import MEDIA_TYPE, ChatLines, CompletionLines, line_error
+from streamserver.lab.model.ollama_models import information
+from streamserver.lab.model.ollama_requests import completion_request, ollama_chat_request
+from streamserver.lab.model.openai_completions import ChatWriter, TextWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
 from streamserver.lab.model.pace import CommandedPace, Pace, TimedPace, last_offset, scheduled
@@ -41,11 +46,18 @@ WITHOUT_EFFECT = "x-lab-without-effect"
 
 CHAT = Interface("/v1/chat/completions", chat_request, ChatWriter, error_object, services=SERVICES)
 TEXT = Interface("/v1/completions", text_request, TextWriter, error_object, services=SERVICES)
-MESSAGES = Interface("/v1/messages", message_request, MessageWriter, message_error)
+MESSAGES = Interface(
+    *("/v1/messages", message_request, MessageWriter, message_error), request_id=REQUEST_ID
+)
 INTERFACES = (CHAT, TEXT, MESSAGES)
+OLLAMA = (
+    Interface("/api/chat", ollama_chat_request, ChatLines, line_error, MEDIA_TYPE),
+    Interface("/api/generate", completion_request, CompletionLines, line_error, MEDIA_TYPE),
+)
 _ERRORS: tuple[tuple[str, Callable[[HTTPError], Json]], ...] = (
     *((one.path, one.error_object) for one in INTERFACES),
     ("/v1/", error_object),
+    ("/api/", line_error),
 )
 """Beginnings of paths, and how an error is reported there."""
 
@@ -66,8 +78,10 @@ class ModelErrors:
         except HTTPError as error:
             for path, render in _ERRORS:
                 if request.path.startswith(path):
-                    body = render(error)
-                    return Response.json(body, status=error.status, headers=error.headers)
+                    body, headers = render(error), dict(error.headers)
+                    if "request_id" in body:
+                        headers[REQUEST_ID] = body["request_id"]
+                    return Response.json(body, status=error.status, headers=headers)
             raise
 
     async def aclose(self) -> None:
@@ -83,6 +97,29 @@ def add_model(app: Router, lateness: Lateness | None = None, models: Models = AL
     for interface in INTERFACES:
         handler = ModelErrors(_answers(interface, lateness, models))
         app.post(interface.path, max_body=MAX_BODY)(handler)
+    app.post(f"{MESSAGES.path}/count_tokens", max_body=MAX_BODY)(ModelErrors(_counts(models)))
+
+
+def add_ollama(app: Router, lateness: Lateness, models: Models = ALL) -> None:
+    """The same in Ollama's interface, whose paths are below ``/api``."""
+    for interface in OLLAMA:
+        handler = ModelErrors(_answers(interface, lateness, models))
+        app.post(interface.path, max_body=MAX_BODY)(handler)
+    for method, path, one in information(models):
+        app.route(path, (method,), max_body=MAX_BODY)(ModelErrors(one))
+
+
+def _counts(models: Models) -> Handler:
+    """``POST /v1/messages/count_tokens``."""
+
+    async def handler(request: Request) -> Response:
+        asked = count_request(await json_object(request))
+        models.check(asked.model)
+        response = Response.json({"input_tokens": count_input(asked)})
+        _add_fields(MESSAGES, asked, response)
+        return response
+
+    return handler
 
 
 def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handler:
@@ -107,13 +144,15 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
             await clock.wait_until(clock.start + await last_offset(answer, pace))
             await pace.aclose()
             response = Response.json(writer.whole(), headers=seed_field(options))
-        _name_members_without_effect(asked, response)
+        _add_fields(interface, asked, response)
         return response
 
     return handler
 
 
-def _name_members_without_effect(asked: Asked, response: Response) -> None:
+def _add_fields(interface: Interface, asked: Asked, response: Response) -> None:
+    if interface.request_id:
+        response.headers[interface.request_id] = f"req_{uuid4().hex}"
     if asked.without_effect:
         response.headers[WITHOUT_EFFECT] = ", ".join(asked.without_effect)
 

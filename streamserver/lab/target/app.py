@@ -18,7 +18,7 @@ from streamserver.kit.service import Handler
 from streamserver.lab.faults import injection
 from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.faults.injection import FaultInjection
-from streamserver.lab.model import ModelErrors, add_model
+from streamserver.lab.model import ModelErrors, add_model, add_ollama
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
@@ -59,8 +59,16 @@ ENDPOINTS = (
     Endpoint("/post", "the same as /get, with the body", method="POST"),
     Endpoint("/v1/chat/completions", "a model answers a conversation", MODEL, method="POST"),
     Endpoint("/v1/completions", "a model continues a text", MODEL, method="POST"),
+    Endpoint("/v1/messages", "the same, as Anthropic's messages", MODEL, method="POST"),
+    Endpoint("/v1/messages/count_tokens", "the input tokens of a message", method="POST"),
+    Endpoint("/api/chat", "the same, as Ollama's lines of JSON", MODEL, method="POST"),
+    Endpoint("/api/generate", "the same for one prompt", MODEL, method="POST"),
     Endpoint("/v1/models", "the models", (), "/v1/models"),
     Endpoint("/v1/models/{name}", "one model", (), "/v1/models/streamserver-demo"),
+    Endpoint("/api/tags", "the models in Ollama's form", (), "/api/tags"),
+    Endpoint("/api/ps", "the same, as those that are loaded", (), "/api/ps"),
+    Endpoint("/api/show", "what a model can do, in Ollama's form", method="POST"),
+    Endpoint("/api/version", "the version of Ollama's interface", (), "/api/version"),
     Endpoint("/lab/lateness", "how late this process sent its events", (), "/lab/lateness"),
     Endpoint("/lab/lateness", "reset these figures", method="DELETE"),
 )
@@ -208,6 +216,7 @@ def make_target(slots: int = 0, queue: int = 1000) -> Handler:
     add_streams(app, lateness)
     add_httpbin(app, lateness)
     add_model(app, lateness)
+    add_ollama(app, lateness)
     add_lateness(app, lateness)
     return ModelErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 

@@ -1,0 +1,162 @@
+"""Requests for Ollama's chats and completions, validated."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from streamserver.kit.params import text, whole
+from streamserver.lab.model.asked import Asked, Message, Tool
+from streamserver.lab.model.members import wrong
+from streamserver.lab.model.models import read_model
+from streamserver.lab.model.reading import Form, Reading, boolean, items, one_of, string
+from streamserver.wire.json_text import to_json
+
+MAX_MESSAGES = 10_000
+MAX_TOOLS = 128
+MAX_STOP = 100
+MAX_IMAGES = 100
+ROLES = ("system", "user", "assistant", "tool")
+THINKING = {"low": 24, "medium": None, "high": None}
+"""The limits of the tokens of thinking."""
+_SERVED = ("model", "stream", "format", "options", "think", "tokens_per_second")
+_WITHOUT_EFFECT = ("keep_alive", "truncate", "shift")
+_SERVED_CHAT = (*_SERVED, "messages", "tools")
+_SERVED_COMPLETION = (*_SERVED, "prompt", "system", "images")
+_COMPLETION_WITHOUT_EFFECT = (*_WITHOUT_EFFECT, "context", "raw", "template")
+_OPTIONS = Form(
+    ("num_predict", "seed", "stop"),
+    (
+        *("temperature", "top_k", "top_p", "min_p", "tfs_z", "typical_p", "num_keep"),
+        *("repeat_last_n", "repeat_penalty", "presence_penalty", "frequency_penalty"),
+        *("mirostat", "mirostat_tau", "mirostat_eta", "penalize_newline", "num_ctx"),
+        *("num_batch", "num_gpu", "main_gpu", "num_thread", "numa", "low_vram", "f16_kv"),
+        *("logits_all", "vocab_only", "use_mmap", "use_mlock", "embedding_only"),
+    ),
+)
+# More than any model generates, so no client's usual limit is refused.
+_num_predict = whole("num_predict", -2, 1_000_000, default=-1)
+_seed = whole("seed", -(2**63), 2**63 - 1)
+
+
+def ollama_chat_request(members: Mapping[str, object]) -> Asked:
+    """The request for an answer to a chat in a JSON object; HTTPError 400 that names a wrong
+    member. Without messages it only loads the model."""
+    reading = Reading()
+    given = reading.members("", members, _SERVED_CHAT, _WITHOUT_EFFECT)
+    conversation = [
+        _message(reading, path, value)
+        for path, value in items("messages", given.get("messages"), 0, MAX_MESSAGES)
+    ]
+    tools = [
+        _tool(reading, path, value)
+        for path, value in items("tools", given.get("tools"), 0, MAX_TOOLS)
+    ]
+    return _request(reading, given, conversation, tools)
+
+
+def completion_request(members: Mapping[str, object]) -> Asked:
+    """The request for the completion of a prompt in a JSON object; HTTPError 400 that names a
+    wrong member. Without a prompt it only loads the model."""
+    reading = Reading()
+    given = reading.members("", members, _SERVED_COMPLETION, _COMPLETION_WITHOUT_EFFECT)
+    prompt, system = [string(name, given.get(name, "")) for name in ("prompt", "system")]
+    images = _images("images", given.get("images"))
+    if not prompt:
+        return _request(reading, given, [], [])
+    instructions = [Message("system", system)] if system else []
+    return _request(reading, given, [*instructions, Message("user", prompt, images)], [])
+
+
+def _request(
+    reading: Reading, given: Mapping[str, Any], conversation: list[Message], tools: list[Tool]
+) -> Asked:
+    """What both interfaces have in common."""
+    model, pace = read_model(given)
+    options = reading.members("options", given.get("options", {}), *_OPTIONS)
+    # 0 and less: without a limit, or until the context is full.
+    limit = max(0, _num_predict.of(options)) or None
+    if not conversation:
+        limit, conversation = 0, [Message("user", "")]
+    is_thinking, thinking_tokens = _thinking(given.get("think"))
+    return Asked(
+        model,
+        conversation,
+        stream=boolean("stream", given.get("stream"), default=True),
+        tokens_per_second=pace,
+        max_tokens=limit,
+        stop=_stop(options.get("stop")),
+        seed=None if "seed" not in options else _seed.of(options),
+        tools=tools,
+        schema=_schema(given.get("format")),
+        reasoning=is_thinking,
+        reasoning_tokens=thinking_tokens,
+        without_effect=reading.without_effect,
+    )
+
+
+def _message(reading: Reading, path: str, value: object) -> Message:
+    served = ("role", "content", "images", "tool_calls", "tool_name", "tool_call_id", "thinking")
+    message = reading.members(path, value, served)
+    role = one_of(f"{path}.role", message.get("role"), *ROLES)
+    for name in ("tool_name", "tool_call_id", "thinking"):
+        string(f"{path}.{name}", message.get(name, ""))
+    content = string(f"{path}.content", message.get("content", ""))
+    calls = items(f"{path}.tool_calls", message.get("tool_calls"), 0, MAX_TOOLS)
+    called = "".join([_call(reading, at, call) for at, call in calls])
+    return Message(role, content + called, _images(f"{path}.images", message.get("images")))
+
+
+def _call(reading: Reading, path: str, value: object) -> str:
+    """What a call of an earlier answer counts as."""
+    call = reading.members(path, value, ("id", "type", "function"))
+    at = f"{path}.function"
+    function = reading.members(at, call.get("function"), ("index", "name", "arguments"))
+    if not isinstance(arguments := function.get("arguments", {}), dict):
+        raise wrong(f"{at}.arguments", "an object")
+    return string(f"{at}.name", function.get("name")) + to_json(arguments)
+
+
+def _tool(reading: Reading, path: str, value: object) -> Tool:
+    _, tool = reading.typed(path, value, {"function": Form(("function",))})
+    at = f"{path}.function"
+    served = ("name", "description", "parameters")
+    function = reading.members(at, tool.get("function"), served, ("strict",))
+    name = text(f"{at}.name", 1, 128).of({f"{at}.name": function.get("name")})
+    if not isinstance(schema := function.get("parameters", {}), dict):
+        raise wrong(f"{at}.parameters", "a JSON Schema")
+    return Tool(name, schema, string(f"{at}.description", function.get("description", "")))
+
+
+def _images(path: str, value: object) -> int:
+    images = items(path, value, 0, MAX_IMAGES)
+    for at, image in images:
+        try:
+            base64.b64decode(string(at, image), validate=True)
+        except ValueError:
+            raise wrong(at, "an image in base64") from None
+    return len(images)
+
+
+def _stop(value: object) -> list[str]:
+    sequences = [value] if isinstance(value, str) else value
+    found = items("options.stop", sequences, 0, MAX_STOP)
+    return [text(path, 1, 1000).of({path: sequence}) for path, sequence in found]
+
+
+def _thinking(value: object) -> tuple[bool, int | None]:
+    """Whether there is thinking, and its limit in tokens."""
+    if value is None or isinstance(value, bool):
+        return value is True, None
+    if not isinstance(value, str) or value not in THINKING:
+        raise wrong("think", f"true, false or one of {', '.join(THINKING)}")
+    return True, THINKING[value]
+
+
+def _schema(value: object) -> Mapping[str, Any] | None:
+    if value in (None, ""):
+        return None
+    if value == "json":
+        return {}
+    if not isinstance(value, dict):
+        raise wrong("format", "json, or a JSON Schema")
+    return value
