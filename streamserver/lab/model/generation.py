@@ -50,18 +50,16 @@ def generate(
 
 
 def count_input(asked: Asked) -> int:
-    """The tokens of all conversations; HTTPError 400 for more text than is counted at once."""
+    """The tokens of all conversations and of the tools; HTTPError 400 for more text than is counted
+    at once."""
     messages = [*asked.conversation, *chain.from_iterable(asked.further)]
-    if (length := sum([len(message.content) for message in messages])) > MAX_TEXT:
-        raise HTTPError(400, f"a request has at most {MAX_TEXT} characters of text, not {length}")
-    texts = sum([len(tokenize(message.content)) for message in messages])
-    return texts + IMAGE_TOKENS * sum([message.images for message in messages])
-    """The tokens of the conversation and of the tools."""
-    texts = [message.content for message in asked.conversation]
+    texts = [message.content for message in messages]
     for tool in asked.tools:
         texts += [tool.name, tool.description, to_json(tool.parameters)]
+    if (length := sum(map(len, texts))) > MAX_TEXT:
+        raise HTTPError(400, f"a request has at most {MAX_TEXT} characters of text, not {length}")
     tokens = sum([len(tokenize(text)) for text in texts])
-    return tokens + IMAGE_TOKENS * sum([message.images for message in asked.conversation])
+    return tokens + IMAGE_TOKENS * sum([message.images for message in messages])
 
 
 def _check_length(asked: Asked, commanded: int) -> None:

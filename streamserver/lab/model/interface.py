@@ -8,8 +8,8 @@ has no notion of time.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from uuid import uuid4
 from typing import Any, ClassVar, NamedTuple, TypeAlias
+from uuid import uuid4
 
 from streamserver.lab.model.answer import Answer, Piece
 from streamserver.lab.model.asked import Asked, Json

@@ -44,7 +44,9 @@ class MessageWriter(Writer):
 
     def whole(self) -> Json:
         """The message as one object."""
-        blocks = [_block(part, is_whole=True) for part in self.answer.choices[0].parts]
+        blocks = [
+            _block(part, is_whole=True) for part in self.answer.choices[0].parts if part.tokens
+        ]
         return self._message(blocks) | self._stop() | {"usage": self._usage()}
 
     def opening(self) -> Iterator[Frame]:

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from streamserver.kit.params import one_of
 from streamserver.lab.model.asked import Message
-from streamserver.lab.model.members import wrong
-from streamserver.lab.model.reading import Form, Reading, boolean, items, one_of, string
+from streamserver.lab.model.members import flag, wrong
+from streamserver.lab.model.reading import Form, Reading, checked, items, string
 from streamserver.wire.json_text import to_json
 
 MAX_BLOCKS = 1000
@@ -64,7 +65,7 @@ def read_message(reading: Reading, path: str, value: object) -> list[Message]:
     ``tool``. It is the last, since it is what the model has to answer.
     """
     message = reading.members(path, value, ("role", "content"))
-    role = one_of(f"{path}.role", message.get("role"), *_BLOCKS)
+    role = checked(one_of(f"{path}.role", *_BLOCKS), message.get("role"))
     contents = [*_contents(reading, f"{path}.content", message.get("content"), _BLOCKS[role])]
     results = [one.result for one in contents if one.result is not None]
     others = [one for one in contents if one.result is None]
@@ -90,7 +91,7 @@ def _contents(
     elif not isinstance(value, list):
         raise wrong(path, "a text or a list of content blocks")
     else:
-        for at, block in items(path, value, 0, MAX_BLOCKS):
+        for at, block in items(path, value, MAX_BLOCKS, "content blocks"):
             yield _block(reading, at, *reading.typed(at, block, forms))
 
 
@@ -108,7 +109,7 @@ def _block(reading: Reading, path: str, kind: str, block: dict[str, Any]) -> _Co
             return _Content(name + to_json(block["input"]))
         case "tool_result":
             string(f"{path}.tool_use_id", block.get("tool_use_id"))
-            boolean(f"{path}.is_error", block.get("is_error"))
+            checked(flag(f"{path}.is_error"), block.get("is_error"))
             content = block.get("content", "")
             parts = _contents(reading, f"{path}.content", content, _PARTS)
             return _Content(result=_merged(parts))
@@ -129,6 +130,6 @@ def _source(reading: Reading, path: str, kind: str, block: dict[str, Any]) -> _C
     else:
         string(f"{at}.data", source.get("data"))
     if kind == "image" and form == "base64":
-        one_of(f"{at}.media_type", source.get("media_type"), *_IMAGE_TYPES)
+        checked(one_of(f"{at}.media_type", *_IMAGE_TYPES), source.get("media_type"))
     read = source["data"] if form == "text" else ""
     return _Content("".join([*titles, read]), 0 if form == "text" else 1)

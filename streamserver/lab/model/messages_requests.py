@@ -4,30 +4,33 @@ The field ``anthropic-version``, which the service demands, may be left out.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from streamserver.kit.params import text, whole
-from streamserver.lab.model.asked import Asked, Tool
-from streamserver.lab.model.members import wrong
+from streamserver.kit.params import one_of, text, whole
+from streamserver.lab.model.asked import Asked, Json, Tool
+from streamserver.lab.model.members import flag, wrong
 from streamserver.lab.model.messages_content import read_message, read_system
 from streamserver.lab.model.models import read_model
-from streamserver.lab.model.reading import Form, Reading, boolean, items, one_of, string
+from streamserver.lab.model.reading import Form, Reading, checked, items, schema, string
 
 MAX_MESSAGES = 10_000
 MAX_TOOLS = 128
 MAX_STOP_SEQUENCES = 100
+_STOP = "stop_sequences"
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
 """Members that a request to count tokens may have too."""
-_SERVED = (*_COUNTED, "max_tokens", "stream", "stop_sequences", "tokens_per_second")
+_SERVED = (*_COUNTED, "max_tokens", "stream", _STOP, "tokens_per_second")
 _WITHOUT_EFFECT = (
     *("cache_control", "inference_geo", "metadata", "service_tier", "speed", "temperature"),
     *("top_k", "top_p", "user_profile_id", "workspace_id"),
 )
 # More than any model generates, so no client's usual limit is refused.
 _max_tokens = whole("max_tokens", 1, 1_000_000)
-_budget = whole("budget_tokens", 1024, 1_000_000)
+_budget = whole("thinking.budget_tokens", 1024, 1_000_000)
+_display = one_of("display", "summarized", default="summarized")
+_stream = flag("stream")
 _TOOLS = {
     "custom": Form(
         ("name", "description", "input_schema"),
@@ -37,11 +40,11 @@ _TOOLS = {
         ),
     )
 }
-_PARALLEL = "disable_parallel_tool_use"
+_ALONE = "disable_parallel_tool_use"
 _CHOICES = {
-    "auto": Form((_PARALLEL,)),
-    "any": Form((_PARALLEL,)),
-    "tool": Form(("name", _PARALLEL)),
+    "auto": Form((_ALONE,)),
+    "any": Form((_ALONE,)),
+    "tool": Form(("name", _ALONE)),
     "none": Form(),
 }
 _TOOL_CHOICES = {"any": "required", "tool": "function"}
@@ -59,20 +62,16 @@ def message_request(members: Mapping[str, object]) -> Asked:
     """The request for a message in a JSON object; HTTPError 400 that names a wrong member."""
     reading = Reading()
     given = reading.members("", members, _SERVED, _WITHOUT_EFFECT)
-    asked = _counted(reading, given)
+    asked = _read_counted(reading, given)
     max_tokens = _max_tokens.of(given)
     if asked.reasoning_tokens is not None and asked.reasoning_tokens >= max_tokens:
         raise wrong("thinking.budget_tokens", "less than max_tokens")
+    sequences = items(_STOP, given.get(_STOP), MAX_STOP_SEQUENCES, "texts")
     return replace(
         asked,
-        stream=boolean("stream", given.get("stream")),
+        stream=_stream.of(given),
         max_tokens=max_tokens,
-        stop=[
-            _stop_sequence(path, value)
-            for path, value in items(
-                "stop_sequences", given.get("stop_sequences"), 0, MAX_STOP_SEQUENCES
-            )
-        ],
+        stop=[_read_stop_sequence(path, sequence) for path, sequence in sequences],
         without_effect=reading.without_effect,
     )
 
@@ -81,90 +80,83 @@ def count_request(members: Mapping[str, object]) -> Asked:
     """The request to count the tokens of a message in a JSON object; HTTPError 400 that names a
     wrong member."""
     reading = Reading()
-    asked = _counted(reading, reading.members("", members, _COUNTED, _WITHOUT_EFFECT))
+    asked = _read_counted(reading, reading.members("", members, _COUNTED, _WITHOUT_EFFECT))
     return replace(asked, without_effect=reading.without_effect)
 
 
-def _counted(reading: Reading, given: Mapping[str, Any]) -> Asked:
+def _read_counted(reading: Reading, given: Mapping[str, Any]) -> Asked:
     """What a request for a message and one to count its tokens have in common."""
     model, pace = read_model(given)
     conversation = read_system(reading, given["system"]) if "system" in given else []
-    for path, value in items("messages", given.get("messages"), 1, MAX_MESSAGES):
+    messages = items("messages", given.get("messages"), MAX_MESSAGES, "messages")
+    if not messages:
+        raise wrong("messages", "a list of at least one message")
+    for path, value in messages:
         conversation += read_message(reading, path, value)
-    tools = [
-        _tool(reading, path, value)
-        for path, value in items("tools", given.get("tools"), 0, MAX_TOOLS)
-    ]
-    choice, name, is_parallel = _tool_choice(reading, given.get("tool_choice"), tools)
-    is_thinking, budget = _thinking(reading, given.get("thinking"))
+    listed = items("tools", given.get("tools"), MAX_TOOLS, "tools")
+    tools = [_read_tool(reading, path, value) for path, value in listed]
     return Asked(
         model,
         conversation,
         tokens_per_second=pace,
         tools=tools,
-        tool_choice=choice,
-        tool_name=name,
-        parallel_tool_calls=is_parallel,
-        schema=_schema(reading, given.get("output_config")),
-        reasoning=is_thinking,
-        reasoning_tokens=budget,
+        **_read_tool_choice(reading, given.get("tool_choice"), tools),
+        **_read_thinking(reading, given.get("thinking")),
+        schema=_read_schema(reading, given.get("output_config")),
+        schema_name="output_config.format.schema",
     )
 
 
-def _stop_sequence(path: str, value: object) -> str:
-    sequence = text(path, 1, 1000).of({path: value})
+def _read_stop_sequence(path: str, value: object) -> str:
+    sequence = checked(text(path, 1, 1000), value)
     if sequence.isspace():
         raise wrong(path, "a text that is more than white space")
     return sequence
 
 
-def _tool(reading: Reading, path: str, value: object) -> Tool:
-    typed = {"type": "custom", **value} if isinstance(value, dict) else value
-    _, tool = reading.typed(path, typed, _TOOLS)
+def _read_tool(reading: Reading, path: str, value: object) -> Tool:
+    if isinstance(value, dict):
+        value = {**value, "type": value.get("type") or "custom"}
+    _, tool = reading.typed(path, value, _TOOLS)
     name = tool.get("name")
     if not isinstance(name, str) or not _is_tool_name(name):
-        raise wrong(f"{path}.name", "a text of 1 to 128 letters, digits, _ and -")
-    description = string(f"{path}.description", tool.get("description", ""))
-    schema = tool.get("input_schema")
-    if not isinstance(schema, dict) or schema.get("type") != "object":
-        raise wrong(f"{path}.input_schema", 'a JSON Schema with "type": "object"')
-    return Tool(name, schema, description)
+        raise wrong(f"{path}.name", "1 to 128 of A-Z, a-z, 0-9, _ and -")
+    parameters = schema(f"{path}.input_schema", tool.get("input_schema"))
+    if parameters.get("type") != "object":
+        raise wrong(f"{path}.input_schema.type", "object")
+    return Tool(name, parameters, string(f"{path}.description", tool.get("description", "")))
 
 
-def _tool_choice(reading: Reading, value: object, tools: list[Tool]) -> tuple[str, str, bool]:
-    """How ``Asked`` has it: the choice, the name of a tool, and whether calls may be parallel."""
+def _read_tool_choice(reading: Reading, value: object, tools: Sequence[Tool]) -> Json:
+    """The members of ``Asked`` about the choice of a tool."""
     if value is None:
-        return "auto", "", True
+        return {}
     if not tools:
         raise wrong("tool_choice", "left out unless there are tools")
     kind, choice = reading.typed("tool_choice", value, _CHOICES)
-    name = (
-        one_of("tool_choice.name", choice.get("name"), *[tool.name for tool in tools])
-        if kind == "tool"
-        else ""
-    )
-    is_parallel = not boolean(f"tool_choice.{_PARALLEL}", choice.get(_PARALLEL))
-    return _TOOL_CHOICES.get(kind, kind), name, is_parallel
+    is_alone = checked(flag(f"tool_choice.{_ALONE}"), choice.get(_ALONE))
+    found = {"tool_choice": _TOOL_CHOICES.get(kind, kind), "parallel_tool_calls": not is_alone}
+    if kind != "tool":
+        return found
+    names = one_of("tool_choice.name", *[tool.name for tool in tools])
+    return found | {"tool_name": checked(names, choice.get("name"))}
 
 
-def _thinking(reading: Reading, value: object) -> tuple[bool, int | None]:
-    """Whether there is thinking, and its limit in tokens."""
+def _read_thinking(reading: Reading, value: object) -> Json:
+    """The members of ``Asked`` about reasoning."""
     if value is None:
-        return False, None
+        return {}
     kind, thinking = reading.typed("thinking", value, _THINKING)
-    one_of("thinking.display", thinking.get("display", "summarized"), "summarized")
-    budget = _budget.of(thinking) if kind == "enabled" else None
-    return kind != "disabled", budget
+    _display.of(thinking)
+    budget = checked(_budget, thinking.get("budget_tokens")) if kind == "enabled" else None
+    return {"reasoning": kind != "disabled", "reasoning_tokens": budget}
 
 
-def _schema(reading: Reading, value: object) -> dict[str, Any] | None:
+def _read_schema(reading: Reading, value: object) -> Json | None:
     if value is None:
         return None
     config = reading.members("output_config", value, ("format",), ("effort",))
     if "format" not in config:
         return None
     _, form = reading.typed("output_config.format", config["format"], _FORMATS)
-    schema = form.get("schema")
-    if not isinstance(schema, dict):
-        raise wrong("output_config.format.schema", "a JSON Schema")
-    return schema
+    return schema("output_config.format.schema", form.get("schema"))

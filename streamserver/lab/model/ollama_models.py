@@ -8,14 +8,16 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.lab.model.asked import Json
+from streamserver.lab.model.members import flag
 from streamserver.lab.model.models import CREATED, NAME, Models
 from streamserver.lab.model.ollama import timestamp
-from streamserver.lab.model.reading import Reading, boolean
+from streamserver.lab.model.reading import Reading
 
 VERSION = "0.13.0"
 """The version of Ollama whose interface this is: clients use no newer feature."""
 CONTEXT_LENGTH = 131_072
 """Tokens, more than a request may have."""
+_verbose = flag("verbose")
 _FAMILY = "streamserver"
 _FOREVER = "2318-01-01T00:00:00Z"
 _DATE = timestamp(CREATED * 1_000_000_000)
@@ -37,7 +39,7 @@ def information(models: Models) -> Iterator[tuple[str, str, Handler]]:
     async def show(request: Request) -> Response:
         members = Reading().members("", await json_object(request), ("model", "verbose"))
         models.check(NAME.of(members))
-        boolean("verbose", members.get("verbose"))
+        _verbose.of(members)
         return Response.json(_shown())
 
     yield "GET", "/api/version", version

@@ -4,15 +4,16 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from streamserver.kit.params import text, whole
-from streamserver.lab.model.asked import Asked, Message, Tool
-from streamserver.lab.model.members import wrong
+from streamserver.kit.params import one_of, text, whole
+from streamserver.lab.model.asked import Asked, Json, Message
+from streamserver.lab.model.members import flag, wrong
 from streamserver.lab.model.models import read_model
-from streamserver.lab.model.reading import Form, Reading, boolean, items, one_of, string
+from streamserver.lab.model.openai_tools import read_tools
+from streamserver.lab.model.reading import Form, Reading, checked, items, string
 from streamserver.wire.json_text import to_json
 
 MAX_MESSAGES = 10_000
-MAX_TOOLS = 128
+MAX_CALLS = 128
 MAX_STOP = 100
 MAX_IMAGES = 100
 ROLES = ("system", "user", "assistant", "tool")
@@ -23,6 +24,7 @@ _WITHOUT_EFFECT = ("keep_alive", "truncate", "shift")
 _SERVED_CHAT = (*_SERVED, "messages", "tools")
 _SERVED_COMPLETION = (*_SERVED, "prompt", "system", "images")
 _COMPLETION_WITHOUT_EFFECT = (*_WITHOUT_EFFECT, "context", "raw", "template")
+_MESSAGE = ("role", "content", "images", "tool_calls", "tool_name", "tool_call_id", "thinking")
 _OPTIONS = Form(
     ("num_predict", "seed", "stop"),
     (
@@ -34,8 +36,9 @@ _OPTIONS = Form(
     ),
 )
 # More than any model generates, so no client's usual limit is refused.
-_num_predict = whole("num_predict", -2, 1_000_000, default=-1)
-_seed = whole("seed", -(2**63), 2**63 - 1)
+_num_predict = whole("options.num_predict", -2, 1_000_000, default=-1)
+_seed = whole("options.seed", -(2**63), 2**63 - 1)
+_stream = flag("stream", default=True)
 
 
 def ollama_chat_request(members: Mapping[str, object]) -> Asked:
@@ -44,14 +47,10 @@ def ollama_chat_request(members: Mapping[str, object]) -> Asked:
     reading = Reading()
     given = reading.members("", members, _SERVED_CHAT, _WITHOUT_EFFECT)
     conversation = [
-        _message(reading, path, value)
-        for path, value in items("messages", given.get("messages"), 0, MAX_MESSAGES)
+        _read_message(reading, path, value)
+        for path, value in items("messages", given.get("messages"), MAX_MESSAGES, "messages")
     ]
-    tools = [
-        _tool(reading, path, value)
-        for path, value in items("tools", given.get("tools"), 0, MAX_TOOLS)
-    ]
-    return _request(reading, given, conversation, tools)
+    return _read(reading, given, conversation, **read_tools({"tools": given.get("tools")}))
 
 
 def completion_request(members: Mapping[str, object]) -> Asked:
@@ -60,54 +59,54 @@ def completion_request(members: Mapping[str, object]) -> Asked:
     reading = Reading()
     given = reading.members("", members, _SERVED_COMPLETION, _COMPLETION_WITHOUT_EFFECT)
     prompt, system = [string(name, given.get(name, "")) for name in ("prompt", "system")]
-    images = _images("images", given.get("images"))
+    images = _read_images("images", given.get("images"))
     if not prompt:
-        return _request(reading, given, [], [])
+        return _read(reading, given, [])
     instructions = [Message("system", system)] if system else []
-    return _request(reading, given, [*instructions, Message("user", prompt, images)], [])
+    return _read(reading, given, [*instructions, Message("user", prompt, images)])
 
 
-def _request(
-    reading: Reading, given: Mapping[str, Any], conversation: list[Message], tools: list[Tool]
+def _read(
+    reading: Reading, given: Mapping[str, Any], conversation: list[Message], **asked: Any
 ) -> Asked:
-    """What both interfaces have in common."""
+    """The members that both interfaces have."""
     model, pace = read_model(given)
     options = reading.members("options", given.get("options", {}), *_OPTIONS)
     # 0 and less: without a limit, or until the context is full.
-    limit = max(0, _num_predict.of(options)) or None
+    limit = max(0, checked(_num_predict, options.get("num_predict"))) or None
     if not conversation:
         limit, conversation = 0, [Message("user", "")]
-    is_thinking, thinking_tokens = _thinking(given.get("think"))
+    is_thinking, thinking_tokens = _read_thinking(given.get("think"))
     return Asked(
         model,
         conversation,
-        stream=boolean("stream", given.get("stream"), default=True),
+        stream=_stream.of(given),
         tokens_per_second=pace,
         max_tokens=limit,
-        stop=_stop(options.get("stop")),
-        seed=None if "seed" not in options else _seed.of(options),
-        tools=tools,
-        schema=_schema(given.get("format")),
+        stop=_read_stop(options.get("stop")),
+        seed=checked(_seed, options["seed"]) if "seed" in options else None,
+        schema=_read_format(given.get("format")),
+        schema_name="format",
         reasoning=is_thinking,
         reasoning_tokens=thinking_tokens,
         without_effect=reading.without_effect,
+        **asked,
     )
 
 
-def _message(reading: Reading, path: str, value: object) -> Message:
-    served = ("role", "content", "images", "tool_calls", "tool_name", "tool_call_id", "thinking")
-    message = reading.members(path, value, served)
-    role = one_of(f"{path}.role", message.get("role"), *ROLES)
+def _read_message(reading: Reading, path: str, value: object) -> Message:
+    message = reading.members(path, value, _MESSAGE)
+    role = checked(one_of(f"{path}.role", *ROLES), message.get("role"))
     for name in ("tool_name", "tool_call_id", "thinking"):
         string(f"{path}.{name}", message.get(name, ""))
     content = string(f"{path}.content", message.get("content", ""))
-    calls = items(f"{path}.tool_calls", message.get("tool_calls"), 0, MAX_TOOLS)
-    called = "".join([_call(reading, at, call) for at, call in calls])
-    return Message(role, content + called, _images(f"{path}.images", message.get("images")))
+    calls = items(f"{path}.tool_calls", message.get("tool_calls"), MAX_CALLS, "calls")
+    called = "".join([_read_call(reading, at, call) for at, call in calls])
+    return Message(role, content + called, _read_images(f"{path}.images", message.get("images")))
 
 
-def _call(reading: Reading, path: str, value: object) -> str:
-    """What a call of an earlier answer counts as."""
+def _read_call(reading: Reading, path: str, value: object) -> str:
+    """The tokens of a call of the assistant: the name of the tool, and its arguments."""
     call = reading.members(path, value, ("id", "type", "function"))
     at = f"{path}.function"
     function = reading.members(at, call.get("function"), ("index", "name", "arguments"))
@@ -116,19 +115,8 @@ def _call(reading: Reading, path: str, value: object) -> str:
     return string(f"{at}.name", function.get("name")) + to_json(arguments)
 
 
-def _tool(reading: Reading, path: str, value: object) -> Tool:
-    _, tool = reading.typed(path, value, {"function": Form(("function",))})
-    at = f"{path}.function"
-    served = ("name", "description", "parameters")
-    function = reading.members(at, tool.get("function"), served, ("strict",))
-    name = text(f"{at}.name", 1, 128).of({f"{at}.name": function.get("name")})
-    if not isinstance(schema := function.get("parameters", {}), dict):
-        raise wrong(f"{at}.parameters", "a JSON Schema")
-    return Tool(name, schema, string(f"{at}.description", function.get("description", "")))
-
-
-def _images(path: str, value: object) -> int:
-    images = items(path, value, 0, MAX_IMAGES)
+def _read_images(path: str, value: object) -> int:
+    images = items(path, value, MAX_IMAGES, "images")
     for at, image in images:
         try:
             base64.b64decode(string(at, image), validate=True)
@@ -137,13 +125,13 @@ def _images(path: str, value: object) -> int:
     return len(images)
 
 
-def _stop(value: object) -> list[str]:
+def _read_stop(value: object) -> list[str]:
     sequences = [value] if isinstance(value, str) else value
-    found = items("options.stop", sequences, 0, MAX_STOP)
-    return [text(path, 1, 1000).of({path: sequence}) for path, sequence in found]
+    found = items("options.stop", sequences, MAX_STOP, "texts")
+    return [checked(text(path, 1, 1000), sequence) for path, sequence in found]
 
 
-def _thinking(value: object) -> tuple[bool, int | None]:
+def _read_thinking(value: object) -> tuple[bool, int | None]:
     """Whether there is thinking, and its limit in tokens."""
     if value is None or isinstance(value, bool):
         return value is True, None
@@ -152,11 +140,10 @@ def _thinking(value: object) -> tuple[bool, int | None]:
     return True, THINKING[value]
 
 
-def _schema(value: object) -> Mapping[str, Any] | None:
+def _read_format(value: object) -> Json | None:
+    """The schema that is demanded of the text; None for free text."""
     if value in (None, ""):
         return None
-    if value == "json":
-        return {}
-    if not isinstance(value, dict):
+    if value != "json" and not isinstance(value, dict):
         raise wrong("format", "json, or a JSON Schema")
-    return value
+    return value if isinstance(value, dict) else {}

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Collection, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from streamserver.lab.model.members import check_members, wrong
+from streamserver.kit.params import Parameter, one_of
+from streamserver.lab.model.members import check_members, list_member, wrong
+
+T = TypeVar("T")
 
 _indices = re.compile(r"\[\d+\]")
 
@@ -50,19 +53,21 @@ class Reading:
         self, path: str, value: object, forms: Mapping[str, Form]
     ) -> tuple[str, dict[str, Any]]:
         """An object whose ``type`` selects its other members; the type, and the object."""
-        kind = value.get("type") if isinstance(value, dict) else None
-        if not isinstance(kind, str) or kind not in forms:
-            raise wrong(f"{path}.type", f"one of {', '.join(forms)}, which this model serves")
+        if not isinstance(value, dict):
+            raise wrong(path, "an object")
+        kind = checked(one_of(f"{path}.type", *forms), value.get("type"))
         served, without_effect = forms[kind]
         return kind, self.members(path, value, ("type", *served), without_effect)
 
 
-def items(path: str, value: object, least: int, most: int) -> list[tuple[str, Any]]:
-    """The values of a list with their paths; none for null, if none are allowed."""
-    values = [] if value is None else value
-    if not isinstance(values, list) or not least <= len(values) <= most:
-        raise wrong(path, f"a list of {least} to {most} values")
-    return [(f"{path}[{n}]", one) for n, one in enumerate(values)]
+def items(path: str, value: object, most: int, of: str) -> list[tuple[str, Any]]:
+    """The values of a list, none if it is left out, with their paths."""
+    return [(f"{path}[{n}]", one) for n, one in enumerate(list_member(path, value, most, of))]
+
+
+def checked(parameter: Parameter[T], value: object) -> T:
+    """A value that is allowed, or the default for null; the name of the parameter is its path."""
+    return parameter.of({parameter.name: value})
 
 
 def string(path: str, value: object) -> str:
@@ -72,15 +77,8 @@ def string(path: str, value: object) -> str:
     return value
 
 
-def boolean(path: str, value: object, default: bool = False) -> bool:
-    """True or false; ``default`` for null."""
-    if value is not None and not isinstance(value, bool):
-        raise wrong(path, "true or false")
-    return default if value is None else value
-
-
-def one_of(path: str, value: object, *allowed: str) -> str:
-    """One of these texts."""
-    if not isinstance(value, str) or value not in allowed:
-        raise wrong(path, "one of " + ", ".join(allowed))
+def schema(path: str, value: object) -> dict[str, Any]:
+    """A JSON Schema."""
+    if not isinstance(value, dict):
+        raise wrong(path, "a JSON Schema")
     return value

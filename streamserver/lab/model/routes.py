@@ -24,11 +24,10 @@ from streamserver.lab.model.interface import Frame, Interface, Writer
 from streamserver.lab.model.messages import REQUEST_ID, MessageWriter, message_error
 from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.lab.model.models import ALL, Models
-from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.ollama import MEDIA_TYPE, ChatLines, CompletionLines, line_error
 from streamserver.lab.model.ollama_models import information
 from streamserver.lab.model.ollama_requests import completion_request, ollama_chat_request
-from streamserver.lab.model.openai_completions import ChatWriter, TextWriter
+from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
 from streamserver.lab.model.pace import CommandedPace, Pace, TimedPace, last_offset, scheduled
