@@ -52,8 +52,7 @@ class MessageWriter(Writer):
     def opening(self) -> Iterator[Frame]:
         """The message without content, and a ping, as the service sends them."""
         usage = self._usage() | {"output_tokens": 0}
-        stop = {"stop_reason": None, "stop_sequence": None}
-        message = self._message([]) | stop | {"usage": usage}
+        message = self._message([]) | dict.fromkeys(self._stop()) | {"usage": usage}
         yield _frame({"type": "message_start", "message": message})
         yield _frame({"type": "ping"})
 

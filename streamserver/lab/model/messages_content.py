@@ -39,7 +39,13 @@ _SOURCES = {
         "url": Form(("url",)),
     },
 }
-_IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_DATA = {"base64": "data", "text": "data", "url": "url"}
+"""The member of a source that has its content, by its type."""
+_MEDIA_TYPES = {
+    ("image", "base64"): ("image/jpeg", "image/png", "image/gif", "image/webp"),
+    ("document", "text"): ("text/plain",),
+    ("document", "base64"): ("application/pdf",),
+}
 
 
 class _Content(NamedTuple):
@@ -123,13 +129,9 @@ def _source(reading: Reading, path: str, kind: str, block: dict[str, Any]) -> _C
     titles = [string(f"{path}.{name}", block.get(name, "")) for name in ("title", "context")]
     at = f"{path}.source"
     form, source = reading.typed(at, block.get("source"), _SOURCES[kind])
-    for name in source:
-        string(f"{at}.{name}", source[name])
-    if form == "url":
-        string(f"{at}.url", source.get("url"))
-    else:
-        string(f"{at}.data", source.get("data"))
-    if kind == "image" and form == "base64":
-        checked(one_of(f"{at}.media_type", *_IMAGE_TYPES), source.get("media_type"))
-    read = source["data"] if form == "text" else ""
+    data = string(f"{at}.{_DATA[form]}", source.get(_DATA[form]))
+    if form != "url":
+        media_type = one_of(f"{at}.media_type", *_MEDIA_TYPES[kind, form])
+        checked(media_type, source.get("media_type"))
+    read = data if form == "text" else ""
     return _Content("".join([*titles, read]), 0 if form == "text" else 1)

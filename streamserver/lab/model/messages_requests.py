@@ -29,7 +29,7 @@ _WITHOUT_EFFECT = (
 # More than any model generates, so no client's usual limit is refused.
 _max_tokens = whole("max_tokens", 1, 1_000_000)
 _budget = whole("thinking.budget_tokens", 1024, 1_000_000)
-_display = one_of("display", "summarized", default="summarized")
+_display = one_of("thinking.display", "summarized", default="summarized")
 _stream = flag("stream")
 _TOOLS = {
     "custom": Form(
@@ -147,7 +147,7 @@ def _read_thinking(reading: Reading, value: object) -> Json:
     if value is None:
         return {}
     kind, thinking = reading.typed("thinking", value, _THINKING)
-    _display.of(thinking)
+    checked(_display, thinking.get("display"))
     budget = checked(_budget, thinking.get("budget_tokens")) if kind == "enabled" else None
     return {"reasoning": kind != "disabled", "reasoning_tokens": budget}
 

@@ -3,12 +3,11 @@
 import hashlib
 from collections.abc import Iterator
 
-from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.lab.model.asked import Json
-from streamserver.lab.model.members import flag
+from streamserver.lab.model.members import flag, request_members
 from streamserver.lab.model.models import CREATED, NAME, Models
 from streamserver.lab.model.ollama import timestamp
 from streamserver.lab.model.reading import Reading
@@ -37,7 +36,7 @@ def information(models: Models) -> Iterator[tuple[str, str, Handler]]:
         return Response.json({"models": [_listed(name) | loaded for name in models.names]})
 
     async def show(request: Request) -> Response:
-        members = Reading().members("", await json_object(request), ("model", "verbose"))
+        members = Reading().members("", await request_members(request), ("model", "verbose"))
         models.check(NAME.of(members))
         _verbose.of(members)
         return Response.json(_shown())

@@ -11,7 +11,6 @@ from itertools import islice
 from time import time_ns
 from uuid import uuid4
 
-from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
@@ -21,6 +20,7 @@ from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.generation import count_input, generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
+from streamserver.lab.model.members import request_members
 from streamserver.lab.model.messages import REQUEST_ID, MessageWriter, message_error
 from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.lab.model.models import ALL, Models
@@ -112,7 +112,7 @@ def _counts(models: Models) -> Handler:
     """``POST /v1/messages/count_tokens``."""
 
     async def handler(request: Request) -> Response:
-        asked = count_request(await json_object(request))
+        asked = count_request(await request_members(request))
         models.check(asked.model)
         response = Response.json({"input_tokens": count_input(asked)})
         _add_fields(MESSAGES, asked, response)
@@ -126,7 +126,7 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
 
     async def handler(request: Request) -> Response:
         options = read_options(request, MODEL)
-        asked = interface.read(await json_object(request))
+        asked = interface.read(await request_members(request))
         models.check(asked.model)
         answer = generate(asked, options.tokens, options.reasoning_tokens, refuse=options.refuse)
         pace: Pace = CommandedPace(asked, answer, options)

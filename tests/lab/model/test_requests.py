@@ -291,7 +291,7 @@ async def test_members_that_do_not_change_the_answer(
 
 
 async def test_a_conversation(server: Served) -> None:
-    """A tool call has no content, and prompt_tokens counts all messages and calls."""
+    """A tool call has no content, and prompt_tokens counts all messages, calls and tools."""
     function = {"name": "weather", "arguments": "{}"}
     conversation = [
         {"role": "developer", "content": "Be brief."},
@@ -303,6 +303,7 @@ async def test_a_conversation(server: Served) -> None:
     whole = json.loads(answer.body)
     assert f"“{PROMPT}”" in whole["choices"][0]["message"]["content"]
     words = ["Be", " brief", ".", "Grüße", "weather", "{}", "forty", " two"]
+    words += ["weather", "{}"]
     assert whole["usage"]["prompt_tokens"] == len(words)
 
 
