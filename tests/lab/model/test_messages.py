@@ -9,7 +9,7 @@ import pytest
 
 from streamserver.lab.model.models import Models
 from streamserver.lab.model.text import REASONING, REFUSAL, tokenize
-from streamserver.lab.stamps import read_stamp
+from streamserver.lab.stamps import Stamp, read_stamp
 from streamserver.lab.target.app import make_target
 from support import peers
 from support.anthropic_client import client_of, comparable
@@ -46,7 +46,7 @@ def question(**members: Any) -> dict[str, Any]:
 def asked(**members: Any) -> dict[str, Any]:
     """The same as the members of a body."""
     request = question(**members)
-    return request.pop("extra_body") | request
+    return {**request.pop("extra_body"), **request}
 
 
 async def post(server: Served, members: object, query: str = "", **fields: str) -> Answered:
@@ -267,6 +267,27 @@ async def test_every_refusal_has_the_form_of_the_interface(
     assert json.loads(answer.body)["error"]["type"] == kind
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("NaN", "the body must have numbers that are finite"),
+        ("-1e999", "the body must have numbers that are finite"),
+        (r'"\ud83e"', "characters that have a UTF-8 form"),
+    ],
+)
+@pytest.mark.parametrize("member", ["default", "const"])
+async def test_a_value_that_json_cannot_have(
+    target: Served, member: str, value: str, message: str
+) -> None:
+    """It would fail where it is written, behind the head of the response."""
+    schema = {"type": "object", "properties": {"city": {member: "HERE"}}}
+    tools = [{"name": "weather", "input_schema": schema}]
+    body = json.dumps(asked(stream=True, tools=tools)).replace('"HERE"', value)
+    answer = await ask(target, PATH, "POST", body=body.encode())
+    assert answer.status == 400
+    assert message in json.loads(answer.body)["error"]["message"]
+
+
 # The bytes of a stream
 
 
@@ -325,7 +346,7 @@ async def test_the_events_of_a_stream(target: Served) -> None:
 async def test_a_stream_has_the_pace_and_the_stamps_that_are_asked_for(target: Served) -> None:
     query = "stamps=1&first_byte_delay=0.01&first_token_delay=0.05&tokens_per_second=100"
     answer = await post(target, asked(stream=True, max_tokens=3), query)
-    stamps = {}
+    stamps: dict[str, list[Stamp]] = {}
     for line in answer.body.decode().splitlines():
         if line.startswith("data: ") and (stamp := read_stamp(line[6:])):
             stamps.setdefault(json.loads(line[6:])["type"], []).append(stamp)
