@@ -29,13 +29,12 @@ class Part:
         return "".join(self.tokens)
 
     @property
-    def arguments(self) -> dict[str, Any] | None:
-        """Of a tool call; None if the limit of the tokens has cut them."""
+    def arguments(self) -> Any:
+        """The arguments of a tool call; None if the limit of the tokens has cut them."""
         try:
-            found = json.loads(self.text)
+            return json.loads(self.text)
         except ValueError:
             return None
-        return found if isinstance(found, dict) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,14 @@
 """Anthropic's messages on the wire: the events of a stream, and refusals."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from streamserver.lab.model.generation import generate
+from streamserver.lab.model.messages import MessageWriter
+from streamserver.lab.model.messages_requests import message_request
 from streamserver.lab.model.text import REFUSAL
 from streamserver.lab.stamps import Stamp, read_stamp
 from support.anthropic_client import body_of, client_of, question
@@ -66,6 +70,13 @@ async def test_the_events_of_a_stream(target: Served) -> None:
     assert [first for first, _ in lines] == [f"event: {one['type']}" for one in data]
     assert data[0]["message"].pop("id").startswith("msg_")
     assert data == EVENTS
+
+
+def test_tokens_from_a_cache_are_no_input_tokens() -> None:
+    asked = message_request(body_of())
+    answer = replace(generate(asked), input_tokens=10, cached_tokens=7)
+    usage = MessageWriter(asked, answer).whole()["usage"]
+    assert (usage["input_tokens"], usage["cache_read_input_tokens"]) == (3, 7)
 
 
 async def test_a_stream_has_the_pace_and_the_stamps_that_are_asked_for(target: Served) -> None:
