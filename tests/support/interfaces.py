@@ -6,13 +6,11 @@ from typing import Any
 
 from streamserver.lab.model.asked import Json
 from streamserver.lab.model.interface import Interface
-from streamserver.lab.model.routes import INTERFACES, OLLAMA
 from streamserver.wire.sse import MEDIA_TYPE
 from support.asking import Answered, ask
 from support.inprocess import Served
 from support.model import MODEL, PROMPT
 
-EVERY = (*INTERFACES, *OLLAMA)
 MESSAGES = [{"role": "user", "content": PROMPT}]
 QUESTIONS: dict[str, Json] = {
     "/v1/chat/completions": {"messages": MESSAGES},

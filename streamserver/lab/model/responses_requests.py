@@ -5,7 +5,7 @@ items. An item that only refers to an earlier one is accepted without effect, si
 those unless it is configured otherwise.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from streamserver.kit.params import Parameter, number, one_of, text, whole
@@ -87,12 +87,7 @@ def responses_request(members: Mapping[str, object]) -> Asked:
     if _background.of(given):
         raise wrong("background", "false: this model answers at once")
     model, pace = read_model(given)
-    included = [
-        string(path, one)
-        for path, one in items("include", given.get("include"), MAX_INCLUDED, "names")
-    ]
-    tools = [_tool(reading, *one) for one in items("tools", given.get("tools"), MAX_TOOLS, "tools")]
-    choice, tool_name = _tool_choice(reading, given.get("tool_choice"), tools)
+    included = _included(given.get("include"))
     top_logprobs = _top_logprobs.of(given)
     effort = _effort_of(reading, given.get("reasoning", {}))
     return Asked(
@@ -100,20 +95,16 @@ def responses_request(members: Mapping[str, object]) -> Asked:
         _conversation(reading, given),
         stream=_stream.of(given),
         tokens_per_second=pace,
-        max_tokens=optional(_max_tokens, given),
-        min_tokens=_min_tokens.of(given),
-        ignore_eos=_ignore_eos.of(given),
         seed=optional(_seed, given),
         top_logprobs=top_logprobs if top_logprobs or LOGPROBS in included else None,
-        tools=tools,
-        tool_choice=choice,
-        tool_name=tool_name,
         parallel_tool_calls=_parallel.of(given),
         schema=_schema(reading, given.get("text", {})),
         schema_name="text.format.schema",
         reasoning=effort != "none",
         reasoning_tokens=EFFORTS[effort],
         repeated=_repeated(given),
+        **_read_length(given),
+        **_read_tools(reading, given),
         without_effect=[
             *reading.without_effect,
             *[f"include {one[:64]!a}" for one in included if one != LOGPROBS],
@@ -127,23 +118,37 @@ def _conversation(reading: Reading, given: Mapping[str, Any]) -> list[Message]:
     return [*first, *read_input(reading, given.get("input"))]
 
 
+def _read_length(given: Mapping[str, Any]) -> Json:
+    """The members of ``Asked`` about the length of the answer."""
+    limit, least = optional(_max_tokens, given), _min_tokens.of(given)
+    if limit is not None and least > limit:
+        raise wrong("min_tokens", "at most max_output_tokens")
+    return {"max_tokens": limit, "min_tokens": least, "ignore_eos": _ignore_eos.of(given)}
+
+
+def _included(value: object) -> list[str]:
+    return [string(path, one) for path, one in items("include", value, MAX_INCLUDED, "names")]
+
+
+def _read_tools(reading: Reading, given: Mapping[str, Any]) -> Json:
+    """The members of ``Asked`` about tools."""
+    tools = [_tool(reading, *one) for one in items("tools", given.get("tools"), MAX_TOOLS, "tools")]
+    names, choice = [tool.name for tool in tools], given.get("tool_choice")
+    if isinstance(choice, dict):
+        _, called = reading.typed("tool_choice", choice, {"function": Form(("name",))})
+        name = checked(one_of("tool_choice.name", *names), called.get("name"))
+        return {"tools": tools, "tool_choice": "function", "tool_name": name}
+    choice = checked(one_of("tool_choice", *_CHOICES, default="auto"), choice)
+    if choice == "required" and not tools:
+        raise wrong("tool_choice", "auto or none without tools")
+    return {"tools": tools, "tool_choice": choice}
+
+
 def _tool(reading: Reading, path: str, value: object) -> Tool:
     _, tool = reading.typed(path, value, _TOOLS)
     name = checked(text(f"{path}.name", 1, 64), tool.get("name"))
     parameters = schema(f"{path}.parameters", tool.get("parameters", {}))
     return Tool(name, parameters, string(f"{path}.description", tool.get("description", "")))
-
-
-def _tool_choice(reading: Reading, value: object, tools: Sequence[Tool]) -> tuple[str, str]:
-    """``Asked.tool_choice`` and ``Asked.tool_name``."""
-    names = [tool.name for tool in tools]
-    if isinstance(value, dict):
-        _, called = reading.typed("tool_choice", value, {"function": Form(("name",))})
-        return "function", checked(one_of("tool_choice.name", *names), called.get("name"))
-    choice = checked(one_of("tool_choice", *_CHOICES, default="auto"), value)
-    if choice == "required" and not tools:
-        raise wrong("tool_choice", "auto or none without tools")
-    return choice, ""
 
 
 def _schema(reading: Reading, value: object) -> Mapping[str, Any] | None:

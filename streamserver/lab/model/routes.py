@@ -53,11 +53,11 @@ RESPONSES = Interface(
 MESSAGES = Interface(
     *("/v1/messages", message_request, MessageWriter, message_error), request_id=REQUEST_ID
 )
-INTERFACES = (CHAT, TEXT, RESPONSES, MESSAGES)
-OLLAMA = (
-    Interface("/api/chat", ollama_chat_request, ChatLines, line_error, MEDIA_TYPE),
-    Interface("/api/generate", completion_request, CompletionLines, line_error, MEDIA_TYPE),
+OLLAMA_CHAT = Interface("/api/chat", ollama_chat_request, ChatLines, line_error, MEDIA_TYPE)
+OLLAMA_TEXT = Interface(
+    "/api/generate", completion_request, CompletionLines, line_error, MEDIA_TYPE
 )
+INTERFACES = (CHAT, TEXT, RESPONSES, MESSAGES, OLLAMA_CHAT, OLLAMA_TEXT)
 _ERRORS: tuple[tuple[str, Callable[[HTTPError], Json]], ...] = (
     *((one.path, one.error_object) for one in INTERFACES),
     ("/v1/", error_object),
@@ -98,20 +98,23 @@ def add_model(app: Router, lateness: Lateness | None = None, models: Models = AL
     lateness = lateness or Lateness()
     app.get("/v1/models")(ModelErrors(models.list))
     app.get("/v1/models/{name:path}")(ModelErrors(models.get))
-    for interface in INTERFACES:
-        handler = ModelErrors(_answers(interface, lateness, models))
-        app.post(interface.path, max_body=MAX_BODY)(handler)
+    _add_interfaces(app, "/v1/", lateness, models)
     app.post(EMBEDDINGS, max_body=MAX_BODY)(ModelErrors(embeddings(lateness, models)))
     app.post(f"{MESSAGES.path}/count_tokens", max_body=MAX_BODY)(ModelErrors(_counts(models)))
 
 
 def add_ollama(app: Router, lateness: Lateness, models: Models = ALL) -> None:
-    """The same in Ollama's interface, whose paths are below ``/api``."""
-    for interface in OLLAMA:
-        handler = ModelErrors(_answers(interface, lateness, models))
-        app.post(interface.path, max_body=MAX_BODY)(handler)
-    for method, path, one in information(models):
-        app.route(path, (method,), max_body=MAX_BODY)(ModelErrors(one))
+    """Serve the model in Ollama's interface, whose paths are below ``/api``."""
+    _add_interfaces(app, "/api/", lateness, models)
+    for method, path, handler in information(models):
+        app.route(path, (method,), max_body=MAX_BODY)(ModelErrors(handler))
+
+
+def _add_interfaces(app: Router, below: str, lateness: Lateness, models: Models) -> None:
+    for interface in INTERFACES:
+        if interface.path.startswith(below):
+            handler = ModelErrors(_answers(interface, lateness, models))
+            app.post(interface.path, max_body=MAX_BODY)(handler)
 
 
 def _counts(models: Models) -> Handler:

@@ -12,23 +12,17 @@ import h11
 import pytest
 
 from streamserver.lab.model.embeddings import MAX_INPUTS, MAX_TOKENS, vector
-from streamserver.lab.target.app import make_target
 from support import peers
 from support.asking import Answered, ask
-from support.inprocess import Serve, Served
+from support.inprocess import Served
 from support.openai_client import client_of
 
 TARGET = "/v1/embeddings"
 
 
-@pytest.fixture
-async def server(serve: Serve) -> Served:
-    return await serve(make_target())
-
-
-async def embed(server: Served, query: str = "", **members: Any) -> Answered:
+async def embed(target: Served, query: str = "", **members: Any) -> Answered:
     body = json.dumps({"model": "any", **members}).encode()
-    return await ask(server, f"{TARGET}?{query}", "POST", body=body)
+    return await ask(target, f"{TARGET}?{query}", "POST", body=body)
 
 
 def test_a_vector_is_the_same_in_every_process() -> None:
@@ -51,9 +45,9 @@ def test_fewer_dimensions_have_the_same_direction() -> None:
     )
 
 
-async def test_the_official_client(server: Served) -> None:
+async def test_the_official_client(target: Served) -> None:
     """It asks for base64, and makes lists of numbers of it."""
-    async with client_of(server.url) as client:
+    async with client_of(target.url) as client:
         whole = await client.embeddings.create(model="m", input=["a", "b", "a"], dimensions=5)
         ids = await client.embeddings.create(model="m", input=[[1, 2], [1, 2, 3]])
     first, second, third = [one.embedding for one in whole.data]
@@ -62,32 +56,32 @@ async def test_the_official_client(server: Served) -> None:
     assert (whole.model, whole.usage.prompt_tokens, ids.usage.total_tokens) == ("m", 3, 5)
     assert [len(one.embedding) for one in ids.data] == [1536, 1536]
     model = peers.module("openai.types").CreateEmbeddingResponse
-    answer = await embed(server, input="a")
+    answer = await embed(target, input="a")
     assert not model.model_validate_json(answer.body, strict=True).model_extra
 
 
-async def test_both_formats_have_the_same_numbers(server: Served) -> None:
+async def test_both_formats_have_the_same_numbers(target: Served) -> None:
     found = []
     for name in ("float", "base64"):
-        answer = await embed(server, input=[7, 8], dimensions=64, encoding_format=name)
+        answer = await embed(target, input=[7, 8], dimensions=64, encoding_format=name)
         found.append(json.loads(answer.body)["data"][0]["embedding"])
     numbers, packed = found
     assert b64decode(packed) == struct.pack("<64f", *numbers)
 
 
-async def test_the_response_has_a_delay(server: Served) -> None:
+async def test_the_response_has_a_delay(target: Served) -> None:
     begin = time.monotonic()
-    await embed(server, "head_delay=0.02&first_byte_delay=0.01", input="a")
+    await embed(target, "head_delay=0.02&first_byte_delay=0.01", input="a")
     assert time.monotonic() - begin >= 0.03
 
 
-async def test_slots_and_faults_apply(server: Served) -> None:
+async def test_slots_and_faults_apply(target: Served) -> None:
     one = "slots=1&queue=0&head_delay=0.05"
-    answers = await asyncio.gather(*[embed(server, one, input="a", user="me") for _ in range(2)])
+    answers = await asyncio.gather(*[embed(target, one, input="a", user="me") for _ in range(2)])
     assert sorted([answer.status for answer in answers]) == [200, 503]
     assert {answer.headers.get("x-lab-without-effect") for answer in answers} == {"user", None}
     with pytest.raises(h11.RemoteProtocolError):
-        await embed(server, "fault=truncate@byte:100", input="a")
+        await embed(target, "fault=truncate@byte:100", input="a")
 
 
 @pytest.mark.parametrize(
@@ -111,13 +105,13 @@ async def test_slots_and_faults_apply(server: Served) -> None:
         ({"input": "a", "model": ""}, "model must be"),
     ],
 )
-async def test_a_wrong_request(server: Served, members: dict[str, Any], message: str) -> None:
-    answer = await embed(server, **members)
+async def test_a_wrong_request(target: Served, members: dict[str, Any], message: str) -> None:
+    answer = await embed(target, **members)
     error = json.loads(answer.body)["error"]
     assert (answer.status, error["type"]) == (400, "invalid_request_error")
     assert error["message"].startswith(message)
 
 
-async def test_a_parameter_of_a_stream_is_refused(server: Served) -> None:
-    answer = await embed(server, "tokens_per_second=5", input="a")
+async def test_a_parameter_of_a_stream_is_refused(target: Served) -> None:
+    answer = await embed(target, "tokens_per_second=5", input="a")
     assert json.loads(answer.body)["error"]["param"] == "tokens_per_second"

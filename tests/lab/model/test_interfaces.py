@@ -17,14 +17,14 @@ from streamserver.lab.cassettes.replay import make_replay
 from streamserver.lab.model.generation import generate
 from streamserver.lab.model.interface import ENDING, Interface
 from streamserver.lab.model.pace import CommandedPace
-from streamserver.lab.target.app import make_target
+from streamserver.lab.model.routes import INTERFACES
 from streamserver.lab.target.parameters import make_options
 from streamserver.proxy.proxy import Proxy
 from streamserver.wire.chunked import LAST_CHUNK
 from support.answers import chunks, content
 from support.asking import ask
-from support.inprocess import Serve, Served, running
-from support.interfaces import EVERY, ask_in, question, read_events, split_events, text_of
+from support.inprocess import Served, running
+from support.interfaces import ask_in, question, read_events, split_events, text_of
 from support.rawsocket import connect, raw
 from support.requests import post
 
@@ -33,12 +33,7 @@ FAST = "tokens=4&tokens_per_second=1000"
 MESSAGE = b"this error was requested"
 
 
-@pytest.fixture
-async def target(serve: Serve) -> Served:
-    return await serve(make_target())
-
-
-@pytest.fixture(params=EVERY, ids=[one.path.replace("/", "_") for one in EVERY])
+@pytest.fixture(params=INTERFACES, ids=[one.path.replace("/", "_") for one in INTERFACES])
 def interface(request: pytest.FixtureRequest) -> Interface:
     found: Interface = request.param
     return found
@@ -77,7 +72,7 @@ async def test_tokens_are_due_at_the_same_times(
 
 async def commanded(query: str) -> list[int]:
     """Nanoseconds from the first token to each, with the first interface."""
-    asked = EVERY[0].read(question(EVERY[0]))
+    asked = INTERFACES[0].read(question(INTERFACES[0]))
     options = make_options(Query(query))
     pace = CommandedPace(asked, generate(asked, options.tokens), options)
     offsets = [await pace.offset(step) or 0 for step in range(options.tokens)]
@@ -99,7 +94,7 @@ async def test_the_first_token_has_a_delay_of_its_own(
 
 
 async def test_the_text_is_the_same(target: Served, interface: Interface) -> None:
-    (first, *_), expected = EVERY, []
+    (first, *_), expected = INTERFACES, []
     for one in (first, interface):
         events = read_events(one, (await ask_in(target, one, FAST)).body)
         expected.append("".join([text_of(one, event) for event in events]))
@@ -165,7 +160,7 @@ async def test_events_are_cut(target: Served, interface: Interface, knob: str) -
 async def test_all_interfaces_share_a_pool(target: Served, interface: Interface) -> None:
     async with connect(target.port) as client:
         slots = "slots=1&queue=0&pool=one"
-        await client.send(sent(EVERY[0], f"{slots}&tokens_per_second=1"))
+        await client.send(sent(INTERFACES[0], f"{slots}&tokens_per_second=1"))
         await client.read_until(b"\n\n")
         refused = await ask_in(target, interface, f"{slots}&{FAST}")
     assert (refused.status, refused.headers["retry-after"]) == (503, "1")
@@ -255,7 +250,7 @@ async def recorded(target: Served, tmp_path: Path) -> tuple[Path, dict[str, byte
     """Cassettes of a stream of each interface, and the bodies."""
     bodies = {}
     async with running(RecordingProxy(Proxy(target.url), tmp_path)) as relay:
-        for interface in EVERY:
+        for interface in INTERFACES:
             answer = await ask_in(relay, interface, f"{FAST}&stamps=1")
             bodies[interface.path] = answer.body
     return tmp_path, bodies
@@ -264,7 +259,7 @@ async def recorded(target: Served, tmp_path: Path) -> tuple[Path, dict[str, byte
 async def test_a_cassette_replays_each(recorded: tuple[Path, dict[str, bytes]]) -> None:
     directory, bodies = recorded
     async with running(make_replay(directory)) as replay:
-        answers = [ask_in(replay, one, f"{FAST}&stamps=1") for one in EVERY]
-        for interface, answer in zip(EVERY, await asyncio.gather(*answers), strict=True):
+        answers = [ask_in(replay, one, f"{FAST}&stamps=1") for one in INTERFACES]
+        for interface, answer in zip(INTERFACES, await asyncio.gather(*answers), strict=True):
             assert answer.body == bodies[interface.path]
             assert read_events(interface, answer.body)
