@@ -60,6 +60,7 @@ CASES = {
         {"input": [{"role": "user", "content": [{"type": "input_text", "text": PROMPT}]}]},
         TEXT_ITEM,
         ["message"],
+        query="&chunk_events=2",
     ),
     "cut": Case({"max_output_tokens": 3}, TEXT_ITEM, ["message"], 3, status="incomplete"),
     "exact": Case(

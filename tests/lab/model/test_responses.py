@@ -35,7 +35,7 @@ async def test_a_response(target: Served, case: Case) -> None:
     response = model.model_validate_json(answer.body, strict=True)
     assert {*response.model_extra} == {"store"}
     assert [item.type for item in response.output] == case.items
-    assert response.status == case.status
+    assert response.status == response.output[-1].status == case.status
     streamed = await respond(target, case.query, **case.members, stream=True)
     events = check_events(streamed.body.decode(), case.types)
     assert without_ids(events[-1]["response"]) == without_ids(json.loads(answer.body))
@@ -43,6 +43,8 @@ async def test_a_response(target: Served, case: Case) -> None:
     assert counted == (case.tokens or counted)
     deltas = [event for event in events if event["type"].endswith(".delta")]
     assert len(deltas) == counted
+    thoughts = [event for event in deltas if "reasoning" in event["type"]]
+    assert response.usage.output_tokens_details.reasoning_tokens == len(thoughts)
     assert response.usage.total_tokens == response.usage.input_tokens + counted
 
 

@@ -180,7 +180,7 @@ def test_a_wrong_member_is_named(members: dict[str, Any], message: str) -> None:
 
 async def test_deep_nesting_is_refused(server: Served) -> None:
     """Any depth is either answered or refused; none is an error of the server."""
-    for depth in (50, 100, *range(800, 1000, 10), 30_000):
+    for depth in (50, *range(900, 1000, 20), 30_000):
         schema = b'{"a":' * depth + b"1" + b"}" * depth
         body = b'{"model":"m","input":"a","tools":[{"type":"function","name":"f","parameters":'
         body += schema + b'}],"tool_choice":"none","stream":true,"tokens_per_second":1000}'
