@@ -17,6 +17,7 @@ from streamserver.kit.params import one_of, text, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
+from streamserver.lab.model.generation import MAX_TEXT
 from streamserver.lab.model.members import (
     check_members,
     check_values,
@@ -47,6 +48,8 @@ _user = text("user", 0, 512)
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
+    """What a request asks."""
+
     model: str
     inputs: Sequence[str]
     tokens: int
@@ -95,6 +98,8 @@ def _read(members: Mapping[str, object]) -> _Asked:
     if len(inputs) * dimensions > MAX_NUMBERS:
         most = MAX_NUMBERS // dimensions
         raise wrong("input", f"at most {most} inputs, with {dimensions} dimensions each")
+    if sum(map(len, inputs)) > MAX_TEXT:
+        raise wrong("input", f"at most {MAX_TEXT} characters in all")
     counts = [len(tokenize(one)) for one in inputs]
     for n, count in enumerate(counts):
         if not 1 <= count <= MAX_TOKENS:

@@ -98,6 +98,7 @@ async def test_slots_and_faults_apply(target: Served) -> None:
         ({"input": ["a"] * 300, "dimensions": 4096}, "input must be at most 256 inputs"),
         ({"input": ["a", ""]}, "input[1] must be 1 to 8192 tokens long, not 0"),
         ({"input": [1] * (MAX_TOKENS + 1)}, "input[0] must be 1 to 8192 tokens long, not 8193"),
+        ({"input": ["a" * 100_000] * 6}, "input must be at most 524288 characters in all"),
         ({"input": "a", "dimensions": 4097}, "dimensions must be a whole number from 1 to 4096"),
         ({"input": "a", "dimensions": 0}, "dimensions must be"),
         ({"input": "a", "encoding_format": "int8"}, "encoding_format must be one of"),
