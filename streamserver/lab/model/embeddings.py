@@ -25,7 +25,7 @@ from streamserver.lab.model.members import (
     request_members,
     wrong,
 )
-from streamserver.lab.model.models import NAME, Models
+from streamserver.lab.model.models import Models, read_model
 from streamserver.lab.model.prompts import read_prompts
 from streamserver.lab.model.text import tokenize
 from streamserver.lab.target.events import SECOND
@@ -105,7 +105,8 @@ def _read(members: Mapping[str, object]) -> _Asked:
         if not 1 <= count <= MAX_TOKENS:
             raise wrong(f"input[{n}]", f"1 to {MAX_TOKENS} tokens long, not {count}")
     is_base64 = _format.of(members) == "base64"
-    return _Asked(NAME.of(members), inputs, sum(counts), dimensions, is_base64, without_effect)
+    model, _ = read_model(members)
+    return _Asked(model, inputs, sum(counts), dimensions, is_base64, without_effect)
 
 
 def _whole(asked: _Asked, vectors: Sequence[str]) -> str:
