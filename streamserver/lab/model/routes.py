@@ -18,9 +18,10 @@ from streamserver.kit.service import Handler, close
 from streamserver.lab.faults.filters import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model.asked import Asked, Json
+from streamserver.lab.model.embeddings import EMBEDDINGS, embeddings
 from streamserver.lab.model.generation import count_input, generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
-from streamserver.lab.model.members import request_members
+from streamserver.lab.model.members import report_without_effect, request_members
 from streamserver.lab.model.messages import REQUEST_ID, MessageWriter, message_error
 from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.lab.model.models import ALL, Models
@@ -31,6 +32,8 @@ from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
 from streamserver.lab.model.pace import CommandedPace, Pace, TimedPace, last_offset, scheduled
+from streamserver.lab.model.responses import ResponsesWriter
+from streamserver.lab.model.responses_requests import responses_request
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import SECOND, EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness
@@ -40,11 +43,13 @@ from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes of a request: enough for a long conversation, or for an image."""
-WITHOUT_EFFECT = "x-lab-without-effect"
-"""The field of a response that lists members of the request without effect on this model."""
 
 CHAT = Interface("/v1/chat/completions", chat_request, ChatWriter, error_object, services=SERVICES)
 TEXT = Interface("/v1/completions", text_request, TextWriter, error_object, services=SERVICES)
+RESPONSES = Interface(
+    *("/v1/responses", responses_request, ResponsesWriter, error_object),
+    services=("openai", "openrouter"),
+)
 MESSAGES = Interface(
     *("/v1/messages", message_request, MessageWriter, message_error), request_id=REQUEST_ID
 )
@@ -52,7 +57,7 @@ OLLAMA_CHAT = Interface("/api/chat", ollama_chat_request, ChatLines, line_error,
 OLLAMA_TEXT = Interface(
     "/api/generate", completion_request, CompletionLines, line_error, MEDIA_TYPE
 )
-INTERFACES = (CHAT, TEXT, MESSAGES, OLLAMA_CHAT, OLLAMA_TEXT)
+INTERFACES = (CHAT, TEXT, RESPONSES, MESSAGES, OLLAMA_CHAT, OLLAMA_TEXT)
 _ERRORS: tuple[tuple[str, Callable[[HTTPError], Json]], ...] = (
     *((one.path, one.error_object) for one in INTERFACES),
     ("/v1/", error_object),
@@ -94,6 +99,7 @@ def add_model(app: Router, lateness: Lateness | None = None, models: Models = AL
     app.get("/v1/models")(ModelErrors(models.list))
     app.get("/v1/models/{name:path}")(ModelErrors(models.get))
     _add_interfaces(app, "/v1/", lateness, models)
+    app.post(EMBEDDINGS, max_body=MAX_BODY)(ModelErrors(embeddings(lateness, models)))
     app.post(f"{MESSAGES.path}/count_tokens", max_body=MAX_BODY)(ModelErrors(_counts(models)))
 
 
@@ -155,8 +161,7 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
 def _add_fields(interface: Interface, asked: Asked, response: Response) -> None:
     if interface.request_id:
         response.headers[interface.request_id] = f"req_{uuid4().hex}"
-    if asked.without_effect:
-        response.headers[WITHOUT_EFFECT] = ", ".join(asked.without_effect)
+    report_without_effect(response, asked.without_effect)
 
 
 def _source(
@@ -190,8 +195,9 @@ async def _events(
 
 
 def _largest(interface: Interface, writer: Writer) -> int:
-    """Bytes that an event may have; the usage and a stamp are smaller than the event itself."""
-    return 2 * max([len(interface.encode(frame)) for _, frame in islice(writer.frames(), 3)])
+    """Bytes that an event may have, a stamp included. The last may repeat the whole answer."""
+    frames = [*[frame for _, frame in islice(writer.frames(), 3)], *writer.ending()]
+    return 2 * max([len(interface.encode(frame)) for frame in frames])
 
 
 def _stamped(frame: Frame, now: EventTime) -> Frame:

@@ -24,7 +24,7 @@ from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
 from streamserver.lab.target.httpbin import add_httpbin
 from streamserver.lab.target.pacing import Lateness
-from streamserver.lab.target.parameters import IGNORED, LINES, MODEL, STREAM
+from streamserver.lab.target.parameters import IGNORED, LINES, MODEL, START, STREAM
 from streamserver.lab.target.streams import add_streams
 from streamserver.wire.accept import preferred
 from streamserver.wire.json_text import to_indented_json
@@ -59,6 +59,8 @@ ENDPOINTS = (
     Endpoint("/post", "the same as /get, with the body", method="POST"),
     Endpoint("/v1/chat/completions", "a model answers a conversation", MODEL, method="POST"),
     Endpoint("/v1/completions", "a model continues a text", MODEL, method="POST"),
+    Endpoint("/v1/responses", "the same, as OpenAI's responses", MODEL, method="POST"),
+    Endpoint("/v1/embeddings", "a unit vector for each input", START, method="POST"),
     Endpoint("/v1/messages", "the same, as Anthropic's messages", MODEL, method="POST"),
     Endpoint("/v1/messages/count_tokens", "the input tokens of a message", method="POST"),
     Endpoint("/api/chat", "the same, as Ollama's lines of JSON", MODEL, method="POST"),
