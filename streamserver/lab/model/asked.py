@@ -26,6 +26,7 @@ class Tool:
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     """The JSON Schema of its arguments; {} for any object."""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,13 @@ The kind of an answer, in this order: a refusal on command, calls of tools, JSON
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate, chain, cycle, islice
 from random import Random
 
 from streamserver.lab.model.answer import Answer, Choice, FinishReason, Part
-from streamserver.lab.model.asked import IMAGE_TOKENS, Asked, Tool
-from streamserver.lab.model.schema import instance
+from streamserver.lab.model.asked import IMAGE_TOKENS, Asked, Message, Tool
+from streamserver.lab.model.schema import Form
+from streamserver.lab.model.schema.document import Schema
 from streamserver.lab.model.text import REASONING, REFUSAL, answer_text, digest, tokenize
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
@@ -41,21 +41,26 @@ def generate(
     """
     _check_length(asked, tokens + reasoning_tokens)
     input_tokens = count_input(asked)
+    generator = _Generator(asked, tokens, reasoning_tokens, refuse)
     choices = [
-        _choice(one, number, tokens, reasoning_tokens, refuse)
-        for one in (asked, *[replace(asked, conversation=other) for other in asked.further])
+        generator.choice(conversation, number)
+        for conversation in (asked.conversation, *asked.further)
         for number in range(asked.choices)
     ]
     return Answer(asked.model, choices, input_tokens)
 
 
 def count_input(asked: Asked) -> int:
-    """The tokens of all conversations; HTTPError 400 for more text than is counted at once."""
+    """The tokens of all conversations and of the tools; HTTPError 400 for more text than is counted
+    at once."""
     messages = [*asked.conversation, *chain.from_iterable(asked.further)]
-    if (length := sum([len(message.content) for message in messages])) > MAX_TEXT:
+    texts = [message.content for message in messages]
+    for tool in asked.tools:
+        texts += [tool.name, tool.description, to_json(tool.parameters)]
+    if (length := sum(map(len, texts))) > MAX_TEXT:
         raise HTTPError(400, f"a request has at most {MAX_TEXT} characters of text, not {length}")
-    texts = sum([len(tokenize(message.content)) for message in messages])
-    return texts + IMAGE_TOKENS * sum([message.images for message in messages])
+    tokens = sum([len(tokenize(text)) for text in texts])
+    return tokens + IMAGE_TOKENS * sum([message.images for message in messages])
 
 
 def _check_length(asked: Asked, commanded: int) -> None:
@@ -78,46 +83,74 @@ def _exact(asked: Asked) -> int:
     return (asked.max_tokens or MAX_TOKENS) if asked.ignore_eos else 0
 
 
-def _choice(asked: Asked, number: int, tokens: int, reasoning_tokens: int, refuse: bool) -> Choice:
-    # The first choice without a seed is the answer that the conversation alone selects.
-    variant = "" if asked.seed is None and not number else f"{asked.seed} {number}"
-    reasoning = _reasoning(asked, reasoning_tokens)
-    *before, last = _content(asked, variant, refuse)
-    least = max(asked.min_tokens, _exact(asked)) - len(reasoning) - _count(before)
-    is_json = last.kind == "tool_call" or (last.kind == "text" and asked.schema is not None)
-    if is_json:
-        filled = _filled(last.tokens, _BLANK, max(len(last.tokens), least, tokens))
-    else:
-        filled = _filled(last.tokens, last.tokens, max(tokens or len(last.tokens), least))
-    thought = [Part("reasoning", reasoning)] if reasoning else []
-    parts = [*thought, *before, _with_tokens(last, filled)]
-    stop_sequence = None
-    if last.kind == "text" and asked.stop:
-        kept, stop_sequence = _stopped(filled, asked.stop, asked.min_tokens - len(reasoning))
-        parts[-1] = _with_tokens(last, kept)
-    return _limited(asked, parts, stop_sequence)
+class _Generator:
+    """Makes the choices of one request."""
+
+    def __init__(self, asked: Asked, tokens: int, reasoning_tokens: int, refuse: bool) -> None:
+        self._asked = asked
+        self._tokens = tokens
+        self._refuse = refuse
+        self._reasoning = _reasoning(asked, reasoning_tokens)
+        self._forms: dict[str, Form] = {}
+        """The schemas by the names of their members."""
+
+    def choice(self, conversation: Sequence[Message], number: int) -> Choice:
+        """The answer to a conversation with this number."""
+        asked, thought = self._asked, len(self._reasoning)
+        # The first choice without a seed is the answer that the conversation alone selects.
+        variant = "" if asked.seed is None and not number else f"{asked.seed} {number}"
+        *before, last = self._content(conversation, variant)
+        least = max(asked.min_tokens, _exact(asked)) - thought - _count(before)
+        filled = self._filled(last, least)
+        stop_sequence = None
+        if last.kind == "text" and asked.stop:
+            filled, stop_sequence = _stopped(filled, asked.stop, asked.min_tokens - thought)
+        reasoning = [Part("reasoning", self._reasoning)] if thought else []
+        return _limited(asked, [*reasoning, *before, _with_tokens(last, filled)], stop_sequence)
+
+    def _filled(self, part: Part, least: int) -> list[str]:
+        """The tokens of a part, as many as commanded, and at least ``least``."""
+        count = len(part.tokens)
+        if part.kind == "tool_call" or (part.kind == "text" and self._asked.schema is not None):
+            return _repeated(part.tokens, _BLANK, max(count, least, self._tokens))
+        return _repeated(part.tokens, part.tokens, max(self._tokens or count, least))
+
+    def _content(self, conversation: Sequence[Message], variant: str) -> list[Part]:
+        asked = self._asked
+        if self._refuse:
+            return [Part("refusal", tokenize(REFUSAL))]
+        if tools := _called(asked, conversation):
+            return [
+                self._call(tool, Random(digest(conversation, f"{variant} {n} {tool.name}")))
+                for n, tool in enumerate(tools)
+            ]
+        if asked.schema:
+            random = Random(digest(conversation, variant))
+            made = self._json(asked.schema_name, asked.schema, random)
+            return [Part("text", tokenize(made))]
+        said = answer_text(conversation, variant)
+        text = said if asked.schema is None else to_json({"answer": said})
+        return [Part("text", tokenize(text))]
+
+    def _call(self, tool: Tool, random: Random) -> Part:
+        call_id = f"{random.getrandbits(96):024x}"
+        name = f"the parameters of {tool.name}"
+        arguments = self._json(name, tool.parameters, random, {"type": "object"})
+        return Part("tool_call", tokenize(arguments), tool.name, call_id)
+
+    def _json(self, name: str, schema: Schema, random: Random, *further: Schema) -> str:
+        if name not in self._forms:
+            self._forms[name] = Form(schema, name, *further)
+        return self._forms[name].instance(random)
 
 
 def _reasoning(asked: Asked, commanded: int) -> list[str]:
     if commanded:
-        return _filled((), tokenize(REASONING), commanded)
+        return _repeated((), tokenize(REASONING), commanded)
     return tokenize(REASONING)[: asked.reasoning_tokens] if asked.reasoning else []
 
 
-def _content(asked: Asked, variant: str, refuse: bool) -> list[Part]:
-    if refuse:
-        return [Part("refusal", tokenize(REFUSAL))]
-    if tools := _called(asked):
-        return [_call(asked, tool, f"{variant} {n}") for n, tool in enumerate(tools)]
-    if asked.schema:
-        made = instance(asked.schema, _random(asked, variant), asked.schema_name)
-        return [Part("text", tokenize(to_json(made)))]
-    said = answer_text(asked.conversation, variant)
-    text = said if asked.schema is None else to_json({"answer": said})
-    return [Part("text", tokenize(text))]
-
-
-def _called(asked: Asked) -> Sequence[Tool]:
+def _called(asked: Asked, conversation: Sequence[Message]) -> Sequence[Tool]:
     """The tools that the answer calls.
 
     After the result of a tool the answer is a text, unless a call is required, so that the loop of
@@ -125,22 +158,10 @@ def _called(asked: Asked) -> Sequence[Tool]:
     """
     if asked.tool_choice == "function":
         return [tool for tool in asked.tools if tool.name == asked.tool_name][:1]
-    is_asked = asked.tool_choice == "required" or asked.conversation[-1].role == "user"
+    is_asked = asked.tool_choice == "required" or conversation[-1].role == "user"
     if asked.tool_choice == "none" or not is_asked:
         return ()
     return asked.tools[: MAX_CALLS if asked.parallel_tool_calls else 1]
-
-
-def _call(asked: Asked, tool: Tool, variant: str) -> Part:
-    random = _random(asked, f"{variant} {tool.name}")
-    call_id = f"{random.getrandbits(96):024x}"
-    name = f"the parameters of {tool.name}"
-    arguments = instance(tool.parameters, random, name, {"type": "object"})
-    return Part("tool_call", tokenize(to_json(arguments)), tool.name, call_id)
-
-
-def _random(asked: Asked, variant: str) -> Random:
-    return Random(digest(asked.conversation, variant))
 
 
 def _with_tokens(part: Part, tokens: Sequence[str]) -> Part:
@@ -151,7 +172,7 @@ def _count(parts: Iterable[Part]) -> int:
     return sum([len(part.tokens) for part in parts])
 
 
-def _filled(tokens: Sequence[str], filler: Sequence[str], count: int) -> list[str]:
+def _repeated(tokens: Sequence[str], filler: Sequence[str], count: int) -> list[str]:
     """The first ``count`` of the tokens followed by the repeated filler."""
     return [*tokens[:count], *islice(cycle(filler), max(0, count - len(tokens)))]
 

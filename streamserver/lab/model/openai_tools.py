@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from streamserver.kit.params import one_of
+from streamserver.kit.params import one_of, text
 from streamserver.lab.model.asked import Json, Tool
 from streamserver.lab.model.members import check_members, flag, list_member, object_member, wrong
 
@@ -14,6 +14,7 @@ _CHOICES = ("auto", "none", "required")
 _is_name = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _parallel = flag("parallel_tool_calls", default=True)
 _strict = flag("strict")
+_description = text("description", 0, 100_000, default="")
 
 
 def read_tools(members: Mapping[str, object]) -> Json:
@@ -46,7 +47,8 @@ def _tool(name: str, value: object) -> Tool:
     if not isinstance(called := function.get("name"), str) or not _is_name(called):
         raise wrong(f"{name}.function.name", "1 to 64 of A-Z, a-z, 0-9, _ and -")
     _strict.of(function)
-    return Tool(called, _schema(f"{name}.function.parameters", function.get("parameters")))
+    schema = _schema(f"{name}.function.parameters", function.get("parameters"))
+    return Tool(called, schema, _description.of(function))
 
 
 def _named(choice: object) -> object:
