@@ -11,7 +11,7 @@ from streamserver.lab.model.answer import Answer, Choice, FinishReason, Part
 from streamserver.lab.model.asked import IMAGE_TOKENS, Asked, Message, Tool
 from streamserver.lab.model.schema import Form
 from streamserver.lab.model.schema.document import Schema
-from streamserver.lab.model.text import REASONING, REFUSAL, answer_text, digest, tokenize
+from streamserver.lab.model.text import REASONING, REFUSAL, answer_text, digest, tokenize, varied
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
@@ -22,6 +22,8 @@ MAX_ALL_TOKENS = 131_072
 MAX_CHOICES = 512
 MAX_TEXT = 512 * 1024
 """Characters of all conversations, which are counted in 50 ms."""
+MAX_LOGPROBS = 20_000
+"""Of an answer that is one object, which is written without a pause."""
 MAX_CALLS = 2
 """Tools that one answer calls, of those that it may call."""
 _BLANK = ("\n",)
@@ -42,12 +44,12 @@ def generate(
     _check_length(asked, tokens + reasoning_tokens)
     input_tokens = count_input(asked)
     generator = _Generator(asked, tokens, reasoning_tokens, refuse)
-    choices = [
-        generator.choice(conversation, number)
-        for conversation in (asked.conversation, *asked.further)
-        for number in range(asked.choices)
-    ]
-    return Answer(asked.model, choices, input_tokens)
+    choices = generator.choices(asked.conversation)
+    for conversation in asked.further:
+        choices += generator.choices(conversation)
+    answer = Answer(asked.model, choices, input_tokens)
+    _check_logprobs(asked, answer)
+    return answer
 
 
 def count_input(asked: Asked) -> int:
@@ -78,6 +80,14 @@ def _check_length(asked: Asked, commanded: int) -> None:
         raise HTTPError(400, detail, parameter="n")
 
 
+def _check_logprobs(asked: Asked, answer: Answer) -> None:
+    if asked.top_logprobs is None or asked.stream:
+        return
+    if (count := answer.output_tokens * (1 + asked.top_logprobs)) > MAX_LOGPROBS:
+        problem = f"{count} log probabilities in one object; without stream at most {MAX_LOGPROBS}"
+        raise HTTPError(400, f"logprobs: {problem} are listed", parameter="logprobs")
+
+
 def _exact(asked: Asked) -> int:
     """The tokens that ``ignore_eos`` demands."""
     return (asked.max_tokens or MAX_TOKENS) if asked.ignore_eos else 0
@@ -91,15 +101,20 @@ class _Generator:
         self._tokens = tokens
         self._refuse = refuse
         self._reasoning = _reasoning(asked, reasoning_tokens)
-        self._forms: dict[str, Form] = {}
-        """The schemas by the names of their members."""
+        self._forms: dict[int, Form] = {}
+        """By the ids of their schemas."""
 
-    def choice(self, conversation: Sequence[Message], number: int) -> Choice:
-        """The answer to a conversation with this number."""
-        asked, thought = self._asked, len(self._reasoning)
+    def choices(self, conversation: Sequence[Message]) -> list[Choice]:
+        """The answers to a conversation."""
+        hashed, seed = digest(conversation), self._asked.seed
         # The first choice without a seed is the answer that the conversation alone selects.
-        variant = "" if asked.seed is None and not number else f"{asked.seed} {number}"
-        *before, last = self._content(conversation, variant)
+        variants = ["" if seed is None else f"{seed} 0"]
+        variants += [f"{seed} {number}" for number in range(1, self._asked.choices)]
+        return [self._choice(conversation, varied(hashed, one)) for one in variants]
+
+    def _choice(self, conversation: Sequence[Message], hashed: bytes) -> Choice:
+        asked, thought = self._asked, len(self._reasoning)
+        *before, last = self._content(conversation, hashed)
         least = max(asked.min_tokens, _exact(asked)) - thought - _count(before)
         filled = self._filled(last, least)
         stop_sequence = None
@@ -115,20 +130,19 @@ class _Generator:
             return _repeated(part.tokens, _BLANK, max(count, least, self._tokens))
         return _repeated(part.tokens, part.tokens, max(self._tokens or count, least))
 
-    def _content(self, conversation: Sequence[Message], variant: str) -> list[Part]:
+    def _content(self, conversation: Sequence[Message], hashed: bytes) -> list[Part]:
         asked = self._asked
         if self._refuse:
             return [Part("refusal", tokenize(REFUSAL))]
         if tools := _called(asked, conversation):
             return [
-                self._call(tool, Random(digest(conversation, f"{variant} {n} {tool.name}")))
+                self._call(tool, Random(varied(hashed, f"{n} {tool.name}")))
                 for n, tool in enumerate(tools)
             ]
         if asked.schema:
-            random = Random(digest(conversation, variant))
-            made = self._json(asked.schema_name, asked.schema, random)
+            made = self._json(asked.schema_name, asked.schema, Random(hashed))
             return [Part("text", tokenize(made))]
-        said = answer_text(conversation, variant)
+        said = answer_text(conversation, hashed)
         text = said if asked.schema is None else to_json({"answer": said})
         return [Part("text", tokenize(text))]
 
@@ -139,9 +153,9 @@ class _Generator:
         return Part("tool_call", tokenize(arguments), tool.name, call_id)
 
     def _json(self, name: str, schema: Schema, random: Random, *further: Schema) -> str:
-        if name not in self._forms:
-            self._forms[name] = Form(schema, name, *further)
-        return self._forms[name].instance(random)
+        if id(schema) not in self._forms:
+            self._forms[id(schema)] = Form(schema, name, *further)
+        return self._forms[id(schema)].instance(random)
 
 
 def _reasoning(asked: Asked, commanded: int) -> list[str]:

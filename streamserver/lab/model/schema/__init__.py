@@ -17,7 +17,7 @@ from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
 MAX_CHARACTERS = 400_000
-MAX_ALL_STEPS = 4 * MAX_STEPS
+MAX_ALL_STEPS = 2 * MAX_STEPS
 
 
 class Form:

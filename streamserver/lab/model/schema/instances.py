@@ -23,7 +23,7 @@ from streamserver.lab.model.schema.document import (
 from streamserver.lab.model.schema.scalars import Context, limits, number, string
 from streamserver.lab.model.schema.validation import Validation, identity
 
-MAX_STEPS = 5000
+MAX_STEPS = 4000
 """Values that are made or compared, all attempts included."""
 _DEEP = 4
 """Levels from which on values are as low as possible."""
