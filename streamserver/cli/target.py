@@ -10,7 +10,8 @@ from streamserver.cli.engine_options import ENGINE, settings
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import Option, Table, make_parser
 from streamserver.cli.recording import REPLAY, replayed
-from streamserver.cli.values import whole
+from streamserver.cli.values import names, switch, whole
+from streamserver.lab.model.models import LISTED, Models
 from streamserver.lab.target.app import make_target
 
 USAGE = "streamserver target [options]"
@@ -25,6 +26,10 @@ TABLE: Table = {
     "concurrency": (
         Option("slots", 0, whole(0, 10_000), "N", "exchanges answered at once; 0: no limit"),
         Option("queue", 1000, whole(0, 100_000), "N", "exchanges that may wait for a slot"),
+    ),
+    "the model": (
+        Option("models", LISTED, names, "NAMES", "models that are listed", ",".join(LISTED)),
+        Option("strict-models", False, switch, "", "refuse all other models with 404", "off"),
     ),
     "replay instead of the endpoints": REPLAY,
     "figures": (figures.option(None, "on, if prometheus-client is installed"),),
@@ -41,7 +46,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     if options.replay:
         make = partial(replayed, options)
     else:
-        make = partial(make_target, options.slots, options.queue)
+        models = Models(options.models, options.strict_models)
+        make = partial(make_target, options.slots, options.queue, models=models)
     return launch(options, settings(options), make, EACH_ALONE, warnings=warnings)
 
 
@@ -53,4 +59,6 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
         parser.error("--speed needs --replay DIR")
     if options.slots and options.replay:
         parser.error("--slots limits the endpoints, which --replay DIR replaces")
+    if options.strict_models and options.replay:
+        parser.error("--strict-models is for the endpoints, which --replay DIR replaces")
     return options

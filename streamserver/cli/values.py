@@ -106,6 +106,14 @@ def token(value: str) -> str:
     return value
 
 
+def names(value: str) -> tuple[str, ...]:
+    """Different names, with commas between them."""
+    found = tuple(value.split(","))
+    if len(set(found)) < len(found) or not all(one.strip() == one > "" for one in found):
+        _refuse(value, "a list of different names, as in a,b")
+    return found
+
+
 def field(value: str) -> tuple[str, str]:
     """A field's name, in lower case, and its value, which the error does not repeat."""
     name, colon, rest = value.partition(":")

@@ -23,6 +23,7 @@ from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.kit.service import service
 from streamserver.lab.model import add_model
+from streamserver.lab.model.models import Models
 from streamserver.proxy.proxy import Proxy
 from streamserver.resumable.answers import Answers
 from streamserver.resumable.limits import Limits
@@ -128,7 +129,7 @@ def _for_reader(fields: Fields) -> Fields:
 
 async def _start_model(server: ServerState) -> Proxy:
     app = Router()
-    add_model(app)
+    add_model(app, models=Models(is_strict=True))  # a wrong name shows as an error in the page
     listener = Listener(service(app))
     await listener.start(sock=socket.create_server(("127.0.0.1", 0)))
     server.on_close.append(listener.close)

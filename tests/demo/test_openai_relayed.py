@@ -93,11 +93,9 @@ async def test_a_client_that_stops_listening(client: "AsyncOpenAI", proxy: Serve
 
 async def test_the_models_errors(client: "AsyncOpenAI") -> None:
     openai = peers.module("openai")
-    with pytest.raises(openai.BadRequestError, match="n must be 1") as bad:
-        await client.chat.completions.create(model=MODEL, messages=MESSAGES, n=2)
+    with pytest.raises(openai.BadRequestError, match="n must be a whole number") as bad:
+        await client.chat.completions.create(model=MODEL, messages=MESSAGES, n=129)
     assert (bad.value.param, bad.value.type) == ("n", "invalid_request_error")
-    with pytest.raises(openai.NotFoundError, match="'gpt-4o' does not exist"):
-        await client.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True)
 
 
 async def test_no_model(serve: Serve) -> None:

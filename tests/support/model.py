@@ -59,3 +59,24 @@ def question(prompt: str = PROMPT, **members: Any) -> dict[str, Any]:
 async def ask_model(server: Served, members: object) -> Answered:
     """The response to a JSON value."""
     return await ask(server, TARGET, "POST", body=json.dumps(members).encode())
+
+
+def error_of(answer: Answered) -> tuple[int, str, str | None, str | None]:
+    """Status, message, param and code of an error."""
+    assert answer.headers["content-type"] == "application/json"
+    whole = json.loads(answer.body)
+    assert list(whole) == ["error"]
+    assert list(whole["error"]) == ["message", "type", "param", "code"]
+    assert whole["error"]["type"] == "invalid_request_error"
+    error = whole["error"]
+    return answer.status, error["message"], error["param"], error["code"]
+
+
+def image(url: object) -> dict[str, object]:
+    """A content part."""
+    return {"type": "image_url", "image_url": {"url": url}}
+
+
+def tool(**members: object) -> dict[str, object]:
+    """A tool named ``weather``; ``members`` are those of its function."""
+    return {"type": "function", "function": {"name": "weather", **members}}

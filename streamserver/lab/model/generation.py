@@ -4,14 +4,14 @@ The kind of an answer, in this order: a refusal on command, calls of tools, JSON
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from itertools import accumulate, chain, cycle, islice
 from random import Random
 
 from streamserver.lab.model.answer import Answer, Choice, FinishReason, Part
-from streamserver.lab.model.asked import IMAGE_TOKENS, Asked, Tool
-from streamserver.lab.model.schema import instance
-from streamserver.lab.model.text import REASONING, REFUSAL, answer_text, digest, tokenize
+from streamserver.lab.model.asked import IMAGE_TOKENS, Asked, Message, Tool
+from streamserver.lab.model.schema import Form
+from streamserver.lab.model.schema.document import Schema
+from streamserver.lab.model.text import REASONING, REFUSAL, answer_text, digest, tokenize, varied
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
@@ -22,6 +22,8 @@ MAX_ALL_TOKENS = 131_072
 MAX_CHOICES = 512
 MAX_TEXT = 512 * 1024
 """Characters of all conversations, which are counted in 50 ms."""
+MAX_LOGPROBS = 20_000
+"""Of an answer that is one object, which is written without a pause."""
 MAX_CALLS = 2
 """Tools that one answer calls, of those that it may call."""
 _BLANK = ("\n",)
@@ -41,12 +43,13 @@ def generate(
     """
     _check_length(asked, tokens + reasoning_tokens)
     input_tokens = count_input(asked)
-    choices = [
-        _choice(one, number, tokens, reasoning_tokens, refuse)
-        for one in (asked, *[replace(asked, conversation=other) for other in asked.further])
-        for number in range(asked.choices)
-    ]
-    return Answer(asked.model, choices, input_tokens)
+    generator = _Generator(asked, tokens, reasoning_tokens, refuse)
+    choices = generator.choices(asked.conversation)
+    for conversation in asked.further:
+        choices += generator.choices(conversation)
+    answer = Answer(asked.model, choices, input_tokens)
+    _check_logprobs(asked, answer)
+    return answer
 
 
 def count_input(asked: Asked) -> int:
@@ -77,51 +80,91 @@ def _check_length(asked: Asked, commanded: int) -> None:
         raise HTTPError(400, detail, parameter="n")
 
 
+def _check_logprobs(asked: Asked, answer: Answer) -> None:
+    if asked.top_logprobs is None or asked.stream:
+        return
+    if (count := answer.output_tokens * (1 + asked.top_logprobs)) > MAX_LOGPROBS:
+        problem = f"{count} log probabilities in one object; without stream at most {MAX_LOGPROBS}"
+        raise HTTPError(400, f"logprobs: {problem} are listed", parameter="logprobs")
+
+
 def _exact(asked: Asked) -> int:
     """The tokens that ``ignore_eos`` demands."""
     return (asked.max_tokens or MAX_TOKENS) if asked.ignore_eos else 0
 
 
-def _choice(asked: Asked, number: int, tokens: int, reasoning_tokens: int, refuse: bool) -> Choice:
-    # The first choice without a seed is the answer that the conversation alone selects.
-    variant = "" if asked.seed is None and not number else f"{asked.seed} {number}"
-    reasoning = _reasoning(asked, reasoning_tokens)
-    *before, last = _content(asked, variant, refuse)
-    least = max(asked.min_tokens, _exact(asked)) - len(reasoning) - _count(before)
-    is_json = last.kind == "tool_call" or (last.kind == "text" and asked.schema is not None)
-    if is_json:
-        filled = _filled(last.tokens, _BLANK, max(len(last.tokens), least, tokens))
-    else:
-        filled = _filled(last.tokens, last.tokens, max(tokens or len(last.tokens), least))
-    thought = [Part("reasoning", reasoning)] if reasoning else []
-    parts = [*thought, *before, _with_tokens(last, filled)]
-    stop_sequence = None
-    if last.kind == "text" and asked.stop:
-        kept, stop_sequence = _stopped(filled, asked.stop, asked.min_tokens - len(reasoning))
-        parts[-1] = _with_tokens(last, kept)
-    return _limited(asked, parts, stop_sequence)
+class _Generator:
+    """Makes the choices of one request."""
+
+    def __init__(self, asked: Asked, tokens: int, reasoning_tokens: int, refuse: bool) -> None:
+        self._asked = asked
+        self._tokens = tokens
+        self._refuse = refuse
+        self._reasoning = _reasoning(asked, reasoning_tokens)
+        self._forms: dict[int, Form] = {}
+        """By the ids of their schemas."""
+
+    def choices(self, conversation: Sequence[Message]) -> list[Choice]:
+        """The answers to a conversation."""
+        hashed, seed = digest(conversation), self._asked.seed
+        # The first choice without a seed is the answer that the conversation alone selects.
+        variants = ["" if seed is None else f"{seed} 0"]
+        variants += [f"{seed} {number}" for number in range(1, self._asked.choices)]
+        return [self._choice(conversation, varied(hashed, one)) for one in variants]
+
+    def _choice(self, conversation: Sequence[Message], hashed: bytes) -> Choice:
+        asked, thought = self._asked, len(self._reasoning)
+        *before, last = self._content(conversation, hashed)
+        least = max(asked.min_tokens, _exact(asked)) - thought - _count(before)
+        filled = self._filled(last, least)
+        stop_sequence = None
+        if last.kind == "text" and asked.stop:
+            filled, stop_sequence = _stopped(filled, asked.stop, asked.min_tokens - thought)
+        reasoning = [Part("reasoning", self._reasoning)] if thought else []
+        return _limited(asked, [*reasoning, *before, _with_tokens(last, filled)], stop_sequence)
+
+    def _filled(self, part: Part, least: int) -> list[str]:
+        """The tokens of a part, as many as commanded, and at least ``least``."""
+        count = len(part.tokens)
+        if part.kind == "tool_call" or (part.kind == "text" and self._asked.schema is not None):
+            return _repeated(part.tokens, _BLANK, max(count, least, self._tokens))
+        return _repeated(part.tokens, part.tokens, max(self._tokens or count, least))
+
+    def _content(self, conversation: Sequence[Message], hashed: bytes) -> list[Part]:
+        asked = self._asked
+        if self._refuse:
+            return [Part("refusal", tokenize(REFUSAL))]
+        if tools := _called(asked, conversation):
+            return [
+                self._call(tool, Random(varied(hashed, f"{n} {tool.name}")))
+                for n, tool in enumerate(tools)
+            ]
+        if asked.schema:
+            made = self._json(asked.schema_name, asked.schema, Random(hashed))
+            return [Part("text", tokenize(made))]
+        said = answer_text(conversation, hashed)
+        text = said if asked.schema is None else to_json({"answer": said})
+        return [Part("text", tokenize(text))]
+
+    def _call(self, tool: Tool, random: Random) -> Part:
+        call_id = f"{random.getrandbits(96):024x}"
+        name = f"the parameters of {tool.name}"
+        arguments = self._json(name, tool.parameters, random, {"type": "object"})
+        return Part("tool_call", tokenize(arguments), tool.name, call_id)
+
+    def _json(self, name: str, schema: Schema, random: Random, *further: Schema) -> str:
+        if id(schema) not in self._forms:
+            self._forms[id(schema)] = Form(schema, name, *further)
+        return self._forms[id(schema)].instance(random)
 
 
 def _reasoning(asked: Asked, commanded: int) -> list[str]:
     if commanded:
-        return _filled((), tokenize(REASONING), commanded)
+        return _repeated((), tokenize(REASONING), commanded)
     return tokenize(REASONING)[: asked.reasoning_tokens] if asked.reasoning else []
 
 
-def _content(asked: Asked, variant: str, refuse: bool) -> list[Part]:
-    if refuse:
-        return [Part("refusal", tokenize(REFUSAL))]
-    if tools := _called(asked):
-        return [_call(asked, tool, f"{variant} {n}") for n, tool in enumerate(tools)]
-    if asked.schema:
-        made = instance(asked.schema, _random(asked, variant), asked.schema_name)
-        return [Part("text", tokenize(to_json(made)))]
-    said = answer_text(asked.conversation, variant)
-    text = said if asked.schema is None else to_json({"answer": said})
-    return [Part("text", tokenize(text))]
-
-
-def _called(asked: Asked) -> Sequence[Tool]:
+def _called(asked: Asked, conversation: Sequence[Message]) -> Sequence[Tool]:
     """The tools that the answer calls.
 
     After the result of a tool the answer is a text, unless a call is required, so that the loop of
@@ -129,22 +172,10 @@ def _called(asked: Asked) -> Sequence[Tool]:
     """
     if asked.tool_choice == "function":
         return [tool for tool in asked.tools if tool.name == asked.tool_name][:1]
-    is_asked = asked.tool_choice == "required" or asked.conversation[-1].role == "user"
+    is_asked = asked.tool_choice == "required" or conversation[-1].role == "user"
     if asked.tool_choice == "none" or not is_asked:
         return ()
     return asked.tools[: MAX_CALLS if asked.parallel_tool_calls else 1]
-
-
-def _call(asked: Asked, tool: Tool, variant: str) -> Part:
-    random = _random(asked, f"{variant} {tool.name}")
-    call_id = f"{random.getrandbits(96):024x}"
-    name = f"the parameters of {tool.name}"
-    arguments = instance(tool.parameters, random, name, {"type": "object"})
-    return Part("tool_call", tokenize(to_json(arguments)), tool.name, call_id)
-
-
-def _random(asked: Asked, variant: str) -> Random:
-    return Random(digest(asked.conversation, variant))
 
 
 def _with_tokens(part: Part, tokens: Sequence[str]) -> Part:
@@ -155,7 +186,7 @@ def _count(parts: Iterable[Part]) -> int:
     return sum([len(part.tokens) for part in parts])
 
 
-def _filled(tokens: Sequence[str], filler: Sequence[str], count: int) -> list[str]:
+def _repeated(tokens: Sequence[str], filler: Sequence[str], count: int) -> list[str]:
     """The first ``count`` of the tokens followed by the repeated filler."""
     return [*tokens[:count], *islice(cycle(filler), max(0, count - len(tokens)))]
 

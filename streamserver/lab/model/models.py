@@ -15,7 +15,8 @@ from streamserver.wire.problem import HTTPError
 
 CREATED = 1735689600  # 2025-01-01: clients expect a date
 DEMO, FAST = "streamserver-demo", "streamserver-demo-fast"
-NAME = text("model", 1, 200)
+LISTED = (DEMO, FAST)
+_name = text("model", 1, 200)
 _paces = {
     name: number("tokens_per_second", 1, 1000, default=pace)
     for name, pace in ((DEMO, 30), (FAST, 300))
@@ -28,7 +29,7 @@ def read_model(members: Mapping[str, object]) -> tuple[str, float]:
 
     HTTPError 400 for a wrong member.
     """
-    name = NAME.of(members)
+    name = _name.of(members)
     return name, _paces.get(name, _paces[DEMO]).of(members)
 
 
@@ -36,7 +37,7 @@ def read_model(members: Mapping[str, object]) -> tuple[str, float]:
 class Models:
     """The models that are listed, and whether there are no others."""
 
-    names: Sequence[str] = (DEMO, FAST)
+    names: Sequence[str] = LISTED
     is_strict: bool = False
 
     def check(self, name: str) -> None:

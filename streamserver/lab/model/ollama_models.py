@@ -8,7 +8,7 @@ from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
 from streamserver.lab.model.asked import Json
 from streamserver.lab.model.members import flag, request_members
-from streamserver.lab.model.models import CREATED, NAME, Models
+from streamserver.lab.model.models import CREATED, Models, read_model
 from streamserver.lab.model.ollama import timestamp
 from streamserver.lab.model.reading import Reading
 
@@ -37,7 +37,7 @@ def information(models: Models) -> Iterator[tuple[str, str, Handler]]:
 
     async def show(request: Request) -> Response:
         members = Reading().members("", await request_members(request), ("model", "verbose"))
-        models.check(NAME.of(members))
+        models.check(read_model(members)[0])
         _verbose.of(members)
         return Response.json(_shown())
 

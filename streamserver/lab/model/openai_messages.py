@@ -22,19 +22,21 @@ _messages = Parameter("messages", f"a list of 1 to {MAX_MESSAGES} messages", str
 
 
 def read_messages(members: Mapping[str, object]) -> tuple[list[Message], list[str]]:
-    """The messages of a request, and their members without effect; HTTPError 400 that names a
-    wrong member."""
-    ignored: list[str] = []
+    """The messages of a request, and the names of their members without effect; HTTPError 400 that
+    names a wrong member."""
+    ignored: set[str] = set()
     given = enumerate(_messages.of(members))
-    return [_message(f"messages[{n}]", one, ignored) for n, one in given], ignored
+    messages = [_message(f"messages[{n}]", one, ignored) for n, one in given]
+    return messages, [f"messages.{name}" for name in sorted(ignored)]
 
 
-def _message(name: str, value: object, ignored: list[str]) -> Message:
+def _message(name: str, value: object, ignored: set[str]) -> Message:
     members = object_member(name, value, '{"role": "user", "content": "..."}')
     role, content = members.get("role"), members.get("content")
     if role not in ROLES:
         raise wrong(f"{name}.role", "one of " + ", ".join(ROLES))
-    ignored += check_members(members, _SERVED, _WITHOUT_EFFECT, f"{name}.")
+    check_members(members, _SERVED, _WITHOUT_EFFECT, f"{name}.")
+    ignored.update(one for one in _WITHOUT_EFFECT if members.get(one) is not None)
     calls = list_member(f"{name}.tool_calls", members.get("tool_calls"), MAX_CALLS, "calls")
     called = "".join([_call(f"{name}.tool_calls[{n}]", call) for n, call in enumerate(calls)])
     # With tool calls or a refusal, the message of an assistant has no content.

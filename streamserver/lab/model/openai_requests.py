@@ -194,7 +194,7 @@ def error_object(error: HTTPError) -> Json:
     """The error of a refused request; ``param`` names the member that was wrong, if one was."""
     members = {
         "message": error.detail,
-        "type": "invalid_request_error",
+        "type": "server_error" if error.status >= 500 else "invalid_request_error",
         "param": error.members.get("parameter"),
         "code": error.members.get("code"),
     }

@@ -54,15 +54,20 @@ FINGERPRINT = "fp_" + hashlib.sha256("".join(ANSWERS).encode()).hexdigest()[:10]
 _token = re.compile(r" ?\w{1,12}| ?[^\w\s]{1,12}|\s{1,12}")
 
 
-def digest(conversation: Sequence[Message], variant: str = "") -> bytes:
-    """A hash of a conversation. Each variant of the answers to it has another one."""
+def digest(conversation: Sequence[Message]) -> bytes:
+    """A hash of a conversation."""
     pairs = [(message.role, message.content) for message in conversation]
-    return hashlib.sha256((json.dumps(pairs) + variant).encode()).digest()
+    return hashlib.sha256(json.dumps(pairs).encode()).digest()
 
 
-def answer_text(conversation: Sequence[Message], variant: str = "") -> str:
-    """The answer to a conversation, always the same for a variant."""
-    selected = int.from_bytes(digest(conversation, variant)[:8])
+def varied(hashed: bytes, variant: str) -> bytes:
+    """The hash for a variant of the answers to a conversation; "" for the first one."""
+    return hashlib.sha256(hashed + variant.encode()).digest() if variant else hashed
+
+
+def answer_text(conversation: Sequence[Message], hashed: bytes | None = None) -> str:
+    """The answer to a conversation that a hash selects, by default that of the conversation."""
+    selected = int.from_bytes((hashed or digest(conversation))[:8])
     text = ANSWERS[selected % len(ANSWERS)]
     prompts = [message.content for message in conversation if message.role == "user"]
     return text.format(echo=echo(prompts[-1] if prompts else conversation[-1].content))

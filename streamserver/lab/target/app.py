@@ -19,6 +19,7 @@ from streamserver.lab.faults import injection
 from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.faults.injection import FaultInjection
 from streamserver.lab.model import ModelErrors, add_model, add_ollama
+from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
@@ -210,15 +211,15 @@ _RENDERERS: dict[str, Callable[[Iterable[Endpoint]], str]] = {
 }
 
 
-def make_target(slots: int = 0, queue: int = 1000) -> Handler:
+def make_target(slots: int = 0, queue: int = 1000, *, models: Models = ALL) -> Handler:
     """A target; ``slots`` and ``queue``: those of ``ConcurrencyLimit``."""
     app = Router()
     lateness = Lateness()
     app.get("/")(index)
     add_streams(app, lateness)
     add_httpbin(app, lateness)
-    add_model(app, lateness)
-    add_ollama(app, lateness)
+    add_model(app, lateness, models)
+    add_ollama(app, lateness, models)
     add_lateness(app, lateness)
     return ModelErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 

@@ -35,8 +35,8 @@ async def talk(url: str, key: str) -> list[dict[str, Any]]:
         results = [event.model_dump() async for event in await create(**members, stream=True)]
         results.append((await create(**members)).model_dump())
         try:
-            await create(**members | {"model": "gpt-4o"})
-        except openai.NotFoundError as error:
+            await create(**members, n=129)
+        except openai.BadRequestError as error:
             results.append(error.body)
         return results
 
@@ -48,7 +48,7 @@ async def test_the_client_gets_the_same_again(serve: Serve, tmp_path: Path) -> N
     pieces = [event["choices"][0]["delta"]["content"] for event in received[:-2]]
     assert pieces == ["", *TOKENS, None]
     assert received[-2]["choices"][0]["message"]["content"] == TEXT
-    assert received[-1]["code"] == "model_not_found"
+    assert received[-1]["param"] == "n"
     await relay.stop()
     assert KEY not in "".join(path.read_text("utf-8") for path in tmp_path.iterdir())
     replay = await serve(make_replay(tmp_path, math.inf))

@@ -78,6 +78,7 @@ def test_what_follows_json_is_blank() -> None:
         ({"ignore_eos": True, "max_tokens": MAX_TOKENS + 1}, {}, "max_tokens"),
         ({"ignore_eos": True, "choices": 5}, {}, "n"),
         ({"choices": 128}, {"tokens": MAX_ALL_TOKENS // 128 + 1}, "n"),
+        ({"top_logprobs": 20, "choices": 50}, {}, "logprobs"),
     ],
 )
 def test_an_answer_that_is_too_long(

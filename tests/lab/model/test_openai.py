@@ -142,3 +142,18 @@ async def test_both_interfaces_with_parameters(client: "AsyncOpenAI") -> None:
         model=MODEL, messages=MESSAGES, stream=True, extra_query=parameters
     )
     assert [chunk.choices[0].delta.content async for chunk in chat] == ["", *TOKENS[:4], None]
+
+
+async def test_a_list_of_prompts(client: "AsyncOpenAI") -> None:
+    text = await client.completions.create(
+        model=MODEL, prompt=[PROMPT, "other"], n=2, logprobs=1, extra_body=AT_ONCE
+    )
+    assert [choice.index for choice in text.choices] == [0, 1, 2, 3]
+    assert text.choices[0].text == TEXT
+    assert text.choices[0].logprobs is not None
+    assert text.choices[0].logprobs.tokens == TOKENS
+    tokens = await client.completions.create(
+        model=MODEL, prompt=[[1, 2], [3]], max_tokens=2, extra_body=AT_ONCE
+    )
+    assert tokens.usage is not None
+    assert (tokens.usage.prompt_tokens, tokens.usage.completion_tokens) == (3, 4)

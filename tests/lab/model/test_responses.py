@@ -102,5 +102,5 @@ async def test_log_probabilities(target: Served) -> None:
     assert {len(one["top_logprobs"]) for (one,) in deltas} == {2}
     (item,) = events[-1]["response"]["output"]
     assert item["content"][0]["logprobs"] == [one for (one,) in deltas]
-    refused = await respond(target, "&tokens=30000", **members)
+    refused = await respond(target, "&tokens=30000", stream=True, **members)
     assert json.loads(refused.body)["error"]["param"] == "top_logprobs"

@@ -64,6 +64,8 @@ OF_A_MODEL = {
     "tokens": ["tokens=32768&tokens_per_second=10000"],
     "tokens_per_second": ["tokens=32768&tokens_per_second=10000&burst=1000"],
     "first_token_delay": ["first_token_delay=60"],
+    "reasoning_tokens": ["reasoning_tokens=32768&tokens_per_second=10000"],
+    "refuse": ["refuse=1&tokens=32768&tokens_per_second=10000"],
 }
 WIRED = ["", "&write_events=1000", "&write_events=1000&chunk_size=1", "&chunk_size=1", "&stamps=1"]
 FAULTS = "garbage@event:1:65536,error@event:99998,truncate@event:99999"

@@ -126,7 +126,7 @@ async def test_a_refusal_lists_all_that_is_allowed(target: Served) -> None:
     _, detail = refusal(await ask(target, "/raw?no=1"))
     assert f"({IGNORED} is ignored)" in detail
     named = {name for name in PARAMETERS if f" {name}," in detail or f" {name} " in detail}
-    tokens = {"tokens", "tokens_per_second", "first_token_delay"}
+    tokens = {"tokens", "tokens_per_second", "first_token_delay", "reasoning_tokens", "refuse"}
     assert named == PARAMETERS.keys() - tokens - {"stamps", "line_end"}
 
 
