@@ -14,7 +14,14 @@ from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
 from streamserver.cli.report_about import about
-from streamserver.cli.report_options import REPORTS, check_reports, csv_writer, publish, watching
+from streamserver.cli.report_options import (
+    REPORTS,
+    check,
+    check_reports,
+    csv_writer,
+    publish,
+    watching,
+)
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import CannotRun, Coordinator, Result, read_job, work
@@ -77,6 +84,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     request_options.check(options, parser)
     load_options.check(options, parser)
     compare.check(options, parser)
+    check(options, parser)
     return options
 
 

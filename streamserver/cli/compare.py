@@ -25,7 +25,7 @@ COMPARE = (
         shown="",
     ),
 )
-_EXCLUDED = ("rate", "duration", "warm_up", "slo", "csv", "html")
+_EXCLUDED = ("rate", "duration", "warm_up", "slo", "goodput", "csv", "html")
 
 
 def check(options: Namespace, parser: ArgumentParser) -> None:

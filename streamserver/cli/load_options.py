@@ -130,4 +130,5 @@ def make_job(options: Namespace, request: RequestSpec) -> Job:
         authorities=options.ca,
         sends_records=bool(options.csv),
         loop=options.loop,
+        limits=tuple(options.goodput),
     )

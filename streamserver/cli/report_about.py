@@ -10,10 +10,13 @@ from streamserver import __version__
 from streamserver.cli.options import Option, Table
 from streamserver.lab.cassettes.redaction import redact_fields
 from streamserver.lab.client.excerpt import Secrets
+from streamserver.lab.report.goodput import Limit
 from streamserver.lab.report.report import About, Setting
 from streamserver.lab.report.slo import Objective
 
-HEADER, SLO = "--header", "--slo"
+HEADER = "--header"
+PLAIN = ("slo", "goodput")
+"""Options whose names of figures are not names of secrets, as first_token could be."""
 
 
 def about(
@@ -40,8 +43,8 @@ def _arguments(argv: Sequence[str], secrets: Secrets) -> list[str]:
             argument = _redact_field(argument)
         elif flag == HEADER and equals:
             argument = f"{HEADER}={_redact_field(value)}"
-        is_slo = SLO in (previous, flag)  # first_token_p99 is not the name of a secret
-        shown.append(argument if is_slo else secrets.remove(argument))
+        is_plain = any(f"--{name}" in (previous, flag) for name in PLAIN)
+        shown.append(argument if is_plain else secrets.remove(argument))
         previous = argument
     return shown
 
@@ -56,7 +59,7 @@ def _setting(option: Option, value: object, secrets: Secrets) -> Setting:
     text = _text(value)
     if value == option.default:
         return Setting(option.name, text if option.shown is None else option.shown, True)
-    return Setting(option.name, text if option.name == "slo" else secrets.remove(text), False)
+    return Setting(option.name, text if option.name in PLAIN else secrets.remove(text), False)
 
 
 def _text(value: object) -> str:
@@ -73,7 +76,7 @@ def _text(value: object) -> str:
 
 def _text_of_item(value: object) -> str:
     match value:
-        case Objective():
+        case Objective() | Limit():
             return value.text
         case (str() as name, str() as content):
             return _redact_field(f"{name}: {content}")

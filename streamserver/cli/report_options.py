@@ -2,7 +2,7 @@
 
 import os
 import sys
-from argparse import ArgumentTypeError, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +13,7 @@ from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import switch, text
 from streamserver.lab.client.record import Record
 from streamserver.lab.report import slo
+from streamserver.lab.report.goodput import Limit, parse_limits
 from streamserver.lab.report.histograms import new_histogram
 from streamserver.lab.report.live import Progress, View, plain
 from streamserver.lab.report.page import page
@@ -30,6 +31,13 @@ def _objectives(value: str) -> list[slo.Objective]:
         raise ArgumentTypeError(str(error)) from error
 
 
+def _limits(value: str) -> list[Limit]:
+    try:
+        return parse_limits(value)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
 def _file(value: str) -> str:
     if value == "-":
         raise ArgumentTypeError("only --json may go to standard output")
@@ -42,8 +50,17 @@ REPORTS = (
         [],
         _objectives,
         "LIST",
-        "objectives, as in first_byte_p99=50ms,errors=0.1%; exit status 1 if one is missed, "
-        "3 if the measurement is not valid",
+        "objectives, as in ttft_p99=500ms,errors=0.1%,goodput=99%; exit status 1 if one is "
+        "missed, 3 if the measurement is not valid",
+        shown="",
+    ),
+    Option(
+        "goodput",
+        [],
+        _limits,
+        "LIST",
+        "limits for each exchange, as in ttft=500ms,tpot=50ms,e2e=10s: those that keep all of them "
+        "count as goodput",
         shown="",
     ),
     Option("json", None, text, "FILE", "write the figures as JSON; - is standard output", ""),
@@ -51,6 +68,13 @@ REPORTS = (
     Option("html", None, _file, "FILE", "write the report as a page", ""),
     Option("progress", True, switch, "", "show the progress on standard error", "on"),
 )
+
+
+def check(options: Namespace, parser: ArgumentParser) -> None:
+    """Exit with wrong usage for an objective that cannot be measured."""
+    names = [objective.milestone for objective in options.slo]
+    if slo.GOODPUT in names and not options.goodput:
+        parser.error("--slo goodput needs the limits of --goodput, as in ttft=500ms,tpot=50ms")
 
 
 @contextmanager

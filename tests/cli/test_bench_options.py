@@ -12,6 +12,7 @@ from streamserver.cli import bench, load_options, request_options
 from streamserver.cli.problem import CannotServe
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job, parse
+from streamserver.lab.report.goodput import parse_limits
 
 URL = "http://127.0.0.1:9/x"
 SECRET = "sk-do-not-tell-0123456789"
@@ -121,6 +122,10 @@ def test_an_invalid_key_is_refused_and_not_repeated(variables: Mapping[str, str]
                 "max_open": 5, "grace": 0.0, "loop": "asyncio",
             },
         ),
+        (
+            ["--goodput", "tpot=5ms"],
+            {"concurrency": parse("1"), "count": 10, "limits": (*parse_limits("tpot=5ms"),)},
+        ),
         (["--csv", "x"], {"concurrency": parse("1"), "count": 10, "sends_records": True}),
     ],
 )  # fmt: skip
@@ -165,6 +170,8 @@ def test_every_timeout_has_an_option() -> None:
         ([URL, "--chat", "--model", "m"], "--chat needs --model and --prompt"),
         ([URL, "--prompt", "m"], "need --chat"),
         ([URL, "--insecure", "--ca", "x"], "exclude each other"),
+        ([URL, "--slo", "goodput=99%"], "--slo goodput needs the limits of --goodput"),
+        ([URL, "--goodput", "tfft=5ms"], "'tfft' is no figure (did you mean 'ttft'?)"),
         ([URL, "--csv", "-"], "only --json may go to standard output"),
         ([URL, "--html", "-"], "only --json may go to standard output"),
         ([URL, "--method", "GE T"], "is not a method"),

@@ -22,15 +22,27 @@ def about_of(argv: list[str], **environment: str) -> About:
 
 
 def test_date_version_command_and_options() -> None:
-    made = about_of([URL, "-c", "0..5@3,5@2", "--slo", "first_token_p99=1s,errors=1%", "--fresh"])
+    made = about_of(
+        [
+            URL,
+            "-c",
+            "0..5@3,5@2",
+            "--slo",
+            "first_token_p99=1s,errors=1%",
+            "--fresh",
+            "--goodput=first_token=1s,tpot=5ms",
+        ]
+    )
     assert made.date == "2026-11-22T16:51:05Z"
     assert made.version.startswith("streamserver ")
     assert made.command == (
         f"streamserver bench {URL} -c 0..5@3,5@2 --slo first_token_p99=1s,errors=1% --fresh"
+        " --goodput=first_token=1s,tpot=5ms"
     )
     assert {one.name: one.value for one in made.settings if not one.is_default} == {
         "concurrency": "0..5@3,5@2",
         "slo": "first_token_p99=1s, errors=1%",
+        "goodput": "first_token=1s, tpot=5ms",
         "fresh": "on",
     }
     defaults = {one.name: one.value for one in made.settings if one.is_default}

@@ -3,6 +3,7 @@
 from array import array
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.goodput import parse_limits
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge, parse
 from streamserver.lab.report.summary import Summary
@@ -28,10 +29,15 @@ DOCUMENT = Record(1, 1, head=2 * MS, status=200, end="no_stream", detail="status
 ANSWERED = Record(1, 1, head=MS, first_byte=2 * MS, last_byte=9 * MS, status=200, end="complete")
 ANSWERED.first_reasoning, ANSWERED.first_token, ANSWERED.first_tool_call = 3 * MS, 5 * MS, 7 * MS
 
+ANSWERED.last_token, ANSWERED.output_tokens, ANSWERED.tokens_from = 8 * MS, 6, "usage"
+ANSWERED.input_tokens, ANSWERED.cached_tokens, ANSWERED.reasoning_tokens = 1200, 1000, 2
+COUNTED = Record(1, 1, first_token=MS, last_byte=9 * MS, status=200, end="complete")
+COUNTED.output_tokens, COUNTED.tokens_from = 3, "events"
+
 
 def report(*records: Record, slo: str = "", problems: tuple[str, ...] = ()) -> Report:
     """What these exchanges come to, in two seconds."""
-    summary = Summary()
+    summary = Summary(limits=parse_limits("e2e=1s"))
     for record in records:
         summary.add(record)
     judgements = judge(parse(slo), summary) if slo else []

@@ -68,6 +68,7 @@ class Client:
                 await self._exchange(connection, record, n, observer)
         finally:
             record.ended = monotonic_ns()
+            record.count_tokens()
 
     def close(self) -> None:
         """Close the idle connections."""

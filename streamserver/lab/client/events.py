@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from typing import Protocol
 
-from streamserver.lab.client.model_events import ErrorData
+from streamserver.lab.client.failures import ErrorData
 from streamserver.lab.client.record import KEPT, End, Record
 from streamserver.lab.client.request import LINE_TYPES
 from streamserver.lab.client.tracker import StreamTracker
@@ -27,7 +27,7 @@ LOOKED_AT = 8
 """If so many first events have no stamp, later events are not searched for one."""
 
 _HAS_NO_CR = rb"(?=[^\r]*+\Z)"
-_EVENT = rb"(?:(?:id|event): (?!error\n)[^\n]*+\n)*+data: ([^\n]*+)\n\n"
+_EVENT = rb"(?:(?:id|event): (?!error\n)[^\n]*+\n)*+data: ?+([^\n]*+)\n\n"
 _one = re.compile(_HAS_NO_CR + _EVENT).fullmatch
 _are_plain = re.compile(_HAS_NO_CR + rb"(?:" + _EVENT + rb")++").fullmatch
 _each = re.compile(_EVENT).findall
@@ -87,8 +87,9 @@ class LineReader:
 class EventObserver(Protocol):
     """An observer of each read that completed events."""
 
-    def on_events(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
-        """So many events arrived at ``moment``; ``stamps``: those of the events that have one."""
+    def on_events(self, moment: int, events: int, outputs: int, stamps: Sequence[Stamp]) -> None:
+        """So many events arrived at ``moment``, and ``outputs`` of them had a piece of a model's
+        answer; ``stamps``: those of the events that have one."""
 
 
 class Events:
@@ -141,15 +142,18 @@ class Events:
             else:
                 record.arrivals.extend([moment] * min(len(found), KEPT - record.events))
         record.events += len(found)
-        examine = self._examine
+        examine, outputs = self._examine, 0
         for data in found:
-            examine(data, moment)
+            outputs += examine(data, moment)
+        if outputs:
+            record.token_events += outputs
+            record.last_token = moment
         stamps = self._stamps(found) if self._stamp_looks else ()
         if self.update_digest is not None:
             for data in found:
                 self.update_digest(f"{without_times(data)}\n".encode())
         if self._observer is not None:
-            self._observer.on_events(moment, len(found), stamps)
+            self._observer.on_events(moment, len(found), outputs, stamps)
 
     def _stamps(self, found: list[str]) -> list[Stamp]:
         stamps = [stamp for data in found if (stamp := read_stamp(data)) is not None]

@@ -1,31 +1,19 @@
-"""What one event of a model's answer holds: text, reasoning, a tool call, its end, or a failure.
+"""What one event of a model's answer holds: text, reasoning, a tool call, its end.
 
-Five interfaces are recognized by members of their events: chat completions and completions, which
-share ``choices``; the Responses API and Anthropic's messages, whose events have a ``type``; and
-Ollama's lines, which have ``done``. A token is a piece of text that a user sees, refusals included;
-an event with the role alone and an empty piece of text are none. Reasoning is counted apart, since
-some services show it and others only bill it.
+The interfaces are recognized by members of their events: chat completions and completions share
+``choices``; events of the Responses API and of Anthropic's messages have a ``type``, Ollama's lines
+``done``, Gemini's events ``candidates`` or ``promptFeedback``, those of TGI's own interface a
+``token``, and those of llama.cpp's own ``content`` and ``stop``.
 
-Failures in band follow a status that signals success. Other streams report them in these forms too:
-
-- a member ``error`` at the top of a JSON object; ``null``, ``false``, 0 and an empty string signal
-  no error, and some services send them in each event;
-- ``"type": "error"`` (Anthropic's messages, the Responses API), ``"object": "error"`` (vLLM);
-- ``response.failed`` of the Responses API;
-- a choice with an ``error`` or with the finish reason ``error`` (OpenRouter, Mistral).
+A token is a piece of text that a user sees, refusals included; an event with the role alone and an
+empty piece of text are none. Reasoning is counted apart, since some services show it and others
+only bill it. Text is not searched for the tags of reasoning, as in ``<think>``: it is what the
+service sends as text.
 """
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-LENGTH = 200
-"""Characters of an error message that are kept."""
-
-
-class ErrorData(str):
-    """The data of an event of the type ``error``."""
-
-    __slots__ = ()
+from streamserver.lab.client.values import as_object, as_objects, as_string
 
 
 class ModelEvent(NamedTuple):
@@ -36,9 +24,14 @@ class ModelEvent(NamedTuple):
     tool_call: bool = False
     """The name of a tool, or a piece of its input."""
     ends: bool = False
-    """Whether it ends the answer. Choices end one by one, see ``tracker.Choices``."""
+    """Whether it ends the answer. Choices end one by one, see ``choices``."""
     text: str = ""
     """Its piece of text or reasoning, if that is one string."""
+
+    @property
+    def has_output(self) -> bool:
+        """Whether it has a piece of an answer of any kind."""
+        return self.reasoning or self.token or self.tool_call
 
 
 _ENDS = frozenset(("response.completed", "response.incomplete", "message_stop"))
@@ -72,15 +65,20 @@ def read_model_event(event: dict[str, Any]) -> ModelEvent | None:
         return _of_typed(kind, event)
     if isinstance(event.get("done"), bool):
         return _of_line(event)
-    return None
+    return _of_candidates(event) or _of_native(event)
 
 
 def _of_choices(choices: list[Any], event: dict[str, Any]) -> ModelEvent | None:
     found = [_of_choice(choice) for choice in choices if _is_choice(choice)]
-    if len(found) == 1:
-        return found[0]
     if not found and (choices or not any(map(event.get, _BESIDE_NO_CHOICES))):
         return None  # Choices of something else, such as a poll.
+    return _joined(found)
+
+
+def _joined(found: list[ModelEvent]) -> ModelEvent:
+    """What several choices or parts hold together."""
+    if len(found) == 1:
+        return found[0]
     return ModelEvent(
         any(one.reasoning for one in found),
         any(one.token for one in found),
@@ -106,31 +104,31 @@ def _of_message(message: dict[str, Any]) -> ModelEvent:
         _has_text(reasoning) or _has_thinking(content),
         _has_text(content) or _has_text(message.get("refusal")),
         _has_calls(message.get("tool_calls")) or _is_call(message.get("function_call")),
-        text=_string(content) or _string(reasoning),
+        text=as_string(content) or as_string(reasoning),
     )
 
 
 def _of_typed(kind: str, event: dict[str, Any]) -> ModelEvent:
     delta = event.get("delta")
     if kind in _DELTAS:
-        text = _string(delta)
+        text = as_string(delta)
         held = _DELTAS[kind] if text else ""
         return ModelEvent(held == "reasoning", held == "token", held == "tool_call", text=text)
     if kind == "content_block_delta":
-        return _of_block(_object(delta))
+        return _of_block(as_object(delta))
     if kind == "content_block_start":
-        return _of_block(_object(event.get("content_block")))
+        return _of_block(as_object(event.get("content_block")))
     if kind == "response.output_item.added":
-        item = _object(event.get("item"))
-        return ModelEvent(tool_call=_string(item.get("type")).endswith("_call"))
+        item = as_object(event.get("item"))
+        return ModelEvent(tool_call=as_string(item.get("type")).endswith("_call"))
     return ModelEvent(ends=kind in _ENDS)
 
 
 def _of_block(block: dict[str, Any]) -> ModelEvent:
     """A content block of Anthropic's messages, or a piece of one."""
-    text, reasoning = _string(block.get("text")), _string(block.get("thinking"))
-    uses_tool = _string(block.get("type")).endswith("tool_use")
-    called = uses_tool or _string(block.get("partial_json")) != ""
+    text, reasoning = as_string(block.get("text")), as_string(block.get("thinking"))
+    uses_tool = as_string(block.get("type")).endswith("tool_use")
+    called = uses_tool or as_string(block.get("partial_json")) != ""
     return ModelEvent(reasoning != "", text != "", called, text=text or reasoning)
 
 
@@ -146,9 +144,43 @@ def _of_line(event: dict[str, Any]) -> ModelEvent | None:
     return found._replace(ends=event["done"])
 
 
+def _of_candidates(event: dict[str, Any]) -> ModelEvent | None:
+    """An event of Gemini's. A refused prompt has no candidate."""
+    blocked = as_object(event.get("promptFeedback")).get("blockReason")
+    candidates = as_objects(event.get("candidates"))
+    parts = [
+        _of_part(part)
+        for one in candidates
+        for part in as_objects(as_object(one.get("content")).get("parts"))
+    ]
+    if blocked or any("content" in one or "finishReason" in one for one in candidates):
+        return _joined(parts)._replace(ends=bool(blocked))
+    return None
+
+
+def _of_part(part: dict[str, Any]) -> ModelEvent:
+    text, is_thought = as_string(part.get("text")), part.get("thought") is True
+    called = as_object(part.get("functionCall")) or as_object(part.get("executableCode"))
+    return ModelEvent(
+        is_thought and text != "", not is_thought and text != "", called != {}, text=text
+    )
+
+
+def _of_native(event: dict[str, Any]) -> ModelEvent | None:
+    """An event of TGI's or of llama.cpp's own interface."""
+    token, content = event.get("token"), event.get("content")
+    if isinstance(token, dict) and "id" in token and isinstance(token.get("text"), str):
+        text = "" if token.get("special") is True else token["text"]
+        ends = isinstance(event.get("generated_text"), str) or bool(event.get("details"))
+        return ModelEvent(token=text != "", ends=ends, text=text)
+    if isinstance(content, str) and isinstance(event.get("stop"), bool):
+        return ModelEvent(token=content != "", text=content)
+    return None
+
+
 def _has_calls(calls: object) -> bool:
     return isinstance(calls, list) and any(
-        _is_call(_object(call).get("function") or _object(call).get("custom")) for call in calls
+        _is_call(as_object(call).get("function") or as_object(call).get("custom")) for call in calls
     )
 
 
@@ -160,9 +192,11 @@ def _is_call(call: object) -> bool:
 def _has_text(content: object) -> bool:
     """Whether a content, a string or a list of parts, has text."""
     if not isinstance(content, list):
-        return _string(content) != ""
+        return as_string(content) != ""
     return any(
-        _string(part) or _string(_object(part).get("text")) or _string(_object(part).get("refusal"))
+        as_string(part)
+        or as_string(as_object(part).get("text"))
+        or as_string(as_object(part).get("refusal"))
         for part in content
     )
 
@@ -170,61 +204,5 @@ def _has_text(content: object) -> bool:
 def _has_thinking(content: object) -> bool:
     """Whether a part of a content is reasoning, as in Mistral's interface."""
     return isinstance(content, list) and any(
-        _has_text(_object(part).get("thinking")) for part in content
+        _has_text(as_object(part).get("thinking")) for part in content
     )
-
-
-def is_failure(event: dict[str, Any]) -> bool:
-    """Whether an event reports a failure."""
-    return (
-        _is_error(event.get("error"))
-        or event.get("type") in ("error", "response.failed")
-        or event.get("object") == "error"
-        or any(map(_has_failed, _choices(event)))
-    )
-
-
-def error_message(event: dict[str, Any], data: str) -> str:
-    """The message of an event that reports a failure; the text of the event if it has none."""
-    for one in _message_holders(event):
-        if isinstance(one, str) and one:
-            return one[:LENGTH]
-        if isinstance(one, dict):
-            for name in ("message", "detail", "error"):
-                text = one.get(name)
-                if isinstance(text, str) and text:
-                    return text[:LENGTH]
-    return data[:LENGTH] or "without a message"
-
-
-def _message_holders(event: dict[str, Any]) -> Iterator[object]:
-    """The values that may hold the message, the likeliest first."""
-    yield event.get("error")
-    yield _object(event.get("response")).get("error")
-    for choice in _choices(event):
-        yield choice.get("error")
-    yield event
-
-
-def _choices(event: dict[str, Any]) -> list[dict[str, Any]]:
-    choices = event.get("choices")
-    return [one for one in choices if isinstance(one, dict)] if isinstance(choices, list) else []
-
-
-def _has_failed(choice: dict[str, Any]) -> bool:
-    return choice.get("finish_reason") == "error" or _is_error(choice.get("error"))
-
-
-def _is_error(value: object) -> bool:
-    """Whether the value is truthy in JavaScript, as most clients test it: an empty object is."""
-    return bool(value) or isinstance(value, (dict, list))
-
-
-def _string(value: object) -> str:
-    """A string; "" for any other value."""
-    return value if isinstance(value, str) else ""
-
-
-def _object(value: object) -> dict[str, Any]:
-    """A JSON object; {} for any other value."""
-    return value if isinstance(value, dict) else {}

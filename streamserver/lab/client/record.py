@@ -34,6 +34,9 @@ MILESTONES = (
 )
 """Members of a record that count from the request, in their usual order."""
 NO_ERROR = ("complete", "stopped")
+FIGURES = ("ttft", "tpot", "e2e")
+"""Durations of a record that are figures of a model's answer by the usual names."""
+TokensFrom = Literal["", "usage", "events"]
 KEPT = 1000
 """Events of an exchange whose times are kept; further ones are only counted."""
 _NO_SERVICE = ("failed", "no_token", "no_stream", "encoded", "redirected")
@@ -65,6 +68,8 @@ class Record:
     """The first piece of a model's text, or of a refusal."""
     first_tool_call: int = 0
     """The first event with the name of a tool, or with a piece of its input."""
+    last_token: int = 0
+    """The last event with a piece of reasoning, of text or of a tool call."""
     last_byte: int = 0
     """The end of a body that is complete by its framing."""
     ended: int = 0
@@ -82,6 +87,19 @@ class Record:
     events: int = 0
     size: int = 0
     """Bytes of the body, without framing."""
+    token_events: int = 0
+    """Events with a piece of reasoning, of text or of a tool call."""
+    input_tokens: int = 0
+    """Of the prompt, cached ones included, as the service reported them."""
+    cached_tokens: int = 0
+    """The input tokens that the service read from its cache."""
+    output_tokens: int = 0
+    """Of the answer, reasoning included; see ``tokens_from``."""
+    reasoning_tokens: int = 0
+    """The output tokens that were reasoning, as the service reported them."""
+    tokens_from: TokensFrom = ""
+    """The source of ``output_tokens``: the service's usage, else the number of ``token_events``;
+    "" without a model's answer."""
     longest_gap: int = 0
     """The longest time between two events, in ns."""
     arrivals: "array[int]" = field(default_factory=lambda: array("q"))
@@ -108,10 +126,52 @@ class Record:
     @property
     def has_answer(self) -> bool:
         """Whether a model answered: reasoning alone is no answer."""
-        return bool(self.first_token or self.first_tool_call)
+        return bool(self.first_output)
+
+    @property
+    def first_output(self) -> int:
+        """The moment of the first token or tool call; 0 without either."""
+        return _earliest(self.first_token, self.first_tool_call)
+
+    @property
+    def ttft(self) -> int:
+        """The time to the first token or tool call, in ns; 0 without either.
+
+        Reasoning has a milestone of its own, ``first_reasoning``.
+        """
+        return self.first_output and self.first_output - self.planned
+
+    @property
+    def tpot(self) -> int:
+        """The time per output token after the first, in ns, at least 1; 0 with fewer than two.
+
+        Reasoning that was billed and not sent took no part of this time, so it does not count.
+        """
+        tokens = self.output_tokens - (0 if self.first_reasoning else self.reasoning_tokens)
+        first = _earliest(self.first_reasoning, self.first_output)
+        return max((self.last_token - first) // (tokens - 1), 1) if first and tokens > 1 else 0
+
+    @property
+    def e2e(self) -> int:
+        """The time to the last byte of a complete exchange, in ns; 0 for any other."""
+        return self.last_byte - self.planned if self.end == "complete" and self.last_byte else 0
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Output tokens by the time to the last byte; 0 without either."""
+        return self.output_tokens * 1e9 / self.e2e if self.e2e else 0.0
 
     @property
     def is_served(self) -> bool:
         """Whether its milestones measure the service. Errors do not: they arrive early, and would
         make a server that only fails look fast."""
         return self.status < 400 and self.end not in _NO_SERVICE
+
+    def count_tokens(self) -> None:
+        """Take the output tokens from the events, unless the service reported its usage."""
+        if self.token_events and not self.output_tokens:
+            self.output_tokens, self.tokens_from = self.token_events, "events"
+
+
+def _earliest(*moments: int) -> int:
+    return min(filter(None, moments), default=0)

@@ -21,6 +21,7 @@ from streamserver.wire.responses import ResponseReader
 MAX_HEAD = 64 * 1024
 SHOWN = 200
 """Characters of a field's value that a detail repeats."""
+ALT_SSE = "Gemini streams events if the URL ends with :streamGenerateContent?alt=sse"
 _EMPTY = (204, 205, 304)
 _DOCUMENTS = ("application/json", "text/html", "application/xhtml+xml", "text/xml", "")
 _userinfo = re.compile("//[^/]*@")
@@ -135,6 +136,8 @@ class ResponseRecorder:
         if self._hash is not None:
             record.digest = self._hash.hexdigest()
         record.end, record.detail = self._verdict or self._events_verdict() or ("complete", "")
+        if record.end == "no_stream" and self.error_body and _is_array(self.error_body):
+            record.detail += f": {ALT_SSE}"
         self.keep_alive = self._head is not None and self._head.keep_alive and not end.rest
 
     def _events_verdict(self) -> tuple[End, str] | None:
@@ -142,6 +145,11 @@ class ResponseRecorder:
         if verdict is None and self._expectation == "answer" and not self.record.has_answer:
             return "no_token", "the answer has neither token nor tool call"
         return verdict
+
+
+def _is_array(start: bytes | bytearray) -> bool:
+    """Whether a document begins as the array that Gemini streams by default."""
+    return start.lstrip().startswith(b"[") and b'"candidates"' in start
 
 
 def head_verdict(head: ResponseHead, expectation: Expectation) -> tuple[End, str] | None:

@@ -14,7 +14,7 @@ contain a secret key: arguments and environments of processes are readable by ot
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from math import inf, sqrt
@@ -25,6 +25,7 @@ from streamserver.kit.units import parse_duration
 from streamserver.lab.client.client import Client
 from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.report.goodput import Limit
 from streamserver.proxy.origin import client_context
 
 Arrivals = Literal["constant", "poisson"]
@@ -211,6 +212,8 @@ class Job:
     """Whether processes report the record of every exchange, and not only the summary."""
     loop: str = "auto"
     """The name of the event loop."""
+    limits: Sequence[Limit] = ()
+    """What an exchange must keep to count for the goodput."""
 
     def client(self) -> Client:
         """A client for the request; OSError for authorities that cannot be read."""

@@ -43,7 +43,7 @@ class Run:
     ) -> None:
         self.job = job
         self.share = share or Share()
-        self.summary = Summary()
+        self.summary = Summary(limits=job.limits)
         self.client = job.client()
         self.open = 0
         """Exchanges that have begun and not ended."""

@@ -1,5 +1,5 @@
-"""What a summary has beside its histograms: evidence for a hop that buffers and for a target that
-was late, the seconds of a run, and its slowest exchanges.
+"""What a summary has beside its histograms: the tokens of models' answers, evidence for a hop that
+buffers and for a target that was late, the seconds of a run, and its slowest exchanges.
 
 Evidence is gathered event by event, since records are not kept. Only events with the target's
 stamps count: without the time of sending, a burst made on the way cannot be distinguished from one
@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.histograms import new_histogram
+from streamserver.lab.report.histograms import MS, new_histogram
+from streamserver.lab.report.histograms import record as count
 
 SECOND = 1_000_000_000
 KEPT = 10
@@ -36,6 +37,48 @@ class Evidence:
     """From sending to arrival; valid only where client and target share a clock."""
     target_late: Any = field(default_factory=new_histogram)
     """From the time an event was due to its sending."""
+
+
+@dataclass(slots=True)
+class Tokens:
+    """The tokens of the models' answers, of the exchanges that were served."""
+
+    input: int = 0
+    cached: int = 0
+    output: int = 0
+    reasoning: int = 0
+    by_usage: int = 0
+    """Answers whose output tokens the service reported."""
+    by_events: int = 0
+    """Answers whose output tokens are the number of events with a token."""
+    per_second: Any = field(default_factory=new_histogram)
+    """Output tokens per second of each complete exchange, in millionths: as milliseconds read as
+    nanoseconds, so that one histogram serves both."""
+
+    @property
+    def answers(self) -> int:
+        """The number of answers with tokens."""
+        return self.by_usage + self.by_events
+
+    def add(self, record: Record) -> None:
+        """Add the tokens of an exchange."""
+        self.input += record.input_tokens
+        self.cached += record.cached_tokens
+        self.output += record.output_tokens
+        self.reasoning += record.reasoning_tokens
+        self.by_usage += record.tokens_from == "usage"
+        self.by_events += record.tokens_from == "events"
+        if rate := record.tokens_per_second:
+            count(self.per_second, round(rate * MS))
+
+    def merge(self, other: "Tokens") -> None:
+        """Add the counts of another process."""
+        self.input += other.input
+        self.cached += other.cached
+        self.output += other.output
+        self.reasoning += other.reasoning
+        self.by_usage += other.by_usage
+        self.by_events += other.by_events
 
 
 @dataclass(slots=True)
@@ -70,7 +113,7 @@ class Timeline:
 
     def add(self, record: Record, ended: int) -> None:
         """Count an exchange that ended at a moment of ``time.monotonic_ns``."""
-        second = self._second(ended)
+        second = self.second(ended)
         second.ended += 1
         second.errors += record.is_error
         if record.first_byte:
@@ -79,16 +122,13 @@ class Timeline:
             second.measured += 1
             second.slowest = max(second.slowest, duration)
 
-    def add_events(self, moment: int, events: int) -> None:
-        """Count events that arrived at a moment."""
-        self._second(moment).events += events
-
     def merge(self, other: "Timeline") -> None:
         """Add the seconds of another process."""
         for number, second in other.seconds.items():
             self.seconds.setdefault(number, Second()).merge(second)
 
-    def _second(self, moment: int) -> Second:
+    def second(self, moment: int) -> Second:
+        """The counts of the second of a moment."""
         number = moment // SECOND
         second = self.seconds.get(number)
         if second is None:
@@ -106,8 +146,7 @@ class Slowest:
 
     def add(self, record: Record) -> None:
         """Keep the record if it is one of the slowest."""
-        answered = [one for one in (record.first_token, record.first_tool_call) if one]
-        moment = min(answered, default=record.first_byte or record.ended)
+        moment = record.first_output or record.first_byte or record.ended
         self._added += 1
         entry = (moment - record.planned, -self._added, record)
         if len(self._heap) < KEPT:

@@ -14,8 +14,10 @@ The gaps of zero between events of one read are not drawn either.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
+from ctypes import memset, sizeof
 from itertools import accumulate
 from math import floor, log10
+from sys import maxsize
 from typing import Any, NamedTuple
 
 from streamserver.extras import install_hint
@@ -71,6 +73,16 @@ def add(histogram: Any, other: Any) -> None:
     """Add the counts of ``other``; an empty one would set the minimum to 0."""
     if other.get_total_count():
         histogram.add(other)
+
+
+def pour(histogram: Any, *others: Any) -> None:
+    """Add the counts to each of the others, and empty it. Its own ``reset`` takes a millisecond."""
+    if not histogram.get_total_count():
+        return
+    for other in others:
+        add(other, histogram)
+    memset(histogram.counts, 0, sizeof(histogram.counts))
+    histogram.total_count, histogram.min_value, histogram.max_value = 0, maxsize, 0
 
 
 def ms(histogram: Any, percentile: float) -> float:

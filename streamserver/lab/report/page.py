@@ -9,6 +9,7 @@ from html import escape
 from streamserver.lab.report import charts
 from streamserver.lab.report.histograms import Distribution, distribution
 from streamserver.lab.report.report import About, Report
+from streamserver.lab.report.summary import MILESTONES
 from streamserver.lab.report.table import counts, milestones
 from streamserver.wire.printable import printable
 
@@ -91,7 +92,8 @@ def _milestones(report: Report) -> str:
 
 def _charts(report: Report) -> Iterator[str]:
     summary = report.summary
-    reached = {name: one for name, one in summary.histograms.items() if one.get_total_count()}
+    milestones = {name: summary.histograms[name] for name in MILESTONES}
+    reached = {name: one for name, one in milestones.items() if one.get_total_count()}
     if not reached:
         return
     for name in ("first_reasoning", "first_token", "first_tool_call", "first_byte", "gap"):

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from streamserver.lab.report.histograms import MS, ms
-from streamserver.lab.report.slo import ERRORS, Judgement
-from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.slo import SHARES, Judgement
+from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
 
 VERSION = 1
@@ -75,10 +75,10 @@ class Report:
 
     @property
     def _has_failed(self) -> bool:
-        """Whether the objective of errors is missed. With responses that is a finding, even where
-        all exchanges failed and no other objective can be judged."""
-        errors = [one for one in self.judgements if one.objective.milestone == ERRORS]
-        return any(one.measured is not None and not one.is_met for one in errors)
+        """Whether the objective of errors or of goodput is missed. With responses that is a
+        finding, even where all exchanges failed and no other objective can be judged."""
+        shares = [one for one in self.judgements if one.objective.milestone in SHARES]
+        return any(one.measured is not None and not one.is_met for one in shares)
 
     @property
     def status(self) -> int:
@@ -113,7 +113,8 @@ class Report:
             "chunks": summary.chunks,
             "events": summary.events,
             "bytes": summary.size,
-            "milestones": {name: figures(one) for name, one in summary.histograms.items()},
+            "milestones": {name: figures(summary.histograms[name]) for name in MILESTONES},
+            **self._answers(),
             "client": {
                 "resolving": _ms(summary.resolving),
                 "start_late": figures(summary.start_late),
@@ -128,6 +129,49 @@ class Report:
                 {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
                 for one in self.judgements
             ],
+        }
+
+    def per_second(self, count: float) -> float:
+        """A count of the run for each of its seconds; 0 for a run without any."""
+        return count / self.seconds if self.seconds > 0 else 0.0
+
+    def _answers(self) -> dict[str, Any]:
+        """The figures of models' answers."""
+        return {
+            "figures": {name: figures(self.summary.histograms[name]) for name in FIGURES},
+            "tokens": self._tokens(),
+            "throughput": self._throughput(),
+            "goodput": self._goodput(),
+        }
+
+    def _tokens(self) -> dict[str, Any]:
+        tokens = self.summary.tokens
+        return {
+            "input": tokens.input,
+            "cached": tokens.cached,
+            "output": tokens.output,
+            "reasoning": tokens.reasoning,
+            "answers_by_usage": tokens.by_usage,
+            "answers_by_events": tokens.by_events,
+        }
+
+    def _throughput(self) -> dict[str, Any]:
+        summary = self.summary
+        return {
+            "requests_per_second": round(self.per_second(summary.ends["complete"]), 6),
+            "output_tokens_per_second": round(self.per_second(summary.tokens.output), 6),
+            "output_tokens_per_second_of_a_request": figures(summary.tokens.per_second),
+        }
+
+    def _goodput(self) -> dict[str, Any] | None:
+        summary = self.summary
+        if not summary.limits:
+            return None
+        return {
+            "limits": [limit.text for limit in summary.limits],
+            "good": summary.good,
+            "share": summary.goodput,
+            "requests_per_second": round(self.per_second(summary.good), 6),
         }
 
 

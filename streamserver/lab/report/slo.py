@@ -1,45 +1,54 @@
-"""Objectives: upper bounds that a run must keep, so a script can fail when it does not.
+"""Objectives: bounds that a run must keep, so a script can fail when it does not.
 
-    first_byte_p99=50ms,gap_p99=200ms,errors=0.1%
+    ttft_p99=500ms,gap_p99=200ms,errors=0.1%,goodput=99%
 
-An objective bounds a percentile, the mean or the maximum of a milestone, or the share of exchanges
-that did not end well. A limit has a unit, because 50 could be milliseconds or seconds. An objective
-without a measured value is neither met nor missed: it makes the measurement invalid.
+An objective is an upper bound: of a percentile, the mean or the maximum of a milestone or figure,
+or of the share of exchanges that did not end well. That of goodput, the share that kept every limit
+of their own, is a lower bound. A limit has a unit, because 50 could be milliseconds or seconds. An
+objective without a measured value is neither met nor missed: it makes the measurement invalid.
 """
 
 import re
 from dataclasses import dataclass
+from fractions import Fraction
 
 from streamserver.kit.hints import did_you_mean
 from streamserver.kit.units import DURATIONS, parse_duration
-from streamserver.lab.report.summary import MILESTONES, Summary
+from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 
 _NS = 10**9
 _STATISTIC = re.compile(r"(p(?:100|[0-9]{1,2}(?:\.[0-9]{1,3})?)|mean|max)").fullmatch
 _SHARE = re.compile(r"([0-9]{1,3}(?:\.[0-9]{1,6})?)%").fullmatch
-ERRORS = "errors"
+ERRORS, GOODPUT = "errors", "goodput"
+SHARES = (ERRORS, GOODPUT)
+NAMES = (*MILESTONES, *FIGURES)
 FORMS = (
-    f"NAME_STATISTIC=LIMIT, where NAME is one of {', '.join(MILESTONES)}, STATISTIC is p50, p99.9"
+    f"NAME_STATISTIC=LIMIT, where NAME is one of {', '.join(NAMES)}, STATISTIC is p50, p99.9"
     f" or any other percentile, mean or max, and LIMIT is a duration as in 50ms"
-    f" ({', '.join(DURATIONS)}); or {ERRORS}=SHARE as in 0.1%; several are separated by commas"
+    f" ({', '.join(DURATIONS)}); or {ERRORS}=SHARE as in 0.1%, or {GOODPUT}=SHARE as in 99%, the"
+    f" least one; several are separated by commas"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Objective:
-    """An upper bound of one figure: in nanoseconds, of the errors as a share from 0 to 1."""
+    """A bound of one figure: in nanoseconds, of errors and goodput as a share from 0 to 1."""
 
     text: str
     milestone: str
-    """``errors`` for the share of exchanges that did not end well."""
+    """``errors`` for the share of exchanges that did not end well, ``goodput`` for that of those
+    that kept their limits, or the name of a figure."""
     statistic: str
-    """p99, mean, max; "" for the errors."""
+    """p99, mean, max; "" for a share."""
     limit: float
+    """The highest value, of goodput the lowest."""
 
     def figure(self, summary: Summary) -> float | None:
         """The measured value in the unit of ``limit``; None without any."""
         if self.milestone == ERRORS:
             return summary.errors
+        if self.milestone == GOODPUT:
+            return summary.goodput
         histogram = summary.histograms[self.milestone]
         if not histogram.get_total_count():
             return None
@@ -59,7 +68,11 @@ class Judgement:
     @property
     def is_met(self) -> bool:
         """Whether the measured value is within the limit."""
-        return self.measured is not None and self.measured <= self.objective.limit
+        if self.measured is None:
+            return False
+        if self.objective.milestone == GOODPUT:
+            return self.measured >= self.objective.limit
+        return self.measured <= self.objective.limit
 
     @property
     def outcome(self) -> str:
@@ -73,7 +86,7 @@ class Judgement:
         """The measured value with its unit; "" without any."""
         if self.measured is None:
             return ""
-        if self.objective.milestone == ERRORS:
+        if self.objective.milestone in SHARES:
             return f"{self.measured:.3%}"
         return f"{self.measured / 1e6:.3f}ms"
 
@@ -93,18 +106,19 @@ def judge(objectives: list[Objective], summary: Summary) -> list[Judgement]:
 
 def _objective(text: str) -> Objective:
     name, _, limit = text.partition("=")
-    if name == ERRORS:
+    if name in SHARES:
         share = _SHARE(limit)
         if share and float(share[1]) <= 100:
-            return Objective(text, ERRORS, "", float(share[1]) / 100)
+            # Exact: 99.9 / 100 is more than 999 / 1000.
+            return Objective(text, name, "", float(Fraction(share[1]) / 100))
         raise _refusal(text, f"{limit!r} is not a share from 0% to 100%")
     milestone, _, statistic = name.rpartition("_")
-    if name in MILESTONES:
+    if name in NAMES:
         raise _refusal(text, f"{name!r} needs a statistic, as in {name}_p99")
-    if milestone not in MILESTONES:
+    if milestone not in NAMES:
         wrong = milestone or name
-        hint = did_you_mean(wrong, [*MILESTONES, ERRORS])
-        raise _refusal(text, f"{wrong!r} is no milestone{hint}")
+        hint = did_you_mean(wrong, [*NAMES, *SHARES])
+        raise _refusal(text, f"{wrong!r} is no milestone or figure{hint}")
     if not _STATISTIC(statistic):
         hint = did_you_mean(statistic, ("mean", "max"))
         raise _refusal(text, f"{statistic!r} is not a statistic{hint}")

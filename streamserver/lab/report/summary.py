@@ -11,22 +11,26 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from streamserver.lab.client.record import FIGURES as RECORD_FIGURES
 from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.counts import APART, TOGETHER, Evidence, Slowest, Timeline
+from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Tokens
+from streamserver.lab.report.event_counter import EventCounter
+from streamserver.lab.report.goodput import Limit
 from streamserver.lab.report.histograms import add as add_histogram
-from streamserver.lab.report.histograms import from_text, new_histogram, to_text
+from streamserver.lab.report.histograms import from_text, new_histogram, pour, to_text
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.stamps import Stamp
 
 MILESTONES = ("connect", "tls", *RESPONSE_MILESTONES[:-1], "gap", "last_byte")
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, all
 others from the planned beginning of the exchange."""
+FIGURES = ("ttft", "itl", "tpot", "e2e")
+"""``itl`` counts from the event with a token before, the others are those of ``Record``."""
 REASONS = 20
 LENGTH = 300
 """Characters of a reason."""
 ANSWERS = 20
-_SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed")
+_SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed", "good")
 
 
 @dataclass(slots=True)
@@ -41,11 +45,18 @@ class Summary:
     answers: dict[int, str] = field(default_factory=dict)
     """By status, the first line of one response body; of the first ``ANSWERS`` statuses of
     exchanges that did not succeed."""
-    histograms: dict[str, Any] = field(
-        default_factory=lambda: {name: new_histogram() for name in MILESTONES}
+    apart: dict[str, Any] = field(
+        default_factory=lambda: {name: new_histogram() for name in (*MILESTONES, *FIGURES)}
     )
-    """Per milestone, of the exchanges that were served (see ``Record.is_served``); ``connect`` and
-    ``tls`` of all."""
+    """The ``histograms`` without ``paced``."""
+    paced: Any = field(default_factory=new_histogram)
+    """The values that count as ``gap`` and as ``itl``, those of most events: each is counted once,
+    since counting is much of the client's work for an event."""
+    tokens: Tokens = field(default_factory=Tokens)
+    limits: Sequence[Limit] = ()
+    """What an exchange must keep to count as ``good``."""
+    good: int = 0
+    """Complete exchanges that kept every limit; 0 without limits."""
     reads: int = 0
     chunks: int = 0
     events: int = 0
@@ -71,15 +82,33 @@ class Summary:
     slowest: Slowest = field(default_factory=Slowest)
 
     @property
+    def histograms(self) -> dict[str, Any]:
+        """Per milestone and figure, of the exchanges that were served (see ``Record.is_served``);
+        ``connect`` and ``tls`` of all, ``e2e`` of complete ones."""
+        pour(self.paced, self.apart["gap"], self.apart["itl"])
+        return self.apart
+
+    @property
     def errors(self) -> float | None:
         """The share of exchanges that did not end well, from 0 to 1; None without any.
 
         Exchanges that the client stopped count neither as errors nor in the total.
         """
-        ended = self.ends.total() - self.ends["stopped"]
+        ended = self._ended_by_itself
         return (ended - self.ends["complete"]) / ended if ended else None
 
-    def event_counter(self, record: Record) -> "EventCounter":
+    @property
+    def goodput(self) -> float | None:
+        """The share of exchanges that kept every limit, from 0 to 1; None without limits or without
+        any exchange. Exchanges that the client stopped do not count."""
+        ended = self._ended_by_itself
+        return self.good / ended if self.limits and ended else None
+
+    @property
+    def _ended_by_itself(self) -> int:
+        return self.ends.total() - self.ends["stopped"]
+
+    def event_counter(self, record: Record) -> EventCounter:
         """A counter for the events of a running exchange, to be used until ``add``."""
         record.counted = True
         return EventCounter(self)
@@ -103,11 +132,16 @@ class Summary:
         self.ended = max(self.ended, ended)
         self.timeline.add(record, ended)
         self.slowest.add(record)
+        if self.limits and record.end == "complete":
+            self.good += all(limit.is_kept_by(record) for limit in self.limits)
         self._count_duration("connect", record.dialed or record.began, record.connected)
         self._count_duration("tls", record.connected, record.secured)
         if record.is_served:
             for name in RESPONSE_MILESTONES:
                 self._count_duration(name, record.planned, getattr(record, name))
+            for name in RECORD_FIGURES:
+                self._count_duration(name, 0, getattr(record, name))
+            self.tokens.add(record)
 
     def merge(self, other: "Summary") -> None:
         """Add the figures of another process."""
@@ -122,9 +156,11 @@ class Summary:
             add_histogram(histogram, histograms[name])
         for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.limits = self.limits or other.limits
         self.resolving = max(self.resolving, other.resolving)
         self.began = min(filter(None, (self.began, other.began)), default=0)
         self.ended = max(self.ended, other.ended)
+        self.tokens.merge(other.tokens)
         own, added = self.evidence, other.evidence
         own.apart += added.apart
         own.together += added.together
@@ -135,6 +171,7 @@ class Summary:
     def all_histograms(self) -> Iterator[tuple[str, Any]]:
         """Every histogram, each under a name of its own."""
         yield from self.histograms.items()
+        yield "tokens_per_second", self.tokens.per_second
         yield "start_late", self.start_late
         yield "loop_lag", self.loop_lag
         yield "delay", self.evidence.delay
@@ -161,7 +198,9 @@ class Summary:
             texts[name] = to_text(one)
             await asyncio.sleep(0)
         evidence = replace(self.evidence, delay=None, target_late=None)
-        rest = replace(self, histograms={}, start_late=None, loop_lag=None, evidence=evidence)
+        tokens = replace(self.tokens, per_second=None)
+        bare = replace(self, apart={}, paced=None, start_late=None, loop_lag=None)
+        rest = replace(bare, evidence=evidence, tokens=tokens)
         return pickle.dumps((rest, texts))
 
     @staticmethod
@@ -170,7 +209,9 @@ class Summary:
         summary: Summary
         summary, texts = pickle.loads(data)
         histograms = {name: from_text(text) for name, text in texts.items()}
-        summary.histograms = {name: histograms[name] for name in MILESTONES}
+        summary.paced = new_histogram()
+        summary.apart = {name: histograms[name] for name in (*MILESTONES, *FIGURES)}
+        summary.tokens.per_second = histograms["tokens_per_second"]
         summary.start_late, summary.loop_lag = histograms["start_late"], histograms["loop_lag"]
         summary.evidence.delay = histograms["delay"]
         summary.evidence.target_late = histograms["target_late"]
@@ -191,52 +232,9 @@ class Summary:
         if len(stamps) != len(record.arrivals):
             stamps = []
         for n, arrival in enumerate(record.arrivals):
-            counter.on_events(arrival, 1, stamps[n : n + 1])
+            counter.on_events(arrival, 1, 0, stamps[n : n + 1])
         self.events += record.events - len(record.arrivals)
 
     def _count_duration(self, name: str, begin: int, end: int) -> None:
         if end:
-            count(self.histograms[name], end - begin)
-
-
-class EventCounter:
-    """Counts the events of one exchange as they arrive.
-
-    An exchange may last for hours and is shown while it runs, so its events are counted read by
-    read, and not kept until its end.
-    """
-
-    __slots__ = ("_arrival", "_burst", "_gaps", "_last", "_sent", "_summary")
-
-    def __init__(self, summary: Summary) -> None:
-        self._summary = summary
-        self._gaps = summary.histograms["gap"]
-        self._last = 0
-        # Of the last stamped event, and how many up to it were sent apart and arrived together.
-        self._sent = self._arrival = 0
-        self._burst = 1
-
-    def on_events(self, moment: int, events: int, stamps: Sequence[Stamp]) -> None:
-        """Count the ``events`` of one read; ``stamps`` are of those that have one."""
-        self._summary.events += events
-        self._summary.timeline.add_events(moment, events)
-        if self._last:
-            count(self._gaps, moment - self._last)
-        if events > 1:
-            count(self._gaps, 0, events - 1)
-        self._last = moment
-        for stamp in stamps:
-            self._add_evidence(stamp, moment)
-
-    def _add_evidence(self, stamp: Stamp, arrival: int) -> None:
-        evidence = self._summary.evidence
-        count(evidence.delay, arrival - stamp.sent)
-        count(evidence.target_late, stamp.late)
-        sent_apart = stamp.sent - self._sent if self._sent else 0
-        if sent_apart >= APART:
-            is_together = (arrival - self._arrival) * TOGETHER < sent_apart
-            self._burst = self._burst + 1 if is_together else 1
-            evidence.apart += 1
-            evidence.together += is_together
-            evidence.longest_burst = max(evidence.longest_burst, self._burst)
-        self._sent, self._arrival = stamp.sent, arrival
+            count(self.apart[name], end - begin)

@@ -7,20 +7,24 @@ import csv
 from collections.abc import Iterator
 from typing import TextIO
 
-from streamserver.lab.client.record import MILESTONES, Record
+from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
+from streamserver.lab.client.record import Record
 from streamserver.lab.report.histograms import MS, ms
 from streamserver.lab.report.report import Report
-from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.summary import MILESTONES, Summary
 from streamserver.wire.printable import printable
 
 REASONS = 3
 SHOWN = (50.0, 90.0, 99.0, 99.9)
 _ROW = "{:<12}{:>9}" + "{:>11}" * (len(SHOWN) + 1)
 
+LABELS = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT", "e2e": "E2E latency"}
+"""The names of figures in tables; other names have spaces instead of underscores."""
+
 Labelled = tuple[str, str]
 """A line: its label and its text."""
 
-MOMENTS = ("began", "dialed", "connected", "secured", "sent", *MILESTONES)
+MOMENTS = ("began", "dialed", "connected", "secured", "sent", *RESPONSE_MILESTONES)
 COLUMNS = (
     "planned_ns",
     *[f"{name}_ms" for name in MOMENTS],
@@ -30,7 +34,7 @@ COLUMNS = (
 
 
 def table(report: Report) -> str:
-    """A line per milestone in milliseconds, then how exchanges ended, then the verdicts."""
+    """A line per milestone and figure, in ms, then how exchanges ended, then the verdicts."""
     lines = [
         *[_ROW.format(*row) for row in milestones(report)],
         "",
@@ -46,13 +50,20 @@ def labelled(line: Labelled) -> str:
 
 
 def milestones(report: Report) -> Iterator[list[str]]:
-    """A row of headings, and one per milestone that was reached."""
+    """A row of headings, and one per milestone and figure that was reached."""
     yield ["ms", "count", *[f"p{p:g}" for p in SHOWN], "max"]
-    for name, histogram in report.summary.histograms.items():
+    summary = report.summary
+    for name, histogram in summary.histograms.items():
         count = histogram.get_total_count()
-        if count:
+        # Without an answer, the latency would repeat the last byte.
+        if count and (summary.tokens.answers or name in MILESTONES):
             shown = [f"{ms(histogram, p):.3f}" for p in (*SHOWN, 100)]
-            yield [name.replace("_", " "), str(count), *shown]
+            yield [label(name), str(count), *shown]
+
+
+def label(name: str) -> str:
+    """The name of a milestone or figure for readers."""
+    return LABELS.get(name) or name.replace("_", " ")
 
 
 def counts(report: Report) -> Iterator[Labelled]:
@@ -74,8 +85,39 @@ def counts(report: Report) -> Iterator[Labelled]:
         rates = (summary.ends.total() / seconds, summary.events / seconds, summary.size / seconds)
         shown = "{:,.1f} exchanges, {:,.1f} events, {:,.0f} bytes".format(*rates)
         yield "per second", f"{shown}, over {seconds:.2f} s"
+    if summary.tokens.answers:
+        yield from _tokens(report)
+    if summary.goodput is not None:
+        yield "goodput", _goodput(report, summary.goodput)
     if late := _own_lateness(summary):
         yield "this client", late
+
+
+def _tokens(report: Report) -> Iterator[Labelled]:
+    """The tokens of models' answers, and their rates."""
+    tokens, complete = report.summary.tokens, report.summary.ends["complete"]
+    read = f"{tokens.input:,} input ({tokens.cached:,} cached), "
+    written = f"{tokens.output:,} output ({tokens.reasoning:,} reasoning), "
+    if not tokens.by_usage:
+        found = f"{tokens.output:,} output, counted as events: the service reported no usage"
+    elif not tokens.by_events:
+        found = f"{read}{written}as the service reported them"
+    else:
+        source = f"reported for {tokens.by_usage} answers, counted as events for {tokens.by_events}"
+        found = read + written + source
+    yield "tokens", found
+    rates = report.per_second(complete), report.per_second(tokens.output)
+    yield "throughput", "{:,.2f} requests/s, {:,.1f} output tokens/s".format(*rates)
+    if tokens.per_second.get_total_count():
+        slow, usual = ms(tokens.per_second, 10), ms(tokens.per_second, 50)
+        yield "per request", f"{usual:,.1f} output tokens/s at p50, {slow:,.1f} at p10"
+
+
+def _goodput(report: Report, share: float) -> str:
+    summary = report.summary
+    limits = ", ".join([limit.text for limit in summary.limits])
+    rate = report.per_second(summary.good)
+    return f"{rate:,.2f} requests/s, {summary.good} ({share:.3%}) within {limits}"
 
 
 def failures(summary: Summary) -> Iterator[Labelled]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from streamserver.lab.client import events
 from streamserver.lab.client.events import EventStreamReader, LineReader
-from streamserver.lab.client.model_events import ErrorData
+from streamserver.lab.client.failures import ErrorData
 from streamserver.wire.sse import Parser
 
 PIECES = [

@@ -5,13 +5,8 @@ from typing import Any
 
 import pytest
 
-from streamserver.lab.client.model_events import (
-    LENGTH,
-    ModelEvent,
-    error_message,
-    is_failure,
-    read_model_event,
-)
+from streamserver.lab.client.failures import LENGTH, error_message, is_failure
+from streamserver.lab.client.model_events import ModelEvent, read_model_event
 
 NOTHING = ModelEvent()
 TOKEN, REASONING, TOOL_CALL = (

@@ -12,6 +12,7 @@ from streamserver.wire.chunked import LAST_CHUNK, encode
 from streamserver.wire.fields import media_type
 from streamserver.wire.response_heads import ResponseHead
 from support.inprocess import Serve
+from support.rawserver import RawServer
 
 TYPE = "content-type"
 EVENTS = (TYPE, "text/event-stream")
@@ -164,3 +165,21 @@ async def test_two_stamped_streams_of_one_command_have_one_digest(serve: Serve) 
 async def test_there_is_no_digest_by_default(serve: Serve) -> None:
     served = await serve(make_target())
     assert (await fetch(f"{served.url}/sse?count=1")).digest == ""
+
+
+@pytest.mark.parametrize(
+    ("body", "is_array"),
+    [(b'[{\n  "candidates": [{"content": {}}]}\n]', True), (b"[{}]", False), (b"{}", False)],
+)
+async def test_the_array_that_gemini_streams_by_default_is_recognized(
+    upstream: RawServer, measure: Measure, body: bytes, is_array: bool
+) -> None:
+    """A whole array is no stream of events, but its remedy is known."""
+    spec = RequestSpec(upstream.url, "POST", body=b"{}", chat=True)
+    fields = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+    async with measure(spec) as exchange:
+        await exchange.connection.send(b"HTTP/1.1 200 OK\r\n" + fields + encode(body) + LAST_CHUNK)
+        record = await exchange.record()
+    assert record.end == "no_stream"
+    remedy = "Gemini streams events if the URL ends with :streamGenerateContent?alt=sse"
+    assert record.detail.endswith(f", where a stream was requested: {remedy}") is is_array

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamserver.lab.client import tracker as tracker_module
-from streamserver.lab.client.model_events import ErrorData
+from streamserver.lab.client.failures import ErrorData
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import parse_object
 from streamserver.lab.client.tracker import StreamTracker
@@ -197,6 +197,15 @@ EVENTS = st.sampled_from(
         *(chat(reasoning="Hm"), chat(reasoning="so"), chat(tool_calls=CALL), DONE, ERROR),
         *(text("Hi"), text("there"), '{"type":"message_stop"}', PING, ErrorData("no")),
         *(LINE, LAST, "1", '{"n":1}'),
+        *[f'{{"index":0,"content":"{word}","stop":false}}' for word in ("a", "", "b")],
+        '{"index":0,"content":"","stop":true,"tokens_predicted":2,"tokens_evaluated":9}',
+        '{"token":{"id":3,"text":"a","special":false},"generated_text":null}',
+        '{"token":{"id":3,"text":"</s>","special":true},"details":{"generated_tokens":2}}',
+        '{"candidates":[{"content":{"parts":[{"text":"a","thought":true}]}}]}',
+        '{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"candidatesTokenCount":5}}',
+        '{"promptFeedback":{"blockReason":"OTHER"}}',
+        '{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}',
+        '{"type":"message_delta","usage":{"output_tokens":7}}',
     ]
 )
 
@@ -213,4 +222,7 @@ def test_an_event_that_is_not_parsed_would_not_matter(events: list[str]) -> None
     tracker, record = tracked(*events)
     thorough, expected = tracked(*map(escaped, events))
     assert record == expected
+    quick, careful = StreamTracker(Record()), StreamTracker(Record())
+    for data in events:
+        assert quick.examine(data, 1) is careful.examine(escaped(data), 1)
     assert (tracker.verdict() or " ")[0] == (thorough.verdict() or " ")[0]

@@ -15,8 +15,8 @@ def test_an_exchange_counts_at_its_end_and_an_event_at_its_arrival() -> None:
     timeline = Timeline()
     timeline.add(ONE, 2 * SECOND + 5)
     timeline.add(CUT, 2 * SECOND + 6)
-    timeline.add_events(SECOND + 7, 2)
-    timeline.add_events(2 * SECOND, 1)
+    timeline.second(SECOND + 7).events += 2
+    timeline.second(2 * SECOND).events += 1
     assert timeline.seconds == {
         1: Second(events=2),
         2: Second(ended=2, errors=1, events=1, first_byte=7, measured=1, slowest=7),
@@ -28,8 +28,8 @@ def test_two_processes_make_one_timeline() -> None:
     for timeline, record in ((one, ONE), (other, CUT)):
         timeline.add(record, 3 * SECOND)
         both.add(record, 3 * SECOND)
-        timeline.add_events(SECOND, 2)
-        both.add_events(SECOND, 2)
+        timeline.second(SECOND).events += 2
+        both.second(SECOND).events += 2
     one.merge(other)
     assert one == both
 

@@ -16,7 +16,7 @@ from streamserver.lab.report.page import STYLE, page
 from streamserver.lab.report.report import VALID_AND_MET, About, Setting
 from streamserver.lab.report.summary import MILESTONES
 from streamserver.lab.report.table import COLUMNS, StreamsCsv, table
-from support.reported import ANSWERED, CUT, DOCUMENT, MOVED, MS, REFUSED, WHOLE, report
+from support.reported import ANSWERED, COUNTED, CUT, DOCUMENT, MOVED, MS, REFUSED, WHOLE, report
 
 
 def test_the_table_has_a_line_for_each_milestone_that_was_reached() -> None:
@@ -61,6 +61,54 @@ def test_the_answer_of_a_model_has_milestones_in_every_form(name: str) -> None:
     StreamsCsv(file).add(ANSWERED)
     header, line = csv.reader(io.StringIO(file.getvalue()))
     assert line[header.index(f"{name}_ms")]
+
+
+REPORTED = (
+    "tokens      1,200 input (1,000 cached), 6 output (2 reasoning), as the service reported them"
+)
+
+
+@pytest.mark.parametrize(
+    ("records", "lines"),
+    [
+        ([ANSWERED], [REPORTED, "throughput  0.50 requests/s, 3.0 output tokens/s"]),
+        ([COUNTED], ["tokens      3 output, counted as events: the service reported no usage",
+                     "throughput  0.50 requests/s, 1.5 output tokens/s"]),
+        ([ANSWERED, COUNTED, CUT],
+         ["tokens      1,200 input (1,000 cached), 9 output (2 reasoning), reported for 1 answers,"
+          " counted as events for 1",
+          "throughput  1.00 requests/s, 4.5 output tokens/s"]),
+        ([WHOLE], []),
+    ],
+)  # fmt: skip
+def test_tokens_and_their_source(records: list[Record], lines: list[str]) -> None:
+    shown = table(report(*records)).splitlines()
+    assert [one for one in shown if one.startswith(("tokens", "throughput"))] == lines
+    assert any(one.startswith("per request ") for one in shown) is bool(lines)
+
+
+def test_the_figures_of_answers_in_every_form() -> None:
+    one = report(ANSWERED, CUT)
+    shown = table(one)
+    for name, value in (("TTFT", "5."), ("TPOT", "1.0"), ("E2E latency", "9.0")):
+        assert re.search(rf"^{name} +1 +{re.escape(value)}", shown, re.MULTILINE), name
+    assert "goodput     0.50 requests/s, 1 (50.000%) within e2e=1s" in shown
+    made = one.to_json()
+    assert {name: found and found["count"] for name, found in made["figures"].items()} == {
+        "ttft": 1, "itl": None, "tpot": 1, "e2e": 1,
+    }  # fmt: skip
+    assert made["tokens"] == {
+        "input": 1200, "cached": 1000, "output": 6, "reasoning": 2,
+        "answers_by_usage": 1, "answers_by_events": 0,
+    }  # fmt: skip
+    throughput = made["throughput"]
+    assert (throughput["requests_per_second"], throughput["output_tokens_per_second"]) == (0.5, 3)
+    each = throughput["output_tokens_per_second_of_a_request"]
+    assert each["p50"] == pytest.approx(6 / 0.009, rel=1e-3)
+    assert made["goodput"] == {
+        "limits": ["e2e=1s"], "good": 1, "share": 0.5, "requests_per_second": 0.5,
+    }  # fmt: skip
+    assert "E2E latency" not in table(report(WHOLE))
 
 
 def test_the_json_has_milliseconds_and_can_be_read_back() -> None:

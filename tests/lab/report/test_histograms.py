@@ -19,6 +19,7 @@ from streamserver.lab.report.histograms import (
     from_text,
     ms,
     new_histogram,
+    pour,
     record,
     to_text,
 )
@@ -54,6 +55,19 @@ def test_many_are_counted_as_hdrhistogram_counts_them() -> None:
     for duration in durations:
         theirs.record_value(duration)
     assert figures(counted(durations)) == figures(theirs)
+
+
+def test_a_histogram_is_poured_into_others() -> None:
+    first, second, source = counted([5, 70]), counted([]), counted([3, 900_000])
+    pour(source, first, second)
+    assert figures(first) == figures(counted([5, 70, 3, 900_000]))
+    assert figures(second) == figures(counted([3, 900_000]))
+    assert figures(source) == figures(new_histogram())
+    record(source, 8)
+    pour(source, second)
+    assert figures(second) == figures(counted([3, 900_000, 8]))
+    pour(source, second)
+    assert figures(second) == figures(counted([3, 900_000, 8]))
 
 
 def test_all_percentiles_are_read_in_one_pass() -> None:

@@ -31,6 +31,10 @@ from support.reported import CUT, DOCUMENT, MOVED, REFUSED, UNANSWERED, UNREACHE
         ([CUT], "first_token_p50=1s,errors=0.1%", (), MISSED),
         ([CUT], "errors=0.1%", ("it was stopped",), NOT_VALID),
         ([REFUSED], "gap_p50=1s,errors=0.1%", (), MISSED),
+        ([REFUSED], "goodput=1%", (), MISSED),
+        ([WHOLE, CUT], "goodput=50%", (), VALID_AND_MET),
+        ([WHOLE, CUT], "goodput=51%", (), MISSED),
+        ([UNREACHED], "goodput=1%", (), NOT_VALID),
         # Without a response nothing was measured.
         ([UNREACHED], "", (), NOT_VALID),
         ([UNREACHED], "first_byte_p99=1s,errors=0.1%", (), NOT_VALID),

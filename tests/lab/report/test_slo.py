@@ -3,6 +3,7 @@
 import pytest
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.goodput import parse_limits
 from streamserver.lab.report.slo import judge, parse
 from streamserver.lab.report.summary import Summary
 
@@ -11,7 +12,7 @@ MS = 1_000_000
 
 def summary_of(*first_bytes: int, failed: int = 0) -> Summary:
     """Exchanges with these times to the first byte in ms, and failed ones."""
-    summary = Summary()
+    summary = Summary(limits=parse_limits("first_byte=2ms"))
     for ms in first_bytes:
         summary.add(Record(planned=1, first_byte=1 + ms * MS, end="complete"))
     for _ in range(failed):
@@ -30,6 +31,11 @@ def summary_of(*first_bytes: int, failed: int = 0) -> Summary:
         ("gap_p99=4.35ms", 4_350_000),
         ("last_byte_max=2m", 120_000 * MS),
         ("errors=0.1%", 0.001),
+        ("ttft_p99=500ms", 500 * MS),
+        ("itl_max=1s", 1000 * MS),
+        ("tpot_p95=50ms", 50 * MS),
+        ("e2e_mean=2m", 120_000 * MS),
+        ("goodput=99.9%", 0.999),
     ],
 )
 def test_an_objective_is_a_figure_and_its_limit(text: str, limit: float) -> None:
@@ -52,6 +58,10 @@ def test_an_objective_is_a_figure_and_its_limit(text: str, limit: float) -> None
         "ttfb_p99=1ms",
         "errors=1",
         "errors=101%",
+        "goodput=101%",
+        "goodput=5/s",
+        "goodput_p99=1ms",
+        "tpot=1ms",
         "errors=1ms",
         "gap_p99=1ms,",
         "gap_p99=nanms",
@@ -68,10 +78,14 @@ def test_a_wrong_objective_is_named(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("frist_byte_p99=50ms", "'frist_byte' is no milestone (did you mean 'first_byte'?)"),
-        ("error=1%", "'error' is no milestone (did you mean 'errors'?)"),
+        (
+            "frist_byte_p99=50ms",
+            "'frist_byte' is no milestone or figure (did you mean 'first_byte'?)",
+        ),
+        ("error=1%", "'error' is no milestone or figure (did you mean 'errors'?)"),
+        ("tftt_p99=1s", "'tftt' is no milestone or figure (did you mean 'ttft'?)"),
         ("first_byte=50ms", "'first_byte' needs a statistic, as in first_byte_p99;"),
-        ("p99=50ms", "'p99' is no milestone;"),
+        ("p99=50ms", "'p99' is no milestone or figure;"),
         ("gap_maxx=50ms", "'maxx' is not a statistic (did you mean 'max'?)"),
         ("gap_99=50ms", "'99' is not a statistic;"),
         ("gap_p99=50", "'50' is not a duration with a unit;"),
@@ -92,9 +106,24 @@ def test_the_wrong_part_is_named(text: str, problem: str) -> None:
         ("errors=20%", True, "errors=20%: met, 20.000%"),
         ("errors=19.9%", False, "errors=19.9%: missed, 20.000%"),
         ("first_token_p50=1s", False, "first_token_p50=1s: nothing of the kind was measured"),
+        ("tpot_p50=1s", False, "tpot_p50=1s: nothing of the kind was measured"),
+        ("goodput=60%", True, "goodput=60%: met, 60.000%"),
+        ("goodput=60.1%", False, "goodput=60.1%: missed, 60.000%"),
     ],
 )
 def test_the_measured_value_stands_beside_the_limit(text: str, is_met: bool, line: str) -> None:
     [judgement] = judge(parse(text), summary_of(1, 2, 2, 3, failed=1))
     assert judgement.is_met == is_met
     assert str(judgement).startswith(line)
+
+
+def test_a_share_that_is_reached_exactly_is_kept() -> None:
+    summary = Summary(limits=parse_limits("first_byte=1s"))
+    for n in range(1000):
+        summary.add(Record(planned=1, first_byte=1 + MS, end="complete" if n else "reset"))
+    assert [one.is_met for one in judge(parse("goodput=99.9%,errors=0.1%"), summary)] == [True] * 2
+
+
+def test_goodput_without_limits_is_not_measured() -> None:
+    [judgement] = judge(parse("goodput=1%"), Summary())
+    assert str(judgement) == "goodput=1%: nothing of the kind was measured"

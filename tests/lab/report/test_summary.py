@@ -1,16 +1,19 @@
 """Figures of many exchanges, and that several processes have the same sum as one."""
 
 from array import array
+from collections import Counter
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, pairwise
 from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamserver.lab.client.record import End, Record
 from streamserver.lab.report.histograms import record as count
-from streamserver.lab.report.summary import ANSWERS, MILESTONES, REASONS, Summary
+from streamserver.lab.report.summary import ANSWERS, FIGURES, MILESTONES, REASONS, Summary
 
 MS = 1_000_000
 SECOND = 1000 * MS
@@ -32,6 +35,7 @@ def exchange(number: int) -> Record:
         first_byte=moments[0],
         first_event=moments[0],
         first_token=moments[2],
+        last_token=moments[-2],
         last_byte=moments[-1],
         ended=moments[-1],
         status=200,
@@ -42,6 +46,11 @@ def exchange(number: int) -> Record:
         chunks=13,
         events=len(moments),
         size=number,
+        input_tokens=number,
+        cached_tokens=number // 2,
+        output_tokens=20 if number % 2 else 12,
+        reasoning_tokens=number % 3,
+        tokens_from="usage" if number % 2 else "events",
         retries=number % 2,
         arrivals=array("q", moments),
         stamp_numbers=array("q", chain.from_iterable(stamps) if number % 4 == 0 else []),
@@ -63,9 +72,11 @@ def contents(summary: Summary) -> tuple[dict[str, Any], dict[str, Any]]:
         name: (one.get_total_count(), list(one.counts)) for name, one in summary.all_histograms()
     }
     evidence = replace(summary.evidence, delay=None, target_late=None)
-    others: dict[str, Any] = {"evidence": evidence, "slowest": summary.slowest.records()}
+    tokens = replace(summary.tokens, per_second=None)
+    others: dict[str, Any] = {"evidence": evidence, "tokens": tokens}
+    others["slowest"] = summary.slowest.records()
     for name in Summary.__slots__:
-        if name not in ("histograms", "start_late", "loop_lag", *others):
+        if name not in ("apart", "paced", "start_late", "loop_lag", *others):
             others[name] = getattr(summary, name)
     return counts, others
 
@@ -110,7 +121,7 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
         at_once.add(replace(record))
         counter = live.event_counter(record)
         for n, arrival in enumerate(record.arrivals):
-            counter.on_events(arrival, 1, record.stamps[n : n + 1])
+            counter.on_events(arrival, 1, 0, record.stamps[n : n + 1])
         live.add(record)
     assert {**contents(at_once)[1], "slowest": 0} == {**contents(live)[1], "slowest": 0}
     assert contents(at_once)[0] == contents(live)[0]
@@ -119,13 +130,61 @@ def test_events_counted_on_arrival_and_at_the_end_are_the_same() -> None:
 def test_gaps_between_events_of_one_read_are_zero() -> None:
     summary = Summary()
     counter = summary.event_counter(Record())
-    counter.on_events(SECOND, 3, [])
-    counter.on_events(SECOND + MS, 2, [])
+    counter.on_events(SECOND, 3, 0, [])
+    counter.on_events(SECOND + MS, 2, 0, [])
     gaps = summary.histograms["gap"]
     assert gaps.get_total_count() == 4
     assert gaps.get_count_at_value(1) == 3
     assert gaps.get_count_at_value(MS) == 1
     assert summary.timeline.seconds[1].events == 5
+
+
+READS = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 4), st.integers(0, 4)), max_size=12)
+
+
+@given(READS)
+def test_itl_is_the_time_between_neighbouring_events_with_a_token(
+    reads: list[tuple[int, int, int]],
+) -> None:
+    """Of each read: the time since the one before, its events, and those with a token."""
+    summary, now = Summary(), SECOND
+    counter = summary.event_counter(Record())
+    arrivals: dict[str, list[int]] = {"gap": [], "itl": []}
+    for step, events, outputs in reads:
+        now += step * MS
+        outputs = min(outputs, events)
+        counter.on_events(now, events, outputs, [])
+        arrivals["gap"] += [now] * events
+        arrivals["itl"] += [now] * outputs
+        if step == 2:  # a report in the middle changes nothing
+            assert summary.histograms["gap"].get_total_count() == len(arrivals["gap"]) - 1
+    for name, moments in arrivals.items():
+        expected = Counter([after - before for before, after in pairwise(moments)])
+        histogram = summary.histograms[name]
+        assert histogram.get_total_count() == expected.total()
+        for value, times in expected.items():
+            assert histogram.get_count_at_value(max(value, 1)) == times
+
+
+def test_the_figures_of_an_answer() -> None:
+    summary = Summary()
+    record = Record(MS, status=200, end="complete")
+    record.first_reasoning, record.first_token = 11 * MS, 21 * MS
+    record.last_token, record.last_byte = 61 * MS, 81 * MS
+    record.output_tokens, record.tokens_from, record.reasoning_tokens = 11, "usage", 2
+    record.input_tokens, record.cached_tokens = 7, 3
+    summary.add(record)
+    summary.add(replace(record, end="truncated", output_tokens=1, tokens_from="events"))
+    summary.add(replace(record, end="failed"))  # which does not measure the service
+    maxima = {name: summary.histograms[name].get_max_value() / MS for name in FIGURES}
+    assert maxima == pytest.approx({"ttft": 20, "itl": 0, "tpot": 5, "e2e": 80}, rel=1e-3)
+    counts = {name: summary.histograms[name].get_total_count() for name in FIGURES}
+    assert counts == {"ttft": 2, "itl": 0, "tpot": 1, "e2e": 1}
+    tokens = summary.tokens
+    assert (tokens.input, tokens.cached, tokens.output, tokens.reasoning) == (14, 6, 12, 4)
+    assert (tokens.by_usage, tokens.by_events, tokens.answers) == (1, 1, 2)
+    assert tokens.per_second.get_total_count() == 1
+    assert tokens.per_second.get_max_value() / MS == pytest.approx(11 / 0.08, rel=1e-3)
 
 
 def test_each_milestone_counts_from_its_beginning() -> None:
