@@ -13,19 +13,21 @@ A tool call is one line, due with the last token of the call.
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from streamserver.lab.faults.filters import MESSAGE
 from streamserver.lab.model.answer import Answer, Kind, Part, Piece
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.interface import Frame, Template, Writer
+from streamserver.lab.model.logprobs import describe
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
 MEDIA_TYPE = "application/x-ndjson"
 _LAST = "last"
 """The type of the last frame. Its durations are known when it is sent."""
+_WITH_LOGPROBS = ("text", "refusal")
 _DONE_REASONS = {"stop": "stop", "length": "length", "tool_calls": "stop"}
 
 
@@ -39,6 +41,8 @@ class LineWriter(Writer):
         self._begin = to_json({"model": answer.model, "created_at": ""}).removesuffix('"}')
         self._text = Template(self._members(Template.HOLE) | {"done": False})
         self._thinking = Template(self._members("", Template.HOLE) | {"done": False})
+        self._position = 0
+        """Tokens so far, of which that of a token decides on its log probability."""
 
     def whole(self) -> Json:
         """The answer as one object."""
@@ -46,17 +50,27 @@ class LineWriter(Writer):
         calls = [call for n, part in enumerate(self._parts) for call in self._calls(n, part)]
         dated = {"model": self.answer.model, "created_at": timestamp(time.time_ns())}
         content = self._members(text, self._joined("reasoning"), calls)
-        return dated | content | self._end() | self._durations()
+        return dated | content | self._all_logprobs() | self._end() | self._durations()
+
+    def opening(self) -> Iterable[Frame]:
+        """Nothing; the counting begins."""
+        self._position = 0
+        return ()
 
     def token(self, piece: Piece) -> Iterator[Frame]:
         """The line of a token; of a tool call only its last token has one."""
         kind = piece.part.kind
-        if kind != "tool_call":
+        if self.asked.top_logprobs is not None and kind in _WITH_LOGPROBS:
+            logprobs = describe(piece.token, self._position, self.asked.top_logprobs)
+            line = self._members(piece.token) | {"logprobs": [logprobs], "done": False}
+            yield Frame(to_json(line))
+        elif kind != "tool_call":
             template = self._thinking if kind == "reasoning" else self._text
             yield Frame(template.fill(piece.token))
         elif piece.is_last:
             calls = self._calls(piece.number, piece.part)
             yield Frame(to_json(self._members(calls=calls) | {"done": False}))
+        self._position += 1
 
     def ending(self) -> Iterator[Frame]:
         """The last line, without its durations."""
@@ -92,6 +106,18 @@ class LineWriter(Writer):
         index = sum([one.kind == "tool_call" for one in self._parts[:number]])
         function = {"index": index, "name": part.tool, "arguments": part.arguments}
         return [{"id": f"call_{part.call_id}", "function": function}]
+
+    def _all_logprobs(self) -> Json:
+        """Those of a whole answer."""
+        if (count := self.asked.top_logprobs) is None:
+            return {}
+        tokens = [(part.kind, token) for part in self._parts for token in part.tokens]
+        found = [
+            describe(token, position, count)
+            for position, (kind, token) in enumerate(tokens)
+            if kind in _WITH_LOGPROBS
+        ]
+        return {"logprobs": found}
 
     def _end(self) -> Json:
         reason = "load" if self._only_loads else _DONE_REASONS[self.answer.choices[0].finish_reason]

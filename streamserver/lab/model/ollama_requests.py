@@ -19,7 +19,10 @@ MAX_IMAGES = 100
 ROLES = ("system", "user", "assistant", "tool")
 THINKING = {"low": 24, "medium": None, "high": None}
 """The limits of the tokens of thinking."""
-_SERVED = ("model", "stream", "format", "options", "think", "tokens_per_second")
+_SERVED = (
+    *("model", "stream", "format", "options", "think", "logprobs", "top_logprobs"),
+    "tokens_per_second",
+)
 _WITHOUT_EFFECT = ("keep_alive", "truncate", "shift")
 _SERVED_CHAT = (*_SERVED, "messages", "tools")
 _SERVED_COMPLETION = (*_SERVED, "prompt", "system", "images")
@@ -39,6 +42,8 @@ _OPTIONS = Form(
 _num_predict = whole("options.num_predict", -2, 1_000_000, default=-1)
 _seed = whole("options.seed", -(2**63), 2**63 - 1)
 _stream = flag("stream", default=True)
+_logprobs = flag("logprobs")
+_top_logprobs = whole("top_logprobs", 0, 20, default=0)
 
 
 def ollama_chat_request(members: Mapping[str, object]) -> Asked:
@@ -76,6 +81,8 @@ def _read(
     limit = max(0, checked(_num_predict, options.get("num_predict"))) or None
     if not conversation:
         limit, conversation = 0, [Message("user", "")]
+    if "top_logprobs" in given and not _logprobs.of(given):
+        raise wrong("top_logprobs", "left out unless logprobs is true")
     is_thinking, thinking_tokens = _read_thinking(given.get("think"))
     return Asked(
         model,
@@ -85,6 +92,7 @@ def _read(
         max_tokens=limit,
         stop=_read_stop(options.get("stop")),
         seed=checked(_seed, options["seed"]) if "seed" in options else None,
+        top_logprobs=_top_logprobs.of(given) if _logprobs.of(given) else None,
         schema=_read_format(given.get("format")),
         schema_name="format",
         reasoning=is_thinking,

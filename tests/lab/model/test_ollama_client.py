@@ -91,6 +91,16 @@ async def test_a_text_of_a_given_form(client: "AsyncClient", form: Any) -> None:
         peers.module("jsonschema").validate(value, {"type": "object"} if form == "json" else form)
 
 
+async def test_log_probabilities(client: "AsyncClient") -> None:
+    members: Any = {"logprobs": True, "top_logprobs": 2, "think": True}
+    parts = [part async for part in await client.chat(MODEL, [USER], stream=True, **members)]
+    streamed = [one for part in parts for one in part.logprobs or ()]
+    assert [one.token for one in streamed] == TOKENS
+    assert {len(one.top_logprobs or ()) for one in streamed} == {2}
+    assert all(one.logprob < 0 for one in streamed)
+    assert (await client.generate(MODEL, PROMPT, **members)).logprobs == streamed
+
+
 async def test_an_image(client: "AsyncClient") -> None:
     without = await client.generate(MODEL, PROMPT)
     with_image = await client.generate(MODEL, PROMPT, images=[b"\x89PNG"])
