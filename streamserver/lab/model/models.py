@@ -13,6 +13,8 @@ from streamserver.kit.response import Response
 from streamserver.lab.model.asked import Json
 from streamserver.wire.problem import HTTPError
 
+_ANTHROPIC = "anthropic-version"
+"""The field that all requests of Anthropic's clients have."""
 CREATED = 1735689600  # 2025-01-01: clients expect a date
 DEMO, FAST = "streamserver-demo", "streamserver-demo-fast"
 LISTED = (DEMO, FAST)
@@ -48,18 +50,26 @@ class Models:
 
     async def list(self, request: Request) -> Response:
         """``GET /v1/models``."""
-        return Response.json({"object": "list", "data": [*map(_object, self.names)]})
+        listed = [_object(request, name) for name in self.names]
+        if _ANTHROPIC in request.headers:
+            ends = {"first_id": self.names[0], "last_id": self.names[-1], "has_more": False}
+            return Response.json({"data": listed, **ends})
+        return Response.json({"object": "list", "data": listed})
 
     async def get(self, request: Request) -> Response:
         """``GET /v1/models/{name}``."""
         name = request.params["name"]
         self.check(name)
-        return Response.json(_object(name))
+        return Response.json(_object(request, name))
 
 
 ALL = Models()
 """Every model is served."""
 
 
-def _object(name: str) -> Json:
+def _object(request: Request, name: str) -> Json:
+    """A model in the form of the service whose client asks."""
+    if _ANTHROPIC in request.headers:
+        dated = {"created_at": "2025-01-01T00:00:00Z", "lifecycle": "active"}
+        return {"type": "model", "id": name, "display_name": name, **dated}
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "streamserver"}

@@ -135,6 +135,14 @@ async def test_the_tokens_of_a_message(client: "AsyncAnthropic") -> None:
     assert (usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (0, 0)
 
 
+async def test_the_models(client: "AsyncAnthropic") -> None:
+    page = await client.models.list()
+    assert [model.id for model in page.data] == [MODEL, f"{MODEL}-fast"]
+    assert (page.first_id, page.last_id, page.has_more) == (MODEL, f"{MODEL}-fast", False)
+    model = await client.models.retrieve("any name")
+    assert (model.id, model.type, model.created_at.year) == ("any name", "model", 2025)
+
+
 async def test_members_without_effect_are_named(client: "AsyncAnthropic") -> None:
     response = await client.messages.with_raw_response.create(
         **question(metadata={"user_id": "me"}, extra_body=AT_ONCE | {"temperature": 0.2})
