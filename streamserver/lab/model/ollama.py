@@ -42,7 +42,7 @@ class LineWriter(Writer):
         self._text = Template(self._members(Template.HOLE) | {"done": False})
         self._thinking = Template(self._members("", Template.HOLE) | {"done": False})
         self._position = 0
-        """Tokens so far, of which that of a token decides on its log probability."""
+        """Tokens so far: the log probability of a token depends on its position."""
 
     def whole(self) -> Json:
         """The answer as one object."""

@@ -65,15 +65,14 @@ class TimedPace:
         if step == OPENING:
             return await self._pace.offset(step)
         timing = self._timing
-        found = None
         if not self._has_begun:
             self._has_begun = True
-            found = await self._pace.offset(0)
-            timing.first = timing.latest = found or 0
-        if step:
-            found = await self._pace.offset(step)
-            timing.latest = timing.latest if found is None else found
-        return found
+            timing.first = timing.latest = await self._pace.offset(0) or 0
+        if not step:
+            return timing.first
+        offset = await self._pace.offset(step)
+        timing.latest = timing.latest if offset is None else offset
+        return offset
 
     async def aclose(self) -> None:
         """Close the pace."""

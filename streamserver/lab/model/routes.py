@@ -37,7 +37,7 @@ from streamserver.lab.model.responses_requests import responses_request
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import SECOND, EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness
-from streamserver.lab.target.parameters import MODEL, StreamOptions, read_options
+from streamserver.lab.target.parameters import MODEL, START, StreamOptions, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
 from streamserver.wire.problem import HTTPError
 
@@ -100,7 +100,9 @@ def add_model(app: Router, lateness: Lateness | None = None, models: Models = AL
     app.get("/v1/models/{name:path}")(ModelErrors(models.get))
     _add_interfaces(app, "/v1/", lateness, models)
     app.post(EMBEDDINGS, max_body=MAX_BODY)(ModelErrors(embeddings(lateness, models)))
-    app.post(f"{MESSAGES.path}/count_tokens", max_body=MAX_BODY)(ModelErrors(_counts(models)))
+    app.post(f"{MESSAGES.path}/count_tokens", max_body=MAX_BODY)(
+        ModelErrors(_counts(lateness, models))
+    )
 
 
 def add_ollama(app: Router, lateness: Lateness, models: Models = ALL) -> None:
@@ -117,13 +119,18 @@ def _add_interfaces(app: Router, below: str, lateness: Lateness, models: Models)
             app.post(interface.path, max_body=MAX_BODY)(handler)
 
 
-def _counts(models: Models) -> Handler:
+def _counts(lateness: Lateness, models: Models) -> Handler:
     """``POST /v1/messages/count_tokens``."""
 
     async def handler(request: Request) -> Response:
+        options = read_options(request, START)
         asked = count_request(await request_members(request))
         models.check(asked.model)
-        response = Response.json({"input_tokens": count_input(asked)})
+        counted = {"input_tokens": count_input(asked)}
+        clock = Clock(request.exchange, lateness)
+        await wait_for_head(options, clock)
+        await clock.wait_until(clock.start + round(options.first_byte_delay * SECOND))
+        response = Response.json(counted, headers=seed_field(options))
         _add_fields(MESSAGES, asked, response)
         return response
 

@@ -131,6 +131,9 @@ async def test_the_tokens_of_a_message(client: "AsyncAnthropic") -> None:
     assert counted.input_tokens == answered.usage.input_tokens
     alone = await client.messages.count_tokens(model=MODEL, messages=[USER])  # type: ignore[list-item]
     assert alone.input_tokens == 1
+    bad_request = peers.module("anthropic").BadRequestError
+    with pytest.raises(bad_request, match="tokens"):
+        await client.messages.count_tokens(**members, extra_query={"tokens": "1"})
     usage = answered.usage
     assert (usage.cache_read_input_tokens, usage.cache_creation_input_tokens) == (0, 0)
 
