@@ -3,7 +3,8 @@
 All interfaces have the same handler: one schedule, several shapes. A whole answer takes as long as
 its stream, as it does with a real model. The parameters of the target set the pace, in the query or
 as ``X-Lab-*`` fields, since the body belongs to the interface. Only ``tokens_per_second`` may be a
-member of the body too.
+member of the body too. A request that commands no pace has the times of the simulated engine, if
+there is one.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -24,7 +25,7 @@ from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
-from streamserver.lab.model.pace import CommandedPace, Pace, last_offset, scheduled
+from streamserver.lab.model.pace import CommandedPace, Pace, commands_pace, last_offset, scheduled
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness
@@ -87,19 +88,23 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
 
     async def handler(request: Request) -> Response:
         options = read_options(request, MODEL)
-        asked = interface.read(await json_object(request))
+        members = await json_object(request)
+        asked = interface.read(members)
         models.check(asked.model)
         answer = generate(asked, options.tokens, options.reasoning_tokens, refuse=options.refuse)
-        pace = CommandedPace(asked, answer, options)
-        writer = interface.writer(asked, answer)
         clock = Clock(request.exchange, lateness)
+        pace: Pace
+        if models.simulation is None or commands_pace(members, options):
+            pace = CommandedPace(asked, answer, options)
+        else:
+            answer, pace = models.simulation.admit(request.exchange, clock, asked, answer)
+        writer = interface.writer(asked, answer)
         if asked.stream:
             source = _source(interface, writer, pace, clock, options)
             response = await stream_response(request, options, clock, source)
         else:
             await wait_for_head(options, clock)
             await clock.wait_until(clock.start + await last_offset(answer, pace))
-            await pace.aclose()
             response = Response.json(writer.whole(), headers=seed_field(options))
         _name_members_without_effect(asked, response)
         return response
@@ -131,13 +136,10 @@ async def _events(
     """Each frame when it is due."""
     frames: AsyncIterator[tuple[Offset, Frame]] = scheduled(writer.frames(), pace, options.batch)
     seq = 0
-    try:
-        async for offset, frame in frames:
-            now = await clock.next_event(seq, offset)
-            yield interface.encode(_stamped(frame, now) if options.stamps else frame)
-            seq += 1
-    finally:
-        await pace.aclose()
+    async for offset, frame in frames:
+        now = await clock.next_event(seq, offset)
+        yield interface.encode(_stamped(frame, now) if options.stamps else frame)
+        seq += 1
 
 
 def _largest(interface: Interface, writer: Writer) -> int:
