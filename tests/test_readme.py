@@ -185,4 +185,4 @@ def test_there_is_no_other_block() -> None:
     tested |= {"Answers that survive their reader", "Compression", "Learning: the ladder"}
     tested |= {"One connection for all tabs"}  # in a browser, with the tests of the page
     assert {block.section for block in blocks()[1:]} == tested
-    assert len([command for block in section("The lab") for command in block.commands]) == 12
+    assert len([command for block in section("The lab") for command in block.commands]) == 15

@@ -11,6 +11,7 @@ from streamserver.kit.params import number, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.model.asked import Json
+from streamserver.lab.model.simulation import Simulation
 from streamserver.wire.problem import HTTPError
 
 _ANTHROPIC = "anthropic-version"
@@ -41,6 +42,8 @@ class Models:
 
     names: Sequence[str] = LISTED
     is_strict: bool = False
+    simulation: Simulation | None = None
+    """The engine that all of them share; without one, each answer has a rate of its own."""
 
     def check(self, name: str) -> None:
         """HTTPError 404 if there is no such model. ``:latest`` is the default of Ollama's tags."""

@@ -3,7 +3,8 @@
 All interfaces have the same handler: one schedule, several shapes. A whole answer takes as long as
 its stream, as it does with a real model. The parameters of the target set the pace, in the query or
 as ``X-Lab-*`` fields, since the body belongs to the interface. Only ``tokens_per_second`` may be a
-member of the body too.
+member of the body too. A request that commands no pace has the times of the simulated engine, if
+there is one.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -31,7 +32,14 @@ from streamserver.lab.model.ollama_requests import completion_request, ollama_ch
 from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
-from streamserver.lab.model.pace import CommandedPace, Pace, TimedPace, last_offset, scheduled
+from streamserver.lab.model.pace import (
+    CommandedPace,
+    Pace,
+    TimedPace,
+    commands_pace,
+    last_offset,
+    scheduled,
+)
 from streamserver.lab.model.responses import ResponsesWriter
 from streamserver.lab.model.responses_requests import responses_request
 from streamserver.lab.stamps import write_stamp
@@ -142,22 +150,26 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
 
     async def handler(request: Request) -> Response:
         options = read_options(request, MODEL)
-        asked = interface.read(await request_members(request))
+        members = await request_members(request)
+        asked = interface.read(members)
         models.check(asked.model)
         answer = generate(asked, options.tokens, options.reasoning_tokens, refuse=options.refuse)
-        pace: Pace = CommandedPace(asked, answer, options)
+        clock = Clock(request.exchange, lateness)
+        pace: Pace
+        if models.simulation is None or commands_pace(members, options):
+            pace = CommandedPace(asked, answer, options)
+        else:
+            answer, pace = models.simulation.admit(request.exchange, clock, asked, answer)
         writer = interface.writer(asked, answer)
         if writer.is_timed:
             writer.timing.head = round(options.head_delay * SECOND)
             pace = TimedPace(pace, writer.timing)
-        clock = Clock(request.exchange, lateness)
         if asked.stream:
             source = _source(interface, writer, pace, clock, options)
             response = await stream_response(request, options, clock, source)
         else:
             await wait_for_head(options, clock)
             await clock.wait_until(clock.start + await last_offset(answer, pace))
-            await pace.aclose()
             response = Response.json(writer.whole(), headers=seed_field(options))
         _add_fields(interface, asked, response)
         return response
@@ -190,15 +202,12 @@ async def _events(
     """Each frame when it is due."""
     frames: AsyncIterator[tuple[Offset, Frame]] = scheduled(writer.frames(), pace, options.batch)
     seq, is_timed = 0, writer.is_timed
-    try:
-        async for offset, frame in frames:
-            now = await clock.next_event(seq, offset)
-            if is_timed:
-                frame = writer.timed(frame)
-            yield interface.encode(_stamped(frame, now) if options.stamps else frame)
-            seq += 1
-    finally:
-        await pace.aclose()
+    async for offset, frame in frames:
+        now = await clock.next_event(seq, offset)
+        if is_timed:
+            frame = writer.timed(frame)
+        yield interface.encode(_stamped(frame, now) if options.stamps else frame)
+        seq += 1
 
 
 def _largest(interface: Interface, writer: Writer) -> int:

@@ -5,6 +5,7 @@ Accept.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from html import escape
 from os import getpid
 from textwrap import wrap
@@ -18,8 +19,10 @@ from streamserver.kit.service import Handler
 from streamserver.lab.faults import injection
 from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.faults.injection import FaultInjection
-from streamserver.lab.model import ModelErrors, add_model, add_ollama
+from streamserver.lab.model import ModelErrors, add_model, add_ollama, profile_routes
 from streamserver.lab.model.models import ALL, Models
+from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.simulation import Simulation
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
@@ -44,6 +47,8 @@ class Endpoint(NamedTuple):
 _SSE = (*STREAM, "stamps", "line_end")
 _DRIP = "numbytes bytes within duration, with a Content-Length"
 _CHUNKS = "n random bytes in chunks of chunk_size, 10,240 bytes by default"
+_PROFILE = "the model's cost, its engine, and its capacity for a load"
+_LOADED = "/lab/profile?input_tokens=500&output_tokens=100"
 _EXAMPLE = "/stream-bytes/100?seed=1&chunk_size=10"
 ENDPOINTS = (
     Endpoint("/sse", "an event stream of JSON events", _SSE, "/sse?count=5&gap=0.5"),
@@ -74,11 +79,16 @@ ENDPOINTS = (
     Endpoint("/api/version", "the version of Ollama's interface", (), "/api/version"),
     Endpoint("/lab/lateness", "how late this process sent its events", (), "/lab/lateness"),
     Endpoint("/lab/lateness", "reset these figures", method="DELETE"),
+    Endpoint("/lab/profile", _PROFILE, profile_routes.LOAD, _LOADED),
 )
 
 # Without a seed each stream has its own, and the default spread depends on the distribution.
 _VARYING = ("seed", "spread", "size_spread")
-PARAMETERS: tuple[Documented, ...] = (*parameters.DOCUMENTED, *httpbin.DRIP)
+PARAMETERS: tuple[Documented, ...] = (
+    *parameters.DOCUMENTED,
+    *httpbin.DRIP,
+    *profile_routes.DOCUMENTED,
+)
 COMMON: tuple[Documented, ...] = (*injection.DOCUMENTED, *concurrency.DOCUMENTED)
 
 WIDTH = 98
@@ -211,15 +221,21 @@ _RENDERERS: dict[str, Callable[[Iterable[Endpoint]], str]] = {
 }
 
 
-def make_target(slots: int = 0, queue: int = 1000, *, models: Models = ALL) -> Handler:
-    """A target; ``slots`` and ``queue``: those of ``ConcurrencyLimit``."""
+def make_target(
+    slots: int = 0, queue: int = 1000, *, models: Models = ALL, profile: Profile | None = None
+) -> Handler:
+    """A target; ``slots`` and ``queue``: those of ``ConcurrencyLimit``; ``profile``: the model's
+    cost."""
     app = Router()
     lateness = Lateness()
+    if profile:
+        models = replace(models, simulation=Simulation(profile))
     app.get("/")(index)
     add_streams(app, lateness)
     add_httpbin(app, lateness)
     add_model(app, lateness, models)
     add_ollama(app, lateness, models)
+    profile_routes.add_profile(app, models.simulation)
     add_lateness(app, lateness)
     return ModelErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 
