@@ -203,6 +203,7 @@ class Document:
 
         if "enum" in schema or "const" in schema:
             return 0
+        types = types_of(schema)
         needed = [height(self.target(schema))] if "$ref" in schema else []
         needed += map(height, schema.get("allOf", ()))
         for keyword in ("anyOf", "oneOf"):
@@ -215,5 +216,13 @@ class Document:
             within += map(height, prefix)
             if len(prefix) < count:
                 within.append(height(schema.get("items", True)))
-        needed.append(1 + max(within) if within else 0)
+        may_be_flat = types is not None and not types <= {"object", "array"}
+        needed.append(1 + max(within) if within and not may_be_flat else 0)
         return max(needed)
+
+
+def types_of(schema: Plain) -> set[str] | None:
+    """The types that ``type`` allows; None without it."""
+    if "type" not in schema:
+        return None
+    return set(schema["type"] if isinstance(schema["type"], list) else [schema["type"]])

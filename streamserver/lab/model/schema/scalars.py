@@ -42,8 +42,7 @@ def string(context: Context, schemas: Sequence[Plain]) -> str:
     else:
         found = FORMATS[schema[keyword]](context.random)
     if found is None or not least <= len(found) <= most:
-        problem = f"has no value of {least} to {most} characters"
-        raise context.document.error(schema, keyword, problem)
+        raise context.document.error(schema, keyword, "has no value of the allowed length")
     return found
 
 
