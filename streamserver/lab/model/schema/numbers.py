@@ -6,7 +6,7 @@ from math import ceil, floor, lcm
 from random import Random
 
 _SPAN = 100
-_ATTEMPTS = 40
+_ATTEMPTS = 20
 
 
 def is_multiple(value: float, of: float) -> bool:
@@ -57,7 +57,7 @@ def _candidates(
             continue
         for _ in range(_ATTEMPTS):
             yield random.randint(first, min(last, first + 10 * _SPAN)) * grid
-        for n in range(min(last - first + 1, 10 * _SPAN)):
+        for n in range(min(last - first + 1, 2 * _SPAN)):
             yield (first + n) * grid
     if step is None and low is not None and high is not None:
         yield (low + high) / 2

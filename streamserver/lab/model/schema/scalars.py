@@ -9,6 +9,8 @@ from streamserver.lab.model.schema.numbers import between
 from streamserver.lab.model.schema.patterns import matching
 from streamserver.lab.model.schema.strings import FORMATS, MAX_LENGTH, words
 
+_FAILED = 40
+"""Steps of a search without a result."""
 NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
@@ -63,6 +65,7 @@ def number(context: Context, schemas: Sequence[Plain], *, is_whole: bool) -> flo
     context.spend(len(lower) + len(upper) + len(multiples))
     found = between(context.random, lower, upper, multiples, is_whole=is_whole)
     if found is None:
+        context.spend(_FAILED)
         named = [(schema, one) for schema in schemas for one in NUMBERS if one in schema]
         problem = "has no value that the other keywords allow"
         raise context.document.error(*named[0], problem)
