@@ -7,13 +7,14 @@ import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from streamserver.cli import calibrate, compare, load_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
-from streamserver.cli.report_about import about
+from streamserver.cli.report_about import about, rfc3339
 from streamserver.cli.report_options import (
     REPORTS,
     check,
@@ -25,6 +26,7 @@ from streamserver.cli.report_options import (
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import CannotRun, Coordinator, Result, read_job, work
+from streamserver.lab.report.progress import Plan
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
 
@@ -54,7 +56,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     warn(warnings)
     check_reports(options)
     job = load_options.make_job(options, request_options.make_request(options, os.environ))
-    run = about(argv, options, TABLE, job.request.secrets(), datetime.now(UTC))
+    run = about(argv, options, TABLE, job, datetime.now(UTC))
     if options.compare:
         return compare.main(options, job, run)
     loop_factory(job.loop)  # Reports a missing library before the processes start.
@@ -62,6 +64,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     summary = result.summary
     problems = [*result.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
+    run = replace(run, ended=rfc3339(datetime.now(UTC)))
     report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, run)
     _warn(report, options.processes)
     return publish(options, report)
@@ -90,8 +93,9 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
 
 async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
     """The result, and whether a signal ended the run. A second signal discards the figures."""
+    plan = Plan(job.seconds, job.count, job.grace)
     with ExitStack() as stack:
-        on_progress = stack.enter_context(watching(options, _title(job)))
+        on_progress = stack.enter_context(watching(options, _title(job), plan))
         on_record = stack.enter_context(csv_writer(options))
         command = [sys.executable, "-m", "streamserver", "bench", WORKER]
         coordinator = Coordinator(job, options.processes, command, on_progress, on_record)

@@ -11,6 +11,7 @@ from streamserver.cli.report_options import show, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.comparison import Comparison, compare, table, to_json
 from streamserver.lab.load.job import Job
+from streamserver.lab.report.progress import Plan
 from streamserver.lab.report.report import NOT_VALID, About
 
 PAIRS = 50
@@ -53,8 +54,9 @@ def main(options: Namespace, job: Job, about: About) -> int:
 
 async def _compare(options: Namespace, direct: Job, through: Job) -> Comparison:
     title = " and ".join([redact_target(job.request.url) for job in (direct, through)])
-    with watching(options, title) as on_progress:
+    pairs = options.count or PAIRS
+    with watching(options, title, Plan(count=pairs)) as on_progress:
         try:
-            return await compare(direct, through, options.count or PAIRS, on_progress)
+            return await compare(direct, through, pairs, on_progress)
         except OSError as error:
             raise CannotServe(f"{title}: {error}") from error

@@ -1,15 +1,18 @@
 """The origin of a report: date, version, options and command line, without secrets."""
 
+import os
 import platform
 import shlex
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from math import inf
 
 from streamserver import __version__
 from streamserver.cli.options import Option, Table
-from streamserver.lab.cassettes.redaction import redact_fields
+from streamserver.lab.cassettes.redaction import redact_fields, redact_target
 from streamserver.lab.client.excerpt import Secrets
+from streamserver.lab.load.job import Job
 from streamserver.lab.report.goodput import Limit
 from streamserver.lab.report.report import About, Setting
 from streamserver.lab.report.slo import Objective
@@ -19,19 +22,43 @@ PLAIN = ("slo", "goodput")
 """Options whose names of figures are not names of secrets, as first_token could be."""
 
 
-def about(
-    argv: Sequence[str], options: Namespace, table: Table, secrets: Secrets, now: datetime
-) -> About:
-    """``secrets``: those of the request, which any argument may contain."""
+def about(argv: Sequence[str], options: Namespace, table: Table, job: Job, now: datetime) -> About:
+    """The origin of the report of a job that begins now."""
+    secrets = job.request.secrets()  # which any argument may contain
     every = [option for group in table.values() for option in group]
     settings = [_setting(option, getattr(options, option.key), secrets) for option in every]
     return About(
-        now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
+        rfc3339(now),
         f"streamserver {__version__}, {platform.python_implementation()}"
-        f" {platform.python_version()}, {platform.system()} {platform.machine()}",
+        f" {platform.python_version()}",
         shlex.join(["streamserver", "bench", *_arguments(argv, secrets)]),
         settings,
+        f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        [(name, secrets.remove(value)) for name, value in _asked(options, job)],
     )
+
+
+def rfc3339(moment: datetime) -> str:
+    """A moment in UTC, in seconds."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _asked(options: Namespace, job: Job) -> Iterator[tuple[str, str]]:
+    """The request and the load, in words."""
+    yield "request", f"{job.request.method} {redact_target(job.request.url)}"
+    if options.model:
+        yield "model", options.model
+    if job.rate is not None:
+        yield "load", f"open loop: {job.rate} exchanges per second, {job.arrivals} intervals"
+    else:
+        yield "load", f"closed loop: {job.concurrency} concurrent exchanges"
+    bounds = [f"{job.duration:g} s"] if job.duration < inf else []
+    bounds += [f"{job.count} exchanges"] if job.count else []
+    yield "until", " or ".join(bounds) or f"the end of the load, {job.seconds:g} s"
+    if job.warm_up:
+        yield "warm-up", f"{job.warm_up:g} s, which are not measured"
+    if options.processes > 1:
+        yield "processes", f"{options.processes} that share the load"
 
 
 def _arguments(argv: Sequence[str], secrets: Secrets) -> list[str]:

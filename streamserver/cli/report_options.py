@@ -6,19 +6,22 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import switch, text
 from streamserver.lab.client.record import Record
 from streamserver.lab.report import slo
+from streamserver.lab.report.csv_lines import StreamsCsv
 from streamserver.lab.report.goodput import Limit, parse_limits
 from streamserver.lab.report.histograms import new_histogram
-from streamserver.lab.report.live import Progress, View, plain
-from streamserver.lab.report.page import page
+from streamserver.lab.report.live import View, plain
+from streamserver.lab.report.page.document import page
+from streamserver.lab.report.progress import Plan, Progress
 from streamserver.lab.report.report import Report
-from streamserver.lab.report.table import StreamsCsv, table
+from streamserver.lab.report.schema import columns, json_schema
+from streamserver.lab.report.table import table
 from streamserver.wire.json_text import to_indented_json
 
 FILES = ("json", "csv", "html")
@@ -44,6 +47,16 @@ def _file(value: str) -> str:
     return text(value)
 
 
+def _schema(value: str) -> NoReturn:
+    """Print a schema instead of running, as `--help` does; SystemExit."""
+    if value not in SCHEMAS:
+        raise ArgumentTypeError(f"{value!r} is none of {', '.join(SCHEMAS)}")
+    write(SCHEMAS[value]())
+    raise SystemExit(0)
+
+
+SCHEMAS = {"json": lambda: to_indented_json(json_schema()) + "\n", "csv": columns}
+"""The forms of reports that programs read, each with its documentation."""
 REPORTS = (
     Option(
         "slo",
@@ -66,6 +79,7 @@ REPORTS = (
     Option("json", None, text, "FILE", "write the figures as JSON; - is standard output", ""),
     Option("csv", None, _file, "FILE", "write a line per exchange", ""),
     Option("html", None, _file, "FILE", "write the report as a page", ""),
+    Option("schema", None, _schema, "FORM", "print the schema of json or of csv, and exit", ""),
     Option("progress", True, switch, "", "show the progress on standard error", "on"),
 )
 
@@ -78,17 +92,19 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 
 
 @contextmanager
-def watching(options: Namespace, title: str) -> Iterator[Callable[[Progress], None]]:
-    """A function that shows the progress of the run."""
+def watching(
+    options: Namespace, title: str, plan: Plan | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """A function that shows the progress of a run that ends as planned."""
     if not options.progress:
         yield lambda now: None
     elif sys.stderr.isatty():
         with _requires_library():
-            view = View(title, sys.stderr)
+            view = View(title, sys.stderr, plan, options.slo)
         with view:
             yield view.show
     else:
-        yield plain(sys.stderr)
+        yield plain(sys.stderr, plan, options.slo)
 
 
 @contextmanager
@@ -98,7 +114,7 @@ def csv_writer(options: Namespace) -> Iterator[Callable[[Record], None]]:
         yield lambda record: None
         return
     with _writes("csv", path), open(path, "w", encoding="utf-8", newline="") as file:
-        yield StreamsCsv(file).add
+        yield StreamsCsv(file, options.goodput).add
 
 
 def check_reports(options: Namespace) -> None:

@@ -1,1 +1,24 @@
 """The lab: a target that streams on command, a client that measures, and the proof of both."""
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from streamserver.lab.report.summary import Summary
+
+
+def read_csv(path: str | PathLike[str]) -> "Summary":
+    """The summary of the exchanges in a file that ``bench --csv`` wrote.
+
+    It is that of the run: the counts, ends, statuses and reasons; the histogram of each milestone
+    and figure, so every percentile; the tokens; the duration, so throughput and rates. It lacks
+    what belongs to no exchange: those not sent and those of the warm-up, the lateness of the
+    client's event loop and of the target, and the number of events in each second. Reasons and
+    answers are escaped as in the file; they are bounded, so a run with more may have kept others.
+
+    OSError for a file that cannot be read; ValueError, which names the line, for one that is no
+    such file or of another version; RuntimeError with a hint where hdrhistogram is missing.
+    """
+    from streamserver.lab.report import csv_lines
+
+    return csv_lines.read_csv(path)

@@ -20,7 +20,7 @@ from streamserver.lab.load.job import Job
 from streamserver.lab.load.run import LagProbe
 from streamserver.lab.report.counts import APART, TOGETHER
 from streamserver.lab.report.histograms import MS, add, ms
-from streamserver.lab.report.live import Progress
+from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.report import About
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.table import Labelled, failures, labelled

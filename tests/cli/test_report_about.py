@@ -1,10 +1,11 @@
 """The origin of a report contains no secret, however it was given."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from streamserver.cli import request_options
+from streamserver.cli import load_options, request_options
 from streamserver.cli.bench import TABLE, read
 from streamserver.cli.report_about import about
 from streamserver.lab.report.report import About
@@ -18,7 +19,7 @@ SHORT = "s3c"
 def about_of(argv: list[str], **environment: str) -> About:
     options = read(argv, environment)
     request = request_options.make_request(options, environment)
-    return about(argv, options, TABLE, request.secrets(), NOW)
+    return about(argv, options, TABLE, load_options.make_job(options, request), NOW)
 
 
 def test_date_version_command_and_options() -> None:
@@ -70,7 +71,8 @@ def test_date_version_command_and_options() -> None:
 def test_secrets_are_redacted(argv: list[str], shown: str) -> None:
     made = about_of(argv, KEY=SECRET)
     assert shown in made.command
-    for text in (made.command, *[one.value for one in made.settings]):
+    asked = [value for _, value in made.asked]
+    for text in (made.command, *[one.value for one in made.settings], *asked):
         assert SECRET not in text
         assert SHORT not in text
 
@@ -79,3 +81,22 @@ def test_secrets_of_variables_are_redacted() -> None:
     fields = f"X-Api-Key: {SECRET}\nX-Other: a"
     made = about_of([URL], STREAMSERVER_HEADER=fields, STREAMSERVER_DATA="x")
     assert made.to_json()["options"] == {"header": "x-api-key: REDACTED, x-other: a", "data": "x"}
+
+
+def test_what_was_asked_is_in_words() -> None:
+    argv = ["--rate", "2..30@15", "--arrivals", "poisson", "--warm-up", "3", "--processes", "2"]
+    made = about_of([URL, "--chat", "--model", "m", "--prompt", "p", *argv])
+    assert dict(made.asked) == {
+        "request": f"POST {URL}/chat/completions",
+        "model": "m",
+        "load": "open loop: 2..30@15 exchanges per second, poisson intervals",
+        "until": "the end of the load, 18 s",
+        "warm-up": "3 s, which are not measured",
+        "processes": "2 that share the load",
+    }
+    assert re.fullmatch(r"\w+ \w+, \d+ cores", made.machine)
+    assert dict(about_of([URL, "-c", "4", "--duration", "9", "-n", "50"]).asked) == {
+        "request": f"GET {URL}",
+        "load": "closed loop: 4 concurrent exchanges",
+        "until": "9 s or 50 exchanges",
+    }

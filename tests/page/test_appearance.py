@@ -9,12 +9,8 @@ import json
 
 import pytest
 
-from support import peers
+from support.axe import ALL, COLOURS, run_axe
 from support.browsing import Browsing
-
-ALL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-COLOURS = ["color-contrast", "link-in-text-block"]
-"""The rules whose result depends on the colour scheme."""
 
 WIDTHS = (360, 768, 1280)
 BUTTON_ROWS = {360: 2, 768: 1, 1280: 1}
@@ -125,23 +121,14 @@ def test_a_chunk_is_one_row(filled: Browsing) -> None:
     assert len(heights) == 1
 
 
-RUN = """async (rules) => {
-  const found = await axe.run({ runOnly: rules, resultTypes: ["violations"] });
-  const named = ({ id, nodes }) => [id, nodes.map(({ target }) => target)];
-  return { violations: found.violations.map(named), passes: found.passes.length };
-}"""  # the nodes of rules that pass are many, and are not collected
-
-
 @pytest.mark.parametrize(
     ("scheme", "rules", "least"), [("light", ALL, 31), ("dark", COLOURS, 1)], ids=["light", "dark"]
 )
 def test_axe_finds_nothing(filled: Browsing, scheme: str, rules: list[str], least: int) -> None:
     filled.page.emulate_media(color_scheme=scheme)
-    script = peers.node_package("axe-core") / "axe-core" / "axe.min.js"
-    filled.page.evaluate(script.read_text("utf-8"))  # as a debugger does: no policy forbids it
-    found = filled.page.evaluate(RUN, rules)
-    assert not found["violations"], json.dumps(found["violations"], indent=1)
-    assert found["passes"] >= least
+    violations, passes = run_axe(filled.page, rules)
+    assert not violations, json.dumps(violations, indent=1)
+    assert passes >= least
 
 
 def test_what_a_finger_has_to_hit_is_large_enough(filled: Browsing) -> None:

@@ -1,60 +1,140 @@
-"""The report of `bench` in a browser: nothing is cut off on a phone, and the wide table scrolls."""
+"""The report of `bench` in a browser: legible on a phone, on a desktop and on paper."""
 
-from pathlib import Path
+import json
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.page import page
+from streamserver.lab.report.page.document import page
 from streamserver.lab.report.report import About, Report, Setting
 from streamserver.lab.report.slo import judge, parse
 from streamserver.lab.report.summary import Summary
-from support.browsing import profile, visiting
+from support.axe import ALL, COLOURS, run_axe
+from support.browsing import Browsing, profile, visiting
 
 MS = 1_000_000
 LONG = "http://127.0.0.1:8000/" + "long" * 50
 WIDER = "(one) => one.scrollWidth - one.clientWidth"
+SMALLEST = 11
+"""Pixels of the text of a chart."""
+
+
+def answers() -> Iterator[Record]:
+    """Answers of a model under a rising load, and failures."""
+    chance, due = Random(1), 1000 * MS
+    for n in range(300):
+        due += 40 * MS - n * MS // 10
+        first = due + (200 + n) * MS + chance.randrange(90 * MS)
+        last = first + 900 * MS
+        yield Record(
+            due, due, dialed=due, connected=due + MS, secured=due + 20 * MS, sent=due + 21 * MS,
+            head=first - 150 * MS, first_byte=first - 150 * MS, first_event=first - 150 * MS,
+            first_reasoning=first - 90 * MS, first_token=first, first_tool_call=last - 30 * MS,
+            last_token=last, last_byte=last, ended=last, status=200, end="complete",
+            output_tokens=40, tokens_from="usage", server="nginx",
+        )  # fmt: skip
+        if n % 20 == 0:
+            yield Record(due, due, sent=due, head=due + MS, status=503, end="refused",
+                         ended=due + MS, detail="busy " * 40, answer="busy" * 50)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A report of a few exchanges, one of them a failure, with everything that may be long."""
+def visit(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsing]:
+    """A report with all sections, and with everything that may be long."""
     summary = Summary()
-    for n in range(1, 30):
-        summary.add(
-            Record(MS, MS, connected=2 * MS, sent=2 * MS, head=(5 + n) * MS, status=200,
-                   first_byte=(6 + n) * MS, last_byte=(900 + n) * MS, end="complete")
-        )  # fmt: skip
-    summary.add(Record(MS, MS, head=2 * MS, status=503, end="refused", answer="busy" * 50))
-    objectives = judge(parse("first_byte_p99=5ms,errors=0.1%"), summary)
-    command = f"streamserver bench {LONG} --slo first_byte_p99=5ms,errors=0.1%"
+    for record in answers():
+        summary.add(record)
+    objectives = judge(parse("first_token_p99=5ms,errors=10%"), summary)
+    command = f"streamserver bench {LONG} --slo first_token_p99=5ms,errors=10%"
     settings = [Setting("header", LONG, False), Setting("seed", "0", True)]
-    about = About("2026-11-22T16:51:05Z", "streamserver 1.2.3", command, settings)
+    about = About(
+        "2026-11-22T16:51:05Z", "streamserver 1.2.3", command, settings, "Linux x86_64, 2 cores",
+        [("request", f"GET {LONG}")], "2026-11-22T16:52:06Z",
+    )  # fmt: skip
     path = tmp_path_factory.mktemp("report") / "report.html"
-    made = Report(f"GET {LONG}", summary, 2.0, objectives, ["a process died"], about)
-    path.write_text(page(made), "utf-8")
-    return path
+    path.write_text(page(Report(f"GET {LONG}", summary, 9.0, objectives, [], about)), "utf-8")
+    with profile(browser) as context, visiting(context, f"file://{path}") as browsing:
+        yield browsing
 
 
-@pytest.mark.parametrize(("width", "scrolls"), [(360, True), (1200, False)])
-def test_the_report_fits_the_screen_and_its_table_scrolls(
-    browser: Any, report: Path, width: int, scrolls: bool
+@pytest.mark.parametrize(("width", "scrolls"), [(360, True), (1280, False)])
+def test_the_report_fits_the_screen_and_its_tables_scroll(
+    visit: Browsing, width: int, scrolls: bool
 ) -> None:
-    with (
-        profile(browser, viewport={"width": width, "height": 700}) as context,
-        visiting(context, f"file://{report}") as visit,
-    ):
-        assert visit.page.evaluate("() => document.documentElement.scrollWidth") == width
-        table = visit.page.get_by_role("region", name="Milestones")
-        assert (table.evaluate(WIDER) > 0) is scrolls
-        if scrolls:
-            table.focus()
-            visit.page.keyboard.press("ArrowRight")
-            visit.page.wait_for_function("(one) => one.scrollLeft > 0", arg=table.element_handle())
-        visit.page.get_by_text("Options by default").click()
-        assert visit.page.get_by_text("seed", exact=True).is_visible()
-        for drawing in visit.page.locator("svg").all():
-            box = drawing.bounding_box()
-            assert box["width"] <= width
-            assert box["x"] >= 0
+    visit.page.set_viewport_size({"width": width, "height": 740})
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == width
+    table = visit.page.get_by_role("region", name="All durations")
+    assert (table.evaluate(WIDER) > 0) is scrolls
+    if scrolls:
+        table.focus()
+        visit.page.keyboard.press("ArrowRight")
+        visit.page.wait_for_function("(one) => one.scrollLeft > 0", arg=table.element_handle())
+
+
+@pytest.mark.parametrize("width", [320, 360, 540, 656, 660, 1280])
+def test_the_text_of_charts_is_legible_and_within_the_page(visit: Browsing, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 740})
+    found = visit.page.evaluate("""() => [...document.querySelectorAll("figure text")]
+      .filter((text) => text.checkVisibility())
+      .map((text) => {
+        const drawing = text.ownerSVGElement;
+        const scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
+        const { left, right } = text.getBoundingClientRect();
+        return [parseFloat(getComputedStyle(text).fontSize) * scale, left, right];
+      })""")
+    assert len(found) > 100
+    # The narrowest of phones have the same charts, a little smaller.
+    assert min(size for size, _, _ in found) >= (SMALLEST if width >= 360 else 9.5)
+    assert min(left for _, left, _ in found) >= 0
+    assert max(right for _, _, right in found) <= width
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_marks_of_an_axis_do_not_overlap(visit: Browsing, width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 740})
+    overlaps = visit.page.evaluate("""() => [...document.querySelectorAll("figure svg[role]")]
+      .filter((drawing) => drawing.checkVisibility())
+      .flatMap((drawing) => {
+        const boxes = [...drawing.querySelectorAll("line.grid + text")]
+          .map((text) => [text.textContent, text.getBoundingClientRect()]);
+        return boxes.flatMap(([text, one], n) => boxes.slice(n + 1)
+          .filter(([, two]) => one.left < two.right && two.left < one.right
+            && one.top + 2 < two.bottom && two.top + 2 < one.bottom)
+          .map(([other]) => [drawing.getAttribute("aria-label"), text, other]));
+      })""")
+    assert overlaps == []
+
+
+@pytest.mark.parametrize(
+    ("scheme", "rules", "least"), [("light", ALL, 15), ("dark", COLOURS, 1)], ids=["light", "dark"]
+)
+def test_axe_finds_nothing(visit: Browsing, scheme: str, rules: list[str], least: int) -> None:
+    visit.page.emulate_media(color_scheme=scheme)
+    violations, passes = run_axe(visit.page, rules)
+    visit.page.emulate_media(color_scheme="light")
+    assert not violations, json.dumps(violations, indent=1)
+    assert passes >= least
+
+
+def test_the_report_prints_on_a4(visit: Browsing) -> None:
+    """In dark ink on white also for a dark display, with all options, and no chart is cut."""
+    folded, shown = visit.page.get_by_text("seed", exact=True), "(one) => one.checkVisibility()"
+    assert folded.evaluate(shown) is False
+    visit.page.set_viewport_size({"width": 688, "height": 1000})  # A4 without its margins
+    visit.page.emulate_media(media="print", color_scheme="dark")
+    style = "getComputedStyle(document.body)"
+    assert visit.page.evaluate(f"{style}.backgroundColor") == "rgb(255, 255, 255)"
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 688
+    assert folded.evaluate(shown) is True
+    figures = visit.page.locator("figure").evaluate_all(
+        "all => all.map((one) => [getComputedStyle(one).breakInside, one.offsetHeight])"
+    )
+    assert len(figures) > 8
+    assert all(rule == "avoid" and height < 900 for rule, height in figures)
+    wide = visit.page.locator("svg[viewBox^='0 0 680']")
+    assert wide.evaluate_all("all => all.every((one) => one.checkVisibility())")
+    visit.page.emulate_media(media="screen", color_scheme="light")
+    assert visit.page.pdf(prefer_css_page_size=True).startswith(b"%PDF")

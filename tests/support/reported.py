@@ -4,7 +4,7 @@ from array import array
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.goodput import parse_limits
-from streamserver.lab.report.report import Report
+from streamserver.lab.report.report import About, Report, Setting
 from streamserver.lab.report.slo import judge, parse
 from streamserver.lab.report.summary import Summary
 
@@ -33,6 +33,15 @@ ANSWERED.last_token, ANSWERED.output_tokens, ANSWERED.tokens_from = 8 * MS, 6, "
 ANSWERED.input_tokens, ANSWERED.cached_tokens, ANSWERED.reasoning_tokens = 1200, 1000, 2
 COUNTED = Record(1, 1, first_token=MS, last_byte=9 * MS, status=200, end="complete")
 COUNTED.output_tokens, COUNTED.tokens_from = 3, "events"
+ABOUT = About(
+    "2026-11-22T16:51:05Z",
+    "streamserver 1.2.3",
+    "streamserver bench 'http://x/?a&b' --slo errors=1%",
+    (Setting("slo", "errors=1%", False), Setting("seed", "0", True)),
+    "Linux x86_64, 2 cores",
+    (("request", "GET http://x/?a&b"), ("load", "closed loop: 3 concurrent exchanges")),
+    "2026-11-22T16:52:06Z",
+)
 
 
 def report(*records: Record, slo: str = "", problems: tuple[str, ...] = ()) -> Report:

@@ -148,6 +148,14 @@ class ServerAddress:
     _addresses: list[tuple[int, Any]] = field(default_factory=list)
     """Socket families and addresses; the one that accepted a connection last is the first."""
 
+    @property
+    def address(self) -> str:
+        """The first resolved address with its port; "" before."""
+        if not self._addresses:
+            return ""
+        host, port, *_ = self._addresses[0][1]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
     async def resolve(self) -> None:
         """Look the addresses up, once; OSError if there are none."""
         if self._addresses:

@@ -1,6 +1,7 @@
 """The record of one exchange: a timestamp for each milestone, counts, and how it ended."""
 
 from array import array
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -77,6 +78,8 @@ class Record:
     end: End = "stopped"
     detail: str = ""
     """What went wrong."""
+    server: str = ""
+    """The field Server of the response (RFC 9110, section 10.2.4)."""
     answer: str = ""
     """The first line of the body of a response whose head rules out success, without secrets."""
     retries: int = 0
@@ -104,6 +107,11 @@ class Record:
     """The longest time between two events, in ns."""
     arrivals: "array[int]" = field(default_factory=lambda: array("q"))
     """The arrival of each of the first ``KEPT`` events."""
+    gaps: "Counter[int]" = field(default_factory=Counter)
+    """On request: the number of pairs of neighbouring events at each time between them, in ns, to
+    the precision of the figures."""
+    itls: "Counter[int]" = field(default_factory=Counter)
+    """The same of the events with a token."""
     stamp_numbers: "array[int]" = field(default_factory=lambda: array("q"))
     """The numbers of ``stamps``, one after the other: tuples take seven times the memory."""
     digest: str = ""

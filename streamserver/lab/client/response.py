@@ -107,6 +107,7 @@ class ResponseRecorder:
         for head in parts:
             if isinstance(head, ResponseHead) and head.status >= 200:
                 record.head, record.status = now, head.status
+                record.server = dict(head.fields).get("server", "")[:SHOWN]
                 self._head, self._verdict = head, head_verdict(head, self._expectation)
                 if not content_coding(head):
                     self._events = events_of(content_type(head), record, self._observer)

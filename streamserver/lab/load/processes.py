@@ -27,7 +27,7 @@ from typing import Any, BinaryIO
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.load.run import Run, sleep_until
-from streamserver.lab.report.live import Progress
+from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 
 AHEAD = 50_000_000
@@ -126,7 +126,8 @@ async def _report(run: Run, send: Callable[..., None]) -> None:
     for number in count(1):
         await sleep_until(run.start + number * SECOND)
         now = run.progress()
-        send(progress=(now.seconds, now.open, await now.summary.pack(), now.warming_up))
+        states = (now.warming_up, now.draining)
+        send(progress=(now.seconds, now.open, await now.summary.pack(whole=False), *states))
 
 
 class CannotRun(Exception):
@@ -231,7 +232,9 @@ class Coordinator:
                 summary.merge(process.progress.summary)
         seconds, open_now = max(one.seconds for one in parts), sum(one.open for one in parts)
         warming_up = any(one.warming_up for one in parts)
-        self._on_progress(Progress(seconds, open_now, summary, warming_up))
+        running = [one.progress for one in self._processes if one.summary is None]
+        draining = all(one is not None and one.draining for one in running)
+        self._on_progress(Progress(seconds, open_now, summary, warming_up, draining))
 
 
 class _WorkerProcess:
@@ -265,8 +268,8 @@ class _WorkerProcess:
             if "record" in message:
                 self._coordinator.on_record(message["record"])
             elif "progress" in message:
-                seconds, number, packed, warming_up = message["progress"]
-                self.progress = Progress(seconds, number, Summary.unpack(packed), warming_up)
+                seconds, number, packed, *states = message["progress"]
+                self.progress = Progress(seconds, number, Summary.unpack(packed), *states)
                 self.has_news = True
                 self._coordinator.on_progress()
             else:

@@ -18,8 +18,10 @@ from typing import Any
 
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
+from streamserver.lab.report.event_counter import EventCounter
 from streamserver.lab.report.histograms import record as add_value
-from streamserver.lab.report.live import Progress
+from streamserver.lab.report.kept_events import KeepingCounter
+from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 
 STEP = 0.05
@@ -63,6 +65,7 @@ class Run:
         """Resolve the host name; OSError if that fails."""
         await self.client.server.resolve()
         self.summary.resolving = self.client.server.resolving
+        self.summary.address = self.client.server.address
 
     async def execute(self, start: int) -> None:
         """Begin at a time of ``time.monotonic_ns``; return when all exchanges have ended."""
@@ -95,7 +98,9 @@ class Run:
     def progress(self) -> Progress:
         """The state of the run."""
         now = monotonic_ns()
-        return Progress((now - self.start) / SECOND, self.open, self.summary, now < self.count_from)
+        draining = self._load is not None and self._load.done()
+        seconds, warming_up = (now - self.start) / SECOND, now < self.count_from
+        return Progress(seconds, self.open, self.summary, warming_up, draining)
 
     @property
     def task_count(self) -> int:
@@ -156,7 +161,7 @@ class Run:
     async def _exchange(self, n: int, counts: bool, planned: int = 0) -> Record:
         """``planned``: when it is due in an open loop."""
         record = Record(planned)
-        counter = self.summary.event_counter(record) if counts else None
+        counter = self._counter(record) if counts else None
         self.open += 1
         try:
             await self.client.run(record, n, counter)
@@ -170,6 +175,11 @@ class Run:
             else:
                 self.summary.warmed += 1
         return record
+
+    def _counter(self, record: Record) -> EventCounter:
+        if self.job.sends_records:
+            return KeepingCounter(self.summary, record)
+        return self.summary.event_counter(record)
 
     def _spawn(self, work: Coroutine[Any, Any, object]) -> None:
         task = asyncio.create_task(work)

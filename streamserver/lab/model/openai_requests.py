@@ -31,9 +31,15 @@ MAX_CHOICES = 128
 MAX_STOP = 16
 MAX_STOP_CHARACTERS = 200
 
+_OFF = (
+    *("store", "echo", "use_beam_search", "include_stop_str_in_output", "continue_final_message"),
+    *("return_token_ids", "return_tokens_as_token_ids"),
+)
+"""Members that are switches of what this model does not do."""
 _SERVED = (
+    *_OFF,
     *("model", "stream", "stream_options", "n", "stop", "max_tokens", "min_tokens"),
-    *("ignore_eos", "seed", "logprobs", "tokens_per_second"),
+    *("ignore_eos", "seed", "logprobs", "tokens_per_second", "best_of"),
 )
 _SERVED_CHAT = (
     *_SERVED,
@@ -41,18 +47,18 @@ _SERVED_CHAT = (
     *("parallel_tool_calls", "response_format", "reasoning_effort", "include_reasoning"),
     "chat_template_kwargs",
 )
-_SERVED_TEXT = (*_SERVED, "prompt", "best_of", "suffix", "echo")
+_SERVED_TEXT = (*_SERVED, "prompt", "suffix")
 _WITHOUT_EFFECT = (
     *("temperature", "top_p", "top_k", "min_p", "top_a", "typical_p", "presence_penalty"),
     *("frequency_penalty", "repetition_penalty", "length_penalty", "logit_bias", "user"),
-    *("safety_identifier", "prompt_cache_key", "prompt_cache_retention", "metadata", "store"),
+    *("safety_identifier", "prompt_cache_key", "prompt_cache_retention", "metadata"),
     *("service_tier", "verbosity", "modalities", "skip_special_tokens", "request_id"),
     *("spaces_between_special_tokens", "add_special_tokens", "add_generation_prompt"),
     *("priority", "cache_salt", "cache_prompt", "separate_reasoning", "stream_reasoning"),
 )
 _FLAGS_OF_STREAM = ("include_usage", "continuous_usage_stats")
 
-_stream, _ignore_eos, _echo = flag("stream"), flag("ignore_eos"), flag("echo")
+_stream, _ignore_eos = flag("stream"), flag("ignore_eos")
 _logprobs, _include_reasoning = flag("logprobs"), flag("include_reasoning", default=True)
 _usage, _continuous = map(flag, _FLAGS_OF_STREAM)
 _n = whole("n", 1, MAX_CHOICES, default=1)
@@ -106,11 +112,6 @@ def text_request(members: Mapping[str, object]) -> Asked:
     if suffix := optional(_suffix, members):
         first = [*first, Message("suffix", suffix)]
         further = [[*prompt, Message("suffix", suffix)] for prompt in further]
-    if _echo.of(members):
-        raise wrong("echo", "left out or false: this model does not repeat the prompt")
-    best_of = optional(_best_of, members)
-    if best_of is not None and best_of != _n.of(members):
-        raise wrong("best_of", "left out or the same as n: all choices of this model are returned")
     top = optional(_text_logprobs, members)
     return _request(
         members, _SERVED_TEXT, [], conversation=first, further=further, top_logprobs=top
@@ -124,8 +125,12 @@ def _request(
     model, pace = read_model(members)
     ignored = [*check_members(members, served, _WITHOUT_EFFECT), *ignored]
     check_values(members, _VALUES)
-    if members.get("store"):
-        raise wrong("store", "left out or false: this model stores nothing")
+    for name in _OFF:
+        if members.get(name):
+            raise wrong(name, "left out or false, since this model does not serve it")
+    best_of = optional(_best_of, members)
+    if best_of is not None and best_of != _n.of(members):
+        raise wrong("best_of", "left out or the same as n, since all choices are returned")
     stream, min_tokens = _stream.of(members), _min_tokens.of(members)
     limits = [found for limit in _limits if (found := optional(limit, members)) is not None]
     if limits and min_tokens > min(limits):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.coarse import Coarse
 from streamserver.lab.report.histograms import MS, new_histogram
 from streamserver.lab.report.histograms import record as count
 
@@ -83,26 +84,28 @@ class Tokens:
 
 @dataclass(slots=True)
 class Second:
-    """Counts of the exchanges that ended, and of the events that arrived, within one second."""
+    """Counts of the exchanges that were due, that ended, and of the events that arrived, within
+    one second."""
 
+    begun: int = 0
+    """Exchanges that were due, and that the client could begin."""
     ended: int = 0
     errors: int = 0
     events: int = 0
-    first_byte: int = 0
-    """The sum in ns over the exchanges that ended and had a first byte."""
-    measured: int = 0
-    """The number of those exchanges."""
-    slowest: int = 0
-    """The latest first byte, in ns."""
+    first: Coarse = field(default_factory=Coarse)
+    """The times to the first token, tool call or byte (see ``first_answer``) of the served
+    exchanges that were due in this second."""
+    whole: Coarse = field(default_factory=Coarse)
+    """The times to the last byte of the complete ones."""
 
     def merge(self, other: "Second") -> None:
-        """Add the counts that another process has of the same second."""
+        """Add the counts of another second, or of another process for the same second."""
+        self.begun += other.begun
         self.ended += other.ended
         self.errors += other.errors
         self.events += other.events
-        self.first_byte += other.first_byte
-        self.measured += other.measured
-        self.slowest = max(self.slowest, other.slowest)
+        self.first.update(other.first)
+        self.whole.update(other.whole)
 
 
 @dataclass(slots=True)
@@ -116,11 +119,13 @@ class Timeline:
         second = self.second(ended)
         second.ended += 1
         second.errors += record.is_error
-        if record.first_byte:
-            duration = record.first_byte - record.planned
-            second.first_byte += duration
-            second.measured += 1
-            second.slowest = max(second.slowest, duration)
+        second = self.second(record.planned)
+        second.begun += 1
+        if record.is_served:
+            if moment := first_answer(record):
+                second.first.record(moment - record.planned)
+            if record.e2e:
+                second.whole.record(record.e2e)
 
     def merge(self, other: "Timeline") -> None:
         """Add the seconds of another process."""
@@ -136,6 +141,11 @@ class Timeline:
         return second
 
 
+def first_answer(record: Record) -> int:
+    """The moment of the first token or tool call; without one that of the first byte, or 0."""
+    return record.first_output or record.first_byte
+
+
 @dataclass(slots=True)
 class Slowest:
     """The ``KEPT`` records with the longest time from the planned beginning to the first token or
@@ -146,7 +156,7 @@ class Slowest:
 
     def add(self, record: Record) -> None:
         """Keep the record if it is one of the slowest."""
-        moment = record.first_output or record.first_byte or record.ended
+        moment = first_answer(record) or record.ended
         self._added += 1
         entry = (moment - record.planned, -self._added, record)
         if len(self._heap) < KEPT:

@@ -6,6 +6,7 @@ A percentile of all exchanges may be met while no user has both an early first t
 answer; goodput counts the users who have (DistServe, OSDI 2024).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streamserver.kit.hints import did_you_mean
@@ -35,6 +36,11 @@ class Limit:
         value: int = getattr(record, self.name)
         taken = value - record.planned if value and self.name in MILESTONES else value
         return 0 < taken <= self.longest
+
+
+def is_good(record: Record, limits: Iterable[Limit]) -> bool:
+    """Whether a complete exchange kept every limit; False for any other exchange."""
+    return record.end == "complete" and all(limit.is_kept_by(record) for limit in limits)
 
 
 def parse_limits(text: str) -> list[Limit]:

@@ -13,7 +13,7 @@ The gaps of zero between events of one read are not drawn either.
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from ctypes import memset, sizeof
 from itertools import accumulate
 from math import floor, log10
@@ -67,6 +67,19 @@ def record(histogram: Any, duration: int, count: int = 1) -> None:
         histogram.min_value = duration
     if duration > histogram.max_value:
         histogram.max_value = duration
+
+
+def bucket(duration: int) -> int:
+    """The smallest duration in ns that ``record`` counts as equal to this one."""
+    duration = min(max(duration, 1), LONGEST)
+    power: int = (duration | _MASK).bit_length() - _HALF - 1
+    return duration >> power << power
+
+
+def count_all(histogram: Any, counts: Mapping[int, int]) -> None:
+    """Count each duration in ns as many times as ``counts`` has it."""
+    for duration, count in counts.items():
+        record(histogram, duration, count)
 
 
 def add(histogram: Any, other: Any) -> None:

@@ -1,89 +1,70 @@
-"""The progress of a run while it lasts: a table that is updated in place, or a line at intervals.
+"""The view of a run while it lasts: a screen that is updated in place, or a line at intervals.
 
-Rates are those since the last call, percentiles those of the whole run so far.
+Rates are those since the last call, percentiles those of the whole run so far. Each part of the
+screen has a fixed place, and the whole fits 80 columns and 24 lines.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from textwrap import wrap
 from typing import Any, TextIO
 
 from streamserver.extras import install_hint
-from streamserver.lab.report.histograms import ms
+from streamserver.lab.report.histograms import all_ms
+from streamserver.lab.report.progress import Clock, Plan, Progress, Rates, causes, failures, minutes
+from streamserver.lab.report.slo import Judgement, Objective, judge
 from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.table import label
 from streamserver.wire.printable import printable
 
-SHOWN = ("head", "first_byte", "first_reasoning", "first_token", "first_tool_call", "gap")
+OF_ANSWERS = ("ttft", "first_reasoning", "itl", "tpot", "e2e")
+OF_OTHERS = ("head", "first_byte", "gap", "last_byte")
+"""The figures that are shown, of models' answers and of other responses."""
+PERCENTILES = (50, 90, 99, 100)
+WIDTH = 80
+BAR = 40
+"""Characters of the progress bar."""
+ERRORS, OBJECTIVES = 3, 4
+"""Lines for the kinds of errors, and for objectives."""
+_ROW = "{:<16}" + "{:>12}" * len(PERCENTILES)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A run at one moment."""
-
-    seconds: float
-    """Since the beginning of the run."""
-    open: int
-    """Exchanges that have begun and not ended."""
-    summary: Summary
-    """Of the exchanges that have ended, with the events of all; without the warm-up."""
-    warming_up: bool = False
-
-
-class Rates:
-    """Exchanges, failures and events per second between two calls."""
-
-    def __init__(self) -> None:
-        self._before: Sequence[float] = (0.0, 0, 0, 0)
-
-    def since(self, now: Progress) -> list[float]:
-        """The three rates since the call before."""
-        ended, complete = now.summary.ends.total(), now.summary.ends["complete"]
-        figures = (now.seconds, ended, ended - complete, now.summary.events)
-        added = [one - before for one, before in zip(figures, self._before, strict=True)]
-        self._before = figures
-        return [figure / max(added[0], 1e-9) for figure in added[1:]]
-
-
-def plain(file: TextIO) -> Callable[[Progress], None]:
+def plain(
+    file: TextIO, plan: Plan | None = None, objectives: Sequence[Objective] = ()
+) -> Callable[[Progress], None]:
     """A function that writes a line per call, for a pipe or a log."""
-    rates = Rates()
+    screen, shown = Screen("", plan or Plan(), objectives), set[str]()
 
     def show(now: Progress) -> None:
-        ended, failed, events = rates.since(now)
-        parts = [f"{now.seconds:6.1f} s", f"open {now.open}"]
-        parts += [f"ended {now.summary.ends.total()} ({ended:,.1f}/s)", f"failed {failed:,.1f}/s"]
-        parts += [f"events {events:,.0f}/s"]
-        parts += [f"{name} p50 {p50} p99 {p99} ms" for name, p50, p99, _ in _rows(now.summary)]
-        file.write("  ".join(parts) + "\n")
+        file.write("  ".join(screen.line(now)) + "\n")
+        for end, _, cause in causes(now.summary):
+            if end not in shown:
+                shown.add(end)
+                file.write(f"         first {end}: {printable(cause) or 'no reason given'}\n")
         file.flush()
 
     return show
 
 
-def _rows(summary: Summary) -> list[tuple[str, str, str, str]]:
-    """Name, p50, p99 and maximum of each milestone that was reached."""
-    histograms = [(name, summary.histograms[name]) for name in SHOWN]
-    return [
-        (name.replace("_", " "), f"{ms(one, 50):.1f}", f"{ms(one, 99):.1f}", f"{ms(one, 100):.1f}")
-        for name, one in histograms
-        if one.get_total_count()
-    ]
-
-
 class View:
-    """A table on a terminal that is updated in place; use it in a ``with`` block.
+    """A screen on a terminal that is updated in place; use it in a ``with`` block.
 
     RuntimeError with a hint where rich is missing.
     """
 
-    def __init__(self, title: str, file: TextIO) -> None:
+    def __init__(
+        self,
+        title: str,
+        file: TextIO,
+        plan: Plan | None = None,
+        objectives: Sequence[Objective] = (),
+    ) -> None:
         try:
             from rich.console import Console
             from rich.live import Live
         except ImportError as error:
             needed = f"the live view needs rich: {install_hint('lab')}"
             raise RuntimeError(needed) from error
-        self._title = title
-        self._rates = Rates()
+        self._screen = Screen(title, plan or Plan(), objectives)
         self._live: Any = Live(console=Console(file=file), auto_refresh=False, transient=True)
 
     def __enter__(self) -> "View":
@@ -95,21 +76,128 @@ class View:
 
     def show(self, now: Progress) -> None:
         """Show the run as it is now."""
-        self._live.update(self._table(now), refresh=True)
-
-    def _table(self, now: Progress) -> Any:
-        from rich.console import Group
-        from rich.table import Table
         from rich.text import Text
 
+        lines = "\n".join(map(printable, self._screen.lines(now)))
+        self._live.update(Text(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+
+class Screen:
+    """The lines of the view."""
+
+    def __init__(self, title: str, plan: Plan, objectives: Sequence[Objective]) -> None:
+        self._title = title
+        self._plan = plan
+        self._objectives = list(objectives)
+        self._clock = Clock(plan)
+        self._rates = Rates()
+
+    def lines(self, now: Progress) -> Iterator[str]:
+        """As many lines at every moment of a run."""
         ended, failed, events = self._rates.since(now)
-        rates = (
-            f"{now.seconds:.1f} s, {now.open} open, {now.summary.ends.total()} ended"
-            f" ({ended:,.1f}/s), {failed:,.1f} failed/s, {events:,.0f} events/s"
-        )
-        table = Table()
-        for heading in ("ms", "p50", "p99", "max"):
-            table.add_column(heading, justify="left" if heading == "ms" else "right", min_width=9)
-        for row in _rows(now.summary):
-            table.add_row(*row)
-        return Group(Text(printable(self._title)), table, Text(rates))
+        summary = now.summary
+        yield self._title
+        yield self._bar(now)
+        yield f"time left    {self._remaining(now)}"
+        yield ""
+        counts = f"{summary.ends.total():,} ended, {failures(summary):,} failed"
+        yield f"exchanges    {now.open:,} open, {counts}"
+        rates = f"{ended:,.1f} ended, {failed:,.1f} failed, {events:,.0f} events"
+        yield f"per second   {rates}{_tokens(now)}"
+        yield ""
+        yield from self._percentiles(summary)
+        yield ""
+        yield from _padded([*_errors(summary)][:ERRORS], ERRORS)
+        if self._objectives:
+            yield ""
+            yield from _padded([*self._states(summary)], OBJECTIVES)
+
+    def line(self, now: Progress) -> Iterator[str]:
+        """The parts of one line."""
+        ended, failed, events = self._rates.since(now)
+        summary, share = now.summary, self._plan.share(now)
+        yield f"{now.seconds:6.1f} s"
+        if share is not None:
+            yield f"{share:.0%}"
+        yield f"left {self._remaining(now)}"
+        yield f"open {now.open}"
+        yield f"ended {summary.ends.total()} ({ended:,.1f}/s)"
+        yield f"failed {failed:,.1f}/s"
+        yield f"events {events:,.0f}/s"
+        if summary.tokens.output:
+            yield f"output tokens {_token_rate(now):,.0f}/s"
+        for name in _shown(summary):
+            if summary.histograms[name].get_total_count():
+                median, rare = all_ms(summary.histograms[name], [50, 99])
+                yield f"{label(name)} p50 {median:.1f} p99 {rare:.1f} ms"
+        yield from [f"{one.objective.text} {one.outcome}" for one in self._judged(summary)]
+
+    def _bar(self, now: Progress) -> str:
+        share, elapsed = self._plan.share(now), minutes(now.seconds)
+        if share is None:
+            return f"elapsed      {elapsed}"
+        done = int(share * BAR)
+        return f"[{'#' * done}{'.' * (BAR - done)}] {share:4.0%}, elapsed {elapsed}"
+
+    def _remaining(self, now: Progress) -> str:
+        left = self._clock.remaining(now)
+        return f"{left} (warming up)" if now.warming_up else left
+
+    def _percentiles(self, summary: Summary) -> Iterator[str]:
+        yield _ROW.format("ms", "p50", "p90", "p99", "max")
+        rows = []
+        for name in _shown(summary):
+            histogram, cells = summary.histograms[name], ["-"] * len(PERCENTILES)
+            if histogram.get_total_count():
+                cells = [f"{value:,.1f}" for value in all_ms(histogram, PERCENTILES)]
+            rows.append(_ROW.format(label(name), *cells))
+        yield from _padded(rows, len(OF_ANSWERS))
+
+    def _judged(self, summary: Summary) -> list[Judgement]:
+        return judge(self._objectives, summary)
+
+    def _states(self, summary: Summary) -> Iterator[str]:
+        """The objectives; of many, those that are missed are the first."""
+        judged = self._judged(summary)
+        last = OBJECTIVES
+        if len(judged) > OBJECTIVES:
+            judged.sort(key=lambda one: one.is_met)
+            last -= 1
+        for one in judged[:last]:
+            now = f", now {one.shown}" if one.shown else ""
+            outcome = "unknown" if one.measured is None else one.outcome
+            yield f"objective    {one.objective.text}: {outcome}{now}"
+        if len(judged) > last:
+            met = sum([one.is_met for one in judged[last:]])
+            yield f"             and {len(judged) - last} others, of which {met} are met"
+
+
+def _shown(summary: Summary) -> Sequence[str]:
+    return OF_ANSWERS if summary.tokens.answers else OF_OTHERS
+
+
+def _token_rate(now: Progress) -> float:
+    """Output tokens per second of the run: they count when an answer ends, so in bursts."""
+    summary = now.summary
+    return summary.tokens.output * 1e9 / max(summary.ended - summary.began, 1)
+
+
+def _tokens(now: Progress) -> str:
+    return f", {_token_rate(now):,.0f} output tokens" if now.summary.tokens.output else ""
+
+
+def _errors(summary: Summary) -> Iterator[str]:
+    """A line for each kind of error; if there is one kind, its first cause may take all lines."""
+    found = [*causes(summary)]
+    if not found:
+        yield "errors       none"
+    last = ERRORS if len(found) <= ERRORS else ERRORS - 1
+    for end, count, cause in found[:last]:
+        line = f"{count:>6,} x     {end}" + (f", first: {printable(cause)}" if cause else "")
+        yield from wrap(line, WIDTH, subsequent_indent=" " * 13) if len(found) == 1 else [line]
+    if len(found) > last:
+        yield f"             and {len(found) - last} further kinds of errors"
+
+
+def _padded(lines: list[str], length: int) -> list[str]:
+    return lines + [""] * (length - len(lines))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamserver.lab.report.histograms import MS, ms
+from streamserver.lab.report.histograms import MS, all_ms
 from streamserver.lab.report.slo import SHARES, Judgement
 from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
@@ -35,12 +35,24 @@ class About:
     command: str
     """The command line, quoted for a shell."""
     settings: Sequence[Setting]
+    machine: str = ""
+    """The operating system and the number of cores."""
+    asked: Sequence[tuple[str, str]] = ()
+    """What was requested, and the load."""
+    ended: str = ""
+    """The end of the run, in the form of RFC 3339."""
 
     def to_json(self) -> dict[str, Any]:
-        """For programs: the date, the version, the command and the options that were given."""
-        options = {one.name: one.value for one in self.settings if not one.is_default}
-        made = {"date": self.date, "version": self.version, "command": self.command}
-        return made | {"options": options}
+        """For programs, with the options that were given."""
+        return {
+            "date": self.date,
+            "ended": self.ended or None,
+            "version": self.version,
+            "machine": self.machine,
+            "command": self.command,
+            "asked": dict(self.asked),
+            "options": {one.name: one.value for one in self.settings if not one.is_default},
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +114,7 @@ class Report:
             "seconds": round(self.seconds, 6),
             "valid": not self.not_valid,
             "not_valid": self.not_valid,
+            "server": {"address": summary.address, "software": [*summary.servers]},
             "exchanges": {
                 **summary.ends_json(),
                 "errors": summary.errors,
@@ -180,8 +193,8 @@ def figures(histogram: Any) -> dict[str, float] | None:
     if not histogram.get_total_count():
         return None
     found = {"count": histogram.get_total_count(), "mean": _ms(histogram.get_mean_value())}
-    for percentile in PERCENTILES:
-        found[f"p{percentile:g}"] = round(ms(histogram, percentile), 6)
+    for percentile, value in zip(PERCENTILES, all_ms(histogram, PERCENTILES), strict=True):
+        found[f"p{percentile:g}"] = round(value, 6)
     return found | {"min": _ms(histogram.get_min_value()), "max": _ms(histogram.get_max_value())}
 
 

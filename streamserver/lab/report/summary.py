@@ -16,10 +16,11 @@ from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Tokens
 from streamserver.lab.report.event_counter import EventCounter
-from streamserver.lab.report.goodput import Limit
+from streamserver.lab.report.goodput import Limit, is_good
 from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import from_text, new_histogram, pour, to_text
 from streamserver.lab.report.histograms import record as count
+from streamserver.lab.report.phases import TimeSpent
 
 MILESTONES = ("connect", "tls", *RESPONSE_MILESTONES[:-1], "gap", "last_byte")
 """``connect`` and ``tls`` count from the milestone before, ``gap`` from the event before, all
@@ -30,6 +31,7 @@ REASONS = 20
 LENGTH = 300
 """Characters of a reason."""
 ANSWERS = 20
+SERVERS = 5
 _SUMS = ("reads", "chunks", "events", "size", "retries", "unsent", "warmed", "good")
 
 
@@ -78,7 +80,12 @@ class Summary:
     loop_lag: Any = field(default_factory=new_histogram)
     """How late the client's event loop ran its timers, in ns."""
     evidence: Evidence = field(default_factory=Evidence)
+    address: str = ""
+    """The address of the server."""
+    servers: dict[str, None] = field(default_factory=dict)
+    """The first ``SERVERS`` different values of the field Server."""
     timeline: Timeline = field(default_factory=Timeline)
+    spent: TimeSpent = field(default_factory=TimeSpent)
     slowest: Slowest = field(default_factory=Slowest)
 
     @property
@@ -130,10 +137,12 @@ class Summary:
         self.retries += record.retries
         self.began = min(self.began or record.planned, record.planned)
         self.ended = max(self.ended, ended)
+        self._keep_server(record.server)
         self.timeline.add(record, ended)
+        if record.end == "complete" and record.is_served:
+            self.spent.add(record)
         self.slowest.add(record)
-        if self.limits and record.end == "complete":
-            self.good += all(limit.is_kept_by(record) for limit in self.limits)
+        self.good += bool(self.limits) and is_good(record, self.limits)
         self._count_duration("connect", record.dialed or record.began, record.connected)
         self._count_duration("tls", record.connected, record.secured)
         if record.is_served:
@@ -158,6 +167,7 @@ class Summary:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.limits = self.limits or other.limits
         self.resolving = max(self.resolving, other.resolving)
+        self.address = self.address or other.address
         self.began = min(filter(None, (self.began, other.began)), default=0)
         self.ended = max(self.ended, other.ended)
         self.tokens.merge(other.tokens)
@@ -165,7 +175,10 @@ class Summary:
         own.apart += added.apart
         own.together += added.together
         own.longest_burst = max(own.longest_burst, added.longest_burst)
+        for server in other.servers:
+            self._keep_server(server)
         self.timeline.merge(other.timeline)
+        self.spent.merge(other.spent)
         self.slowest.merge(other.slowest)
 
     def all_histograms(self) -> Iterator[tuple[str, Any]]:
@@ -186,8 +199,9 @@ class Summary:
             "reasons": dict(self.reasons),
         }
 
-    async def pack(self) -> bytes:
-        """The summary for ``unpack``.
+    async def pack(self, *, whole: bool = True) -> bytes:
+        """The summary for ``unpack``; unless it is ``whole``, without its seconds, of which a long
+        run has many.
 
         Encoding a histogram takes a millisecond, in which no arrival could be stamped: so the
         coroutine yields to the loop after each. An exchange that ends meanwhile is in some of the
@@ -200,6 +214,8 @@ class Summary:
         evidence = replace(self.evidence, delay=None, target_late=None)
         tokens = replace(self.tokens, per_second=None)
         bare = replace(self, apart={}, paced=None, start_late=None, loop_lag=None)
+        if not whole:
+            bare = replace(bare, timeline=Timeline())
         rest = replace(bare, evidence=evidence, tokens=tokens)
         return pickle.dumps((rest, texts))
 
@@ -220,6 +236,10 @@ class Summary:
     def _count_reason(self, reason: str, times: int) -> None:
         if reason in self.reasons or len(self.reasons) < REASONS:
             self.reasons[reason] += times
+
+    def _keep_server(self, server: str) -> None:
+        if server and len(self.servers) < SERVERS:
+            self.servers.setdefault(server)
 
     def _keep_answer(self, status: int, answer: str) -> None:
         if len(self.answers) < ANSWERS:

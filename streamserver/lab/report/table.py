@@ -1,15 +1,8 @@
-"""The text forms of a report: the table, and a line of CSV per exchange (RFC 4180).
+"""A report as text. Control characters from a peer are escaped."""
 
-Control characters from a peer are escaped in both.
-"""
-
-import csv
 from collections.abc import Iterator
-from typing import TextIO
 
-from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
-from streamserver.lab.client.record import Record
-from streamserver.lab.report.histograms import MS, ms
+from streamserver.lab.report.histograms import all_ms, ms
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import MILESTONES, Summary
 from streamserver.wire.printable import printable
@@ -23,14 +16,6 @@ LABELS = {"ttft": "TTFT", "itl": "ITL", "tpot": "TPOT", "e2e": "E2E latency"}
 
 Labelled = tuple[str, str]
 """A line: its label and its text."""
-
-MOMENTS = ("began", "dialed", "connected", "secured", "sent", *RESPONSE_MILESTONES)
-COLUMNS = (
-    "planned_ns",
-    *[f"{name}_ms" for name in MOMENTS],
-    *("longest_gap_ms", "status", "end", "detail", "retries"),
-    *("reads", "chunks", "events", "bytes"),
-)
 
 
 def table(report: Report) -> str:
@@ -57,7 +42,7 @@ def milestones(report: Report) -> Iterator[list[str]]:
         count = histogram.get_total_count()
         # Without an answer, the latency would repeat the last byte.
         if count and (summary.tokens.answers or name in MILESTONES):
-            shown = [f"{ms(histogram, p):.3f}" for p in (*SHOWN, 100)]
+            shown = [f"{value:.3f}" for value in all_ms(histogram, (*SHOWN, 100))]
             yield [label(name), str(count), *shown]
 
 
@@ -149,29 +134,3 @@ def _findings(report: Report) -> Iterator[Labelled]:
         yield "objective", str(judgement)
     for reason in report.not_valid:
         yield "not valid", reason
-
-
-class StreamsCsv:
-    """Writes a line per exchange to an open file; moments are in ms from ``planned``."""
-
-    def __init__(self, file: TextIO) -> None:
-        self._writer = csv.writer(file)
-        self._writer.writerow(COLUMNS)
-
-    def add(self, record: Record) -> None:
-        """Write a line; a moment that was not reached is empty."""
-        self._writer.writerow(
-            [
-                record.planned,
-                *[_ms(getattr(record, name), record.planned) for name in MOMENTS],
-                f"{record.longest_gap / MS:.6f}" if record.events > 1 else "",
-                record.status or "",
-                record.end,
-                printable(record.detail),
-                *(record.retries, record.reads, record.chunks, record.events, record.size),
-            ]
-        )
-
-
-def _ms(moment: int, planned: int) -> str:
-    return f"{(moment - planned) / MS:.6f}" if moment else ""

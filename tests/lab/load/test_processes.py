@@ -21,7 +21,7 @@ from streamserver.lab.load.processes import (
     read_message,
     write_message,
 )
-from streamserver.lab.report.live import Progress
+from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 from support.process import ROOT
 from support.waiting import wait_until
@@ -75,9 +75,10 @@ async def test_the_progress_is_reported_during_the_run(site: Site) -> None:
         if now.open == 4:
             site.gated.gate.set()
 
-    result = await run(site, 2, on_progress, concurrency="4", count=9)
-    assert result.summary.ends == {"complete": 9}
-    assert any(now.open == 4 and now.seconds > 0.5 for now in seen)
+    result = await run(site, 2, on_progress, concurrency="4", count=4)
+    assert result.summary.ends == {"complete": 4}
+    # No further exchange begins while the four are open.
+    assert any(now.open == 4 and now.seconds > 0.5 and now.draining for now in seen)
 
 
 async def test_a_stopped_run_reports_the_figures_so_far(site: Site) -> None:

@@ -70,7 +70,7 @@ async def test_open_exchanges_count_when_the_run_is_stopped(serve: Serve) -> Non
     going = begin(run)
     # Events count as they arrive, not at the end of their stream.
     await wait_until(lambda: run.progress().summary.events >= 30)
-    assert run.progress().open == 3
+    assert (run.progress().open, run.progress().draining) == (3, False)
     run.stop()
     await going
     summary = run.summary

@@ -112,7 +112,7 @@ async def test_log_probabilities(server: Served, stream: bool) -> None:
 @pytest.mark.parametrize(
     ("members", "param", "problem"),
     [
-        ({"echo": True}, "echo", "left out or false: this model does not repeat the prompt"),
+        ({"echo": True}, "echo", "left out or false, since"),
         ({"best_of": 2}, "best_of", "left out or the same as n"),
         ({"logprobs": 21}, "logprobs", "a whole number from 0 to 20"),
         ({"logprobs": True}, "logprobs", "a whole number from 0 to 20"),

@@ -110,7 +110,7 @@ WRONG = [
     ({"temperature": 2.1}, "temperature", "a number from 0 to 2"),
     ({"top_p": "1"}, "top_p", "a number from 0 to 1"),
     ({"service_tier": "best"}, "service_tier", "one of auto, default"),
-    ({"store": True}, "store", "left out or false: this model stores nothing"),
+    ({"store": True}, "store", "left out or false, since"),
     ({"modalities": ["text", "audio"]}, "modalities", 'left out or ["text"]'),
     *[
         ({name: {}}, name, f"'{name}' is not served by this model")

@@ -107,7 +107,8 @@ async def test_a_strict_target_refuses_other_models(serve: Serve, name: str) -> 
     ("members", "without_effect"),
     [
         ({"temperature": 0.7, "user": "me", "top_k": 40}, "temperature, user, top_k"),
-        ({"store": False, "metadata": {}, "modalities": ["text"]}, "store, metadata, modalities"),
+        ({"metadata": {}, "modalities": ["text"]}, "metadata, modalities"),
+        ({"store": False, "use_beam_search": False, "best_of": 1, "echo": None}, None),
         ({"n": 1, "stream": None, "stream_options": None, "logprobs": False}, None),
         ({"tools": [], "stop": [], "seed": None, "response_format": {"type": "text"}}, None),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": PROMPT}]}]}, None),

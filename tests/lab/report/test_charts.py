@@ -1,9 +1,8 @@
-"""The marks of an axis and the bars of a chart fit the values."""
+"""The marks of an axis fit the values, and the width."""
 
 import pytest
 
-from streamserver.lab.report.charts import bars, log_across
-from streamserver.lab.report.histograms import MIN_BINS, MS, distribution, new_histogram, record
+from streamserver.lab.report.charts import NARROW, WIDTH, across, log_across
 
 
 @pytest.mark.parametrize(
@@ -21,16 +20,10 @@ def test_a_narrow_axis_has_marks_too(low: float, high: float, texts: list[str]) 
     assert [text for _, text in axis.marks] == texts
 
 
-def test_the_bar_of_one_value_of_many_is_visible() -> None:
-    histogram = new_histogram()
-    for n in range(100):
-        record(histogram, (1000 + n) * MS // 100, 10_000)
-    record(histogram, 12 * MS)
-    drawn = bars("gap", distribution(histogram).bins).splitlines()
-    heights = [
-        float(one.partition('height="')[2].partition('"')[0])
-        for one in drawn
-        if 'class="bar"' in one
-    ]
-    assert len(heights) > MIN_BINS
-    assert 1 < min(heights) < 2
+def test_marks_of_a_narrow_chart_do_not_overlap() -> None:
+    wide, narrow = [[text for _, text in across(0, 86_400, width=w).marks] for w in (WIDTH, NARROW)]
+    assert wide == ["0", "20000", "40000", "60000", "80000"]
+    assert narrow == wide
+    marks = [(n, "a long mark") for n in range(6)]
+    assert len(across(0, 5, marks, WIDTH).marks) == 6
+    assert [value for value, _ in across(0, 5, marks, NARROW).marks] == [0, 2, 4]

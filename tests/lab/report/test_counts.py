@@ -5,9 +5,12 @@ from dataclasses import replace
 import pytest
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.report.coarse import Coarse
 from streamserver.lab.report.counts import KEPT, SECOND, Second, Slowest, Timeline
 
-ONE = Record(planned=SECOND, first_byte=SECOND + 7, end="complete")
+ONE = Record(
+    planned=SECOND, first_byte=SECOND + 7, last_byte=2 * SECOND + 5, status=200, end="complete"
+)
 CUT = Record(planned=SECOND, end="truncated")
 
 
@@ -17,10 +20,17 @@ def test_an_exchange_counts_at_its_end_and_an_event_at_its_arrival() -> None:
     timeline.add(CUT, 2 * SECOND + 6)
     timeline.second(SECOND + 7).events += 2
     timeline.second(2 * SECOND).events += 1
-    assert timeline.seconds == {
-        1: Second(events=2),
-        2: Second(ended=2, errors=1, events=1, first_byte=7, measured=1, slowest=7),
-    }
+    first, second = timeline.seconds[1], timeline.seconds[2]
+    assert first == Second(begun=2, events=2, first=Coarse({7: 1}), whole=first.whole)
+    assert first.whole.percentile(50) == pytest.approx(SECOND, rel=0.02)
+    assert second == Second(ended=2, errors=1, events=1)
+
+
+def test_latencies_of_exchanges_that_were_not_served_do_not_count() -> None:
+    timeline = Timeline()
+    timeline.add(Record(SECOND, first_byte=SECOND + 1, status=503, end="refused"), 2 * SECOND)
+    timeline.add(Record(SECOND, first_byte=SECOND + 1, status=200, end="truncated"), 2 * SECOND)
+    assert (timeline.seconds[1].first.total(), timeline.seconds[1].whole.total()) == (1, 0)
 
 
 def test_two_processes_make_one_timeline() -> None:

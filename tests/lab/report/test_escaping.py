@@ -7,8 +7,9 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.comparison import Comparison
 from streamserver.lab.comparison import table as comparison_table
 from streamserver.lab.comparison import to_json as comparison_json
-from streamserver.lab.report.page import page
-from streamserver.lab.report.table import StreamsCsv, table
+from streamserver.lab.report.csv_lines import StreamsCsv
+from streamserver.lab.report.page.document import page
+from streamserver.lab.report.table import table
 from support.reported import MS, report
 
 HOSTILE = "a\x1b[2J\r\n\x85\x9bm\u061c\u200b\u202e\u2028\ufeff\ud800b"

@@ -3,7 +3,7 @@
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.report.page import page
+from streamserver.lab.report.page.document import page
 from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET
 from streamserver.lab.report.table import table
 from support.reported import CUT, DOCUMENT, MOVED, REFUSED, UNANSWERED, UNREACHED, WHOLE, report

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamserver.lab.client.record import End, Record
+from streamserver.lab.report.counts import Timeline
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.summary import ANSWERS, FIGURES, MILESTONES, REASONS, Summary
 
@@ -93,6 +94,14 @@ async def test_a_summary_passes_a_pipe_unchanged() -> None:
     passed = await piped(summary)
     passed.add(exchange(30))
     summary.add(exchange(30))
+    assert contents(passed) == contents(summary)
+
+
+async def test_a_report_of_the_progress_lacks_the_seconds_of_the_run() -> None:
+    summary = summary_of(range(30))
+    passed = Summary.unpack(await summary.pack(whole=False))
+    assert passed.timeline == Timeline()
+    passed.timeline = summary.timeline
     assert contents(passed) == contents(summary)
 
 

@@ -16,8 +16,8 @@ MAX_DEPTH = 64
 MAX_HEIGHTS = 20_000
 """Heights that are computed, so that many schemas have few levels of references."""
 MAX_ENUM = 1000
-MAX_PATTERNS = 20_000
-"""Characters of all patterns."""
+MAX_LISTED = 20_000
+"""Values of all ``enum``, names of all ``required``, and characters of all patterns."""
 TYPES = frozenset({"null", "boolean", "object", "array", "string", "number", "integer"})
 REFUSED = frozenset(
     {
@@ -51,7 +51,8 @@ def _is_number(value: object) -> bool:
 
 def _are_types(value: object) -> bool:
     given = value if isinstance(value, list) else [value]
-    return bool(given) and all(isinstance(one, str) and one in TYPES for one in given)
+    is_short = 1 <= len(given) <= len(TYPES)
+    return is_short and all(isinstance(one, str) and one in TYPES for one in given)
 
 
 def _are_names(value: object) -> bool:
@@ -91,7 +92,7 @@ class Document:
         self.roots = roots
         self.schemas: list[Plain] = []
         """All schemas that are objects, each before those within it."""
-        self._patterns = 0
+        self._count = self._listed = 0
         self._places: dict[int, tuple[int, str]] = {}
         self._targets: dict[int, Schema] = {}
         for root in roots:
@@ -127,8 +128,6 @@ class Document:
         for _ in range(MAX_DEPTH):
             objects = [schema for schema in level if not isinstance(schema, bool)]
             self.schemas += objects
-            if len(self.schemas) > MAX_SCHEMAS:
-                raise SchemaError(f"there are more than {MAX_SCHEMAS} schemas within the schema")
             level = [one for schema in objects for one in self._check_object(schema)]
             if not level:
                 return
@@ -143,13 +142,19 @@ class Document:
                 is_allowed, allowed = _CHECKS[keyword]
                 if not is_allowed(value):
                     raise self.error(schema, keyword, f"must be {allowed}")
-            elif keyword == "pattern":
-                self._patterns += len(value) if isinstance(value, str) else 0
-                is_too_much = self._patterns > MAX_PATTERNS
-                if problem := "is too long" if is_too_much else check_pattern(value):
-                    raise self.error(schema, keyword, problem)
-            elif keyword in _FORMS:
+            if keyword in ("enum", "required", "pattern"):
+                self._check_length(schema, keyword, value)
+            if keyword == "pattern" and (problem := check_pattern(value)):
+                raise self.error(schema, keyword, problem)
+            if keyword in _FORMS:
                 yield from self._within(schema, keyword, value)
+
+    def _check_length(self, schema: Plain, keyword: str, value: object) -> None:
+        self._listed += len(value) if isinstance(value, str | list) else 0
+        if self._listed > MAX_LISTED:
+            what = "values of enum, names of required and characters of pattern in all"
+            problem = f"is too long: there are at most {MAX_LISTED} {what}"
+            raise self.error(schema, keyword, problem)
 
     def _within(self, schema: Plain, keyword: str, value: object) -> Iterator[Schema]:
         found: Plain = {keyword: value}
@@ -161,6 +166,9 @@ class Document:
         for name, one in found.items():
             if not isinstance(one, dict | bool):
                 raise self.error(schema, keyword, f"must be {_FORMS[keyword]}")
+            self._count += 1
+            if self._count > MAX_SCHEMAS:
+                raise SchemaError(f"there are more than {MAX_SCHEMAS} schemas within the schema")
             if isinstance(one, dict):
                 escaped = name[:40].replace("~", "~0").replace("/", "~1")
                 path = keyword if keyword in _SINGLES else f"{keyword}/{escaped}"
@@ -203,6 +211,7 @@ class Document:
 
         if "enum" in schema or "const" in schema:
             return 0
+        types = types_of(schema)
         needed = [height(self.target(schema))] if "$ref" in schema else []
         needed += map(height, schema.get("allOf", ()))
         for keyword in ("anyOf", "oneOf"):
@@ -215,5 +224,13 @@ class Document:
             within += map(height, prefix)
             if len(prefix) < count:
                 within.append(height(schema.get("items", True)))
-        needed.append(1 + max(within) if within else 0)
+        may_be_flat = types is not None and not types <= {"object", "array"}
+        needed.append(1 + max(within) if within and not may_be_flat else 0)
         return max(needed)
+
+
+def types_of(schema: Plain) -> set[str] | None:
+    """The types that ``type`` allows; None without it."""
+    if "type" not in schema:
+        return None
+    return set(schema["type"] if isinstance(schema["type"], list) else [schema["type"]])

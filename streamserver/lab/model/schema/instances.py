@@ -19,6 +19,7 @@ from streamserver.lab.model.schema.document import (
     Schema,
     SchemaError,
     TooManySteps,
+    types_of,
 )
 from streamserver.lab.model.schema.scalars import Context, limits, number, string
 from streamserver.lab.model.schema.validation import Validation, identity
@@ -157,10 +158,7 @@ class Maker:
         """The types that all schemas allow, in a fixed order."""
         allowed = TYPES
         for schema in schemas:
-            if "type" in schema:
-                given = set(
-                    schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-                )
+            if (given := types_of(schema)) is not None:
                 allowed = allowed & (given | ({"integer"} if "number" in given else set()))
                 if not allowed:
                     raise self._document.error(schema, "type", "contradicts another type")

@@ -6,7 +6,7 @@ from math import ceil, floor, lcm
 from random import Random
 
 _SPAN = 100
-_ATTEMPTS = 40
+_ATTEMPTS = 20
 
 
 def is_multiple(value: float, of: float) -> bool:
@@ -30,19 +30,13 @@ def between(
     is_whole: bool,
 ) -> int | float | None:
     """A number between limits, each with whether it is excluded; None if none is found."""
-    fits = [(_exact(value), is_open) for value, is_open in lower]
-    tops = [(_exact(value), is_open) for value, is_open in upper]
-    low, is_low_open = max(fits, default=(None, False))
-    high, is_high_open = min(tops, key=lambda one: (one[0], not one[1]), default=(None, False))
+    low = max([_exact(value) for value, _ in lower], default=None)
+    high = min([_exact(value) for value, _ in upper], default=None)
     steps = [_exact(one) for one in multiples] + [Fraction(1)] * is_whole
     step = _common(steps) if steps else None
     for candidate in _candidates(random, low, high, step):
-        if low is not None and (candidate < low or (candidate == low and is_low_open)):
-            continue
-        if high is not None and (candidate > high or (candidate == high and is_high_open)):
-            continue
         value = _plain(candidate)
-        if value is None or not _within(value, lower, upper):
+        if value is None or not _is_within(value, lower, upper):
             continue
         if all(is_multiple(value, of) for of in multiples):
             return value
@@ -63,7 +57,7 @@ def _candidates(
             continue
         for _ in range(_ATTEMPTS):
             yield random.randint(first, min(last, first + 10 * _SPAN)) * grid
-        for n in range(min(last - first + 1, 10 * _SPAN)):
+        for n in range(min(last - first + 1, 2 * _SPAN)):
             yield (first + n) * grid
     if step is None and low is not None and high is not None:
         yield (low + high) / 2
@@ -71,10 +65,10 @@ def _candidates(
         yield high
 
 
-def _within(
+def _is_within(
     value: float, lower: Sequence[tuple[float, bool]], upper: Sequence[tuple[float, bool]]
 ) -> bool:
-    """Whether the rounded value is between the limits too."""
+    """Whether the rounded value is between the limits."""
     above = all(value > one if is_open else value >= one for one, is_open in lower)
     return above and all(value < one if is_open else value <= one for one, is_open in upper)
 

@@ -9,6 +9,8 @@ from streamserver.lab.model.schema.numbers import between
 from streamserver.lab.model.schema.patterns import matching
 from streamserver.lab.model.schema.strings import FORMATS, MAX_LENGTH, words
 
+_FAILED = 40
+"""Steps of a search without a result."""
 NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
@@ -42,8 +44,7 @@ def string(context: Context, schemas: Sequence[Plain]) -> str:
     else:
         found = FORMATS[schema[keyword]](context.random)
     if found is None or not least <= len(found) <= most:
-        problem = f"has no value of {least} to {most} characters"
-        raise context.document.error(schema, keyword, problem)
+        raise context.document.error(schema, keyword, "has no value of the allowed length")
     return found
 
 
@@ -64,6 +65,7 @@ def number(context: Context, schemas: Sequence[Plain], *, is_whole: bool) -> flo
     context.spend(len(lower) + len(upper) + len(multiples))
     found = between(context.random, lower, upper, multiples, is_whole=is_whole)
     if found is None:
+        context.spend(_FAILED)
         named = [(schema, one) for schema in schemas for one in NUMBERS if one in schema]
         problem = "has no value that the other keywords allow"
         raise context.document.error(*named[0], problem)

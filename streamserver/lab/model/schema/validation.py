@@ -4,7 +4,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from streamserver.lab.model.schema.document import Document, Plain, Schema
+from streamserver.lab.model.schema.document import Document, Plain, Schema, types_of
 from streamserver.lab.model.schema.numbers import is_multiple
 
 _CLASSES: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -50,8 +50,7 @@ class Validation:
 
     def _is_of_type(self, schema: Plain, value: object) -> bool:
         kind = kind_of(value)
-        if "type" in schema:
-            given = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+        if (given := types_of(schema)) is not None:
             is_whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
             is_integer = kind == "number" and is_whole and "integer" in given
             if kind not in given and not is_integer:

@@ -1,0 +1,224 @@
+"""The lines of CSV (RFC 4180): one for each exchange, and the summary that they add up to.
+
+The first column is the version, so that any program reads the file without a special rule. Moments
+are in milliseconds from the planned beginning, empty if not reached. The times between events are
+histograms in the compressed form of HdrHistogram, which libraries in many languages read: a list of
+them would exceed the size of a cell in spreadsheet programs.
+
+Text of a peer is escaped: control characters, and a first character that makes a spreadsheet
+program take the cell for a formula.
+"""
+
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from os import PathLike
+from typing import Any, NamedTuple, TextIO
+
+from streamserver.lab.client.record import Record
+from streamserver.lab.report.goodput import Limit, is_good, parse_limits
+from streamserver.lab.report.histograms import MS, count_all, new_histogram, to_text
+from streamserver.lab.report.histograms import record as count
+from streamserver.lab.report.summary import LENGTH, Summary
+from streamserver.wire.printable import printable
+
+VERSION = 2
+"""Of the columns; raised when one changes its meaning or is removed. Others may be added."""
+FORMULAS = ("=", "+", "-", "@", "'")
+"""First characters of a text that get an apostrophe before them."""
+
+
+class Column(NamedTuple):
+    """A column: its name, which ends with its unit, and its meaning."""
+
+    name: str
+    meaning: str
+    write: Callable[[Record], object] | None
+    """The cell for a record; None if it depends on the limits of goodput too."""
+    read: Callable[[Record, str], object] | None = None
+    """Fills a record from a cell that is not empty; None if other columns imply it."""
+
+
+def _moment(name: str, meaning: str) -> Column:
+    def write(record: Record) -> str:
+        moment = getattr(record, name)
+        return _ms(moment - record.planned) if moment else ""
+
+    def read(record: Record, cell: str) -> None:
+        setattr(record, name, record.planned + round(float(cell) * MS))
+
+    return Column(f"{name}_ms", meaning, write, read)
+
+
+def _number(name: str, meaning: str, column: str = "") -> Column:
+    def read(record: Record, cell: str) -> None:
+        setattr(record, name, int(cell))
+
+    return Column(column or name, meaning, lambda record: getattr(record, name), read)
+
+
+def _text(name: str, meaning: str) -> Column:
+    def write(record: Record) -> str:
+        text = printable(getattr(record, name)[:LENGTH])
+        return f"'{text}" if text.startswith(FORMULAS) else text
+
+    def read(record: Record, cell: str) -> None:
+        setattr(record, name, cell.removeprefix("'"))
+
+    return Column(name, meaning, write, read)
+
+
+def _duration(name: str, meaning: str) -> Column:
+    """A duration that other columns imply."""
+
+    def write(record: Record) -> str:
+        duration = getattr(record, name)
+        return _ms(duration) if duration else ""
+
+    return Column(f"{name}_ms", meaning, write)
+
+
+def _histogram(name: str, meaning: str) -> Column:
+    def write(record: Record) -> str:
+        if not (counts := getattr(record, name)):
+            return ""
+        histogram = new_histogram()
+        count_all(histogram, counts)
+        return to_text(histogram)
+
+    return Column(name, meaning, write)
+
+
+def _read_gap(record: Record, cell: str) -> None:
+    record.longest_gap = round(float(cell) * MS)
+
+
+def _rate(record: Record) -> str:
+    return f"{record.tokens_per_second:.3f}" if record.tokens_per_second else ""
+
+
+def _gap(record: Record) -> str:
+    return _ms(record.longest_gap) if record.events > 1 else ""
+
+
+COLUMNS = (
+    Column("version", f"of these columns: {VERSION}", lambda record: VERSION),
+    # Moments count from it, so it is read before them.
+    _number("planned", "planned beginning, by the monotonic clock of the machine", "planned_ns"),
+    _moment("began", "the client began; in a closed loop, this is the planned beginning"),
+    _moment("dialed", "the client began to connect; empty on a kept connection, as the next two"),
+    _moment("connected", "the connection was open"),
+    _moment("secured", "the TLS handshake was complete"),
+    _moment("sent", "the kernel had the whole request"),
+    _moment("head", "the head of the final response was complete"),
+    _moment("first_byte", "first byte of the body"),
+    _moment("first_event", "first event, or line of JSON"),
+    _moment("first_reasoning", "first piece of a model's reasoning"),
+    _moment("first_token", "first piece of a model's text, or of a refusal"),
+    _moment("first_tool_call", "first name of a tool, or piece of its input"),
+    _moment("last_token", "last piece of reasoning, text or tool call"),
+    _moment("last_byte", "end of a body that is complete by its framing"),
+    _moment("ended", "the client was done with the exchange"),
+    _duration("ttft", "time to the first token or tool call"),
+    _duration("tpot", "time per output token after the first"),
+    _duration("e2e", "time to the last byte, of a complete exchange"),
+    Column("output_tokens_per_s", "output tokens by e2e", _rate),
+    _number("input_tokens", "tokens of the prompt, as reported"),
+    _number("cached_tokens", "those read from a cache, as reported"),
+    _number("output_tokens", "tokens of the answer, reasoning included"),
+    _number("reasoning_tokens", "those of reasoning, as reported"),
+    _text("tokens_from", "source of output_tokens: usage, events, or empty"),
+    _number("token_events", "events with a piece of the answer"),
+    Column("longest_gap_ms", "longest time between two events", _gap, _read_gap),
+    _number("status", "status of the response; 0 without one"),
+    _text("end", "how the exchange ended"),
+    _text("detail", f"what went wrong, up to {LENGTH} characters"),
+    _text("answer", "first line of the body of a failure"),
+    _text("server", "field Server of the response"),
+    _number("retries", "1 if it was sent again, since a kept connection had been closed"),
+    _number("reads", "reads from the socket"),
+    _number("chunks", "chunks of the chunked coding"),
+    _number("events", "events, or lines of JSON"),
+    _number("size", "bytes of the body, without framing", "bytes"),
+    Column("limits", "limits of goodput, as of --goodput", None),
+    Column("good", "1 if it is complete within these limits, else 0; empty without any", None),
+    _histogram("gaps", "times between neighbouring events, in ns, as an HdrHistogram"),
+    _histogram("itls", "times between neighbouring events with a token, in the same form"),
+)
+
+
+class StreamsCsv:
+    """Writes a line per exchange to an open file. ``limits``: of goodput."""
+
+    def __init__(self, file: TextIO, limits: Sequence[Limit] = ()) -> None:
+        self._writer = csv.DictWriter(file, [column.name for column in COLUMNS])
+        self._writer.writeheader()
+        self._limits = limits
+
+    def add(self, record: Record) -> None:
+        """Write a line."""
+        cells = {one.name: one.write(record) for one in COLUMNS if one.write is not None}
+        cells["limits"] = ",".join([limit.text for limit in self._limits])
+        cells["good"] = int(is_good(record, self._limits)) if self._limits else ""
+        self._writer.writerow(cells)
+
+
+def read_csv(path: str | PathLike[str]) -> Summary:
+    """As ``streamserver.lab.read_csv``."""
+    summary = Summary()
+    with open(path, encoding="utf-8-sig", newline="") as file:
+        for number, cells in _lines(csv.DictReader(file, strict=True), path):
+            try:
+                _add(summary, cells)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: {error}") from error
+    return summary
+
+
+def _lines(
+    reader: "csv.DictReader[str]", path: str | PathLike[str]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    names = reader.fieldnames or ()
+    missing = [column.name for column in COLUMNS if column.name not in names]
+    if missing:
+        wrong = f"it lacks the columns {', '.join(missing)}"
+        raise ValueError(f"{path} is no CSV of bench of version {VERSION}: {wrong}")
+    try:
+        for cells in reader:
+            if None in cells or None in cells.values():
+                raise csv.Error(f"it has not the {len(names)} cells of the first line")
+            yield reader.line_num, cells
+    except (csv.Error, UnicodeError) as error:
+        raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
+
+
+def _add(summary: Summary, cells: dict[str, str]) -> None:
+    if cells["version"] != str(VERSION):
+        raise ValueError(f"version {cells['version']!r}, where {VERSION} is read")
+    record = Record(counted=True)
+    for column in COLUMNS:
+        if column.read is not None and (cell := cells[column.name]):
+            try:
+                column.read(record, cell)
+            except (ValueError, OverflowError) as error:
+                raise ValueError(f"{column.name}: {error}") from error
+    if (limits := cells["limits"]) and not summary.limits:
+        summary.limits = tuple(parse_limits(limits))
+    summary.add(record)
+    summary.events += record.events
+    if record.began > record.planned:  # in an open loop
+        count(summary.start_late, record.began - record.planned)
+    for name, figure in (("gaps", "gap"), ("itls", "itl")):
+        _add_histogram(summary.apart[figure], cells[name], name)
+
+
+def _add_histogram(histogram: Any, cell: str, name: str) -> None:
+    if not cell:
+        return
+    try:
+        histogram.decode_and_add(cell)
+    except Exception as error:  # of base64, zlib, ctypes or hdrhistogram, by what is wrong
+        raise ValueError(f"{name}: {cell[:40]!r} is no HdrHistogram: {error}") from error
+
+
+def _ms(duration: int) -> str:
+    return f"{duration / MS:.6f}"
