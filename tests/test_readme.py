@@ -189,4 +189,4 @@ def test_there_is_no_other_block() -> None:
     tested |= {"One connection for all tabs"}  # in a browser, with the tests of the page
     assert {block.section for block in blocks()[1:]} == tested
     consoles = [block for block in section("The lab") if block.language == "console"]
-    assert len([command for block in consoles for command in block.commands]) == 14
+    assert len([command for block in consoles for command in block.commands]) == 17

@@ -9,6 +9,7 @@ from streamserver.cli import engine_options, figures
 from streamserver.cli.engine_options import ENGINE, settings
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import Option, Table, make_parser
+from streamserver.cli.profiles import PROFILE
 from streamserver.cli.recording import REPLAY, replayed
 from streamserver.cli.values import names, switch, whole
 from streamserver.lab.model.models import LISTED, Models
@@ -17,8 +18,8 @@ from streamserver.lab.target.app import make_target
 USAGE = "streamserver target [options]"
 ABOUT = "Serve endpoints whose streams each request configures, for load tests; / lists them."
 EACH_ALONE = (
-    "each worker has its own slots, its own queue and its own figures at /lab/lateness; /metrics"
-    " has the lateness of all workers"
+    "each worker has its own slots, its own queue, its own engine of --profile and its own figures"
+    " at /lab/lateness; /metrics has the lateness of all workers"
 )
 TABLE: Table = {
     **ENGINE,
@@ -30,6 +31,7 @@ TABLE: Table = {
     "the model": (
         Option("models", LISTED, names, "NAMES", "models that are listed", ",".join(LISTED)),
         Option("strict-models", False, switch, "", "refuse all other models with 404", "off"),
+        PROFILE,
     ),
     "replay instead of the endpoints": REPLAY,
     "figures": (figures.option(None, "on, if prometheus-client is installed"),),
@@ -47,7 +49,9 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
         make = partial(replayed, options)
     else:
         models = Models(options.models, options.strict_models)
-        make = partial(make_target, options.slots, options.queue, models=models)
+        make = partial(
+            make_target, options.slots, options.queue, models=models, profile=options.profile
+        )
     return launch(options, settings(options), make, EACH_ALONE, warnings=warnings)
 
 
@@ -59,6 +63,8 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
         parser.error("--speed needs --replay DIR")
     if options.slots and options.replay:
         parser.error("--slots limits the endpoints, which --replay DIR replaces")
-    if options.strict_models and options.replay:
-        parser.error("--strict-models is for the endpoints, which --replay DIR replaces")
+    for name in ("strict_models", "profile"):
+        if getattr(options, name) and options.replay:
+            flag = name.replace("_", "-")
+            parser.error(f"--{flag} is for the endpoints, which --replay DIR replaces")
     return options

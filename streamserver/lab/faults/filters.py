@@ -44,18 +44,18 @@ class ErrorFormat:
     """How a stream reports an error, and where its events end."""
 
     render: Callable[[str], bytes]
-    """The error as a service sends it, with what follows it; of "" the default service."""
+    """The error as a service sends it, with what follows it; of "" the default service. It is
+    called where the error is due, since an event may have its number in the stream."""
     event_end: bytes = b"\n\n"
     """It precedes an error within an event."""
     services: tuple[str, ...] = ()
 
-    def error(self, service: str) -> bytes:
-        """The error as this service sends it; HTTPError 400 for an unknown service."""
+    def check(self, service: str) -> None:
+        """HTTPError 400 for an unknown service."""
         if service and service not in self.services:
             names = ", ".join(self.services)
             allowed = f"one of {names}" if names else "omitted: this stream has one form of error"
             raise refusal("fault error:SERVICE", allowed, service)
-        return self.render(service)
 
     def locate(self, position: Position) -> Position:
         """The position in this stream: in JSON lines, each line is an event."""
@@ -159,9 +159,7 @@ async def _insert(
             yield part
 
 
-async def error(
-    pieces: Pieces, exchange: Exchange, fault: Fault, errors: ErrorFormat, data: bytes
-) -> Pieces:
+async def error(pieces: Pieces, exchange: Exchange, fault: Fault, errors: ErrorFormat) -> Pieces:
     """Report an error in band, and end the body properly. Within an event the event ends first."""
     tail, end = b"", errors.event_end
     async with aclosing(split(pieces, fault.position)) as parts:
@@ -170,6 +168,7 @@ async def error(
                 return
             if part is None:
                 note(exchange, f"{fault.name}@{fault.position}")
+                data = errors.render(fault.service)
                 yield data if tail in (b"", end) else end + data
                 return
             tail = (tail + part)[-len(end) :]

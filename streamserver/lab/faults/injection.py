@@ -162,8 +162,8 @@ class FaultyRequest(Request):
             elif errors is None:
                 raise _refusal(fault, "needs a stream of events or of JSON lines")
             else:
-                data = errors.error(fault.service)
-                pieces = filters.error(pieces, self.exchange, fault, errors, data)
+                errors.check(fault.service)
+                pieces = filters.error(pieces, self.exchange, fault, errors)
         return pieces
 
     async def _until(self, pieces: Pieces, fault: Fault, random: Random) -> Pieces:

@@ -7,8 +7,12 @@ Any client of those interfaces can use it, and it costs nothing.
 
 What is asked and answered, the form on the wire and the pace are separate, so all interfaces have
 the same schedule, and a relay can be measured with the same bytes at another pace.
+
+    profile.Profile -> engine.Engine -> simulation.EnginePace
+
+With a profile, the pace is that of a simulated engine.
 """
 
-from streamserver.lab.model.routes import ModelErrors, add_model
+from streamserver.lab.model.routes import ModelErrors, add_model, add_ollama
 
-__all__ = ["ModelErrors", "add_model"]
+__all__ = ["ModelErrors", "add_model", "add_ollama"]

@@ -1,10 +1,11 @@
 """What the model answers, before an interface writes it: choices of parts, and parts of tokens."""
 
+import json
 import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["reasoning", "text", "refusal", "tool_call"]
 FinishReason: TypeAlias = Literal["stop", "length", "tool_calls"]
@@ -26,6 +27,14 @@ class Part:
     def text(self) -> str:
         """All of it."""
         return "".join(self.tokens)
+
+    @property
+    def arguments(self) -> Any:
+        """The arguments of a tool call; None if the limit of the tokens has cut them."""
+        try:
+            return json.loads(self.text)
+        except ValueError:
+            return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,5 +69,7 @@ class Asked:
     """Whether a stream counts the tokens."""
     continuous_usage: bool = False
     """Whether each of its frames counts those so far."""
+    repeated: Mapping[str, Any] = field(default_factory=dict)
+    """Members of the request that its interface repeats in the answer."""
     without_effect: Sequence[str] = ()
     """Members of the request that are accepted, and have no effect on this model."""

@@ -8,7 +8,7 @@ has no notion of time.
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 from uuid import uuid4
 
 from streamserver.lab.model.answer import Answer, Piece
@@ -34,12 +34,28 @@ Scheduled: TypeAlias = tuple[int, Frame]
 """The step at which a frame is due, and the frame."""
 
 
+@dataclass(slots=True)
+class Timing:
+    """When an answer was due, in ns. All is 0 until its first token is due."""
+
+    head: int = 0
+    """From the request to the head."""
+    first: int = 0
+    """From the head to the first token."""
+    latest: int = 0
+    """From the head to the latest token."""
+
+
 class Writer(ABC):
     """Writes one answer in the form of an interface."""
+
+    is_timed: ClassVar[bool] = False
+    """Whether it reports times: then ``timing`` is kept, and each frame passes ``timed``."""
 
     def __init__(self, asked: Asked, answer: Answer) -> None:
         self.asked = asked
         self.answer = answer
+        self.timing = Timing()
 
     @abstractmethod
     def whole(self) -> Json:
@@ -61,6 +77,10 @@ class Writer(ABC):
     def errors(self, service: str) -> Iterable[Frame]:
         """The frames with which a stream reports an error, as this service sends them; "": the
         service that defines the interface."""
+
+    def timed(self, frame: Frame) -> Frame:
+        """The frame with the times that it reports, when it is sent."""
+        return frame
 
     def frames(self) -> Iterator[Scheduled]:
         """All frames of the stream, in order."""
@@ -88,6 +108,8 @@ class Interface:
     """Of a stream: an event stream, or lines of JSON."""
     services: tuple[str, ...] = ()
     """Services with an error in band of their own form."""
+    request_id: str = ""
+    """The field of a response with the id of the request; "" for none."""
 
     def encode(self, frame: Frame) -> bytes:
         """A frame as it is sent."""

@@ -9,6 +9,8 @@ from math import log
 from typing import NamedTuple
 from zlib import crc32
 
+from streamserver.lab.model.asked import Json
+
 _ALTERNATIVES = (
     *(" the", " a", " of", " and", " to", " in", " is", " it", " that", " for", " on", " as"),
     *(" with", " at", " by", " or", ",", ".", " not", " be", " this", " an"),
@@ -36,3 +38,14 @@ def ranked(token: str, position: int, alternatives: int) -> list[TokenLogprob]:
         found.append(TokenLogprob(other, log(share)))
         share *= _FALL
     return found
+
+
+def describe(token: str, position: int, count: int) -> Json:
+    """The token in the form of OpenAI, with the ``count`` most likely ones, itself included."""
+    found = [_describe(one) for one in ranked(token, position, max(0, count - 1))]
+    return found[0] | {"top_logprobs": found[:count]}
+
+
+def _describe(one: TokenLogprob) -> Json:
+    data = list(one.token.encode(errors="replace"))
+    return {"token": one.token, "logprob": one.logprob, "bytes": data}

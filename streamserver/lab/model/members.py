@@ -1,16 +1,36 @@
 """The members of a request, so that none is ignored silently."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from streamserver.kit.hints import did_you_mean
-from streamserver.kit.params import Parameter
+from streamserver.kit.params import Parameter, json_object
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
 T = TypeVar("T")
 
+WITHOUT_EFFECT = "x-lab-without-effect"
+"""The field of a response that lists members of the request without effect on this model."""
 _SHOWN = 40
 """Characters of an unknown name that the error repeats."""
+
+
+async def request_members(request: Request) -> dict[str, object]:
+    """The members of the JSON object in a body, all of which can be written as JSON again.
+
+    HTTPError 400 for any other body. ``json.loads`` accepts more: infinite numbers, and halves of
+    surrogate pairs.
+    """
+    members = await json_object(request)
+    try:
+        to_json(members).encode()
+    except ValueError:
+        allowed = "numbers that are finite and characters that have a UTF-8 form"
+        raise HTTPError(400, f"the body must have {allowed}") from None
+    return members
 
 
 def check_members(
@@ -32,6 +52,12 @@ def check_members(
             shown = prefix + name[:_SHOWN]
             raise HTTPError(400, f"{shown!a} is not served by this model{hint}", parameter=shown)
     return [prefix + name for name in given if name in without_effect]
+
+
+def report_without_effect(response: Response, names: Sequence[str]) -> None:
+    """Name these members in the response, if there are any."""
+    if names:
+        response.headers[WITHOUT_EFFECT] = ", ".join(names)
 
 
 def check_values(members: Mapping[str, object], parameters: Iterable[Parameter[T]]) -> None:

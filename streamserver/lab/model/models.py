@@ -11,8 +11,11 @@ from streamserver.kit.params import number, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.model.asked import Json
+from streamserver.lab.model.simulation import Simulation
 from streamserver.wire.problem import HTTPError
 
+_ANTHROPIC = "anthropic-version"
+"""The field that all requests of Anthropic's clients have."""
 CREATED = 1735689600  # 2025-01-01: clients expect a date
 DEMO, FAST = "streamserver-demo", "streamserver-demo-fast"
 LISTED = (DEMO, FAST)
@@ -39,27 +42,37 @@ class Models:
 
     names: Sequence[str] = LISTED
     is_strict: bool = False
+    simulation: Simulation | None = None
+    """The engine that all of them share; without one, each answer has a rate of its own."""
 
     def check(self, name: str) -> None:
-        """HTTPError 404 if there is no such model."""
-        if self.is_strict and name not in self.names:
+        """HTTPError 404 if there is no such model. ``:latest`` is the default of Ollama's tags."""
+        if self.is_strict and not {name, name.removesuffix(":latest")} & {*self.names}:
             detail = f"the model {name!a} does not exist: there are {' and '.join(self.names)}"
             raise HTTPError(404, detail, parameter="model", code="model_not_found")
 
     async def list(self, request: Request) -> Response:
         """``GET /v1/models``."""
-        return Response.json({"object": "list", "data": [*map(_object, self.names)]})
+        listed = [_object(request, name) for name in self.names]
+        if _ANTHROPIC in request.headers:
+            ends = {"first_id": self.names[0], "last_id": self.names[-1], "has_more": False}
+            return Response.json({"data": listed, **ends})
+        return Response.json({"object": "list", "data": listed})
 
     async def get(self, request: Request) -> Response:
         """``GET /v1/models/{name}``."""
         name = request.params["name"]
         self.check(name)
-        return Response.json(_object(name))
+        return Response.json(_object(request, name))
 
 
 ALL = Models()
 """Every model is served."""
 
 
-def _object(name: str) -> Json:
+def _object(request: Request, name: str) -> Json:
+    """A model in the form of the service whose client asks."""
+    if _ANTHROPIC in request.headers:
+        dated = {"created_at": "2025-01-01T00:00:00Z", "lifecycle": "active"}
+        return {"type": "model", "id": name, "display_name": name, **dated}
     return {"id": name, "object": "model", "created": CREATED, "owned_by": "streamserver"}

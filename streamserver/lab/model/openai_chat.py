@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from streamserver.lab.model.answer import Choice, Part, Piece
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.interface import Frame
-from streamserver.lab.model.logprobs import TokenLogprob, ranked
+from streamserver.lab.model.logprobs import describe
 from streamserver.lab.model.openai_completions import CompletionWriter
 
 _MEMBERS = {"text": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
@@ -82,14 +82,5 @@ def _call(part: Part, arguments: str) -> Json:
 
 def _logprobs(asked: Asked, kind: str, tokens: list[tuple[int, str]]) -> Json:
     """The log probabilities of tokens of a text or of a refusal, by their positions."""
-    count = asked.top_logprobs or 0
-    listed = []
-    for position, token in tokens:
-        found = [_logprob(one) for one in ranked(token, position, max(0, count - 1))]
-        listed.append(found[0] | {"top_logprobs": found[:count]})
+    listed = [describe(token, position, asked.top_logprobs or 0) for position, token in tokens]
     return {"content": None, "refusal": None, _MEMBERS[kind]: listed}
-
-
-def _logprob(one: TokenLogprob) -> Json:
-    data = list(one.token.encode(errors="replace"))
-    return {"token": one.token, "logprob": one.logprob, "bytes": data}

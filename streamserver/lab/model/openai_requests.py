@@ -69,9 +69,9 @@ _limits = [whole(name, 1, MAX_TOKENS) for name in ("max_tokens", "max_completion
 _top_logprobs = whole("top_logprobs", 0, 20)
 _text_logprobs = whole("logprobs", 0, 20)
 _suffix = text("suffix", 0, 10_000)
-_EFFORTS = {"none": 0, "minimal": 8, "low": 24, "medium": None, "high": None, "xhigh": None}
+EFFORTS = {"none": 0, "minimal": 8, "low": 24, "medium": None, "high": None, "xhigh": None}
 """The limits of the tokens of reasoning."""
-_effort = one_of("reasoning_effort", *_EFFORTS)
+_effort = one_of("reasoning_effort", *EFFORTS)
 _VALUES: tuple[Parameter[Any], ...] = (
     number("temperature", 0, 2),
     number("top_p", 0, 1),
@@ -190,7 +190,7 @@ def _read_reasoning(members: Mapping[str, object]) -> Json:
         check_members(switches, ("enable_thinking", "thinking"), (), f"{name}.")
         given = [flag(one).of(switches) for one in switches]
         is_asked = (is_asked or any(given)) and all(given)
-    limit = None if effort is None else _EFFORTS[effort]
+    limit = None if effort is None else EFFORTS[effort]
     is_shown = _include_reasoning.of(members)
     return {"reasoning": is_asked and is_shown, "reasoning_tokens": limit}
 

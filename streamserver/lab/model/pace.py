@@ -1,24 +1,21 @@
 """When the tokens of one answer are due."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
 from streamserver.lab.model.answer import Answer
 from streamserver.lab.model.asked import Asked
-from streamserver.lab.model.interface import ENDING, OPENING, Frame, Scheduled
+from streamserver.lab.model.interface import ENDING, OPENING, Frame, Scheduled, Timing
 from streamserver.lab.target.events import SECOND, Offset, offsets
 from streamserver.lab.target.parameters import StreamOptions, check_tokens
 
 
 class Pace(Protocol):
-    """The schedule of the steps of one answer. Steps are asked for in order."""
+    """The schedule of the steps of one answer. Steps are asked for in order; some are left out."""
 
     async def offset(self, step: int) -> Offset:
         """When a step is due, in ns from the head; it may wait until that is known."""
-
-    async def aclose(self) -> None:
-        """The answer has ended, or its client has left."""
 
 
 class CommandedPace:
@@ -46,8 +43,42 @@ class CommandedPace:
             self._step += 1
         return self._latest
 
-    async def aclose(self) -> None:
-        """Nothing is held."""
+
+def commands_pace(members: Mapping[str, object], options: StreamOptions) -> bool:
+    """Whether the body or the parameters of a request command the times of the tokens."""
+    return bool(
+        members.get("tokens_per_second") is not None
+        or options.tokens_per_second
+        or options.first_byte_delay
+        or options.first_token_delay
+        or options.jitter != "none"
+        or options.burst > 1
+    )
+
+
+class TimedPace:
+    """A pace that keeps when the first and the latest token were due."""
+
+    __slots__ = ("_has_begun", "_pace", "_timing")
+
+    def __init__(self, pace: Pace, timing: Timing) -> None:
+        self._pace = pace
+        self._timing = timing
+        self._has_begun = False
+
+    async def offset(self, step: int) -> Offset:
+        """When a step is due. Steps may be left out, but the first is always asked for."""
+        if step == OPENING:
+            return await self._pace.offset(step)
+        timing = self._timing
+        if not self._has_begun:
+            self._has_begun = True
+            timing.first = timing.latest = await self._pace.offset(0) or 0
+        if not step:
+            return timing.first
+        offset = await self._pace.offset(step)
+        timing.latest = timing.latest if offset is None else offset
+        return offset
 
 
 async def scheduled(
@@ -64,11 +95,7 @@ async def scheduled(
 
 async def last_offset(answer: Answer, pace: Pace) -> int:
     """When the last token is due."""
-    found = await pace.offset(OPENING)
-    for step in range(answer.steps):
-        offset = await pace.offset(step)
-        found = found if offset is None else offset
-    return found or 0
+    return await pace.offset(answer.steps - 1) or 0
 
 
 async def _due(group: list[Scheduled], pace: Pace) -> Offset:

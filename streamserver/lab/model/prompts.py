@@ -7,14 +7,15 @@ MAX_PROMPT_TOKENS = 131_072
 MAX_TOKEN = 2**31 - 1
 
 
-def read_prompts(name: str, value: object) -> list[str]:
-    """The texts in a text, a list of texts, a list of tokens or a list of such lists.
+def read_prompts(name: str, value: object, most: int = MAX_PROMPTS) -> list[str]:
+    """The texts in a text, a list of texts, a list of tokens or a list of such lists; up to
+    ``most``.
 
     Tokens become a text that has as many tokens. HTTPError 400 for any other value.
     """
     given = value if isinstance(value, list) and not _are_tokens(value) else [value]
-    if not 1 <= len(given) <= MAX_PROMPTS:
-        raise wrong(name, f"1 to {MAX_PROMPTS} texts or lists of tokens")
+    if not 1 <= len(given) <= most:
+        raise wrong(name, f"1 to {most} texts or lists of tokens")
     return [_prompt(name, prompt) for prompt in given]
 
 

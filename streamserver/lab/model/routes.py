@@ -3,14 +3,15 @@
 All interfaces have the same handler: one schedule, several shapes. A whole answer takes as long as
 its stream, as it does with a real model. The parameters of the target set the pace, in the query or
 as ``X-Lab-*`` fields, since the body belongs to the interface. Only ``tokens_per_second`` may be a
-member of the body too.
+member of the body too. A request that commands no pace has the times of the simulated engine, if
+there is one.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from itertools import islice
 from time import time_ns
+from uuid import uuid4
 
-from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
@@ -18,31 +19,57 @@ from streamserver.kit.service import Handler, close
 from streamserver.lab.faults.filters import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
 from streamserver.lab.model.asked import Asked, Json
-from streamserver.lab.model.generation import generate
+from streamserver.lab.model.embeddings import EMBEDDINGS, embeddings
+from streamserver.lab.model.generation import count_input, generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
+from streamserver.lab.model.members import report_without_effect, request_members
+from streamserver.lab.model.messages import REQUEST_ID, MessageWriter, message_error
+from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.lab.model.models import ALL, Models
+from streamserver.lab.model.ollama import MEDIA_TYPE, ChatLines, CompletionLines, line_error
+from streamserver.lab.model.ollama_models import information
+from streamserver.lab.model.ollama_requests import completion_request, ollama_chat_request
 from streamserver.lab.model.openai_chat import ChatWriter
 from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
 from streamserver.lab.model.openai_text import TextWriter
-from streamserver.lab.model.pace import CommandedPace, Pace, last_offset, scheduled
+from streamserver.lab.model.pace import (
+    CommandedPace,
+    Pace,
+    TimedPace,
+    commands_pace,
+    last_offset,
+    scheduled,
+)
+from streamserver.lab.model.responses import ResponsesWriter
+from streamserver.lab.model.responses_requests import responses_request
 from streamserver.lab.stamps import write_stamp
-from streamserver.lab.target.events import EventTime, Offset
+from streamserver.lab.target.events import SECOND, EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness
-from streamserver.lab.target.parameters import MODEL, StreamOptions, read_options
+from streamserver.lab.target.parameters import MODEL, START, StreamOptions, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
 from streamserver.wire.problem import HTTPError
 
 MAX_BODY = 2 * 1024 * 1024
 """Bytes of a request: enough for a long conversation, or for an image."""
-WITHOUT_EFFECT = "x-lab-without-effect"
-"""The field of a response that lists members of the request without effect on this model."""
 
 CHAT = Interface("/v1/chat/completions", chat_request, ChatWriter, error_object, services=SERVICES)
 TEXT = Interface("/v1/completions", text_request, TextWriter, error_object, services=SERVICES)
-INTERFACES = (CHAT, TEXT)
+RESPONSES = Interface(
+    *("/v1/responses", responses_request, ResponsesWriter, error_object),
+    services=("openai", "openrouter"),
+)
+MESSAGES = Interface(
+    *("/v1/messages", message_request, MessageWriter, message_error), request_id=REQUEST_ID
+)
+OLLAMA_CHAT = Interface("/api/chat", ollama_chat_request, ChatLines, line_error, MEDIA_TYPE)
+OLLAMA_TEXT = Interface(
+    "/api/generate", completion_request, CompletionLines, line_error, MEDIA_TYPE
+)
+INTERFACES = (CHAT, TEXT, RESPONSES, MESSAGES, OLLAMA_CHAT, OLLAMA_TEXT)
 _ERRORS: tuple[tuple[str, Callable[[HTTPError], Json]], ...] = (
     *((one.path, one.error_object) for one in INTERFACES),
     ("/v1/", error_object),
+    ("/api/", line_error),
 )
 """Beginnings of paths, and how an error is reported there."""
 
@@ -63,8 +90,10 @@ class ModelErrors:
         except HTTPError as error:
             for path, render in _ERRORS:
                 if request.path.startswith(path):
-                    body = render(error)
-                    return Response.json(body, status=error.status, headers=error.headers)
+                    body, headers = render(error), dict(error.headers)
+                    if "request_id" in body:
+                        headers[REQUEST_ID] = body["request_id"]
+                    return Response.json(body, status=error.status, headers=headers)
             raise
 
     async def aclose(self) -> None:
@@ -77,9 +106,43 @@ def add_model(app: Router, lateness: Lateness | None = None, models: Models = AL
     lateness = lateness or Lateness()
     app.get("/v1/models")(ModelErrors(models.list))
     app.get("/v1/models/{name:path}")(ModelErrors(models.get))
+    _add_interfaces(app, "/v1/", lateness, models)
+    app.post(EMBEDDINGS, max_body=MAX_BODY)(ModelErrors(embeddings(lateness, models)))
+    app.post(f"{MESSAGES.path}/count_tokens", max_body=MAX_BODY)(
+        ModelErrors(_counts(lateness, models))
+    )
+
+
+def add_ollama(app: Router, lateness: Lateness, models: Models = ALL) -> None:
+    """Serve the model in Ollama's interface, whose paths are below ``/api``."""
+    _add_interfaces(app, "/api/", lateness, models)
+    for method, path, handler in information(models):
+        app.route(path, (method,), max_body=MAX_BODY)(ModelErrors(handler))
+
+
+def _add_interfaces(app: Router, below: str, lateness: Lateness, models: Models) -> None:
     for interface in INTERFACES:
-        handler = ModelErrors(_answers(interface, lateness, models))
-        app.post(interface.path, max_body=MAX_BODY)(handler)
+        if interface.path.startswith(below):
+            handler = ModelErrors(_answers(interface, lateness, models))
+            app.post(interface.path, max_body=MAX_BODY)(handler)
+
+
+def _counts(lateness: Lateness, models: Models) -> Handler:
+    """``POST /v1/messages/count_tokens``."""
+
+    async def handler(request: Request) -> Response:
+        options = read_options(request, START)
+        asked = count_request(await request_members(request))
+        models.check(asked.model)
+        counted = {"input_tokens": count_input(asked)}
+        clock = Clock(request.exchange, lateness)
+        await wait_for_head(options, clock)
+        await clock.wait_until(clock.start + round(options.first_byte_delay * SECOND))
+        response = Response.json(counted, headers=seed_field(options))
+        _add_fields(MESSAGES, asked, response)
+        return response
+
+    return handler
 
 
 def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handler:
@@ -87,29 +150,37 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
 
     async def handler(request: Request) -> Response:
         options = read_options(request, MODEL)
-        asked = interface.read(await json_object(request))
+        members = await request_members(request)
+        asked = interface.read(members)
         models.check(asked.model)
         answer = generate(asked, options.tokens, options.reasoning_tokens, refuse=options.refuse)
-        pace = CommandedPace(asked, answer, options)
-        writer = interface.writer(asked, answer)
         clock = Clock(request.exchange, lateness)
+        pace: Pace
+        if models.simulation is None or commands_pace(members, options):
+            pace = CommandedPace(asked, answer, options)
+        else:
+            answer, pace = models.simulation.admit(request.exchange, clock, asked, answer)
+        writer = interface.writer(asked, answer)
+        if writer.is_timed:
+            writer.timing.head = round(options.head_delay * SECOND)
+            pace = TimedPace(pace, writer.timing)
         if asked.stream:
             source = _source(interface, writer, pace, clock, options)
             response = await stream_response(request, options, clock, source)
         else:
             await wait_for_head(options, clock)
             await clock.wait_until(clock.start + await last_offset(answer, pace))
-            await pace.aclose()
             response = Response.json(writer.whole(), headers=seed_field(options))
-        _name_members_without_effect(asked, response)
+        _add_fields(interface, asked, response)
         return response
 
     return handler
 
 
-def _name_members_without_effect(asked: Asked, response: Response) -> None:
-    if asked.without_effect:
-        response.headers[WITHOUT_EFFECT] = ", ".join(asked.without_effect)
+def _add_fields(interface: Interface, asked: Asked, response: Response) -> None:
+    if interface.request_id:
+        response.headers[interface.request_id] = f"req_{uuid4().hex}"
+    report_without_effect(response, asked.without_effect)
 
 
 def _source(
@@ -130,19 +201,19 @@ async def _events(
 ) -> AsyncGenerator[bytes, None]:
     """Each frame when it is due."""
     frames: AsyncIterator[tuple[Offset, Frame]] = scheduled(writer.frames(), pace, options.batch)
-    seq = 0
-    try:
-        async for offset, frame in frames:
-            now = await clock.next_event(seq, offset)
-            yield interface.encode(_stamped(frame, now) if options.stamps else frame)
-            seq += 1
-    finally:
-        await pace.aclose()
+    seq, is_timed = 0, writer.is_timed
+    async for offset, frame in frames:
+        now = await clock.next_event(seq, offset)
+        if is_timed:
+            frame = writer.timed(frame)
+        yield interface.encode(_stamped(frame, now) if options.stamps else frame)
+        seq += 1
 
 
 def _largest(interface: Interface, writer: Writer) -> int:
-    """Bytes that an event may have; the usage and a stamp are smaller than the event itself."""
-    return 2 * max([len(interface.encode(frame)) for _, frame in islice(writer.frames(), 3)])
+    """Bytes that an event may have, a stamp included. The last may repeat the whole answer."""
+    frames = [*[frame for _, frame in islice(writer.frames(), 3)], *writer.ending()]
+    return 2 * max([len(interface.encode(frame)) for frame in frames])
 
 
 def _stamped(frame: Frame, now: EventTime) -> Frame:

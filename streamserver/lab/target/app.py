@@ -5,6 +5,7 @@ Accept.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from html import escape
 from os import getpid
 from textwrap import wrap
@@ -18,14 +19,16 @@ from streamserver.kit.service import Handler
 from streamserver.lab.faults import injection
 from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.faults.injection import FaultInjection
-from streamserver.lab.model import ModelErrors, add_model
+from streamserver.lab.model import ModelErrors, add_model, add_ollama, profile_routes
 from streamserver.lab.model.models import ALL, Models
+from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.simulation import Simulation
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
 from streamserver.lab.target.httpbin import add_httpbin
 from streamserver.lab.target.pacing import Lateness
-from streamserver.lab.target.parameters import IGNORED, LINES, MODEL, STREAM
+from streamserver.lab.target.parameters import IGNORED, LINES, MODEL, START, STREAM
 from streamserver.lab.target.streams import add_streams
 from streamserver.wire.accept import preferred
 from streamserver.wire.json_text import to_indented_json
@@ -44,6 +47,8 @@ class Endpoint(NamedTuple):
 _SSE = (*STREAM, "stamps", "line_end")
 _DRIP = "numbytes bytes within duration, with a Content-Length"
 _CHUNKS = "n random bytes in chunks of chunk_size, 10,240 bytes by default"
+_PROFILE = "the model's cost, its engine, and its capacity for a load"
+_LOADED = "/lab/profile?input_tokens=500&output_tokens=100"
 _EXAMPLE = "/stream-bytes/100?seed=1&chunk_size=10"
 ENDPOINTS = (
     Endpoint("/sse", "an event stream of JSON events", _SSE, "/sse?count=5&gap=0.5"),
@@ -60,15 +65,30 @@ ENDPOINTS = (
     Endpoint("/post", "the same as /get, with the body", method="POST"),
     Endpoint("/v1/chat/completions", "a model answers a conversation", MODEL, method="POST"),
     Endpoint("/v1/completions", "a model continues a text", MODEL, method="POST"),
+    Endpoint("/v1/responses", "a model answers in OpenAI's Responses API", MODEL, method="POST"),
+    Endpoint("/v1/embeddings", "a unit vector for each input", START, method="POST"),
+    Endpoint("/v1/messages", "a model answers in Anthropic's interface", MODEL, method="POST"),
+    Endpoint("/v1/messages/count_tokens", "the input tokens of a message", START, method="POST"),
+    Endpoint("/api/chat", "a model answers in Ollama's interface", MODEL, method="POST"),
+    Endpoint("/api/generate", "the same for one prompt", MODEL, method="POST"),
     Endpoint("/v1/models", "the models", (), "/v1/models"),
     Endpoint("/v1/models/{name}", "one model", (), "/v1/models/streamserver-demo"),
+    Endpoint("/api/tags", "the models in Ollama's form", (), "/api/tags"),
+    Endpoint("/api/ps", "the loaded models in Ollama's form", (), "/api/ps"),
+    Endpoint("/api/show", "what a model can do, in Ollama's form", method="POST"),
+    Endpoint("/api/version", "the version of Ollama's interface", (), "/api/version"),
     Endpoint("/lab/lateness", "how late this process sent its events", (), "/lab/lateness"),
     Endpoint("/lab/lateness", "reset these figures", method="DELETE"),
+    Endpoint("/lab/profile", _PROFILE, profile_routes.LOAD, _LOADED),
 )
 
 # Without a seed each stream has its own, and the default spread depends on the distribution.
 _VARYING = ("seed", "spread", "size_spread")
-PARAMETERS: tuple[Documented, ...] = (*parameters.DOCUMENTED, *httpbin.DRIP)
+PARAMETERS: tuple[Documented, ...] = (
+    *parameters.DOCUMENTED,
+    *httpbin.DRIP,
+    *profile_routes.DOCUMENTED,
+)
 COMMON: tuple[Documented, ...] = (*injection.DOCUMENTED, *concurrency.DOCUMENTED)
 
 WIDTH = 98
@@ -201,14 +221,21 @@ _RENDERERS: dict[str, Callable[[Iterable[Endpoint]], str]] = {
 }
 
 
-def make_target(slots: int = 0, queue: int = 1000, *, models: Models = ALL) -> Handler:
-    """A target; ``slots`` and ``queue``: those of ``ConcurrencyLimit``."""
+def make_target(
+    slots: int = 0, queue: int = 1000, *, models: Models = ALL, profile: Profile | None = None
+) -> Handler:
+    """A target; ``slots`` and ``queue``: those of ``ConcurrencyLimit``; ``profile``: the model's
+    cost."""
     app = Router()
     lateness = Lateness()
+    if profile:
+        models = replace(models, simulation=Simulation(profile))
     app.get("/")(index)
     add_streams(app, lateness)
     add_httpbin(app, lateness)
     add_model(app, lateness, models)
+    add_ollama(app, lateness, models)
+    profile_routes.add_profile(app, models.simulation)
     add_lateness(app, lateness)
     return ModelErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 

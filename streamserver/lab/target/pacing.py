@@ -250,6 +250,10 @@ class Clock:
             self._free_at = max(self._free_at, monotonic_ns() + gap)
         self._due = 0
 
+    def has_waited(self) -> None:
+        """Count no event of before as late: the stream has yielded to others elsewhere."""
+        self._left = YIELD_AFTER
+
     def resume(self) -> None:
         """Exclude a wait that the target did not cause: what was due meanwhile is due now."""
         self._stalls = self._connection.stalls

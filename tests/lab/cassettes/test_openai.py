@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from streamserver.lab.cassettes.recorder import RecordingProxy
 from streamserver.lab.cassettes.replay import make_replay
+from streamserver.lab.model.models import Models
 from streamserver.proxy.proxy import Proxy
 from support import peers
 from support.inprocess import Serve
@@ -41,7 +42,7 @@ async def talk(url: str, key: str) -> list[dict[str, Any]]:
 
 
 async def test_the_client_gets_the_same_again(serve: Serve, tmp_path: Path) -> None:
-    model = await serve(make_model())
+    model = await serve(make_model(Models(is_strict=True)))
     relay = await serve(RecordingProxy(Proxy(model.url), tmp_path))
     received = await talk(relay.url, KEY)
     pieces = [event["choices"][0]["delta"]["content"] for event in received[:-2]]

@@ -6,10 +6,12 @@ import pytest
 
 from streamserver.lab.client.client import Client
 from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.model.routes import INTERFACES
 from streamserver.lab.target.app import make_target
 from support.asking import Answered, ask
 from support.breaking import LAST, outcome
 from support.inprocess import Serve, Served
+from support.interfaces import question as ask_of
 from support.model import TARGET as CHAT
 from support.model import question
 from support.requests import get
@@ -170,23 +172,24 @@ async def test_a_model_s_answer_in_one_object_cannot_report_an_error(target: Ser
     assert "needs a stream of events" in json.loads(answer.body)["error"]["message"]
 
 
-@pytest.mark.parametrize(
-    ("path", "prompt"),
-    [
-        *[(f"{path}?{QUERY}&fault=error@event:2", None) for path in ("/sse", "/jsonl")],
-        *[(f"{path}?fault=error@event:2{form}", path) for path in (CHAT, "/v1/completions")
-          for form in ("", ":vllm", ":openrouter")],
+ERRORS = [
+    *[(f"{path}?{QUERY}&fault=error@event:2", b"") for path in ("/sse", "/jsonl")],
+    *[
+        (
+            f"{one.path}?tokens_per_second=1000&fault=error@event:2{service and ':'}{service}",
+            json.dumps(ask_of(one)).encode(),
+        )
+        for one in INTERFACES
+        for service in ("", *one.services)
     ],
-)  # fmt: skip
+]
+
+
+@pytest.mark.parametrize(("path", "body"), ERRORS, ids=[path for path, _ in ERRORS])
 async def test_our_client_reports_each_error_as_a_failure(
-    target: Served, path: str, prompt: str | None
+    target: Served, path: str, body: bytes
 ) -> None:
-    asked = question(stream=True)
-    if prompt != CHAT:
-        del asked["messages"]
-        asked["prompt"] = "a"
-    body = json.dumps(asked).encode() if prompt else b""
-    client = Client(RequestSpec(target.url + path, "POST" if prompt else "GET", body=body))
+    client = Client(RequestSpec(target.url + path, "POST" if body else "GET", body=body))
     record = await client.exchange()
     client.close()
     assert (record.status, record.end) == (200, "failed")

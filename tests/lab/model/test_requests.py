@@ -130,7 +130,7 @@ async def test_members_that_do_not_change_the_answer(
 
 
 async def test_a_conversation(server: Served) -> None:
-    """A tool call has no content, and prompt_tokens counts all messages and calls."""
+    """A tool call has no content, and prompt_tokens counts all messages, calls and tools."""
     function = {"name": "weather", "arguments": "{}"}
     conversation = [
         {"role": "developer", "content": "Be brief."},

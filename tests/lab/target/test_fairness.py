@@ -9,6 +9,7 @@ from time import monotonic_ns
 
 import pytest
 
+from streamserver.lab.model.profile import Profile
 from streamserver.lab.stamps import read_stamp
 from streamserver.lab.target.app import make_target
 from streamserver.lab.target.events import MAX_PIECE
@@ -20,6 +21,7 @@ from streamserver.server.writer import HIGH_WATER
 from support.answers import content
 from support.asking import ask
 from support.inprocess import Serve, Served
+from support.model import question
 from support.rawsocket import RawClient, connect
 from support.requests import get
 from support.waiting import wait_until
@@ -106,6 +108,17 @@ async def test_a_burst_yields_to_others(serve: Serve) -> None:
     target = await serve(make_target(), observers=[iterations])
     await ask(target, "/jsonl?count=1000&burst=1000&gap=0.001")
     assert max(pieces["/jsonl"] for pieces in iterations.pieces.values()) <= YIELD_AFTER + 2
+
+
+async def test_the_tokens_of_a_step_leave_in_one_iteration(serve: Serve) -> None:
+    """An answer waits for the engine before each token, so it needs not yield besides."""
+    iterations = Iterations()
+    target = await serve(make_target(profile=Profile(1_000_000)), observers=[iterations])
+    body = json.dumps(question(stream=True, tokens_per_second=None)).encode()
+    answers = [ask(target, "/v1/chat/completions?tokens=120", "POST", body=body) for _ in range(8)]
+    await asyncio.gather(*answers)
+    # 120 steps, and the beginnings and ends of 8 streams that may not begin together.
+    assert len(iterations.pieces) <= 120 + 3 * 8
 
 
 @pytest.mark.parametrize(("path", "pieces"), [("/bytes/", 1), ("/stream-bytes/", 7)])
