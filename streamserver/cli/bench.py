@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from streamserver.cli import calibrate, compare, load_options, request_options
+from streamserver.cli import calibrate, compare, load_options, prompt_options, request_options
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
@@ -39,7 +39,7 @@ WORKER = "--worker"
 """The only argument of a process that executes a share of a run."""
 TABLE: Table = {
     "request": request_options.REQUESTS,
-    "chat": request_options.CHAT,
+    "model": (*prompt_options.MODEL, *prompt_options.CONVERSATIONS),
     "load": load_options.LOAD,
     "timeouts": load_options.TIMEOUTS,
     "processes": load_options.PROCESSES,
