@@ -93,7 +93,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
 
 async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
     """The result, and whether a signal ended the run. A second signal discards the figures."""
-    plan = Plan(job.seconds, job.count, job.grace)
+    plan = Plan(job.seconds, job.count and job.count * job.request.turns, job.grace)
     with ExitStack() as stack:
         on_progress = stack.enter_context(watching(options, _title(job), plan))
         on_record = stack.enter_context(csv_writer(options))

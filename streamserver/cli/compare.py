@@ -45,7 +45,7 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 def main(options: Namespace, job: Job, about: About) -> int:
     """Compare; the exit status: 3 if the measurement is not valid. CannotServe if neither URL can
     be measured."""
-    if job.request.bodies and job.request.bodies.turns > 1:
+    if job.request.turns > 1:
         raise CannotServe("--compare sends single requests, and these are conversations")
     url = request_options.url_of(options, options.compare)
     through = replace(job, request=replace(job.request, url=url))

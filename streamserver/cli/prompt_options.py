@@ -2,7 +2,9 @@
 
 import json
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Iterator
 from dataclasses import replace
+from textwrap import shorten
 
 from streamserver.cli.options import Option, duration
 from streamserver.cli.problem import CannotServe
@@ -16,6 +18,8 @@ from streamserver.lab.prompts.lines import MOST_TOKENS
 from streamserver.lab.prompts.synthetic import Lengths, Synthetic, parse_lengths
 
 MOST_TURNS = 1000
+SHOWN = 100
+"""Characters of a prompt in a report's description."""
 
 
 def _lengths(value: str) -> Lengths:
@@ -156,6 +160,26 @@ def make_bodies(options: Namespace, interface: Interface) -> ModelBodies:
     if bodies.turns > 1 and not streams(options):
         raise CannotServe("conversations need streamed answers, but --data sets stream to false")
     return bodies
+
+
+def describe(options: Namespace) -> Iterator[tuple[str, str]]:
+    """What is asked of a model, in words; nothing for a request of any other kind."""
+    interface = interface_of(options)
+    if interface is None:
+        return
+    yield "interface", interface.name
+    if options.model:
+        yield "model", options.model
+    if options.dataset:
+        yield "prompts", f"data set {options.dataset}{', shuffled' * options.shuffle}"
+    elif options.prompt_tokens:
+        shared = f", {options.shared_prefix}% of it shared" if options.shared_prefix else ""
+        turns = f", {options.turns} turns" if options.turns > 1 else ""
+        yield "prompts", f"synthetic, {options.prompt_tokens} tokens{shared}{turns}"
+    else:
+        yield "prompts", shorten(options.prompt, SHOWN, placeholder="...")
+    if options.max_tokens:
+        yield "answers", f"{'exactly' if options.exact else 'at most'} {options.max_tokens} tokens"
 
 
 def _dataset(options: Namespace, bodies: ModelBodies) -> Source:

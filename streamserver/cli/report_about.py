@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from streamserver import __version__
+from streamserver.cli import prompt_options
 from streamserver.cli.options import Option, Table
 from streamserver.lab.cassettes.redaction import redact_fields, redact_target
 from streamserver.lab.client.excerpt import Secrets
@@ -46,14 +47,14 @@ def rfc3339(moment: datetime) -> str:
 def _asked(options: Namespace, job: Job) -> Iterator[tuple[str, str]]:
     """The request and the load, in words."""
     yield "request", f"{job.request.method} {redact_target(job.request.url)}"
-    if options.model:
-        yield "model", options.model
+    yield from prompt_options.describe(options)
+    unit = "exchanges" if job.request.turns == 1 else "conversations"
     if job.rate is not None:
-        yield "load", f"open loop: {job.rate} exchanges per second, {job.arrivals} intervals"
+        yield "load", f"open loop: {job.rate} {unit} per second, {job.arrivals} intervals"
     else:
-        yield "load", f"closed loop: {job.concurrency} concurrent exchanges"
+        yield "load", f"closed loop: {job.concurrency} concurrent {unit}"
     bounds = [f"{job.duration:g} s"] if job.duration < inf else []
-    bounds += [f"{job.count} exchanges"] if job.count else []
+    bounds += [f"{job.count} {unit}"] if job.count else []
     yield "until", " or ".join(bounds) or f"the end of the load, {job.seconds:g} s"
     if job.warm_up:
         yield "warm-up", f"{job.warm_up:g} s, which are not measured"

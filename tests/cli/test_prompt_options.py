@@ -1,5 +1,6 @@
 """The options of requests to a model: what is sent, and wrong usage."""
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -180,10 +181,12 @@ def test_two_processes_send_the_conversations_of_a_data_set(
     done = run(
         "bench", f"{target.url}/v1", "--chat", "--model", "streamserver-demo-fast",
         "--dataset", str(tmp_path / "data.jsonl"), "-n", "4", "-c", "2", "--processes", "2",
-        "--json", "-",
+        "--csv", str(tmp_path / "run.csv"), "--json", "-",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["exchanges"]["ended"] == {"complete": 8}
+    with (tmp_path / "run.csv").open(newline="") as file:
+        assert sorted([row["turn"] for row in csv.DictReader(file)]) == ["1"] * 4 + ["2"] * 4
 
 
 @pytest.mark.parametrize(

@@ -116,6 +116,11 @@ class RequestSpec:
             return "answer"
         return expectation_of(self.method, self.fields, substitution(self.seed, 0)(self.body))
 
+    @property
+    def turns(self) -> int:
+        """The most exchanges of a conversation; 1 if every exchange stands alone."""
+        return self.bodies.turns if self.bodies else 1
+
     def secrets(self) -> Secrets:
         """The secrets of the request, for removal from reports."""
         text = self.bodies.text.encode("utf-8", "surrogateescape") if self.bodies else b""

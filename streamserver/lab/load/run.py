@@ -106,7 +106,8 @@ class Run:
     def progress(self) -> Progress:
         """The state of the run."""
         now = monotonic_ns()
-        draining = self._load is not None and self._load.done()
+        # Of a conversation, further exchanges begin.
+        draining = self._load is not None and self._load.done() and self.job.request.turns == 1
         seconds, warming_up = (now - self.start) / SECOND, now < self.count_from
         return Progress(seconds, self.open, self.summary, warming_up, draining)
 

@@ -164,6 +164,7 @@ async def test_a_run_that_is_stopped_between_two_turns_ends(chats: Chats) -> Non
     run = Run(chats.job(concurrency="1", count=1, think_time=60.0))
     going = begin(run)
     await wait_until(lambda: run.summary.ends["complete"] == 1)
+    assert not run.progress().draining  # two turns are still to begin
     run.stop()
     await asyncio.wait_for(going, 5)
     assert run.summary.ends == {"complete": 1}
