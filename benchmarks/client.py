@@ -32,14 +32,23 @@ class WrongAnswer(Exception):
 class Connection:
     """A connection to a server from the address `source`, for requests of one `path`.
 
-    `fields` are lines that its requests have besides those of `REQUEST`. Use it in a `with` block.
+    `fields` are lines that its requests have besides those of `REQUEST`. With a `body`, which is
+    JSON, they are POST requests. Use it in a `with` block.
     """
 
     def __init__(
-        self, port: int, path: bytes = b"/stream", source: str = "", fields: bytes = b""
+        self,
+        port: int,
+        path: bytes = b"/stream",
+        source: str = "",
+        fields: bytes = b"",
+        body: bytes = b"",
     ) -> None:
         self._path = path
-        self._request = REQUEST[:-2] + fields + b"\r\n"
+        self._body = body
+        if body:
+            fields += b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
+        self._request = (b"POST" if body else b"GET") + REQUEST[3:-2] + fields + b"\r\n"
         own = (source, 0) if source else None
         self.socket = socket.create_connection((HOST, port), PATIENCE, own)
         self.socket.settimeout(None)
@@ -56,7 +65,7 @@ class Connection:
 
     def send(self, serial: int) -> None:
         """Send a request with a number as its query."""
-        self.socket.sendall(self._request % (self._path, serial))
+        self.socket.sendall(self._request % (self._path, serial) + self._body)
 
     def segments(self) -> int:
         """Return the number of segments with data received on this connection."""

@@ -20,11 +20,14 @@ RECEIVE_BUFFER = 64 * 1024
 class Crowd:
     """Endless streams, requested at the beginning of a `with` block and closed at its end.
 
-    `mark` is the byte that is counted.
+    `mark` is what is counted. With a `body` the requests are POST requests.
     """
 
-    def __init__(self, port: int, path: bytes, size: int, mark: bytes = MARK) -> None:
+    def __init__(
+        self, port: int, path: bytes, size: int, mark: bytes = MARK, body: bytes = b""
+    ) -> None:
         self._port, self._path, self._size, self._mark = port, path, size, mark
+        self._body = body
         self._sockets: dict[int, socket.socket] = {}
         self._buffer = bytearray(256 * 1024)
         self._closing = ExitStack()
@@ -32,7 +35,9 @@ class Crowd:
     def __enter__(self) -> Self:
         self._poll = self._closing.enter_context(select.epoll())
         for serial in range(self._size):
-            connection = self._closing.enter_context(Connection(self._port, self._path))
+            connection = self._closing.enter_context(
+                Connection(self._port, self._path, body=self._body)
+            )
             connection.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
             connection.send(serial)
             self._poll.register(connection.socket, select.EPOLLIN)

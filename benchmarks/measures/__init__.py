@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from types import ModuleType
 
 from benchmarks.measures import (
+    calibration,
     calls,
     chunks,
     client_throughput,
@@ -18,7 +19,9 @@ from benchmarks.measures import (
     fanout_workers,
     feed_coding,
     first_chunk,
+    harnesses,
     inspect,
+    interfaces,
     ladder,
     lateness,
     memory,
@@ -38,7 +41,7 @@ _MODULES = (
     *(compression, feed_coding),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     relay_kept,
-    *(lateness, clients, client_throughput, inspect),
+    *(lateness, interfaces, clients, client_throughput, calibration, harnesses, inspect),
 )
 MEASURES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module for module in _MODULES

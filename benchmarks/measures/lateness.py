@@ -72,27 +72,32 @@ def measure(plan: Plan) -> Iterator[Result]:
             for streams, rate in LOADS:
                 block = partial(_block, streams=streams, rate=rate, quick=plan.quick)
                 for contender, blocks in in_turns(lineup, plan.few_rounds, block).items():
-                    rows.append(_row(contender, loop, f"{streams:,} x {rate}", blocks))
+                    rows.append(row_of(contender, loop, f"{streams:,} x {rate}", blocks))
         absent |= lineup.absent
     yield Result("lateness", "The target's own lateness", COLUMNS, rows, absent)
 
 
 def _block(_turn: Contender, server: Server, streams: int, rate: int, quick: bool) -> Block:
     path = f"/sse?gap={1 / rate}&count={rate * 60}&_=".encode()
-    core = machine.cores().client
-    with machine.pinned(core), Crowd(server.port, path, streams, EVENT) as crowd:
+    crowd = Crowd(server.port, path, streams, EVENT)
+    return observe(server, crowd, streams * rate, 1.0 if quick else SECONDS)
+
+
+def observe(server: Server, crowd: Crowd, rate: int, seconds: float) -> Block:
+    """Return the figures of a target while a crowd reads `rate` events a second from it."""
+    with machine.pinned(machine.cores().client), crowd:
         crowd.settle()
         crowd.count(1.0)
-        _lateness(server, "DELETE")
+        lateness(server, "DELETE")
         cpu = server.cpu_ns()
-        events, elapsed = crowd.count(1.0 if quick else SECONDS)
+        events, elapsed = crowd.count(seconds)
         cpu = server.cpu_ns() - cpu
-        members = json.loads(_lateness(server, "GET"))
-    kept = events / elapsed / (streams * rate)
-    return Block(kept, members, cpu / 1e9 / elapsed, cpu / 1000 / events)
+        members = json.loads(lateness(server, "GET"))
+    return Block(events / elapsed / rate, members, cpu / 1e9 / elapsed, cpu / 1000 / events)
 
 
-def _lateness(server: Server, method: str) -> bytes:
+def lateness(server: Server, method: str) -> bytes:
+    """Return (GET) or reset (DELETE) the figures of a target."""
     connection = HTTPConnection(client.HOST, server.port, timeout=client.PATIENCE)
     connection.request(method, "/lab/lateness")
     body = connection.getresponse().read()
@@ -100,7 +105,9 @@ def _lateness(server: Server, method: str) -> bytes:
     return body
 
 
-def _row(contender: Contender, loop: str, load: str, blocks: Sequence[Block]) -> Row:
+def row_of(contender: Contender, loop: str, load: str, blocks: Sequence[Block]) -> Row:
+    """Return the medians of the blocks."""
+
     def median(name: str) -> float:
         return statistics.median(float(block.lateness[name]) for block in blocks)
 
