@@ -210,6 +210,9 @@ class Job:
     """A PEM file of trusted authorities, instead of the system's."""
     sends_records: bool = False
     """Whether processes report the record of every exchange, and not only the summary."""
+    counts_flow: bool = False
+    """Whether the summary has the exchanges that began and ended in each part of ``duration``,
+    which must be finite."""
     loop: str = "auto"
     """The name of the event loop."""
     limits: Sequence[Limit] = ()

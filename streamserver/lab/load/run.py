@@ -19,6 +19,7 @@ from typing import Any
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.report.event_counter import EventCounter
+from streamserver.lab.report.flow import PARTS, Flow
 from streamserver.lab.report.histograms import record as add_value
 from streamserver.lab.report.kept_events import KeepingCounter
 from streamserver.lab.report.progress import Progress
@@ -72,6 +73,8 @@ class Run:
         self.start, self.count_from = start, start + round(self.job.warm_up * SECOND)
         await sleep_until(start)
         lag = LagProbe(self.summary.loop_lag, self.count_from)
+        if self.job.counts_flow:
+            self.summary.flow = Flow(self.count_from, round(self.job.duration * SECOND) // PARTS)
         load = self._closed_loop() if self.job.rate is None else self._open_loop()
         self._load = asyncio.create_task(load)
         self._load.add_done_callback(self._on_task_end)
@@ -162,11 +165,16 @@ class Run:
         """``planned``: when it is due in an open loop."""
         record = Record(planned)
         counter = self._counter(record) if counts else None
+        flow = self.summary.flow
         self.open += 1
+        if flow is not None:
+            flow.on_begin(monotonic_ns())
         try:
             await self.client.run(record, n, counter)
         finally:
             self.open -= 1
+            if flow is not None:
+                flow.on_end(monotonic_ns(), record.end == "complete")
             if counts:
                 if planned:
                     add_value(self.summary.start_late, record.began - planned)
