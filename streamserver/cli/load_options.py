@@ -78,7 +78,14 @@ LOAD = (
         "time in which exchanges begin",
         "until --count or the end of the profile",
     ),
-    duration("warm-up", 0.0, "time at the beginning that is not measured", zero=True),
+    Option(
+        "warm-up",
+        None,
+        duration("warm-up", 0, "", zero=True).read,
+        "DURATION",
+        "time at the beginning that is not measured",
+        "0s",
+    ),
     duration("grace", 30.0, "time for open exchanges to end after the last has begun", zero=True),
     Option(
         "max-open",
@@ -102,7 +109,8 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
         parser.error("--concurrency is a closed loop and --rate an open one: give one of them")
     if options.rate and options.max_open < options.processes:
         parser.error("--max-open must be at least --processes: each needs an exchange")
-    if not options.rate and options.processes > (options.concurrency or ONE).most:
+    is_closed = not options.rate and not options.sweep
+    if is_closed and options.processes > (options.concurrency or ONE).most:
         parser.error("--processes must be at most --concurrency: each needs an exchange")
 
 
@@ -121,7 +129,7 @@ def make_job(options: Namespace, request: RequestSpec) -> Job:
         seed=options.seed,
         duration=seconds,
         count=count,
-        warm_up=options.warm_up,
+        warm_up=options.warm_up or 0.0,
         grace=options.grace,
         max_open=options.max_open,
         fresh=options.fresh,

@@ -132,8 +132,7 @@ def publish(options: Namespace, report: Report) -> int:
     """Write all reports; the exit status. CannotServe for a file that cannot be written."""
     show(options, report.to_json(), table(report))
     if options.html:
-        with _writes("html", options.html):
-            Path(options.html).write_text(page(report), "utf-8")
+        save("html", options.html, page(report))
     return report.status
 
 
@@ -142,8 +141,13 @@ def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
     as_json = to_indented_json(figures) + "\n"
     write(as_json if options.json == "-" else as_text)
     if options.json and options.json != "-":
-        with _writes("json", options.json):
-            Path(options.json).write_text(as_json, "utf-8")
+        save("json", options.json, as_json)
+
+
+def save(name: str, path: str, content: str) -> None:
+    """Write the file of an option; CannotServe if that fails."""
+    with _writes(name, path):
+        Path(path).write_text(content, "utf-8", newline="")
 
 
 def write(report: str) -> None:

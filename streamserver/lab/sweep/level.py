@@ -1,0 +1,166 @@
+"""One load of a sweep: its figures, and what limits it.
+
+A load is met if all objectives are met, if the exchanges do not pile up, and if neither the client
+nor the target was late. The reasons are examined in the order in which they explain each other:
+figures of a late client or target measure that lateness; a service that fails or is slow makes
+exchanges pile up; and when they pile up, the client reaches ``--max-open``.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from streamserver.lab.report.histograms import ms
+from streamserver.lab.report.slo import ERRORS, Judgement
+from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.verdicts import client_lateness, target_lateness, unsent
+from streamserver.lab.sweep.search import Trial
+
+Kind = Literal["rate", "concurrency"]
+Party = Literal["client", "target", "service"]
+LIFETIMES = 4
+"""A level lasts at least as long as this many median exchanges. Above the capacity by a share s,
+the open exchanges grow by s in each of them."""
+TOO_SHORT = 0.8
+"""A level that lasted less than this share of what it needs is measured again."""
+LATENCIES = ("ttft", "first_event", "first_byte", "head")
+PACES = ("tpot", "gap")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Why a load is not met."""
+
+    party: Party
+    """``client``: this program was late, or may not open more exchanges. ``target``: its stamps
+    show lateness, or it fails. ``service``: it answers later than the objectives allow."""
+    evidence: str
+    is_valid: bool = True
+    """Whether the figures measure the service at all: those of a late client do not."""
+
+    def __str__(self) -> str:
+        return f"{self.party}: {self.evidence}"
+
+
+class Timing(NamedTuple):
+    """Seconds of a level: first those that are not measured, while the service fills."""
+
+    settle: float
+    duration: float
+
+    def is_enough(self, needed: "Timing") -> bool:
+        """Whether a level with this timing need not be measured again."""
+        return all(one >= TOO_SHORT * other for one, other in zip(self, needed, strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A measured load."""
+
+    kind: Kind
+    trial: Trial
+    timing: Timing
+    summary: Summary
+    judgements: Sequence[Judgement]
+    precision: float
+
+    @property
+    def load(self) -> float:
+        """Exchanges per second that were due, or concurrent exchanges."""
+        return self.trial.load
+
+    @property
+    def achieved(self) -> float:
+        """Complete exchanges per second in the measured time."""
+        return self.summary.flow.throughput if self.summary.flow else 0.0
+
+    @property
+    def open(self) -> float:
+        """The mean number of open exchanges in the measured time."""
+        counts = self.summary.flow.open if self.summary.flow else [0]
+        return sum(counts) / len(counts)
+
+    @property
+    def tokens_per_second(self) -> float:
+        """Output tokens per second of all exchanges: the mean of an answer by the throughput, so
+        that the time in which the last answers end does not count."""
+        tokens = self.summary.tokens
+        return tokens.output / tokens.answers * self.achieved if tokens.answers else 0.0
+
+    @property
+    def latency(self) -> str:
+        """The name of the first figure of ``LATENCIES`` that was measured."""
+        return self._first_of(LATENCIES)
+
+    @property
+    def pace(self) -> str:
+        """The name of the first figure of ``PACES`` that was measured."""
+        return self._first_of(PACES)
+
+    @property
+    def limit(self) -> Limit | None:
+        """Why the load is not met; None if it is."""
+        summary = self.summary
+        if late := client_lateness(summary):
+            return Limit("client", late, is_valid=False)
+        if late := target_lateness(summary):
+            return Limit("target", late, is_valid=False)
+        missed = [one for one in self.judgements if one.measured is not None and not one.is_met]
+        for judgement in sorted(missed, key=lambda one: one.objective.milestone != ERRORS):
+            if judgement.objective.milestone == ERRORS:
+                return Limit("target", f"{judgement}{_failures(summary)}")
+            return Limit("service", str(judgement))
+        if cut := summary.ends["stopped"]:
+            return Limit("service", f"{cut} exchanges had not ended within --grace")
+        if share := self.growth:
+            return Limit("service", self._piled_up(share))
+        if refused := unsent(summary):
+            return Limit("client", refused, is_valid=False)
+        return None
+
+    @property
+    def growth(self) -> float:
+        """The share of the arrivals by which the open exchanges of an open loop grew, if that shows
+        a load above the capacity; else 0."""
+        flow = self.summary.flow
+        return flow.growth(self.precision / 2) if flow and self.kind == "rate" else 0.0
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """The objectives for which there is no value."""
+        return [str(one) for one in self.judgements if one.measured is None]
+
+    @property
+    def needed(self) -> Timing:
+        """The timing that the duration of its exchanges calls for, at least its own."""
+        e2e = self.summary.histograms["e2e"]
+        if not e2e.get_total_count():
+            return self.timing
+        usual, long = ms(e2e, 50) / 1000, ms(e2e, 90) / 1000
+        return Timing(max(self.timing.settle, long), max(self.timing.duration, LIFETIMES * usual))
+
+    def ms(self, name: str, percentile: float) -> float | None:
+        """The percentile of a figure in ms; None if it was not measured."""
+        histogram: Any = self.summary.histograms.get(name)
+        if histogram is None or not histogram.get_total_count():
+            return None
+        return ms(histogram, percentile)
+
+    def _first_of(self, names: Sequence[str]) -> str:
+        histograms = self.summary.histograms
+        return next((name for name in names if histograms[name].get_total_count()), names[0])
+
+    def _piled_up(self, share: float) -> str:
+        flow = self.summary.flow
+        assert flow is not None
+        counts = flow.open
+        grew = f"open exchanges grew from {counts[0]} to {counts[-1]} in {flow.seconds:g} s"
+        return f"{grew}, by {share:.1%} of the arrivals: more arrive than are served"
+
+
+def _failures(summary: Summary) -> str:
+    ends = ", ".join(
+        f"{end} {count}" for end, count in summary.ends.most_common() if end != "complete"
+    )
+    reasons = "".join(f", {reason}" for reason, _ in summary.reasons.most_common(1))
+    return f" ({ends}{reasons})"
