@@ -75,7 +75,7 @@ class Run:
         lag = LagProbe(self.summary.loop_lag, self.count_from)
         if self.job.counts_flow:
             self.summary.flow = Flow(self.count_from, round(self.job.duration * SECOND) // PARTS)
-        load = self._closed_loop() if self.job.rate is None else self._open_loop()
+        load = self._open_loop() if self.job.is_open_loop else self._closed_loop()
         self._load = asyncio.create_task(load)
         self._load.add_done_callback(self._on_task_end)
         try:
@@ -134,7 +134,7 @@ class Run:
     async def _open_loop(self) -> None:
         job, share = self.job, self.share
         most = share.part(job.max_open)
-        due = enumerate(job.profile.arrivals(job.arrivals, job.seed))
+        due = enumerate(job.arrival_times())
         for n, offset in islice(due, share.index, None, share.processes):
             planned = self.start + offset
             if not self._may_begin(planned):
