@@ -155,7 +155,8 @@ def describe(kind: Kind, prospect: Prospect) -> str:
 
 
 def _measured(level: Level) -> str:
-    return f"{level.load:g}{UNITS[level.kind]}: {outcome(level)}"
+    evidence = f" ({level.limit.evidence})" if level.limit else ""
+    return f"{level.load:g}{UNITS[level.kind]}: {outcome(level)}{evidence}"
 
 
 def _print(options: Namespace, line: str) -> None:

@@ -34,12 +34,14 @@ class Limit:
     party: Party
     """``client``: this program was late, or may not open more exchanges. ``target``: its stamps
     show lateness, or it fails. ``service``: it answers later than the objectives allow."""
+    reason: str
+    """In a few words."""
     evidence: str
     is_valid: bool = True
     """Whether the figures measure the service at all: those of a late client do not."""
 
     def __str__(self) -> str:
-        return f"{self.party}: {self.evidence}"
+        return f"the {self.party}: {self.evidence}"
 
 
 class Timing(NamedTuple):
@@ -102,20 +104,17 @@ class Level:
         """Why the load is not met; None if it is."""
         summary = self.summary
         if late := client_lateness(summary):
-            return Limit("client", late, is_valid=False)
+            return Limit("client", "late", late, is_valid=False)
         if late := target_lateness(summary):
-            return Limit("target", late, is_valid=False)
-        missed = [one for one in self.judgements if one.measured is not None and not one.is_met]
-        for judgement in sorted(missed, key=lambda one: one.objective.milestone != ERRORS):
-            if judgement.objective.milestone == ERRORS:
-                return Limit("target", f"{judgement}{_failures(summary)}")
-            return Limit("service", str(judgement))
+            return Limit("target", "late", late, is_valid=False)
+        if missed := self._missed():
+            return missed
         if cut := summary.ends["stopped"]:
-            return Limit("service", f"{cut} exchanges had not ended within --grace")
+            return Limit("service", "not ended", f"{cut} exchanges did not end within --grace")
         if share := self.growth:
-            return Limit("service", self._piled_up(share))
+            return Limit("service", "exchanges pile up", self._piled_up(share))
         if refused := unsent(summary):
-            return Limit("client", refused, is_valid=False)
+            return Limit("client", "too many open", refused, is_valid=False)
         return None
 
     @property
@@ -149,6 +148,16 @@ class Level:
     def _first_of(self, names: Sequence[str]) -> str:
         histograms = self.summary.histograms
         return next((name for name in names if histograms[name].get_total_count()), names[0])
+
+    def _missed(self) -> Limit | None:
+        """The first objective that is missed, that of the errors before others."""
+        missed = [one for one in self.judgements if one.measured is not None and not one.is_met]
+        for judgement in sorted(missed, key=lambda one: one.objective.milestone != ERRORS):
+            reason, evidence = judgement.objective.text, str(judgement)
+            if judgement.objective.milestone == ERRORS:
+                return Limit("target", reason, evidence + _failures(self.summary))
+            return Limit("service", reason, evidence)
+        return None
 
     def _piled_up(self, share: float) -> str:
         flow = self.summary.flow

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from streamserver.lab.report.report import About
-from streamserver.lab.report.table import Labelled, labelled
+from streamserver.lab.report.table import Labelled, failures, labelled
 from streamserver.lab.sweep.level import LATENCIES, Level
 from streamserver.lab.sweep.sweep import Sweep
 from streamserver.wire.printable import printable
@@ -13,10 +13,9 @@ from streamserver.wire.printable import printable
 VERSION = 1
 """Of the JSON form."""
 BEST = "*"
-UNITS = {"rate": "/s", "concurrency": " concurrent"}
+UNITS = {"rate": "/s", "concurrency": " concurrent exchanges"}
 SHORT = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "E2E"}
 """Figures that are written in capitals; milestones are written as words."""
-_ROW = "{:<1}{:>9}{:>10}{:>8}{:>11}{:>11}{:>11}{:>11}{:>10}{:>8}  {}"
 FIGURES = (*LATENCIES, "tpot", "itl", "gap", "e2e")
 PERCENTILES = (50, 90, 99)
 COLUMNS = (
@@ -29,16 +28,16 @@ COLUMNS = (
 
 def table(sweep: Sweep) -> str:
     """A row per level, the best one marked, then the highest load and its limit."""
-    lines = [*map(_line, rows(sweep)), "", *map(labelled, conclusion(sweep))]
+    lines = [*_aligned([*rows(sweep)]), "", *map(labelled, conclusion(sweep))]
     return "\n".join(map(printable, lines)) + "\n"
 
 
 def rows(sweep: Sweep) -> Iterator[list[str]]:
-    """A row of headings, and one per level in the order of the loads; latencies are in ms."""
+    """A row of headings, and one per level in the order of the loads."""
     first = sweep.levels[0] if sweep.levels else None
     latency, pace = (first.latency, first.pace) if first else ("ttft", "tpot")
-    names = [f"{title(name)} p{p}" for name in (latency, pace) for p in (50, 99)]
-    yield ["", heading(sweep), "achieved/s", "open", *names, "tokens/s", "errors", ""]
+    names = [f"{title(name)} p{p}, ms" for name in (latency, pace) for p in (50, 99)]
+    yield ["", heading(sweep), "achieved/s", "open", *names, "tokens/s", "errors", "outcome"]
     for level in sorted(sweep.levels, key=lambda one: one.load):
         figures = [level.ms(name, p) for name in (latency, pace) for p in (50, 99)]
         tokens, errors = level.tokens_per_second, level.summary.errors
@@ -64,7 +63,9 @@ def conclusion(sweep: Sweep) -> Iterator[Labelled]:
     elif not sweep.not_valid:
         yield "highest", f"none: not even {sweep.scale.low:g}{unit} meets the objectives"
     if missed is not None and limit is not None:
-        yield "limit", f"at {missed.load:g}{unit}, the {limit}"
+        yield "limit", f"at {missed.load:g}{unit}, {limit}"
+        if limit.party == "target":
+            yield from failures(missed.summary)
         if limit.party == "client":
             yield "", "use more --processes, or a higher --max-open, to load the service further"
     elif best is not None and not sweep.problems:
@@ -77,7 +78,8 @@ def conclusion(sweep: Sweep) -> Iterator[Labelled]:
 
 def outcome(level: Level) -> str:
     """Whether a level met the objectives, or what did not."""
-    return "met" if level.limit is None else str(level.limit)
+    limit = level.limit
+    return "met" if limit is None else f"missed by the {limit.party}: {limit.reason}"
 
 
 def title(name: str) -> str:
@@ -90,8 +92,12 @@ def heading(sweep: Sweep) -> str:
     return "rate/s" if sweep.kind == "rate" else "conc."
 
 
-def _line(row: list[str]) -> str:
-    return _ROW.format(*row).rstrip()
+def _aligned(grid: list[list[str]]) -> Iterator[str]:
+    """Rows as text, their figures to the right."""
+    widths = [max(map(len, column)) for column in zip(*grid, strict=True)]
+    for *cells, verdict in grid:
+        shown = [cell.rjust(width) for cell, width in zip(cells, widths, strict=False)]
+        yield "  ".join([*shown, verdict]).rstrip()
 
 
 def to_json(sweep: Sweep, about: About | None = None) -> dict[str, Any]:
