@@ -32,10 +32,13 @@ class Runs:
         on_progress: Callable[[Progress], object],
         on_record: Callable[[Record], object] = lambda record: None,
     ) -> Result:
-        """The result of a job, of what it has done so far if a signal ends it."""
+        """The result of a job, of what it has done so far if a signal ends it; CannotServe if it
+        cannot begin."""
         command = [sys.executable, "-m", "streamserver", "bench", WORKER]
         coordinator = Coordinator(job, self._processes, command, on_progress, on_record)
         self._coordinator = coordinator
+        if self.is_interrupted:  # between two runs
+            coordinator.stop()
         try:
             return await coordinator.run()
         except CannotRun as error:

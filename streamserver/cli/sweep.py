@@ -9,6 +9,7 @@ from io import StringIO
 
 from streamserver.cli.measuring import Runs, measure
 from streamserver.cli.options import Option
+from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_options import save, show, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import MAX_OPEN, Job
@@ -26,6 +27,7 @@ HIGHEST = float(MAX_OPEN)
 LEAST_RATE = 0.001
 ERRORS = "errors=1%"
 """The objective that is added if the given ones allow any errors."""
+INTERRUPTED = "it was interrupted"
 EXAMPLE = "--slo ttft_p99=500ms,errors=1%"
 FORMS = "rate or concurrency, with the first load or the first and the last, as in rate:5..500"
 _range = re.compile(
@@ -129,12 +131,17 @@ def main(options: Namespace, job: Job, about: About) -> int:
 async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
     title = f"{job.request.method} {redact_target(job.request.url)}"
 
-    async def measured(level: Job, prospect: Prospect) -> Result | None:
+    async def measured(level: Job, prospect: Prospect) -> Result | str:
         shown = describe(options.sweep.kind, prospect)
         _print(options, shown)
-        with watching(options, f"{title}, {shown}") as on_progress:
-            result = await runs.run(level, on_progress)
-        return None if runs.is_interrupted else result
+        try:
+            with watching(options, f"{title}, {shown}") as on_progress:
+                result = await runs.run(level, on_progress)
+        except CannotServe as problem:
+            if prospect.number == 1 and not runs.is_interrupted:
+                raise
+            return INTERRUPTED if runs.is_interrupted else str(problem)
+        return INTERRUPTED if runs.is_interrupted else result
 
     return await sweep(
         job,

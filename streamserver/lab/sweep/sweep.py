@@ -31,8 +31,8 @@ class Prospect:
         return self.most_left * sum(self.timing)
 
 
-Measure = Callable[[Job, Prospect], Awaitable[Result | None]]
-"""Measures one level; None if it was interrupted."""
+Measure = Callable[[Job, Prospect], Awaitable[Result | str]]
+"""Measures one level; a text is the reason why it could not be measured to its end."""
 
 
 @dataclass(slots=True)
@@ -97,8 +97,8 @@ async def sweep(
         number = len(found.levels) + 1
         prospect = Prospect(number, trial, timing, search.most_left)
         result = await measure(_job(job, kind, prospect), prospect)
-        if result is None:
-            found.problems.append("it was interrupted")
+        if isinstance(result, str):
+            found.problems.append(result)
             break
         summary = result.summary
         judgements = judge([*objectives], summary)

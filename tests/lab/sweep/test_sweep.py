@@ -34,7 +34,7 @@ async def swept(
 ) -> Sweep:
     """The sweep of a service."""
 
-    async def measure(level: Job, prospect: Prospect) -> Result | None:
+    async def measure(level: Job, prospect: Prospect) -> Result | str:
         return Result(serve(level, prospect), **options)
 
     return await sweep(job, kind, scale, SLO, measure)
@@ -204,7 +204,7 @@ async def test_a_service_that_cannot_be_reached_is_not_judged() -> None:
 
 
 async def test_an_objective_without_a_value_ends_the_sweep() -> None:
-    async def measure(level: Job, prospect: Prospect) -> Result | None:
+    async def measure(level: Job, prospect: Prospect) -> Result | str:
         return Result(summary_of(level, always(0.1), 10))
 
     found = await sweep(JOB, "rate", SCALE, parse("first_token_p99=1s"), measure)
@@ -217,10 +217,10 @@ async def test_a_process_that_died_makes_the_sweep_invalid() -> None:
     assert (len(found.levels), found.status) == (1, 3)
 
 
-async def test_an_interrupt_keeps_the_levels_so_far() -> None:
-    async def measure(level: Job, prospect: Prospect) -> Result | None:
-        return Result(summary_of(level, always(0.1), 100)) if prospect.number < 4 else None
+async def test_an_early_end_keeps_the_levels_so_far() -> None:
+    async def measure(level: Job, prospect: Prospect) -> Result | str:
+        return Result(summary_of(level, always(0.1), 100)) if prospect.number < 4 else "no more"
 
     found = await sweep(JOB, "rate", SCALE, SLO, measure)
-    assert (len(found.levels), found.not_valid, found.status) == (3, ["it was interrupted"], 3)
+    assert (len(found.levels), found.not_valid, found.status) == (3, ["no more"], 3)
     assert knee(found) == 4

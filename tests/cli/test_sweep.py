@@ -1,0 +1,171 @@
+"""`bench --sweep` and `bench --trace`: wrong usage, and runs against the target."""
+
+import csv
+import json
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import interrupted
+from streamserver.cli import bench, load_options
+from streamserver.cli.problem import CannotServe
+from streamserver.cli.sweep import Range
+from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.load.job import Job
+from support.calling import call
+from support.process import ServerProcess
+
+URL = "http://127.0.0.1:9/x"
+SLO = ("--slo", "first_event_p99=10s,errors=50%")
+BUSY = 3
+"""The exit status where a busy machine makes the client late."""
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("rate", Range("rate")),
+        ("concurrency", Range("concurrency")),
+        ("rate:0.5", Range("rate", 0.5)),
+        ("rate:5..500", Range("rate", 5, 500)),
+        ("concurrency:4..4", Range("concurrency", 4, 4)),
+    ],
+)
+def test_the_loads_of_a_sweep(value: str, expected: Range) -> None:
+    options = bench.read([URL, "--sweep", value, *SLO], {})
+    assert options.sweep == expected
+    assert str(options.sweep) == value
+
+
+@pytest.mark.parametrize(
+    ("argv", "error"),
+    [
+        (["--sweep", "rate"], "objectives that the load must meet, as in --slo ttft_p99=500ms"),
+        (["--sweep", "speed", *SLO], "'speed' is not rate or concurrency, with the first load"),
+        (["--sweep", "rate:", *SLO], "'rate:' is not rate or concurrency"),
+        (["--sweep", "rate:5..1", *SLO], "the first load is above the last"),
+        (["--sweep", "rate:20000", *SLO], "the first load is above the last"),
+        (["--sweep", "rate:0", *SLO], "a rate is at least 0.001"),
+        (["--sweep", "concurrency:1.5", *SLO], "a concurrency is a whole number from 1"),
+        (["--sweep", "concurrency:0..5", *SLO], "a concurrency is a whole number from 1"),
+        (["--sweep", "rate", "--rate", "5", *SLO], "--rate cannot be combined with --sweep"),
+        (["--sweep", "rate", "-c", "5", *SLO], "--concurrency cannot be combined with --sweep"),
+        (["--sweep", "rate", "-n", "5", *SLO], "--count cannot be combined with --sweep"),
+        (["--sweep", "rate", "--compare", URL], "--compare cannot be combined with --sweep"),
+        (
+            ["--sweep", "concurrency:1", "--processes", "2", *SLO],
+            "--sweep concurrency must begin at --processes",
+        ),
+        (["--sweep", "rate", "--sweep-precision", "0.5%", *SLO], "is not a share from 1% to 50%"),
+        (["--sweep", "rate", "--sweep-precision", "5", *SLO], "'5' is not a share"),
+        (["--trace", "x", "--rate", "5"], "--trace and --rate exclude each other"),
+        (["--trace", "x", "-c", "5"], "--trace and --concurrency exclude each other"),
+        (["--trace", "x", "--sweep", "rate", *SLO], "--trace and --sweep exclude each other"),
+        (["--trace", "x", "--arrivals", "poisson"], "--arrivals cannot be combined with --trace"),
+        (["--trace", "x", "--trace-speed", "0"], "'0' is not a number from 0.01 to 1000"),
+        (["--trace-speed", "2"], "--trace-speed needs --trace"),
+    ],
+)
+def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], error: str) -> None:
+    with pytest.raises(SystemExit) as end:
+        bench.read([URL, *argv], {})
+    assert end.value.code == 2
+    assert error in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_sweep_finds_a_level_and_names_its_limit(target: ServerProcess, tmp_path: Path) -> None:
+    done = call(
+        "bench", f"{target.url}/sse?count=9&gap=0.01&slots=1&pool=sweep", *SLO,
+        "--sweep", "rate:10..40", "--sweep-precision", "50%", "--duration", "0.5",
+        "--warm-up", "0.1", "--json", "-", "--csv", str(tmp_path / "csv"),
+        "--html", str(tmp_path / "html"),
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert done.returncode in (0, BUSY), done.stderr
+    assert found["objectives"] == ["first_event_p99=10s", "errors=50%"]
+    levels = found["levels"]
+    rising = [one["load"] for one in levels if one["purpose"] == "rising"]
+    assert rising == [10.0 * 2**n for n in range(len(rising))]
+    assert [one["load"] for one in levels if one["best"]] == (
+        [found["highest"]["load"]] if found["highest"] else []
+    )
+    assert found["limit"]["party"] in ("client", "target", "service")
+    assert found["limit"]["load"] > (found["highest"] or {"load": 0})["load"]
+    assert len(re.findall(r"^level \d+: ", done.stderr, re.MULTILINE)) == len(levels)
+    with (tmp_path / "csv").open(newline="") as file:
+        rows = [*csv.DictReader(file)]
+    assert [float(row["load"]) for row in rows] == [one["load"] for one in levels]
+    assert [row["met"] == "yes" for row in rows] == [one["met"] for one in levels]
+
+
+def test_not_even_the_lowest_concurrency_meets_the_objective(target: ServerProcess) -> None:
+    done = call(
+        "bench", f"{target.url}/sse?count=1&first_byte_delay=0.03", "--slo", "first_event_p50=1ms",
+        "--sweep", "concurrency:1..2", "--duration", "0.2", "--warm-up", "0", "--no-progress",
+    )  # fmt: skip
+    assert done.returncode in (1, BUSY)
+    assert done.stderr == ""
+    heading, first, second, *rest = done.stdout.splitlines()
+    assert re.fullmatch(r" +conc\.  achieved/s  open  first event p50, ms .* outcome", heading)
+    for row in (first, second):
+        assert re.match(r" +1 ", row)
+        assert "missed by the " in row
+    if done.returncode == 1:
+        assert "highest     none: not even 1 concurrent exchanges" in done.stdout
+        assert "limit       at 1 concurrent exchanges, the service: first_event_p50=1ms" in (
+            done.stdout
+        )
+    assert "objective   errors=1%" in rest
+
+
+def test_an_interrupt_ends_a_sweep_with_the_levels_so_far(target: ServerProcess) -> None:
+    done = interrupted(
+        signal.SIGINT, b"level 2: ", "bench", f"{target.url}/bytes/3", "--slo", "head_p99=60s",
+        "--sweep", "concurrency", "--duration", "0.1", "--warm-up", "0",
+    )  # fmt: skip
+    assert done.returncode == 3
+    assert "not valid   it was interrupted" in done.stderr
+    assert re.search(r"^\*? +1 ", done.stderr, re.MULTILINE)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_service_that_cannot_be_reached_ends_the_sweep_at_once() -> None:
+    done = call("bench", URL, *SLO, "--sweep", "rate:20", "--duration", "0.2", "--warm-up", "0")
+    assert done.returncode == 3
+    assert "not valid   no exchange received a response: unconnected" in done.stdout
+
+
+def job(*argv: str) -> Job:
+    """The job of a command line."""
+    return load_options.make_job(bench.read([URL, *argv], {}), RequestSpec(URL))
+
+
+def test_a_trace_is_the_load(tmp_path: Path) -> None:
+    file = tmp_path / "trace"
+    file.write_text("\ufeff1.5\n2\n", "utf-8")
+    found = job("--trace", str(file), "--trace-speed", "2")
+    assert found.trace is not None
+    assert [*found.arrival_times()] == [0, 250_000_000]
+    assert found.is_open_loop
+    assert (found.count, found.duration) == (None, float("inf"))
+
+
+def test_a_wrong_trace_is_reported_in_a_line(tmp_path: Path) -> None:
+    with pytest.raises(CannotServe, match="--trace /nowhere/at/all: No such file"):
+        job("--trace", "/nowhere/at/all")
+    file = tmp_path / "trace"
+    file.write_bytes(b"1\n\xff\n")
+    with pytest.raises(CannotServe, match="trace: line 2: '\ufffd' is no number of seconds"):
+        job("--trace", str(file))
+
+
+def test_a_trace_is_replayed(target: ServerProcess, tmp_path: Path) -> None:
+    file = tmp_path / "trace"
+    file.write_text('{"timestamp": 0}\n{"timestamp": 40}\n{"timestamp": 40}\n')
+    done = call(
+        "bench", f"{target.url}/bytes/3", "--trace", str(file), "--processes", "2", "--json", "-"
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["exchanges"]["ended"] == {"complete": 3}
