@@ -9,9 +9,9 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from streamserver.cli import calibrate, compare, load_options, request_options, sweep
+from streamserver.cli import compare, load_options, request_options, sweep
 from streamserver.cli.loops import loop_factory
-from streamserver.cli.measuring import WORKER, Runs, measure
+from streamserver.cli.measuring import WORKER, Runs, measure, warn_of_load
 from streamserver.cli.options import Table, make_parser, parse
 from streamserver.cli.problem import warn
 from streamserver.cli.report_about import about, rfc3339
@@ -67,17 +67,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     seconds = (summary.ended - summary.began) / 1e9
     run = replace(run, ended=rfc3339(datetime.now(UTC)))
     report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, run)
-    _warn(report, options.processes)
+    warn_of_load(summary, options.processes)
     return publish(options, report)
-
-
-def _warn(report: Report, processes: int) -> None:
-    """Warn of a load beyond the calibrated one."""
-    calibrated = calibrate.calibrated_rate(os.environ)
-    rate = report.summary.events / report.seconds / processes if report.seconds > 0 else 0.0
-    if calibrated is not None and rate > calibrated:
-        found = f"{rate:,.0f} events/s for each process, while figures are valid up to"
-        warn([f"{found} {calibrated:,.0f} on this machine: use more --processes"])
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

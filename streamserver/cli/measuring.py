@@ -1,17 +1,20 @@
 """Runs of `bench` that a signal ends: the first ends the load, the second discards the figures."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from streamserver.cli.problem import CannotServe
+from streamserver.cli.calibrate import calibrated_rate
+from streamserver.cli.problem import CannotServe, warn
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import CannotRun, Coordinator, Result
 from streamserver.lab.report.live import Progress
+from streamserver.lab.report.summary import Summary
 
 WORKER = "--worker"
 """The only argument of a process of `bench` that executes a share of a run."""
@@ -67,3 +70,12 @@ async def measure(processes: int, work: Callable[[Runs], Awaitable[T]]) -> T:
         return await running
     except asyncio.CancelledError:
         raise CannotServe("interrupted twice: nothing is reported") from None
+
+
+def warn_of_load(summary: Summary, processes: int) -> None:
+    """Warn of a load beyond the calibrated one."""
+    calibrated, seconds = calibrated_rate(os.environ), (summary.ended - summary.began) / 1e9
+    rate = summary.events / seconds / processes if seconds > 0 else 0.0
+    if calibrated is not None and rate > calibrated:
+        found = f"{rate:,.0f} events/s for each process, while figures are valid up to"
+        warn([f"{found} {calibrated:,.0f} on this machine: use more --processes"])

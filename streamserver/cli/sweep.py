@@ -7,7 +7,7 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass, replace
 from io import StringIO
 
-from streamserver.cli.measuring import Runs, measure
+from streamserver.cli.measuring import Runs, measure, warn_of_load
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_options import save, show, watching
@@ -120,6 +120,8 @@ def main(options: Namespace, job: Job, about: About) -> int:
         sends_records=False,
     )
     found = asyncio.run(measure(options.processes, lambda runs: _sweep(options, least, runs)))
+    if found.best is not None:
+        warn_of_load(found.best.summary, options.processes)
     show(options, to_json(found, about), table(found))
     if options.csv:
         lines = StringIO(newline="")

@@ -19,8 +19,8 @@ from support.process import ServerProcess
 
 URL = "http://127.0.0.1:9/x"
 SLO = ("--slo", "first_event_p99=10s,errors=50%")
-BUSY = 3
-"""The exit status where a busy machine makes the client late."""
+MISSED, BUSY = 1, 3
+"""The exit statuses where a busy machine delays streams, and where it makes the client late."""
 
 
 @pytest.mark.parametrize(
@@ -76,18 +76,20 @@ def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], error:
 
 
 def test_a_sweep_finds_a_level_and_names_its_limit(target: ServerProcess, tmp_path: Path) -> None:
+    # A stream lasts 40 ms, and another one meanwhile is refused.
     done = call(
-        "bench", f"{target.url}/sse?count=9&gap=0.01&slots=1&pool=sweep", *SLO,
-        "--sweep", "rate:10..40", "--sweep-precision", "50%", "--duration", "0.5",
+        "bench", f"{target.url}/sse?count=5&gap=0.01&slots=1&queue=0&pool=sweep",
+        "--slo", "first_event_p99=10s,errors=20%",
+        "--sweep", "rate:20..30", "--sweep-precision", "50%", "--duration", "0.5",
         "--warm-up", "0.1", "--json", "-", "--csv", str(tmp_path / "csv"),
         "--html", str(tmp_path / "html"),
     )  # fmt: skip
     found = json.loads(done.stdout)
-    assert done.returncode in (0, BUSY), done.stderr
-    assert found["objectives"] == ["first_event_p99=10s", "errors=50%"]
+    assert done.returncode in (0, MISSED, BUSY), done.stderr
+    assert found["objectives"] == ["first_event_p99=10s", "errors=20%"]
     levels = found["levels"]
     rising = [one["load"] for one in levels if one["purpose"] == "rising"]
-    assert rising == [10.0 * 2**n for n in range(len(rising))]
+    assert rising == [20, 30][: len(rising)]
     assert [one["load"] for one in levels if one["best"]] == (
         [found["highest"]["load"]] if found["highest"] else []
     )
@@ -132,7 +134,7 @@ def test_an_interrupt_ends_a_sweep_with_the_levels_so_far(target: ServerProcess)
 
 
 def test_a_service_that_cannot_be_reached_ends_the_sweep_at_once() -> None:
-    done = call("bench", URL, *SLO, "--sweep", "rate:20", "--duration", "0.2", "--warm-up", "0")
+    done = call("bench", URL, *SLO, "--sweep", "concurrency", "--duration", "0.1", "--warm-up", "0")
     assert done.returncode == 3
     assert "not valid   no exchange received a response: unconnected" in done.stdout
 

@@ -19,8 +19,11 @@ from streamserver.lab.sweep.search import Trial
 Kind = Literal["rate", "concurrency"]
 Party = Literal["client", "target", "service"]
 LIFETIMES = 4
-"""A level lasts at least as long as this many median exchanges. Above the capacity by a share s,
+"""A level lasts at least as long as this many median exchanges: above the capacity by a share s,
 the open exchanges grow by s in each of them."""
+ARRIVALS = 2.0
+"""By how many the open exchanges must grow, at a rate above the capacity by the precision of the
+search, while a level lasts: fewer may be chance."""
 TOO_SHORT = 0.8
 """A level that lasted less than this share of what it needs is measured again."""
 LATENCIES = ("ttft", "first_event", "first_byte", "head")
@@ -50,6 +53,15 @@ class Timing(NamedTuple):
     settle: float
     duration: float
 
+    def at(self, kind: Kind, load: float, precision: float) -> "Timing":
+        """The timing at a load, extended if too few exchanges would arrive."""
+        enough = ARRIVALS / precision / load if kind == "rate" else 0.0
+        return self._replace(duration=max(self.duration, enough))
+
+    def extended(self, needed: "Timing") -> "Timing":
+        """The longer of both timings."""
+        return Timing(max(self.settle, needed.settle), max(self.duration, needed.duration))
+
     def is_enough(self, needed: "Timing") -> bool:
         """Whether a level with this timing need not be measured again."""
         return all(one >= TOO_SHORT * other for one, other in zip(self, needed, strict=True))
@@ -75,6 +87,15 @@ class Level:
     def achieved(self) -> float:
         """Complete exchanges per second in the measured time."""
         return self.summary.flow.throughput if self.summary.flow else 0.0
+
+    @property
+    def goodput(self) -> float | None:
+        """Complete exchanges per second that kept all limits of --goodput; None without limits."""
+        share = self.summary.goodput
+        complete = self.summary.ends["complete"]
+        if share is None:
+            return None
+        return self.achieved * self.summary.good / complete if complete else 0.0
 
     @property
     def open(self) -> float:
@@ -131,12 +152,9 @@ class Level:
 
     @property
     def needed(self) -> Timing:
-        """The timing that the duration of its exchanges calls for, at least its own."""
-        e2e = self.summary.histograms["e2e"]
-        if not e2e.get_total_count():
-            return self.timing
-        usual, long = ms(e2e, 50) / 1000, ms(e2e, 90) / 1000
-        return Timing(max(self.timing.settle, long), max(self.timing.duration, LIFETIMES * usual))
+        """The timing that the duration of its exchanges calls for."""
+        usual, long = self.ms("e2e", 50) or 0.0, self.ms("e2e", 90) or 0.0
+        return Timing(long / 1000, LIFETIMES * usual / 1000)
 
     def ms(self, name: str, percentile: float) -> float | None:
         """The percentile of a figure in ms; None if it was not measured."""

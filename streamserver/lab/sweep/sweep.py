@@ -92,9 +92,10 @@ async def sweep(
     Its warm-up and duration are the least timing of a level.
     """
     found, search = Sweep(kind, scale, objectives), Search(scale)
-    timing, lengthened = Timing(job.warm_up, job.duration), set[float]()
+    least, lengthened = Timing(job.warm_up, job.duration), set[float]()
     while trial := search.next:
         number = len(found.levels) + 1
+        timing = least.at(kind, trial.load, scale.precision)
         prospect = Prospect(number, trial, timing, search.most_left)
         result = await measure(_job(job, kind, prospect), prospect)
         if isinstance(result, str):
@@ -108,8 +109,9 @@ async def sweep(
         found.problems += result.problems or _unjudged(level, is_first=number == 1)
         if found.problems:
             break
-        timing, before = level.needed if level.limit is None else timing, timing
-        if before.is_enough(timing) or trial.load in lengthened:
+        if level.limit is None:
+            least = least.extended(level.needed)
+        if timing.is_enough(least) or trial.load in lengthened:
             search.add(level.limit is None)
             found.add(level, search)
         lengthened.add(trial.load)

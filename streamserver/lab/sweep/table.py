@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from streamserver.lab.report.report import About
-from streamserver.lab.report.table import Labelled, failures, labelled
+from streamserver.lab.report.table import Labelled, failures, label, labelled
 from streamserver.lab.sweep.level import LATENCIES, Level
 from streamserver.lab.sweep.sweep import Sweep
 from streamserver.wire.printable import printable
@@ -14,13 +14,19 @@ VERSION = 1
 """Of the JSON form."""
 BEST = "*"
 UNITS = {"rate": "/s", "concurrency": " concurrent exchanges"}
-SHORT = {"ttft": "TTFT", "tpot": "TPOT", "itl": "ITL", "e2e": "E2E"}
-"""Figures that are written in capitals; milestones are written as words."""
 FIGURES = (*LATENCIES, "tpot", "itl", "gap", "e2e")
 PERCENTILES = (50, 90, 99)
 COLUMNS = (
-    *("load_kind", "load", "purpose", "settle_s", "duration_s", "achieved_per_s", "open_mean"),
-    *("growth", "exchanges", "errors", "unsent", "output_tokens_per_s"),
+    *("load_kind", "load", "purpose", "settle_s", "duration_s", "achieved_per_s"),
+    *(
+        "goodput_per_s",
+        "open_mean",
+        "growth",
+        "exchanges",
+        "errors",
+        "unsent",
+        "output_tokens_per_s",
+    ),
     *[f"{name}_p{p}_ms" for name in FIGURES for p in PERCENTILES],
     *("met", "limit", "evidence"),
 )
@@ -28,29 +34,38 @@ COLUMNS = (
 
 def table(sweep: Sweep) -> str:
     """A row per level, the best one marked, then the highest load and its limit."""
-    lines = [*_aligned([*rows(sweep)]), "", *map(labelled, conclusion(sweep))]
+    lines = [*_aligned(rows(sweep)), "", *map(labelled, conclusion(sweep))]
     return "\n".join(map(printable, lines)) + "\n"
 
 
-def rows(sweep: Sweep) -> Iterator[list[str]]:
-    """A row of headings, and one per level in the order of the loads."""
+def rows(sweep: Sweep) -> list[list[str]]:
+    """A row of headings, and one per level in the order of the loads; a figure that no level has is
+    absent."""
     first = sweep.levels[0] if sweep.levels else None
-    latency, pace = (first.latency, first.pace) if first else ("ttft", "tpot")
-    names = [f"{title(name)} p{p}, ms" for name in (latency, pace) for p in (50, 99)]
-    yield ["", heading(sweep), "achieved/s", "open", *names, "tokens/s", "errors", "outcome"]
+    shown = [(name, p) for name in (first.latency, first.pace) for p in (50, 99)] if first else []
+    loads = "rate/s" if sweep.kind == "rate" else "conc."
+    names = [f"{label(name)} p{p}, ms" for name, p in shown]
+    grid = [["", loads, "achieved/s", "goodput/s", "open", *names, "tokens/s", "errors", "outcome"]]
     for level in sorted(sweep.levels, key=lambda one: one.load):
-        figures = [level.ms(name, p) for name in (latency, pace) for p in (50, 99)]
-        tokens, errors = level.tokens_per_second, level.summary.errors
-        yield [
-            BEST if level is sweep.best else "",
-            f"{level.load:g}",
-            f"{level.achieved:.2f}",
-            f"{level.open:.1f}",
-            *["" if one is None else f"{one:.1f}" for one in figures],
-            f"{tokens:,.0f}" if tokens else "",
-            "" if errors is None else f"{errors:.1%}",
-            outcome(level),
-        ]
+        grid.append(
+            [
+                BEST if level is sweep.best else "",
+                f"{level.load:g}",
+                f"{level.achieved:.2f}",
+                _text(level.goodput, ".2f"),
+                f"{level.open:.1f}",
+                *[_text(level.ms(name, p), ".1f") for name, p in shown],
+                _text(level.tokens_per_second or None, ",.0f"),
+                _text(level.summary.errors, ".1%"),
+                outcome(level),
+            ]
+        )
+    kept = [n for n, column in enumerate(zip(*grid[1:], strict=True)) if n < 1 or any(column)]
+    return [[row[n] for n in kept] for row in grid] if sweep.levels else []
+
+
+def _text(figure: float | None, form: str) -> str:
+    return "" if figure is None else format(figure, form)
 
 
 def conclusion(sweep: Sweep) -> Iterator[Labelled]:
@@ -80,16 +95,6 @@ def outcome(level: Level) -> str:
     """Whether a level met the objectives, or what did not."""
     limit = level.limit
     return "met" if limit is None else f"missed by the {limit.party}: {limit.reason}"
-
-
-def title(name: str) -> str:
-    """The name of a figure as people write it."""
-    return SHORT.get(name, name.replace("_", " "))
-
-
-def heading(sweep: Sweep) -> str:
-    """The heading of the loads."""
-    return "rate/s" if sweep.kind == "rate" else "conc."
 
 
 def _aligned(grid: list[list[str]]) -> Iterator[str]:
@@ -129,6 +134,7 @@ def _members(level: Level, *, is_best: bool) -> dict[str, Any]:
         "settle": round(level.timing.settle, 3),
         "duration": round(level.timing.duration, 3),
         "achieved": round(level.achieved, 6),
+        "goodput": None if level.goodput is None else round(level.goodput, 6),
         "open": round(level.open, 3),
         "growth": round(level.growth, 6),
         "exchanges": summary.ends.total(),
@@ -163,7 +169,9 @@ def write_csv(sweep: Sweep, file: TextIO) -> None:
             [
                 *(level.kind, f"{level.load:g}", level.trial.purpose),
                 *(f"{level.timing.settle:g}", f"{level.timing.duration:g}"),
-                *(f"{level.achieved:.6f}", f"{level.open:.3f}", f"{level.growth:.6f}"),
+                f"{level.achieved:.6f}",
+                "" if level.goodput is None else f"{level.goodput:.6f}",
+                *(f"{level.open:.3f}", f"{level.growth:.6f}"),
                 summary.ends.total(),
                 "" if summary.errors is None else f"{summary.errors:.6f}",
                 *(summary.unsent, f"{level.tokens_per_second:.3f}"),

@@ -89,12 +89,18 @@ async def test_levels_use_other_seeds_and_measure_the_flow() -> None:
 
 
 async def test_a_level_that_is_too_short_for_its_exchanges_is_measured_again() -> None:
-    found = await swept(slots(10, 30.0), scale=Scale(0.1, 100))
+    found = await swept(slots(10, 30.0), scale=Scale(0.1, 100, precision=0.2))
     assert [one.load for one in found.levels[:3]] == [0.1, 0.1, 0.2]
-    assert found.levels[0].timing == (2, 10)
+    assert found.levels[0].timing == (2, 100)
     for level in found.levels[1:]:
         assert [*level.timing] == pytest.approx([30, 120], rel=0.01)
-    assert knee(found) == pytest.approx(10 / 30, rel=0.1)
+    assert knee(found) == pytest.approx(10 / 30, rel=0.2)
+
+
+async def test_a_level_lasts_until_enough_exchanges_have_arrived() -> None:
+    found = await swept(slots(10, 1.0))
+    durations = {one.load: one.timing.duration for one in found.levels}
+    assert (durations[1], durations[2], durations[4], durations[8]) == (40, 20, 10, 10)
 
 
 async def test_a_doubtful_miss_is_measured_again() -> None:
