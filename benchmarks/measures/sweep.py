@@ -31,6 +31,8 @@ LOADS = "rate:4..1000"
 EVENTS, GAP = 11, 0.04
 SETTLE, DURATION = 1, 3
 WITHIN = 0.1
+ATTEMPTS, NOT_VALID = 3, 3
+"""Sweeps of a round, and the exit status of one that is not valid."""
 COLUMNS = (
     Column("limits", "limits"),
     Column("rounds", "rounds"),
@@ -39,6 +41,7 @@ COLUMNS = (
     Column("within", f"within {WITHIN:.0%}"),
     Column("levels", "levels of a sweep", 1),
     Column("others", "limited by others"),
+    Column("repeated", "not valid, repeated"),
 )
 
 
@@ -51,6 +54,8 @@ class Round:
     levels: int
     party: str
     """The party that the sweep named as the limit."""
+    repeated: int
+    """Sweeps before it that reported themselves as not valid, since the machine was busy."""
 
 
 def measure(plan: Plan) -> Iterator[Result]:
@@ -96,13 +101,17 @@ def _sweep(server: Server, implied: float, request: Sequence[str], objective: st
     command += [f"http://{client.HOST}:{server.port}{path}", *options, "--slo", objective]
     command += ["--sweep", LOADS, "--json", "-"]
     command += ["--warm-up", str(SETTLE), "--duration", str(DURATION), "--no-progress"]
-    with machine.pinned(machine.cores().client):
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    found = json.loads(done.stdout or "null")
-    if not found or not found["highest"]:
-        raise WrongAnswer(f"no load was found: {done.stdout or done.stderr}")
-    party = found["limit"]["party"] if found["limit"] else "none"
-    return Round(found["highest"]["load"] / implied, len(found["levels"]), party)
+    for repeated in range(ATTEMPTS):
+        with machine.pinned(machine.cores().client):
+            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        if done.returncode != NOT_VALID:
+            break
+    if done.returncode:
+        raise WrongAnswer(f"no load was found: {done.stderr or done.stdout}")
+    found = json.loads(done.stdout)
+    party = found["limit"]["limit"] if found["limit"] else "none"
+    ratio = found["highest"]["load"] / implied
+    return Round(ratio, len(found["levels"]), party, repeated)
 
 
 def _json(server: Server, method: str, path: str, body: object = None) -> dict[str, Any]:
@@ -128,4 +137,5 @@ def _row(name: str, rounds: Sequence[Round]) -> Row:
         "within": f"{within} of {len(rounds)}",
         "levels": sum([one.levels for one in rounds]) / len(rounds),
         "others": sum([one.party != "service" for one in rounds]),
+        "repeated": sum([one.repeated for one in rounds]),
     }

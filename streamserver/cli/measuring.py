@@ -13,7 +13,7 @@ from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import CannotRun, Coordinator, Result
-from streamserver.lab.report.live import Progress
+from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 
 WORKER = "--worker"

@@ -5,21 +5,26 @@ import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from io import StringIO
 
 from streamserver.cli.measuring import Runs, measure, warn_of_load
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
+from streamserver.cli.report_about import rfc3339
 from streamserver.cli.report_options import save, show, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import MAX_OPEN, Job
 from streamserver.lab.load.processes import Result
 from streamserver.lab.report import slo
+from streamserver.lab.report.progress import Plan, minutes
 from streamserver.lab.report.report import About
+from streamserver.lab.sweep.forms import to_json, write_csv
 from streamserver.lab.sweep.level import Kind, Level
+from streamserver.lab.sweep.page import page
 from streamserver.lab.sweep.search import MAX_PRECISION, MIN_PRECISION, Scale
 from streamserver.lab.sweep.sweep import Prospect, Sweep, sweep
-from streamserver.lab.sweep.table import UNITS, outcome, table, to_json, write_csv
+from streamserver.lab.sweep.table import UNITS, outcome, table
 
 DURATION, SETTLE = 10.0, 2.0
 """Seconds of a level that are measured, and before them."""
@@ -120,9 +125,12 @@ def main(options: Namespace, job: Job, about: About) -> int:
         sends_records=False,
     )
     found = asyncio.run(measure(options.processes, lambda runs: _sweep(options, least, runs)))
+    about = replace(about, ended=rfc3339(datetime.now(UTC)))
     if found.best is not None:
         warn_of_load(found.best.summary, options.processes)
     show(options, to_json(found, about), table(found))
+    if options.html:
+        save("html", options.html, page(found, _title(job), about))
     if options.csv:
         lines = StringIO(newline="")
         write_csv(found, lines)
@@ -131,13 +139,14 @@ def main(options: Namespace, job: Job, about: About) -> int:
 
 
 async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
-    title = f"{job.request.method} {redact_target(job.request.url)}"
+    title = _title(job)
 
     async def measured(level: Job, prospect: Prospect) -> Result | str:
         shown = describe(options.sweep.kind, prospect)
         _print(options, shown)
         try:
-            with watching(options, f"{title}, {shown}") as on_progress:
+            plan = Plan(level.seconds, None, level.grace)
+            with watching(options, f"{title}, {shown}", plan) as on_progress:
                 result = await runs.run(level, on_progress)
         except CannotServe as problem:
             if prospect.number == 1 and not runs.is_interrupted:
@@ -155,10 +164,13 @@ async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
     )
 
 
+def _title(job: Job) -> str:
+    return f"{job.request.method} {redact_target(job.request.url)}"
+
+
 def describe(kind: Kind, prospect: Prospect) -> str:
     """The level that is measured next, and the time that is left."""
-    minutes, seconds = divmod(round(prospect.seconds), 60)
-    left = f"{prospect.most_left} levels, {minutes} min {seconds} s and the ends of exchanges"
+    left = f"{prospect.most_left} levels, {minutes(prospect.seconds)}, and their draining"
     load = f"{prospect.trial.load:g}{UNITS[kind]}"
     return f"level {prospect.number}: {load}, {prospect.trial.purpose}; left: at most {left}"
 

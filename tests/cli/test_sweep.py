@@ -90,16 +90,17 @@ def test_a_sweep_finds_a_level_and_names_its_limit(target: ServerProcess, tmp_pa
     levels = found["levels"]
     rising = [one["load"] for one in levels if one["purpose"] == "rising"]
     assert rising == [20, 30][: len(rising)]
-    assert [one["load"] for one in levels if one["best"]] == (
-        [found["highest"]["load"]] if found["highest"] else []
-    )
-    assert found["limit"]["party"] in ("client", "target", "service")
-    assert found["limit"]["load"] > (found["highest"] or {"load": 0})["load"]
+    best, limit = found["highest"], found["limit"]
+    assert best is None or (best["met"] and best in levels)
+    assert limit["limit"] in ("client", "target", "service")
+    assert limit in levels
+    assert limit["load"] > (best["load"] if best else 0)
     assert len(re.findall(r"^level \d+: ", done.stderr, re.MULTILINE)) == len(levels)
+    assert 'class="curve knee"' in (tmp_path / "html").read_text() or best is None
     with (tmp_path / "csv").open(newline="") as file:
         rows = [*csv.DictReader(file)]
     assert [float(row["load"]) for row in rows] == [one["load"] for one in levels]
-    assert [row["met"] == "yes" for row in rows] == [one["met"] for one in levels]
+    assert [row["met"] == "True" for row in rows] == [one["met"] for one in levels]
 
 
 def test_not_even_the_lowest_concurrency_meets_the_objective(target: ServerProcess) -> None:

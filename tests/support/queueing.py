@@ -3,12 +3,19 @@
 from collections.abc import Iterable, Iterator
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job
+from streamserver.lab.load.processes import Result
 from streamserver.lab.report.flow import PARTS, Flow
+from streamserver.lab.report.goodput import parse_limits
+from streamserver.lab.report.slo import parse
 from streamserver.lab.report.summary import Summary
+from streamserver.lab.sweep.search import Scale
+from streamserver.lab.sweep.sweep import Prospect, Sweep, sweep
 
 SECOND = 1_000_000_000
 FOREVER = 10**6
+SLO = "first_byte_p99=300ms,errors=1%"
 
 
 def served(
@@ -61,3 +68,21 @@ def always(value: float) -> Iterator[float]:
     """The same service time for all."""
     while True:
         yield value
+
+
+async def swept(
+    slots: int = 10, high: float = 100, limits: str = "", end: int = 100, slo: str = SLO
+) -> Sweep:
+    """A sweep of a service whose exchanges last a second; it ends early at level ``end``.
+    ``limits``: of goodput, kept by half of all exchanges."""
+
+    async def measure(job: Job, prospect: Prospect) -> Result | str:
+        if prospect.number == end:
+            return "it was interrupted"
+        found = summary_of(job, always(1.0), slots)
+        if limits:
+            found.limits, found.good = parse_limits(limits), found.ends.total() // 2
+        return Result(found)
+
+    job = Job(RequestSpec("http://h/"), duration=10.0, warm_up=2.0)
+    return await sweep(job, "rate", Scale(1, high, 0.2), parse(slo), measure)

@@ -1,35 +1,14 @@
-"""The forms of a sweep: the table, a line of CSV per level (RFC 4180), and the JSON."""
+"""The table of a sweep, with its result below it."""
 
-import csv
 from collections.abc import Iterator
-from typing import Any, TextIO
 
-from streamserver.lab.report.report import About
 from streamserver.lab.report.table import Labelled, failures, label, labelled
-from streamserver.lab.sweep.level import LATENCIES, Level
+from streamserver.lab.sweep.level import Level
 from streamserver.lab.sweep.sweep import Sweep
 from streamserver.wire.printable import printable
 
-VERSION = 1
-"""Of the JSON form."""
 BEST = "*"
 UNITS = {"rate": "/s", "concurrency": " concurrent exchanges"}
-FIGURES = (*LATENCIES, "tpot", "itl", "gap", "e2e")
-PERCENTILES = (50, 90, 99)
-COLUMNS = (
-    *("load_kind", "load", "purpose", "settle_s", "duration_s", "achieved_per_s"),
-    *(
-        "goodput_per_s",
-        "open_mean",
-        "growth",
-        "exchanges",
-        "errors",
-        "unsent",
-        "output_tokens_per_s",
-    ),
-    *[f"{name}_p{p}_ms" for name in FIGURES for p in PERCENTILES],
-    *("met", "limit", "evidence"),
-)
 
 
 def table(sweep: Sweep) -> str:
@@ -103,80 +82,3 @@ def _aligned(grid: list[list[str]]) -> Iterator[str]:
     for *cells, verdict in grid:
         shown = [cell.rjust(width) for cell, width in zip(cells, widths, strict=False)]
         yield "  ".join([*shown, verdict]).rstrip()
-
-
-def to_json(sweep: Sweep, about: About | None = None) -> dict[str, Any]:
-    """The sweep for programs; durations are in milliseconds, shares from 0 to 1."""
-    best, missed, limit = sweep.best, sweep.missed, sweep.limit
-    return {
-        "version": VERSION,
-        "run": about.to_json() if about else None,
-        "kind": sweep.kind,
-        "from": sweep.scale.low,
-        "to": sweep.scale.high,
-        "precision": sweep.scale.precision,
-        "objectives": [one.text for one in sweep.objectives],
-        "valid": not sweep.not_valid,
-        "not_valid": sweep.not_valid,
-        "highest": best and {"load": best.load, "achieved": round(best.achieved, 6)},
-        "limit": missed
-        and limit
-        and {"load": missed.load, "party": limit.party, "evidence": limit.evidence},
-        "levels": [_members(level, is_best=level is best) for level in sweep.levels],
-    }
-
-
-def _members(level: Level, *, is_best: bool) -> dict[str, Any]:
-    summary, limit = level.summary, level.limit
-    return {
-        "load": level.load,
-        "purpose": level.trial.purpose,
-        "settle": round(level.timing.settle, 3),
-        "duration": round(level.timing.duration, 3),
-        "achieved": round(level.achieved, 6),
-        "goodput": None if level.goodput is None else round(level.goodput, 6),
-        "open": round(level.open, 3),
-        "growth": round(level.growth, 6),
-        "exchanges": summary.ends.total(),
-        "ended": dict(summary.ends),
-        "errors": summary.errors,
-        "unsent": summary.unsent,
-        "output_tokens_per_second": round(level.tokens_per_second, 3),
-        "figures": {name: _percentiles(level, name) for name in FIGURES},
-        "objectives": [
-            {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
-            for one in level.judgements
-        ],
-        "met": limit is None,
-        "limit": limit and {"party": limit.party, "evidence": limit.evidence},
-        "best": is_best,
-    }
-
-
-def _percentiles(level: Level, name: str) -> dict[str, float] | None:
-    found = {f"p{p}": level.ms(name, p) for p in PERCENTILES}
-    return {p: round(value, 6) for p, value in found.items() if value is not None} or None
-
-
-def write_csv(sweep: Sweep, file: TextIO) -> None:
-    """Write a line per level, in the order in which they were measured."""
-    writer = csv.writer(file)
-    writer.writerow(COLUMNS)
-    for level in sweep.levels:
-        summary, limit = level.summary, level.limit
-        figures = [level.ms(name, p) for name in FIGURES for p in PERCENTILES]
-        writer.writerow(
-            [
-                *(level.kind, f"{level.load:g}", level.trial.purpose),
-                *(f"{level.timing.settle:g}", f"{level.timing.duration:g}"),
-                f"{level.achieved:.6f}",
-                "" if level.goodput is None else f"{level.goodput:.6f}",
-                *(f"{level.open:.3f}", f"{level.growth:.6f}"),
-                summary.ends.total(),
-                "" if summary.errors is None else f"{summary.errors:.6f}",
-                *(summary.unsent, f"{level.tokens_per_second:.3f}"),
-                *["" if one is None else f"{one:.6f}" for one in figures],
-                *("no" if limit else "yes", limit.party if limit else ""),
-                printable(limit.evidence) if limit else "",
-            ]
-        )
