@@ -31,8 +31,8 @@ LOADS = "rate:4..1000"
 EVENTS, GAP = 11, 0.04
 SETTLE, DURATION = 1, 3
 WITHIN = 0.1
-ATTEMPTS, NOT_VALID = 3, 3
-"""Sweeps of a round, and the exit status of one that is not valid."""
+REPEATS, NOT_VALID = 2, 3
+"""Further sweeps of a round, and the exit status of one that is not valid."""
 COLUMNS = (
     Column("limits", "limits"),
     Column("rounds", "rounds"),
@@ -101,17 +101,20 @@ def _sweep(server: Server, implied: float, request: Sequence[str], objective: st
     command += [f"http://{client.HOST}:{server.port}{path}", *options, "--slo", objective]
     command += ["--sweep", LOADS, "--json", "-"]
     command += ["--warm-up", str(SETTLE), "--duration", str(DURATION), "--no-progress"]
-    for repeated in range(ATTEMPTS):
-        with machine.pinned(machine.cores().client):
-            done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        if done.returncode != NOT_VALID:
-            break
+    with machine.pinned(machine.cores().client):
+        done, repeated = _run(command), 0
+        while done.returncode == NOT_VALID and repeated < REPEATS:
+            done, repeated = _run(command), repeated + 1
     if done.returncode:
         raise WrongAnswer(f"no load was found: {done.stderr or done.stdout}")
     found = json.loads(done.stdout)
     party = found["limit"]["limit"] if found["limit"] else "none"
     ratio = found["highest"]["load"] / implied
     return Round(ratio, len(found["levels"]), party, repeated)
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def _json(server: Server, method: str, path: str, body: object = None) -> dict[str, Any]:
