@@ -6,13 +6,12 @@ from math import ceil, inf
 
 from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, duration
-from streamserver.cli.problem import CannotServe
 from streamserver.cli.timeouts import timeout_options
-from streamserver.cli.values import one_of, switch, text, whole
+from streamserver.cli.values import one_of, switch, whole
 from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import ARRIVALS, MAX_OPEN, Job, Profile, parse
-from streamserver.lab.load.trace import Trace, read_trace
+from streamserver.lab.load.trace import DAYS, LONGEST, Trace, open_trace
 
 MOST_CONCURRENT = 100_000
 EACH = 10
@@ -34,6 +33,15 @@ def _concurrency(value: str) -> Profile:
     if not 1 <= found.most <= MOST_CONCURRENT:
         raise ArgumentTypeError(f"{value!r} must reach a level from 1 to {MOST_CONCURRENT}")
     return found
+
+
+def _trace(value: str) -> Trace:
+    try:
+        return open_trace(value)
+    except OSError as error:
+        raise ArgumentTypeError(f"{value}: {error.strerror}") from error
+    except ValueError as error:
+        raise ArgumentTypeError(f"{value}: {error}") from error
 
 
 def _speed(value: str) -> float:
@@ -72,7 +80,7 @@ LOAD = (
     Option(
         "trace",
         None,
-        text,
+        _trace,
         "FILE",
         "open loop: exchanges begin when those of a recorded load did; the file has a line for each"
         " arrival, in seconds, as in the Mooncake traces or as in the Azure traces",
@@ -132,6 +140,8 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
                 parser.error(f"--trace and --{name} exclude each other: each is the load")
         if options.arrivals != ARRIVALS[0]:
             parser.error("--arrivals cannot be combined with --trace, which has its own")
+        if options.trace.seconds / options.trace_speed > LONGEST:
+            parser.error(f"--trace-speed: the trace would last more than {DAYS} days")
     elif options.trace_speed != 1:
         parser.error("--trace-speed needs --trace")
     is_closed = not (options.rate or options.trace or options.sweep)
@@ -142,8 +152,8 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 
 
 def make_job(options: Namespace, request: RequestSpec) -> Job:
-    """The job of the options; CannotServe for a trace that cannot be read."""
-    rate, trace = options.rate, _trace(options)
+    """The job of the options."""
+    rate, trace = options.rate, options.trace and options.trace.faster(options.trace_speed)
     profile = rate or options.concurrency or ONE
     seconds, count = options.duration or inf, options.count
     if seconds == inf and not count and profile.seconds == inf and trace is None:
@@ -168,15 +178,3 @@ def make_job(options: Namespace, request: RequestSpec) -> Job:
         loop=options.loop,
         limits=tuple(options.goodput),
     )
-
-
-def _trace(options: Namespace) -> Trace | None:
-    if not options.trace:
-        return None
-    try:
-        with open(options.trace, encoding="utf-8-sig", errors="replace") as file:
-            return read_trace(file, options.trace_speed)
-    except OSError as error:
-        raise CannotServe(f"--trace {options.trace}: {error.strerror}") from error
-    except ValueError as error:
-        raise CannotServe(f"--trace {options.trace}: {error}") from error

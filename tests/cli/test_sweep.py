@@ -10,7 +10,6 @@ import pytest
 
 from cli.conftest import interrupted
 from streamserver.cli import bench, load_options
-from streamserver.cli.problem import CannotServe
 from streamserver.cli.sweep import Range
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job
@@ -60,15 +59,25 @@ def test_the_loads_of_a_sweep(value: str, expected: Range) -> None:
         ),
         (["--sweep", "rate", "--sweep-precision", "0.5%", *SLO], "is not a share from 1% to 50%"),
         (["--sweep", "rate", "--sweep-precision", "5", *SLO], "'5' is not a share"),
-        (["--trace", "x", "--rate", "5"], "--trace and --rate exclude each other"),
-        (["--trace", "x", "-c", "5"], "--trace and --concurrency exclude each other"),
-        (["--trace", "x", "--sweep", "rate", *SLO], "--trace and --sweep exclude each other"),
-        (["--trace", "x", "--arrivals", "poisson"], "--arrivals cannot be combined with --trace"),
-        (["--trace", "x", "--trace-speed", "0"], "'0' is not a number from 0.01 to 1000"),
+        (["--trace", "TRACE", "--rate", "5"], "--trace and --rate exclude each other"),
+        (["--trace", "TRACE", "-c", "5"], "--trace and --concurrency exclude each other"),
+        (["--trace", "TRACE", "--sweep", "rate", *SLO], "--trace and --sweep exclude each other"),
+        (["--trace", "TRACE", "--compare", URL], "--trace and --compare exclude each other"),
+        (["--trace", "TRACE", "--arrivals", "poisson"], "cannot be combined with --trace"),
+        (["--trace", "TRACE", "--trace-speed", "0"], "'0' is not a number from 0.01 to 1000"),
+        (["--trace", "TRACE", "--trace-speed", "0.01"], "the trace would last more than 31 days"),
+        (["--trace", "/nowhere/at/all"], "/nowhere/at/all: No such file"),
+        (["--trace", "WRONG"], "line 2: '\ufffd' is no number of seconds; it is seconds, as in"),
         (["--trace-speed", "2"], "--trace-speed needs --trace"),
     ],
 )
-def test_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], error: str) -> None:
+def test_wrong_usage(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, argv: list[str], error: str
+) -> None:
+    files = {"TRACE": b"1\n100000\n", "WRONG": b"1\n\xff\n"}
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    argv = [str(tmp_path / word) if word in files else word for word in argv]
     with pytest.raises(SystemExit) as end:
         bench.read([URL, *argv], {})
     assert end.value.code == 2
@@ -150,18 +159,10 @@ def test_a_trace_is_the_load(tmp_path: Path) -> None:
     file.write_text("\ufeff1.5\n2\n", "utf-8")
     found = job("--trace", str(file), "--trace-speed", "2")
     assert found.trace is not None
+    assert str(found.trace) == str(file)
     assert [*found.arrival_times()] == [0, 250_000_000]
     assert found.is_open_loop
     assert (found.count, found.duration) == (None, float("inf"))
-
-
-def test_a_wrong_trace_is_reported_in_a_line(tmp_path: Path) -> None:
-    with pytest.raises(CannotServe, match="--trace /nowhere/at/all: No such file"):
-        job("--trace", "/nowhere/at/all")
-    file = tmp_path / "trace"
-    file.write_bytes(b"1\n\xff\n")
-    with pytest.raises(CannotServe, match="trace: line 2: '\ufffd' is no number of seconds"):
-        job("--trace", str(file))
 
 
 def test_a_trace_is_replayed(target: ServerProcess, tmp_path: Path) -> None:

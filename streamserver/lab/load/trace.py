@@ -14,18 +14,19 @@ import json
 import re
 from array import array
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple, TextIO
 
 SECOND = 1_000_000_000
-LONGEST = 31 * 86_400.0
+DAYS = 31
+LONGEST = DAYS * 86_400.0
 """Seconds of a load."""
 MOST_ARRIVALS = 1_000_000
 LONGEST_LINE = 65_536
 """Characters."""
-MOST_TOKENS = 10_000_000
+MOST_TOKENS = 1_000_000
 HEADINGS = ("TIMESTAMP", "ContextTokens", "GeneratedTokens")
 FORMS = (
     "seconds, as in 12.5; an object with the member timestamp, in milliseconds, and optionally"
@@ -56,8 +57,14 @@ class Trace:
     outputs: "array[int]"
     """Tokens of each answer; 0 if unknown."""
 
+    name: str = ""
+    """Of its file."""
+
     def __len__(self) -> int:
         return len(self.offsets)
+
+    def __str__(self) -> str:
+        return self.name
 
     @property
     def seconds(self) -> float:
@@ -69,9 +76,19 @@ class Trace:
         """Whether the length of each prompt is known."""
         return all(self.inputs)
 
+    def faster(self, factor: float) -> "Trace":
+        """The trace with all times divided by a factor."""
+        return replace(self, offsets=array("q", [round(at / factor) for at in self.offsets]))
 
-def read_trace(file: TextIO, speed: float = 1.0) -> Trace:
-    """Read a trace, to be replayed ``speed`` times as fast; ValueError that names the line."""
+
+def open_trace(path: str) -> Trace:
+    """Read the trace in a file; OSError, or ValueError that names the line."""
+    with open(path, encoding="utf-8-sig", errors="replace") as file:
+        return replace(read_trace(file), name=path)
+
+
+def read_trace(file: TextIO) -> Trace:
+    """Read a trace; ValueError that names the line."""
     trace = Trace(array("q"), array("q"), array("q"))
     first = last = None
     for number, arrival in _arrivals(file):
@@ -80,10 +97,9 @@ def read_trace(file: TextIO, speed: float = 1.0) -> Trace:
         if len(trace) == MOST_ARRIVALS:
             raise ValueError(f"line {number}: a trace has at most {MOST_ARRIVALS:,} arrivals")
         first, last = arrival.time if first is None else first, arrival.time
-        offset = round((arrival.time - first) / speed)
-        if offset > LONGEST * SECOND:
-            raise ValueError(f"line {number} is more than 31 days after the first arrival")
-        trace.offsets.append(offset)
+        if last - first > LONGEST * SECOND:
+            raise ValueError(f"line {number} is more than {DAYS} days after the first arrival")
+        trace.offsets.append(last - first)
         trace.inputs.append(arrival.input)
         trace.outputs.append(arrival.output)
     if first is None:

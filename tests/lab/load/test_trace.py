@@ -19,9 +19,9 @@ from streamserver.lab.load.trace import Trace, read_trace
 AZURE = "TIMESTAMP,ContextTokens,GeneratedTokens\n"
 
 
-def read(text: str, speed: float = 1.0) -> Trace:
+def read(text: str) -> Trace:
     """The trace in a text."""
-    return read_trace(StringIO(text), speed)
+    return read_trace(StringIO(text))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_both_units_mean_the_same(times: list[int]) -> None:
 
 
 def test_a_speed_divides_the_times() -> None:
-    assert [*read("1\n2\n4", 2).offsets] == [0, 500 * MS, 1500 * MS]
+    assert [*read("1\n2\n4").faster(2).offsets] == [0, 500 * MS, 1500 * MS]
 
 
 @pytest.mark.parametrize(
