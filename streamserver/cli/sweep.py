@@ -118,12 +118,7 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 def main(options: Namespace, job: Job, about: About) -> int:
     """Sweep; the exit status: 1 if not even the lowest load meets the objectives, 3 if nothing
     valid was measured. CannotServe if the run cannot begin."""
-    least = replace(
-        job,
-        duration=options.duration or DURATION,
-        warm_up=SETTLE if options.warm_up is None else options.warm_up,
-        sends_records=False,
-    )
+    least = level_of(options, job)
     found = asyncio.run(measure(options.processes, lambda runs: _sweep(options, least, runs)))
     about = replace(about, ended=rfc3339(datetime.now(UTC)))
     if found.best is not None:
@@ -136,6 +131,17 @@ def main(options: Namespace, job: Job, about: About) -> int:
         write_csv(found, lines)
         save("csv", options.csv, lines.getvalue())
     return found.status
+
+
+def level_of(options: Namespace, job: Job) -> Job:
+    """The job of a level, but for its load."""
+    return replace(
+        job,
+        count=None,
+        duration=options.duration or DURATION,
+        warm_up=SETTLE if options.warm_up is None else options.warm_up,
+        sends_records=False,
+    )
 
 
 async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:

@@ -4,13 +4,15 @@ import csv
 import json
 import re
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import interrupted
 from streamserver.cli import bench, load_options
-from streamserver.cli.sweep import Range
+from streamserver.cli.report_about import about
+from streamserver.cli.sweep import Range, level_of
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job
 from support.calling import call
@@ -84,6 +86,18 @@ def test_wrong_usage(
     assert error in capsys.readouterr().err.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("argv", "timing"),
+    [([], (10, 2)), (["--duration", "3"], (3, 2)), (["--warm-up", "0"], (10, 0))],
+)
+def test_a_level_is_bounded_by_its_time_alone(argv: list[str], timing: tuple[float, float]) -> None:
+    options = bench.read([URL, "--sweep", "rate", *SLO, "--csv", "x", *argv], {})
+    found = level_of(options, load_options.make_job(options, RequestSpec(URL)))
+    assert (found.duration, found.warm_up) == timing
+    assert found.count is None
+    assert not found.sends_records
+
+
 def test_a_sweep_finds_a_level_and_names_its_limit(target: ServerProcess, tmp_path: Path) -> None:
     # A stream lasts 40 ms, and another one meanwhile is refused.
     done = call(
@@ -147,6 +161,22 @@ def test_a_service_that_cannot_be_reached_ends_the_sweep_at_once() -> None:
     done = call("bench", URL, *SLO, "--sweep", "concurrency", "--duration", "0.1", "--warm-up", "0")
     assert done.returncode == 3
     assert "not valid   no exchange received a response: unconnected" in done.stdout
+
+
+def test_a_report_describes_the_load(tmp_path: Path) -> None:
+    file = tmp_path / "trace"
+    file.write_text("1\n2\n")
+
+    def asked(*argv: str) -> str:
+        words = [URL, *argv]
+        options = bench.read(words, {})
+        made = load_options.make_job(options, RequestSpec(URL))
+        return dict(about(words, options, bench.TABLE, made, datetime.now(UTC)).asked)["load"]
+
+    assert asked("--sweep", "rate:5..9", *SLO) == "a search: rate:5..9, constant intervals"
+    shown = f"open loop: 2 arrivals of {file}"
+    assert asked("--trace", str(file)) == shown
+    assert asked("--trace", str(file), "--trace-speed", "2") == f"{shown}, 2 times as fast"
 
 
 def job(*argv: str) -> Job:

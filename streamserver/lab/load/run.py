@@ -74,7 +74,8 @@ class Run:
         await sleep_until(start)
         lag = LagProbe(self.summary.loop_lag, self.count_from)
         if self.job.counts_flow:
-            self.summary.flow = Flow(self.count_from, round(self.job.duration * SECOND) // PARTS)
+            part = max(round(self.job.duration * SECOND) // PARTS, 1)
+            self.summary.flow = Flow(self.count_from, part)
         load = self._open_loop() if self.job.is_open_loop else self._closed_loop()
         self._load = asyncio.create_task(load)
         self._load.add_done_callback(self._on_task_end)
