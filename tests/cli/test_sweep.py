@@ -198,8 +198,6 @@ def test_a_trace_is_the_load(tmp_path: Path) -> None:
 def test_a_trace_is_replayed(target: ServerProcess, tmp_path: Path) -> None:
     file = tmp_path / "trace"
     file.write_text('{"timestamp": 0}\n{"timestamp": 40}\n{"timestamp": 40}\n')
-    done = call(
-        "bench", f"{target.url}/bytes/3", "--trace", str(file), "--processes", "2", "--json", "-"
-    )
+    done = call("bench", f"{target.url}/bytes/3", "--trace", str(file), "--json", "-")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["exchanges"]["ended"] == {"complete": 3}

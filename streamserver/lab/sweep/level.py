@@ -77,6 +77,7 @@ class Level:
     summary: Summary
     judgements: Sequence[Judgement]
     precision: float
+    """Of the search."""
 
     @property
     def load(self) -> float:
@@ -170,12 +171,12 @@ class Level:
     def _missed(self) -> Limit | None:
         """The first objective that is missed, that of the errors before others."""
         missed = [one for one in self.judgements if one.measured is not None and not one.is_met]
-        for judgement in sorted(missed, key=lambda one: one.objective.milestone != ERRORS):
-            reason, evidence = judgement.objective.text, str(judgement)
-            if judgement.objective.milestone == ERRORS:
-                return Limit("target", reason, evidence + _failures(self.summary))
-            return Limit("service", reason, evidence)
-        return None
+        if not missed:
+            return None
+        first = min(missed, key=lambda one: one.objective.milestone != ERRORS)
+        if first.objective.milestone == ERRORS:
+            return Limit("target", first.objective.text, f"{first}{_failures(self.summary)}")
+        return Limit("service", first.objective.text, str(first))
 
     def _piled_up(self, share: float) -> str:
         flow = self.summary.flow

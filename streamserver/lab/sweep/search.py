@@ -4,8 +4,8 @@ The loads double until one is missed. Then the interval between the highest load
 the lowest that was missed is divided at its geometric mean, until their ratio is within the
 precision. A load that was missed is measured once more, and counts as missed only if it is missed
 again: another program may have used the machine meanwhile, and one wrong verdict would exclude all
-higher loads. Every load is measured at most twice and lies inside the interval that is left, so the
-number of measurements is bounded for any outcomes, also for those that contradict each other.
+higher loads. Every load is tried at most twice and lies inside the interval that is left, so the
+number of trials is bounded for any outcomes, also for those that contradict each other.
 """
 
 from dataclasses import dataclass

@@ -46,8 +46,8 @@ def test_random_arrivals_below_the_capacity_rarely_pile_up() -> None:
         found = summary_of(level, services, 8).flow
         return found.growth(LEAST) if found else 0
 
-    assert sum(growth(0.7, seed) > 0 for seed in range(50)) <= 2
-    assert sum(growth(1.3, seed) > 0 for seed in range(50)) >= 48
+    assert sum(growth(0.7, seed) > 0 for seed in range(20)) <= 1
+    assert sum(growth(1.3, seed) > 0 for seed in range(20)) >= 19
 
 
 def test_the_warm_up_counts_as_open_and_the_end_does_not() -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamserver.lab.sweep.search import MAX_PRECISION, MIN_PRECISION, Scale, Search, Trial
@@ -62,6 +62,7 @@ def test_outcomes_at_random_end_the_search_too(scale: Scale, seed: int, share: f
         assert all(trial.load % 1 == 0 for trial in trials)
 
 
+@settings(max_examples=50)
 @given(scales | whole_scales, st.floats(0.5, 2e4), st.integers(0, 30))
 def test_one_wrong_miss_changes_nothing(scale: Scale, knee: float, at: int) -> None:
     right, trials = search(scale, lambda load: load <= knee)

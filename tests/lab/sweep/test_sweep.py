@@ -50,8 +50,7 @@ def knee(found: Sweep) -> float:
     return found.best.load
 
 
-@pytest.mark.parametrize("number", [1, 3, 10, 50])
-@pytest.mark.parametrize("lifetime", [0.2, 1.0, 6.0])
+@pytest.mark.parametrize(("number", "lifetime"), [(1, 0.2), (1, 6.0), (3, 1.0), (30, 1.0)])
 async def test_the_knee_of_a_service_with_slots(number: int, lifetime: float) -> None:
     capacity = number / lifetime
     found = await swept(slots(number, lifetime), scale=Scale(0.1, 1000))
@@ -63,16 +62,16 @@ async def test_the_knee_of_a_service_with_slots(number: int, lifetime: float) ->
     assert found.best.timing.duration >= 4 * lifetime
 
 
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("seed", range(3))
 async def test_the_knee_of_random_arrivals_and_lifetimes(seed: int) -> None:
     def serve(job: Job, prospect: Prospect) -> Summary:
         random = Random(f"{seed}/{prospect.number}")
         services = iter(lambda: random.lognormvariate(0, 0.5) / 1.133, 0.0)
-        return summary_of(job, services, 50)
+        return summary_of(job, services, 25)
 
     arrivals: Arrivals = "poisson"
     job = Job(JOB.request, duration=20.0, warm_up=4.0, arrivals=arrivals, seed=seed)
-    assert 40 <= knee(await swept(serve, job)) <= 55
+    assert 19 <= knee(await swept(serve, job)) <= 27.5
 
 
 async def test_levels_use_other_seeds_and_measure_the_flow() -> None:
@@ -163,7 +162,7 @@ def cut(summary: Summary) -> Summary:
     ("change", "party", "evidence", "lowest"),
     [
         (refusing, "target", r"errors=1%: missed, [\d.]+% \(refused \d+\)", 1),
-        (late_client, "client", "1% of the exchanges began more than 50 ms after their time", 3),
+        (late_client, "client", r"\d% of the exchanges began more than 50 ms after their time", 3),
         (late_target, "target", "it sent 1% of its events more than 50 ms after they were due", 3),
         (unsent, "client", "5 exchanges were not begun, since too many were open", 3),
         (cut, "service", "1 exchanges did not end within --grace", 1),
@@ -176,9 +175,9 @@ async def test_the_limit_is_named(
         summary = summary_of(job, always(0.1), 100)
         return change(summary) if prospect.trial.load > limit else summary
 
-    limit = 100.0
+    limit = 30.0
     found = await swept(serve)
-    assert 95 <= knee(found) <= 100
+    assert 28 <= knee(found) <= 30
     assert (found.limit and found.limit.party, found.status) == (party, 0)
     assert found.limit is not None
     assert re.search(evidence, found.limit.evidence)
