@@ -148,11 +148,10 @@ async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
     title = _title(job)
 
     async def measured(level: Job, prospect: Prospect) -> Result | str:
-        shown = describe(options.sweep.kind, prospect)
-        _print(options, shown)
+        _print(options, describe(options.sweep.kind, prospect))
         try:
             plan = Plan(level.seconds, None, level.grace)
-            with watching(options, f"{title}, {shown}", plan) as on_progress:
+            with watching(options, title, plan) as on_progress:
                 result = await runs.run(level, on_progress)
         except CannotServe as problem:
             if prospect.number == 1 and not runs.is_interrupted:
