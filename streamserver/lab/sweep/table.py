@@ -61,7 +61,7 @@ def conclusion(sweep: Sweep) -> Iterator[Labelled]:
         if limit.party == "target":
             yield from failures(missed.summary)
         if limit.party == "client":
-            yield "", "use more --processes, or a higher --max-open, to load the service further"
+            yield "", "the service may reach more: use more --processes or an idle machine"
     elif best is not None and not sweep.problems:
         yield "limit", f"none up to {best.load:g}{unit}, the end of --sweep"
     for objective in sweep.objectives:
@@ -71,9 +71,11 @@ def conclusion(sweep: Sweep) -> Iterator[Labelled]:
 
 
 def outcome(level: Level) -> str:
-    """Whether a level met the objectives, or what did not."""
+    """Whether a level met the objectives, or why not."""
     limit = level.limit
-    return "met" if limit is None else f"missed by the {limit.party}: {limit.reason}"
+    if limit is None:
+        return "met"
+    return f"{'missed' if limit.is_valid else 'not valid'}, {limit.party}: {limit.reason}"
 
 
 def _aligned(grid: list[list[str]]) -> Iterator[str]:

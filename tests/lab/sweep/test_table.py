@@ -20,7 +20,7 @@ limit       at 11.31/s, the service: first_byte_p99=300ms: missed, 1505.755ms
 objective   first_byte_p99=300ms
 objective   errors=1%
 """
-MISSED = "missed by the service: first_byte_p99=300ms"
+MISSED = "missed, service: first_byte_p99=300ms"
 
 
 async def test_the_table_marks_the_best_level_and_names_the_limit() -> None:
