@@ -17,6 +17,7 @@ from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import Job
 from support.calling import call
 from support.process import ServerProcess
+from support.readme import README, words_of
 
 URL = "http://127.0.0.1:9/x"
 SLO = ("--slo", "first_event_p99=10s,errors=50%")
@@ -124,6 +125,21 @@ def test_a_sweep_finds_a_level_and_names_its_limit(target: ServerProcess, tmp_pa
         rows = [*csv.DictReader(file)]
     assert [float(row["load"]) for row in rows] == [one["load"] for one in levels]
     assert [row["met"] == "True" for row in rows] == [one["met"] for one in levels]
+
+
+def test_the_line_of_the_readme_finds_a_level(target: ServerProcess) -> None:
+    lines = [line for line in README.splitlines() if line.startswith("    $ ")]
+    [line] = [line for line in lines if "--sweep" in line]
+    command = line.strip().removeprefix("$ ")
+    _, words = words_of(re.sub(r"http://127\.0\.0\.1:\d+", target.url, command))
+    words[words.index("rate")] = "rate:20..20"
+    short = ("--duration", "0.3", "--warm-up", "0.1", "--sweep-precision", "50%")
+    done = call(*words, *short, "--header", "X-Lab-Tokens: 2", "--no-progress")
+    assert done.returncode in (0, MISSED, BUSY), done.stderr
+    heading, first, *_ = done.stdout.splitlines()
+    assert "TTFT p99, ms  TPOT p50, ms" in heading
+    assert "tokens/s" in heading
+    assert first.split()[done.returncode == 0] == "20"
 
 
 def test_not_even_the_lowest_concurrency_meets_the_objective(target: ServerProcess) -> None:

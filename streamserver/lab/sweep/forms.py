@@ -154,7 +154,7 @@ def json_schema() -> dict[str, Any]:
         "valid": {"type": "boolean", "description": "whether there is a valid result"},
         "not_valid": texts | {"description": "why there is none"},
         "highest": {"anyOf": no_level, "description": "the highest level that was met"},
-        "limit": {"anyOf": no_level, "description": "the lowest level that was missed twice"},
+        "limit": {"anyOf": no_level, "description": "the lowest level that counts as missed"},
         "levels": {"type": "array", "items": no_level[0], "description": "in their order in time"},
     }
     return {

@@ -4,8 +4,9 @@ The loads double until one is missed. Then the interval between the highest load
 the lowest that was missed is divided at its geometric mean, until their ratio is within the
 precision. A load that was missed is measured once more, and counts as missed only if it is missed
 again: another program may have used the machine meanwhile, and one wrong verdict would exclude all
-higher loads. Every load is tried at most twice and lies inside the interval that is left, so the
-number of trials is bounded for any outcomes, also for those that contradict each other.
+higher loads. A measurement that is not valid is no verdict at all: it takes three misses where one
+of them was. Every load that is tried lies inside the interval that is left, so the number of trials
+is bounded for any outcomes, also for those that contradict each other.
 """
 
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ FACTOR = 2.0
 """From one rising load to the next."""
 DIGITS = 4
 """Significant digits of a load: the smallest precision needs three."""
+MISSES, MOST_MISSES = 2, 3
+"""Misses of a load after which it counts as missed: of valid measurements, and of all."""
 MIN_PRECISION, MAX_PRECISION = 0.01, 0.5
 
 Purpose = Literal["rising", "narrowing", "confirming"]
@@ -49,9 +52,10 @@ class Search:
         self.best: float | None = None
         """The highest load that was met."""
         self.missed: float | None = None
-        """The lowest load that was missed twice."""
+        """The lowest load that counts as missed."""
         self._doubted: float | None = None
-        """A load that was missed once."""
+        """A load that was missed, but does not count as missed yet."""
+        self._misses = self._valid_misses = 0
 
     @property
     def next(self) -> Trial | None:
@@ -60,24 +64,28 @@ class Search:
             return Trial(self._doubted, "confirming")
         return _next(self.scale, self.best, self.missed)
 
-    def add(self, is_met: bool) -> None:
-        """Add the outcome of ``next``."""
+    def add(self, is_met: bool, is_valid: bool = True) -> None:
+        """Add the outcome of ``next``, and whether the measurement was valid."""
         trial = self.next
         assert trial is not None
-        doubted, self._doubted = self._doubted, None
+        self._misses += 1
+        self._valid_misses += is_valid
         if is_met:
             self.best = trial.load
-        elif doubted is None:
-            self._doubted = trial.load
-        else:
+        elif self._valid_misses >= MISSES or self._misses >= MOST_MISSES:
             self.missed = trial.load
+        else:
+            self._doubted = trial.load
+            return
+        self._doubted = None
+        self._misses = self._valid_misses = 0
 
     @property
     def most_left(self) -> int:
         """The largest number of measurements that may be left."""
         if self._doubted is None:
             return _most_left(self.scale, self.best, self.missed)
-        return _most_left_after(self.scale, self.best, self.missed, self._doubted) - 1
+        return _most_left_after(self.scale, self.best, self.missed, self._doubted) - self._misses
 
 
 def _next(scale: Scale, best: float | None, missed: float | None) -> Trial | None:
@@ -104,5 +112,6 @@ def _most_left(scale: Scale, best: float | None, missed: float | None) -> int:
 
 
 def _most_left_after(scale: Scale, best: float | None, missed: float | None, load: float) -> int:
-    """The largest number if ``load`` is next: it may be measured twice, whatever the outcome."""
-    return 2 + max(_most_left(scale, load, missed), _most_left(scale, best, load))
+    """The largest number if ``load`` is next: it may be tried ``MOST_MISSES`` times, whatever the
+    last outcome is."""
+    return MOST_MISSES + max(_most_left(scale, load, missed), _most_left(scale, best, load))

@@ -47,7 +47,7 @@ class Sweep:
     best: Level | None = None
     """The highest level that was met."""
     missed: Level | None = None
-    """The lowest one that was missed twice; its second measurement."""
+    """The lowest one that counts as missed; its last measurement."""
     problems: list[str] = field(default_factory=list)
     """Why the sweep ended early."""
 
@@ -109,10 +109,11 @@ async def sweep(
         found.problems += result.problems or _unjudged(level, is_first=number == 1)
         if found.problems:
             break
-        if level.limit is None:
+        limit = level.limit
+        if limit is None:
             least = least.extended(level.needed)
         if timing.is_enough(least) or trial.load in lengthened:
-            search.add(level.limit is None)
+            search.add(limit is None, is_valid=limit is None or limit.is_valid)
             found.add(level, search)
         lengthened.add(trial.load)
     return found

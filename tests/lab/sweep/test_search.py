@@ -23,13 +23,17 @@ whole_scales = st.builds(
 )
 
 
-def search(scale: Scale, is_met: Callable[[float], bool]) -> tuple[Search, list[Trial]]:
+def search(
+    scale: Scale,
+    is_met: Callable[[float], bool],
+    is_valid: Callable[[], bool] = lambda: True,
+) -> tuple[Search, list[Trial]]:
     """A search to its end, and its trials."""
     found, trials = Search(scale), list[Trial]()
     while trial := found.next:
         left = found.most_left
         trials.append(trial)
-        found.add(is_met(trial.load))
+        found.add(is_met(trial.load), is_valid())
         assert found.most_left < left
     assert found.most_left == 0
     return found, trials
@@ -55,7 +59,9 @@ def test_the_knee_is_found_within_the_precision(scale: Scale, knee: float) -> No
 def test_outcomes_at_random_end_the_search_too(scale: Scale, seed: int, share: float) -> None:
     random = Random(seed)
     most = Search(scale).most_left
-    found, trials = search(scale, lambda load: random.random() < share)
+    found, trials = search(
+        scale, lambda load: random.random() < share, lambda: random.random() < 0.5
+    )
     assert len(trials) <= most
     assert (found.best or 0) <= scale.high
     if scale.is_whole:
@@ -89,6 +95,17 @@ def test_the_trials_of_a_search() -> None:
         (9.932, "narrowing"),
     ]  # fmt: skip
     assert (found.best, found.missed) == (9.932, 10.37)
+
+
+def test_a_load_counts_as_missed_after_two_valid_misses_or_three_of_any() -> None:
+    for misses, number in (("vv", 2), ("vn", 3), ("nv", 3), ("nn", 3)):
+        outcomes = iter(misses + "v")
+        found, trials = search(
+            Scale(5, 9),
+            lambda load: False,
+            lambda: next(outcomes) == "v",  # noqa: B023
+        )
+        assert (found.missed, len(trials)) == (5, number)
 
 
 @pytest.mark.parametrize("is_met", [True, False])
