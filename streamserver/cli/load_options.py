@@ -111,7 +111,7 @@ LOAD = (
         duration("warm-up", 0, "", zero=True).read,
         "DURATION",
         "time at the beginning that is not measured",
-        "0s",
+        "0s; with --sweep 2s",
     ),
     duration("grace", 30.0, "time for open exchanges to end after the last has begun", zero=True),
     Option(

@@ -56,7 +56,6 @@ class Trace:
     """Tokens of each prompt; 0 if unknown."""
     outputs: "array[int]"
     """Tokens of each answer; 0 if unknown."""
-
     name: str = ""
     """Of its file."""
 
