@@ -27,7 +27,7 @@ TARGETS = (
     Peer("slots", COMMAND, modules=("h11",)),
     Peer("profile", f"{COMMAND} --profile {PROFILE}", modules=("h11",)),
 )
-LOADS = "rate:4..1000"
+LOADS = "rate:8..1000"
 EVENTS, GAP = 11, 0.04
 SETTLE, DURATION = 1, 3
 WITHIN = 0.1
