@@ -14,6 +14,12 @@ from streamserver.lab.sweep.table import UNITS, conclusion, rows
 
 _KIND = "Search of the highest load that meets the objectives"
 
+_NOTE = (
+    '<p class="note">achieved/s counts the complete exchanges that ended in the measured time of a'
+    " level, and so does the throughput at the highest load. open is their mean number at a"
+    " moment.</p>"
+)
+
 
 def page(sweep: Sweep, title: str, about: About | None = None) -> str:
     """The whole page; ``title``: the request, without secrets."""
@@ -26,10 +32,10 @@ def page(sweep: Sweep, title: str, about: About | None = None) -> str:
             f'<header><p class="kind">{_KIND}</p><h1>{text(title.partition("?")[0])}</h1></header>',
             paragraph(_headline(sweep)),
             section("At the highest load", tiles(report)) if sweep.best else "",
-            section("What was measured", facts(report)),
             _chart(sweep),
-            section("Levels", table("Levels", grid[0], grid[1:], "numbers") if grid else ""),
             section("Result", pairs([*conclusion(sweep)])),
+            section("What was measured", facts(report)),
+            section("Levels", table("Levels", grid[0], grid[1:], "numbers"), _NOTE) if grid else "",
             glossary(report.summary),
         ],
     )
