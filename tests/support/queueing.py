@@ -14,7 +14,8 @@ from streamserver.lab.sweep.search import Scale
 from streamserver.lab.sweep.sweep import Prospect, Sweep, sweep
 
 SECOND = 1_000_000_000
-FOREVER = 10**6
+ORIGIN = 10**6
+"""The beginning of a run, in ns: a record has no times of 0."""
 SLO = "first_byte_p99=300ms,errors=1%"
 
 
@@ -48,10 +49,10 @@ def summary_of(job: Job, services: Iterator[float], slots: int) -> Summary:
     found = Summary(flow=flow_of(exchanges, job.warm_up, job.duration))
     for at, begin, end in exchanges:
         if at >= job.warm_up * SECOND:
-            record = Record(FOREVER + at, FOREVER + at, status=200, end="complete")
+            record = Record(ORIGIN + at, ORIGIN + at, status=200, end="complete")
             record.sent = record.planned
-            record.head = record.first_byte = FOREVER + begin + 1
-            record.last_byte = record.ended = FOREVER + end
+            record.head = record.first_byte = ORIGIN + begin + 1
+            record.last_byte = record.ended = ORIGIN + end
             found.add(record)
     return found
 
