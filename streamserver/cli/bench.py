@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from streamserver.cli import compare, load_options, request_options, sweep
+from streamserver.cli import compare, load_options, prompt_options, request_options, sweep
 from streamserver.cli.loops import loop_factory
 from streamserver.cli.measuring import WORKER, Runs, measure, warn_of_load
 from streamserver.cli.options import Table, make_parser, parse
@@ -37,7 +37,7 @@ ABOUT = (
 )
 TABLE: Table = {
     "request": request_options.REQUESTS,
-    "chat": request_options.CHAT,
+    "model": (*prompt_options.MODEL, *prompt_options.CONVERSATIONS),
     "load": load_options.LOAD,
     "timeouts": load_options.TIMEOUTS,
     "processes": load_options.PROCESSES,
@@ -86,7 +86,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
 
 async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
     """The result, and whether a signal ended the run. A second signal discards the figures."""
-    plan = Plan(job.seconds, job.count, job.grace)
+    plan = Plan(job.seconds, job.count and job.count * job.request.turns, job.grace)
 
     async def run(runs: Runs) -> tuple[Result, bool]:
         return await runs.run(job, on_progress, on_record), runs.is_interrupted

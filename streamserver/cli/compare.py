@@ -45,7 +45,9 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 def main(options: Namespace, job: Job, about: About) -> int:
     """Compare; the exit status: 3 if the measurement is not valid. CannotServe if neither URL can
     be measured."""
-    url = request_options.chat_url(options.compare) if options.chat else options.compare
+    if job.request.turns > 1:
+        raise CannotServe("--compare sends single requests, and these are conversations")
+    url = request_options.url_of(options, options.compare)
     through = replace(job, request=replace(job.request, url=url))
     comparison = run_interruptible(job.loop, lambda: _compare(options, job, through))
     show(options, to_json(comparison, job.seed, about), table(comparison, job.seed))

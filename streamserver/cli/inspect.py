@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from streamserver.cli import request_options
+from streamserver.cli import prompt_options, request_options
 from streamserver.cli.interruption import run_interruptible
 from streamserver.cli.options import Option, Table, duration, make_parser, parse
 from streamserver.cli.problem import CannotServe, warn
@@ -93,7 +93,7 @@ OUTPUT = (
 )
 TABLE: Table = {
     "request": request_options.REQUESTS,
-    "chat": request_options.CHAT,
+    "model": prompt_options.MODEL,
     "inspection": INSPECTION,
     "output": OUTPUT,
 }
@@ -136,8 +136,7 @@ def _specs(options: Namespace) -> list[RequestSpec]:
     spec = request_options.make_request(options, os.environ)
     if options.through is None:
         return [spec]
-    url = request_options.chat_url(options.through) if options.chat else options.through
-    return [spec, replace(spec, url=url)]
+    return [spec, replace(spec, url=request_options.url_of(options, options.through))]
 
 
 async def _inspect_all(options: Namespace, specs: Sequence[RequestSpec]) -> list[Inspection]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from math import inf
 
 from streamserver import __version__
+from streamserver.cli import prompt_options
 from streamserver.cli.options import Option, Table
 from streamserver.lab.cassettes.redaction import redact_fields, redact_target
 from streamserver.lab.client.excerpt import Secrets
@@ -46,19 +47,19 @@ def rfc3339(moment: datetime) -> str:
 def _asked(options: Namespace, job: Job) -> Iterator[tuple[str, str]]:
     """The request and the load, in words."""
     yield "request", f"{job.request.method} {redact_target(job.request.url)}"
-    if options.model:
-        yield "model", options.model
+    yield from prompt_options.describe(options)
+    unit = "exchanges" if job.request.turns == 1 else "conversations"
     if options.sweep:
         yield "load", f"a search: {options.sweep}, {job.arrivals} intervals"
     elif job.trace is not None:
         speed = f", {options.trace_speed:g} times as fast" if options.trace_speed != 1 else ""
         yield "load", f"open loop: {len(job.trace):,} arrivals of {options.trace}{speed}"
     elif job.rate is not None:
-        yield "load", f"open loop: {job.rate} exchanges per second, {job.arrivals} intervals"
+        yield "load", f"open loop: {job.rate} {unit} per second, {job.arrivals} intervals"
     else:
-        yield "load", f"closed loop: {job.concurrency} concurrent exchanges"
+        yield "load", f"closed loop: {job.concurrency} concurrent {unit}"
     bounds = [f"{job.duration:g} s"] if job.duration < inf else []
-    bounds += [f"{job.count} exchanges"] if job.count else []
+    bounds += [f"{job.count} {unit}"] if job.count else []
     if not options.sweep:
         yield "until", " or ".join(bounds) or f"the end of the load, {job.seconds:g} s"
     if job.warm_up:

@@ -1,6 +1,5 @@
 """The options of `bench`: the request and the job that they describe, and wrong usage."""
 
-import json
 from collections.abc import Mapping
 from math import inf
 from pathlib import Path
@@ -68,25 +67,6 @@ def test_options_are_read_from_the_environment() -> None:
     found = request(STREAMSERVER_HEADER="a: 1\nb: 2", STREAMSERVER_DATA="x")
     assert found.fields[:2] == (("a", "1"), ("b", "2"))
     assert found.body == b"x"
-
-
-@pytest.mark.parametrize(
-    ("base", "url"),
-    [
-        ("http://h/v1", "http://h/v1/chat/completions"),
-        ("http://h/v1/", "http://h/v1/chat/completions"),
-        ("http://h/v1/chat/completions", "http://h/v1/chat/completions"),
-        ("http://h/v1?version=2", "http://h/v1/chat/completions?version=2"),
-    ],
-)
-def test_a_chat_requests_a_stream(base: str, url: str) -> None:
-    found = request("--chat", "--model", "m", "--prompt", "Hä?", url=base)
-    assert (found.url, found.method) == (url, "POST")
-    assert dict(found.fields)["content-type"] == "application/json"
-    assert found.expectation == "answer"
-    assert json.loads(found.body) == {
-        "model": "m", "messages": [{"role": "user", "content": "Hä?"}], "stream": True,
-    }  # fmt: skip
 
 
 def test_a_key_from_the_environment() -> None:
@@ -166,9 +146,6 @@ def test_every_timeout_has_an_option() -> None:
             "--max-open must be at least --processes",
         ),
         ([URL, "--data", "x", "--body", "y"], "exclude each other"),
-        ([URL, "--chat", "--data", "x"], "exclude each other"),
-        ([URL, "--chat", "--model", "m"], "--chat needs --model and --prompt"),
-        ([URL, "--prompt", "m"], "need --chat"),
         ([URL, "--insecure", "--ca", "x"], "exclude each other"),
         ([URL, "--slo", "goodput=99%"], "--slo goodput needs the limits of --goodput"),
         ([URL, "--goodput", "tfft=5ms"], "'tfft' is no figure (did you mean 'ttft'?)"),

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 
 import pytest
 
@@ -88,7 +89,9 @@ def test_what_was_asked_is_in_words() -> None:
     made = about_of([URL, "--chat", "--model", "m", "--prompt", "p", *argv])
     assert dict(made.asked) == {
         "request": f"POST {URL}/chat/completions",
+        "interface": "chat",
         "model": "m",
+        "prompts": "p",
         "load": "open loop: 2..30@15 exchanges per second, poisson intervals",
         "until": "the end of the load, 18 s",
         "warm-up": "3 s, which are not measured",
@@ -100,3 +103,23 @@ def test_what_was_asked_is_in_words() -> None:
         "load": "closed loop: 4 concurrent exchanges",
         "until": "9 s or 50 exchanges",
     }
+
+
+def test_the_prompts_and_conversations_are_in_words(tmp_path: Path) -> None:
+    argv = [URL, "--api", "llamacpp", "--max-tokens", "7"]
+    synthetic = ["--prompt-tokens", "5..9", "--shared-prefix", "20", "--turns", "3", "--exact"]
+    assert dict(about_of([*argv, *synthetic]).asked) == {
+        "request": f"POST {URL}/completion",
+        "interface": "llamacpp",
+        "prompts": "synthetic, 5..9 tokens, 20% of it shared, 3 turns",
+        "answers": "exactly 7 tokens",
+        "load": "closed loop: 1 concurrent conversations",
+        "until": "10 conversations",
+    }
+    file = tmp_path / "data.jsonl"
+    file.write_text('{"prompt":"a"}')
+    asked = dict(about_of([*argv, "--dataset", str(file), "--shuffle"]).asked)
+    assert asked["prompts"] == f"data set {file}, shuffled"
+    assert asked["answers"] == "at most 7 tokens"
+    asked = dict(about_of([*argv, "--prompt", "word " * 100]).asked)
+    assert len(asked["prompts"]) <= 100

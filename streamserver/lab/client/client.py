@@ -1,11 +1,11 @@
 """The client: sends one request repeatedly and measures each exchange."""
 
 import asyncio
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from ssl import SSLContext, SSLError
 from time import monotonic_ns
 
+from streamserver.lab.client.answer_text import AnswerText
 from streamserver.lab.client.connection import (
     Connection,
     ServerAddress,
@@ -16,7 +16,7 @@ from streamserver.lab.client.connection import (
 from streamserver.lab.client.events import EventObserver
 from streamserver.lab.client.excerpt import Secrets
 from streamserver.lab.client.record import Record
-from streamserver.lab.client.request import Expectation, RequestSpec
+from streamserver.lab.client.request import Encoder, Expectation, RequestSpec
 from streamserver.lab.client.response import ResponseRecorder
 from streamserver.proxy.origin import client_context
 
@@ -33,7 +33,8 @@ class Client:
     tls: SSLContext | None = None
     """For https; by default certificates are verified against the system's authorities."""
     server: ServerAddress = field(init=False)
-    _encode: Callable[[int], bytes] = field(init=False)
+    encode: Encoder = field(init=False)
+    """Encodes the requests by number."""
     _expectation: Expectation = field(init=False)
     _idle: list[Connection] = field(default_factory=list)
     _timers: Timers | None = None
@@ -41,31 +42,43 @@ class Client:
 
     def __post_init__(self) -> None:
         self.server = server_of(self.request, self.tls)
-        self._encode = self.request.encoder(*([("connection", "close")] if self.fresh else []))
+        self.encode = self.request.encoder(*([("connection", "close")] if self.fresh else []))
         self._expectation = self.request.expectation
 
     async def exchange(self, planned: int = 0, n: int = 0) -> Record:
         """Run exchange number ``n``, due at ``planned``; a failure is recorded, never raised."""
+        request = self.encode(n)
         now = monotonic_ns()
         record = Record(planned or now, now)
-        await self.run(record, n)
+        await self.run(record, request)
         return record
 
-    async def run(self, record: Record, n: int = 0, observer: EventObserver | None = None) -> None:
-        """Run an exchange and fill its record, also if cancelled; ``observer`` receives events."""
+    async def run(
+        self,
+        record: Record,
+        request: bytes = b"",
+        observer: EventObserver | None = None,
+        answer: AnswerText | None = None,
+    ) -> None:
+        """Run an exchange and fill its record, also if cancelled.
+
+        ``request``: as ``encode`` returns it, by default that of number 0. ``observer`` receives
+        the events, ``answer`` the text of a model's answer.
+        """
+        request = request or self.encode(0)
         record.began = monotonic_ns()
         record.planned = record.planned or record.began
         try:
             idle = self._take_idle()
             if idle is not None:
-                await self._exchange(idle, record, n, observer)
+                await self._exchange(idle, request, self._response(record, observer, answer))
                 if record.end != "unanswered":
                     return
                 # The server closed it before the request arrived: send it again, once.
                 record.end, record.detail, record.retries, record.sent = "stopped", "", 1, 0
             connection = await self._connect(record)
             if connection is not None:
-                await self._exchange(connection, record, n, observer)
+                await self._exchange(connection, request, self._response(record, observer, answer))
         finally:
             record.ended = monotonic_ns()
             record.count_tokens()
@@ -101,14 +114,23 @@ class Client:
             return connection
         return None
 
-    async def _exchange(
-        self, connection: Connection, record: Record, n: int, observer: EventObserver | None
-    ) -> None:
-        method, expectation = self.request.method, self._expectation
-        response = ResponseRecorder(
-            method, record, observer, expectation=expectation, digest=self.digest
+    def _response(
+        self, record: Record, observer: EventObserver | None, answer: AnswerText | None
+    ) -> ResponseRecorder:
+        return ResponseRecorder(
+            self.request.method,
+            record,
+            observer,
+            expectation=self._expectation,
+            digest=self.digest,
+            answer=answer,
         )
-        await connection.exchange(self._encode(n), response)
+
+    async def _exchange(
+        self, connection: Connection, request: bytes, response: ResponseRecorder
+    ) -> None:
+        record = response.record
+        await connection.exchange(request, response)
         if response.error_body or record.detail:
             self._secrets = self._secrets or self.request.secrets()
             self._secrets.complete(record, response.error_body)

@@ -17,7 +17,7 @@ from streamserver.lab.client.failures import ErrorData
 from streamserver.lab.client.record import KEPT, End, Record
 from streamserver.lab.client.request import LINE_TYPES
 from streamserver.lab.client.tracker import StreamTracker
-from streamserver.lab.stamps import Stamp, read_stamp, without_times
+from streamserver.lab.stamps import Stamp, read_stamp
 from streamserver.wire.fields import media_type
 from streamserver.wire.sse import Parser
 
@@ -97,7 +97,7 @@ class Events:
 
     __slots__ = (
         *("_examine", "_has_stamps", "_last", "_parse", "_reader", "_record", "_room"),
-        *("_stamp_looks", "_tracker", "_observer", "update_digest"),
+        *("_stamp_looks", "_tracker", "_observer", "on_data"),
     )
 
     def __init__(
@@ -112,8 +112,8 @@ class Events:
         self._examine = self._tracker.examine
         self._stamp_looks, self._has_stamps = LOOKED_AT, False
         self._room = KEPT  # the number of stamps that can still be kept
-        self.update_digest: Callable[[bytes], None] | None = None
-        """Gets the data of each event; None: no digest is computed."""
+        self.on_data: Callable[[str], None] | None = None
+        """Gets the data of each event."""
 
     def feed(self, piece: bytes, moment: int) -> None:
         """Process a piece of the body; ValueError for an event that is too long."""
@@ -149,9 +149,9 @@ class Events:
             record.token_events += outputs
             record.last_token = moment
         stamps = self._stamps(found) if self._stamp_looks else ()
-        if self.update_digest is not None:
+        if self.on_data is not None:
             for data in found:
-                self.update_digest(f"{without_times(data)}\n".encode())
+                self.on_data(data)
         if self._observer is not None:
             self._observer.on_events(moment, len(found), outputs, stamps)
 

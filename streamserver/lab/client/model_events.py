@@ -83,6 +83,7 @@ def _joined(found: list[ModelEvent]) -> ModelEvent:
         any(one.reasoning for one in found),
         any(one.token for one in found),
         any(one.tool_call for one in found),
+        text="".join([one.text for one in found if one.token]),
     )
 
 

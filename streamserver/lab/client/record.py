@@ -74,6 +74,8 @@ class Record:
     last_byte: int = 0
     """The end of a body that is complete by its framing."""
     ended: int = 0
+    turn: int = 1
+    """The turn of its conversation, from 1."""
     status: int = 0
     end: End = "stopped"
     detail: str = ""

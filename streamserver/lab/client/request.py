@@ -4,14 +4,17 @@ Two variables are replaced in the target, in field values and in the body: ``{n}
 the exchange, from 0, and ``{uuid}`` by a UUID. They defeat caches and identify an exchange in a
 server's log. Other braces are kept, since JSON needs them. Both values depend on the seed and the
 number only, so a run is repeatable, and its processes together send what one process would.
+
+Requests to a model have bodies of their own, see ``lab.prompts``; in a conversation of several
+turns the number is that of the conversation.
 """
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 from urllib.parse import SplitResult, quote, urlsplit
 from uuid import UUID
 
@@ -41,6 +44,32 @@ _NO_STREAM = ("HEAD", "OPTIONS", "TRACE")
 _variable = re.compile(rb"\{(?:n|uuid)\}")
 
 
+class OpenBodies(Protocol):
+    """The bodies of a run's requests, by number."""
+
+    def turns(self, n: int) -> int:
+        """The exchanges of conversation ``n``."""
+
+    def body(self, n: int, answers: Sequence[str], patch: bytes) -> bytes:
+        """The body of the exchange after the answers of a conversation, with the members of
+        ``patch``, a JSON object or nothing."""
+
+
+class Bodies(Protocol):
+    """Describes the bodies of a run, and is sent to its processes."""
+
+    @property
+    def turns(self) -> int:
+        """The most exchanges of a conversation."""
+
+    @property
+    def text(self) -> str:
+        """Text of the command line, which may hold a secret."""
+
+    def open(self, seed: int) -> OpenBodies:
+        """The bodies of a seed; OSError for a file that cannot be read."""
+
+
 @dataclass(frozen=True, slots=True)
 class RequestSpec:
     """The request of a run; ValueError for a URL without a host or with another scheme."""
@@ -50,9 +79,11 @@ class RequestSpec:
     fields: tuple[tuple[str, str], ...] = ()
     """Beside Host, Content-Length and, unless given, Accept and User-Agent."""
     body: bytes = b""
+    """With ``bodies``: a JSON object whose members are merged into each, or nothing."""
     seed: int = 0
     chat: bool = False
     """Whether only a model's answer completes the exchange."""
+    bodies: Bodies | None = None
 
     def __post_init__(self) -> None:
         self.split_url()
@@ -83,30 +114,25 @@ class RequestSpec:
         """The kind of response that the request asks for."""
         if self.chat:
             return "answer"
-        return expectation_of(self.method, self.fields, self._substitute(0)(self.body))
+        return expectation_of(self.method, self.fields, substitution(self.seed, 0)(self.body))
+
+    @property
+    def turns(self) -> int:
+        """The most exchanges of a conversation; 1 if every exchange stands alone."""
+        return self.bodies.turns if self.bodies else 1
 
     def secrets(self) -> Secrets:
         """The secrets of the request, for removal from reports."""
-        return Secrets(list(self.fields), self.target, self.body)
+        text = self.bodies.text.encode("utf-8", "surrogateescape") if self.bodies else b""
+        return Secrets(list(self.fields), self.target, self.body + b"\n" + text)
 
-    def encoder(self, *extra: tuple[str, str]) -> Callable[[int], bytes]:
-        """A function from the number of an exchange to its request; ``extra``: further fields.
+    def encoder(self, *extra: tuple[str, str]) -> "Encoder":
+        """What encodes the requests; ``extra``: further fields.
 
-        ValueError for a method, target or field that no request can have.
+        ValueError for a method, target or field that no request can have, OSError for a file of
+        bodies that cannot be read.
         """
-        head = request_head(self.method, self.target, self._head_fields(extra))
-        has_length = bool(self.body) or self.method in ("POST", "PUT", "PATCH")
-
-        def encode(n: int) -> bytes:
-            substitute = self._substitute(n)
-            body = substitute(self.body)
-            length = b"content-length: %d\r\n" % len(body) if has_length else b""
-            return b"%b%b\r\n%b" % (substitute(head[:-2]), length, body)
-
-        if _variable.search(head) or _variable.search(self.body):
-            return encode
-        constant = encode(0)
-        return lambda n: constant
+        return Encoder(self, request_head(self.method, self.target, self._head_fields(extra)))
 
     def _head_fields(self, extra: tuple[tuple[str, str], ...]) -> Fields:
         given = {name.lower() for name, _ in self.fields}
@@ -119,13 +145,45 @@ class RequestSpec:
             *(field for field in defaults if field[0] not in given),
         ]
 
-    def _substitute(self, n: int) -> Callable[[bytes], bytes]:
-        def value(variable: re.Match[bytes]) -> bytes:
-            if variable[0] == b"{n}":
-                return b"%d" % n
-            return str(UUID(int=Random(f"{self.seed}/{n}").getrandbits(128), version=4)).encode()
 
-        return lambda text: _variable.sub(value, text)
+class Encoder:
+    """Encodes the requests of a run by number."""
+
+    __slots__ = ("_bodies", "_body", "_constant", "_has_length", "_head", "_seed")
+
+    def __init__(self, spec: RequestSpec, head: bytes) -> None:
+        self._head, self._body, self._seed = head[:-2], spec.body, spec.seed
+        self._bodies = spec.bodies.open(spec.seed) if spec.bodies else None
+        self._has_length = bool(spec.body) or spec.method in ("POST", "PUT", "PATCH")
+        varies = self._bodies or _variable.search(head) or _variable.search(spec.body)
+        self._constant = None if varies else self._encode(0, ())
+
+    def __call__(self, n: int, answers: Sequence[str] = ()) -> bytes:
+        """The request of exchange ``n``; of a conversation, the one that follows the answers."""
+        return self._encode(n, answers) if self._constant is None else self._constant
+
+    def turns(self, n: int) -> int:
+        """The exchanges of conversation ``n``."""
+        return self._bodies.turns(n) if self._bodies else 1
+
+    def _encode(self, n: int, answers: Sequence[str]) -> bytes:
+        substitute = substitution(self._seed, n)
+        body = substitute(self._body)
+        if self._bodies:
+            body = self._bodies.body(n, answers, body)
+        length = b"content-length: %d\r\n" % len(body) if self._has_length or body else b""
+        return b"%b%b\r\n%b" % (substitute(self._head), length, body)
+
+
+def substitution(seed: int, n: int) -> Callable[[bytes], bytes]:
+    """A function that replaces the variables in a text, for exchange ``n``."""
+
+    def value(variable: re.Match[bytes]) -> bytes:
+        if variable[0] == b"{n}":
+            return b"%d" % n
+        return str(UUID(int=Random(f"{seed}/{n}").getrandbits(128), version=4)).encode()
+
+    return lambda text: _variable.sub(value, text)
 
 
 def expectation_of(method: str, fields: Iterable[tuple[str, str]], body: bytes) -> Expectation:

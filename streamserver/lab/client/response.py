@@ -8,10 +8,12 @@ import re
 from collections.abc import Sequence
 from hashlib import sha256
 
+from streamserver.lab.client.answer_text import AnswerText
 from streamserver.lab.client.events import EventObserver, Events, events_of
 from streamserver.lab.client.excerpt import KEPT
 from streamserver.lab.client.record import End, Record
 from streamserver.lab.client.request import EVENT_TYPES, Expectation
+from streamserver.lab.stamps import without_times
 from streamserver.wire.chunked import End as BodyEnd
 from streamserver.wire.fields import content_codings, media_type
 from streamserver.wire.problem import HTTPError
@@ -31,7 +33,16 @@ class ResponseRecorder:
     """Reads the response to one request and fills its record."""
 
     __slots__ = (
-        *("_events", "_expectation", "_hash", "_head", "_reader", "_verdict", "_observer"),
+        *(
+            "_answer",
+            "_events",
+            "_expectation",
+            "_hash",
+            "_head",
+            "_reader",
+            "_verdict",
+            "_observer",
+        ),
         *("error_body", "keep_alive", "record"),
     )
 
@@ -43,8 +54,9 @@ class ResponseRecorder:
         *,
         expectation: Expectation = "anything",
         digest: bool = False,
+        answer: AnswerText | None = None,
     ) -> None:
-        """``digest``: whether to compute the record's."""
+        """``digest``: whether to compute the record's; ``answer`` gets the text of a model's."""
         self.record = record
         self.keep_alive = False
         """Whether the response is complete and the connection accepts another request."""
@@ -58,6 +70,7 @@ class ResponseRecorder:
         self._verdict: tuple[End, str] | None = None  # of the head, if it rules out success
         self._events: Events | None = None
         self._hash = sha256() if digest else None
+        self._answer = answer
 
     def feed(self, data: bytes, now: int) -> bool:
         """Process a read that arrived at ``now``; whether the response has ended."""
@@ -113,8 +126,9 @@ class ResponseRecorder:
                     self._events = events_of(content_type(head), record, self._observer)
                     self.error_body = bytearray() if self._verdict else None
                 if self._events is not None and self._hash is not None:
-                    # Comments and the times of stamps are not compared.
-                    self._events.update_digest = self._hash.update
+                    self._events.on_data = self._add_to_digest
+                elif self._events is not None and self._answer is not None:
+                    self._events.on_data = self._answer.add
 
     def _feed_body(self, piece: bytes, now: int) -> None:
         record = self.record
@@ -127,6 +141,11 @@ class ResponseRecorder:
             self._events.feed(piece, now)
         elif self._hash is not None:
             self._hash.update(piece)
+
+    def _add_to_digest(self, data: str) -> None:
+        """Comments and the times of stamps are not compared."""
+        assert self._hash is not None
+        self._hash.update(f"{without_times(data)}\n".encode())
 
     def _finish(self, end: BodyEnd, now: int) -> None:
         """The body is complete by its framing; its events decide whether it is by its content."""

@@ -204,6 +204,8 @@ class Job:
     """Seconds before, at the first level of the profile, that are not measured."""
     grace: float = 30.0
     """Seconds for open exchanges to end after the last has begun."""
+    think_time: float = 0.0
+    """Seconds from the end of an answer to the next turn of its conversation."""
     max_open: int = MAX_OPEN
     """Concurrent exchanges of an open loop; further ones are counted as not sent."""
     fresh: bool = False

@@ -6,6 +6,11 @@ throughput of a server but hides how long users wait, since a slow server receiv
 An open loop begins each exchange when it is due. As with independent users, earlier exchanges have
 no influence on that. Every duration counts from when the exchange was due, even if the client
 itself began it late (coordinated omission), and the lateness of the client is reported.
+
+A conversation has several exchanges, one after the other. It takes the place of one exchange: a
+slot of a closed loop runs it to its end, and each arrival of an open loop begins one. A later turn
+is due when the answer before it has ended and the user has thought. An exchange that fails or whose
+answer has no text ends its conversation.
 """
 
 import asyncio
@@ -16,6 +21,7 @@ from math import ceil
 from time import monotonic_ns
 from typing import Any
 
+from streamserver.lab.client.answer_text import MAX_TEXT, AnswerText
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.report.event_counter import EventCounter
@@ -59,6 +65,7 @@ class Run:
         self._tasks: set[asyncio.Task[object]] = set()
         self._load: asyncio.Task[None] | None = None
         self._all_begun = asyncio.Event()
+        self._last_due = 0  # when the last exchange began, or a turn is due
         self._is_stopped = False
         self._failure: BaseException | None = None
 
@@ -82,8 +89,9 @@ class Run:
         try:
             if not self._is_stopped:
                 await asyncio.wait([self._load])
-            if self._tasks:
-                await asyncio.wait(self._tasks, timeout=self.job.grace)
+            self._last_due = max(self._last_due, monotonic_ns())
+            while self._tasks and (left := self._grace_left()) > 0:
+                await asyncio.wait(self._tasks, timeout=left)
         finally:
             lag.stop()
             self.stop()
@@ -102,7 +110,8 @@ class Run:
     def progress(self) -> Progress:
         """The state of the run."""
         now = monotonic_ns()
-        draining = self._load is not None and self._load.done()
+        # Of a conversation, further exchanges begin.
+        draining = self._load is not None and self._load.done() and self.job.request.turns == 1
         seconds, warming_up = (now - self.start) / SECOND, now < self.count_from
         return Progress(seconds, self.open, self.summary, warming_up, draining)
 
@@ -117,7 +126,7 @@ class Run:
         async def fill(slot: int) -> None:
             try:
                 while self._may_begin(now := monotonic_ns()) and slot < self._level(now):
-                    record = await self._exchange(next(numbers), self._count_begin(now))
+                    record = await self._converse(next(numbers), self._count_begin(now))
                     if not record.sent:
                         await asyncio.sleep(PAUSE)
             finally:
@@ -140,10 +149,11 @@ class Run:
             planned = self.start + offset
             if not self._may_begin(planned):
                 return
+            request = self.client.encode(n)  # ahead, since a long prompt takes a while
             await sleep_until(planned)
             counts = self._count_begin(planned)
             if len(self._tasks) < most:
-                self._spawn(self._exchange(n, counts, planned))
+                self._spawn(self._converse(n, counts, planned, request))
             elif counts:
                 self.summary.unsent += 1
 
@@ -151,7 +161,13 @@ class Run:
         return self.job.profile.level((at - self.start) / SECOND)
 
     def _may_begin(self, at: int) -> bool:
-        return self._left != 0 and at - self.start < self.job.seconds * SECOND
+        return self._left != 0 and self._is_within(at)
+
+    def _is_within(self, at: int) -> bool:
+        return at - self.start < self.job.seconds * SECOND
+
+    def _grace_left(self) -> float:
+        return self.job.grace - (monotonic_ns() - self._last_due) / SECOND
 
     def _count_begin(self, at: int) -> bool:
         """Count an exchange that is due at ``at`` against their number; False in the warm-up."""
@@ -162,16 +178,45 @@ class Run:
                 self._all_begun.set()
         return counts
 
-    async def _exchange(self, n: int, counts: bool, planned: int = 0) -> Record:
-        """``planned``: when it is due in an open loop."""
-        record = Record(planned)
+    async def _converse(
+        self, n: int, counts: bool, planned: int = 0, request: bytes = b""
+    ) -> Record:
+        """Run the exchanges of conversation ``n``, in most cases one, and return the last record.
+
+        ``planned``: when it is due in an open loop; ``request``: its first one, if it is encoded.
+        """
+        encode = self.client.encode
+        turns, answers, room = encode.turns(n), list[str](), MAX_TEXT
+        request = request or encode(n)
+        while True:
+            answer = AnswerText(room) if len(answers) + 1 < turns else None
+            record = Record(planned, turn=len(answers) + 1)
+            await self._exchange(record, request, counts, answer)
+            text = answer.text if answer and record.end == "complete" else ""
+            if not text:
+                return record
+            answers.append(text)
+            room -= len(text)
+            request = encode(n, answers)
+            due = record.ended + round(self.job.think_time * SECOND)
+            if not self._is_within(due):
+                return record
+            self._last_due = max(self._last_due, due)
+            await sleep_until(due)
+            counts = due >= self.count_from
+            planned = due if planned else 0
+
+    async def _exchange(
+        self, record: Record, request: bytes, counts: bool, answer: AnswerText | None
+    ) -> None:
+        planned = record.planned
         counter = self._counter(record) if counts else None
         flow = self.summary.flow
         self.open += 1
         if flow is not None:
             flow.on_begin(monotonic_ns())
         try:
-            await self.client.run(record, n, counter)
+            await self.client.run(record, request, counter, answer)
         finally:
             self.open -= 1
             if flow is not None:
@@ -183,7 +228,6 @@ class Run:
                 self._on_record(record)
             else:
                 self.summary.warmed += 1
-        return record
 
     def _counter(self, record: Record) -> EventCounter:
         if self.job.sends_records:

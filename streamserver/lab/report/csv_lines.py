@@ -129,6 +129,7 @@ COLUMNS = (
     _text("tokens_from", "source of output_tokens: usage, events, or empty"),
     _number("token_events", "events with a piece of the answer"),
     Column("longest_gap_ms", "longest time between two events", _gap, _read_gap),
+    _number("turn", "turn of its conversation, from 1"),
     _number("status", "status of the response; 0 without one"),
     _text("end", "how the exchange ended"),
     _text("detail", f"what went wrong, up to {LENGTH} characters"),

@@ -33,7 +33,7 @@ class Plan:
     seconds: float = inf
     """In which exchanges may begin, the warm-up included."""
     count: int | None = None
-    """Exchanges that may begin, without the warm-up."""
+    """Exchanges that may begin, without the warm-up; at most as many in conversations."""
     grace: float = inf
     """Seconds for open exchanges to end after the last has begun."""
 

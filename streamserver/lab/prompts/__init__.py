@@ -1,0 +1,1 @@
+"""What is sent to a model: prompts, data sets and conversations, in the form of its interface."""
