@@ -217,3 +217,26 @@ def test_a_trace_is_replayed(target: ServerProcess, tmp_path: Path) -> None:
     done = call("bench", f"{target.url}/bytes/3", "--trace", str(file), "--json", "-")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["exchanges"]["ended"] == {"complete": 3}
+
+
+def test_the_lengths_of_a_trace_are_those_of_prompts_and_answers(
+    target: ServerProcess, tmp_path: Path
+) -> None:
+    file = tmp_path / "trace"
+    lines = [(0, 50, 3), (10, 70, 4)]
+    file.write_text(
+        "".join(
+            json.dumps({"timestamp": at, "input_length": prompt, "output_length": output}) + "\n"
+            for at, prompt, output in lines
+        )
+    )
+    chat = (f"{target.url}/v1", "--chat", "--model", "streamserver-demo-fast")
+    done = call("bench", *chat, "--trace", str(file), "--exact", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    tokens = json.loads(done.stdout)["tokens"]
+    assert tokens["output"] == 7
+    assert tokens["input"] >= 120  # with those of the template
+    file.write_text("0\n1\n")
+    assert (
+        "or a --trace with lengths of prompts" in call("bench", *chat, "--trace", str(file)).stderr
+    )
