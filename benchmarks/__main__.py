@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from benchmarks import chart, machine, report
-from benchmarks.measures import GROUPS, MEASURES, description, run
+from benchmarks.measures import ALONE, GROUPS, MEASURES, description, run
 from benchmarks.peer import LOOPS, Peer, installed_loops
 from benchmarks.peers import PEERS, RELAYS
 from benchmarks.plan import Plan
@@ -85,7 +85,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         "python -m benchmarks",
         description="Compare streamserver with other servers and relays on this machine.",
-        epilog="\n".join(["measures:", *listed, "  all (default)      every measure but inspect"]),
+        epilog="\n".join(
+            ["measures:", *listed, f"  all (default)      every measure but {' and '.join(ALONE)}"]
+        ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("measures", nargs="*", type=_measure, metavar="MEASURE", help="see below")

@@ -32,6 +32,7 @@ from benchmarks.measures import (
     relay_memory,
     relay_streams,
     relay_tokens,
+    sweep,
 )
 from benchmarks.plan import Plan
 from benchmarks.report import Result
@@ -41,14 +42,17 @@ _MODULES = (
     *(compression, feed_coding),
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     relay_kept,
-    *(lateness, interfaces, clients, client_throughput, calibration, harnesses, inspect),
+    *(lateness, interfaces, clients, client_throughput),
+    *(calibration, harnesses, sweep, inspect),
 )
 MEASURES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module for module in _MODULES
 }
 """By name, in the order in which they run."""
+ALONE = ("sweep", "inspect")
+"""Measures that run only if they are named: they take long and compare nothing."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
-    "all": tuple(name for name in MEASURES if name != "inspect"),
+    "all": tuple(name for name in MEASURES if name not in ALONE),
     "relay": tuple(name for name in MEASURES if name.startswith("relay_")),
 }
 """Names for several measures."""

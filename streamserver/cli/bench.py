@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
@@ -10,10 +9,11 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from streamserver.cli import calibrate, compare, load_options, prompt_options, request_options
+from streamserver.cli import compare, load_options, prompt_options, request_options, sweep
 from streamserver.cli.loops import loop_factory
+from streamserver.cli.measuring import WORKER, Runs, measure, warn_of_load
 from streamserver.cli.options import Table, make_parser, parse
-from streamserver.cli.problem import CannotServe, warn
+from streamserver.cli.problem import warn
 from streamserver.cli.report_about import about, rfc3339
 from streamserver.cli.report_options import (
     REPORTS,
@@ -25,7 +25,7 @@ from streamserver.cli.report_options import (
 )
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import Job
-from streamserver.lab.load.processes import CannotRun, Coordinator, Result, read_job, work
+from streamserver.lab.load.processes import Result, read_job, work
 from streamserver.lab.report.progress import Plan
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
@@ -35,14 +35,13 @@ ABOUT = (
     "Send requests to URL, and report when the head, the first byte and each event of the"
     " responses arrived. " + request_options.VARIABLES
 )
-WORKER = "--worker"
-"""The only argument of a process that executes a share of a run."""
 TABLE: Table = {
     "request": request_options.REQUESTS,
     "model": (*prompt_options.MODEL, *prompt_options.CONVERSATIONS),
     "load": load_options.LOAD,
     "timeouts": load_options.TIMEOUTS,
     "processes": load_options.PROCESSES,
+    "sweep": sweep.SWEEP,
     "comparison": compare.COMPARE,
     "reports": REPORTS,
 }
@@ -60,23 +59,16 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     if options.compare:
         return compare.main(options, job, run)
     loop_factory(job.loop)  # Reports a missing library before the processes start.
+    if options.sweep:
+        return sweep.main(options, job, run)
     result, interrupted = asyncio.run(_measure(options, job))
     summary = result.summary
     problems = [*result.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
     run = replace(run, ended=rfc3339(datetime.now(UTC)))
     report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, run)
-    _warn(report, options.processes)
+    warn_of_load(summary, options.processes)
     return publish(options, report)
-
-
-def _warn(report: Report, processes: int) -> None:
-    """Warn of a load beyond the calibrated one."""
-    calibrated = calibrate.calibrated_rate(os.environ)
-    rate = report.summary.events / report.seconds / processes if report.seconds > 0 else 0.0
-    if calibrated is not None and rate > calibrated:
-        found = f"{rate:,.0f} events/s for each process, while figures are valid up to"
-        warn([f"{found} {calibrated:,.0f} on this machine: use more --processes"])
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
@@ -88,33 +80,21 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     load_options.check(options, parser)
     compare.check(options, parser)
     check(options, parser)
+    sweep.check(options, parser)
     return options
 
 
 async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
     """The result, and whether a signal ended the run. A second signal discards the figures."""
     plan = Plan(job.seconds, job.count and job.count * job.request.turns, job.grace)
+
+    async def run(runs: Runs) -> tuple[Result, bool]:
+        return await runs.run(job, on_progress, on_record), runs.is_interrupted
+
     with ExitStack() as stack:
         on_progress = stack.enter_context(watching(options, _title(job), plan))
         on_record = stack.enter_context(csv_writer(options))
-        command = [sys.executable, "-m", "streamserver", "bench", WORKER]
-        coordinator = Coordinator(job, options.processes, command, on_progress, on_record)
-        running = asyncio.create_task(coordinator.run())
-        signals: list[int] = []
-
-        def on_signal(number: int) -> None:
-            signals.append(number)
-            running.cancel() if len(signals) > 1 else coordinator.stop()
-
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, on_signal, number)
-        try:
-            return await running, bool(signals)
-        except asyncio.CancelledError:
-            raise CannotServe("interrupted twice: nothing is reported") from None
-        except CannotRun as error:
-            raise CannotServe(f"{redact_target(job.request.url)}: {error}") from error
+        return await measure(options.processes, run)
 
 
 def _run_worker() -> int:

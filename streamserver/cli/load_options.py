@@ -1,5 +1,6 @@
 """The load of `bench`: its options, and the job that they describe."""
 
+import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from math import ceil, inf
 
@@ -10,6 +11,7 @@ from streamserver.cli.values import one_of, switch, whole
 from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.load.job import ARRIVALS, MAX_OPEN, Job, Profile, parse
+from streamserver.lab.load.trace import DAYS, LONGEST, Trace, open_trace
 
 MOST_CONCURRENT = 100_000
 EACH = 10
@@ -31,6 +33,21 @@ def _concurrency(value: str) -> Profile:
     if not 1 <= found.most <= MOST_CONCURRENT:
         raise ArgumentTypeError(f"{value!r} must reach a level from 1 to {MOST_CONCURRENT}")
     return found
+
+
+def _trace(value: str) -> Trace:
+    try:
+        return open_trace(value)
+    except OSError as error:
+        raise ArgumentTypeError(f"{value}: {error.strerror}") from error
+    except ValueError as error:
+        raise ArgumentTypeError(f"{value}: {error}") from error
+
+
+def _speed(value: str) -> float:
+    if re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,3})?", value) and 0.01 <= float(value) <= 1000:
+        return float(value)
+    raise ArgumentTypeError(f"{value!r} is not a number from 0.01 to 1000")
 
 
 LOAD = (
@@ -60,6 +77,16 @@ LOAD = (
         "KIND",
         "intervals of an open loop: constant, or poisson (random)",
     ),
+    Option(
+        "trace",
+        None,
+        _trace,
+        "FILE",
+        "open loop: exchanges begin when those of a recorded load did; the file has a line for each"
+        " arrival, in seconds, as in the Mooncake traces or as in the Azure traces",
+        shown="",
+    ),
+    Option("trace-speed", 1.0, _speed, "N", "factor on the speed of --trace", "1"),
     Option("seed", 0, whole(0, 2**53), "N", "seed of the arrivals and UUIDs"),
     Option(
         "count",
@@ -78,7 +105,14 @@ LOAD = (
         "time in which exchanges begin",
         "until --count or the end of the profile",
     ),
-    duration("warm-up", 0.0, "time at the beginning that is not measured", zero=True),
+    Option(
+        "warm-up",
+        None,
+        duration("warm-up", 0, "", zero=True).read,
+        "DURATION",
+        "time at the beginning that is not measured",
+        "0s; with --sweep 2s",
+    ),
     duration("grace", 30.0, "time for open exchanges to end after the last has begun", zero=True),
     Option(
         "max-open",
@@ -100,28 +134,40 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
     """Exit with wrong usage for options that exclude each other."""
     if options.rate and options.concurrency:
         parser.error("--concurrency is a closed loop and --rate an open one: give one of them")
-    if options.rate and options.max_open < options.processes:
+    if options.trace:
+        for name in ("rate", "concurrency", "sweep", "compare"):
+            if getattr(options, name):
+                parser.error(f"--trace and --{name} exclude each other: each is the load")
+        if options.arrivals != ARRIVALS[0]:
+            parser.error("--arrivals cannot be combined with --trace, which has its own")
+        if options.trace.seconds / options.trace_speed > LONGEST:
+            parser.error(f"--trace-speed: the trace would last more than {DAYS} days")
+    elif options.trace_speed != 1:
+        parser.error("--trace-speed needs --trace")
+    is_closed = not (options.rate or options.trace or options.sweep)
+    if not is_closed and options.max_open < options.processes:
         parser.error("--max-open must be at least --processes: each needs an exchange")
-    if not options.rate and options.processes > (options.concurrency or ONE).most:
+    if is_closed and options.processes > (options.concurrency or ONE).most:
         parser.error("--processes must be at most --concurrency: each needs an exchange")
 
 
 def make_job(options: Namespace, request: RequestSpec) -> Job:
     """The job of the options."""
-    rate = options.rate
+    rate, trace = options.rate, options.trace and options.trace.faster(options.trace_speed)
     profile = rate or options.concurrency or ONE
     seconds, count = options.duration or inf, options.count
-    if seconds == inf and not count and profile.seconds == inf:
+    if seconds == inf and not count and profile.seconds == inf and trace is None:
         seconds, count = (OPEN_LOOP_SECONDS, None) if rate else (inf, EACH * ceil(profile.most))
     return Job(
         request,
-        concurrency=None if rate else profile,
+        concurrency=None if rate or trace else profile,
         rate=rate,
+        trace=trace,
         arrivals=options.arrivals,
         seed=options.seed,
         duration=seconds,
         count=count,
-        warm_up=options.warm_up,
+        warm_up=options.warm_up or 0.0,
         grace=options.grace,
         think_time=options.think_time,
         max_open=options.max_open,

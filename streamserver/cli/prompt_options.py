@@ -10,12 +10,14 @@ from streamserver.cli.options import Option, duration
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import one_of, switch, text, whole
 from streamserver.lab.client.request import substitution
+from streamserver.lab.load.trace import Trace
 from streamserver.lab.prompts.bodies import ModelBodies, Prompt
 from streamserver.lab.prompts.conversation import Source
 from streamserver.lab.prompts.dataset import read_dataset
 from streamserver.lab.prompts.interfaces import CHAT, INTERFACES, Interface
 from streamserver.lab.prompts.lines import MOST_TOKENS
 from streamserver.lab.prompts.synthetic import Lengths, Synthetic, parse_lengths
+from streamserver.lab.prompts.traced import Traced
 
 MOST_TURNS = 1000
 SHOWN = 100
@@ -112,7 +114,7 @@ _NEEDS = (
     ("turns", ("prompt-tokens",)),
     ("think-time", ("prompt-tokens", "dataset")),
     ("shuffle", ("dataset",)),
-    ("exact", ("max-tokens", "dataset")),
+    ("exact", ("max-tokens", "dataset", "trace")),
 )
 
 
@@ -138,10 +140,13 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
         parser.error(f"{asked} needs --model")
     if interface.models == "none" and options.model:
         parser.error(f"requests of {asked} name no model: omit --model")
-    if len([name for name in _PROMPTS if name in given]) != 1:
-        parser.error(f"{asked} needs one of --{', --'.join(_PROMPTS)}")
+    prompts = [name for name in _PROMPTS if name in given]
+    if len(prompts) > 1 or not (prompts or _lengths_of(options)):
+        with_lengths = ", or a --trace with lengths of prompts"
+        parser.error(f"{asked} needs one of --{', --'.join(_PROMPTS)}{with_lengths}")
+    sources = {*given, *(["trace"] if _lengths_of(options) and not prompts else [])}
     for name, needed in _NEEDS:
-        if name in given and not set(needed) & set(given):
+        if name in given and not set(needed) & sources:
             parser.error(f"--{name} needs --{' or --'.join(needed)}")
     if options.exact and not interface.exact:
         known = ", ".join(one.name for one in INTERFACES.values() if one.exact)
@@ -176,6 +181,8 @@ def describe(options: Namespace) -> Iterator[tuple[str, str]]:
         shared = f", {options.shared_prefix}% of it shared" if options.shared_prefix else ""
         turns = f", {options.turns} turns" if options.turns > 1 else ""
         yield "prompts", f"synthetic, {options.prompt_tokens} tokens{shared}{turns}"
+    elif options.prompt is None:
+        yield "prompts", "synthetic, of the lengths of the trace"
     else:
         yield "prompts", shorten(options.prompt, SHOWN, placeholder="...")
     if options.max_tokens:
@@ -198,9 +205,18 @@ def streams(options: Namespace) -> bool:
 
 
 def _source(options: Namespace) -> Source:
+    if options.prompt is not None:
+        return Prompt(options.prompt)
     if options.prompt_tokens is None:
-        return Prompt(options.prompt or "")
+        lengths = _lengths_of(options)
+        return Traced(lengths) if lengths else Prompt("")
     return Synthetic(options.prompt_tokens, options.shared_prefix, getattr(options, "turns", 1))
+
+
+def _lengths_of(options: Namespace) -> Trace | None:
+    """The trace, if it has the length of each prompt; other commands have none."""
+    trace: Trace | None = getattr(options, "trace", None)
+    return trace if trace and trace.has_lengths else None
 
 
 def _patch(data: str) -> dict[str, object] | None:

@@ -49,13 +49,19 @@ def _asked(options: Namespace, job: Job) -> Iterator[tuple[str, str]]:
     yield "request", f"{job.request.method} {redact_target(job.request.url)}"
     yield from prompt_options.describe(options)
     unit = "exchanges" if job.request.turns == 1 else "conversations"
-    if job.rate is not None:
+    if options.sweep:
+        yield "load", f"a search: {options.sweep}, {job.arrivals} intervals"
+    elif job.trace is not None:
+        speed = f", {options.trace_speed:g} times as fast" if options.trace_speed != 1 else ""
+        yield "load", f"open loop: {len(job.trace):,} arrivals of {options.trace}{speed}"
+    elif job.rate is not None:
         yield "load", f"open loop: {job.rate} {unit} per second, {job.arrivals} intervals"
     else:
         yield "load", f"closed loop: {job.concurrency} concurrent {unit}"
     bounds = [f"{job.duration:g} s"] if job.duration < inf else []
     bounds += [f"{job.count} {unit}"] if job.count else []
-    yield "until", " or ".join(bounds) or f"the end of the load, {job.seconds:g} s"
+    if not options.sweep:
+        yield "until", " or ".join(bounds) or f"the end of the load, {job.seconds:g} s"
     if job.warm_up:
         yield "warm-up", f"{job.warm_up:g} s, which are not measured"
     if options.processes > 1:

@@ -22,6 +22,7 @@ from streamserver.lab.report.progress import Plan, Progress
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.schema import columns, json_schema
 from streamserver.lab.report.table import table
+from streamserver.lab.sweep import forms
 from streamserver.wire.json_text import to_indented_json
 
 FILES = ("json", "csv", "html")
@@ -55,7 +56,12 @@ def _schema(value: str) -> NoReturn:
     raise SystemExit(0)
 
 
-SCHEMAS = {"json": lambda: to_indented_json(json_schema()) + "\n", "csv": columns}
+SCHEMAS = {
+    "json": lambda: to_indented_json(json_schema()) + "\n",
+    "csv": columns,
+    "sweep-json": lambda: to_indented_json(forms.json_schema()) + "\n",
+    "sweep-csv": forms.columns,
+}
 """The forms of reports that programs read, each with its documentation."""
 REPORTS = (
     Option(
@@ -79,7 +85,14 @@ REPORTS = (
     Option("json", None, text, "FILE", "write the figures as JSON; - is standard output", ""),
     Option("csv", None, _file, "FILE", "write a line per exchange", ""),
     Option("html", None, _file, "FILE", "write the report as a page", ""),
-    Option("schema", None, _schema, "FORM", "print the schema of json or of csv, and exit", ""),
+    Option(
+        "schema",
+        None,
+        _schema,
+        "FORM",
+        "print the schema of json or csv, of a sweep of sweep-json or sweep-csv, and exit",
+        "",
+    ),
     Option("progress", True, switch, "", "show the progress on standard error", "on"),
 )
 
@@ -132,8 +145,7 @@ def publish(options: Namespace, report: Report) -> int:
     """Write all reports; the exit status. CannotServe for a file that cannot be written."""
     show(options, report.to_json(), table(report))
     if options.html:
-        with _writes("html", options.html):
-            Path(options.html).write_text(page(report), "utf-8")
+        save("html", options.html, page(report))
     return report.status
 
 
@@ -142,8 +154,13 @@ def show(options: Namespace, figures: dict[str, Any], as_text: str) -> None:
     as_json = to_indented_json(figures) + "\n"
     write(as_json if options.json == "-" else as_text)
     if options.json and options.json != "-":
-        with _writes("json", options.json):
-            Path(options.json).write_text(as_json, "utf-8")
+        save("json", options.json, as_json)
+
+
+def save(name: str, path: str, content: str) -> None:
+    """Write the file of an option; CannotServe if that fails."""
+    with _writes(name, path):
+        Path(path).write_text(content, "utf-8", newline="")
 
 
 def write(report: str) -> None:

@@ -25,15 +25,15 @@ from streamserver.kit.units import parse_duration
 from streamserver.lab.client.client import Client
 from streamserver.lab.client.connection import Timeouts
 from streamserver.lab.client.request import RequestSpec
+from streamserver.lab.load.trace import LONGEST, Trace
+from streamserver.lab.load.trace import SECOND as SECOND
 from streamserver.lab.report.goodput import Limit
 from streamserver.proxy.origin import client_context
 
 Arrivals = Literal["constant", "poisson"]
 ARRIVALS: tuple[str, ...] = get_args(Arrivals)
-SECOND = 1_000_000_000
 MAX_OPEN = 10_000
 MOST = 1_000_000.0
-LONGEST = 31 * 86_400.0
 FORMS = (
     "N, or stages separated by commas: N@DURATION is a step and N..M@DURATION a ramp, with"
     f" numbers up to {MOST:.0f}; only the last stage may omit its duration"
@@ -183,13 +183,17 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run, without a clock or a socket. Either ``concurrency`` or ``rate`` is given."""
+    """A run, without a clock or a socket. One of ``concurrency``, ``rate`` and ``trace`` is
+    given."""
 
     request: RequestSpec
     concurrency: Profile | None = None
     """A closed loop: the number of concurrent exchanges."""
     rate: Profile | None = None
     """An open loop: exchanges that begin per second, whether or not earlier ones have ended."""
+    trace: Trace | None = None
+    """An open loop: exchanges that begin when those of a recorded load did. The warm-up is its
+    first part."""
     arrivals: Arrivals = "constant"
     seed: int = 0
     duration: float = inf
@@ -212,6 +216,9 @@ class Job:
     """A PEM file of trusted authorities, instead of the system's."""
     sends_records: bool = False
     """Whether processes report the record of every exchange, and not only the summary."""
+    counts_flow: bool = False
+    """Whether the summary has the exchanges that began and ended in each part of ``duration``,
+    which must be finite."""
     loop: str = "auto"
     """The name of the event loop."""
     limits: Sequence[Limit] = ()
@@ -225,8 +232,19 @@ class Job:
         return Client(replace(self.request, seed=self.seed), self.timeouts, self.fresh, tls=tls)
 
     @property
+    def is_open_loop(self) -> bool:
+        """Whether exchanges begin when they are due, whether or not earlier ones have ended."""
+        return self.concurrency is None
+
+    def arrival_times(self) -> Iterable[int]:
+        """Nanoseconds from the beginning to each arrival of an open loop, in order."""
+        if self.trace is not None:
+            return self.trace.offsets
+        return self.profile.arrivals(self.arrivals, self.seed)
+
+    @property
     def profile(self) -> Profile:
-        """The rate or the concurrency over time, the warm-up included."""
+        """The rate or the concurrency over time, the warm-up included; a trace has none."""
         profile = self.rate or self.concurrency
         assert profile is not None
         if not self.warm_up:
@@ -237,4 +255,6 @@ class Job:
     @property
     def seconds(self) -> float:
         """The time in which exchanges may begin, the warm-up included; infinite without one."""
-        return min(self.warm_up + self.duration, self.profile.seconds)
+        # The last arrival of a trace is still within it.
+        most = self.profile.seconds if self.trace is None else self.trace.seconds + 1 / SECOND
+        return min(self.warm_up + self.duration, most)

@@ -25,6 +25,7 @@ from streamserver.lab.client.answer_text import MAX_TEXT, AnswerText
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.report.event_counter import EventCounter
+from streamserver.lab.report.flow import PARTS, Flow
 from streamserver.lab.report.histograms import record as add_value
 from streamserver.lab.report.kept_events import KeepingCounter
 from streamserver.lab.report.progress import Progress
@@ -79,7 +80,10 @@ class Run:
         self.start, self.count_from = start, start + round(self.job.warm_up * SECOND)
         await sleep_until(start)
         lag = LagProbe(self.summary.loop_lag, self.count_from)
-        load = self._closed_loop() if self.job.rate is None else self._open_loop()
+        if self.job.counts_flow:
+            part = max(round(self.job.duration * SECOND) // PARTS, 1)
+            self.summary.flow = Flow(self.count_from, part)
+        load = self._open_loop() if self.job.is_open_loop else self._closed_loop()
         self._load = asyncio.create_task(load)
         self._load.add_done_callback(self._on_task_end)
         try:
@@ -140,7 +144,7 @@ class Run:
     async def _open_loop(self) -> None:
         job, share = self.job, self.share
         most = share.part(job.max_open)
-        due = enumerate(job.profile.arrivals(job.arrivals, job.seed))
+        due = enumerate(job.arrival_times())
         for n, offset in islice(due, share.index, None, share.processes):
             planned = self.start + offset
             if not self._may_begin(planned):
@@ -207,11 +211,16 @@ class Run:
     ) -> None:
         planned = record.planned
         counter = self._counter(record) if counts else None
+        flow = self.summary.flow
         self.open += 1
+        if flow is not None:
+            flow.on_begin(monotonic_ns())
         try:
             await self.client.run(record, request, counter, answer)
         finally:
             self.open -= 1
+            if flow is not None:
+                flow.on_end(monotonic_ns(), record.end == "complete")
             if counts:
                 if planned:
                     add_value(self.summary.start_late, record.began - planned)

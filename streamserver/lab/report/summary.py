@@ -16,6 +16,7 @@ from streamserver.lab.client.record import MILESTONES as RESPONSE_MILESTONES
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.counts import Evidence, Slowest, Timeline, Tokens
 from streamserver.lab.report.event_counter import EventCounter
+from streamserver.lab.report.flow import Flow
 from streamserver.lab.report.goodput import Limit, is_good
 from streamserver.lab.report.histograms import add as add_histogram
 from streamserver.lab.report.histograms import from_text, new_histogram, pour, to_text
@@ -87,6 +88,8 @@ class Summary:
     timeline: Timeline = field(default_factory=Timeline)
     spent: TimeSpent = field(default_factory=TimeSpent)
     slowest: Slowest = field(default_factory=Slowest)
+    flow: Flow | None = None
+    """On request."""
 
     @property
     def histograms(self) -> dict[str, Any]:
@@ -180,6 +183,10 @@ class Summary:
         self.timeline.merge(other.timeline)
         self.spent.merge(other.spent)
         self.slowest.merge(other.slowest)
+        if self.flow is None:
+            self.flow = replace(other.flow) if other.flow else None
+        elif other.flow is not None:
+            self.flow.merge(other.flow)
 
     def all_histograms(self) -> Iterator[tuple[str, Any]]:
         """Every histogram, each under a name of its own."""

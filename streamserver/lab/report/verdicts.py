@@ -65,7 +65,8 @@ def _ends(summary: Summary) -> str:
     return counts + reasons
 
 
-def _client_was_the_limit(summary: Summary) -> Verdict | None:
+def client_lateness(summary: Summary) -> str:
+    """By how much the client was too late for its figures to be valid; "" if it was not."""
     found = []
     if excess := _excess(summary.start_late, CLIENT_LATE):
         share, late = excess
@@ -73,18 +74,32 @@ def _client_was_the_limit(summary: Summary) -> Verdict | None:
     if excess := _excess(summary.loop_lag, CLIENT_LATE):
         share, late = excess
         found.append(f"its event loop was late by more than {late} for {share} of the run")
-    if summary.unsent:
-        found.append(f"{summary.unsent} exchanges were not begun, since too many were open")
-    return Verdict("the client was the limit", "; ".join(found), True) if found else None
+    return "; ".join(found)
+
+
+def unsent(summary: Summary) -> str:
+    """How many exchanges were not sent; "" if all were."""
+    count = summary.unsent
+    return f"{count} exchanges were not begun, since too many were open" if count else ""
+
+
+def target_lateness(summary: Summary) -> str:
+    """By how much the target was too late for the figures to be valid; "" if it was not."""
+    excess = _excess(summary.evidence.target_late, TARGET_LATE)
+    if excess is None:
+        return ""
+    share, late = excess
+    return f"it sent {share} of its events more than {late} after they were due"
+
+
+def _client_was_the_limit(summary: Summary) -> Verdict | None:
+    found = "; ".join(filter(None, [client_lateness(summary), unsent(summary)]))
+    return Verdict("the client was the limit", found, True) if found else None
 
 
 def _target_was_late(summary: Summary) -> Verdict | None:
-    excess = _excess(summary.evidence.target_late, TARGET_LATE)
-    if excess is None:
-        return None
-    share, late = excess
-    evidence = f"it sent {share} of its events more than {late} after they were due"
-    return Verdict("the target was late", evidence, True)
+    found = target_lateness(summary)
+    return Verdict("the target was late", found, True) if found else None
 
 
 def _excess(histogram: Any, limit: int) -> tuple[str, str] | None:

@@ -34,6 +34,24 @@ async def test_the_warm_up_is_not_measured(site: Site) -> None:
     assert len(site.gated.targets) == 15
 
 
+async def test_the_flow_has_the_exchanges_of_each_part(site: Site) -> None:
+    site.gated.gate.clear()
+    job = site.job(rate="100", warm_up=0.05, duration=0.2, counts_flow=True)
+    parts = [Run(job, Share(index, 2)) for index in range(2)]
+    going = asyncio.gather(*[part.execute(start) for start in [monotonic_ns()] for part in parts])
+    await wait_until(lambda: site.gated.waiting == 25)
+    site.gated.gate.set()
+    await going
+    summary = Summary()
+    for part in parts:
+        summary.merge(Summary.unpack(await part.summary.pack()))
+    assert summary.flow is not None
+    assert summary.flow.seconds == 0.2
+    assert summary.flow.before + sum(summary.flow.begun) == 25
+    assert summary.flow.open[-1] + summary.flow.complete == 25
+    assert (await site.run(rate="100", count=1))[0].summary.flow is None
+
+
 async def test_a_warm_up_comes_before_the_profile_at_its_first_level(site: Site) -> None:
     job = site.job(rate="5..9@2,3", warm_up=4.0, duration=10)
     assert [job.profile.level(at) for at in (0, 3.9, 4, 5, 7)] == [5, 5, 5, 7, 3]

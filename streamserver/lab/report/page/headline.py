@@ -46,11 +46,15 @@ def _shown(one: Judgement) -> str:
 
 def banner(report: Report) -> str:
     """The verdict as the first paragraph."""
-    kind, words, reasons = headline(report)
-    sign = f'<span aria-hidden="true">{SIGNS[kind]}</span>'
-    return (
-        f'<p class="verdict {kind}"><b>{sign}{text(words)}</b><br><span>{text(reasons)}.</span></p>'
-    )
+    return paragraph(headline(report))
+
+
+def paragraph(verdict: Headline) -> str:
+    """A verdict with its sign, its words and its reasons."""
+    sign = f'<span aria-hidden="true">{SIGNS[verdict.kind]}</span>'
+    words = f"<b>{sign}{text(verdict.words)}</b>"
+    reasons = f"<span>{text(verdict.reasons)}.</span>"
+    return f'<p class="verdict {verdict.kind}">{words}<br>{reasons}</p>'
 
 
 class Tile(NamedTuple):

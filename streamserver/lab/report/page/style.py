@@ -51,6 +51,7 @@ summary {{ min-height: 1.6rem; cursor: pointer; }}
 .c1, .head {{ color: var(--b); }} .c2, .TLS {{ color: var(--c); }}
 .c3, .first-byte {{ color: var(--d); }} .c4, .connect {{ color: var(--e); }}
 .c5, .first-token {{ color: var(--f); }} .c6, .first-reasoning {{ color: var(--g); }}
+.limit, .knee {{ color: var(--ink); fill: var(--ink); stroke-dasharray: 3 3; }}
 .c7 {{ color: var(--ink); }} .c8 {{ color: var(--quiet); }} .c9, .send {{ color: var(--h); }}
 .c1, .c5 {{ stroke-dasharray: 7 3; }} .c2, .c6 {{ stroke-dasharray: 2 3; }}
 .c3, .c7 {{ stroke-dasharray: 9 3 2 3; }} .c4, .c8 {{ stroke-dasharray: 4 2; }}
