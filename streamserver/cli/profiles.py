@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamserver.cli.options import Option
-from streamserver.lab.model.profile import Profile, read_profile
+from streamserver.lab.model.cost.profile import Profile, read_profile
 from streamserver.wire.problem import HTTPError
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamserver.cli.target import read
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.profile import Profile
 
 MS = 1_000_000
 

@@ -8,9 +8,9 @@ Any client of those interfaces can use it, and it costs nothing.
 What is asked and answered, the form on the wire and the pace are separate, so all interfaces have
 the same schedule, and a relay can be measured with the same bytes at another pace.
 
-    profile.Profile -> engine.Engine -> simulation.EnginePace
-
-With a profile, the pace is that of a simulated engine.
+    openai/, anthropic/, ollama/   a service each: its requests, read, and its frames, written
+    schema/                        instances of JSON Schema, for tools and forms of answers
+    cost/                          with a profile, the pace of a simulated engine
 """
 
 from streamserver.lab.model.routes import ModelErrors, add_model, add_ollama

@@ -11,7 +11,7 @@ from streamserver.kit.params import number, text
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.model.asked import Json
-from streamserver.lab.model.simulation import Simulation
+from streamserver.lab.model.cost.simulation import Simulation
 from streamserver.wire.problem import HTTPError
 
 _ANTHROPIC = "anthropic-version"

@@ -18,20 +18,22 @@ from streamserver.kit.router import Router
 from streamserver.kit.service import Handler, close
 from streamserver.lab.faults.filters import ErrorFormat
 from streamserver.lab.faults.grammar import SERVICES
+from streamserver.lab.model.anthropic.messages import REQUEST_ID, MessageWriter, message_error
+from streamserver.lab.model.anthropic.requests import count_request, message_request
 from streamserver.lab.model.asked import Asked, Json
-from streamserver.lab.model.embeddings import EMBEDDINGS, embeddings
 from streamserver.lab.model.generation import count_input, generate
 from streamserver.lab.model.interface import Frame, Interface, Writer
 from streamserver.lab.model.members import report_without_effect, request_members
-from streamserver.lab.model.messages import REQUEST_ID, MessageWriter, message_error
-from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.lab.model.models import ALL, Models
-from streamserver.lab.model.ollama import MEDIA_TYPE, ChatLines, CompletionLines, line_error
-from streamserver.lab.model.ollama_models import information
-from streamserver.lab.model.ollama_requests import completion_request, ollama_chat_request
-from streamserver.lab.model.openai_chat import ChatWriter
-from streamserver.lab.model.openai_requests import chat_request, error_object, text_request
-from streamserver.lab.model.openai_text import TextWriter
+from streamserver.lab.model.ollama.lines import MEDIA_TYPE, ChatLines, CompletionLines, line_error
+from streamserver.lab.model.ollama.models import information
+from streamserver.lab.model.ollama.requests import completion_request, ollama_chat_request
+from streamserver.lab.model.openai.chat import ChatWriter
+from streamserver.lab.model.openai.embeddings import EMBEDDINGS, embeddings
+from streamserver.lab.model.openai.requests import chat_request, error_object, text_request
+from streamserver.lab.model.openai.responses import ResponsesWriter
+from streamserver.lab.model.openai.responses_requests import responses_request
+from streamserver.lab.model.openai.text import TextWriter
 from streamserver.lab.model.pace import (
     CommandedPace,
     Pace,
@@ -40,8 +42,6 @@ from streamserver.lab.model.pace import (
     last_offset,
     scheduled,
 )
-from streamserver.lab.model.responses import ResponsesWriter
-from streamserver.lab.model.responses_requests import responses_request
 from streamserver.lab.stamps import write_stamp
 from streamserver.lab.target.events import SECOND, EventTime, Offset
 from streamserver.lab.target.pacing import Clock, Lateness

@@ -19,10 +19,11 @@ from streamserver.kit.service import Handler
 from streamserver.lab.faults import injection
 from streamserver.lab.faults.grammar import KINDS, UNITS, syntax
 from streamserver.lab.faults.injection import FaultInjection
-from streamserver.lab.model import ModelErrors, add_model, add_ollama, profile_routes
+from streamserver.lab.model import ModelErrors, add_model, add_ollama
+from streamserver.lab.model.cost import routes as cost_routes
+from streamserver.lab.model.cost.profile import Profile
+from streamserver.lab.model.cost.simulation import Simulation
 from streamserver.lab.model.models import ALL, Models
-from streamserver.lab.model.profile import Profile
-from streamserver.lab.model.simulation import Simulation
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target import concurrency, httpbin, parameters
 from streamserver.lab.target.concurrency import ConcurrencyLimit
@@ -79,7 +80,7 @@ ENDPOINTS = (
     Endpoint("/api/version", "the version of Ollama's interface", (), "/api/version"),
     Endpoint("/lab/lateness", "how late this process sent its events", (), "/lab/lateness"),
     Endpoint("/lab/lateness", "reset these figures", method="DELETE"),
-    Endpoint("/lab/profile", _PROFILE, profile_routes.LOAD, _LOADED),
+    Endpoint("/lab/profile", _PROFILE, cost_routes.LOAD, _LOADED),
 )
 
 # Without a seed each stream has its own, and the default spread depends on the distribution.
@@ -87,7 +88,7 @@ _VARYING = ("seed", "spread", "size_spread")
 PARAMETERS: tuple[Documented, ...] = (
     *parameters.DOCUMENTED,
     *httpbin.DRIP,
-    *profile_routes.DOCUMENTED,
+    *cost_routes.DOCUMENTED,
 )
 COMMON: tuple[Documented, ...] = (*injection.DOCUMENTED, *concurrency.DOCUMENTED)
 
@@ -235,7 +236,7 @@ def make_target(
     add_httpbin(app, lateness)
     add_model(app, lateness, models)
     add_ollama(app, lateness, models)
-    profile_routes.add_profile(app, models.simulation)
+    cost_routes.add_profile(app, models.simulation)
     add_lateness(app, lateness)
     return ModelErrors(ConcurrencyLimit(FaultInjection(app), slots, queue))
 

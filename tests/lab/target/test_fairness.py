@@ -9,7 +9,7 @@ from time import monotonic_ns
 
 import pytest
 
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.profile import Profile
 from streamserver.lab.stamps import read_stamp
 from streamserver.lab.target.app import make_target
 from streamserver.lab.target.events import MAX_PIECE

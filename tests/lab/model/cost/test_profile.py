@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from streamserver.lab.model.profile import Profile, read_profile
+from streamserver.lab.model.cost.profile import Profile, read_profile
 from streamserver.wire.problem import HTTPError
 
 MS = 1_000_000

@@ -20,9 +20,9 @@ from streamserver.lab.model.members import (
     wrong,
 )
 from streamserver.lab.model.models import read_model
-from streamserver.lab.model.openai_messages import read_messages
-from streamserver.lab.model.openai_tools import read_schema, read_tools
-from streamserver.lab.model.prompts import read_prompts
+from streamserver.lab.model.openai.messages import read_messages
+from streamserver.lab.model.openai.prompts import read_prompts
+from streamserver.lab.model.openai.tools import read_schema, read_tools
 from streamserver.wire.problem import HTTPError
 
 MAX_TOKENS = 1_000_000

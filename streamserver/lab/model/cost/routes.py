@@ -8,8 +8,8 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.lab.model.asked import Json
-from streamserver.lab.model.capacity import capacity
-from streamserver.lab.model.simulation import Simulation
+from streamserver.lab.model.cost.capacity import capacity
+from streamserver.lab.model.cost.simulation import Simulation
 from streamserver.lab.parameters import Documented
 from streamserver.lab.target.parameters import read_parameters
 from streamserver.wire.json_text import to_indented_json

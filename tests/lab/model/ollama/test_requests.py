@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from streamserver.lab.model.asked import Asked, Message, Tool
-from streamserver.lab.model.ollama_requests import completion_request, ollama_chat_request
+from streamserver.lab.model.ollama.requests import completion_request, ollama_chat_request
 from streamserver.wire.problem import HTTPError
 from support.model import MODEL, PROMPT
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from streamserver.lab.model.answer import Choice, Piece
 from streamserver.lab.model.asked import Json
 from streamserver.lab.model.logprobs import ranked
-from streamserver.lab.model.openai_completions import CompletionWriter
+from streamserver.lab.model.openai.completions import CompletionWriter
 
 
 class TextWriter(CompletionWriter):

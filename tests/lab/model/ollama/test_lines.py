@@ -9,7 +9,7 @@ import pytest
 from streamserver.kit.router import Router
 from streamserver.lab.model import add_ollama
 from streamserver.lab.model.models import Models
-from streamserver.lab.model.ollama import timestamp
+from streamserver.lab.model.ollama.lines import timestamp
 from streamserver.lab.model.text import REFUSAL, tokenize
 from streamserver.lab.stamps import read_stamp
 from streamserver.lab.target.pacing import Lateness

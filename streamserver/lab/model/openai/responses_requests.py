@@ -12,10 +12,10 @@ from streamserver.kit.params import Parameter, number, one_of, text, whole
 from streamserver.lab.model.asked import Asked, Json, Message, Tool
 from streamserver.lab.model.members import check_values, flag, optional, wrong
 from streamserver.lab.model.models import read_model
-from streamserver.lab.model.openai_requests import EFFORTS, MAX_TOKENS
-from streamserver.lab.model.openai_tools import MAX_TOOLS
+from streamserver.lab.model.openai.requests import EFFORTS, MAX_TOKENS
+from streamserver.lab.model.openai.responses_input import read_input
+from streamserver.lab.model.openai.tools import MAX_TOOLS
 from streamserver.lab.model.reading import Form, Reading, checked, items, schema, string
-from streamserver.lab.model.responses_input import read_input
 
 MAX_INCLUDED = 16
 LOGPROBS = "message.output_text.logprobs"

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from streamserver.lab.model.anthropic.messages import MessageWriter
+from streamserver.lab.model.anthropic.requests import message_request
 from streamserver.lab.model.generation import generate
-from streamserver.lab.model.messages import MessageWriter
-from streamserver.lab.model.messages_requests import message_request
 from streamserver.lab.model.text import REFUSAL
 from streamserver.lab.stamps import Stamp, read_stamp
 from support.anthropic_client import body_of, client_of, question

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from streamserver.lab.model.capacity import capacity
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.capacity import capacity
+from streamserver.lab.model.cost.profile import Profile
 from streamserver.lab.stamps import Stamp, read_stamp
 from streamserver.lab.target.app import make_target
 from streamserver.lab.target.events import SECOND

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from streamserver.lab.model.anthropic.requests import count_request, message_request
 from streamserver.lab.model.asked import Asked, Message, Tool
-from streamserver.lab.model.messages_requests import count_request, message_request
 from streamserver.wire.problem import HTTPError
 from support.model import MODEL, PROMPT
 

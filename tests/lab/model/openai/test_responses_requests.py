@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from streamserver.lab.model.asked import Asked, Message, Tool
-from streamserver.lab.model.responses_requests import responses_request
+from streamserver.lab.model.openai.responses_requests import responses_request
 from streamserver.wire.problem import HTTPError
 from support.asking import ask
 from support.inprocess import Served

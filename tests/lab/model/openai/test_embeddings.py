@@ -11,7 +11,7 @@ from typing import Any
 import h11
 import pytest
 
-from streamserver.lab.model.embeddings import MAX_INPUTS, MAX_TOKENS, vector
+from streamserver.lab.model.openai.embeddings import MAX_INPUTS, MAX_TOKENS, vector
 from support import peers
 from support.asking import Answered, ask
 from support.inprocess import Served

@@ -13,7 +13,7 @@ is late changes none of them.
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.profile import Profile
 
 MOST_STEPS = 64
 """Steps that are computed without a pause."""

@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.model.engine import MOST_STEPS, Engine, Sequence
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.engine import MOST_STEPS, Engine, Sequence
+from streamserver.lab.model.cost.profile import Profile
 
 PLAIN = Profile(100, 7, 3, prefill_chunk=1000, max_sequences=2)
 

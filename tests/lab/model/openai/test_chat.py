@@ -12,7 +12,7 @@ from streamserver.lab.model.asked import Asked, Message, Tool
 from streamserver.lab.model.generation import generate
 from streamserver.lab.model.interface import ENDING, OPENING
 from streamserver.lab.model.logprobs import ranked
-from streamserver.lab.model.openai_chat import ChatWriter
+from streamserver.lab.model.openai.chat import ChatWriter
 from streamserver.lab.model.text import REASONING, REFUSAL, tokenize
 from support.model import PROMPT, TOKENS
 

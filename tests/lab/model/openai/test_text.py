@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from streamserver.lab.model.asked import Message
-from streamserver.lab.model.prompts import read_prompts
+from streamserver.lab.model.openai.prompts import read_prompts
 from streamserver.lab.model.text import answer_text, tokenize
 from streamserver.wire.problem import HTTPError
 from support.asking import ask

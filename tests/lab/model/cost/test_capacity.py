@@ -4,9 +4,9 @@ from statistics import mean
 
 import pytest
 
-from streamserver.lab.model.capacity import capacity
-from streamserver.lab.model.engine import Engine, Sequence
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.capacity import capacity
+from streamserver.lab.model.cost.engine import Engine, Sequence
+from streamserver.lab.model.cost.profile import Profile
 from streamserver.lab.target.events import SECOND
 
 MS = 1_000_000

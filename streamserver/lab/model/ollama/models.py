@@ -9,7 +9,7 @@ from streamserver.kit.service import Handler
 from streamserver.lab.model.asked import Json
 from streamserver.lab.model.members import flag, request_members
 from streamserver.lab.model.models import CREATED, Models, read_model
-from streamserver.lab.model.ollama import timestamp
+from streamserver.lab.model.ollama.lines import timestamp
 from streamserver.lab.model.reading import Reading
 
 VERSION = "0.13.0"

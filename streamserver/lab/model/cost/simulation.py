@@ -11,9 +11,9 @@ from typing import Any
 
 from streamserver.lab.model.answer import Answer
 from streamserver.lab.model.asked import IMAGE_TOKENS, Asked, Message
-from streamserver.lab.model.engine import Engine, Sequence
-from streamserver.lab.model.prefix_cache import PrefixCache
-from streamserver.lab.model.profile import STEP_TIME, Profile
+from streamserver.lab.model.cost.engine import Engine, Sequence
+from streamserver.lab.model.cost.prefix_cache import PrefixCache
+from streamserver.lab.model.cost.profile import STEP_TIME, Profile
 from streamserver.lab.model.text import tokenize
 from streamserver.lab.target.events import Offset
 from streamserver.lab.target.pacing import Clock, Pacer

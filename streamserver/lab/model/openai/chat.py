@@ -6,7 +6,7 @@ from streamserver.lab.model.answer import Choice, Part, Piece
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.interface import Frame
 from streamserver.lab.model.logprobs import describe
-from streamserver.lab.model.openai_completions import CompletionWriter
+from streamserver.lab.model.openai.completions import CompletionWriter
 
 _MEMBERS = {"text": "content", "refusal": "refusal", "reasoning": "reasoning_content"}
 """The member of a message that has the text of a part, by its kind."""

@@ -9,9 +9,9 @@ from dataclasses import replace
 from typing import Any
 
 from streamserver.kit.params import one_of, text, whole
+from streamserver.lab.model.anthropic.content import read_message, read_system
 from streamserver.lab.model.asked import Asked, Json, Tool
 from streamserver.lab.model.members import flag, wrong
-from streamserver.lab.model.messages_content import read_message, read_system
 from streamserver.lab.model.models import read_model
 from streamserver.lab.model.reading import Form, Reading, checked, items, schema, string
 

@@ -8,7 +8,7 @@ from streamserver.kit.params import one_of, text, whole
 from streamserver.lab.model.asked import Asked, Json, Message
 from streamserver.lab.model.members import flag, wrong
 from streamserver.lab.model.models import read_model
-from streamserver.lab.model.openai_tools import read_tools
+from streamserver.lab.model.openai.tools import read_tools
 from streamserver.lab.model.reading import Form, Reading, checked, items, string
 from streamserver.wire.json_text import to_json
 

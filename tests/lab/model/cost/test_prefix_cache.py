@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver.lab.model.prefix_cache import BLOCK, PrefixCache
+from streamserver.lab.model.cost.prefix_cache import BLOCK, PrefixCache
 
 
 def words(count: int, word: str = "a") -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from streamserver.lab.model.ollama_models import CONTEXT_LENGTH
+from streamserver.lab.model.ollama.models import CONTEXT_LENGTH
 from streamserver.lab.model.text import REASONING, tokenize
 from support import peers
 from support.asking import ask

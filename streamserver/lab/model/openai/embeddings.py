@@ -26,7 +26,7 @@ from streamserver.lab.model.members import (
     wrong,
 )
 from streamserver.lab.model.models import Models, read_model
-from streamserver.lab.model.prompts import read_prompts
+from streamserver.lab.model.openai.prompts import read_prompts
 from streamserver.lab.model.text import tokenize
 from streamserver.lab.target.events import SECOND
 from streamserver.lab.target.pacing import Clock, Lateness

@@ -12,7 +12,7 @@ than a step can admit: prefill_chunk * S / P.
 
 from dataclasses import dataclass
 
-from streamserver.lab.model.profile import Profile
+from streamserver.lab.model.cost.profile import Profile
 from streamserver.lab.target.events import SECOND
 
 
