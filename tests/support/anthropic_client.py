@@ -7,8 +7,9 @@ from support.model import FAST, MODEL, PROMPT
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
+    from anthropic.types import MessageParam
 
-USER = {"role": "user", "content": PROMPT}
+USER: "MessageParam" = {"role": "user", "content": PROMPT}
 SCHEMA = {
     "type": "object",
     "properties": {"city": {"type": "string"}, "days": {"type": "integer"}},

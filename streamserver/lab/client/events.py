@@ -88,7 +88,7 @@ class EventObserver(Protocol):
     """An observer of each read that completed events."""
 
     def on_events(self, moment: int, events: int, outputs: int, stamps: Sequence[Stamp]) -> None:
-        """So many events arrived at ``moment``, and ``outputs`` of them had a piece of a model's
+        """``events`` events arrived at ``moment``, of which ``outputs`` had a piece of a model's
         answer; ``stamps``: those of the events that have one."""
 
 

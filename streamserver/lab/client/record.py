@@ -95,11 +95,11 @@ class Record:
     token_events: int = 0
     """Events with a piece of reasoning, of text or of a tool call."""
     input_tokens: int = 0
-    """Of the prompt, cached ones included, as the service reported them."""
+    """Tokens of the prompt, cached ones included, as the service reported them."""
     cached_tokens: int = 0
     """The input tokens that the service read from its cache."""
     output_tokens: int = 0
-    """Of the answer, reasoning included; see ``tokens_from``."""
+    """Tokens of the answer, reasoning included; see ``tokens_from``."""
     reasoning_tokens: int = 0
     """The output tokens that were reasoning, as the service reported them."""
     tokens_from: TokensFrom = ""
@@ -113,7 +113,7 @@ class Record:
     """On request: the number of pairs of neighbouring events at each time between them, in ns, to
     the precision of the figures."""
     itls: "Counter[int]" = field(default_factory=Counter)
-    """The same of the events with a token."""
+    """The same counts for the events with a token."""
     stamp_numbers: "array[int]" = field(default_factory=lambda: array("q"))
     """The numbers of ``stamps``, one after the other: tuples take seven times the memory."""
     digest: str = ""

@@ -79,7 +79,7 @@ class RequestSpec:
     fields: tuple[tuple[str, str], ...] = ()
     """Beside Host, Content-Length and, unless given, Accept and User-Agent."""
     body: bytes = b""
-    """With ``bodies``: a JSON object whose members are merged into each, or nothing."""
+    """If there are ``bodies``: a JSON object whose members are merged into each, or empty."""
     seed: int = 0
     chat: bool = False
     """Whether only a model's answer completes the exchange."""

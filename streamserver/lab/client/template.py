@@ -1,8 +1,8 @@
 """Recognizes the events that need no parser: those that equal a parsed one but for their text."""
 
 MOST_LEARNED = 64
-"""After so many, learning another is futile: each event differs in more than its text, as those of
-Ollama, which have their time."""
+"""After this number of templates no further one is learned: each event differs in more than its
+text, as those of Ollama, which contain their time."""
 _NUMBER, _PADDING = '"sequence_number":', '"obfuscation":"'
 
 

@@ -64,7 +64,7 @@ def _usage_member(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _of_members(usage: dict[str, Any]) -> Usage | None:
-    """Of a ``usage`` of OpenAI's or Anthropic's interfaces."""
+    """The counts in a ``usage`` of OpenAI's or Anthropic's interfaces."""
     read = _first(usage, "prompt_tokens", "input_tokens")
     output = _first(usage, "completion_tokens", "output_tokens")
     if read is None and output is None:
@@ -101,7 +101,7 @@ def _of_gemini(usage: dict[str, Any]) -> Usage | None:
 
 
 def _of_native(event: dict[str, Any]) -> Usage | None:
-    """Of a line of Ollama's, or an event of TGI's or llama.cpp's own interface."""
+    """The counts in a line of Ollama's, or in an event of TGI's or llama.cpp's own interface."""
     details = as_object(event.get("details"))
     read = _first(event, "prompt_eval_count", "tokens_evaluated")
     read = _first(details, "input_length") if read is None else read
@@ -113,7 +113,7 @@ def _of_native(event: dict[str, Any]) -> Usage | None:
 
 
 def _of_timings(timings: dict[str, Any]) -> Usage | None:
-    """Of llama.cpp's chat completions, whose prompt's count excludes what was cached."""
+    """The counts in ``timings`` of llama.cpp: ``prompt_n`` excludes the cached tokens."""
     output, read = _first(timings, "predicted_n"), _first(timings, "prompt_n")
     if output is None:
         return None

@@ -39,7 +39,7 @@ class Arrival(NamedTuple):
     """A line of a trace."""
 
     time: int
-    """In ns, from an origin that all lines share."""
+    """The time of the arrival in ns, from an origin that all lines share."""
     input: int = 0
     """Tokens of the prompt; 0 if unknown."""
     output: int = 0
@@ -57,7 +57,7 @@ class Trace:
     outputs: "array[int]"
     """Tokens of each answer; 0 if unknown."""
     name: str = ""
-    """Of its file."""
+    """The name of the file."""
 
     def __len__(self) -> int:
         return len(self.offsets)
@@ -67,7 +67,7 @@ class Trace:
 
     @property
     def seconds(self) -> float:
-        """From the first arrival to the last."""
+        """The time from the first arrival to the last."""
         return self.offsets[-1] / SECOND
 
     @property

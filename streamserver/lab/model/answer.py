@@ -17,7 +17,7 @@ class Part:
 
     kind: Kind
     tokens: Sequence[str]
-    """Of a tool call, those of its arguments, which are JSON."""
+    """The tokens of a tool call are those of its arguments, which are JSON."""
     tool: str = ""
     """The name of the tool that is called."""
     call_id: str = ""
@@ -25,7 +25,7 @@ class Part:
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """The tokens, joined."""
         return "".join(self.tokens)
 
     @property
@@ -61,10 +61,10 @@ class Piece(NamedTuple):
     token: str
     choice: int
     number: int
-    """Of its part in the choice."""
+    """The number of the part in its choice."""
     part: Part
     is_first: bool
-    """Of its part."""
+    """Whether the token is the first of the part."""
     is_last: bool
 
 
@@ -76,7 +76,7 @@ class Answer:
     choices: Sequence[Choice]
     input_tokens: int
     cached_tokens: int = 0
-    """Those of the input that the model had processed for an earlier request."""
+    """Input tokens that the model had processed for an earlier request."""
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
     created: int = field(default_factory=lambda: int(time.time()))
     """Seconds since 1970."""
@@ -97,7 +97,7 @@ class Answer:
         return max([choice.count() for choice in self.choices])
 
     def pieces(self) -> Iterator[list[Piece]]:
-        """For each step the next token of every choice that still has one."""
+        """The tokens of each step: the next one of every choice that is not at its end."""
         running = [_pieces(n, choice) for n, choice in enumerate(self.choices)]
         while step := [piece for one in running if (piece := next(one, None)) is not None]:
             yield step

@@ -16,16 +16,16 @@ from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
 
 MAX_TOKENS = 32_768
-"""Of one choice, however long it is asked to be."""
+"""The most tokens of one choice, also if the request demands more."""
 MAX_ALL_TOKENS = 131_072
-"""Of all choices."""
+"""The most tokens of all choices."""
 MAX_CHOICES = 512
 MAX_TEXT = 512 * 1024
 """Characters of all conversations, which are counted in 50 ms."""
 MAX_LOGPROBS = 20_000
-"""Of an answer that is one object, which is written without a pause."""
+"""The most log probabilities of an answer in one object, which is written without a pause."""
 MAX_CALLS = 2
-"""Tools that one answer calls, of those that it may call."""
+"""The most tools that one answer calls."""
 _BLANK = ("\n",)
 """Tokens that may follow JSON without changing it."""
 
@@ -102,7 +102,7 @@ class _Generator:
         self._refuse = refuse
         self._reasoning = _reasoning(asked, reasoning_tokens)
         self._forms: dict[int, Form] = {}
-        """By the ids of their schemas."""
+        """The forms by the ids of their schemas."""
 
     def choices(self, conversation: Sequence[Message]) -> list[Choice]:
         """The answers to a conversation."""

@@ -18,7 +18,7 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import MEDIA_TYPE, Event, encode
 
 OPENING, ENDING = -1, -2
-"""Steps of the frames before the first token and behind the last."""
+"""The steps of the frames before the first token and after the last."""
 
 
 class Frame(NamedTuple):
@@ -36,14 +36,14 @@ Scheduled: TypeAlias = tuple[int, Frame]
 
 @dataclass(slots=True)
 class Timing:
-    """When an answer was due, in ns. All is 0 until its first token is due."""
+    """When an answer was due, in ns. All times are 0 until its first token is due."""
 
     head: int = 0
-    """From the request to the head."""
+    """The time from the request to the head."""
     first: int = 0
-    """From the head to the first token."""
+    """The time from the head to the first token."""
     latest: int = 0
-    """From the head to the latest token."""
+    """The time from the head to the latest token."""
 
 
 class Writer(ABC):
@@ -71,7 +71,7 @@ class Writer(ABC):
 
     @abstractmethod
     def ending(self) -> Iterable[Frame]:
-        """The frames behind the last token."""
+        """The frames after the last token."""
 
     @abstractmethod
     def errors(self, service: str) -> Iterable[Frame]:
@@ -105,9 +105,9 @@ class Interface:
     error_object: Callable[[HTTPError], Json]
     """The body of a refusal."""
     media_type: str = MEDIA_TYPE
-    """Of a stream: an event stream, or lines of JSON."""
+    """The media type of a stream: an event stream, or lines of JSON."""
     services: tuple[str, ...] = ()
-    """Services with an error in band of their own form."""
+    """Services whose errors in band have a form of their own."""
     request_id: str = ""
     """The field of a response with the id of the request; "" for none."""
 

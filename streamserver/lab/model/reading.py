@@ -30,7 +30,7 @@ class Reading:
 
     @property
     def without_effect(self) -> list[str]:
-        """For ``Asked.without_effect``: each path once, without the indices of lists."""
+        """The paths for ``Asked.without_effect``: each once, without the indices of lists."""
         return [*self._without_effect]
 
     def members(

@@ -37,7 +37,7 @@ class ModelBodies:
     model: str
     source: Source
     max_tokens: int = 0
-    """Of conversations without a limit of their own; 0: none is sent."""
+    """The limit of conversations that have none of their own; 0: no limit is sent."""
     exact: bool = False
     """Whether each answer has exactly as many tokens as its limit."""
 

@@ -19,18 +19,18 @@ from streamserver.lab.prompts.conversation import Conversation
 from streamserver.lab.prompts.lines import read_line
 
 MAX_FILE = 256 * 1024 * 1024
-"""Bytes; each process holds the file in memory."""
+"""The most bytes of a file, which each process holds in memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The conversations of a file, in its order, repeated."""
+    """The conversations of a file, repeated in its order."""
 
     path: str
     digest: bytes
     """SHA-256 of the file."""
     turns: int
-    """Of its longest conversation."""
+    """Turns of the longest conversation."""
     shuffled: bool = False
     """Whether the order depends on the seed instead."""
     text = ""

@@ -21,12 +21,12 @@ MESSAGES_LIMIT = 1024
 
 
 class Ask(NamedTuple):
-    """What a request says, in whatever interface."""
+    """The content of a request, in the terms of no interface."""
 
     model: str
     messages: list[Message]
     max_tokens: int = 0
-    """0: no limit is sent."""
+    """The limit of the answer; 0: none is sent."""
     exact: bool = False
     """Whether the answer has exactly ``max_tokens``."""
 
@@ -37,11 +37,11 @@ class Interface:
 
     name: str
     path: str
-    """Appended to the base URL; ``{model}`` stands for the model."""
+    """The path, appended to the base URL; ``{model}`` stands for the model."""
     body: Callable[[Ask], Json]
     """The body of a request; ValueError for messages that the interface cannot express."""
     prefix: str = ""
-    """Put before the path, unless the base URL ends with it or, if it is a version, has one."""
+    """What precedes the path, unless the base URL ends with it or, if it is a version, has one."""
     key: tuple[str, str] = BEARER
     """The field of the key."""
     fields: tuple[tuple[str, str], ...] = ()

@@ -22,9 +22,9 @@ from streamserver.lab.report.summary import LENGTH, Summary
 from streamserver.wire.printable import printable
 
 VERSION = 2
-"""Of the columns; raised when one changes its meaning or is removed. Others may be added."""
+"""The version of the columns. It is raised when one changes its meaning or is removed."""
 FORMULAS = ("=", "+", "-", "@", "'")
-"""First characters of a text that get an apostrophe before them."""
+"""Texts that begin with one of these get an apostrophe before them."""
 
 
 class Column(NamedTuple):

@@ -23,7 +23,7 @@ class Flow:
     are included: the service has to serve them too."""
 
     begin: int
-    """In ns of ``time.monotonic_ns``, as all times are."""
+    """The moment in ns of ``time.monotonic_ns``, as all times are."""
     part: int
     """The duration of a part, in ns."""
     before: int = 0

@@ -93,7 +93,7 @@ class Screen:
         self._rates = Rates()
 
     def lines(self, now: Progress) -> Iterator[str]:
-        """As many lines at every moment of a run."""
+        """The lines; their number is the same at every moment of a run."""
         ended, failed, events = self._rates.since(now)
         summary = now.summary
         yield self._title

@@ -16,11 +16,11 @@ class Progress:
     """A run at one moment."""
 
     seconds: float
-    """Since the beginning of the run."""
+    """The time since the beginning of the run."""
     open: int
     """Exchanges that have begun and not ended."""
     summary: Summary
-    """Of the exchanges that have ended, with the events of all; without the warm-up."""
+    """The exchanges that have ended, and the events of all, without those of the warm-up."""
     warming_up: bool = False
     draining: bool = False
     """Whether no further exchange begins."""
@@ -31,7 +31,7 @@ class Plan:
     """The end of a run, as far as it is known."""
 
     seconds: float = inf
-    """In which exchanges may begin, the warm-up included."""
+    """The time in which exchanges may begin, the warm-up included."""
     count: int | None = None
     """Exchanges that may begin, without the warm-up; at most as many in conversations."""
     grace: float = inf

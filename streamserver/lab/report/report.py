@@ -43,7 +43,7 @@ class About:
     """The end of the run, in the form of RFC 3339."""
 
     def to_json(self) -> dict[str, Any]:
-        """For programs, with the options that were given."""
+        """The members of the report for programs, with the options that were given."""
         return {
             "date": self.date,
             "ended": self.ended or None,

@@ -29,7 +29,7 @@ from streamserver.lab.sweep.sweep import Sweep
 from streamserver.lab.sweep.table import UNITS
 
 PERCENTILES = ((99, 1), (50, 0))
-"""Each with the number of its curve's class."""
+"""The percentiles, each with the number of its curve's class."""
 LEGEND = (
     ("curve c0", "median, circles"),
     ("curve c1", "p99, squares"),

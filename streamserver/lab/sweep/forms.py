@@ -6,6 +6,7 @@ columns may be added without a new version.
 
 import csv
 from collections.abc import Callable
+from operator import methodcaller
 from typing import Any, NamedTuple, TextIO
 
 from streamserver.lab.report.report import About
@@ -14,7 +15,7 @@ from streamserver.lab.sweep.sweep import Sweep
 from streamserver.wire.printable import printable
 
 VERSION = 1
-"""Of both forms; raised when a member changes its meaning or is removed."""
+"""The version of both forms. It is raised when a member changes its meaning or is removed."""
 FIGURES = (*LATENCIES, "tpot", "itl", "gap", "e2e")
 PERCENTILES = (50, 90, 99)
 
@@ -68,7 +69,7 @@ VALUES = (
             f"{name}_p{percentile}_ms",
             f"percentile {percentile} of {name}",
             "number",
-            lambda one, name=name, percentile=percentile: one.ms(name, percentile),  # type: ignore[misc]
+            methodcaller("ms", name, percentile),
         )
         for name in FIGURES
         for percentile in PERCENTILES

@@ -38,7 +38,7 @@ class Limit:
     """``client``: this program was late, or may not open more exchanges. ``target``: its stamps
     show lateness, or it fails. ``service``: it answers later than the objectives allow."""
     reason: str
-    """In a few words."""
+    """The reason in a few words."""
     evidence: str
     is_valid: bool = True
     """Whether the figures measure the service at all: those of a late client do not."""

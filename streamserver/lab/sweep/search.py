@@ -14,7 +14,7 @@ from math import log10, sqrt
 from typing import Literal, NamedTuple
 
 FACTOR = 2.0
-"""From one rising load to the next."""
+"""The factor from one rising load to the next."""
 DIGITS = 4
 """Significant digits of a load: the smallest precision needs three."""
 MISSES, MOST_MISSES = 2, 3
@@ -112,6 +112,6 @@ def _most_left(scale: Scale, best: float | None, missed: float | None) -> int:
 
 
 def _most_left_after(scale: Scale, best: float | None, missed: float | None, load: float) -> int:
-    """The largest number if ``load`` is next: it may be tried ``MOST_MISSES`` times, whatever the
-    last outcome is."""
+    """The largest number if ``load`` is next. It may be tried ``MOST_MISSES`` times, and its last
+    outcome may be any."""
     return MOST_MISSES + max(_most_left(scale, load, missed), _most_left(scale, best, load))

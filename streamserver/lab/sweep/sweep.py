@@ -27,7 +27,7 @@ class Prospect:
 
     @property
     def seconds(self) -> float:
-        """Those of the levels that may be left, without the time in which exchanges end."""
+        """The time of the levels that may be left, without that in which exchanges end."""
         return self.most_left * sum(self.timing)
 
 
@@ -43,7 +43,7 @@ class Sweep:
     scale: Scale
     objectives: Sequence[Objective]
     levels: list[Level] = field(default_factory=list)
-    """In the order in which they were measured."""
+    """The levels in the order in which they were measured."""
     best: Level | None = None
     """The highest level that was met."""
     missed: Level | None = None

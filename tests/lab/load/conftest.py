@@ -47,6 +47,21 @@ class Gated:
         return Response(b"ok")
 
 
+def make_job(request: RequestSpec, **options: Any) -> Job:
+    """A job; a profile may be given as text."""
+    for name in {"rate", "concurrency"} & options.keys():
+        options[name] = parse(options[name])
+    return Job(request, **options)
+
+
+async def complete(job: Job) -> tuple[Run, list[Record]]:
+    """A complete run, and its records."""
+    records: list[Record] = []
+    run = Run(job, on_record=records.append)
+    await run.execute(monotonic_ns())
+    return run, records
+
+
 class Site:
     """The server, and jobs for it."""
 
@@ -55,17 +70,10 @@ class Site:
         self.served = served
 
     def job(self, path: str = "/{n}", **options: Any) -> Job:
-        """A job; a profile may be given as text."""
-        for name in {"rate", "concurrency"} & options.keys():
-            options[name] = parse(options[name])
-        return Job(RequestSpec(f"{self.served.url}{path}"), **options)
+        return make_job(RequestSpec(f"{self.served.url}{path}"), **options)
 
     async def run(self, **options: Any) -> tuple[Run, list[Record]]:
-        """A complete run, and its records."""
-        records: list[Record] = []
-        run = Run(self.job(**options), on_record=records.append)
-        await run.execute(monotonic_ns())
-        return run, records
+        return await complete(self.job(**options))
 
 
 @pytest.fixture

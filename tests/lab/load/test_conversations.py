@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from lab.load.conftest import MS, begin, shares
+from lab.load.conftest import MS, begin, complete, make_job, shares
 from streamserver.kit.params import json_object
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.lab.client.record import Record
 from streamserver.lab.client.request import RequestSpec
-from streamserver.lab.load.job import Job, parse
+from streamserver.lab.load.job import Job
 from streamserver.lab.load.run import Run
 from streamserver.lab.prompts.bodies import ModelBodies
 from streamserver.lab.prompts.interfaces import CHAT
@@ -57,18 +57,11 @@ class Chats:
         self.url = served.url
 
     def job(self, turns: int = 3, **options: Any) -> Job:
-        """A job; a profile is given as text."""
-        for name in {"rate", "concurrency"} & options.keys():
-            options[name] = parse(options[name])
         bodies = ModelBodies(CHAT, "m", Synthetic(Lengths(4, 4), turns=turns))
-        return Job(RequestSpec(self.url, "POST", chat=True, bodies=bodies), **options)
+        return make_job(RequestSpec(self.url, "POST", chat=True, bodies=bodies), **options)
 
     async def run(self, **options: Any) -> tuple[Run, list[Record]]:
-        """A complete run, and its records."""
-        records: list[Record] = []
-        run = Run(self.job(**options), on_record=records.append)
-        await run.execute(monotonic_ns())
-        return run, records
+        return await complete(self.job(**options))
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Exchanges pile up, or only vary: what the counts of a level show."""
 
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,9 +20,9 @@ def flow(seconds: float) -> Flow:
     return Flow(0, round(seconds * SECOND) // PARTS)
 
 
-def job(rate: float, **options: object) -> Job:
+def job(rate: float, **options: Any) -> Job:
     """A job at a constant rate."""
-    return Job(RequestSpec("http://h/"), rate=parse(f"{rate:.6f}"), **options)  # type: ignore[arg-type]
+    return Job(RequestSpec("http://h/"), rate=parse(f"{rate:.6f}"), **options)
 
 
 @pytest.mark.parametrize("slots", [1, 4, 32])

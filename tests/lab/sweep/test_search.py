@@ -97,15 +97,13 @@ def test_the_trials_of_a_search() -> None:
     assert (found.best, found.missed) == (9.932, 10.37)
 
 
-def test_a_load_counts_as_missed_after_two_valid_misses_or_three_of_any() -> None:
-    for misses, number in (("vv", 2), ("vn", 3), ("nv", 3), ("nn", 3)):
-        outcomes = iter(misses + "v")
-        found, trials = search(
-            Scale(5, 9),
-            lambda load: False,
-            lambda: next(outcomes) == "v",  # noqa: B023
-        )
-        assert (found.missed, len(trials)) == (5, number)
+@pytest.mark.parametrize(("misses", "number"), [("vv", 2), ("vn", 3), ("nv", 3), ("nn", 3)])
+def test_a_load_counts_as_missed_after_two_valid_misses_or_three_of_any(
+    misses: str, number: int
+) -> None:
+    outcomes = iter(misses + "v")
+    found, trials = search(Scale(5, 9), lambda load: False, lambda: next(outcomes) == "v")
+    assert (found.missed, len(trials)) == (5, number)
 
 
 @pytest.mark.parametrize("is_met", [True, False])

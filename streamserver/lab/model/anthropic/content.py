@@ -30,7 +30,7 @@ _BLOCKS = {
         "tool_use": _USE,
     },
 }
-"""Those of a message, by its role."""
+"""The content blocks of a message, by its role."""
 _SOURCES = {
     "image": {"base64": Form(("media_type", "data")), "url": Form(("url",))},
     "document": {
@@ -53,9 +53,9 @@ class _Content(NamedTuple):
 
     text: str = ""
     images: int = 0
-    """And documents whose text it does not read."""
+    """The number of images, and of documents whose text the model does not read."""
     result: "_Content | None" = None
-    """Of a tool."""
+    """The result of a tool."""
 
 
 def read_system(reading: Reading, value: object) -> list[Message]:

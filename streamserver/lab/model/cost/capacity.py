@@ -18,10 +18,10 @@ from streamserver.lab.target.events import SECOND
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """The limit of an engine for requests of one kind. Times in seconds."""
+    """The limit of an engine for requests of one kind. Times are in seconds."""
 
     sequences: float
-    """In the batch at the limit, on average."""
+    """The mean number of sequences in the batch at the limit."""
     requests_per_second: float
     """The knee: with more requests, the queue grows without end."""
     output_tokens_per_second: float
@@ -29,7 +29,7 @@ class Capacity:
     """Time per output token after the first, at the limit, if the requests do not begin together:
     (T(B) - P * prefill_per_token) / S, since a sequence waits for the prompts of others."""
     unloaded_ttft: float
-    """From the request to the first token, of a request that is alone."""
+    """Time from the request to the first token, of a request that is alone."""
     unloaded_tpot: float
     """Time per output token after the first, of a request that is alone."""
 

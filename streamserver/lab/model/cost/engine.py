@@ -28,13 +28,13 @@ class Sequence:
         self.prompt = prompt
         """Tokens of the prompt that are not processed yet, without those of the cache."""
         self.tokens = self.left = max(tokens, 1)
-        """Tokens of the answer: in all, and not yet generated. An answer without a token has an end
-        that is one."""
+        """Tokens of the answer: in all, and not yet generated. The end of an empty answer counts as
+        one token."""
         self.wake = wake
         """Called after each change of ``times``."""
         self.arrived = 0
         self.times: list[int] = []
-        """When it was admitted, and when each of its tokens was there, in ns."""
+        """The times of its admission and of each of its tokens, in ns."""
 
 
 class Engine:
@@ -48,7 +48,7 @@ class Engine:
         """The end of the step that is computed; None if there is none."""
         self.steps = 0
         """Steps that have begun."""
-        self._partial: Sequence | None = None  # one whose prompt needs another step
+        self._partial: Sequence | None = None  # the one whose prompt needs another step
 
     @property
     def is_empty(self) -> bool:

@@ -36,20 +36,20 @@ class Profile:
     """The cost of an engine; times in ns."""
 
     decode_step: int
-    """Of a step, whatever it computes."""
+    """The time that every step takes."""
     decode_step_per_sequence: int = 0
     prefill_per_token: int = 0
     prefill_chunk: int = 8192
-    """Tokens of prompts that a step processes at most."""
+    """The most tokens of prompts that a step processes."""
     max_sequences: int = 256
-    """Sequences that run at once."""
+    """The most sequences that run at once."""
     max_waiting: int = 1000
-    """Sequences that wait for a place; others are refused."""
+    """The most sequences that wait for a place; others are refused."""
     cache_tokens: int = 0
-    """Tokens of prompts that are kept, so that they need not be processed again; 0: none."""
+    """The most tokens of prompts that are kept and not processed again; 0 for no cache."""
 
     def step_time(self, running: int, processed: int = 0) -> int:
-        """Ns of a step with so many sequences and tokens of prompts."""
+        """Nanoseconds of a step with ``running`` sequences and ``processed`` tokens of prompts."""
         return (
             self.decode_step
             + self.decode_step_per_sequence * running

@@ -42,7 +42,7 @@ class LineWriter(Writer):
         self._text = Template(self._members(Template.HOLE) | {"done": False})
         self._thinking = Template(self._members("", Template.HOLE) | {"done": False})
         self._position = 0
-        """Tokens so far: the log probability of a token depends on its position."""
+        """The number of tokens so far: the log probability of a token depends on its position."""
 
     def whole(self) -> Json:
         """The answer as one object."""
@@ -53,7 +53,7 @@ class LineWriter(Writer):
         return dated | content | self._all_logprobs() | self._end() | self._durations()
 
     def opening(self) -> Iterable[Frame]:
-        """Nothing; the counting begins."""
+        """No frames; the position is reset."""
         self._position = 0
         return ()
 
@@ -108,7 +108,7 @@ class LineWriter(Writer):
         return [{"id": f"call_{part.call_id}", "function": function}]
 
     def _all_logprobs(self) -> Json:
-        """Those of a whole answer."""
+        """The log probabilities of a whole answer."""
         if (count := self.asked.top_logprobs) is None:
             return {}
         tokens = [(part.kind, token) for part in self._parts for token in part.tokens]

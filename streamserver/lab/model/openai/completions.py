@@ -19,10 +19,10 @@ DONE = "[DONE]"
 
 
 class CompletionWriter(Writer):
-    """Writes choices; its classes write what a choice holds."""
+    """Writes choices; the subclasses write the content of a choice."""
 
     object_name: ClassVar[str]
-    """``object`` of the whole completion, and ``chunk_name`` of a chunk."""
+    """The member ``object`` of the whole completion; ``chunk_name``: that of a chunk."""
     chunk_name: ClassVar[str]
     id_prefix: ClassVar[str]
 
@@ -31,7 +31,7 @@ class CompletionWriter(Writer):
         self._templates: dict[tuple[int, int], Template] = {}
         self._is_plain = asked.top_logprobs is None and not asked.continuous_usage
         self._tokens = self._characters = [0]
-        """Those of each choice so far, where a chunk has more than a token."""
+        """The numbers for each choice so far, kept for chunks that have more than a token."""
 
     def whole(self) -> Json:
         """The completion as one object."""
@@ -39,7 +39,7 @@ class CompletionWriter(Writer):
         return self._object(self.object_name, choices) | {"usage": self._usage()}
 
     def opening(self) -> Iterable[Frame]:
-        """Nothing; the counting begins."""
+        """No frames; the counts are reset."""
         self._tokens = [0] * len(self.answer.choices)
         self._characters = [0] * len(self.answer.choices)
         return ()

@@ -1,4 +1,4 @@
-"""Embeddings of OpenAI: a unit vector for each input, which its hash gives.
+"""Embeddings of OpenAI: a unit vector for each input, computed from its hash.
 
 The same input always has the same vector. A vector of fewer dimensions has the first numbers of a
 longer one, scaled. Vectors of similar inputs are not similar. There is no stream, so the schedule
@@ -37,9 +37,9 @@ from streamserver.wire.json_text import to_json
 EMBEDDINGS = "/v1/embeddings"
 MAX_INPUTS = 2048
 MAX_TOKENS = 8192
-"""Of one input."""
+"""The most tokens of one input."""
 MAX_NUMBERS = 2**20
-"""Of all vectors of a response."""
+"""The most numbers of all vectors of a response."""
 _SERVED = ("model", "input", "dimensions", "encoding_format")
 _dimensions = whole("dimensions", 1, 4096, default=1536)
 _format = one_of("encoding_format", "float", "base64", default="float")
@@ -53,7 +53,7 @@ class _Asked:
     model: str
     inputs: Sequence[str]
     tokens: int
-    """Of all inputs."""
+    """The tokens of all inputs."""
     dimensions: int
     is_base64: bool
     without_effect: Sequence[str]

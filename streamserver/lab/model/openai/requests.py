@@ -105,7 +105,8 @@ def chat_request(members: Mapping[str, object]) -> Asked:
 
 
 def text_request(members: Mapping[str, object]) -> Asked:
-    """The same for the legacy interface, which has prompts instead of messages."""
+    """The request for a completion of prompts in a JSON object; HTTPError 400 that names a wrong
+    member."""
     first, *further = [
         [Message("user", prompt)] for prompt in read_prompts("prompt", members.get("prompt"))
     ]

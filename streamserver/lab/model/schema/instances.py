@@ -50,12 +50,12 @@ class _Gathered:
     """Schemas that must all hold, with their references followed."""
 
     plain: list[Plain] = field(default_factory=list)
-    """Those whose own keywords hold."""
+    """Schemas whose own keywords hold."""
     choices: list[tuple[Path, str]] = field(default_factory=list)
-    """Those with an ``anyOf`` or ``oneOf``, of which no branch is chosen yet, by their paths."""
+    """Paths to an ``anyOf`` or ``oneOf`` of which no branch is chosen yet, and its name."""
 
     def copy(self) -> "_Gathered":
-        """The same, to add a branch to."""
+        """A copy, to which a branch can be added."""
         return _Gathered([*self.plain], [*self.choices])
 
 
@@ -64,7 +64,7 @@ class Maker:
 
     def __init__(self, document: Document, random: Random, most: int = MAX_STEPS) -> None:
         self.steps = 0
-        """Those that were taken, of ``most``."""
+        """The steps that were taken, of ``most``."""
         self._most = most
         self._document = document
         self._random = random

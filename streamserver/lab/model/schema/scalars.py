@@ -10,17 +10,17 @@ from streamserver.lab.model.schema.patterns import matching
 from streamserver.lab.model.schema.strings import FORMATS, MAX_LENGTH, words
 
 _FAILED = 40
-"""Steps of a search without a result."""
+"""The steps that a search without a result counts."""
 NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 
 
 class Context(NamedTuple):
-    """What values are made with."""
+    """What the functions that make values need."""
 
     document: Document
     random: Random
     spend: Callable[[int], None]
-    """Called for the steps that a value takes; it raises TooManySteps."""
+    """Called with the steps that a value takes; raises TooManySteps."""
 
 
 def string(context: Context, schemas: Sequence[Plain]) -> str:

@@ -114,8 +114,8 @@ def kind_of(value: object) -> str:
 
 
 def identity(value: object, spend: Callable[[int], None]) -> object:
-    """The same for values that are equal in JSON: 1 and 1.0, but not true. ``spend`` is called for
-    the steps."""
+    """A key that values have in common if they are equal in JSON, as 1 and 1.0 are, and 1 and true
+    are not. ``spend`` is called with the steps."""
     if isinstance(value, dict):
         spend(len(value))
         return "object", frozenset([(name, identity(one, spend)) for name, one in value.items()])

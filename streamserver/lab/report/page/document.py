@@ -1,6 +1,7 @@
 """The page of a run: from the verdict to single exchanges."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from streamserver.lab.report.charts import both_widths
 from streamserver.lab.report.histograms import Distribution, distribution
@@ -116,7 +117,7 @@ def _over_time(summary: Summary, name: str, values: str) -> str:
 def _over_load(summary: Summary, name: str, values: str) -> Iterator[str]:
     for unit, load in over_load.LOADS.items():
         if levels := over_load.levels(summary.timeline, load, values):
-            drawing = both_widths(lambda width: over_load.latency(name, levels, unit, width))  # noqa: B023
+            drawing = both_widths(partial(over_load.latency, name, levels, unit))
             yield figure(f"{name} against {unit}", _OVER_LOAD, drawing, unit)
 
 

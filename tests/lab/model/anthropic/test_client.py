@@ -129,7 +129,7 @@ async def test_the_tokens_of_a_message(client: "AsyncAnthropic") -> None:
     counted = await client.messages.count_tokens(**members)
     answered = await client.messages.create(**question(**members, max_tokens=1))
     assert counted.input_tokens == answered.usage.input_tokens
-    alone = await client.messages.count_tokens(model=MODEL, messages=[USER])  # type: ignore[list-item]
+    alone = await client.messages.count_tokens(model=MODEL, messages=[USER])
     assert alone.input_tokens == 1
     bad_request = peers.module("anthropic").BadRequestError
     with pytest.raises(bad_request, match="tokens"):
@@ -207,7 +207,7 @@ async def test_an_unknown_model(serve: Serve) -> None:
             await client.messages.create(**question(model="two"))
         assert raised.value.body["error"]["type"] == "not_found_error"
         with pytest.raises(anthropic.NotFoundError):
-            await client.messages.count_tokens(model="two", messages=[USER])  # type: ignore[list-item]
+            await client.messages.count_tokens(model="two", messages=[USER])
         assert (await client.messages.create(**question(model="one"))).model == "one"
 
 

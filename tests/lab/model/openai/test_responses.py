@@ -54,7 +54,7 @@ def check_events(stream: str, expected: list[str]) -> list[dict[str, Any]]:
     events: list[dict[str, Any]] = []
     types: list[str] = []
     for text in stream.split("\n\n")[:-1]:
-        name, data = re.fullmatch("event: (.+)\ndata: (.+)", text).groups()  # type: ignore[union-attr]
+        [(name, data)] = re.findall(r"\Aevent: (.+)\ndata: (.+)\Z", text)
         event = models[name].model_validate_json(data, strict=True)
         assert event.sequence_number == len(events)
         assert not event.model_extra
