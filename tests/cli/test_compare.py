@@ -35,11 +35,27 @@ def test_a_relay_passes_the_same_bytes(target: ServerProcess, run_server: RunSer
     )  # fmt: skip
     figures = json.loads(done.stdout)
     assert done.returncode == (3 if figures["not_valid"] else 0), done.stderr
-    assert (figures["pairs"], figures["complete"], figures["same_bodies"]) == (3, 3, 3)
-    assert set(figures["added"]) == MOMENTS
-    for added in figures["added"].values():
+    found = figures["added"]["through"]
+    assert (found["pairs"], found["complete"], found["same_bodies"]) == (3, 3, 3)
+    assert set(found["added"]) == MOMENTS
+    for added in found["added"].values():
         assert added["low"] <= added["median"] <= added["high"]
-    assert figures["verdicts"] == []
+    assert found["verdicts"] == []
+
+
+def test_several_urls_and_objectives(target: ServerProcess) -> None:
+    url = f"{target.url}/get"
+    slow = f"{target.url}/delay/0.05"
+    command = ["bench", url, "--compare", url, "--compare", slow, "-n", "3", "--json", "-"]
+    done = call(*command, "--slo", "first_byte_max=30s,errors=0%")
+    figures = json.loads(done.stdout)
+    names = [f"{target.url.removeprefix('http://')} ({n})" for n in (2, 3)]
+    assert [*figures["sides"]] == ["direct", *names]
+    assert done.returncode == (3 if figures["not_valid"] else 0), done.stderr
+    assert [one["met"] for one in figures["objectives"]] == [True] * 4
+    assert figures["added"][names[1]]["added"]["head"]["median"] > 40
+    missed = call(*command, "--slo", "head_p50=40ms")
+    assert missed.returncode == (3 if json.loads(missed.stdout)["not_valid"] else 1)
 
 
 @pytest.mark.parametrize("knob", ["", "&stamps=1"])
@@ -88,7 +104,7 @@ def test_an_interrupt_is_reported_in_a_line(target: ServerProcess) -> None:
 def test_failed_exchanges_are_not_compared(target: ServerProcess) -> None:
     url = f"{target.url}/get?fail_rate=1&fail_status=500"
     done = call("bench", f"{target.url}/get", "--compare", url, "-n", "2", "--json", "-")
-    assert json.loads(done.stdout)["through"]["ended"] == {"refused": 2}
+    assert json.loads(done.stdout)["sides"]["through"]["ended"] == {"refused": 2}
     done = call("bench", f"{target.url}/get", "--compare", url, "-n", "2")
     assert done.returncode == 3
     assert "statuses    500 x 2" in done.stdout
@@ -106,7 +122,10 @@ def test_failed_exchanges_are_not_compared(target: ServerProcess) -> None:
         (["-c", "0..5@3"], "--concurrency must be one whole number"),
         (["-c", "1.5"], "--concurrency must be one whole number"),
         (["-c", "5@3"], "--concurrency must be one whole number"),
-        (["--slo", "errors=1%"], "--slo cannot be combined with --compare"),
+        (
+            ["--slo", "gap_p99=1s"],
+            "--slo gap_p99=1s: with --compare an objective is of head,",
+        ),
         (["--processes", "2", "-c", "2"], "--processes cannot be combined with --compare"),
         (["--compare", "nowhere"], "names no scheme or no host"),
     ],

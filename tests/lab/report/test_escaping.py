@@ -4,9 +4,9 @@ import io
 
 from streamserver.lab.calibration import Level, Tolerance, conclusion
 from streamserver.lab.client.record import Record
-from streamserver.lab.comparison import Comparison
-from streamserver.lab.comparison import table as comparison_table
-from streamserver.lab.comparison import to_json as comparison_json
+from streamserver.lab.compare.comparison import Comparison
+from streamserver.lab.compare.forms import table as comparison_table
+from streamserver.lab.compare.forms import to_json as comparison_json
 from streamserver.lab.report.csv_lines import StreamsCsv
 from streamserver.lab.report.page.document import page
 from streamserver.lab.report.table import table
@@ -38,5 +38,5 @@ def test_what_a_peer_sent_is_escaped_in_every_form() -> None:
     for name, text in forms.items():
         assert SHOWN in text, name
         assert all(character.isprintable() or character == "\n" for character in text), name
-    for form in (one.to_json()["exchanges"], comparison_json(of_two)["direct"]):
+    for form in (one.to_json()["exchanges"], comparison_json(of_two)["sides"]["direct"]):
         assert form["answers"] == {"503": HOSTILE}  # JSON has escapes of its own

@@ -1,0 +1,1 @@
+"""Several URLs measured side by side: what each adds to the first."""

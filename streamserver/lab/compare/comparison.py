@@ -1,0 +1,154 @@
+"""Rounds: in each, one request is sent to every URL, in a random order.
+
+The exchanges of a round follow each other directly, so the load of the machine affects all alike,
+and differences are taken within rounds. One client in one process measures all.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from random import Random
+from time import monotonic_ns
+
+from streamserver.lab.client.record import Record
+from streamserver.lab.compare.pairs import Hop, Pair
+from streamserver.lab.load.job import Job
+from streamserver.lab.load.run import LagProbe
+from streamserver.lab.report.histograms import add
+from streamserver.lab.report.progress import Progress
+from streamserver.lab.report.slo import Judgement, Objective
+from streamserver.lab.report.summary import Summary
+from streamserver.lab.report.verdicts import failed, verdicts
+
+INTERVAL = 1.0
+"""Seconds between two reports of the progress."""
+
+THROUGH = "through"
+"""The name of the second URL, if there is no third."""
+
+Exchange = Callable[[int], Awaitable[Record]]
+"""Runs the exchange with a number."""
+
+
+@dataclass(slots=True)
+class Side:
+    """One URL and its figures."""
+
+    name: str
+    """``direct`` for the first."""
+    summary: Summary = field(default_factory=Summary)
+
+
+class Comparison:
+    """The rounds of two URLs or more."""
+
+    def __init__(self, others: Sequence[str] = (THROUGH,)) -> None:
+        self.sides = [Side("direct"), *map(Side, others)]
+        self.rounds: list[Sequence[Record]] = []
+        """Of each the records, in the order of the sides."""
+
+    @property
+    def hops(self) -> list[Hop]:
+        """What each other URL adds to the first."""
+        return [
+            Hop(side.name, [Pair(one[0], one[n]) for one in self.rounds], side.summary)
+            for n, side in enumerate(self.sides)
+            if n
+        ]
+
+    def add(self, *records: Record) -> None:
+        """Count a round: a record for each side, in order."""
+        self.rounds.append(records)
+        for side, record in zip(self.sides, records, strict=True):
+            side.summary.add(record)
+
+    def judge(self, objectives: list[Objective]) -> list[tuple[str, Judgement]]:
+        """Each objective for each other URL, whose name comes first."""
+        return [(hop.name, one) for hop in self.hops for one in hop.judge(objectives)]
+
+    @property
+    def not_valid(self) -> list[str]:
+        """Why the measurement is not valid; empty if it is."""
+        found = [one for side in self.sides for one in verdicts(side.summary) if one.invalidates]
+        invalidating = [*dict.fromkeys(map(str, found))]
+        nothing = [
+            "no pair ended well on both sides" + (f": {hop.name}" if hop.name != THROUGH else "")
+            for hop in self.hops
+            if not hop.complete
+        ]
+        if not nothing:
+            return invalidating
+        why = [f"{side.name}: {reason}" for side in self.sides if (reason := failed(side.summary))]
+        return [*nothing, *why, *invalidating]
+
+
+async def compare(
+    jobs: Sequence[Job],
+    names: Sequence[str],
+    count: int,
+    on_progress: Callable[[Progress], object],
+    on_round: Callable[[int, Sequence[Record]], object] = lambda n, records: None,
+) -> Comparison:
+    """Run ``count`` rounds of the jobs, with the concurrency of the first; ``names``: those of all
+    jobs but the first. ``on_round`` gets the number of each round and its records.
+
+    OSError for a name that cannot be resolved, or authorities that cannot be read.
+    """
+    comparison, began, reporting = Comparison(names), monotonic_ns(), None
+    clients = [job.client() for job in jobs]
+    concurrency = int(jobs[0].profile.level(0))
+    first, *others = [side.summary for side in comparison.sides]
+    lag = LagProbe(first.loop_lag, began)
+
+    async def report() -> None:
+        while True:
+            await asyncio.sleep(INTERVAL)
+            on_progress(Progress((monotonic_ns() - began) / 1e9, concurrency, others[-1]))
+
+    def add_round(n: int, records: Sequence[Record]) -> None:
+        comparison.add(*records)
+        on_round(n, records)
+
+    try:
+        for client in clients:
+            client.digest = True
+            await client.server.resolve()
+        reporting = asyncio.create_task(report())
+        sides: list[Exchange] = [partial(client.exchange, 0) for client in clients]
+        await run_rounds(sides, count, concurrency, Random(f"pairs/{jobs[0].seed}"), add_round)
+    finally:
+        lag.stop()
+        if reporting is not None:
+            reporting.cancel()
+        for client in clients:
+            client.close()
+    for other in others:
+        add(other.loop_lag, first.loop_lag)
+    return comparison
+
+
+async def run_rounds(
+    sides: Sequence[Exchange],
+    count: int,
+    concurrency: int,
+    random: Random,
+    on_round: Callable[[int, Sequence[Record]], object],
+) -> None:
+    """Run ``count`` rounds, ``concurrency`` at once; ``on_round`` gets the number of each and its
+    records in the order of the sides.
+
+    The order within a round is random, so that no side always follows another.
+    """
+    numbers = iter(range(count))
+
+    async def run() -> None:
+        for n in numbers:
+            records: dict[int, Record] = {}
+            for side in random.sample(range(len(sides)), len(sides)):
+                records[side] = await sides[side](n)
+            on_round(n, [records[side] for side in range(len(sides))])
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(concurrency, count)):
+            group.create_task(run())
