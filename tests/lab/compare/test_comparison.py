@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Sequence
 from functools import partial
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -156,7 +157,7 @@ def test_an_objective_is_of_what_is_added(objective: str, outcome: str) -> None:
 
 
 def test_figures_of_a_models_answer_are_compared() -> None:
-    answer = {"output_tokens": 3, "tokens_from": "usage", "first_token": 6 * MS}
+    answer: dict[str, Any] = {"output_tokens": 3, "tokens_from": "usage", "first_token": 6 * MS}
     pair = [exchange(1, 5, **answer) for _ in range(2)]
     pair[1].last_byte += 4 * MS
     found = added((pair[0], pair[1]))
