@@ -11,7 +11,8 @@ import pytest
 from streamserver.lab.client.record import Record
 from streamserver.lab.compare.comparison import Comparison, run_rounds
 from streamserver.lab.compare.forms import table, to_json
-from streamserver.lab.compare.pairs import Hop, Interval
+from streamserver.lab.compare.intervals import Interval
+from streamserver.lab.compare.pairs import Hop
 from streamserver.lab.report import slo
 
 MS = 1_000_000
