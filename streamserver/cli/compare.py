@@ -2,21 +2,26 @@
 
 from argparse import ArgumentParser, Namespace
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from streamserver.cli import request_options
+from streamserver.cli import prompt_options, request_options
 from streamserver.cli.interruption import run_interruptible
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
-from streamserver.cli.report_options import show, watching
+from streamserver.cli.report_about import rfc3339
+from streamserver.cli.report_options import csv_lines, save, show, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.compare.comparison import THROUGH, Comparison, compare
 from streamserver.lab.compare.forms import table, to_json
+from streamserver.lab.compare.page import page
 from streamserver.lab.compare.pairs import NAMES
+from streamserver.lab.compare.report import ComparisonReport
 from streamserver.lab.load.job import Job
 from streamserver.lab.report.progress import Plan
-from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET, About
+from streamserver.lab.report.report import About
 from streamserver.lab.report.slo import ERRORS
 
 PAIRS = 50
@@ -47,6 +52,8 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
         parser.error("--concurrency must be one whole number with --compare")
     if options.processes > 1:
         parser.error("--processes cannot be combined with --compare: one process measures all")
+    if options.turns > 1:
+        parser.error("--turns cannot be combined with --compare, which sends single requests")
     for one in options.slo:
         if one.milestone not in (*NAMES, ERRORS):
             allowed = ", ".join([*NAMES, ERRORS])
@@ -54,19 +61,27 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
 
 
 def main(options: Namespace, job: Job, about: About) -> int:
-    """Compare; the exit status: 3 if the measurement is not valid, 1 if an objective is missed.
-    CannotServe if no URL can be measured."""
+    """Compare, and write all reports; the exit status. CannotServe if no URL can be measured."""
     if job.request.turns > 1:
         raise CannotServe("--compare sends single requests, and these are conversations")
     urls = [request_options.url_of(options, url) for url in options.compare]
     jobs = [job, *[replace(job, request=replace(job.request, url=url)) for url in urls]]
     comparison = run_interruptible(job.loop, lambda: _compare(options, jobs))
-    judged = comparison.judge(options.slo)
-    figures = to_json(comparison, job.seed, about, judged)
-    show(options, figures, table(comparison, job.seed, judged))
-    if comparison.not_valid or any(one.measured is None for _, one in judged):
-        return NOT_VALID
-    return VALID_AND_MET if all(one.is_met for _, one in judged) else MISSED
+    about = replace(about, asked=[*_asked(options, jobs)], ended=rfc3339(datetime.now(UTC)))
+    requests = [f"{one.request.method} {redact_target(one.request.url)}" for one in jobs]
+    report = ComparisonReport(comparison, requests, options.slo, job.seed, about)
+    show(options, to_json(report), table(report))
+    if options.html:
+        save("html", options.html, page(report))
+    return report.status
+
+
+def _asked(options: Namespace, jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
+    """The requests and the load, in words."""
+    yield from prompt_options.describe(options)
+    at_once = f"{jobs[0].concurrency} at a time"
+    rounds = f"{options.count or PAIRS} rounds, {at_once}"
+    yield "load", f"{rounds}; in each, one request to each of {len(jobs)} URLs, in random order"
 
 
 def names_of(urls: list[str]) -> list[str]:
@@ -79,11 +94,14 @@ def names_of(urls: list[str]) -> list[str]:
 
 
 async def _compare(options: Namespace, jobs: list[Job]) -> Comparison:
-    urls = [job.request.url for job in jobs]
-    title = " and ".join(map(redact_target, urls))
-    rounds = options.count or PAIRS
-    with watching(options, title, Plan(count=rounds)) as on_progress:
+    urls = [redact_target(job.request.url) for job in jobs]
+    names, rounds = names_of([job.request.url for job in jobs[1:]]), options.count or PAIRS
+    plan = Plan(count=rounds * len(jobs), each=len(jobs))
+    # The durations of one side are shown, since they differ.
+    title = f"{' and '.join(urls)}; durations: {names[-1]}"
+    with watching(options, title, plan) as on_progress, csv_lines(options) as lines:
+        on_round = lines.add_round if lines else lambda n, records: None
         try:
-            return await compare(jobs, names_of(urls[1:]), rounds, on_progress)
+            return await compare(jobs, names, rounds, on_progress, on_round)
         except OSError as error:
-            raise CannotServe(f"{title}: {error}") from error
+            raise CannotServe(f"{' and '.join(urls)}: {error}") from error

@@ -12,6 +12,7 @@ from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.values import switch, text
 from streamserver.lab.client.record import Record
+from streamserver.lab.compare.schema import json_schema as comparison_schema
 from streamserver.lab.report import slo
 from streamserver.lab.report.csv_lines import StreamsCsv
 from streamserver.lab.report.goodput import Limit, parse_limits
@@ -56,9 +57,10 @@ def _schema(value: str) -> NoReturn:
     raise SystemExit(0)
 
 
-SCHEMAS = {
+SCHEMAS: dict[str, Callable[[], str]] = {
     "json": lambda: to_indented_json(json_schema()) + "\n",
     "csv": columns,
+    "compare-json": lambda: to_indented_json(comparison_schema()) + "\n",
     "sweep-json": lambda: to_indented_json(forms.json_schema()) + "\n",
     "sweep-csv": forms.columns,
 }
@@ -90,7 +92,7 @@ REPORTS = (
         None,
         _schema,
         "FORM",
-        "print the schema of json or csv, of a sweep of sweep-json or sweep-csv, and exit",
+        f"print a schema, one of {', '.join(SCHEMAS)}, and exit",
         "",
     ),
     Option("progress", True, switch, "", "show the progress on standard error", "on"),
@@ -109,25 +111,34 @@ def watching(
     options: Namespace, title: str, plan: Plan | None = None
 ) -> Iterator[Callable[[Progress], None]]:
     """A function that shows the progress of a run that ends as planned."""
+    # Those of a comparison are of differences, which are computed at its end.
+    objectives = [] if options.compare else options.slo
     if not options.progress:
         yield lambda now: None
     elif sys.stderr.isatty():
         with _requires_library():
-            view = View(title, sys.stderr, plan, options.slo)
+            view = View(title, sys.stderr, plan, objectives)
         with view:
             yield view.show
     else:
-        yield plain(sys.stderr, plan, options.slo)
+        yield plain(sys.stderr, plan, objectives)
 
 
 @contextmanager
 def csv_writer(options: Namespace) -> Iterator[Callable[[Record], None]]:
     """A function that writes an exchange to the file of ``--csv``."""
+    with csv_lines(options) as lines:
+        yield lines.add if lines else lambda record: None
+
+
+@contextmanager
+def csv_lines(options: Namespace) -> Iterator[StreamsCsv | None]:
+    """The lines of the file of ``--csv``; None without it."""
     if not (path := options.csv):
-        yield lambda record: None
+        yield None
         return
     with _writes("csv", path), open(path, "w", encoding="utf-8", newline="") as file:
-        yield StreamsCsv(file, options.goodput).add
+        yield StreamsCsv(file, options.goodput, is_comparison=bool(options.compare))
 
 
 def check_reports(options: Namespace) -> None:

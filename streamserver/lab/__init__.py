@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from streamserver.lab.report.summary import Summary
 
 
-def read_csv(path: str | PathLike[str]) -> "Summary":
+def read_csv(path: str | PathLike[str], side: str | None = None) -> "Summary":
     """The summary of the exchanges in a file that ``bench --csv`` wrote.
 
     It is that of the run: the counts, ends, statuses and reasons; the histogram of each milestone
@@ -16,9 +16,13 @@ def read_csv(path: str | PathLike[str]) -> "Summary":
     client's event loop and of the target, and the number of events in each second. Reasons and
     answers are escaped as in the file; they are bounded, so a run with more may have kept others.
 
+    A file of ``--compare`` has the exchanges of several URLs: ``side`` selects those of one, by
+    its name in the column ``side``, as in ``direct``.
+
     OSError for a file that cannot be read; ValueError, which names the line, for one that is no
-    such file or of another version; RuntimeError with a hint where hdrhistogram is missing.
+    such file or of another version, and for a side that it has not; RuntimeError with a hint where
+    hdrhistogram is missing.
     """
     from streamserver.lab.report import csv_lines
 
-    return csv_lines.read_csv(path)
+    return csv_lines.read_csv(path, side)

@@ -5,19 +5,21 @@ and differences are taken within rounds. One client in one process measures all.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from time import monotonic_ns
 
+from streamserver.lab.client.client import Client
 from streamserver.lab.client.record import Record
 from streamserver.lab.compare.pairs import Hop, Pair
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.run import LagProbe
 from streamserver.lab.report.histograms import add
+from streamserver.lab.report.kept_events import KeepingCounter
 from streamserver.lab.report.progress import Progress
-from streamserver.lab.report.slo import Judgement, Objective
 from streamserver.lab.report.summary import Summary
 from streamserver.lab.report.verdicts import failed, verdicts
 
@@ -63,9 +65,18 @@ class Comparison:
         for side, record in zip(self.sides, records, strict=True):
             side.summary.add(record)
 
-    def judge(self, objectives: list[Objective]) -> list[tuple[str, Judgement]]:
-        """Each objective for each other URL, whose name comes first."""
-        return [(hop.name, one) for hop in self.hops for one in hop.judge(objectives)]
+    @property
+    def so_far(self) -> Summary:
+        """How the exchanges of all sides ended, with the durations of the last side."""
+        ends, statuses, reasons = Counter[str](), Counter[int](), Counter[str]()
+        answers = dict[int, str]()
+        for side in self.sides:
+            ends.update(side.summary.ends)
+            statuses.update(side.summary.statuses)
+            reasons.update(side.summary.reasons)
+            answers = side.summary.answers | answers
+        last = self.sides[-1].summary
+        return replace(last, ends=ends, statuses=statuses, reasons=reasons, answers=answers)
 
     @property
     def not_valid(self) -> list[str]:
@@ -88,10 +99,10 @@ async def compare(
     names: Sequence[str],
     count: int,
     on_progress: Callable[[Progress], object],
-    on_round: Callable[[int, Sequence[Record]], object] = lambda n, records: None,
+    on_round: Callable[[int, Mapping[str, Record]], object] = lambda n, records: None,
 ) -> Comparison:
     """Run ``count`` rounds of the jobs, with the concurrency of the first; ``names``: those of all
-    jobs but the first. ``on_round`` gets the number of each round and its records.
+    jobs but the first. ``on_round`` gets the number of each round and its records by side.
 
     OSError for a name that cannot be resolved, or authorities that cannot be read.
     """
@@ -104,18 +115,23 @@ async def compare(
     async def report() -> None:
         while True:
             await asyncio.sleep(INTERVAL)
-            on_progress(Progress((monotonic_ns() - began) / 1e9, concurrency, others[-1]))
+            on_progress(Progress((monotonic_ns() - began) / 1e9, concurrency, comparison.so_far))
 
     def add_round(n: int, records: Sequence[Record]) -> None:
         comparison.add(*records)
-        on_round(n, records)
+        on_round(n, {side.name: one for side, one in zip(comparison.sides, records, strict=True)})
 
     try:
-        for client in clients:
+        for client, side in zip(clients, comparison.sides, strict=True):
             client.digest = True
             await client.server.resolve()
+            side.summary.address = client.server.address
         reporting = asyncio.create_task(report())
-        sides: list[Exchange] = [partial(client.exchange, 0) for client in clients]
+        keeps = jobs[0].sends_records
+        sides = [
+            partial(_exchange, client, side.summary if keeps else None)
+            for client, side in zip(clients, comparison.sides, strict=True)
+        ]
         await run_rounds(sides, count, concurrency, Random(f"pairs/{jobs[0].seed}"), add_round)
     finally:
         lag.stop()
@@ -126,6 +142,13 @@ async def compare(
     for other in others:
         add(other.loop_lag, first.loop_lag)
     return comparison
+
+
+async def _exchange(client: Client, summary: Summary | None, n: int) -> Record:
+    """Run an exchange; with a summary, its record also keeps the times between its events."""
+    record = Record()
+    await client.run(record, n, None if summary is None else KeepingCounter(summary, record))
+    return record
 
 
 async def run_rounds(

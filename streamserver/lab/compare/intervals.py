@@ -19,6 +19,11 @@ class Interval:
     high: float
 
     @property
+    def bounds(self) -> tuple[float, float]:
+        """The ends of the interval."""
+        return self.low, self.high
+
+    @property
     def excludes_zero(self) -> bool:
         """Whether the difference is significant."""
         return self.low > 0 or self.high < 0

@@ -35,6 +35,18 @@ text { font: 12px system-ui, sans-serif; fill: var(--quiet); } .grid { stroke: v
 @media screen and (max-width: 41rem) { .on-wide { display: none; } .on-narrow { display: block; } }
 """
 
+SHAPES = (
+    "m-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
+    "m-3.5-3.5h7v7h-7z",
+    "m0-4.5l4.5 8h-9z",
+    "m0-5l5 5l-5 5l-5-5z",
+    "m0 4.5l4.5-8h-9z",
+    "m-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
+)
+"""Circle, square, triangle, diamond, inverted triangle and plus around a point."""
+COLOURS = 10
+"""The classes c0 to c9."""
+
 Scale = Callable[[float], float]
 
 
@@ -134,6 +146,18 @@ def mark(x: float, y: float, kind: str, title: str, *, is_square: bool = False) 
         place = f'x="{x - 3.5:.1f}" y="{y - 3.5:.1f}" width="7" height="7"'
         return f'<rect class="mark {kind}" {place}>{tooltip}</rect>'
     return f'<circle class="mark {kind}" cx="{x:.1f}" cy="{y:.1f}" r="4">{tooltip}</circle>'
+
+
+def shape(x: float, y: float, number: int, title: str = "") -> str:
+    """The mark of the curve with a number: its shape and its colour."""
+    tooltip = f"<title>{escape(title)}</title>" if title else ""
+    drawn = f"M{x:.1f} {y:.1f}{SHAPES[number % len(SHAPES)]}"
+    return f'<path class="mark {colour(number)}" d="{drawn}">{tooltip}</path>'
+
+
+def colour(number: int) -> str:
+    """The class of the colour of a curve."""
+    return f"c{number % COLOURS}"
 
 
 def cross(x: float, y: float, kind: str) -> str:

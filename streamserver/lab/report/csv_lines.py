@@ -10,7 +10,7 @@ program take the cell for a formula.
 """
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, NamedTuple, TextIO
 
@@ -58,13 +58,17 @@ def _number(name: str, meaning: str, column: str = "") -> Column:
 
 def _text(name: str, meaning: str) -> Column:
     def write(record: Record) -> str:
-        text = printable(getattr(record, name)[:LENGTH])
-        return f"'{text}" if text.startswith(FORMULAS) else text
+        return _escaped(getattr(record, name)[:LENGTH])
 
     def read(record: Record, cell: str) -> None:
         setattr(record, name, cell.removeprefix("'"))
 
     return Column(name, meaning, write, read)
+
+
+def _escaped(text: str) -> str:
+    text = printable(text)
+    return f"'{text}" if text.startswith(FORMULAS) else text
 
 
 def _duration(name: str, meaning: str) -> Column:
@@ -145,33 +149,62 @@ COLUMNS = (
     _histogram("gaps", "times between neighbouring events, in ns, as an HdrHistogram"),
     _histogram("itls", "times between neighbouring events with a token, in the same form"),
 )
+SIDE = "side"
+SIDES = 20
+"""Names of sides that an error lists."""
+OF_A_COMPARISON = {
+    "round": "number of the round, from 0; only with --compare, as the next one",
+    SIDE: "name of the URL: direct for the first",
+}
+"""The columns before the others that a comparison has, with their meanings."""
 
 
 class StreamsCsv:
-    """Writes a line per exchange to an open file. ``limits``: of goodput."""
+    """Writes a line per exchange to an open file. ``limits``: of goodput; ``is_comparison``:
+    whether each exchange has a round and a side."""
 
-    def __init__(self, file: TextIO, limits: Sequence[Limit] = ()) -> None:
-        self._writer = csv.DictWriter(file, [column.name for column in COLUMNS])
+    def __init__(
+        self, file: TextIO, limits: Sequence[Limit] = (), *, is_comparison: bool = False
+    ) -> None:
+        first = OF_A_COMPARISON if is_comparison else ()
+        self._writer = csv.DictWriter(file, [*first, *[column.name for column in COLUMNS]])
         self._writer.writeheader()
         self._limits = limits
 
+    def add_round(self, number: int, records: Mapping[str, Record]) -> None:
+        """Write the lines of a round, whose records have the names of their sides."""
+        for side, record in records.items():
+            self._write(record, {"round": number, SIDE: _escaped(side)})
+
     def add(self, record: Record) -> None:
         """Write a line."""
-        cells = {one.name: one.write(record) for one in COLUMNS if one.write is not None}
+        self._write(record, {})
+
+    def _write(self, record: Record, first: dict[str, object]) -> None:
+        cells = first | {one.name: one.write(record) for one in COLUMNS if one.write}
         cells["limits"] = ",".join([limit.text for limit in self._limits])
         cells["good"] = int(is_good(record, self._limits)) if self._limits else ""
         self._writer.writerow(cells)
 
 
-def read_csv(path: str | PathLike[str]) -> Summary:
+def read_csv(path: str | PathLike[str], side: str | None = None) -> Summary:
     """As ``streamserver.lab.read_csv``."""
-    summary = Summary()
+    summary, others = Summary(), dict[str, None]()
     with open(path, encoding="utf-8-sig", newline="") as file:
-        for number, cells in _lines(csv.DictReader(file, strict=True), path):
-            try:
-                _add(summary, cells)
-            except ValueError as error:
-                raise ValueError(f"{path}, line {number}: {error}") from error
+        reader = csv.DictReader(file, strict=True)
+        for number, cells in _lines(reader, path):
+            if (name := cells.get(SIDE, "").removeprefix("'")) == (side or ""):
+                try:
+                    _add(summary, cells)
+                except ValueError as error:
+                    raise ValueError(f"{path}, line {number}: {error}") from error
+            elif len(others) < SIDES:
+                others[name] = None
+        if side is not None and SIDE not in (reader.fieldnames or ()):
+            raise ValueError(f"{path} has no side {side!r}: it is not of a comparison")
+    if others and not summary.ends:
+        named = "no side is named" if side is None else f"it has no side {side!r}"
+        raise ValueError(f"{path} is of a comparison, and {named}: {', '.join(map(repr, others))}")
     return summary
 
 

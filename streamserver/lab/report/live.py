@@ -141,6 +141,8 @@ class Screen:
 
     def _remaining(self, now: Progress) -> str:
         left = self._clock.remaining(now)
+        if rounds := self._plan.rounds(now):
+            left += f", {rounds} done"
         return f"{left} (warming up)" if now.warming_up else left
 
     def _percentiles(self, summary: Summary) -> Iterator[str]:

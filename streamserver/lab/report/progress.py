@@ -36,6 +36,14 @@ class Plan:
     """Exchanges that may begin, without the warm-up; at most as many in conversations."""
     grace: float = inf
     """Seconds for open exchanges to end after the last has begun."""
+    each: int = 1
+    """Exchanges of a round of a comparison; 1 without rounds."""
+
+    def rounds(self, now: Progress) -> str:
+        """The number of rounds that are done, of all; "" without rounds."""
+        if self.each == 1 or self.count is None:
+            return ""
+        return f"{now.summary.ends.total() // self.each:,} of {self.count // self.each:,} rounds"
 
     def share(self, now: Progress) -> float | None:
         """The share that is done, from 0 to 1; None if it is unknown."""

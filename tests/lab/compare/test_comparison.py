@@ -13,7 +13,9 @@ from streamserver.lab.compare.comparison import Comparison, run_rounds
 from streamserver.lab.compare.forms import table, to_json
 from streamserver.lab.compare.intervals import Interval
 from streamserver.lab.compare.pairs import Hop
+from streamserver.lab.compare.report import ComparisonReport
 from streamserver.lab.report import slo
+from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET
 
 MS = 1_000_000
 
@@ -67,7 +69,7 @@ def test_a_pair_with_a_failure_is_counted_but_not_compared() -> None:
     broken = exchange(1, 5), exchange(1, 900, end="truncated")
     comparison = compared(whole, broken)
     assert added(whole, broken)["first_byte"].high == MS
-    text = table(comparison)
+    text = table(ComparisonReport(comparison))
     assert "pairs       2, of which 1 ended well on both sides" in text
     assert "bodies      the same bytes in 1 of 1" in text
 
@@ -87,11 +89,11 @@ def test_without_a_complete_pair_each_failed_side_is_named() -> None:
 def test_a_difference_that_is_not_significant() -> None:
     random = Random(1)
     pairs = [(exchange(1, 5), exchange(1, 5 + random.gauss(0, 1))) for _ in range(20)]
-    assert "which may be chance" in table(compared(*pairs))
+    assert "which may be chance" in table(ComparisonReport(compared(*pairs)))
 
 
 def test_bodies_that_differ() -> None:
-    text = table(compared((exchange(1, 5), exchange(1, 5, body="b"))))
+    text = table(ComparisonReport(compared((exchange(1, 5), exchange(1, 5, body="b")))))
     assert "the same bytes in 0 of 1" in text
 
 
@@ -124,10 +126,10 @@ def test_each_url_is_compared_to_the_first() -> None:
     comparison = compared(ROUND, ROUND, names=("a:1", "b:2"))
     medians = [dict(one.added())["first_byte"].median for one in comparison.hops]
     assert medians == [MS, 3 * MS]
-    figures = to_json(comparison)
+    figures = to_json(ComparisonReport(comparison))
     assert [*figures["sides"]] == ["direct", "a:1", "b:2"]
     assert figures["added"]["b:2"]["added"]["head"]["median"] == 3
-    text = table(comparison)
+    text = table(ComparisonReport(comparison))
     assert "through a:1" in text
     assert text.count("pairs       2, of which 2") == 2
 
@@ -151,10 +153,13 @@ def test_a_url_without_a_complete_pair_is_named() -> None:
 )
 def test_an_objective_is_of_what_is_added(objective: str, outcome: str) -> None:
     pairs = [(exchange(1, 5), exchange(1, 5 + more)) for more in (1, 3, 1)]
-    comparison = compared(*pairs)
-    judged = comparison.judge(slo.parse(objective))
-    assert [(name, str(one)) for name, one in judged] == [("through", outcome)]
-    assert f"objective   {outcome}" in table(comparison, judged=judged)
+    report = ComparisonReport(compared(*pairs), objectives=slo.parse(objective))
+    assert [(name, str(one)) for name, one in report.judged] == [("through", outcome)]
+    assert f"objective   {outcome}" in table(report)
+    expected = {"met": VALID_AND_MET, "missed": MISSED}
+    words = outcome.partition(": ")[2].partition(",")[0]
+    assert report.status == expected.get(words, NOT_VALID)
+    assert report.not_valid == ([outcome] if report.status == NOT_VALID else [])
 
 
 def test_figures_of_a_models_answer_are_compared() -> None:

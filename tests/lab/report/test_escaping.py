@@ -7,6 +7,8 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.compare.comparison import Comparison
 from streamserver.lab.compare.forms import table as comparison_table
 from streamserver.lab.compare.forms import to_json as comparison_json
+from streamserver.lab.compare.page import page as comparison_page
+from streamserver.lab.compare.report import ComparisonReport
 from streamserver.lab.report.csv_lines import StreamsCsv
 from streamserver.lab.report.page.document import page
 from streamserver.lab.report.table import table
@@ -23,8 +25,9 @@ def test_what_a_peer_sent_is_escaped_in_every_form() -> None:
     one = report(hostile)
     file = io.StringIO()
     StreamsCsv(file).add(hostile)
-    of_two = Comparison()
-    of_two.add(hostile, hostile)
+    comparison = Comparison()
+    comparison.add(hostile, hostile)
+    of_two = ComparisonReport(comparison)
     level = Level(1, 1, 1)
     level.add(hostile, MS)
     forms = {
@@ -32,6 +35,7 @@ def test_what_a_peer_sent_is_escaped_in_every_form() -> None:
         "page": page(one),
         "csv": file.getvalue().replace("\r\n", "\n"),
         "comparison": comparison_table(of_two),
+        "page of a comparison": comparison_page(of_two),
         "level": level.row(Tolerance()),
         "conclusion": conclusion([level], None),
     }

@@ -9,6 +9,7 @@ from streamserver.lab.report.page import distributions, exchanges, over_load, ov
 from streamserver.lab.report.page.glossary import glossary
 from streamserver.lab.report.page.headline import banner, facts, tiles
 from streamserver.lab.report.page.markup import document, figure, pairs, section, table, text
+from streamserver.lab.report.page.origin import options
 from streamserver.lab.report.phases import PHASES, TimeSpent
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import Summary
@@ -40,7 +41,7 @@ def page(report: Report) -> str:
             section("All durations, ms", _durations(report)),
             section("Exchanges", pairs([*counts(report)])),
             glossary(report.summary),
-            section("Options", _options(report)),
+            section("Options", options(report.about)),
         ],
     )
 
@@ -59,17 +60,6 @@ def _objectives(report: Report) -> str:
 def _durations(report: Report) -> str:
     headings, *rows = milestones(report)
     return table("All durations, in milliseconds", headings, rows, "numbers") if rows else ""
-
-
-def _options(report: Report) -> str:
-    """The options that were given; those with their default are folded."""
-    if report.about is None:
-        return ""
-    given = [(one.name, one.value) for one in report.about.settings if not one.is_default]
-    settings = [one for one in report.about.settings if one.is_default and one.value]
-    defaults = [(one.name, one.value) for one in settings]
-    folded = f"<details><summary>Options by default</summary>{pairs(defaults)}</details>"
-    return pairs(given) + folded
 
 
 def _charts(report: Report) -> Iterator[str]:

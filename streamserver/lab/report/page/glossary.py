@@ -1,6 +1,6 @@
 """The figures of a report by their usual names, each with its formula."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from streamserver.lab.report.page.markup import section, text
 from streamserver.lab.report.phases import PHASES
@@ -54,13 +54,13 @@ RATES = {
 
 def glossary(summary: Summary) -> str:
     """The definitions of the figures that this report has."""
-    rows = "".join(
-        [
-            f"<div><dt>{text(name)}</dt><dd>{text(formula)}</dd></div>"
-            for name, formula in _definitions(summary)
-        ]
-    )
-    return section("What the figures mean", f'<dl class="glossary">{rows}</dl>')
+    return definitions(_definitions(summary))
+
+
+def definitions(found: Iterable[tuple[str, str]]) -> str:
+    """Names with their formulas."""
+    rows = [f"<div><dt>{text(name)}</dt><dd>{text(formula)}</dd></div>" for name, formula in found]
+    return section("What the figures mean", f'<dl class="glossary">{"".join(rows)}</dl>')
 
 
 def _definitions(summary: Summary) -> Iterator[tuple[str, str]]:

@@ -1,15 +1,15 @@
 """The top of a report, for a reader with a minute: the verdict, the key figures, and what was asked
 of whom, when and with which version."""
 
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from streamserver.lab.report.charts import duration
 from streamserver.lab.report.histograms import ms
-from streamserver.lab.report.page.markup import Pair, pairs, text
+from streamserver.lab.report.page.markup import text
+from streamserver.lab.report.page.origin import origin
 from streamserver.lab.report.progress import failures
-from streamserver.lab.report.report import About, Report
+from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import Judgement
 from streamserver.lab.report.summary import Summary
 
@@ -28,16 +28,23 @@ def headline(report: Report) -> Headline:
     """The verdict on the run."""
     errors = report.summary.errors
     share = "no exchange ended" if errors is None else f"{errors:.3%} of the exchanges failed"
-    judged = report.judgements
-    missed = [one for one in judged if not one.is_met]
+    return verdict(report.not_valid, [("", one) for one in report.judgements], share)
+
+
+def verdict(
+    not_valid: Sequence[str], judged: Sequence[tuple[str, Judgement]], finding: str
+) -> Headline:
+    """The verdict of a valid measurement by its objectives, each with the name of what it is of;
+    ``finding``: what the measurement shows without any."""
+    missed = [f"{name}{_shown(one)}" for name, one in judged if not one.is_met]
     met = f"{len(judged) - len(missed)} of {len(judged)} objectives met"
-    if report.not_valid:
-        return Headline("missed", "The measurement is not valid", "; ".join(report.not_valid))
+    if not_valid:
+        return Headline("missed", "The measurement is not valid", "; ".join(not_valid))
     if missed:
-        return Headline("missed", f"Objectives missed: {met}", "; ".join(map(_shown, missed)))
+        return Headline("missed", f"Objectives missed: {met}", "; ".join(missed))
     if judged:
-        return Headline("met", f"Objectives met: {met}", f"The measurement is valid; {share}")
-    return Headline("none", "No objective was given", f"The measurement is valid; {share}")
+        return Headline("met", f"Objectives met: {met}", f"The measurement is valid; {finding}")
+    return Headline("none", "No objective was given", f"The measurement is valid; {finding}")
 
 
 def _shown(one: Judgement) -> str:
@@ -67,11 +74,16 @@ class Tile(NamedTuple):
 
 def tiles(report: Report) -> str:
     """The key figures that the run has."""
+    return grid(_tiles(report))
+
+
+def grid(tiles: Iterable[Tile]) -> str:
+    """Key figures beside each other; "" without any."""
     shown = [
         f"<div><dt>{text(one.name)}</dt><dd><b>{text(one.value)}</b>{text(one.beside)}</dd></div>"
-        for one in _tiles(report)
+        for one in tiles
     ]
-    return f'<dl class="tiles">{"".join(shown)}</dl>'
+    return f'<dl class="tiles">{"".join(shown)}</dl>' if shown else ""
 
 
 def _tiles(report: Report) -> Iterator[Tile]:
@@ -106,29 +118,16 @@ def _durations(summary: Summary, names: dict[str, str]) -> Iterator[Tile]:
         histogram = summary.histograms[name]
         if histogram.get_total_count():
             median, rare = ms(histogram, 50), ms(histogram, 99)
-            yield Tile(f"{shown}, median", _short(median), f"p99 {_short(rare)}")
+            yield Tile(f"{shown}, median", short(median), f"p99 {short(rare)}")
 
 
-def _short(milliseconds: float) -> str:
+def short(milliseconds: float) -> str:
     """Three digits and a unit."""
     return duration(float(f"{milliseconds:.3g}"))
 
 
 def facts(report: Report) -> str:
     """What was asked, of whom, when, and with which version."""
-    about, summary = report.about, report.summary
-    rows: list[Pair] = [] if about is None else [*about.asked, ("when", _when(about))]
-    rows.append(("server", ", ".join(filter(None, [summary.address, *summary.servers]))))
-    if about is not None:
-        rows += [("version", about.version), ("machine", about.machine)]
-        rows.append(("command", about.command))
-    return pairs([(name, value) for name, value in rows if value], "run")
-
-
-def _when(about: About) -> str:
-    begin = datetime.fromisoformat(about.date)
-    if not about.ended:
-        return f"{begin:%Y-%m-%d %H:%M:%S} UTC"
-    end = datetime.fromisoformat(about.ended)
-    shown = f"{end:%H:%M:%S}" if begin.date() == end.date() else f"{end:%Y-%m-%d %H:%M:%S}"
-    return f"{begin:%Y-%m-%d %H:%M:%S} to {shown} UTC"
+    summary = report.summary
+    server = ", ".join(filter(None, [summary.address, *summary.servers]))
+    return origin(report.about, servers=[("server", server)])

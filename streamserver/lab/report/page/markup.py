@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from streamserver.lab.report.charts import shape
 from streamserver.lab.report.page.style import STYLE
 from streamserver.wire.printable import printable
 
@@ -45,9 +46,12 @@ def figure(name: str, kinds: Iterable[Pair], drawing: str, caption: str = "") ->
 
 
 def _swatch(kind: str) -> str:
-    """The sample of a class in a legend: a line for the class of a curve, else an area."""
-    name, _, of_line = kind.partition(" ")
-    return LINE.format(of_line) if name == "curve" else f'<i class="{kind}"></i>'
+    """The sample of a class in a legend: a line for the class of a curve, the shape with a number,
+    else an area."""
+    name, _, rest = kind.partition(" ")
+    if name == "shape":
+        return f'<svg viewBox="-6 -6 12 12" aria-hidden="true">{shape(0, 0, int(rest))}</svg>'
+    return LINE.format(rest) if name == "curve" else f'<i class="{kind}"></i>'
 
 
 def table(name: str, headings: Sequence[str], rows: Iterable[Sequence[str]], kind: str) -> str:

@@ -16,7 +16,7 @@ h2 {{ margin: 2.4rem 0 0.4rem; font-size: 1.1rem; }} p {{ margin: 0.4rem 0; }}
 .tiles {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(9.5rem, 1fr));
   gap: 0.6rem; margin: 1rem 0; }}
 .tiles div {{ padding: 0.5rem 0.7rem; border: 1px solid var(--line); break-inside: avoid; }}
-.tiles dt {{ font-size: 0.85rem; color: var(--quiet); }}
+.tiles dt {{ font-size: 0.85rem; color: var(--quiet); overflow-wrap: anywhere; }}
 .tiles dd {{ margin: 0; font-size: 0.85rem; color: var(--quiet); }}
 .tiles dd b {{ display: block; font-size: 1.25rem; font-weight: 600; color: var(--ink); }}
 figure {{ margin: 0; break-inside: avoid; }}
@@ -55,6 +55,7 @@ summary {{ min-height: 1.6rem; cursor: pointer; }}
 .c7 {{ color: var(--ink); }} .c8 {{ color: var(--quiet); }} .c9, .send {{ color: var(--h); }}
 .c1, .c5 {{ stroke-dasharray: 7 3; }} .c2, .c6 {{ stroke-dasharray: 2 3; }}
 .c3, .c7 {{ stroke-dasharray: 9 3 2 3; }} .c4, .c8 {{ stroke-dasharray: 4 2; }}
+.whisker, .zero {{ stroke: currentColor; stroke-width: 1.8; stroke-dasharray: none; }}
 @media (max-width: 34rem) {{ .pairs {{ display: block; }} .pairs dt {{ margin-top: 0.4rem; }} }}
 @page {{ size: A4; margin: 16mm 14mm; }}
 @media print {{
