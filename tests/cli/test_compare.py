@@ -4,14 +4,18 @@ import json
 import re
 import signal
 from collections.abc import Iterator
+from html import escape
 from pathlib import Path
 
 import pytest
 
 from cli.conftest import interrupted
+from streamserver.lab import read_csv
+from support import peers
 from support.calling import call
 from support.nginx import nginx, reserved_port
 from support.process import RunServer, ServerProcess
+from support.schemas import closed
 
 STREAM = "/sse?count=12&gap=0.02&seed=7"
 MOMENTS = {"head", "first_byte", "first_event", "last_byte", "each event"}
@@ -43,19 +47,48 @@ def test_a_relay_passes_the_same_bytes(target: ServerProcess, run_server: RunSer
     assert found["verdicts"] == []
 
 
-def test_several_urls_and_objectives(target: ServerProcess) -> None:
-    url = f"{target.url}/get"
-    slow = f"{target.url}/delay/0.05"
-    command = ["bench", url, "--compare", url, "--compare", slow, "-n", "3", "--json", "-"]
-    done = call(*command, "--slo", "first_byte_max=30s,errors=0%")
-    figures = json.loads(done.stdout)
+def test_several_urls_objectives_and_all_reports(target: ServerProcess, tmp_path: Path) -> None:
+    url = f"{target.url}/sse?count=3&gap=0.001&seed=1"
+    slow = f"{target.url}/delay/0.05?api_key=sk-0123456789abcdef"
+    done = call(
+        "bench", url, "--compare", url, "--compare", slow, "-n", "3", "--seed", "5",
+        "--slo", "first_byte_max=30s,errors=0%", "--json", "r.json", "--csv", "r.csv",
+        "--html", "r.html", cwd=tmp_path,
+    )  # fmt: skip
+    figures = json.loads((tmp_path / "r.json").read_text("utf-8"))
     names = [f"{target.url.removeprefix('http://')} ({n})" for n in (2, 3)]
     assert [*figures["sides"]] == ["direct", *names]
-    assert done.returncode == (3 if figures["not_valid"] else 0), done.stderr
+    assert done.returncode == (0 if figures["valid"] else 3), done.stderr
     assert [one["met"] for one in figures["objectives"]] == [True] * 4
     assert figures["added"][names[1]]["added"]["head"]["median"] > 40
-    missed = call(*command, "--slo", "head_p50=40ms")
-    assert missed.returncode == (3 if json.loads(missed.stdout)["not_valid"] else 1)
+
+    page = (tmp_path / "r.html").read_text("utf-8")
+    load = "3 rounds, 1 at a time; in each, one request to each of 3 URLs, in random order"
+    assert figures["run"]["asked"] == {"load": load}
+    assert load in page
+    assert figures["run"]["ended"] >= figures["run"]["date"]
+    for name, side in figures["sides"].items():
+        assert side["address"] == target.url.removeprefix("http://")
+        assert f"<dt>{name}</dt><dd>{escape(side['request'])}</dd>" in page
+        assert dict(read_csv(tmp_path / "r.csv", name).ends) == {"complete": 3}
+    itself = read_csv(tmp_path / "r.csv", "direct").histograms["gap"]
+    assert itself.get_total_count() == 6, "the times between events are kept"
+    for form in ("r.json", "r.html"):
+        assert "0123456789" not in (tmp_path / form).read_text("utf-8"), form
+
+    jsonschema, printed = peers.module("jsonschema"), call("bench", "--schema", "comparison")
+    validator = jsonschema.Draft202012Validator(closed(json.loads(printed.stdout)))
+    assert [error.message for error in validator.iter_errors(figures)] == []
+
+
+def test_a_missed_objective_and_the_progress(target: ServerProcess) -> None:
+    """Objectives are of differences, so the progress shows none of them."""
+    url, slow = f"{target.url}/delay/0.2", f"{target.url}/delay/0.25"
+    command = ["bench", url, "--compare", slow, "-n", "3", "--json", "-", "--slo", "head_p50=40ms"]
+    done = call(*command, "--progress")
+    assert done.returncode == (1 if json.loads(done.stdout)["valid"] else 3)
+    assert re.search(r"left about 0:0\d, [12] of 3 rounds done  open 1  ended [24] ", done.stderr)
+    assert "head_p50" not in done.stderr
 
 
 @pytest.mark.parametrize("knob", ["", "&stamps=1"])
@@ -118,6 +151,7 @@ def test_failed_exchanges_are_not_compared(target: ServerProcess) -> None:
     ("options", "error"),
     [
         (["--rate", "1"], "--rate cannot be combined with --compare"),
+        (["--goodput", "e2e=1s"], "--goodput cannot be combined with --compare"),
         (["--warm-up", "1"], "--warm-up cannot be combined with --compare"),
         (["-c", "0..5@3"], "--concurrency must be one whole number"),
         (["-c", "1.5"], "--concurrency must be one whole number"),

@@ -74,19 +74,22 @@ def _title(report: ComparisonReport) -> str:
     if not report.requests:
         return "Comparison"
     direct, *others = [one.partition("?")[0] for one in report.requests]
-    return f"{direct} compared with {', '.join([one.partition(' ')[2] for one in others])}"
+    if len(others) > 1:
+        return f"{direct} compared with {len(others)} other URLs"
+    return f"{direct} compared with {others[0].partition(' ')[2]}"
 
 
 def _headline(report: ComparisonReport) -> Headline:
-    adds = "; ".join(filter(None, [_adds(report, hop) for hop in report.hops]))
+    found = filter(None, [_adds(report, hop) for hop in report.hops])
+    adds = "; ".join(found) or "no response has a body"
     prefixes = len(report.hops) > 1
     judged = [(f"{name}: " if prefixes else "", one) for name, one in report.judged]
-    found = verdict(report.not_valid, judged, adds)
-    if found.kind == "none":
+    head = verdict(report.not_valid, judged, adds)
+    if head.kind == "none":
         return Headline("none", adds, "The measurement is valid; no objective was given")
-    if found.kind == "missed" and not report.not_valid:
-        return found._replace(reasons=f"{found.reasons}; {adds}")
-    return found
+    if head.kind == "missed" and not report.not_valid:
+        return head._replace(reasons=f"{head.reasons}; {adds}")
+    return head
 
 
 def _adds(report: ComparisonReport, hop: Hop) -> str:
@@ -135,9 +138,9 @@ def _facts(report: ComparisonReport) -> str:
 
 def _objectives(report: ComparisonReport) -> str:
     found = [
-        (one.objective.text, name, one.shown or "-", one.outcome) for name, one in report.judged
+        (one.objective.text, one.outcome, one.shown or "-", name) for name, one in report.judged
     ]
-    headings = ("objective", "of", "added", "outcome")
+    headings = ("objective", "outcome", "measured", "of")
     return table("Objectives", headings, found, "words") if found else ""
 
 

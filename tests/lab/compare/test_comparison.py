@@ -1,6 +1,5 @@
 """What a hop adds, computed from made-up exchanges, and its confidence interval."""
 
-from array import array
 from collections.abc import Sequence
 from functools import partial
 from random import Random
@@ -9,33 +8,14 @@ from typing import Any
 import pytest
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.compare.comparison import Comparison, run_rounds
+from streamserver.lab.compare.comparison import run_rounds
 from streamserver.lab.compare.forms import table, to_json
 from streamserver.lab.compare.intervals import Interval
 from streamserver.lab.compare.pairs import Hop
 from streamserver.lab.compare.report import ComparisonReport
 from streamserver.lab.report import slo
 from streamserver.lab.report.report import MISSED, NOT_VALID, VALID_AND_MET
-
-MS = 1_000_000
-
-
-def exchange(begin: int, first: float, gap: float = 10, body: str = "a", **other: object) -> Record:
-    """A record of three events, sent at ``begin`` ms; the first arrived ``first`` ms later."""
-    record = Record(planned=begin * MS, sent=begin * MS, end="complete", status=200, digest=body)
-    record.arrivals = array("q", [round((begin + first + n * gap) * MS) for n in range(3)])
-    record.head = record.first_byte = record.first_event = record.arrivals[0]
-    record.last_byte, record.events = record.arrivals[-1], 3
-    for name, value in other.items():
-        setattr(record, name, value)
-    return record
-
-
-def compared(*rounds: tuple[Record, ...], names: Sequence[str] = ("through",)) -> Comparison:
-    comparison = Comparison(names)
-    for records in rounds:
-        comparison.add(*records)
-    return comparison
+from support.comparing import MS, compared, exchange
 
 
 def hop(*pairs: tuple[Record, Record]) -> Hop:
@@ -168,3 +148,14 @@ def test_figures_of_a_models_answer_are_compared() -> None:
     pair[1].last_byte += 4 * MS
     found = added((pair[0], pair[1]))
     assert found["e2e"].median == 4 * MS
+
+
+def test_the_ends_of_all_sides_are_shown_so_far() -> None:
+    gone = Record(planned=MS, end="unconnected", detail="refused")
+    refused = Record(planned=MS, head=2 * MS, status=503, end="refused", answer="busy")
+    comparison = compared((gone, refused, exchange(1, 5)), names=("a:1", "b:2"))
+    found = comparison.so_far
+    assert dict(found.ends) == {"unconnected": 1, "refused": 1, "complete": 1}
+    assert ([*found.reasons], found.answers) == (["unconnected: refused"], {503: "busy"})
+    assert found.histograms["head"].get_total_count() == 1
+    assert dict(comparison.sides[2].summary.ends) == {"complete": 1}, "it is not changed"

@@ -233,3 +233,51 @@ def test_a_file_without_exchanges_is_an_empty_summary(tmp_path: Path) -> None:
     path = tmp_path / "lines.csv"
     path.write_text(f"{HEADER}\r\n", "utf-8", newline="")
     assert contents(read_csv(path)) == contents(Summary())
+
+
+# Comparisons
+
+
+def of_sides(path: Path, *names: str) -> Path:
+    """Two rounds, in each of which only the first side is complete."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        lines = StreamsCsv(file, is_comparison=True)
+        for number in range(2):
+            lines.add_round(number, dict(zip(names, (WHOLE, *[CUT] * len(names)), strict=False)))
+    return path
+
+
+def test_the_lines_of_a_comparison_begin_with_their_round_and_side(tmp_path: Path) -> None:
+    path = of_sides(tmp_path / "lines.csv", "direct", "=a:1")
+    lines = [*csv.reader(path.read_text("utf-8").splitlines())]
+    assert lines[0] == ["round", "side", *[column.name for column in COLUMNS]]
+    assert [line[:3] for line in lines[1:]] == [
+        [number, side, str(VERSION)] for number in "01" for side in ("direct", "'=a:1")
+    ]
+
+
+def test_one_side_of_a_comparison_is_read(tmp_path: Path) -> None:
+    path = of_sides(tmp_path / "lines.csv", "direct", "=a:1")
+    for side, record in {"direct": WHOLE, "=a:1": CUT}.items():
+        alone = tmp_path / "alone.csv"
+        alone.write_text(written([record] * 2), "utf-8", newline="")
+        assert contents(read_csv(path, side)) == contents(read_csv(alone))
+
+
+def test_a_side_must_be_named_and_be_there(tmp_path: Path) -> None:
+    path = of_sides(tmp_path / "lines.csv", "direct", "a:1")
+    with pytest.raises(
+        ValueError, match=r"of a comparison, and no side is named: 'direct', 'a:1'$"
+    ):
+        read_csv(path)
+    with pytest.raises(ValueError, match="of a comparison, and it has no side 'b': 'direct', 'a:"):
+        read_csv(path, "b")
+    alone = tmp_path / "alone.csv"
+    alone.write_text(GOOD, "utf-8", newline="")
+    for side in ("direct", ""):
+        with pytest.raises(ValueError, match=f"has no side '{side}': it is not of a comparison"):
+            read_csv(alone, side=side)
+    many = of_sides(tmp_path / "many.csv", *[f"side {n}" for n in range(100)])
+    with pytest.raises(ValueError, match="no side is named") as refused:
+        read_csv(many)
+    assert len(str(refused.value)) < 1000

@@ -125,3 +125,13 @@ def test_a_terminal_gets_a_screen() -> None:
     assert r"reset, first: cause 0\x1b" in shown
     assert re.search(r"first byte\W+2\.0\W+2\.0\W+2\.0", shown)
     assert "2.5 ended, 0.5 failed, 20 events" in shown
+
+
+def test_a_comparison_shows_its_rounds() -> None:
+    now = Progress(4.0, 1, run_of(8))
+    line = re.compile(r"time left    about 0:0\d, 4 of 10 rounds done")
+    assert line.fullmatch([*Screen("", Plan(count=20, each=2), []).lines(now)][2])
+    shown = io.StringIO()
+    plain(shown, Plan(count=20, each=2))(now)
+    assert "  40%  left about 0:0" in shown.getvalue()
+    assert ", 4 of 10 rounds done  open 1" in shown.getvalue()

@@ -91,3 +91,11 @@ def test_each_kind_of_error_has_its_first_cause() -> None:
     without_body = Summary()
     without_body.add(records[3])
     assert [*causes(without_body)] == [("refused", 1, "status 500")]
+
+
+def test_the_rounds_of_a_comparison_are_counted() -> None:
+    """Each is as many exchanges as there are URLs."""
+    plan = Plan(count=12, each=3)
+    assert plan.rounds(Progress(5, 1, run_of(6))) == "2 of 4 rounds"
+    assert plan.rounds(Progress(5, 1, run_of(0))) == "0 of 4 rounds"
+    assert Plan(count=12).rounds(Progress(5, 1, run_of(6))) == ""

@@ -14,6 +14,7 @@ from streamserver.lab.report.schema import columns, json_schema
 from streamserver.lab.report.summary import Summary
 from support import peers
 from support.reported import ABOUT, ANSWERED, CUT, REFUSED, UNREACHED, WHOLE, report
+from support.schemas import closed
 
 REPORTS = {
     "whole": replace(report(WHOLE, CUT, REFUSED, slo="gap_p50=1ms,errors=1%"), about=ABOUT),
@@ -29,16 +30,6 @@ def members_of(name: str) -> dict[str, Any]:
     """A report as programs read it."""
     members: dict[str, Any] = json.loads(json.dumps(REPORTS[name].to_json()))
     return members
-
-
-def closed(schema: Any) -> Any:
-    """The schema without permission for members that it does not name."""
-    if isinstance(schema, list):
-        return [closed(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    found = {name: closed(one) for name, one in schema.items()}
-    return found | {"additionalProperties": False} if "properties" in schema else found
 
 
 @pytest.fixture(scope="module")
