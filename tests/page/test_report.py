@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from page.legibility import SMALLEST, overlapping_marks, texts_of_charts
 from streamserver.lab.client.record import Record
 from streamserver.lab.report.page.document import page
 from streamserver.lab.report.report import About, Report, Setting
@@ -18,8 +19,6 @@ from support.browsing import Browsing, profile, visiting
 MS = 1_000_000
 LONG = "http://127.0.0.1:8000/" + "long" * 50
 WIDER = "(one) => one.scrollWidth - one.clientWidth"
-SMALLEST = 11
-"""Pixels of the text of a chart."""
 
 
 def answers() -> Iterator[Record]:
@@ -77,14 +76,7 @@ def test_the_report_fits_the_screen_and_its_tables_scroll(
 @pytest.mark.parametrize("width", [320, 360, 540, 656, 660, 1280])
 def test_the_text_of_charts_is_legible_and_within_the_page(visit: Browsing, width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 740})
-    found = visit.page.evaluate("""() => [...document.querySelectorAll("figure text")]
-      .filter((text) => text.checkVisibility())
-      .map((text) => {
-        const drawing = text.ownerSVGElement;
-        const scale = drawing.getBoundingClientRect().width / drawing.viewBox.baseVal.width;
-        const { left, right } = text.getBoundingClientRect();
-        return [parseFloat(getComputedStyle(text).fontSize) * scale, left, right];
-      })""")
+    found = texts_of_charts(visit.page)
     assert len(found) > 100
     # The narrowest of phones have the same charts, a little smaller.
     assert min(size for size, _, _ in found) >= (SMALLEST if width >= 360 else 9.5)
@@ -95,17 +87,7 @@ def test_the_text_of_charts_is_legible_and_within_the_page(visit: Browsing, widt
 @pytest.mark.parametrize("width", [360, 1280])
 def test_marks_of_an_axis_do_not_overlap(visit: Browsing, width: int) -> None:
     visit.page.set_viewport_size({"width": width, "height": 740})
-    overlaps = visit.page.evaluate("""() => [...document.querySelectorAll("figure svg[role]")]
-      .filter((drawing) => drawing.checkVisibility())
-      .flatMap((drawing) => {
-        const boxes = [...drawing.querySelectorAll("line.grid + text")]
-          .map((text) => [text.textContent, text.getBoundingClientRect()]);
-        return boxes.flatMap(([text, one], n) => boxes.slice(n + 1)
-          .filter(([, two]) => one.left < two.right && two.left < one.right
-            && one.top + 2 < two.bottom && two.top + 2 < one.bottom)
-          .map(([other]) => [drawing.getAttribute("aria-label"), text, other]));
-      })""")
-    assert overlaps == []
+    assert overlapping_marks(visit.page) == []
 
 
 @pytest.mark.parametrize(

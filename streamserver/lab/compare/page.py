@@ -166,7 +166,7 @@ def _hop(report: ComparisonReport, hop: Hop) -> str:
         [*row[:-1], "significant" if row.is_significant else "may be chance"]
         for row in rows(report, hop)
     ]
-    headings = (*HEADINGS, "")
+    headings = (*HEADINGS, "difference")
     shown = table(f"{name}, in milliseconds", headings, found, "numbers") if found else ""
     return section(f"{name}, ms", shown, pairs([*counts(hop)]))
 

@@ -7,7 +7,8 @@ STYLE = f"""{charts.STYLE}
 body {{ margin: 0 auto; padding: 1.5rem 1rem 3rem; max-width: 46rem; background: var(--page);
   color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; }}
 h1 {{ margin: 0; font-size: 1.4rem; line-height: 1.3; overflow-wrap: anywhere; }}
-h2 {{ margin: 2.4rem 0 0.4rem; font-size: 1.1rem; }} p {{ margin: 0.4rem 0; }}
+h2 {{ margin: 2.4rem 0 0.4rem; font-size: 1.1rem; overflow-wrap: anywhere; }}
+p {{ margin: 0.4rem 0; }}
 .kind, figcaption, summary, .note, .key {{ font-size: 0.85rem; color: var(--quiet); }}
 .verdict {{ margin: 1rem 0; padding: 0.7rem 0.9rem; border: 1px solid var(--line);
   border-left: 0.4rem solid currentColor; overflow-wrap: anywhere; }}
@@ -30,15 +31,15 @@ td.text {{ min-width: 12rem; white-space: normal; overflow-wrap: anywhere; }}
 .numbers td, .numbers th + th {{ padding: 0.2rem 0 0.2rem 1.2rem; text-align: right; }}
 .numbers td.text, .numbers th.text {{ text-align: left; }}
 .numbers, .pairs dd {{ font: 0.8rem/1.7 ui-monospace, Menlo, Consolas, monospace; }}
-.pairs {{ display: grid; grid-template-columns: max-content 1fr; gap: 0.1rem 1.2rem;
+.pairs {{ display: grid; grid-template-columns: fit-content(40%) 1fr; gap: 0.1rem 1.2rem;
   margin: 0.5rem 0; }}
-.pairs dt {{ color: var(--quiet); font-size: 0.85rem; }}
+.pairs dt {{ color: var(--quiet); font-size: 0.85rem; overflow-wrap: anywhere; }}
 .pairs dd {{ margin: 0; overflow-wrap: anywhere; }}
 .glossary dt {{ margin-top: 0.5rem; font-weight: 600; font-size: 0.9rem; }}
 .glossary dd {{ margin: 0; font-size: 0.9rem; }}
 .glossary div, .pairs dt {{ break-inside: avoid; }}
 summary {{ min-height: 1.6rem; cursor: pointer; }}
-.key span {{ padding-right: 1.2em; white-space: nowrap; }}
+.key span {{ display: inline-block; padding-right: 1.2em; overflow-wrap: anywhere; }}
 .key i {{ display: inline-block; width: 0.8em; height: 0.8em; margin-right: 0.4em;
   background: currentColor; print-color-adjust: exact; }}
 .key svg {{ display: inline-block; width: 2em; height: 0.8em; margin-right: 0.4em; }}
