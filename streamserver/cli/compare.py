@@ -12,7 +12,7 @@ from streamserver.cli.interruption import run_interruptible
 from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_about import rfc3339
-from streamserver.cli.report_options import csv_lines, save, show, watching
+from streamserver.cli.report_options import csv_rounds, save, show, watching
 from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.compare.comparison import THROUGH, Comparison, compare
 from streamserver.lab.compare.forms import table, to_json
@@ -99,8 +99,7 @@ async def _compare(options: Namespace, jobs: list[Job]) -> Comparison:
     plan = Plan(count=rounds * len(jobs), each=len(jobs))
     # The durations of one side are shown, since they differ.
     title = f"{' and '.join(urls)}; durations: {names[-1]}"
-    with watching(options, title, plan) as on_progress, csv_lines(options) as lines:
-        on_round = lines.add_round if lines else lambda n, records: None
+    with watching(options, title, plan) as on_progress, csv_rounds(options) as on_round:
         try:
             return await compare(jobs, names, rounds, on_progress, on_round)
         except OSError as error:

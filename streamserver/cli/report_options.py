@@ -3,7 +3,7 @@
 import os
 import sys
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
@@ -127,12 +127,26 @@ def watching(
 @contextmanager
 def csv_writer(options: Namespace) -> Iterator[Callable[[Record], None]]:
     """A function that writes an exchange to the file of ``--csv``."""
-    with csv_lines(options) as lines:
+    with _csv_lines(options) as lines:
         yield lines.add if lines else lambda record: None
 
 
 @contextmanager
-def csv_lines(options: Namespace) -> Iterator[StreamsCsv | None]:
+def csv_rounds(options: Namespace) -> Iterator[Callable[[int, Mapping[str, Record]], None]]:
+    """A function that writes a round of a comparison to the file of ``--csv``: its number, and its
+    exchanges by the names of their sides."""
+    with _csv_lines(options) as lines:
+
+        def write_round(number: int, records: Mapping[str, Record]) -> None:
+            if lines is not None:
+                with _writes("csv", options.csv):
+                    lines.add_round(number, records)
+
+        yield write_round
+
+
+@contextmanager
+def _csv_lines(options: Namespace) -> Iterator[StreamsCsv | None]:
     """The lines of the file of ``--csv``; None without it."""
     if not (path := options.csv):
         yield None

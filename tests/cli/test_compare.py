@@ -1,8 +1,10 @@
 """`bench URL --compare URL2`: what a hop adds, and whether it buffers."""
 
+import csv
 import json
 import re
 import signal
+from collections import Counter
 from collections.abc import Iterator
 from html import escape
 from pathlib import Path
@@ -89,6 +91,46 @@ def test_a_missed_objective_and_the_progress(target: ServerProcess) -> None:
     assert done.returncode == (1 if json.loads(done.stdout)["valid"] else 3)
     assert re.search(r"left about 0:0\d, [12] of 3 rounds done  open 1  ended [24] ", done.stderr)
     assert "head_p50" not in done.stderr
+
+
+def test_every_url_of_a_round_gets_the_same_prompt(target: ServerProcess, tmp_path: Path) -> None:
+    """The lengths of the answers are those of the lines of the data set."""
+    (tmp_path / "prompts").write_text(
+        '{"prompt":"a","max_tokens":1}\n{"prompt":"b","max_tokens":3}'
+    )
+    command = ["bench", target.url, "--api", "messages", "--model", "m", "--dataset", "prompts"]
+    others = ["--compare", target.url, "--compare", f"{target.url}/v1"]
+    call(*command, *others, "-n", "4", "--json", "r.json", "--csv", "r.csv", cwd=tmp_path)
+    with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
+        lines = [*csv.DictReader(file)]
+    found = Counter((line["round"], line["output_tokens"], line["end"]) for line in lines)
+    assert found == {(f"{n}", "13"[n % 2], "complete"): 3 for n in range(4)}
+    figures = json.loads((tmp_path / "r.json").read_text("utf-8"))
+    requests = {side["request"] for side in figures["sides"].values()}
+    assert requests == {f"POST {target.url}/v1/messages"}
+    assert figures["run"]["asked"]["prompts"] == "data set prompts"
+
+
+def test_conversations_are_not_compared(tmp_path: Path) -> None:
+    turns = [{"from": role, "value": "a"} for role in ("user", "assistant", "user")]
+    (tmp_path / "talk").write_text(json.dumps({"conversations": turns}))
+    url = "http://127.0.0.1:9/"
+    command = ["bench", url, "--chat", "--model", "m", "--compare", url]
+    done = call(*command, "--dataset", "talk", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--compare sends single requests, and these are conversations" in done.stderr
+    done = call(*command, "--prompt-tokens", "5", "--turns", "2")
+    assert done.returncode == 2
+    assert "--turns cannot be combined with --compare" in done.stderr
+
+
+def test_a_file_that_cannot_be_written_is_named(target: ServerProcess) -> None:
+    """Also while rounds are running."""
+    done = call(
+        "bench", f"{target.url}/get", "--compare", f"{target.url}/get", "--csv", "/dev/full"
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "--csv /dev/full: No space left on device" in done.stderr
 
 
 @pytest.mark.parametrize("knob", ["", "&stamps=1"])

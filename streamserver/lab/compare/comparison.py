@@ -104,7 +104,8 @@ async def compare(
     """Run ``count`` rounds of the jobs, with the concurrency of the first; ``names``: those of all
     jobs but the first. ``on_round`` gets the number of each round and its records by side.
 
-    OSError for a name that cannot be resolved, or authorities that cannot be read.
+    OSError for a name that cannot be resolved, or authorities that cannot be read; what
+    ``on_round`` raises ends the comparison.
     """
     comparison, began, reporting = Comparison(names), monotonic_ns(), None
     clients = [job.client() for job in jobs]
@@ -133,6 +134,8 @@ async def compare(
             for client, side in zip(clients, comparison.sides, strict=True)
         ]
         await run_rounds(sides, count, concurrency, Random(f"pairs/{jobs[0].seed}"), add_round)
+    except ExceptionGroup as failed:
+        raise failed.exceptions[0] from failed
     finally:
         lag.stop()
         if reporting is not None:
@@ -146,8 +149,8 @@ async def compare(
 
 async def _exchange(client: Client, summary: Summary | None, n: int) -> Record:
     """Run an exchange; with a summary, its record also keeps the times between its events."""
-    record = Record()
-    await client.run(record, n, None if summary is None else KeepingCounter(summary, record))
+    request, record = client.encode(n), Record()
+    await client.run(record, request, None if summary is None else KeepingCounter(summary, record))
     return record
 
 
