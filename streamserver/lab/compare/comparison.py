@@ -107,33 +107,25 @@ async def compare(
     OSError for a name that cannot be resolved, or authorities that cannot be read; what
     ``on_round`` raises ends the comparison.
     """
-    comparison, began, reporting = Comparison(names), monotonic_ns(), None
+    comparison, reporting = Comparison(names), None
     clients = [job.client() for job in jobs]
-    concurrency = int(jobs[0].profile.level(0))
-    first, *others = [side.summary for side in comparison.sides]
-    lag = LagProbe(first.loop_lag, began)
-
-    async def report() -> None:
-        while True:
-            await asyncio.sleep(INTERVAL)
-            on_progress(Progress((monotonic_ns() - began) / 1e9, concurrency, comparison.so_far))
+    sides = [*zip(clients, [side.summary for side in comparison.sides], strict=True)]
+    concurrency, keeps = int(jobs[0].profile.level(0)), jobs[0].sends_records
+    loop_lag = comparison.sides[0].summary.loop_lag
+    lag = LagProbe(loop_lag, monotonic_ns())
 
     def add_round(n: int, records: Sequence[Record]) -> None:
         comparison.add(*records)
         on_round(n, {side.name: one for side, one in zip(comparison.sides, records, strict=True)})
 
     try:
-        for client, side in zip(clients, comparison.sides, strict=True):
+        for client, summary in sides:
             client.digest = True
             await client.server.resolve()
-            side.summary.address = client.server.address
-        reporting = asyncio.create_task(report())
-        keeps = jobs[0].sends_records
-        sides = [
-            partial(_exchange, client, side.summary if keeps else None)
-            for client, side in zip(clients, comparison.sides, strict=True)
-        ]
-        await run_rounds(sides, count, concurrency, Random(f"pairs/{jobs[0].seed}"), add_round)
+            summary.address = client.server.address
+        reporting = asyncio.create_task(_report(comparison, concurrency, on_progress))
+        exchanges = [partial(_exchange, one, summary if keeps else None) for one, summary in sides]
+        await run_rounds(exchanges, count, concurrency, Random(f"pairs/{jobs[0].seed}"), add_round)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
     finally:
@@ -142,9 +134,19 @@ async def compare(
             reporting.cancel()
         for client in clients:
             client.close()
-    for other in others:
-        add(other.loop_lag, first.loop_lag)
+    for side in comparison.sides[1:]:
+        add(side.summary.loop_lag, loop_lag)
     return comparison
+
+
+async def _report(
+    comparison: Comparison, concurrency: int, on_progress: Callable[[Progress], object]
+) -> None:
+    """Report the progress until it is cancelled."""
+    began = monotonic_ns()
+    while True:
+        await asyncio.sleep(INTERVAL)
+        on_progress(Progress((monotonic_ns() - began) / 1e9, concurrency, comparison.so_far))
 
 
 async def _exchange(client: Client, summary: Summary | None, n: int) -> Record:

@@ -10,23 +10,8 @@ from streamserver.lab.compare.report import ComparisonReport
 from streamserver.lab.report.charts import both_widths
 from streamserver.lab.report.histograms import MS
 from streamserver.lab.report.page.glossary import DURATIONS, definitions
-from streamserver.lab.report.page.headline import (
-    Headline,
-    Tile,
-    grid,
-    paragraph,
-    short,
-    verdict,
-)
-from streamserver.lab.report.page.markup import (
-    Pair,
-    document,
-    figure,
-    pairs,
-    section,
-    table,
-    text,
-)
+from streamserver.lab.report.page.headline import Headline, Tile, grid, paragraph, short, verdict
+from streamserver.lab.report.page.markup import Pair, document, figure, pairs, section, table, text
 from streamserver.lab.report.page.origin import options, origin
 from streamserver.lab.report.table import REASONS, failures, label
 

@@ -5,17 +5,17 @@ from typing import Any
 Schema = dict[str, Any]
 
 
-def object_of(about: str, members: dict[str, Schema]) -> Schema:
+def object(about: str, members: dict[str, Schema]) -> Schema:
     """An object with these members, all of which are required."""
     return _described("object", about) | {"properties": members, "required": [*members]}
 
 
-def map_of(about: str, values: Schema) -> Schema:
+def map(about: str, values: Schema) -> Schema:
     """An object with any members."""
     return _described("object", about) | {"additionalProperties": values}
 
 
-def list_of(about: str, items: Schema) -> Schema:
+def list(about: str, items: Schema) -> Schema:
     """A list."""
     return _described("array", about) | {"items": items}
 

@@ -164,6 +164,14 @@ def test_each_url_has_a_colour_and_a_shape_of_its_own() -> None:
     assert {"head", "TTFT", "-2", "0", "4"} <= {*texts}
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_line_at_0_is_always_in_the_chart(sign: int) -> None:
+    ends = sorted([sign * 90 * MS, sign * 100 * MS])
+    drawing = ElementTree.fromstring(added_chart({"a": {"head": Interval(ends[0], *ends)}}))
+    lines = [float(one.get("x1", "")) for one in drawing.iter("line") if one.get("class") == "zero"]
+    assert [60 <= x <= 652 for x in lines] == [True]
+
+
 def test_many_urls_do_not_exhaust_the_shapes() -> None:
     assert len({shape(0, 0, number) for number in range(30)}) == 30
 
