@@ -78,7 +78,7 @@ def test_several_urls_objectives_and_all_reports(target: ServerProcess, tmp_path
     for form in ("r.json", "r.html"):
         assert "0123456789" not in (tmp_path / form).read_text("utf-8"), form
 
-    jsonschema, printed = peers.module("jsonschema"), call("bench", "--schema", "comparison")
+    jsonschema, printed = peers.module("jsonschema"), call("bench", "--schema", "compare-json")
     validator = jsonschema.Draft202012Validator(closed(json.loads(printed.stdout)))
     assert [error.message for error in validator.iter_errors(figures)] == []
 

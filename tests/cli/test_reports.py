@@ -85,4 +85,4 @@ def test_the_page_says_what_was_asked(files: Path) -> None:
 def test_no_other_form_has_a_schema() -> None:
     done = call("bench", "--schema", "html")
     assert done.returncode == 2
-    assert "'html' is none of json, csv, comparison" in done.stderr
+    assert "'html' is none of json, csv, compare-json, sweep-json, sweep-csv" in done.stderr

@@ -107,25 +107,21 @@ async def compare(
     OSError for a name that cannot be resolved, or authorities that cannot be read; what
     ``on_round`` raises ends the comparison.
     """
-    comparison, reporting = Comparison(names), None
+    comparison, reporting, first = Comparison(names), None, jobs[0]
     clients = [job.client() for job in jobs]
     sides = [*zip(clients, [side.summary for side in comparison.sides], strict=True)]
-    concurrency, keeps = int(jobs[0].profile.level(0)), jobs[0].sends_records
-    loop_lag = comparison.sides[0].summary.loop_lag
-    lag = LagProbe(loop_lag, monotonic_ns())
+    concurrency, keeps = int(first.profile.level(0)), first.sends_records
+    lag = LagProbe(sides[0][1].loop_lag, monotonic_ns())
 
     def add_round(n: int, records: Sequence[Record]) -> None:
         comparison.add(*records)
         on_round(n, {side.name: one for side, one in zip(comparison.sides, records, strict=True)})
 
     try:
-        for client, summary in sides:
-            client.digest = True
-            await client.server.resolve()
-            summary.address = client.server.address
+        await _prepare(sides)
         reporting = asyncio.create_task(_report(comparison, concurrency, on_progress))
         exchanges = [partial(_exchange, one, summary if keeps else None) for one, summary in sides]
-        await run_rounds(exchanges, count, concurrency, Random(f"pairs/{jobs[0].seed}"), add_round)
+        await run_rounds(exchanges, count, concurrency, Random(f"pairs/{first.seed}"), add_round)
     except ExceptionGroup as failed:
         raise failed.exceptions[0] from failed
     finally:
@@ -134,9 +130,16 @@ async def compare(
             reporting.cancel()
         for client in clients:
             client.close()
-    for side in comparison.sides[1:]:
-        add(side.summary.loop_lag, loop_lag)
+    for _, summary in sides[1:]:
+        add(summary.loop_lag, sides[0][1].loop_lag)
     return comparison
+
+
+async def _prepare(sides: Sequence[tuple[Client, Summary]]) -> None:
+    for client, summary in sides:
+        client.digest = True
+        await client.server.resolve()
+        summary.address = client.server.address
 
 
 async def _report(
