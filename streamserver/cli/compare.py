@@ -14,7 +14,7 @@ from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_about import rfc3339
 from streamserver.cli.report_options import csv_rounds, save, show, watching
 from streamserver.lab.cassettes.redaction import redact_target
-from streamserver.lab.compare.comparison import THROUGH, Comparison, compare
+from streamserver.lab.compare.comparison import DIRECT, THROUGH, Comparison, compare
 from streamserver.lab.compare.forms import table, to_json
 from streamserver.lab.compare.page import page
 from streamserver.lab.compare.pairs import NAMES
@@ -68,7 +68,7 @@ def main(options: Namespace, job: Job, about: About) -> int:
     jobs = [job, *[replace(job, request=replace(job.request, url=url)) for url in urls]]
     comparison = run_interruptible(job.loop, lambda: _compare(options, jobs))
     about = replace(about, asked=[*_asked(options, jobs)], ended=rfc3339(datetime.now(UTC)))
-    requests = [f"{one.request.method} {redact_target(one.request.url)}" for one in jobs]
+    requests = [_request(one) for one in jobs]
     report = ComparisonReport(comparison, requests, options.slo, job.seed, about)
     show(options, to_json(report), table(report))
     if options.html:
@@ -76,20 +76,28 @@ def main(options: Namespace, job: Job, about: About) -> int:
     return report.status
 
 
+def _request(job: Job) -> str:
+    """The method and URL, without secrets."""
+    shown = f"{job.request.method} {redact_target(job.request.url)}"
+    return job.request.secrets().remove(shown)
+
+
 def _asked(options: Namespace, jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
-    """The requests and the load, in words."""
-    yield from prompt_options.describe(options)
+    """The prompts and the load, in words."""
+    secrets = jobs[0].request.secrets()
+    yield from [(name, secrets.remove(text)) for name, text in prompt_options.describe(options)]
     at_once = f"{jobs[0].concurrency} at a time"
     rounds = f"{options.count or PAIRS} rounds, {at_once}"
     yield "load", f"{rounds}; in each, one request to each of {len(jobs)} URLs, in random order"
 
 
 def names_of(urls: list[str]) -> list[str]:
-    """A name for each URL: of several the host and port, and beside an equal one its number."""
+    """A name for each URL but the first: of several the host and port, and beside an equal name
+    its number."""
     if len(urls) == 1:
         return [THROUGH]
     hosts = [urlsplit(url).netloc for url in urls]
-    twice = {host for host, times in Counter(hosts).items() if times > 1}
+    twice = {host for host, times in Counter([DIRECT, *hosts]).items() if times > 1}
     return [f"{host} ({n})" if host in twice else host for n, host in enumerate(hosts, 2)]
 
 

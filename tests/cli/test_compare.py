@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import interrupted
+from streamserver.cli.compare import names_of
 from streamserver.lab import read_csv
 from support import peers
 from support.calling import call
@@ -20,6 +21,7 @@ from support.process import RunServer, ServerProcess
 from support.schemas import closed
 
 STREAM = "/sse?count=12&gap=0.02&seed=7"
+NAME = "prompts-0123456789"
 MOMENTS = {"head", "first_byte", "first_event", "last_byte", "each event"}
 
 
@@ -83,6 +85,19 @@ def test_several_urls_objectives_and_all_reports(target: ServerProcess, tmp_path
     assert [error.message for error in validator.iter_errors(figures)] == []
 
 
+@pytest.mark.parametrize(
+    ("urls", "names"),
+    [
+        (["http://a/x"], ["through"]),
+        (["http://a/x", "http://b:1/"], ["a", "b:1"]),
+        (["http://a/x", "http://b/", "http://a/y"], ["a (2)", "b", "a (4)"]),
+        (["http://direct/", "http://b/"], ["direct (2)", "b"]),
+    ],
+)
+def test_each_url_has_a_name_of_its_own(urls: list[str], names: list[str]) -> None:
+    assert names_of(urls) == names
+
+
 def test_a_missed_objective_and_the_progress(target: ServerProcess) -> None:
     """Objectives are of differences, so the progress shows none of them."""
     url, slow = f"{target.url}/delay/0.2", f"{target.url}/delay/0.25"
@@ -95,10 +110,10 @@ def test_a_missed_objective_and_the_progress(target: ServerProcess) -> None:
 
 def test_every_url_of_a_round_gets_the_same_prompt(target: ServerProcess, tmp_path: Path) -> None:
     """The lengths of the answers are those of the lines of the data set."""
-    (tmp_path / "prompts").write_text(
-        '{"prompt":"a","max_tokens":1}\n{"prompt":"b","max_tokens":3}'
-    )
-    command = ["bench", target.url, "--api", "messages", "--model", "m", "--dataset", "prompts"]
+    (tmp_path / NAME).write_text('{"prompt":"a","max_tokens":1}\n{"prompt":"b","max_tokens":3}')
+    command = ["bench", target.url, "--api", "messages", "--model", "m", "--dataset", NAME]
+    command += ["--bearer-file", "key"]
+    (tmp_path / "key").write_text(NAME)  # a secret that another value repeats
     others = ["--compare", target.url, "--compare", f"{target.url}/v1"]
     call(*command, *others, "-n", "4", "--json", "r.json", "--csv", "r.csv", cwd=tmp_path)
     with (tmp_path / "r.csv").open(encoding="utf-8", newline="") as file:
@@ -108,7 +123,7 @@ def test_every_url_of_a_round_gets_the_same_prompt(target: ServerProcess, tmp_pa
     figures = json.loads((tmp_path / "r.json").read_text("utf-8"))
     requests = {side["request"] for side in figures["sides"].values()}
     assert requests == {f"POST {target.url}/v1/messages"}
-    assert figures["run"]["asked"]["prompts"] == "data set prompts"
+    assert figures["run"]["asked"]["prompts"] == f"data set {'*' * len(NAME)}"
 
 
 def test_conversations_are_not_compared(tmp_path: Path) -> None:

@@ -26,8 +26,8 @@ from streamserver.lab.report.verdicts import failed, verdicts
 INTERVAL = 1.0
 """Seconds between two reports of the progress."""
 
-THROUGH = "through"
-"""The name of the second URL, if there is no third."""
+DIRECT, THROUGH = "direct", "through"
+"""The names of the first URL, and of the second if there is no third."""
 
 Exchange = Callable[[int], Awaitable[Record]]
 """Runs the exchange with a number."""
@@ -38,7 +38,7 @@ class Side:
     """One URL and its figures."""
 
     name: str
-    """``direct`` for the first."""
+    """``DIRECT`` for the first."""
     summary: Summary = field(default_factory=Summary)
 
 
@@ -46,7 +46,7 @@ class Comparison:
     """The rounds of two URLs or more."""
 
     def __init__(self, others: Sequence[str] = (THROUGH,)) -> None:
-        self.sides = [Side("direct"), *map(Side, others)]
+        self.sides = [Side(DIRECT), *map(Side, others)]
         self.rounds: list[Sequence[Record]] = []
         """Of each the records, in the order of the sides."""
 

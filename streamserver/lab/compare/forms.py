@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from streamserver.lab.compare.comparison import THROUGH
+from streamserver.lab.compare.comparison import DIRECT, THROUGH
 from streamserver.lab.compare.intervals import CONFIDENCE, Interval
 from streamserver.lab.compare.pairs import Hop
 from streamserver.lab.compare.report import ComparisonReport
@@ -14,7 +14,7 @@ from streamserver.wire.printable import printable
 
 VERSION = 2
 """Of the JSON form; raised when a member changes its meaning or is removed."""
-HEADINGS = ("ms, median", "direct", THROUGH, "added", f"{CONFIDENCE:.0%} interval")
+HEADINGS = ("ms, median", DIRECT, THROUGH, "added", f"{CONFIDENCE:.0%} interval")
 _ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
 
 

@@ -1,7 +1,7 @@
 """The lines of CSV (RFC 4180): one for each exchange, and the summary that they add up to.
 
-The first column is the version, so that any program reads the file without a special rule. Moments
-are in milliseconds from the planned beginning, empty if not reached. The times between events are
+A column has the version, so that any program reads the file without a special rule. Moments are
+in milliseconds from the planned beginning, empty if not reached. The times between events are
 histograms in the compressed form of HdrHistogram, which libraries in many languages read: a list of
 them would exceed the size of a cell in spreadsheet programs.
 
