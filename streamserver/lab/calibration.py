@@ -25,7 +25,7 @@ from streamserver.wire.printable import printable
 
 LOADS: Sequence[tuple[int, float]] = (
     *((1, 10), (10, 20), (20, 50), (50, 50), (100, 50), (100, 100)),
-    *((200, 100), (300, 100), (400, 100), (600, 100), (1000, 100)),
+    *((200, 100), (300, 100), (400, 100), (500, 100), (600, 100), (1000, 100)),
 )
 """Concurrent streams, and events per second of each."""
 FIRST_DELAY = 0.1

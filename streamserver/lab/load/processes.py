@@ -13,7 +13,6 @@ pipe ends before its final message has died; a worker whose input ends has lost 
 """
 
 import asyncio
-import gc
 import pickle
 from array import array
 from asyncio.subprocess import PIPE, Process
@@ -25,6 +24,7 @@ from time import monotonic_ns
 from typing import Any, BinaryIO
 
 from streamserver.lab.client.record import Record
+from streamserver.lab.garbage import postpone_collections
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.load.run import Run, sleep_until
 from streamserver.lab.report.progress import Progress
@@ -32,8 +32,6 @@ from streamserver.lab.report.summary import Summary
 
 AHEAD = 50_000_000
 """Nanoseconds from the order to start to the start, in which it reaches all processes."""
-GC_THRESHOLD = 50_000
-"""New objects before a garbage collection, which takes as long as several events."""
 
 
 def write_message(message: dict[str, Any]) -> bytes:
@@ -102,9 +100,7 @@ async def _execute(
     order = await read_message(orders)
     if order is None or "start" not in order:
         return
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 20, 100)
+    postpone_collections()
     tasks = [asyncio.create_task(one) for one in (_await_stop(run, orders), _report(run, send))]
     try:
         await run.execute(order["start"])
