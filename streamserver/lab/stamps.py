@@ -13,7 +13,6 @@ from typing import NamedTuple
 _MONOTONIC = '"seq":%8d,"due":%19d,"sent":%19d'
 _WALL = ',"due_wall":%19d,"sent_wall":%19d'
 _FORM = _MONOTONIC + _WALL
-_WIDTH = len(_FORM % (0, 0, 0, 0, 0))
 _START = '"seq":'
 _pattern = re.compile(
     _MONOTONIC.replace("%8d", " *([0-9]{1,8})").replace("%19d", " *([0-9]{1,19})")
@@ -44,10 +43,11 @@ def write_stamp(seq: int, due: int, sent: int, wall: int) -> str:
 def read_stamp(data: str) -> Stamp | None:
     """The first stamp in the data of an event; None if there is none."""
     at = data.find(_START)
-    if at < 0 or len(data) - at < _WIDTH:
+    found = _match(data, at) if at >= 0 else None
+    if found is None:
         return None
-    found = _match(data, at)
-    return found and Stamp._make(map(int, found.groups()))
+    seq, due, sent = found.groups()
+    return Stamp(int(seq), int(due), int(sent))
 
 
 def without_times(data: str) -> str:

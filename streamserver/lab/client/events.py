@@ -10,7 +10,6 @@ Events are searched for the target's stamps only if one of the first has a stamp
 
 import re
 from collections.abc import Callable, Sequence
-from itertools import chain
 from typing import Protocol
 
 from streamserver.lab.client.failures import ErrorData
@@ -161,7 +160,8 @@ class Events:
             self._has_stamps = True
             if self._room:
                 kept = stamps[: self._room]
-                self._record.stamp_numbers.extend(chain.from_iterable(kept))
+                for stamp in kept:
+                    self._record.stamp_numbers.extend(stamp)
                 self._room -= len(kept)
         elif not self._has_stamps:
             self._stamp_looks = max(self._stamp_looks - len(found), 0)

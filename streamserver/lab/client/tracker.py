@@ -10,6 +10,8 @@ since parsing would take most of the client's CPU time:
 All events up to the end are examined: pings may precede the first token for minutes.
 """
 
+import re
+
 from streamserver.lab.client.choices import Choices
 from streamserver.lab.client.failures import ErrorData, error_message, is_failure
 from streamserver.lab.client.model_events import ModelEvent, read_model_event
@@ -20,6 +22,11 @@ from streamserver.lab.client.usage import mentions_usage, read_usage
 
 DONE = "[DONE]"
 """The data that ends a stream of chat completions: clients ignore what follows it."""
+
+_has_name = re.compile(
+    '"(?:(?:error|choices|done|candidates|promptFeedback|token|stop)"'
+    "|response[.]|message_|content_block_)"
+).search
 
 
 class StreamTracker:
@@ -109,16 +116,4 @@ class StreamTracker:
 
 def _may_matter(data: str) -> bool:
     """Whether an event may belong to a model's answer, or report a failure."""
-    return (
-        '"error"' in data
-        or '"choices"' in data
-        or '"done"' in data
-        or '"response.' in data
-        or '"message_' in data
-        or '"content_block_' in data
-        or '"candidates"' in data
-        or '"promptFeedback"' in data
-        or '"token"' in data
-        or '"stop"' in data
-        or ("\\" in data and "\\u00" in data)
-    )
+    return _has_name(data) is not None or ("\\" in data and "\\u00" in data)
