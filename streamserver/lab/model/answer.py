@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 Kind: TypeAlias = Literal["reasoning", "text", "refusal", "tool_call"]
@@ -96,11 +97,13 @@ class Answer:
         """Tokens of the longest choice."""
         return max([choice.count() for choice in self.choices])
 
-    def pieces(self) -> Iterator[list[Piece]]:
-        """The tokens of each step: the next one of every choice that is not at its end."""
+    def pieces(self) -> Iterator[tuple[int, Piece]]:
+        """The tokens with their steps: in each step, one of every choice that is not at its end."""
         running = [_pieces(n, choice) for n, choice in enumerate(self.choices)]
-        while step := [piece for one in running if (piece := next(one, None)) is not None]:
-            yield step
+        for step, pieces in enumerate(zip_longest(*running)):
+            for piece in pieces:
+                if piece is not None:
+                    yield step, piece
 
 
 def _pieces(number: int, choice: Choice) -> Iterator[Piece]:

@@ -86,10 +86,9 @@ class Writer(ABC):
         """All frames of the stream, in order."""
         for frame in self.opening():
             yield OPENING, frame
-        for step, pieces in enumerate(self.answer.pieces()):
-            for piece in pieces:
-                for frame in self.token(piece):
-                    yield step, frame
+        for step, piece in self.answer.pieces():
+            for frame in self.token(piece):
+                yield step, frame
         for frame in self.ending():
             yield ENDING, frame
 
@@ -114,7 +113,7 @@ class Interface:
     def encode(self, frame: Frame) -> bytes:
         """A frame as it is sent."""
         if self.media_type == MEDIA_TYPE:
-            return encode(Event(frame.data, event=frame.event))
+            return encode(Event(frame.data, frame.event))
         return f"{frame.data}\n".encode()
 
 

@@ -1,12 +1,12 @@
 """When the tokens of one answer are due."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Protocol
 
 from streamserver.lab.model.answer import Answer
 from streamserver.lab.model.asked import Asked
-from streamserver.lab.model.interface import ENDING, OPENING, Frame, Scheduled, Timing
+from streamserver.lab.model.interface import ENDING, OPENING, Scheduled, Timing
 from streamserver.lab.target.events import SECOND, Offset, offsets
 from streamserver.lab.target.parameters import StreamOptions, check_tokens
 
@@ -81,16 +81,9 @@ class TimedPace:
         return offset
 
 
-async def scheduled(
-    frames: Iterable[Scheduled], pace: Pace, batch: int
-) -> AsyncIterator[tuple[Offset, Frame]]:
-    """The frames with their times. Frames behind the last token are due as soon as possible. Those
-    of a batch leave together, when the last of them is due."""
-    waiting = iter(frames)
-    while group := list(islice(waiting, batch)):
-        offset = await _due(group, pace)
-        for _, frame in group:
-            yield offset, frame
+def in_batches(frames: Iterator[Scheduled], batch: int) -> Iterator[Scheduled]:
+    """The frames; those of a batch leave together, at the step of the last of them that has one."""
+    return frames if batch == 1 else _at_last_steps(frames, batch)
 
 
 async def last_offset(answer: Answer, pace: Pace) -> int:
@@ -98,7 +91,9 @@ async def last_offset(answer: Answer, pace: Pace) -> int:
     return await pace.offset(answer.steps - 1) or 0
 
 
-async def _due(group: list[Scheduled], pace: Pace) -> Offset:
-    steps: Iterator[int] = (step for step, _ in reversed(group) if step != ENDING)
-    last = next(steps, ENDING)
-    return None if last == ENDING else await pace.offset(last)
+def _at_last_steps(frames: Iterator[Scheduled], batch: int) -> Iterator[Scheduled]:
+    while group := list(islice(frames, batch)):
+        steps = (step for step, _ in reversed(group) if step != ENDING)
+        last = next(steps, ENDING)
+        for _, frame in group:
+            yield last, frame

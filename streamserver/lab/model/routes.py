@@ -7,7 +7,7 @@ member of the body too. A request that commands no pace has the times of the sim
 there is one.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from itertools import islice
 from time import time_ns
 from uuid import uuid4
@@ -22,7 +22,7 @@ from streamserver.lab.model.anthropic.messages import REQUEST_ID, MessageWriter,
 from streamserver.lab.model.anthropic.requests import count_request, message_request
 from streamserver.lab.model.asked import Asked, Json
 from streamserver.lab.model.generation import count_input, generate
-from streamserver.lab.model.interface import Frame, Interface, Writer
+from streamserver.lab.model.interface import ENDING, Frame, Interface, Writer
 from streamserver.lab.model.members import report_without_effect, request_members
 from streamserver.lab.model.models import ALL, Models
 from streamserver.lab.model.ollama.lines import MEDIA_TYPE, ChatLines, CompletionLines, line_error
@@ -39,11 +39,11 @@ from streamserver.lab.model.pace import (
     Pace,
     TimedPace,
     commands_pace,
+    in_batches,
     last_offset,
-    scheduled,
 )
 from streamserver.lab.stamps import write_stamp
-from streamserver.lab.target.events import SECOND, EventTime, Offset
+from streamserver.lab.target.events import SECOND, EventTime
 from streamserver.lab.target.pacing import Clock, Lateness
 from streamserver.lab.target.parameters import MODEL, START, StreamOptions, read_options
 from streamserver.lab.target.streams import Source, seed_field, stream_response, wait_for_head
@@ -200,14 +200,14 @@ async def _events(
     interface: Interface, writer: Writer, pace: Pace, clock: Clock, options: StreamOptions
 ) -> AsyncGenerator[bytes, None]:
     """Each frame when it is due."""
-    frames: AsyncIterator[tuple[Offset, Frame]] = scheduled(writer.frames(), pace, options.batch)
-    seq, is_timed = 0, writer.is_timed
-    async for offset, frame in frames:
+    is_timed = writer.is_timed
+    for seq, (step, frame) in enumerate(in_batches(writer.frames(), options.batch)):
+        # Frames behind the last token are due as soon as possible.
+        offset = None if step == ENDING else await pace.offset(step)
         now = await clock.next_event(seq, offset)
         if is_timed:
             frame = writer.timed(frame)
         yield interface.encode(_stamped(frame, now) if options.stamps else frame)
-        seq += 1
 
 
 def _largest(interface: Interface, writer: Writer) -> int:

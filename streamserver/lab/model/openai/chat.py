@@ -1,6 +1,6 @@
 """Chat completions of OpenAI, with the members that vLLM and DeepSeek add for reasoning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from streamserver.lab.model.answer import Choice, Part, Piece
 from streamserver.lab.model.asked import Asked, Json
@@ -24,12 +24,13 @@ class ChatWriter(CompletionWriter):
             content = "" if choice.of_kind("text") else None
             yield self._chunk(_choice(n, {"role": "assistant", "content": content}))
 
-    def token(self, piece: Piece) -> Iterator[Frame]:
+    def token(self, piece: Piece) -> Sequence[Frame]:
         """The chunk of a token. One with the name of its tool precedes the first of a call."""
-        if piece.is_first and piece.part.kind == "tool_call":
-            call = {"index": self._call_index(piece)} | _call(piece.part, "")
-            yield self._chunk(_choice(piece.choice, {"tool_calls": [call]}))
-        yield from super().token(piece)
+        if not piece.is_first or piece.part.kind != "tool_call":
+            return super().token(piece)
+        call = {"index": self._call_index(piece)} | _call(piece.part, "")
+        named = self._chunk(_choice(piece.choice, {"tool_calls": [call]}))
+        return (named, *super().token(piece))
 
     def _token_choice(self, piece: Piece, token: str) -> Json:
         kind = piece.part.kind

@@ -4,7 +4,7 @@ The members and their order are those that OpenAI documents, so clients and rela
 as the real ones.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import ClassVar
 
 from streamserver.lab.faults.filters import MESSAGE
@@ -44,19 +44,18 @@ class CompletionWriter(Writer):
         self._characters = [0] * len(self.answer.choices)
         return ()
 
-    def token(self, piece: Piece) -> Iterator[Frame]:
+    def token(self, piece: Piece) -> Sequence[Frame]:
         """The chunk of a token."""
         if not self._is_plain:
             choice = self._token_choice(piece, piece.token)
             self._tokens[piece.choice] += 1
             self._characters[piece.choice] += len(piece.token)
-            yield self._chunk(choice)
-            return
+            return (self._chunk(choice),)
         where = piece.choice, piece.number
         if (template := self._templates.get(where)) is None:
             choice = self._token_choice(piece, Template.HOLE)
             template = self._templates[where] = Template(self._chunk_object(choice))
-        yield Frame(template.fill(piece.token))
+        return (Frame(template.fill(piece.token)),)
 
     def ending(self) -> Iterator[Frame]:
         """The finish reasons, the usage on request, and ``[DONE]``."""
