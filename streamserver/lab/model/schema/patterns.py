@@ -26,7 +26,9 @@ _CLASSES: dict[str, list[Range]] = {
     "s": [(32, 32), (9, 10), (13, 13)],
 }
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "f": "\f", "v": "\v"}
-_PRINTABLE = [*range(97, 123), *range(48, 58), *range(65, 91), *range(32, 127), 9]
+_PRINTABLE: list[Range] = [
+    (one, one) for one in (*range(97, 123), *range(48, 58), *range(65, 91), *range(32, 127), 9)
+]
 _LETTERS: list[Range] = [(97, 122)]
 
 
@@ -195,9 +197,9 @@ class _Parser:
 
 def _complement(ranges: Sequence[Range]) -> list[Range]:
     """Printable characters that are in none of the ranges."""
-    found = [
-        (one, one) for one in _PRINTABLE if not any(first <= one <= last for first, last in ranges)
-    ]
+    # A class of a hostile expression has thousands of ranges, so each is read once.
+    excluded = {one for first, last in ranges for one in range(first, min(last, 126) + 1)}
+    found = [one for one in _PRINTABLE if one[0] not in excluded]
     if not found:
         raise PatternError("is not served: it has a class without printable characters")
     return found
