@@ -140,8 +140,8 @@ class _Generator:
                 for n, tool in enumerate(tools)
             ]
         if asked.schema:
-            made = self._json(asked.schema_name, asked.schema, Random(hashed))
-            return [Part("text", tokenize(made))]
+            form = self._form(asked.schema, asked.schema_name)
+            return [Part("text", tokenize(form.instance(Random(hashed))))]
         said = answer_text(conversation, hashed)
         text = said if asked.schema is None else to_json({"answer": said})
         return [Part("text", tokenize(text))]
@@ -149,13 +149,14 @@ class _Generator:
     def _call(self, tool: Tool, random: Random) -> Part:
         call_id = f"{random.getrandbits(96):024x}"
         name = f"the parameters of {tool.name}"
-        arguments = self._json(name, tool.parameters, random, {"type": "object"})
+        form = self._form(tool.parameters, name, {"type": "object"}, member="tools")
+        arguments = form.instance(random)
         return Part("tool_call", tokenize(arguments), tool.name, call_id)
 
-    def _json(self, name: str, schema: Schema, random: Random, *further: Schema) -> str:
+    def _form(self, schema: Schema, name: str, *further: Schema, member: str = "") -> Form:
         if id(schema) not in self._forms:
-            self._forms[id(schema)] = Form(schema, name, *further)
-        return self._forms[id(schema)].instance(random)
+            self._forms[id(schema)] = Form(schema, name, *further, member=member)
+        return self._forms[id(schema)]
 
 
 def _reasoning(asked: Asked, commanded: int) -> list[str]:

@@ -24,10 +24,12 @@ class Form:
     """A schema of a request, for the instances of all its choices, which together have at most
     ``MAX_CHARACTERS`` and take at most ``MAX_ALL_STEPS``."""
 
-    def __init__(self, schema: Schema, name: str, *further: Schema) -> None:
-        """``name`` is the member of the request that has the schema. The further schemas hold too.
-        HTTPError 400 that names the keyword and its place, for a schema that is not served."""
+    def __init__(self, schema: Schema, name: str, *further: Schema, member: str = "") -> None:
+        """``name`` describes the schema in errors, and ``member`` is the member of the request that
+        has it, by default the same. The further schemas hold too. HTTPError 400 that names the
+        keyword and its place, for a schema that is not served."""
         self._name = name
+        self._member = member or name
         self._steps = MAX_ALL_STEPS
         self._characters = MAX_CHARACTERS
         with self._named():
@@ -51,8 +53,13 @@ class Form:
         """Errors name the member of the request."""
         try:
             yield
-        except (SchemaError, TooManySteps) as error:
+        except SchemaError as error:
             raise self._error(str(error)) from error
+        except TooManySteps as error:
+            problem = f"a value takes more than {MAX_STEPS} steps"
+            if self._steps < MAX_STEPS:
+                problem = f"the values of all choices take more than {MAX_ALL_STEPS} steps"
+            raise self._error(problem) from error
         except ValueError as error:
             # UnicodeEncodeError is one too.
             problem = "a value has half of a surrogate pair, or a number that is not finite"
@@ -61,4 +68,4 @@ class Form:
             raise self._error("a value is nested too deeply") from error
 
     def _error(self, problem: str) -> HTTPError:
-        return HTTPError(400, f"{self._name}: {problem}", parameter=self._name)
+        return HTTPError(400, f"{self._name}: {problem}", parameter=self._member)

@@ -81,7 +81,7 @@ class Maker:
     def _spend(self, steps: int) -> None:
         self.steps += steps
         if self.steps > self._most:
-            raise TooManySteps(f"a value takes more than {self._most} steps")
+            raise TooManySteps
 
     def _value(self, schemas: Iterable[Schema], depth: int) -> object:
         if depth > MAX_DEPTH:

@@ -77,6 +77,7 @@ async def test_the_models(server: Served) -> None:
 
 USER = {"role": "user", "content": PROMPT}
 TOOLS = [tool()]
+CACHED = {"type": "text", "text": "", "cache_control": {"type": "ephemeral"}}
 NAMES = ["gpt-4o", "some/where:7b", "Streamserver-Demo", "caf%C3%A9"]
 
 
@@ -113,6 +114,10 @@ async def test_a_strict_target_refuses_other_models(serve: Serve, name: str) -> 
         ({"tools": [], "stop": [], "seed": None, "response_format": {"type": "text"}}, None),
         ({"messages": [{"role": "user", "content": [{"type": "text", "text": PROMPT}]}]}, None),
         ({"messages": [{**USER, "name": "Al"}]}, "messages.name"),
+        (
+            {"messages": [{"role": "user", "content": [{**CACHED, "text": PROMPT}, CACHED]}]},
+            "messages.content.cache_control",
+        ),
         ({"model": f"{MODEL}-fast", "reasoning_effort": "none"}, None),
         ({"max_tokens": 1_000_000, "tokens_per_second": float(FAST)}, None),
         ({"tools": TOOLS, "tool_choice": "none", "parallel_tool_calls": False}, None),
@@ -147,7 +152,10 @@ async def test_a_conversation(server: Served) -> None:
 
 
 async def test_images_are_counted(server: Served) -> None:
-    content = [image("https://example.org/a.png"), image("data:image/png;base64,AA==")]
+    detailed = {"url": "https://example.org/a.png", "detail": "low"}
+    content = [{"type": "image_url", "image_url": detailed}, image("data:image/png;base64,AA==")]
     asked = question(messages=[{"role": "user", "content": content}])
-    whole = json.loads((await ask_model(server, asked)).body)
+    answer = await ask_model(server, asked)
+    whole = json.loads(answer.body)
+    assert answer.headers["x-lab-without-effect"] == "messages.content.image_url.detail"
     assert whole["usage"]["prompt_tokens"] == 2 * 85
