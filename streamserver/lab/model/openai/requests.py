@@ -23,6 +23,7 @@ from streamserver.lab.model.models import read_model
 from streamserver.lab.model.openai.messages import read_messages
 from streamserver.lab.model.openai.prompts import read_prompts
 from streamserver.lab.model.openai.tools import read_schema, read_tools
+from streamserver.lab.model.reading import checked
 from streamserver.wire.problem import HTTPError
 
 MAX_TOKENS = 1_000_000
@@ -60,7 +61,7 @@ _FLAGS_OF_STREAM = ("include_usage", "continuous_usage_stats")
 
 _stream, _ignore_eos = flag("stream"), flag("ignore_eos")
 _logprobs, _include_reasoning = flag("logprobs"), flag("include_reasoning", default=True)
-_usage, _continuous = map(flag, _FLAGS_OF_STREAM)
+_usage, _continuous = [flag(f"stream_options.{name}") for name in _FLAGS_OF_STREAM]
 _n = whole("n", 1, MAX_CHOICES, default=1)
 _best_of = whole("best_of", 1, MAX_CHOICES)
 _seed = whole("seed", -(2**63), 2**63 - 1)
@@ -147,8 +148,8 @@ def _request(
         stop=_read_stop(members.get("stop")),
         choices=_n.of(members),
         seed=optional(_seed, members),
-        include_usage=_usage.of(options),
-        continuous_usage=_continuous.of(options),
+        include_usage=checked(_usage, options.get("include_usage")),
+        continuous_usage=checked(_continuous, options.get("continuous_usage_stats")),
         without_effect=[*ignored, *without_effect],
         **asked,
     )

@@ -7,14 +7,14 @@ from typing import Any
 from streamserver.kit.params import one_of, text
 from streamserver.lab.model.asked import Json, Tool
 from streamserver.lab.model.members import check_members, flag, list_member, object_member, wrong
+from streamserver.lab.model.reading import checked
 
 MAX_TOOLS = 128
+MAX_DESCRIPTION = 100_000
 _form = one_of("response_format.type", "text", "json_object", "json_schema")
 _CHOICES = ("auto", "none", "required")
 _is_name = re.compile(r"[A-Za-z0-9_-]{1,64}").fullmatch
 _parallel = flag("parallel_tool_calls", default=True)
-_strict = flag("strict")
-_description = text("description", 0, 100_000, default="")
 
 
 def read_tools(members: Mapping[str, object]) -> Json:
@@ -29,7 +29,7 @@ def read_tools(members: Mapping[str, object]) -> Json:
         raise wrong("tool_choice", "left out unless there are tools")
     if isinstance(choice, str) and choice in _CHOICES:
         return found | {"tool_choice": choice}
-    name = _named(choice)
+    name = _chosen(choice)
     if name not in [tool.name for tool in tools]:
         names = ", ".join(_CHOICES)
         raise wrong("tool_choice", f'{names}, or {{"type": "function"}} with the name of a tool')
@@ -46,15 +46,27 @@ def _tool(name: str, value: object) -> Tool:
     check_members(function, served, (), f"{name}.function.")
     if not isinstance(called := function.get("name"), str) or not _is_name(called):
         raise wrong(f"{name}.function.name", "1 to 64 of A-Z, a-z, 0-9, _ and -")
-    _strict.of(function)
+    description = _common(f"{name}.function", function)
     schema = _schema(f"{name}.function.parameters", function.get("parameters"))
-    return Tool(called, schema, _description.of(function))
+    return Tool(called, schema, description)
 
 
-def _named(choice: object) -> object:
+def _common(name: str, function: Mapping[str, object]) -> str:
+    """Check the members that a function and a JSON Schema have, and return the description."""
+    checked(flag(f"{name}.strict"), function.get("strict"))
+    description = text(f"{name}.description", 0, MAX_DESCRIPTION, default="")
+    return checked(description, function.get("description"))
+
+
+def _chosen(choice: object) -> object:
     """The name of the tool in ``{"type": "function", "function": {"name": "..."}}``."""
-    function = choice.get("function") if isinstance(choice, dict) else None
-    return function.get("name") if isinstance(function, dict) else None
+    if not isinstance(choice, dict) or choice.get("type") != "function":
+        return None
+    check_members(choice, ("type", "function"), (), "tool_choice.")
+    if not isinstance(function := choice.get("function"), dict):
+        return None
+    check_members(function, ("name",), (), "tool_choice.function.")
+    return function.get("name")
 
 
 def read_schema(members: Mapping[str, object]) -> Mapping[str, Any] | None:
@@ -74,7 +86,7 @@ def read_schema(members: Mapping[str, object]) -> Mapping[str, Any] | None:
     check_members(described, ("name", "schema", "description", "strict"), (), f"{name}.")
     if not isinstance(called := described.get("name"), str) or not _is_name(called):
         raise wrong(f"{name}.name", "1 to 64 of A-Z, a-z, 0-9, _ and -")
-    _strict.of(described)
+    _common(name, described)
     return _schema(f"{name}.schema", described.get("schema"))
 
 
