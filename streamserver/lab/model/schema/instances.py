@@ -6,7 +6,7 @@ branch is tried. Far down, the lowest branches are chosen and what is optional i
 recursive schemas end.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any, TypeAlias
@@ -26,6 +26,8 @@ from streamserver.lab.model.schema.validation import Validation, identity
 
 MAX_STEPS = 4000
 """Values that are made or compared, all attempts included."""
+_PER_STEP = 20
+"""Schemas that hold together, whose keywords are read in the time of one step."""
 _DEEP = 4
 """Levels from which on values are as low as possible."""
 _OPTIONAL = 0.75
@@ -49,14 +51,14 @@ Path: TypeAlias = tuple[Plain, ...]
 class _Gathered:
     """Schemas that must all hold, with their references followed."""
 
-    plain: list[Plain] = field(default_factory=list)
-    """Schemas whose own keywords hold."""
+    plain: dict[int, Plain] = field(default_factory=dict)
+    """The ones whose own keywords hold, by their ids."""
     choices: list[tuple[Path, str]] = field(default_factory=list)
     """Paths to an ``anyOf`` or ``oneOf`` of which no branch is chosen yet, and its name."""
 
     def copy(self) -> "_Gathered":
         """A copy, to which a branch can be added."""
-        return _Gathered([*self.plain], [*self.choices])
+        return _Gathered({**self.plain}, [*self.choices])
 
 
 class Maker:
@@ -83,7 +85,8 @@ class Maker:
         if self.steps > self._most:
             raise TooManySteps
 
-    def _value(self, schemas: Iterable[Schema], depth: int) -> object:
+    def _value(self, schemas: Collection[Schema], depth: int) -> object:
+        self._spend(len(schemas) // _PER_STEP)
         if depth > MAX_DEPTH:
             raise SchemaError(f"a value is nested in more than {MAX_DEPTH} levels")
         gathered = _Gathered()
@@ -98,10 +101,10 @@ class Maker:
             return
         if any(schema is one for one in path):
             raise self._document.error(schema, "$ref", "leads back to the same value")
-        if any(schema is one for one in into.plain):
+        if id(schema) in into.plain:
             return
         self._spend(1)
-        into.plain.append(schema)
+        into.plain[id(schema)] = schema
         path = (*path, schema)
         if "$ref" in schema:
             self._gather(self._document.target(schema), into, path)
@@ -111,9 +114,9 @@ class Maker:
 
     def _chosen(self, gathered: _Gathered, depth: int) -> object:
         """A value, with a branch of each choice."""
-        self._spend(1)
+        self._spend(1 + len(gathered.plain) // _PER_STEP)
         if not gathered.choices:
-            return self._plain(gathered.plain, depth)
+            return self._plain([*gathered.plain.values()], depth)
         path, keyword = gathered.choices[0]
         branches = self._ordered(path[-1][keyword], depth)
 

@@ -7,6 +7,9 @@ from random import Random
 
 _SPAN = 100
 _ATTEMPTS = 20
+_HUGE = Fraction(2**1100)
+"""More than any limit and any float, so larger multiples are not computed: with hundreds of terms
+they have a million bits."""
 
 
 def is_multiple(value: float, of: float) -> bool:
@@ -79,10 +82,16 @@ def _exact(value: float) -> Fraction:
 
 
 def _common(steps: Sequence[Fraction]) -> Fraction:
-    """The least number that is a multiple of all."""
-    denominator = lcm(*[step.denominator for step in steps])
-    numerators = [step.numerator * (denominator // step.denominator) for step in steps]
-    return Fraction(lcm(*numerators), denominator)
+    """The least number that is a multiple of all; ``_HUGE`` for a larger one, since 0 is then the
+    only value."""
+    found = steps[0]
+    for step in steps[1:]:
+        denominator = lcm(found.denominator, step.denominator)
+        numerators = [one.numerator * (denominator // one.denominator) for one in (found, step)]
+        found = Fraction(lcm(*numerators), denominator)
+        if found > _HUGE:
+            return _HUGE
+    return found
 
 
 def _plain(value: Fraction) -> int | float | None:

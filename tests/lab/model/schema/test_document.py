@@ -26,6 +26,12 @@ ENDLESS = an_object(a={"$ref": "#"})
 # Each level has two branches that fail at the bottom.
 DOUBLING = {f"s{n}": {"anyOf": [{"$ref": f"#/$defs/s{n + 1}"}] * 2} for n in range(50)}
 DOUBLING["s50"] = {"allOf": [TEXT, WHOLE]}
+# Each property has a schema of each of these.
+MANY_OBJECTS = {
+    "allOf": [an_object(**{f"p{n}": {}}) | {"additionalProperties": TEXT} for n in range(500)]
+}
+# Their least common multiple has 400,000 bits.
+COPRIME = {"allOf": [{"multipleOf": 2**1000 + 2 * n + 1} for n in range(400)]}
 WIDE = {"type": "array", "minItems": 80, "items": {"$ref": "#"}, "maxItems": 80}
 
 
@@ -66,6 +72,7 @@ WIDE = {"type": "array", "minItems": 80, "items": {"$ref": "#"}, "maxItems": 80}
         ({"enum": ["a"], "pattern": "a"}, "pattern at # is not served beside enum, const and"),
         ({"minimum": 2, "maximum": 1}, "minimum at # has no value that the other keywords allow"),
         ({"type": "integer", "exclusiveMinimum": 1, "exclusiveMaximum": 2}, "exclusiveMinimum at"),
+        (COPRIME | {"minimum": 1}, "minimum at # has no value that the other keywords allow"),
         ({"minLength": 10_001}, "minLength at # is more than 10000"),
         ({"minLength": 2, "maxLength": 1}, "minLength at # is more than maxLength"),
         ({"format": "date", "minLength": 50}, "format at # has no value of the allowed"),
@@ -73,6 +80,7 @@ WIDE = {"type": "array", "minItems": 80, "items": {"$ref": "#"}, "maxItems": 80}
         ({"pattern": "a", "format": "date"}, "format at # is not served beside another"),
         ({"minItems": 10**9}, "minItems at # is more than 4000"),
         ({"minItems": 4000, "items": WHOLE}, "a value takes more than 4000 steps"),
+        (MANY_OBJECTS, "a value takes more than 4000 steps"),
         ({"uniqueItems": True, "minItems": 3, "items": {"enum": [1, 2]}}, "uniqueItems: there are"),
         ({"minProperties": 1, "additionalProperties": False}, "minProperties at # is more than"),
         ({"required": ["a", "b"], "maxProperties": 1}, "required at # has more names than"),
