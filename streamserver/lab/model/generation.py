@@ -22,7 +22,7 @@ MAX_ALL_TOKENS = 131_072
 MAX_CHOICES = 512
 MAX_TEXT = 512 * 1024
 """Characters of all conversations, which are counted in 50 ms."""
-MAX_LOGPROBS = 20_000
+MAX_LOGPROBS = 10_000
 """The most log probabilities of an answer in one object, which is written without a pause."""
 MAX_CALLS = 2
 """The most tools that one answer calls."""
@@ -84,8 +84,8 @@ def _check_logprobs(asked: Asked, answer: Answer) -> None:
     if asked.top_logprobs is None or asked.stream:
         return
     if (count := answer.output_tokens * (1 + asked.top_logprobs)) > MAX_LOGPROBS:
-        problem = f"{count} log probabilities in one object; without stream at most {MAX_LOGPROBS}"
-        raise HTTPError(400, f"logprobs: {problem} are listed", parameter="logprobs")
+        limit = f"without stream, an answer has at most {MAX_LOGPROBS} log probabilities"
+        raise HTTPError(400, f"logprobs: {limit}, not {count}", parameter="logprobs")
 
 
 def _exact(asked: Asked) -> int:

@@ -30,9 +30,11 @@ def ranked(token: str, position: int, alternatives: int) -> list[TokenLogprob]:
     """The token of the answer, then this number of less likely tokens, up to 20."""
     hashed = crc32(f"{position} {token}".encode(errors="replace"))
     probability = 0.5 + 0.499 * (hashed / 2**32)
+    found = [TokenLogprob(token, log(probability))]
+    if not alternatives:
+        return found
     first = hashed % len(_ALTERNATIVES)
     others = (one for one in _ALTERNATIVES[first:] + _ALTERNATIVES[:first] if one != token)
-    found = [TokenLogprob(token, log(probability))]
     share = (1 - probability) * (1 - _FALL)
     for other in islice(others, alternatives):
         found.append(TokenLogprob(other, log(share)))

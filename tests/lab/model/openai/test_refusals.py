@@ -115,6 +115,11 @@ WRONG_FORMS = [
     (form(schema=[]), "response_format.json_schema.schema", "an object"),
     (form(scheme={}), "response_format.json_schema.scheme", "(did you mean 'schema'?)"),
     ({"top_logprobs": 3}, "top_logprobs", "left out unless logprobs is true"),
+    (
+        {"logprobs": True, "top_logprobs": 20, "min_tokens": 500, "max_tokens": 500},
+        "logprobs",
+        "without stream, an answer has at most 10000 log probabilities, not 10500",
+    ),
     ({"logprobs": True, "top_logprobs": 21}, "top_logprobs", "from 0 to 20"),
     ({"reasoning_effort": "hi"}, "reasoning_effort", "one of none, minimal, low"),
     ({"chat_template_kwargs": {"think": 1}}, "chat_template_kwargs.think", "(did you mean 'thi"),
