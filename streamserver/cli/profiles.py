@@ -17,7 +17,7 @@ def profile(value: str) -> Profile:
     except HTTPError as error:
         raise ArgumentTypeError(error.detail) from error
     except (OSError, ValueError) as error:
-        raise ArgumentTypeError(f"{value!r} is no profile: {error}") from error
+        raise ArgumentTypeError(f"{value!r} is not a profile: {error}") from error
 
 
 def _file(name: str) -> Mapping[str, object]:

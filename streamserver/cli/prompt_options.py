@@ -220,7 +220,7 @@ def _lengths_of(options: Namespace) -> Trace | None:
 
 
 def _patch(data: str) -> dict[str, object] | None:
-    """The members of --data; None if it is no JSON object."""
+    """The members of --data; None if it is not a JSON object."""
     try:
         found = json.loads(substitution(0, 0)(data.encode()))
     except (ValueError, RecursionError):

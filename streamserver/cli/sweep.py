@@ -84,7 +84,7 @@ SWEEP = (
         None,
         _read_range,
         "KIND[:FROM[..TO]]",
-        "search the highest rate or concurrency that meets the objectives of --slo, from FROM"
+        "search for the highest rate or concurrency that meets the objectives of --slo, from FROM"
         f" (1 by default) to TO ({HIGHEST:,.0f}). Each level lasts --duration ({DURATION:g}s), and"
         f" --warm-up before that ({SETTLE:g}s), or longer if the exchanges do",
         shown="",

@@ -10,11 +10,12 @@ if TYPE_CHECKING:
 def read_csv(path: str | PathLike[str], side: str | None = None) -> "Summary":
     """The summary of the exchanges in a file that ``bench --csv`` wrote.
 
-    It is that of the run: the counts, ends, statuses and reasons; the histogram of each milestone
-    and figure, so every percentile; the tokens; the duration, so throughput and rates. It lacks
-    what belongs to no exchange: those not sent and those of the warm-up, the lateness of the
-    client's event loop and of the target, and the number of events in each second. Reasons and
-    answers are escaped as in the file; they are bounded, so a run with more may have kept others.
+    It has the counts, ends, statuses and reasons of the run; the histogram of each milestone and
+    figure, so every percentile; the tokens; the duration, so throughput and rates. It lacks what
+    belongs to no exchange: the number of those not sent and of those in the warm-up, the lateness
+    of the client's event loop and of the target, and the events in each second. Reasons and
+    answers are escaped as in the file. Their number is bounded, so a run with more of them may have
+    kept others.
 
     A file of ``--compare`` has the exchanges of several URLs: ``side`` selects those of one, by
     its name in the column ``side``, as in ``direct``.

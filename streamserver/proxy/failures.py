@@ -104,7 +104,7 @@ def _json(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 Form: TypeAlias = Callable[[Failure], Event]

@@ -148,7 +148,7 @@ def test_every_timeout_has_an_option() -> None:
         ([URL, "--data", "x", "--body", "y"], "exclude each other"),
         ([URL, "--insecure", "--ca", "x"], "exclude each other"),
         ([URL, "--slo", "goodput=99%"], "--slo goodput needs the limits of --goodput"),
-        ([URL, "--goodput", "tfft=5ms"], "'tfft' is no figure (did you mean 'ttft'?)"),
+        ([URL, "--goodput", "tfft=5ms"], "'tfft' is not a figure (did you mean 'ttft'?)"),
         ([URL, "--csv", "-"], "only --json may go to standard output"),
         ([URL, "--html", "-"], "only --json may go to standard output"),
         ([URL, "--method", "GE T"], "is not a method"),

@@ -47,8 +47,8 @@ def test_without_the_option_there_is_none() -> None:
         ("decode_step=10ms,max_sequence=4", "(did you mean 'max_sequences'?)"),
         ("decode_step=10ms,", "unknown setting ''"),
         ("decode_step=10ms,decode_step=20ms", "decode_step is given more than once"),
-        ("none.toml", "'none.toml' is no profile: [Errno 2]"),
-        ("wrong.toml", "'wrong.toml' is no profile: "),
+        ("none.toml", "'none.toml' is not a profile: [Errno 2]"),
+        ("wrong.toml", "'wrong.toml' is not a profile: "),
         ("other.toml", "unknown setting 'model'"),
     ],
 )

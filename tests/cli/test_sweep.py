@@ -70,7 +70,7 @@ def test_the_loads_of_a_sweep(value: str, expected: Range) -> None:
         (["--trace", "TRACE", "--trace-speed", "0"], "'0' is not a number from 0.01 to 1000"),
         (["--trace", "TRACE", "--trace-speed", "0.01"], "the trace would last more than 31 days"),
         (["--trace", "/nowhere/at/all"], "/nowhere/at/all: No such file"),
-        (["--trace", "WRONG"], "line 2: '\ufffd' is no number of seconds; it is seconds, as in"),
+        (["--trace", "WRONG"], "line 2: '\ufffd' is not a number of seconds; it is seconds, as in"),
         (["--trace-speed", "2"], "--trace-speed needs --trace"),
     ],
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 MOST = 10**12
-"""The largest count that is believed."""
+"""The largest count that is accepted."""
 
 
 def as_string(value: object) -> str:

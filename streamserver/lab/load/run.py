@@ -9,8 +9,8 @@ itself began it late (coordinated omission), and the lateness of the client is r
 
 A conversation has several exchanges, one after the other. It takes the place of one exchange: a
 slot of a closed loop runs it to its end, and each arrival of an open loop begins one. A later turn
-is due when the answer before it has ended and the user has thought. An exchange that fails or whose
-answer has no text ends its conversation.
+is due when the answer before it has ended and the think time has passed. An exchange that fails or
+whose answer has no text ends its conversation.
 """
 
 import asyncio
@@ -110,7 +110,7 @@ class Run:
     def progress(self) -> Progress:
         """The state of the run."""
         now = monotonic_ns()
-        # Of a conversation, further exchanges begin.
+        # Conversations of several turns begin further exchanges.
         draining = self._load is not None and self._load.done() and self.job.request.turns == 1
         seconds, warming_up = (now - self.start) / SECOND, now < self.count_from
         return Progress(seconds, self.open, self.summary, warming_up, draining)
@@ -149,7 +149,9 @@ class Run:
             planned = self.start + offset
             if not self._may_begin(planned):
                 return
-            request = self.client.encode(n)  # ahead, since a long prompt takes a while
+            request = self.client.encode(
+                n
+            )  # before it is due, since encoding a long prompt takes time
             await sleep_until(planned)
             counts = self._count_begin(planned)
             if len(self._tasks) < most:

@@ -128,7 +128,7 @@ def _arrivals(file: TextIO) -> Iterator[tuple[int, Arrival]]:
 
 def _from_seconds(text: str) -> Arrival:
     if not _seconds(text):
-        raise ValueError(f"{text[:80]!r} is no number of seconds")
+        raise ValueError(f"{text[:80]!r} is not a number of seconds")
     return Arrival(int(Decimal(text) * SECOND))
 
 
@@ -138,10 +138,10 @@ def _from_object(text: str) -> Arrival:
     except (ValueError, RecursionError):
         members = None
     if not isinstance(members, dict):
-        raise ValueError(f"{text[:80]!r} is no object")
+        raise ValueError(f"{text[:80]!r} is not an object")
     time = members.get("timestamp")
     if isinstance(time, bool) or not isinstance(time, int | float) or not 0 <= time < 1e15:
-        raise ValueError(f"its timestamp, {time!r:.80}, is no number of milliseconds")
+        raise ValueError(f"its timestamp, {time!r:.80}, is not a number of milliseconds")
     lengths = [_length(name, members.get(name, 0)) for name in ("input_length", "output_length")]
     return Arrival(round(time * 1_000_000), *lengths)
 
@@ -155,7 +155,7 @@ def _from_table(text: str) -> Arrival:
         origin = datetime(1970, 1, 1, tzinfo=UTC)
         since = (time if time.tzinfo else time.replace(tzinfo=UTC)) - origin
     except (ValueError, OverflowError):
-        raise ValueError(f"{cells[0][:80]!r} is no date and time") from None
+        raise ValueError(f"{cells[0][:80]!r} is not a date and time") from None
     lengths = [
         _length(name, int(cell) if re.fullmatch("[0-9]{1,9}", cell) else cell)
         for name, cell in zip(HEADINGS[1:], cells[1:], strict=True)
@@ -167,4 +167,4 @@ def _from_table(text: str) -> Arrival:
 def _length(name: str, value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS:
         return value
-    raise ValueError(f"its {name}, {value!r:.80}, is no number of tokens up to {MOST_TOKENS:,}")
+    raise ValueError(f"its {name}, {value!r:.80}, is not a number of tokens up to {MOST_TOKENS:,}")

@@ -1,4 +1,4 @@
-"""What a request asks of the model, in whichever interface it was written."""
+"""What a request asks of the model, in the terms of no interface."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Asked:
     model: str
     conversation: Sequence[Message]
     further: Sequence[Sequence[Message]] = ()
-    """Further conversations, each with ``choices`` answers behind those of the first."""
+    """Further conversations, each with ``choices`` answers after those of the first."""
     stream: bool = False
     tokens_per_second: float = 30
     max_tokens: int | None = None

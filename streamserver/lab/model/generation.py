@@ -193,7 +193,7 @@ def _repeated(tokens: Sequence[str], filler: Sequence[str], count: int) -> list[
 
 
 def _stopped(tokens: list[str], stop: Sequence[str], least: int) -> tuple[list[str], str | None]:
-    """The tokens before the first stop sequence behind the first ``least`` tokens, and the
+    """The tokens before the first stop sequence after the first ``least`` tokens, and the
     sequence."""
     text = "".join(tokens)
     start = sum([len(token) for token in tokens[: max(0, least)]])

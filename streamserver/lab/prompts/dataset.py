@@ -70,7 +70,7 @@ def read_dataset(path: str, shuffled: bool, check: Callable[[Conversation], obje
 def _read(path: str) -> bytes:
     found = os.stat(path)
     if not S_ISREG(found.st_mode):
-        raise OSError(f"{path} is no regular file, which each process reads by itself")
+        raise OSError(f"{path} is not a regular file, which each process reads by itself")
     if found.st_size > MAX_FILE:
         raise OSError(f"{path} is larger than {format_size(MAX_FILE)}, which each process holds")
     return Path(path).read_bytes()

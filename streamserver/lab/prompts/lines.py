@@ -35,7 +35,7 @@ def read_line(line: bytes) -> Conversation:
     try:
         members = json.loads(line)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"it is no JSON ({error}): it must be {FORMS}") from None
+        raise ValueError(f"it is not JSON ({error}): it must be {FORMS}") from None
     if not isinstance(members, dict):
         raise ValueError(f"it must be {FORMS}")
     _refuse_unknown(members)

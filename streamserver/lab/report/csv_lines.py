@@ -215,11 +215,11 @@ def _lines(
     missing = [column.name for column in COLUMNS if column.name not in names]
     if missing:
         wrong = f"it lacks the columns {', '.join(missing)}"
-        raise ValueError(f"{path} is no CSV of bench of version {VERSION}: {wrong}")
+        raise ValueError(f"{path} is not a CSV of bench of version {VERSION}: {wrong}")
     try:
         for cells in reader:
             if None in cells or None in cells.values():
-                raise csv.Error(f"it has not the {len(names)} cells of the first line")
+                raise csv.Error(f"it does not have the {len(names)} cells of the first line")
             yield reader.line_num, cells
     except (csv.Error, UnicodeError) as error:
         raise ValueError(f"{path}, line {reader.line_num}: {error}") from error
@@ -251,7 +251,7 @@ def _add_histogram(histogram: Any, cell: str, name: str) -> None:
     try:
         histogram.decode_and_add(cell)
     except Exception as error:  # of base64, zlib, ctypes or hdrhistogram, by what is wrong
-        raise ValueError(f"{name}: {cell[:40]!r} is no HdrHistogram: {error}") from error
+        raise ValueError(f"{name}: {cell[:40]!r} is not an HdrHistogram: {error}") from error
 
 
 def _ms(duration: int) -> str:

@@ -29,8 +29,8 @@ class Limit:
     longest: float
 
     def is_kept_by(self, record: Record) -> bool:
-        """Whether the exchange reached it in time. An answer of one token has no TPOT, which so
-        was not too long."""
+        """Whether the exchange reached it in time. An answer of one token has no TPOT, and
+        keeps that limit."""
         if self.name == "tpot":
             return record.last_token > 0 and record.tpot <= self.longest
         value: int = getattr(record, self.name)
@@ -56,7 +56,7 @@ def parse_limits(text: str) -> list[Limit]:
 def _limit(text: str) -> Limit:
     name, _, limit = text.partition("=")
     if name not in NAMES:
-        raise _refusal(text, f"{name!r} is no figure{did_you_mean(name, NAMES)}")
+        raise _refusal(text, f"{name!r} is not a figure{did_you_mean(name, NAMES)}")
     seconds = parse_duration(limit, bare=False)
     if not seconds:
         raise _refusal(text, f"{limit!r} is not a duration with a unit of more than 0")
@@ -64,4 +64,4 @@ def _limit(text: str) -> Limit:
 
 
 def _refusal(text: str, problem: str) -> ValueError:
-    return ValueError(f"{text!r} is no limit: {problem}; allowed: {FORMS}")
+    return ValueError(f"{text!r} is not a limit: {problem}; allowed: {FORMS}")

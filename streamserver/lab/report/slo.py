@@ -118,7 +118,7 @@ def _objective(text: str) -> Objective:
     if milestone not in NAMES:
         wrong = milestone or name
         hint = did_you_mean(wrong, [*NAMES, *SHARES])
-        raise _refusal(text, f"{wrong!r} is no milestone or figure{hint}")
+        raise _refusal(text, f"{wrong!r} is not a milestone or figure{hint}")
     if not _STATISTIC(statistic):
         hint = did_you_mean(statistic, ("mean", "max"))
         raise _refusal(text, f"{statistic!r} is not a statistic{hint}")
@@ -129,4 +129,4 @@ def _objective(text: str) -> Objective:
 
 
 def _refusal(text: str, problem: str) -> ValueError:
-    return ValueError(f"{text!r} is no objective: {problem}; allowed: {FORMS}")
+    return ValueError(f"{text!r} is not an objective: {problem}; allowed: {FORMS}")

@@ -12,7 +12,7 @@ from streamserver.lab.sweep.level import Level
 from streamserver.lab.sweep.sweep import Sweep
 from streamserver.lab.sweep.table import UNITS, conclusion, rows
 
-_KIND = "Search of the highest load that meets the objectives"
+_KIND = "Search for the highest load that meets the objectives"
 
 _NOTE = (
     '<p class="note">achieved/s counts the complete exchanges that ended in the measured time of a'

@@ -4,9 +4,9 @@ The loads double until one is missed. Then the interval between the highest load
 the lowest that was missed is divided at its geometric mean, until their ratio is within the
 precision. A load that was missed is measured once more, and counts as missed only if it is missed
 again: another program may have used the machine meanwhile, and one wrong verdict would exclude all
-higher loads. A measurement that is not valid is no verdict at all: it takes three misses where one
-of them was. Every load that is tried lies inside the interval that is left, so the number of trials
-is bounded for any outcomes, also for those that contradict each other.
+higher loads. If one of the measurements was not valid, it counts as missed after three misses.
+Every load that is tried lies inside the interval that is left, so the number of trials is bounded
+for any outcomes, also for those that contradict each other.
 """
 
 from dataclasses import dataclass

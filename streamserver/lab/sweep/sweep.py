@@ -87,7 +87,7 @@ async def sweep(
     measure: Measure,
     on_level: Callable[[Level], object] = lambda level: None,
 ) -> Sweep:
-    """Search the highest load of this kind; the job has all but the load.
+    """Search for the highest load of this kind; the job has all but the load.
 
     Its warm-up and duration are the least timing of a level.
     """

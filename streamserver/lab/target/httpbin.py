@@ -174,7 +174,7 @@ def _form(text: str) -> dict[str, str | list[str]]:
 
 
 def _json(body: bytes) -> Any:
-    """The value that the body means; None if it is no JSON or cannot be returned as JSON."""
+    """The value that the body means; None if it is not JSON or cannot be returned as JSON."""
     try:
         value = json.loads(body)
         to_json(value).encode()

@@ -93,7 +93,7 @@ def test_only_a_regular_file_of_bounded_size_is_read(
 ) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (str(tmp_path), str(tmp_path / "pipe"), "/dev/zero"):
-        with pytest.raises(OSError, match="is no regular file"):
+        with pytest.raises(OSError, match="is not a regular file"):
             read_dataset(path, False, allowed)
     with pytest.raises(FileNotFoundError):
         read_dataset("-", False, allowed)

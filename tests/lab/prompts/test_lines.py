@@ -53,9 +53,9 @@ def test_the_forms(members: dict[str, Any], turns: list[Any], limit: int) -> Non
 @pytest.mark.parametrize(
     ("line", "error"),
     [
-        (b"{", "is no JSON"),
-        (b'{"prompt":"\xff"}', "is no JSON"),
-        (b'{"a":' * 100_000, "is no JSON"),
+        (b"{", "is not JSON"),
+        (b'{"prompt":"\xff"}', "is not JSON"),
+        (b'{"a":' * 100_000, "is not JSON"),
         (b"1", "must be a JSON object with one of"),
         (b" [", r"it begins a list, which `jq -c '.\[\]'` splits into lines"),
         (b"{}", "it has none of these: it must be"),

@@ -204,13 +204,16 @@ HEADER, FIRST, SECOND = GOOD.split("\r\n")[:3]
     ("text", "problem"),
     [
         ("", r"lacks the columns version, planned_ns, .*"),
-        ("planned_ns,began_ms\r\n1,2\r\n", r"no CSV of bench of version 2: it lacks .*version"),
+        ("planned_ns,began_ms\r\n1,2\r\n", r"not a CSV of bench of version 2: it lacks .*version"),
         (f"{HEADER}\r\n1{FIRST[1:]}\r\n", "line 2: version '1', where 2 is read"),
-        (f"{HEADER}\r\n{FIRST}\r\n{SECOND},\r\n", "line 3: it has not the 42 cells of the first"),
-        (f"{HEADER}\r\n2,1\r\n", "line 2: it has not the 42 cells of the first line"),
+        (
+            f"{HEADER}\r\n{FIRST}\r\n{SECOND},\r\n",
+            "line 3: it does not have the 42 cells of the first",
+        ),
+        (f"{HEADER}\r\n2,1\r\n", "line 2: it does not have the 42 cells of the first line"),
         (f"{HEADER}\r\n2,x{FIRST[9:]}\r\n", "line 2: planned_ns: invalid literal"),
         (f"{HEADER}\r\n{FIRST.replace('4.000000', 'inf')}\r\n", "line 2: head_ms: cannot convert"),
-        (f"{HEADER}\r\n{FIRST}rubbish\r\n", "line 2: itls: 'rubbish' is no HdrHistogram"),
+        (f"{HEADER}\r\n{FIRST}rubbish\r\n", "line 2: itls: 'rubbish' is not an HdrHistogram"),
         (f'{HEADER}\r\n"{FIRST}\r\n', "line 1: unexpected end of data"),
     ],
 )

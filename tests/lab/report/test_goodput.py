@@ -75,16 +75,19 @@ async def test_goodput_is_a_share_of_the_exchanges_that_were_not_stopped() -> No
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("", "'' is no limit: '' is no figure; allowed: NAME=LIMIT, where NAME is one of ttft, "),
-        ("ttft", "'ttft' is no limit: '' is not a duration with a unit"),
-        ("ttft=500", "'ttft=500' is no limit: '500' is not a duration with a unit"),
-        ("ttft=0ms", "'ttft=0ms' is no limit: '0ms' is not a duration"),
-        ("ttft=-1s", "'ttft=-1s' is no limit: '-1s' is not a duration"),
-        ("itl=5ms", "'itl=5ms' is no limit: 'itl' is no figure"),
-        ("tfft=5ms", "'tfft=5ms' is no limit: 'tfft' is no figure (did you mean 'ttft'?)"),
-        ("ttft_p99=5ms", "'ttft_p99=5ms' is no limit: 'ttft_p99' is no figure"),
-        ("ttft=5ms,", "'' is no limit"),
-        ("ttft=5ms,e2e=1s,ttft=6ms", "'ttft=5ms' is no limit: ttft has two limits"),
+        (
+            "",
+            "'' is not a limit: '' is not a figure; allowed: NAME=LIMIT, where NAME is one of ",
+        ),
+        ("ttft", "'ttft' is not a limit: '' is not a duration with a unit"),
+        ("ttft=500", "'ttft=500' is not a limit: '500' is not a duration with a unit"),
+        ("ttft=0ms", "'ttft=0ms' is not a limit: '0ms' is not a duration"),
+        ("ttft=-1s", "'ttft=-1s' is not a limit: '-1s' is not a duration"),
+        ("itl=5ms", "'itl=5ms' is not a limit: 'itl' is not a figure"),
+        ("tfft=5ms", "'tfft=5ms' is not a limit: 'tfft' is not a figure (did you mean 'ttft'?)"),
+        ("ttft_p99=5ms", "'ttft_p99=5ms' is not a limit: 'ttft_p99' is not a figure"),
+        ("ttft=5ms,", "'' is not a limit"),
+        ("ttft=5ms,e2e=1s,ttft=6ms", "'ttft=5ms' is not a limit: ttft has two limits"),
     ],
 )
 def test_a_wrong_limit_is_named(text: str, problem: str) -> None:

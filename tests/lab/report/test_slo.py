@@ -69,7 +69,7 @@ def test_an_objective_is_a_figure_and_its_limit(text: str, limit: float) -> None
 )
 def test_a_wrong_objective_is_named(text: str) -> None:
     wrong = text.split(",")[-1]
-    match = "is no objective: .*; allowed: NAME_STATISTIC=LIMIT"
+    match = "is not an objective: .*; allowed: NAME_STATISTIC=LIMIT"
     with pytest.raises(ValueError, match=match) as refused:
         parse(text)
     assert str(refused.value).startswith(repr(wrong))
@@ -80,12 +80,12 @@ def test_a_wrong_objective_is_named(text: str) -> None:
     [
         (
             "frist_byte_p99=50ms",
-            "'frist_byte' is no milestone or figure (did you mean 'first_byte'?)",
+            "'frist_byte' is not a milestone or figure (did you mean 'first_byte'?)",
         ),
-        ("error=1%", "'error' is no milestone or figure (did you mean 'errors'?)"),
-        ("tftt_p99=1s", "'tftt' is no milestone or figure (did you mean 'ttft'?)"),
+        ("error=1%", "'error' is not a milestone or figure (did you mean 'errors'?)"),
+        ("tftt_p99=1s", "'tftt' is not a milestone or figure (did you mean 'ttft'?)"),
         ("first_byte=50ms", "'first_byte' needs a statistic, as in first_byte_p99;"),
-        ("p99=50ms", "'p99' is no milestone or figure;"),
+        ("p99=50ms", "'p99' is not a milestone or figure;"),
         ("gap_maxx=50ms", "'maxx' is not a statistic (did you mean 'max'?)"),
         ("gap_99=50ms", "'99' is not a statistic;"),
         ("gap_p99=50", "'50' is not a duration with a unit;"),
@@ -95,7 +95,7 @@ def test_a_wrong_objective_is_named(text: str) -> None:
 def test_the_wrong_part_is_named(text: str, problem: str) -> None:
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - the text is compared below
         parse(text)
-    assert str(refused.value).startswith(f"{text!r} is no objective: {problem}")
+    assert str(refused.value).startswith(f"{text!r} is not an objective: {problem}")
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,8 @@
 Sequences wait in order of arrival, and at most ``max_sequences`` run. A step begins when the one
 before it ends, or at the next arrival. It first admits those that wait, while there are places and
 tokens of the chunk; a prompt that is longer than the chunk takes several steps. At its end each
-sequence whose prompt is processed gets a token. What arrives within a step waits for its end, and
-what leaves within it does not make it shorter.
+sequence whose prompt is processed gets a token. A sequence that arrives within a step waits for its
+end, and one that leaves within it does not shorten it.
 
 The engine reads no clock. All its times follow from the arrivals and the profile, so a caller that
 is late changes none of them.

@@ -1,4 +1,4 @@
-"""``GET /lab/profile``: the model of cost, what its engine does, and what it is able to do."""
+"""``GET /lab/profile``: the model of cost, the state of its engine, and its capacity."""
 
 from dataclasses import asdict
 from os import getpid

@@ -1,8 +1,8 @@
 """Requests for completions of OpenAI, validated.
 
 The members are those that OpenAI, vLLM and SGLang document. Each is served, or accepted without
-effect and named in the response, or refused with an error that names it: a client that measures
-must not believe that a member had an effect.
+effect and named in the response, or refused with an error that names it: a member that was ignored
+silently would falsify a measurement.
 """
 
 from collections.abc import Mapping

@@ -62,7 +62,7 @@ def _output(reading: Reading, path: str, item: Mapping[str, Any]) -> Message:
 
 
 def _reasoning(reading: Reading, path: str, item: Mapping[str, Any]) -> Message:
-    """Earlier reasoning is no part of the input."""
+    """An item of earlier reasoning, which is not part of the input."""
     for member, forms in (("summary", _SUMMARY), ("content", _REASONING)):
         for at, part in items(f"{path}.{member}", item.get(member), MAX_PARTS, "parts"):
             string(f"{at}.text", reading.typed(at, part, forms)[1].get("text"))

@@ -44,7 +44,7 @@ _HINTS = {
 
 
 Path: TypeAlias = tuple[Plain, ...]
-"""A schema, behind those that lead to it and hold for the same value."""
+"""The schemas that lead to one and hold for the same value, then that schema."""
 
 
 @dataclass(slots=True)

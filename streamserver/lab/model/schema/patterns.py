@@ -113,7 +113,7 @@ class _Parser:
         if found in "^$":
             raise PatternError(f"is not served: it has {found} within the expression")
         if found in "*+?{":
-            raise PatternError(f"has {found} behind nothing")
+            raise PatternError(f"has {found} with nothing before it")
         return found
 
     def _group(self) -> "_Alternatives":
@@ -180,7 +180,7 @@ class _Parser:
             return node
         self._skip("?")
         if self._peek() in ("*", "+", "{", "?"):
-            raise PatternError("has a quantifier behind a quantifier")
+            raise PatternError("has a quantifier after a quantifier")
         return node
 
     def _counted(self, node: "_Node") -> _Repeat:

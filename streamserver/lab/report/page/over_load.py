@@ -1,7 +1,7 @@
 """Latency against load, over the seconds of a run.
 
 A second with more open exchanges, or in which more were due, is one of higher load. Seconds of
-nearly the same load are taken together. A run at a constant load has nothing to show.
+nearly the same load are taken together. A run at a constant load has no such chart.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ Load = Callable[[Column], float]
 
 
 def open_exchanges(column: Column) -> float:
-    """The load as the mean number of open exchanges: those at the begin and at the end, halved."""
+    """The load as the number of open exchanges, averaged over the beginning and the end."""
     figures = column.figures
     return column.open + (figures.ended - figures.begun) / 2
 
