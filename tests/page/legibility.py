@@ -20,6 +20,16 @@ def texts_of_charts(page: Any) -> list[tuple[float, float, float]]:
     return found
 
 
+def check_texts_of_charts(page: Any, width: int, least: int) -> None:
+    """Assert that more than so many texts are shown, large enough and within the page."""
+    found = texts_of_charts(page)
+    assert len(found) > least
+    # The narrowest of phones have the same charts, a little smaller.
+    assert min(size for size, _, _ in found) >= (SMALLEST if width >= 360 else 9.5)
+    assert min(left for _, left, _ in found) >= 0
+    assert max(right for _, _, right in found) <= width
+
+
 def overlapping_marks(page: Any) -> list[list[str]]:
     """The marks of axes that overlap, with the name of their chart."""
     found: list[list[str]] = page.evaluate("""() =>

@@ -1,7 +1,6 @@
 """The page of a sweep in a browser: legible on a phone, and without faults that axe finds."""
 
 import asyncio
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -10,7 +9,7 @@ import pytest
 
 from streamserver.lab.report.report import About
 from streamserver.lab.sweep.page import page
-from support.axe import ALL, COLOURS, run_axe
+from support.axe import check_axe
 from support.browsing import Browsing, profile, visiting
 from support.queueing import swept
 
@@ -40,9 +39,6 @@ def test_the_page_fits_the_screen(visit: Browsing, width: int) -> None:
     assert max(box["x"] + box["width"] for box in boxes) <= width
 
 
-@pytest.mark.parametrize(("scheme", "rules"), [("light", ALL), ("dark", COLOURS)])
-def test_axe_finds_nothing(visit: Browsing, scheme: str, rules: list[str]) -> None:
-    visit.page.emulate_media(color_scheme=scheme)
-    violations, passes = run_axe(visit.page, rules)
-    assert not violations, json.dumps(violations, indent=1)
-    assert passes
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visit: Browsing, scheme: str) -> None:
+    check_axe(visit.page, scheme, least=15)

@@ -1,5 +1,6 @@
 """Rules of accessibility, checked by axe-core in the page itself."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,7 +17,17 @@ _RUN = """async (rules) => {
 }"""  # the nodes of rules that pass are many, and are not collected
 
 
-def run_axe(page: Any, rules: Sequence[str]) -> tuple[list[Any], int]:
+def check_axe(page: Any, scheme: str, least: int) -> None:
+    """Assert that no rule is violated, and that at least so many pass; ``scheme``: ``light``, or
+    ``dark``, for which the rules on colours are enough."""
+    page.emulate_media(color_scheme=scheme)
+    violations, passes = _run_axe(page, ALL if scheme == "light" else COLOURS)
+    page.emulate_media(color_scheme="light")
+    assert not violations, json.dumps(violations, indent=1)
+    assert passes >= (least if scheme == "light" else 1)
+
+
+def _run_axe(page: Any, rules: Sequence[str]) -> tuple[list[Any], int]:
     """The violations of these rules on a page, and the number of rules that pass."""
     script = peers.node_package("axe-core") / "axe-core" / "axe.min.js"
     page.evaluate(script.read_text("utf-8"))  # as a debugger does: no policy forbids it

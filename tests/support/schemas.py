@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from support import peers
+
 
 def closed(schema: Any) -> Any:
     """The schema without permission for members that it does not name."""
@@ -11,3 +13,10 @@ def closed(schema: Any) -> Any:
         return schema
     found = {name: closed(one) for name, one in schema.items()}
     return found | {"additionalProperties": False} if "properties" in schema else found
+
+
+def strict_validator(schema: Any) -> Any:
+    """A validator of the closed schema, which must be a valid one itself."""
+    validator = peers.module("jsonschema").Draft202012Validator
+    validator.check_schema(schema)
+    return validator(closed(schema))

@@ -38,7 +38,7 @@ class Side:
     """One URL and its figures."""
 
     name: str
-    """``DIRECT`` for the first."""
+    """The name; ``DIRECT`` is that of the first."""
     summary: Summary = field(default_factory=Summary)
 
 
@@ -48,7 +48,7 @@ class Comparison:
     def __init__(self, others: Sequence[str] = (THROUGH,)) -> None:
         self.sides = [Side(DIRECT), *map(Side, others)]
         self.rounds: list[Sequence[Record]] = []
-        """Of each the records, in the order of the sides."""
+        """The records of each round, in the order of the sides."""
 
     @property
     def hops(self) -> list[Hop]:

@@ -13,7 +13,7 @@ from streamserver.lab.report.table import Labelled, failures, label, labelled
 from streamserver.wire.printable import printable
 
 VERSION = 2
-"""Of the JSON form; raised when a member changes its meaning or is removed."""
+"""The version of the JSON form. It is raised when a member changes its meaning or is removed."""
 HEADINGS = ("ms, median", DIRECT, THROUGH, "added", f"{CONFIDENCE:.0%} interval")
 _ROW = "{:<14}{:>12}{:>12}{:>12}    {}"
 

@@ -88,7 +88,7 @@ def _time(one: Interval) -> str:
 
 
 def _key_figures(report: ComparisonReport, hop: Hop) -> Iterator[tuple[str, Interval]]:
-    """Of the key figures those that both sides have."""
+    """The key figures that both sides have."""
     added = report.added[hop.name]
     names = next((names for names in _KEYS if names[0] in added), ())
     yield from [(name, added[name]) for name in names if name in added]

@@ -68,7 +68,7 @@ class Hop:
     name: str
     pairs: list[Pair]
     summary: Summary
-    """Of the exchanges with the other URL."""
+    """The summary of the exchanges with the other URL."""
 
     @property
     def complete(self) -> list[Pair]:
@@ -82,7 +82,7 @@ class Hop:
 
     def differences(self, name: str) -> list[float]:
         """What is added in each complete pair, in ns. The events of a pair are not independent, so
-        of ``each event`` each pair counts once, with its median."""
+        each pair counts once for ``each event``, with its median."""
         complete = self.complete
         if name == EACH_EVENT:
             return [median(events) for pair in complete if (events := pair.added_to_events())]

@@ -8,27 +8,24 @@ from streamserver.lab.report.schema_types import Schema
 
 def json_schema() -> Schema:
     """The schema of ``to_json``."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Report of streamserver bench --compare",
-        **of.object(
-            "Durations are in milliseconds. The first side is named direct.",
-            {
-                "version": {"const": VERSION, "description": "of this form"},
-                "run": of.nullable(run()),
-                "rounds": of.count("in each, every URL received one request"),
-                "level": of.number("confidence level of the intervals"),
-                "valid": of.boolean("whether the measurement is valid"),
-                "not_valid": of.list("why it is not valid", of.string("a reason")),
-                "sides": of.map("each URL by its name", _side()),
-                "added": of.map("what each URL but the first adds, by its name", _hop()),
-                "objectives": of.list(
-                    "objectives of --slo, of what each URL adds",
-                    objective(side=of.string("name of the URL")),
-                ),
-            },
-        ),
-    }
+    return of.document(
+        "Report of streamserver bench --compare",
+        "Durations are in milliseconds. The first side is named direct.",
+        {
+            "version": {"const": VERSION, "description": "of this form"},
+            "run": of.nullable(run()),
+            "rounds": of.count("in each, every URL received one request"),
+            "level": of.number("confidence level of the intervals"),
+            "valid": of.boolean("whether the measurement is valid"),
+            "not_valid": of.list("why it is not valid", of.string("a reason")),
+            "sides": of.map("each URL by its name", _side()),
+            "added": of.map("what each URL but the first adds, by its name", _hop()),
+            "objectives": of.list(
+                "objectives of --slo, of what each URL adds",
+                objective(side=of.string("name of the URL")),
+            ),
+        },
+    )
 
 
 def _side() -> Schema:
@@ -41,7 +38,7 @@ def _hop() -> Schema:
         "its value minus that of the first URL, within each round",
         {
             "median": of.number("of all complete pairs"),
-            "low": of.number("begin of the median's confidence interval"),
+            "low": of.number("beginning of the median's confidence interval"),
             "high": of.number("end of it"),
             "significant": of.boolean("whether the interval excludes 0"),
         },

@@ -22,37 +22,34 @@ def columns() -> str:
 
 def json_schema() -> Schema:
     """The schema of ``Report.to_json``."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Report of streamserver bench",
-        **of.object(
-            "Durations are in milliseconds, shares from 0 to 1, rates per second.",
-            {
-                "version": {"const": VERSION, "description": "of this form"},
-                "title": of.string("the measured request, without secrets"),
-                "run": of.nullable(run()),
-                "seconds": of.number("from the first planned beginning to the last end"),
-                "valid": of.boolean("whether the measurement is valid"),
-                "not_valid": of.list("why it is not valid", of.string("a reason")),
-                "server": of.object("the server that answered", server()),
-                "exchanges": _exchanges(),
-                "reads": of.count("reads from the socket"),
-                "chunks": of.count("chunks of the chunked coding"),
-                "events": of.count("events, or lines of JSON"),
-                "bytes": of.count("bytes of bodies, without framing"),
-                "milestones": _distributions("durations from the planned beginning", MILESTONES),
-                "figures": _distributions("figures by their usual names", FIGURES),
-                "tokens": _tokens(),
-                "throughput": _throughput(),
-                "goodput": of.nullable(_goodput()),
-                "client": _client(),
-                "target": _target(),
-                "verdicts": of.list("findings", _verdict()),
-                "objectives": of.list("objectives of --slo", objective()),
-            },
-        ),
-        "$defs": {"distribution": of.nullable(_distribution())},
-    }
+    return of.document(
+        "Report of streamserver bench",
+        "Durations are in milliseconds, shares from 0 to 1, rates per second.",
+        {
+            "version": {"const": VERSION, "description": "of this form"},
+            "title": of.string("the measured request, without secrets"),
+            "run": of.nullable(run()),
+            "seconds": of.number("from the first planned beginning to the last end"),
+            "valid": of.boolean("whether the measurement is valid"),
+            "not_valid": of.list("why it is not valid", of.string("a reason")),
+            "server": of.object("the server that answered", server()),
+            "exchanges": _exchanges(),
+            "reads": of.count("reads from the socket"),
+            "chunks": of.count("chunks of the chunked coding"),
+            "events": of.count("events, or lines of JSON"),
+            "bytes": of.count("bytes of bodies, without framing"),
+            "milestones": _distributions("durations from the planned beginning", MILESTONES),
+            "figures": _distributions("figures by their usual names", FIGURES),
+            "tokens": _tokens(),
+            "throughput": _throughput(),
+            "goodput": of.nullable(_goodput()),
+            "client": _client(),
+            "target": _target(),
+            "verdicts": of.list("findings", _verdict()),
+            "objectives": of.list("objectives of --slo", objective()),
+        },
+        distribution=of.nullable(_distribution()),
+    )
 
 
 def run() -> Schema:

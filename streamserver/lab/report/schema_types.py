@@ -5,6 +5,12 @@ from typing import Any
 Schema = dict[str, Any]
 
 
+def document(title: str, about: str, members: dict[str, Schema], **definitions: Schema) -> Schema:
+    """The schema of an object as a document (draft 2020-12), with the definitions that it uses."""
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
+    return head | object(about, members) | ({"$defs": definitions} if definitions else {})
+
+
 def object(about: str, members: dict[str, Schema]) -> Schema:
     """An object with these members, all of which are required."""
     return _described("object", about) | {"properties": members, "required": [*members]}

@@ -9,7 +9,10 @@ from collections.abc import Callable
 from operator import methodcaller
 from typing import Any, NamedTuple, TextIO
 
+from streamserver.lab.report import schema_types as of
 from streamserver.lab.report.report import About
+from streamserver.lab.report.schema import run
+from streamserver.lab.report.schema_types import Schema
 from streamserver.lab.sweep.level import LATENCIES, Level
 from streamserver.lab.sweep.sweep import Sweep
 from streamserver.wire.printable import printable
@@ -136,33 +139,32 @@ def columns() -> str:
     return "".join([f"{name:<{width}}{meaning}\n" for name, meaning in rows])
 
 
-def json_schema() -> dict[str, Any]:
-    """The schema of ``to_json`` (draft 2020-12)."""
-    level = {
-        "type": "object",
-        "properties": {
-            one.name: {"type": [one.type, "null"], "description": one.meaning} for one in VALUES
+def json_schema() -> Schema:
+    """The schema of ``to_json``."""
+    values = {
+        one.name: of.nullable({"type": one.type, "description": one.meaning}) for one in VALUES
+    }
+    level = {"$ref": "#/$defs/level"}
+    no_level = [level, {"type": "null"}]
+    search = {
+        "kind": of.string("rate or concurrency"),
+        "from": of.number("the lowest load"),
+        "to": of.number("the highest load"),
+        "precision": of.number("the share by which the lowest missed load may exceed the result"),
+    }
+    return of.document(
+        "Sweep of streamserver bench",
+        "Durations are in milliseconds, shares from 0 to 1.",
+        {
+            "version": {"const": VERSION, "description": "of this form"},
+            "run": of.nullable(run()),
+            "sweep": of.object("the search", search),
+            "objectives": of.list("those that each level must meet", of.string("as given")),
+            "valid": of.boolean("whether there is a valid result"),
+            "not_valid": of.list("why there is none", of.string("a reason")),
+            "highest": {"anyOf": no_level, "description": "the highest level that was met"},
+            "limit": {"anyOf": no_level, "description": "the lowest level that counts as missed"},
+            "levels": of.list("the levels in the order of their measurement", level),
         },
-        "required": [one.name for one in VALUES],
-    }
-    texts = {"type": "array", "items": {"type": "string"}}
-    no_level = [{"$ref": "#/$defs/level"}, {"type": "null"}]
-    members: dict[str, Any] = {
-        "version": {"const": VERSION},
-        "run": {"type": ["object", "null"], "description": "as in the report of a run"},
-        "sweep": {"type": "object", "description": "kind, from, to and precision of the search"},
-        "objectives": texts | {"description": "those that each level must meet"},
-        "valid": {"type": "boolean", "description": "whether there is a valid result"},
-        "not_valid": texts | {"description": "why there is none"},
-        "highest": {"anyOf": no_level, "description": "the highest level that was met"},
-        "limit": {"anyOf": no_level, "description": "the lowest level that counts as missed"},
-        "levels": {"type": "array", "items": no_level[0], "description": "in their order in time"},
-    }
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Sweep of streamserver bench",
-        "type": "object",
-        "properties": members,
-        "required": [*members],
-        "$defs": {"level": level},
-    }
+        level=of.object("a load, as it was measured", values),
+    )

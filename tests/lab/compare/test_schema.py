@@ -9,9 +9,8 @@ from streamserver.lab.client.record import Record
 from streamserver.lab.compare.forms import to_json
 from streamserver.lab.compare.report import ComparisonReport
 from streamserver.lab.compare.schema import json_schema
-from support import peers
 from support.comparing import MS, compared, exchange, report_of
-from support.schemas import closed
+from support.schemas import strict_validator
 
 GONE = Record(planned=MS, end="unconnected", detail="refused")
 ROUND = (exchange(1, 5), exchange(1, 6), exchange(1, 8))
@@ -26,9 +25,7 @@ REPORTS = {
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    jsonschema = peers.module("jsonschema")
-    jsonschema.Draft202012Validator.check_schema(json_schema())
-    return jsonschema.Draft202012Validator(closed(json_schema()))
+    return strict_validator(json_schema())
 
 
 @pytest.mark.parametrize("name", REPORTS)

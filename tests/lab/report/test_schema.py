@@ -14,7 +14,7 @@ from streamserver.lab.report.schema import columns, json_schema
 from streamserver.lab.report.summary import Summary
 from support import peers
 from support.reported import ABOUT, ANSWERED, CUT, REFUSED, UNREACHED, WHOLE, report
-from support.schemas import closed
+from support.schemas import strict_validator
 
 REPORTS = {
     "whole": replace(report(WHOLE, CUT, REFUSED, slo="gap_p50=1ms,errors=1%"), about=ABOUT),
@@ -34,9 +34,7 @@ def members_of(name: str) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def validator() -> Any:
-    jsonschema = peers.module("jsonschema")
-    jsonschema.Draft202012Validator.check_schema(json_schema())
-    return jsonschema.Draft202012Validator(closed(json_schema()))
+    return strict_validator(json_schema())
 
 
 @pytest.mark.parametrize("name", REPORTS)
