@@ -20,7 +20,7 @@ class ComparisonReport:
     """The method and URL of each side, without secrets."""
     objectives: list[Objective] = field(default_factory=list)
     seed: int = 0
-    """Of the bootstrap."""
+    """The seed of the bootstrap."""
     about: About | None = None
 
     @cached_property

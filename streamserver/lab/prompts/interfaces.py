@@ -178,4 +178,4 @@ INTERFACES = {
         Interface("llamacpp", "/completion", _llamacpp, models="optional", exact=True),
     )
 }
-"""By name, as in ``--api``."""
+"""The interfaces by their names, as in ``--api``."""

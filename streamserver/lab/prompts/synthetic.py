@@ -68,7 +68,7 @@ class Synthetic:
     """Conversations of synthetic prompts."""
 
     lengths: Lengths
-    """Of each prompt."""
+    """The words of each prompt."""
     shared: int = 0
     """Percent of the words of the first prompt with which all conversations begin."""
     turns: int = 1

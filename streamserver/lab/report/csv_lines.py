@@ -188,7 +188,7 @@ class StreamsCsv:
 
 
 def read_csv(path: str | PathLike[str], side: str | None = None) -> Summary:
-    """As ``streamserver.lab.read_csv``."""
+    """The summary of the exchanges in a file; see ``streamserver.lab.read_csv``."""
     summary, others = Summary(), dict[str, None]()
     with open(path, encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file, strict=True)

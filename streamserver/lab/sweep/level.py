@@ -77,7 +77,7 @@ class Level:
     summary: Summary
     judgements: Sequence[Judgement]
     precision: float
-    """Of the search."""
+    """The precision of the search."""
 
     @property
     def load(self) -> float:

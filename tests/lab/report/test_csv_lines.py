@@ -177,7 +177,7 @@ def test_no_text_of_a_peer_is_a_formula(tmp_path: Path, text: str) -> None:
 
 
 def test_the_size_of_a_cell_is_bounded() -> None:
-    """Spreadsheet programs allow 32,767 characters, whatever a peer sends in whatever time."""
+    """A cell has at most 32,767 characters, the most that spreadsheet programs allow."""
     record, chance = Record(1, 1, detail="x" * 10**6), Random(1)
     counter = KeepingCounter(Summary(), record)
     at = 1

@@ -1,4 +1,4 @@
-"""The search finds the highest load that is met, and ends whatever the outcomes are."""
+"""The search finds the highest load that is met, and ends for any outcomes."""
 
 from collections.abc import Callable
 from random import Random

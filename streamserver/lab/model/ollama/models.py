@@ -15,7 +15,7 @@ from streamserver.lab.model.reading import Reading
 VERSION = "0.13.0"
 """The version of Ollama whose interface this is: clients use no newer feature."""
 CONTEXT_LENGTH = 131_072
-"""In tokens; a request may have fewer."""
+"""The length in tokens; a request may have fewer."""
 _verbose = flag("verbose")
 _FAMILY = "streamserver"
 _FOREVER = "2318-01-01T00:00:00Z"

@@ -10,7 +10,7 @@ from streamserver.lab.model.reading import Form, Reading, checked, items, string
 
 MAX_ITEMS = 10_000
 MAX_PARTS = 1000
-"""Of one item."""
+"""The most parts of one item."""
 ROLES = ("user", "assistant", "system", "developer")
 _ITEMS = {
     "message": Form(("role", "content"), ("id", "status", "phase")),

@@ -14,7 +14,7 @@ PLAIN = Profile(100, 7, 3, prefill_chunk=1000, max_sequences=2)
 
 
 def ignore(sequence: Sequence) -> None:
-    """The answer of nobody."""
+    """Do nothing when a token is there."""
 
 
 def advance(engine: Engine, now: int) -> None:
