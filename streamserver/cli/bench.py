@@ -23,7 +23,6 @@ from streamserver.cli.report_options import (
     publish,
     watching,
 )
-from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import Result, read_job, work
 from streamserver.lab.report.progress import Plan
@@ -66,7 +65,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     problems = [*result.problems, *(["it was interrupted"] if interrupted else [])]
     seconds = (summary.ended - summary.began) / 1e9
     run = replace(run, ended=rfc3339(datetime.now(UTC)))
-    report = Report(_title(job), summary, seconds, judge(options.slo, summary), problems, run)
+    report = Report(job.request.title, summary, seconds, judge(options.slo, summary), problems, run)
     warn_of_load(summary, options.processes)
     return publish(options, report)
 
@@ -92,7 +91,7 @@ async def _measure(options: Namespace, job: Job) -> tuple[Result, bool]:
         return await runs.run(job, on_progress, on_record), runs.is_interrupted
 
     with ExitStack() as stack:
-        on_progress = stack.enter_context(watching(options, _title(job), plan))
+        on_progress = stack.enter_context(watching(options, job.request.title, plan))
         on_record = stack.enter_context(csv_writer(options))
         return await measure(options.processes, run)
 
@@ -105,7 +104,3 @@ def _run_worker() -> int:
     with asyncio.Runner(loop_factory=loop_factory(job.loop)) as runner:
         runner.run(work(job, share, sys.stdin.buffer, sys.stdout.buffer))
     return 0
-
-
-def _title(job: Job) -> str:
-    return f"{job.request.method} {redact_target(job.request.url)}"

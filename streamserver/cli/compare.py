@@ -13,7 +13,6 @@ from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_about import rfc3339
 from streamserver.cli.report_options import csv_rounds, save, show, watching
-from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.compare.comparison import DIRECT, THROUGH, Comparison, compare
 from streamserver.lab.compare.forms import table, to_json
 from streamserver.lab.compare.page import page
@@ -70,18 +69,12 @@ def main(options: Namespace, job: Job, about: About) -> int:
     postpone_collections()
     comparison = run_interruptible(job.loop, lambda: _compare(options, jobs))
     about = replace(about, asked=[*_asked(options, jobs)], ended=rfc3339(datetime.now(UTC)))
-    requests = [_request(one) for one in jobs]
+    requests = [one.request.title for one in jobs]
     report = ComparisonReport(comparison, requests, options.slo, job.seed, about)
     show(options, to_json(report), table(report))
     if options.html:
         save("html", options.html, page(report))
     return report.status
-
-
-def _request(job: Job) -> str:
-    """The method and URL, without secrets."""
-    shown = f"{job.request.method} {redact_target(job.request.url)}"
-    return job.request.secrets().remove(shown)
 
 
 def _asked(options: Namespace, jobs: Sequence[Job]) -> Iterator[tuple[str, str]]:
@@ -104,7 +97,7 @@ def names_of(urls: list[str]) -> list[str]:
 
 
 async def _compare(options: Namespace, jobs: list[Job]) -> Comparison:
-    urls = [redact_target(job.request.url) for job in jobs]
+    urls = [job.request.shown_url for job in jobs]
     names, rounds = names_of([job.request.url for job in jobs[1:]]), options.count or PAIRS
     plan = Plan(count=rounds * len(jobs), each=len(jobs))
     # The durations of one side are shown, since they differ.

@@ -9,7 +9,6 @@ from typing import TypeVar
 
 from streamserver.cli.calibrate import calibrated_rate
 from streamserver.cli.problem import CannotServe, warn
-from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.client.record import Record
 from streamserver.lab.load.job import Job
 from streamserver.lab.load.processes import CannotRun, Coordinator, Result
@@ -45,7 +44,7 @@ class Runs:
         try:
             return await coordinator.run()
         except CannotRun as error:
-            raise CannotServe(f"{redact_target(job.request.url)}: {error}") from error
+            raise CannotServe(f"{job.request.shown_url}: {error}") from error
 
     def stop(self) -> None:
         """End the run."""

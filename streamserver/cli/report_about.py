@@ -11,7 +11,7 @@ from math import inf
 from streamserver import __version__
 from streamserver.cli import prompt_options
 from streamserver.cli.options import Option, Table
-from streamserver.lab.cassettes.redaction import redact_fields, redact_target
+from streamserver.lab.cassettes.redaction import redact_fields
 from streamserver.lab.client.excerpt import Secrets
 from streamserver.lab.load.job import Job
 from streamserver.lab.report.goodput import Limit
@@ -46,7 +46,7 @@ def rfc3339(moment: datetime) -> str:
 
 def _asked(options: Namespace, job: Job) -> Iterator[tuple[str, str]]:
     """The request and the load, in words."""
-    yield "request", f"{job.request.method} {redact_target(job.request.url)}"
+    yield "request", job.request.title
     yield from prompt_options.describe(options)
     unit = "exchanges" if job.request.turns == 1 else "conversations"
     if options.sweep:

@@ -13,7 +13,6 @@ from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.report_about import rfc3339
 from streamserver.cli.report_options import save, show, watching
-from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.load.job import MAX_OPEN, Job
 from streamserver.lab.load.processes import Result
 from streamserver.lab.report import slo
@@ -125,7 +124,7 @@ def main(options: Namespace, job: Job, about: About) -> int:
         warn_of_load(found.best.summary, options.processes)
     show(options, to_json(found, about), table(found))
     if options.html:
-        save("html", options.html, page(found, _title(job), about))
+        save("html", options.html, page(found, job.request.title, about))
     if options.csv:
         lines = StringIO(newline="")
         write_csv(found, lines)
@@ -145,13 +144,11 @@ def level_of(options: Namespace, job: Job) -> Job:
 
 
 async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
-    title = _title(job)
-
     async def measured(level: Job, prospect: Prospect) -> Result | str:
         _print(options, describe(options.sweep.kind, prospect))
         try:
             plan = Plan(level.seconds, None, level.grace)
-            with watching(options, title, plan) as on_progress:
+            with watching(options, job.request.title, plan) as on_progress:
                 result = await runs.run(level, on_progress)
         except CannotServe as problem:
             if prospect.number == 1 and not runs.is_interrupted:
@@ -167,10 +164,6 @@ async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
         measured,
         lambda level: _print(options, _measured(level)),
     )
-
-
-def _title(job: Job) -> str:
-    return f"{job.request.method} {redact_target(job.request.url)}"
 
 
 def describe(kind: Kind, prospect: Prospect) -> str:

@@ -12,9 +12,12 @@ WORDS = (
 """A name that contains one of these words names a secret. Dashes, underscores, dots, brackets and
 changes of case separate words: ``x-api-key``, ``access_token``, ``X-Amz-Signature``."""
 
-METADATA = ("count", "expires", "expires_at", "expires_in", "length", "limit", "type", "usage")
+METADATA = (
+    *("count", "delay", "expires", "expires_at", "expires_in", "length", "limit", "type"),
+    "usage",
+)
 """A name that ends in one of these holds data about a secret or about tokens, and no secret:
-``token_type``, ``promptTokenCount``."""
+``token_type``, ``promptTokenCount``, ``first_token_delay``."""
 
 CONTAINERS = (
     *("auth", "authentication", "authorization", "cookie", "credential", "credentials"),

@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import SplitResult, quote, urlsplit
 from uuid import UUID
 
+from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.client.excerpt import Secrets
 from streamserver.wire.fields import media_type
 from streamserver.wire.heads import Fields
@@ -125,6 +126,16 @@ class RequestSpec:
         """The secrets of the request, for removal from reports."""
         text = self.bodies.text.encode("utf-8", "surrogateescape") if self.bodies else b""
         return Secrets(list(self.fields), self.target, self.body + b"\n" + text)
+
+    @property
+    def shown_url(self) -> str:
+        """The URL without secrets, for reports."""
+        return self.secrets().remove(redact_target(self.url))
+
+    @property
+    def title(self) -> str:
+        """The method and the URL without secrets."""
+        return f"{self.method} {self.shown_url}"
 
     def encoder(self, *extra: tuple[str, str]) -> "Encoder":
         """What encodes the requests; ``extra``: further fields.

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from streamserver.lab.cassettes.redaction import redact_target
 from streamserver.lab.client.connection import ServerAddress
 from streamserver.lab.client.request import RequestSpec
 from streamserver.lab.inspect.evidence import Evidence
@@ -94,4 +93,4 @@ class Inspection:
 async def inspect(spec: RequestSpec, server: ServerAddress, **options: Any) -> Inspection:
     """Send the requests of ``probe``, whose options these are, and judge their responses."""
     evidence = await probe(spec, server, **options)
-    return Inspection(f"{spec.method} {redact_target(spec.url)}", evidence, judge(evidence))
+    return Inspection(spec.title, evidence, judge(evidence))

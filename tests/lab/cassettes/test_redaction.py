@@ -47,6 +47,7 @@ def test_names_of_secrets(name: str) -> None:
             "tokens_per_second",
         ),
         *("token_type", "tokenType", "promptTokenCount", "token-count", "session_expires_at"),
+        *("first_token_delay", "X-Lab-First-Token-Delay"),
         *("turkey", "stoken", "inside", "cookies-are-nice-2", "last-event-id", "access-control"),
     ],
 )

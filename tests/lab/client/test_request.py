@@ -24,6 +24,19 @@ def test_a_get_has_default_fields_and_no_body() -> None:
 
 
 @pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/v1?a=b", "/v1?a=b"),
+        ("/v1?api_key=abcdefgh&a=b", "/v1?api_key=REDACTED&a=b"),
+        ("/sk-a-key-of-ours/v1?first_token_delay=1s", "/****************/v1?first_token_delay=1s"),
+    ],
+)
+def test_the_title_has_no_secret_of_the_request(path: str, shown: str) -> None:
+    request = RequestSpec(f"http://h{path}", "PUT", (("authorization", "Bearer sk-a-key-of-ours"),))
+    assert request.title == f"PUT http://h{shown}"
+
+
+@pytest.mark.parametrize(
     ("url", "target"),
     [
         ("http://h", "/"),
