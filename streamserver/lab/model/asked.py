@@ -65,6 +65,8 @@ class Asked:
     """Whether the answer shows how it was found, where the parameters of the target do not say."""
     reasoning_tokens: int | None = None
     """The limit of the tokens of reasoning; None without one."""
+    is_reasoning_hidden: bool = False
+    """Whether reasoning takes its time and counts, and its text is not sent."""
     include_usage: bool = True
     """Whether a stream counts the tokens."""
     continuous_usage: bool = False

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple, TypeVar
 
 from streamserver.kit.params import Parameter, one_of
 from streamserver.lab.model.members import check_members, list_member, wrong
+from streamserver.wire.problem import HTTPError
 
 T = TypeVar("T")
 
+MAX_OBJECTS = 10_000
+"""Objects of a request, such as messages and their parts, which are read in 50 ms."""
 _indices = re.compile(r"\[\d+\]")
 
 
@@ -23,9 +26,10 @@ class Reading:
     """Reads the values of one request. Their paths, as in ``messages[0].content``, name them in
     errors."""
 
-    __slots__ = ("_without_effect",)
+    __slots__ = ("_left", "_without_effect")
 
     def __init__(self) -> None:
+        self._left = MAX_OBJECTS
         self._without_effect: dict[str, None] = {}
 
     @property
@@ -44,6 +48,10 @@ class Reading:
         of the body itself is ""."""
         if not isinstance(value, dict):
             raise wrong(path, "an object")
+        if not self._left:
+            detail = f"{path}: a request has at most {MAX_OBJECTS} objects"
+            raise HTTPError(400, detail, parameter=path)
+        self._left -= 1
         prefix = path and f"{path}."
         for name in check_members(value, served, without_effect, prefix):
             self._without_effect[_indices.sub("", name)] = None
@@ -55,7 +63,7 @@ class Reading:
         """An object whose ``type`` selects its other members; the type, and the object."""
         if not isinstance(value, dict):
             raise wrong(path, "an object")
-        kind = checked(one_of(f"{path}.type", *forms), value.get("type"))
+        kind = word(f"{path}.type", value.get("type"), forms)
         served, without_effect = forms[kind]
         return kind, self.members(path, value, ("type", *served), without_effect)
 
@@ -68,6 +76,13 @@ def items(path: str, value: object, most: int, of: str) -> list[tuple[str, Any]]
 def checked(parameter: Parameter[T], value: object) -> T:
     """A value that is allowed, or the default for null; the name of the parameter is its path."""
     return parameter.of({parameter.name: value})
+
+
+def word(path: str, value: object, words: Collection[str]) -> str:
+    """One of the words. Parameters are made for an error only, since a request has many."""
+    if isinstance(value, str) and value in words:
+        return value
+    return checked(one_of(path, *words), value)
 
 
 def string(path: str, value: object) -> str:

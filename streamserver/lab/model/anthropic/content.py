@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from streamserver.kit.params import one_of
 from streamserver.lab.model.asked import Message
 from streamserver.lab.model.members import flag, wrong
-from streamserver.lab.model.reading import Form, Reading, checked, items, string
+from streamserver.lab.model.reading import Form, Reading, checked, items, string, word
 from streamserver.wire.json_text import to_json
 
 MAX_BLOCKS = 1000
@@ -71,7 +70,7 @@ def read_message(reading: Reading, path: str, value: object) -> list[Message]:
     ``tool``. It is the last, since it is what the model has to answer.
     """
     message = reading.members(path, value, ("role", "content"))
-    role = checked(one_of(f"{path}.role", *_BLOCKS), message.get("role"))
+    role = word(f"{path}.role", message.get("role"), _BLOCKS)
     contents = [*_contents(reading, f"{path}.content", message.get("content"), _BLOCKS[role])]
     results = [one.result for one in contents if one.result is not None]
     others = [one for one in contents if one.result is None]
@@ -131,7 +130,6 @@ def _source(reading: Reading, path: str, kind: str, block: dict[str, Any]) -> _C
     form, source = reading.typed(at, block.get("source"), _SOURCES[kind])
     data = string(f"{at}.{_DATA[form]}", source.get(_DATA[form]))
     if form != "url":
-        media_type = one_of(f"{at}.media_type", *_MEDIA_TYPES[kind, form])
-        checked(media_type, source.get("media_type"))
+        word(f"{at}.media_type", source.get("media_type"), _MEDIA_TYPES[kind, form])
     read = data if form == "text" else ""
     return _Content("".join([*titles, read]), 0 if form == "text" else 1)

@@ -44,9 +44,8 @@ class MessageWriter(Writer):
 
     def whole(self) -> Json:
         """The message as one object."""
-        blocks = [
-            _block(part, is_whole=True) for part in self.answer.choices[0].parts if part.tokens
-        ]
+        parts = self.answer.choices[0].parts
+        blocks = [self._block(part, is_whole=True) for part in parts if part.tokens]
         return self._message(blocks) | self._stop() | {"usage": self._usage()}
 
     def opening(self) -> Iterator[Frame]:
@@ -60,11 +59,12 @@ class MessageWriter(Writer):
         """The delta of a token; the first begins its content block, and the last ends it."""
         part, index = piece.part, piece.number
         if piece.is_first:
-            block = _block(part)
+            block = self._block(part)
             yield _frame({"type": "content_block_start", "index": index, "content_block": block})
             kind, member = _DELTAS[part.kind]
             self._delta = Template(_delta(index, {"type": kind, member: Template.HOLE}))
-        yield Frame(self._delta.fill(piece.token), "content_block_delta")
+        if not self._is_hidden(part):
+            yield Frame(self._delta.fill(piece.token), "content_block_delta")
         if piece.is_last:
             if part.kind == "reasoning":
                 signature = {"type": "signature_delta", "signature": _signature(part.text)}
@@ -79,6 +79,23 @@ class MessageWriter(Writer):
     def errors(self, service: str) -> Iterator[Frame]:
         """An event of the type ``error``, the last one."""
         yield _frame(_error(529, MESSAGE))
+
+    def _is_hidden(self, part: Part) -> bool:
+        return part.kind == "reasoning" and self.asked.is_reasoning_hidden
+
+    def _block(self, part: Part, *, is_whole: bool = False) -> Json:
+        """A content block; without its content if it is not whole, as a stream begins it."""
+        text = part.text if is_whole else ""
+        if part.kind == "reasoning":
+            signature = _signature(text) if is_whole else ""
+            shown = "" if self._is_hidden(part) else text
+            return {"type": "thinking", "thinking": shown, "signature": signature}
+        if part.kind == "tool_call":
+            # The limit of the tokens may have cut the input.
+            given = (part.arguments or {}) if is_whole else {}
+            call_id = f"toolu_{part.call_id}"
+            return {"type": "tool_use", "id": call_id, "name": part.tool, "input": given}
+        return {"type": "text", "text": text}
 
     def _message(self, content: list[Json]) -> Json:
         return {
@@ -122,20 +139,6 @@ def _delta(index: int, delta: Json) -> Json:
     return {"type": "content_block_delta", "index": index, "delta": delta}
 
 
-def _block(part: Part, *, is_whole: bool = False) -> Json:
-    """A content block; without its content if it is not whole, as a stream begins it."""
-    text = part.text if is_whole else ""
-    if part.kind == "reasoning":
-        signature = _signature(text) if is_whole else ""
-        return {"type": "thinking", "thinking": text, "signature": signature}
-    if part.kind == "tool_call":
-        # The limit of the tokens may have cut the input.
-        given = (part.arguments or {}) if is_whole else {}
-        call_id = f"toolu_{part.call_id}"
-        return {"type": "tool_use", "id": call_id, "name": part.tool, "input": given}
-    return {"type": "text", "text": text}
-
-
 def _signature(thinking: str) -> str:
     """A text of the kind with which the service proves that its thinking was not changed."""
     return base64.b64encode(hashlib.sha512(thinking.encode()).digest()).decode()
@@ -143,7 +146,10 @@ def _signature(thinking: str) -> str:
 
 def message_error(error: HTTPError) -> Json:
     """The error of a refused request. The detail names the member that was wrong, if one was."""
-    return _error(error.status, error.detail) | {"request_id": f"req_{uuid.uuid4().hex}"}
+    body = _error(error.status, error.detail)
+    if code := error.members.get("code"):
+        body["error"]["details"] = {"error_code": code}
+    return body | {"request_id": f"req_{uuid.uuid4().hex}"}
 
 
 def _error(status: int, message: str) -> Json:

@@ -8,12 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from streamserver.kit.params import one_of, text, whole
+from streamserver.kit.params import Parameter, number, one_of, text, whole
 from streamserver.lab.model.anthropic.content import read_message, read_system
 from streamserver.lab.model.asked import Asked, Json, Tool
-from streamserver.lab.model.members import flag, wrong
+from streamserver.lab.model.members import check_values, flag, wrong
 from streamserver.lab.model.models import read_model
 from streamserver.lab.model.reading import Form, Reading, checked, items, schema, string
+from streamserver.wire.problem import HTTPError
 
 MAX_MESSAGES = 10_000
 MAX_TOOLS = 128
@@ -21,7 +22,7 @@ MAX_STOP_SEQUENCES = 100
 _STOP = "stop_sequences"
 _COUNTED = ("model", "messages", "system", "tools", "tool_choice", "thinking", "output_config")
 """Members that a request to count tokens may have too."""
-_SERVED = (*_COUNTED, "max_tokens", "stream", _STOP, "tokens_per_second")
+_SERVED = (*_COUNTED, "max_tokens", "stream", _STOP, "thread", "tokens_per_second")
 _WITHOUT_EFFECT = (
     *("cache_control", "inference_geo", "metadata", "service_tier", "speed", "temperature"),
     *("top_k", "top_p", "user_profile_id", "workspace_id"),
@@ -29,7 +30,12 @@ _WITHOUT_EFFECT = (
 # More than any model generates, so no client's usual limit is refused.
 _max_tokens = whole("max_tokens", 1, 1_000_000)
 _budget = whole("thinking.budget_tokens", 1024, 1_000_000)
-_display = one_of("thinking.display", "summarized", default="summarized")
+_display = one_of("thinking.display", "summarized", "omitted", default="summarized")
+_VALUES: tuple[Parameter[Any], ...] = (
+    *(number("temperature", 0, 1), number("top_p", 0, 1), whole("top_k", 0, 1_000_000)),
+    *(one_of("service_tier", "auto", "standard_only"), one_of("speed", "standard", "fast")),
+)
+"""Members without effect, of which the service refuses some values."""
 _stream = flag("stream")
 _TOOLS = {
     "custom": Form(
@@ -62,6 +68,10 @@ def message_request(members: Mapping[str, object]) -> Asked:
     """The request for a message in a JSON object; HTTPError 400 that names a wrong member."""
     reading = Reading()
     given = reading.members("", members, _SERVED, _WITHOUT_EFFECT)
+    if "thread" in given:
+        # With this code the service's clients send the whole conversation instead.
+        detail = "thread must be left out: this model keeps no conversation"
+        raise HTTPError(400, detail, parameter="thread", code="thread_unsupported_request")
     asked = _read_counted(reading, given)
     max_tokens = _max_tokens.of(given)
     if asked.reasoning_tokens is not None and asked.reasoning_tokens >= max_tokens:
@@ -87,6 +97,7 @@ def count_request(members: Mapping[str, object]) -> Asked:
 def _read_counted(reading: Reading, given: Mapping[str, Any]) -> Asked:
     """What a request for a message and one to count its tokens have in common."""
     model, pace = read_model(given)
+    check_values(given, _VALUES)
     conversation = read_system(reading, given["system"]) if "system" in given else []
     messages = items("messages", given.get("messages"), MAX_MESSAGES, "messages")
     if not messages:
@@ -147,9 +158,12 @@ def _read_thinking(reading: Reading, value: object) -> Json:
     if value is None:
         return {}
     kind, thinking = reading.typed("thinking", value, _THINKING)
-    checked(_display, thinking.get("display"))
     budget = checked(_budget, thinking.get("budget_tokens")) if kind == "enabled" else None
-    return {"reasoning": kind != "disabled", "reasoning_tokens": budget}
+    return {
+        "reasoning": kind != "disabled",
+        "reasoning_tokens": budget,
+        "is_reasoning_hidden": checked(_display, thinking.get("display")) == "omitted",
+    }
 
 
 def _read_schema(reading: Reading, value: object) -> Json | None:

@@ -4,12 +4,12 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from streamserver.kit.params import one_of, text, whole
+from streamserver.kit.params import text, whole
 from streamserver.lab.model.asked import Asked, Json, Message
 from streamserver.lab.model.members import flag, wrong
 from streamserver.lab.model.models import read_model
 from streamserver.lab.model.openai.tools import read_tools
-from streamserver.lab.model.reading import Form, Reading, checked, items, string
+from streamserver.lab.model.reading import Form, Reading, checked, items, string, word
 from streamserver.wire.json_text import to_json
 
 MAX_MESSAGES = 10_000
@@ -104,7 +104,7 @@ def _read(
 
 def _read_message(reading: Reading, path: str, value: object) -> Message:
     message = reading.members(path, value, _MESSAGE)
-    role = checked(one_of(f"{path}.role", *ROLES), message.get("role"))
+    role = word(f"{path}.role", message.get("role"), ROLES)
     for name in ("tool_name", "tool_call_id", "thinking"):
         string(f"{path}.{name}", message.get(name, ""))
     content = string(f"{path}.content", message.get("content", ""))

@@ -3,10 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from streamserver.kit.params import one_of
 from streamserver.lab.model.asked import Message
 from streamserver.lab.model.members import wrong
-from streamserver.lab.model.reading import Form, Reading, checked, items, string
+from streamserver.lab.model.reading import Form, Reading, items, string, word
 
 MAX_ITEMS = 10_000
 MAX_PARTS = 1000
@@ -46,7 +45,7 @@ def _read_item(reading: Reading, path: str, value: object) -> Message:
 
 
 def _message(reading: Reading, path: str, item: Mapping[str, Any]) -> Message:
-    role = checked(one_of(f"{path}.role", *ROLES), item.get("role"))
+    role = word(f"{path}.role", item.get("role"), ROLES)
     return _content(reading, f"{path}.content", role, item.get("content"))
 
 

@@ -102,9 +102,9 @@ def responses_request(members: Mapping[str, object]) -> Asked:
         schema_name="text.format.schema",
         reasoning=effort != "none",
         reasoning_tokens=EFFORTS[effort],
-        repeated=_repeated(given),
         **_read_length(given),
         **_read_tools(reading, given),
+        repeated=_repeated(given),
         without_effect=[
             *reading.without_effect,
             *[f"include {one[:64]!a}" for one in included if one != LOGPROBS],
@@ -171,6 +171,7 @@ def _effort_of(reading: Reading, value: object) -> str:
 
 
 def _repeated(given: Mapping[str, Any]) -> Json:
+    """The members that the response repeats, of which all but ``metadata`` have been read."""
     metadata = given.get("metadata", {})
     if not isinstance(metadata, dict) or not all(isinstance(one, str) for one in metadata.values()):
         raise wrong("metadata", "an object whose members are texts")

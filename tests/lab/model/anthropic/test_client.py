@@ -46,6 +46,7 @@ def comparable(message: Any) -> dict[str, Any]:
         ({"stop_sequences": ["absent", TOKENS[3]]}, ["text"], "stop_sequence"),
         ({"stop_sequences": [TOKENS[0]]}, [], "stop_sequence"),
         ({"thinking": THINKING}, ["thinking", "text"], "end_turn"),
+        ({"thinking": THINKING | {"display": "omitted"}}, ["thinking", "text"], "end_turn"),
         ({"tools": TOOLS}, ["tool_use", "tool_use"], "tool_use"),
         ({"tools": TOOLS, "tool_choice": {"type": "none"}}, ["text"], "end_turn"),
         ({"tools": TOOLS, "tool_choice": {"type": "any"}, "thinking": THINKING},
@@ -105,6 +106,33 @@ async def test_the_loop_of_an_agent(client: "AsyncAnthropic") -> None:
     answer = await client.messages.create(**question(tools=TOOLS, messages=conversation))
     assert [block.type for block in answer.content] == ["text"]
     assert answer.usage.input_tokens > called.usage.input_tokens
+
+
+async def test_hidden_thinking_takes_its_time(client: "AsyncAnthropic") -> None:
+    hidden = question(thinking=THINKING | {"display": "omitted"})
+    async with client.messages.stream(**hidden) as stream:
+        events = [event async for event in stream]
+    assert [event.type for event in events[:4]] == [
+        *("message_start", "content_block_start", "content_block_delta", "signature"),
+    ]
+    shown = await client.messages.create(**question(thinking=THINKING))
+    final = await stream.get_final_message()
+    assert final.content[0].to_dict() == shown.content[0].to_dict() | {"thinking": ""}
+    assert final.usage == shown.usage
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_the_tool_runner_of_the_client(client: "AsyncAnthropic", stream: bool) -> None:
+    """It asks for a conversation that the service keeps, and sends all of it without one."""
+
+    async def weather(city: str) -> str:
+        """The weather."""
+        return f"It is sunny in {city}."
+
+    tool = peers.module("anthropic").beta_async_tool(weather)
+    runner = client.beta.messages.tool_runner(**question(tools=[tool]), stream=stream)
+    last = await runner.until_done()
+    assert [block.type for block in last.content] == ["text"]
 
 
 async def test_a_text_of_a_given_form(client: "AsyncAnthropic") -> None:
