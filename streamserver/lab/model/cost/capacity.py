@@ -1,16 +1,28 @@
 """What a profile implies for a load whose requests are all alike: the knee, in closed form.
 
-A sequence is in the batch for S = ceil(P / prefill_chunk) - 1 + O steps, where P are the tokens of
-its prompt that are not cached, and O those of its answer. With B sequences in the batch, each place
-is taken once in these S steps, so that B prompts are processed in them. They take
+P are the tokens of a prompt that are not cached, C those that a step processes at most
+(``prefill_chunk``), O those of an answer, and M is ``max_sequences``. A sequence is in the batch for
+S steps, alone for A = ceil(P / C) - 1 + O. The places are the limit if M sequences need fewer prompts
+than steps process, M * P < C * A:
+
+    S = A                                                B = M
+
+Otherwise prompts fill each step. They begin at any multiple of gcd(P, C) within one, so that a
+sequence needs further steps on average, and the chunk is the limit:
+
+    S = min((P - gcd(P, C)) / C + O, M * P / C)          B = C * S / P
+
+With B sequences in the batch, each place is taken once in these S steps, so that B prompts are
+processed in them. They take
 
     T(B) = S * (decode_step + decode_step_per_sequence * B) + B * P * prefill_per_token
 
-and the engine completes B / T(B) requests per second. B is at most ``max_sequences``, and no more
-than a step can admit: prefill_chunk * S / P.
+and the engine completes B / T(B) requests per second. Near M * P = C * A the places and the chunk
+are the limit in turns; there the engine completes up to 7 % fewer.
 """
 
 from dataclasses import dataclass
+from math import gcd
 
 from streamserver.lab.model.cost.profile import Profile
 from streamserver.lab.target.events import SECOND
@@ -27,7 +39,8 @@ class Capacity:
     output_tokens_per_second: float
     tpot: float
     """Time per output token after the first, at the limit, if the requests do not begin together:
-    (T(B) - P * prefill_per_token) / S, since a sequence waits for the prompts of others."""
+    (T(B) - P * prefill_per_token) / S, since a sequence waits for the prompts of others; or T(B) / S
+    if prompts fill each step."""
     unloaded_ttft: float
     """Time from the request to the first token, of a request that is alone."""
     unloaded_tpot: float
@@ -40,11 +53,13 @@ def capacity(
     """The limit for requests with one choice, and with these tokens in the prompt, in the answer
     and in the cache."""
     prompt = max(input_tokens - cached_tokens, 0)
-    chunks = max(-(-prompt // profile.prefill_chunk), 1)
-    steps = chunks - 1 + max(output_tokens, 1)
-    batch: float = profile.max_sequences
-    if prompt:
-        batch = min(batch, profile.prefill_chunk * steps / prompt)
+    chunk, places = profile.prefill_chunk, profile.max_sequences
+    chunks, decoded = max(-(-prompt // chunk), 1), max(output_tokens, 1)
+    steps: float = chunks - 1 + decoded
+    batch: float = places
+    if is_full := prompt * places >= chunk * steps:
+        steps = min((prompt - gcd(prompt, chunk)) / chunk + decoded, places * prompt / chunk)
+        batch = chunk * steps / prompt
     own = prompt * profile.prefill_per_token
     decoding = profile.decode_step + profile.decode_step_per_sequence * batch
     duration = steps * decoding + batch * own
@@ -54,7 +69,7 @@ def capacity(
         sequences=batch,
         requests_per_second=rate,
         output_tokens_per_second=rate * output_tokens,
-        tpot=(duration - own) / steps / SECOND,
+        tpot=(duration - (0 if is_full else own)) / steps / SECOND,
         unloaded_ttft=(chunks * alone + own) / SECOND,
         unloaded_tpot=alone / SECOND,
     )

@@ -48,6 +48,12 @@ PROFILES = {
     "more places than a chunk admits": Profile(
         10 * MS, MS // 10, MS // 50, prefill_chunk=50, max_sequences=64
     ),
+    "prompts that are cut by chunks": Profile(
+        MS, 5 * MS, MS // 100, prefill_chunk=250, max_sequences=32
+    ),
+    "fewer places than such prompts take": Profile(
+        MS, 5 * MS, MS // 100, prefill_chunk=250, max_sequences=2
+    ),
 }
 
 
