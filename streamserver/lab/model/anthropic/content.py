@@ -8,10 +8,6 @@ from streamserver.lab.model.members import flag, wrong
 from streamserver.lab.model.reading import Form, Reading, checked, items, string, word
 from streamserver.wire.json_text import to_json
 
-MAX_BLOCKS = 1000
-"""Content blocks of one message."""
-
-
 _TEXT = Form(("text",), ("cache_control", "citations"))
 _RESULT = Form(("tool_use_id", "content", "is_error"), ("cache_control", "toolset_name"))
 _USE = Form(("id", "name", "input"), ("cache_control", "caller", "toolset_name"))
@@ -96,7 +92,7 @@ def _contents(
     elif not isinstance(value, list):
         raise wrong(path, "a text or a list of content blocks")
     else:
-        for at, block in items(path, value, MAX_BLOCKS, "content blocks"):
+        for at, block in items(path, value, "content blocks"):
             yield _block(reading, at, *reading.typed(at, block, forms))
 
 

@@ -16,7 +16,6 @@ from streamserver.lab.model.models import read_model
 from streamserver.lab.model.reading import Form, Reading, checked, items, schema, string
 from streamserver.wire.problem import HTTPError
 
-MAX_MESSAGES = 10_000
 MAX_TOOLS = 128
 MAX_STOP_SEQUENCES = 100
 _STOP = "stop_sequences"
@@ -76,7 +75,7 @@ def message_request(members: Mapping[str, object]) -> Asked:
     max_tokens = _max_tokens.of(given)
     if asked.reasoning_tokens is not None and asked.reasoning_tokens >= max_tokens:
         raise wrong("thinking.budget_tokens", "less than max_tokens")
-    sequences = items(_STOP, given.get(_STOP), MAX_STOP_SEQUENCES, "texts")
+    sequences = items(_STOP, given.get(_STOP), "texts", MAX_STOP_SEQUENCES)
     return replace(
         asked,
         stream=_stream.of(given),
@@ -99,12 +98,12 @@ def _read_counted(reading: Reading, given: Mapping[str, Any]) -> Asked:
     model, pace = read_model(given)
     check_values(given, _VALUES)
     conversation = read_system(reading, given["system"]) if "system" in given else []
-    messages = items("messages", given.get("messages"), MAX_MESSAGES, "messages")
+    messages = items("messages", given.get("messages"), "messages")
     if not messages:
         raise wrong("messages", "a list of at least one message")
     for path, value in messages:
         conversation += read_message(reading, path, value)
-    listed = items("tools", given.get("tools"), MAX_TOOLS, "tools")
+    listed = items("tools", given.get("tools"), "tools", MAX_TOOLS)
     tools = [_read_tool(reading, path, value) for path, value in listed]
     return Asked(
         model,

@@ -2,8 +2,8 @@
 
 P are the tokens of a prompt that are not cached, C those that a step processes at most
 (``prefill_chunk``), O those of an answer, and M is ``max_sequences``. A sequence is in the batch for
-S steps, alone for A = ceil(P / C) - 1 + O. The places are the limit if M sequences need fewer prompts
-than steps process, M * P < C * A:
+S steps, alone for A = ceil(P / C) - 1 + O. The places are the limit if M sequences need fewer
+prompts than steps process, M * P < C * A:
 
     S = A                                                B = M
 
@@ -39,8 +39,8 @@ class Capacity:
     output_tokens_per_second: float
     tpot: float
     """Time per output token after the first, at the limit, if the requests do not begin together:
-    (T(B) - P * prefill_per_token) / S, since a sequence waits for the prompts of others; or T(B) / S
-    if prompts fill each step."""
+    (T(B) - P * prefill_per_token) / S, since a sequence waits for the prompts of others; or
+    T(B) / S if prompts fill each step."""
     unloaded_ttft: float
     """Time from the request to the first token, of a request that is alone."""
     unloaded_tpot: float

@@ -2,7 +2,8 @@
 
 The same input always has the same vector. A vector of fewer dimensions has the first numbers of a
 longer one, scaled. Vectors of similar inputs are not similar. There is no stream, so the schedule
-is only the time to the response.
+is only the time to the response: that of the simulated engine, unless ``first_byte_delay`` commands
+another.
 """
 
 import hashlib
@@ -17,6 +18,8 @@ from streamserver.kit.params import one_of, text, whole
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.service import Handler
+from streamserver.lab.model.answer import Answer, Choice
+from streamserver.lab.model.asked import Asked, Message
 from streamserver.lab.model.generation import MAX_TEXT
 from streamserver.lab.model.members import (
     check_members,
@@ -67,18 +70,30 @@ def embeddings(lateness: Lateness, models: Models) -> Handler:
         asked = _read(await request_members(request))
         models.check(asked.model)
         clock = Clock(request.exchange, lateness)
+        pace, offset = None, round(options.first_byte_delay * SECOND)
+        if models.simulation is not None and not offset:
+            _, pace = models.simulation.admit(request.exchange, clock, *_sequences(asked))
         vectors = []
         for given in asked.inputs:
             vectors.append(_written(vector(given, asked.dimensions), asked.is_base64))
             await clock.pacer.pause()
+        if pace is not None:
+            offset = await pace.offset(0) or 0
         await wait_for_head(options, clock)
-        await clock.wait_until(clock.start + round(options.first_byte_delay * SECOND))
+        await clock.wait_until(clock.start + offset)
         headers = {**seed_field(options), "content-type": "application/json"}
         response = Response(_whole(asked, vectors), headers=headers)
         report_without_effect(response, asked.without_effect)
         return response
 
     return handler
+
+
+def _sequences(asked: _Asked) -> tuple[Asked, Answer]:
+    """What the simulated engine computes: a sequence for each input, which ends with its prompt."""
+    first, *further = [[Message("user", given)] for given in asked.inputs]
+    choices = [Choice((), "stop")] * len(asked.inputs)
+    return Asked(asked.model, first, further), Answer(asked.model, choices, asked.tokens)
 
 
 def vector(given: str, dimensions: int) -> Sequence[float]:

@@ -11,10 +11,12 @@ from typing import Any
 import h11
 import pytest
 
+from streamserver.lab.model.cost.profile import Profile
 from streamserver.lab.model.openai.embeddings import MAX_INPUTS, MAX_TOKENS, vector
+from streamserver.lab.target.app import make_target
 from support import peers
 from support.asking import Answered, ask
-from support.inprocess import Served
+from support.inprocess import Serve, Served
 from support.openai_client import client_of
 
 TARGET = "/v1/embeddings"
@@ -73,6 +75,17 @@ async def test_the_response_has_a_delay(target: Served) -> None:
     begin = time.monotonic()
     await embed(target, "head_delay=0.02&first_byte_delay=0.01", input="a")
     assert time.monotonic() - begin >= 0.03
+
+
+async def test_each_input_is_a_sequence_of_the_engine(serve: Serve) -> None:
+    profile = Profile(10_000_000, 5_000_000, 1_000_000)
+    target = await serve(make_target(profile=profile))
+    begin = time.monotonic_ns()
+    await embed(target, input=["one two three", "four"])
+    assert time.monotonic_ns() - begin >= profile.step_time(2, 4)
+    await embed(target, "first_byte_delay=0.001", input="a")
+    shown = json.loads((await ask(target, "/lab/profile")).body)
+    assert (shown["steps"], shown["running"], shown["waiting"]) == (1, 0, 0)
 
 
 async def test_slots_and_faults_apply(target: Served) -> None:
