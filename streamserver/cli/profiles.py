@@ -16,7 +16,7 @@ def profile(value: str) -> Profile:
         return read_profile(_settings(value) if "=" in value else _file(value))
     except HTTPError as error:
         raise ArgumentTypeError(error.detail) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArgumentTypeError(f"{value!r} is not a profile: {error}") from error
 
 

@@ -49,6 +49,7 @@ def test_without_the_option_there_is_none() -> None:
         ("decode_step=10ms,decode_step=20ms", "decode_step is given more than once"),
         ("none.toml", "'none.toml' is not a profile: [Errno 2]"),
         ("wrong.toml", "'wrong.toml' is not a profile: "),
+        ("deep.toml", "'deep.toml' is not a profile: maximum recursion"),
         ("other.toml", "unknown setting 'model'"),
     ],
 )
@@ -61,6 +62,7 @@ def test_what_is_wrong_is_named(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("wrong.toml").write_bytes(b"\xff")
+    Path("deep.toml").write_text("decode_step = " + "[" * 2000)
     Path("other.toml").write_text("[model]\nname = 1\n")
     with pytest.raises(SystemExit):
         read(["--profile", text], {})

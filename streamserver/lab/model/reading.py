@@ -68,7 +68,7 @@ class Reading:
         return kind, self.members(path, value, ("type", *served), without_effect)
 
 
-def items(path: str, value: object, of: str, most: int = MAX_OBJECTS) -> list[tuple[str, Any]]:
+def items(path: str, value: object, most: int, of: str) -> list[tuple[str, Any]]:
     """The values of a list, none if it is left out, with their paths."""
     return [(f"{path}[{n}]", one) for n, one in enumerate(list_member(path, value, most, of))]
 

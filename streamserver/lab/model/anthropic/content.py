@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from streamserver.lab.model.asked import Message
 from streamserver.lab.model.members import flag, wrong
-from streamserver.lab.model.reading import Form, Reading, checked, items, string, word
+from streamserver.lab.model.reading import MAX_OBJECTS, Form, Reading, checked, items, string, word
 from streamserver.wire.json_text import to_json
 
 _TEXT = Form(("text",), ("cache_control", "citations"))
@@ -92,7 +92,7 @@ def _contents(
     elif not isinstance(value, list):
         raise wrong(path, "a text or a list of content blocks")
     else:
-        for at, block in items(path, value, "content blocks"):
+        for at, block in items(path, value, MAX_OBJECTS, "content blocks"):
             yield _block(reading, at, *reading.typed(at, block, forms))
 
 

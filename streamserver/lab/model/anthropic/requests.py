@@ -13,7 +13,15 @@ from streamserver.lab.model.anthropic.content import read_message, read_system
 from streamserver.lab.model.asked import Asked, Json, Tool
 from streamserver.lab.model.members import check_values, flag, wrong
 from streamserver.lab.model.models import read_model
-from streamserver.lab.model.reading import Form, Reading, checked, items, schema, string
+from streamserver.lab.model.reading import (
+    MAX_OBJECTS,
+    Form,
+    Reading,
+    checked,
+    items,
+    schema,
+    string,
+)
 from streamserver.wire.problem import HTTPError
 
 MAX_TOOLS = 128
@@ -75,7 +83,7 @@ def message_request(members: Mapping[str, object]) -> Asked:
     max_tokens = _max_tokens.of(given)
     if asked.reasoning_tokens is not None and asked.reasoning_tokens >= max_tokens:
         raise wrong("thinking.budget_tokens", "less than max_tokens")
-    sequences = items(_STOP, given.get(_STOP), "texts", MAX_STOP_SEQUENCES)
+    sequences = items(_STOP, given.get(_STOP), MAX_STOP_SEQUENCES, "texts")
     return replace(
         asked,
         stream=_stream.of(given),
@@ -98,12 +106,12 @@ def _read_counted(reading: Reading, given: Mapping[str, Any]) -> Asked:
     model, pace = read_model(given)
     check_values(given, _VALUES)
     conversation = read_system(reading, given["system"]) if "system" in given else []
-    messages = items("messages", given.get("messages"), "messages")
+    messages = items("messages", given.get("messages"), MAX_OBJECTS, "messages")
     if not messages:
         raise wrong("messages", "a list of at least one message")
     for path, value in messages:
         conversation += read_message(reading, path, value)
-    listed = items("tools", given.get("tools"), "tools", MAX_TOOLS)
+    listed = items("tools", given.get("tools"), MAX_TOOLS, "tools")
     tools = [_read_tool(reading, path, value) for path, value in listed]
     return Asked(
         model,

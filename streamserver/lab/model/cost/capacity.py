@@ -1,8 +1,8 @@
 """What a profile implies for a load whose requests are all alike: the knee, in closed form.
 
 P are the tokens of a prompt that are not cached, C those that a step processes at most
-(``prefill_chunk``), O those of an answer, and M is ``max_sequences``. A sequence is in the batch for
-S steps, alone for A = ceil(P / C) - 1 + O. The places are the limit if M sequences need fewer
+(``prefill_chunk``), O those of an answer, and M is ``max_sequences``. A sequence is in the batch
+for S steps, alone for A = ceil(P / C) - 1 + O. The places are the limit if M sequences need fewer
 prompts than steps process, M * P < C * A:
 
     S = A                                                B = M

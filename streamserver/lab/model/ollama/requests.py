@@ -9,7 +9,7 @@ from streamserver.lab.model.asked import Asked, Json, Message
 from streamserver.lab.model.members import flag, wrong
 from streamserver.lab.model.models import read_model
 from streamserver.lab.model.openai.tools import read_tools
-from streamserver.lab.model.reading import Form, Reading, checked, items, string, word
+from streamserver.lab.model.reading import MAX_OBJECTS, Form, Reading, checked, items, string, word
 from streamserver.wire.json_text import to_json
 
 MAX_CALLS = 128
@@ -52,7 +52,7 @@ def ollama_chat_request(members: Mapping[str, object]) -> Asked:
     given = reading.members("", members, _SERVED_CHAT, _WITHOUT_EFFECT)
     conversation = [
         _read_message(reading, path, value)
-        for path, value in items("messages", given.get("messages"), "messages")
+        for path, value in items("messages", given.get("messages"), MAX_OBJECTS, "messages")
     ]
     return _read(reading, given, conversation, **read_tools({"tools": given.get("tools")}))
 
@@ -107,7 +107,7 @@ def _read_message(reading: Reading, path: str, value: object) -> Message:
     for name in ("tool_name", "tool_call_id", "thinking"):
         string(f"{path}.{name}", message.get(name, ""))
     content = string(f"{path}.content", message.get("content", ""))
-    calls = items(f"{path}.tool_calls", message.get("tool_calls"), "calls", MAX_CALLS)
+    calls = items(f"{path}.tool_calls", message.get("tool_calls"), MAX_CALLS, "calls")
     called = "".join([_read_call(reading, at, call) for at, call in calls])
     return Message(role, content + called, _read_images(f"{path}.images", message.get("images")))
 
@@ -123,7 +123,7 @@ def _read_call(reading: Reading, path: str, value: object) -> str:
 
 
 def _read_images(path: str, value: object) -> int:
-    images = items(path, value, "images", MAX_IMAGES)
+    images = items(path, value, MAX_IMAGES, "images")
     for at, image in images:
         try:
             base64.b64decode(string(at, image), validate=True)
@@ -134,7 +134,7 @@ def _read_images(path: str, value: object) -> int:
 
 def _read_stop(value: object) -> list[str]:
     sequences = [value] if isinstance(value, str) else value
-    found = items("options.stop", sequences, "texts", MAX_STOP)
+    found = items("options.stop", sequences, MAX_STOP, "texts")
     return [checked(text(path, 1, 1000), sequence) for path, sequence in found]
 
 

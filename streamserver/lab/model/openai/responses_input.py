@@ -5,7 +5,7 @@ from typing import Any
 
 from streamserver.lab.model.asked import Message
 from streamserver.lab.model.members import wrong
-from streamserver.lab.model.reading import Form, Reading, items, string, word
+from streamserver.lab.model.reading import MAX_OBJECTS, Form, Reading, items, string, word
 
 ROLES = ("user", "assistant", "system", "developer")
 _ITEMS = {
@@ -31,7 +31,7 @@ def read_input(reading: Reading, value: object) -> list[Message]:
         return [Message("user", value)]
     if not isinstance(value, list) or not value:
         raise wrong("input", "a text or a list of items")
-    given = items("input", value, "items")
+    given = items("input", value, MAX_OBJECTS, "items")
     return [_read_item(reading, path, item) for path, item in given]
 
 
@@ -60,7 +60,7 @@ def _output(reading: Reading, path: str, item: Mapping[str, Any]) -> Message:
 def _reasoning(reading: Reading, path: str, item: Mapping[str, Any]) -> Message:
     """An item of earlier reasoning, which is not part of the input."""
     for member, forms in (("summary", _SUMMARY), ("content", _REASONING)):
-        for at, part in items(f"{path}.{member}", item.get(member), "parts"):
+        for at, part in items(f"{path}.{member}", item.get(member), MAX_OBJECTS, "parts"):
             string(f"{at}.text", reading.typed(at, part, forms)[1].get("text"))
     return Message("assistant", "")
 
@@ -85,7 +85,7 @@ def _content(reading: Reading, path: str, role: str, content: object) -> Message
     if not isinstance(content, list):
         raise wrong(path, "a text or a list of parts")
     texts, images = [], 0
-    for at, value in items(path, content, "parts"):
+    for at, value in items(path, content, MAX_OBJECTS, "parts"):
         kind, part = reading.typed(at, value, _PARTS)
         if kind == "input_image":
             name = "file_id" if "file_id" in part else "image_url"

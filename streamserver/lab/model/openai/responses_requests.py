@@ -127,12 +127,12 @@ def _read_length(given: Mapping[str, Any]) -> Json:
 
 
 def _included(value: object) -> list[str]:
-    return [string(path, one) for path, one in items("include", value, "names", MAX_INCLUDED)]
+    return [string(path, one) for path, one in items("include", value, MAX_INCLUDED, "names")]
 
 
 def _read_tools(reading: Reading, given: Mapping[str, Any]) -> Json:
     """The members of ``Asked`` about tools."""
-    tools = [_tool(reading, *one) for one in items("tools", given.get("tools"), "tools", MAX_TOOLS)]
+    tools = [_tool(reading, *one) for one in items("tools", given.get("tools"), MAX_TOOLS, "tools")]
     names, choice = [tool.name for tool in tools], given.get("tool_choice")
     if isinstance(choice, dict):
         _, called = reading.typed("tool_choice", choice, {"function": Form(("name",))})
