@@ -107,6 +107,8 @@ class Interface:
     """The media type of a stream: an event stream, or lines of JSON."""
     services: tuple[str, ...] = ()
     """Services whose errors in band have a form of their own."""
+    query: tuple[str, ...] = ()
+    """Parameters of the query that clients send, without effect on this model."""
     request_id: str = ""
     """The field of a response with the id of the request; "" for none."""
 

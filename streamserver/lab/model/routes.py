@@ -59,7 +59,9 @@ RESPONSES = Interface(
     services=("openai", "openrouter"),
 )
 MESSAGES = Interface(
-    *("/v1/messages", message_request, MessageWriter, message_error), request_id=REQUEST_ID
+    *("/v1/messages", message_request, MessageWriter, message_error),
+    query=("beta",),
+    request_id=REQUEST_ID,
 )
 OLLAMA_CHAT = Interface("/api/chat", ollama_chat_request, ChatLines, line_error, MEDIA_TYPE)
 OLLAMA_TEXT = Interface(
@@ -131,7 +133,7 @@ def _counts(lateness: Lateness, models: Models) -> Handler:
     """``POST /v1/messages/count_tokens``."""
 
     async def handler(request: Request) -> Response:
-        options = read_options(request, START)
+        options = read_options(request, START, MESSAGES.query)
         asked = count_request(await request_members(request))
         models.check(asked.model)
         counted = {"input_tokens": count_input(asked)}
@@ -139,7 +141,7 @@ def _counts(lateness: Lateness, models: Models) -> Handler:
         await wait_for_head(options, clock)
         await clock.wait_until(clock.start + round(options.first_byte_delay * SECOND))
         response = Response.json(counted, headers=seed_field(options))
-        _add_fields(MESSAGES, asked, response)
+        _add_fields(MESSAGES, request, asked, response)
         return response
 
     return handler
@@ -149,7 +151,7 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
     """A handler that answers in an interface, streamed if the request asks for that."""
 
     async def handler(request: Request) -> Response:
-        options = read_options(request, MODEL)
+        options = read_options(request, MODEL, interface.query)
         members = await request_members(request)
         asked = interface.read(members)
         models.check(asked.model)
@@ -171,16 +173,17 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
             await wait_for_head(options, clock)
             await clock.wait_until(clock.start + await last_offset(answer, pace))
             response = Response.json(writer.whole(), headers=seed_field(options))
-        _add_fields(interface, asked, response)
+        _add_fields(interface, request, asked, response)
         return response
 
     return handler
 
 
-def _add_fields(interface: Interface, asked: Asked, response: Response) -> None:
+def _add_fields(interface: Interface, request: Request, asked: Asked, response: Response) -> None:
     if interface.request_id:
         response.headers[interface.request_id] = f"req_{uuid4().hex}"
-    report_without_effect(response, asked.without_effect)
+    given = [name for name in interface.query if name in request.query]
+    report_without_effect(response, [*asked.without_effect, *given])
 
 
 def _source(

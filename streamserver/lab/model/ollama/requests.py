@@ -16,7 +16,7 @@ MAX_CALLS = 128
 MAX_STOP = 100
 MAX_IMAGES = 100
 ROLES = ("system", "user", "assistant", "tool")
-THINKING = {"low": 24, "medium": None, "high": None}
+THINKING = {"low": 24, "medium": None, "high": None, "max": None}
 """The limits of the tokens of thinking."""
 _SERVED = (
     *("model", "stream", "format", "options", "think", "logprobs", "top_logprobs"),

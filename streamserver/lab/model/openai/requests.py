@@ -70,7 +70,15 @@ _limits = [whole(name, 1, MAX_TOKENS) for name in ("max_tokens", "max_completion
 _top_logprobs = whole("top_logprobs", 0, 20)
 _text_logprobs = whole("logprobs", 0, 20)
 _suffix = text("suffix", 0, 10_000)
-EFFORTS = {"none": 0, "minimal": 8, "low": 24, "medium": None, "high": None, "xhigh": None}
+EFFORTS = {
+    "none": 0,
+    "minimal": 8,
+    "low": 24,
+    "medium": None,
+    "high": None,
+    "xhigh": None,
+    "max": None,
+}
 """The limits of the tokens of reasoning."""
 _effort = one_of("reasoning_effort", *EFFORTS)
 _VALUES: tuple[Parameter[Any], ...] = (

@@ -11,13 +11,11 @@ from typing import Any, NamedTuple
 from streamserver.lab.faults.filters import MESSAGE
 from streamserver.lab.model.answer import Answer, Part, Piece
 from streamserver.lab.model.asked import Asked, Json
+from streamserver.lab.model.generation import MAX_LOGPROBS
 from streamserver.lab.model.interface import Frame, Template, Writer
 from streamserver.lab.model.logprobs import describe
 from streamserver.wire.json_text import to_json
 from streamserver.wire.problem import HTTPError
-
-MAX_LOGPROBS = 50_000
-"""Log probabilities of one answer: it repeats all of them in its last events."""
 
 _ERROR = {"type": "server_error", "code": "server_error", "message": MESSAGE, "param": None}
 
@@ -219,7 +217,8 @@ class ResponsesWriter(Writer):
 
 
 def _check_logprobs(asked: Asked, answer: Answer) -> None:
-    """HTTPError 400 for more log probabilities than an answer repeats."""
+    """HTTPError 400 for more log probabilities than one event repeats, as the last ones of a stream
+    do."""
     count = answer.output_tokens * (1 + (asked.top_logprobs or 0))
     if asked.top_logprobs is not None and count > MAX_LOGPROBS:
         detail = f"top_logprobs: an answer has at most {MAX_LOGPROBS} log probabilities"

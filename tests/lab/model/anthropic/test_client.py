@@ -175,10 +175,15 @@ async def test_the_models(client: "AsyncAnthropic") -> None:
 
 
 async def test_members_without_effect_are_named(client: "AsyncAnthropic") -> None:
+    """Clients of the beta interface add ``?beta=true``."""
+    beta: dict[str, Any] = {"extra_query": {"beta": "true"}}
     response = await client.messages.with_raw_response.create(
-        **question(metadata={"user_id": "me"}, extra_body=AT_ONCE | {"temperature": 0.2})
+        **question(metadata={"user_id": "me"}, extra_body=AT_ONCE | {"temperature": 0.2}), **beta
     )
-    assert response.headers["x-lab-without-effect"] == "metadata, temperature"
+    assert response.headers["x-lab-without-effect"] == "metadata, temperature, beta"
+    asked: dict[str, Any] = {"model": MODEL, "messages": [USER], **beta}
+    counted = await client.messages.with_raw_response.count_tokens(**asked)
+    assert counted.headers["x-lab-without-effect"] == "beta"
     assert response.headers["request-id"].startswith("req_")
     block = (await response.parse()).content[0]
     assert block.model_dump(exclude_none=True) == {"type": "text", "text": TEXT}

@@ -50,7 +50,7 @@ async def test_a_completion(client: "AsyncClient") -> None:
     assert whole.eval_count == 3
 
 
-@pytest.mark.parametrize("think", [True, "high"])
+@pytest.mark.parametrize("think", [True, "high", "max"])
 async def test_thinking(client: "AsyncClient", think: Any) -> None:
     thoughts = tokenize(REASONING)
     parts = [part async for part in await client.chat(MODEL, [USER], stream=True, think=think)]
