@@ -1,8 +1,8 @@
 """An interface of the model: how it reads a request, and how it writes an answer.
 
 The schedule is the same for all. A writer divides an answer into frames, each of which belongs to
-the opening, to a step of tokens, or to the ending; ``stream`` sends each when it is due. A writer
-has no notion of time.
+the opening, to a step of tokens, or to the ending; ``routes`` sends each when it is due. A writer
+reads no clock.
 """
 
 from abc import ABC, abstractmethod

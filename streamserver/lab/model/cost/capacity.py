@@ -17,8 +17,8 @@ processed in them. They take
 
     T(B) = S * (decode_step + decode_step_per_sequence * B) + B * P * prefill_per_token
 
-and the engine completes B / T(B) requests per second. Near M * P = C * A the places and the chunk
-are the limit in turns; there the engine completes up to 7 % fewer.
+and the engine completes B / T(B) requests per second. Near M * P = C * A it completes up to 7 %
+fewer, since the places and the chunk alternate as the limit.
 """
 
 from dataclasses import dataclass

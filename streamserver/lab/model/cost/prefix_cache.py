@@ -11,8 +11,8 @@ BLOCK = 16
 class PrefixCache:
     """The blocks of the last prompts.
 
-    A block is known by the hash of its tokens and of all before it. Of a prompt that is too large,
-    or was not used for the longest time, the last blocks are dropped first.
+    A block is identified by the hash of its tokens and of all before it. Of a prompt that is too
+    large, or was not used for the longest time, the last blocks are dropped first.
     """
 
     def __init__(self, tokens: int) -> None:

@@ -217,8 +217,8 @@ class ResponsesWriter(Writer):
 
 
 def _check_logprobs(asked: Asked, answer: Answer) -> None:
-    """HTTPError 400 for more log probabilities than one event repeats, as the last ones of a stream
-    do."""
+    """HTTPError 400 for more log probabilities than an event may have: the last events of a stream
+    repeat all."""
     count = answer.output_tokens * (1 + (asked.top_logprobs or 0))
     if asked.top_logprobs is not None and count > MAX_LOGPROBS:
         detail = f"top_logprobs: an answer has at most {MAX_LOGPROBS} log probabilities"
