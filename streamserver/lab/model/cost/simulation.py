@@ -76,8 +76,11 @@ class Simulation:
         self, exchange: Exchange, clock: Clock, asked: Asked, answer: Answer
     ) -> tuple[Answer, EnginePace]:
         """The answer with the tokens that were cached, and its pace. It leaves the engine with the
-        end of the exchange. HTTPError 503 if the queue is full."""
+        end of the exchange. HTTPError 503 if the queue is full, and 400
+        for more sequences than it ever has places for."""
         engine, profile, count = self._engine, self.profile, len(answer.choices)
+        if count > profile.max_sequences + profile.max_waiting:
+            raise HTTPError(400, f"the engine has no places for {count} sequences of one request")
         if not engine.has_room(count):
             detail = f"{profile.max_sequences} sequences run and {profile.max_waiting} wait at most"
             raise HTTPError(503, f"the engine is full: {detail}", headers={"Retry-After": "1"})

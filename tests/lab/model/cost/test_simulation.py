@@ -224,6 +224,8 @@ async def test_a_full_queue_refuses_with_503(serve: Serve) -> None:
         assert (refused.status, refused.headers["retry-after"]) == (503, "1")
         detail = "the engine is full: 1 sequences run and 1 wait at most"
         assert json.loads(refused.body)["error"]["message"] == detail
+        body = json.dumps(question(tokens_per_second=None, n=3)).encode()
+        assert (await ask(server, TARGET, "POST", body=body)).status == 400
 
 
 async def test_a_client_that_leaves_frees_its_place(serve: Serve) -> None:
