@@ -133,7 +133,7 @@ def _counts(lateness: Lateness, models: Models) -> Handler:
     """``POST /v1/messages/count_tokens``."""
 
     async def handler(request: Request) -> Response:
-        options = read_options(request, START, MESSAGES.query)
+        options = read_options(request, START, ignored=MESSAGES.query)
         asked = count_request(await request_members(request))
         models.check(asked.model)
         counted = {"input_tokens": count_input(asked)}
@@ -151,7 +151,7 @@ def _answers(interface: Interface, lateness: Lateness, models: Models) -> Handle
     """A handler that answers in an interface, streamed if the request asks for that."""
 
     async def handler(request: Request) -> Response:
-        options = read_options(request, MODEL, interface.query)
+        options = read_options(request, MODEL, ignored=interface.query)
         members = await request_members(request)
         asked = interface.read(members)
         models.check(asked.model)

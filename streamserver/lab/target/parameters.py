@@ -6,7 +6,7 @@ measure something else than it asked for.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -132,11 +132,13 @@ class StreamOptions:
         return "write_events" if self.write_events > 1 else "chunk_events"
 
 
-def read_parameters(request: Request, *groups: Iterable[str]) -> Query:
-    """The parameters of the request; HTTPError 400 for one that is in none of the groups or is
-    repeated."""
+def read_parameters(
+    request: Request, *groups: Iterable[str], ignored: Collection[str] = ()
+) -> Query:
+    """The parameters of the request, without those of its query that are ``ignored``; HTTPError 400
+    for one that is in none of the groups or is repeated."""
     names = sorted({name for group in groups for name in group})
-    in_query = [pair for pair in request.query.items() if pair[0] != IGNORED]
+    in_query = [pair for pair in request.query.items() if pair[0] not in (IGNORED, *ignored)]
     in_fields = from_fields(request)
     for source, pairs in (("query", in_query), ("fields", in_fields)):
         for name, count in Counter([name for name, _ in pairs]).items():
@@ -155,9 +157,11 @@ def _unknown(name: str, names: list[str]) -> HTTPError:
     return _refusal(name, detail, allowed)
 
 
-def read_options(request: Request, *groups: Iterable[str]) -> StreamOptions:
+def read_options(
+    request: Request, *groups: Iterable[str], ignored: Collection[str] = ()
+) -> StreamOptions:
     """The options that the request gives, of these groups; HTTPError 400 naming a wrong one."""
-    return make_options(read_parameters(request, *groups))
+    return make_options(read_parameters(request, *groups, ignored=ignored))
 
 
 def make_options(given: Query, **changes: Any) -> StreamOptions:

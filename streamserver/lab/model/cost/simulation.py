@@ -76,8 +76,8 @@ class Simulation:
         self, exchange: Exchange, clock: Clock, asked: Asked, answer: Answer
     ) -> tuple[Answer, EnginePace]:
         """The answer with the tokens that were cached, and its pace. It leaves the engine with the
-        end of the exchange. HTTPError 503 if the queue is full, and 400
-        for more sequences than it ever has places for."""
+        end of the exchange. HTTPError 503 if the queue is full, and 400 for more sequences than
+        there are places."""
         engine, profile, count = self._engine, self.profile, len(answer.choices)
         if count > profile.max_sequences + profile.max_waiting:
             raise HTTPError(400, f"the engine has no places for {count} sequences of one request")
