@@ -55,11 +55,11 @@ def make_job(request: RequestSpec, **options: Any) -> Job:
 
 
 async def complete(job: Job) -> tuple[Run, list[Record]]:
-    """A complete run, and its records."""
+    """A complete run, and its records in the order in which they were due."""
     records: list[Record] = []
     run = Run(job, on_record=records.append)
     await run.execute(monotonic_ns())
-    return run, records
+    return run, in_order(records)
 
 
 class Site:
@@ -80,6 +80,11 @@ class Site:
 async def site(serve: Serve) -> Site:
     gated = Gated()
     return Site(gated, await serve(gated))
+
+
+def in_order(records: list[Record]) -> list[Record]:
+    """By when they were due. On a busy machine exchanges may end in another order."""
+    return sorted(records, key=lambda record: record.planned)
 
 
 def begin(run: Run) -> "asyncio.Task[None]":
