@@ -9,6 +9,10 @@ ARGS ?=
 PROCESSES ?= $(if $(ARGS),0,auto)
 SPREAD := -n $(PROCESSES) --dist loadfile --no-loadscope-reorder
 
+# Bytecode is kept, whatever the environment says: to rewrite the assertions of all tests for each
+# run takes longer than to collect them.
+export PYTHONDONTWRITEBYTECODE :=
+
 # What each stamp installs beside the package itself.
 EXTRA_serve :=
 EXTRA_test := [test]
@@ -44,9 +48,10 @@ clean: ## remove all that make made
 	@rm -rf $(VENV) build *.egg-info .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	@find streamserver tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
+# Most of what is installed is never imported: it is compiled when it is.
 $(VENV)/installed-%: setup.cfg pyproject.toml | $(BIN)/pip
 	@echo 'installing streamserver$(EXTRA_$*) into $(VENV)'
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.$(EXTRA_$*)'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-compile --editable '.$(EXTRA_$*)'
 	@touch $@
 
 # Without ensurepip (Debian keeps it in python3-venv) `venv` would leave half an environment behind.
