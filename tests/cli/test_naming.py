@@ -125,7 +125,7 @@ def test_an_option(capsys: pytest.CaptureFixture[str], argv: list[str], problem:
         (["target", "hello:app"], "unexpected argument 'hello:app'"),
         (["bench", URL, URL], f"unexpected argument {URL!r}"),
         (["bench", URL, "-n20", "-c", "-1"], "argument -c/--concurrency: '-1' is no stage"),
-        (["bench", URL, "--prompt", "--what is it?"], "--model and --prompt need --chat"),
+        (["bench", URL, "--prompt", "--what is it?"], "--prompt needs --chat or --api"),
         (["bench", URL, "--header", "-: x", "--data", "-x y", "--body", "-"], "--body and --data"),
         (["target", "--", "--prot"], "unexpected argument '--prot'"),
     ],

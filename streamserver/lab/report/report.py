@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from streamserver.lab.report.histograms import MS, all_ms
+from streamserver.lab.report.histograms import MS, all_ms, mean
 from streamserver.lab.report.slo import SHARES, Judgement
 from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
@@ -192,7 +192,7 @@ def figures(histogram: Any) -> dict[str, float] | None:
     """Count, mean, percentiles, minimum and maximum of a histogram, in ms; None if it is empty."""
     if not histogram.get_total_count():
         return None
-    found = {"count": histogram.get_total_count(), "mean": _ms(histogram.get_mean_value())}
+    found = {"count": histogram.get_total_count(), "mean": _ms(mean(histogram))}
     for percentile, value in zip(PERCENTILES, all_ms(histogram, PERCENTILES), strict=True):
         found[f"p{percentile:g}"] = round(value, 6)
     return found | {"min": _ms(histogram.get_min_value()), "max": _ms(histogram.get_max_value())}

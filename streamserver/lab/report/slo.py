@@ -14,6 +14,7 @@ from fractions import Fraction
 
 from streamserver.kit.hints import did_you_mean
 from streamserver.kit.units import DURATIONS, parse_duration
+from streamserver.lab.report.histograms import mean
 from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 
 _NS = 10**9
@@ -53,7 +54,7 @@ class Objective:
         if not histogram.get_total_count():
             return None
         if self.statistic == "mean":
-            return float(histogram.get_mean_value())
+            return mean(histogram)
         percentile = 100.0 if self.statistic == "max" else float(self.statistic[1:])
         return float(histogram.get_value_at_percentile(percentile))
 

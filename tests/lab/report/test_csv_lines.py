@@ -18,6 +18,7 @@ from streamserver.lab.client.record import End, Record
 from streamserver.lab.report.csv_lines import COLUMNS, VERSION, StreamsCsv
 from streamserver.lab.report.goodput import Limit, parse_limits
 from streamserver.lab.report.histograms import record as count
+from streamserver.lab.report.histograms import steps
 from streamserver.lab.report.kept_events import KeepingCounter
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.summary import Summary
@@ -57,7 +58,7 @@ def cells_of(record: Record) -> dict[str, str]:
 def contents(summary: Summary) -> dict[str, Any]:
     """What a summary and the one that is read back have in common."""
     found: dict[str, Any] = {
-        name: (one.get_total_count(), list(one.counts), one.get_min_value(), one.get_max_value())
+        name: (one.get_total_count(), steps(one), one.get_min_value(), one.get_max_value())
         for name, one in summary.all_histograms()
         if name not in ("loop_lag", "delay", "target_late")
     }

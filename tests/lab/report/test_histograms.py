@@ -17,10 +17,12 @@ from streamserver.lab.report.histograms import (
     all_ms,
     distribution,
     from_text,
+    mean,
     ms,
     new_histogram,
     pour,
     record,
+    steps,
     to_text,
 )
 
@@ -70,11 +72,26 @@ def test_a_histogram_is_poured_into_others() -> None:
     assert figures(second) == figures(counted([3, 900_000, 8]))
 
 
-def test_all_percentiles_are_read_in_one_pass() -> None:
-    chance = Random(6)
-    histogram = counted([int(10 ** chance.uniform(0, 12.5)) for _ in range(300)])
+SPREAD = Random(6)
+
+
+@pytest.mark.parametrize(
+    "durations",
+    [[], *([edge] for edge in EDGES), [int(10 ** SPREAD.uniform(0, 12.5)) for _ in range(300)]],
+    ids=["none", *map(str, EDGES), "many"],
+)
+def test_figures_are_those_that_hdrhistogram_reads(durations: list[int]) -> None:
+    histogram = counted(durations)
     percentiles = [*PERCENTILES[::-1], 50, 33.3, 99.999]
-    assert all_ms(histogram, percentiles) == [ms(histogram, each) for each in percentiles]
+    theirs = [histogram.get_value_at_percentile(each) / MS for each in percentiles]
+    assert all_ms(histogram, percentiles) == theirs
+    assert [ms(histogram, each) for each in percentiles] == theirs
+    assert mean(histogram) == pytest.approx(histogram.get_mean_value(), rel=1e-15)
+    recorded = [
+        (item.value_iterated_to, item.count_added_in_this_iter_step)
+        for item in histogram.get_recorded_iterator()
+    ]
+    assert [(low + width - 1, count) for low, width, count in steps(histogram)] == recorded
 
 
 @pytest.mark.parametrize(("value", "as_"), [(0, 1), (-5, 1), (LONGEST + 1, LONGEST)])
