@@ -150,12 +150,15 @@ def test_a_data_set_that_cannot_be_read(file: str) -> None:
         request(*CHAT, "--dataset", file)
 
 
-def test_conversations_need_streams_and_no_comparison(dataset: str) -> None:
+def test_conversations_need_streams_and_no_comparison(
+    dataset: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(CannotServe, match="conversations need streamed answers"):
         request(*CHAT, "--dataset", dataset, "--data", '{"stream": false}')
     argv = (*CHAT, "--prompt-tokens", "5", "--turns", "2", "--compare", URL)
-    with pytest.raises(CannotServe, match="--compare sends single requests"):
-        bench.main([URL, *argv], [])
+    with pytest.raises(SystemExit):
+        bench.read([URL, *argv], {})
+    assert "--turns cannot be combined with --compare" in capsys.readouterr().err
 
 
 def test_turns_and_think_time() -> None:

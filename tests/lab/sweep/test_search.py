@@ -68,7 +68,7 @@ def test_outcomes_at_random_end_the_search_too(scale: Scale, seed: int, share: f
         assert all(trial.load % 1 == 0 for trial in trials)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(scales | whole_scales, st.floats(0.5, 2e4), st.integers(0, 30))
 def test_one_wrong_miss_changes_nothing(scale: Scale, knee: float, at: int) -> None:
     right, trials = search(scale, lambda load: load <= knee)
