@@ -159,8 +159,8 @@ async def _sweep(options: Namespace, job: Job, runs: Runs) -> Sweep:
     return await sweep(
         job,
         options.sweep.kind,
-        _scale(options),
-        _objectives(options),
+        scale(options),
+        objectives(options),
         measured,
         lambda level: _print(options, _measured(level)),
     )
@@ -183,14 +183,15 @@ def _print(options: Namespace, line: str) -> None:
         print(line, file=sys.stderr, flush=True)
 
 
-def _scale(options: Namespace) -> Scale:
+def scale(options: Namespace) -> Scale:
+    """The loads that are searched."""
     is_whole = options.sweep.kind == "concurrency"
     low = options.sweep.low or (options.processes if is_whole else 1.0)
     high = options.sweep.high or HIGHEST
     return Scale(float(low), max(float(high), low), options.sweep_precision, is_whole)
 
 
-def _objectives(options: Namespace) -> list[slo.Objective]:
+def objectives(options: Namespace) -> list[slo.Objective]:
     """The given ones; without one of errors, a service that fails fast would meet them."""
     given: list[slo.Objective] = options.slo
     names = [one.milestone for one in given]
