@@ -112,7 +112,7 @@ _PROMPTS = ("prompt", "prompt-tokens", "dataset")
 _NEEDS = (
     ("shared-prefix", ("prompt-tokens",)),
     ("turns", ("prompt-tokens",)),
-    ("think-time", ("prompt-tokens", "dataset")),
+    ("think-time", ("turns", "dataset")),
     ("shuffle", ("dataset",)),
     ("exact", ("max-tokens", "dataset", "trace")),
 )
@@ -141,9 +141,11 @@ def check(options: Namespace, parser: ArgumentParser) -> None:
     if interface.models == "none" and options.model:
         parser.error(f"requests of {asked} name no model: omit --model")
     prompts = [name for name in _PROMPTS if name in given]
-    if len(prompts) > 1 or not (prompts or _lengths_of(options)):
+    if not (prompts or _lengths_of(options)):
         with_lengths = ", or a --trace with lengths of prompts"
         parser.error(f"{asked} needs one of --{', --'.join(_PROMPTS)}{with_lengths}")
+    if len(prompts) > 1:
+        parser.error(f"--{' and --'.join(prompts)} exclude each other: each is the prompt")
     sources = {*given, *(["trace"] if _lengths_of(options) and not prompts else [])}
     for name, needed in _NEEDS:
         if name in given and not set(needed) & sources:

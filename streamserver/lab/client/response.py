@@ -17,7 +17,7 @@ from streamserver.lab.stamps import without_times
 from streamserver.wire.chunked import End as BodyEnd
 from streamserver.wire.fields import content_codings, media_type
 from streamserver.wire.problem import HTTPError
-from streamserver.wire.response_heads import ResponseHead
+from streamserver.wire.response_heads import BROKEN, ResponseHead
 from streamserver.wire.responses import ResponseReader
 
 MAX_HEAD = 64 * 1024
@@ -89,7 +89,7 @@ class ResponseRecorder:
             if piece:
                 self._feed_body(piece, now)
         except (HTTPError, ValueError) as error:
-            record.end, record.detail = "malformed", str(error)
+            record.end, record.detail = "malformed", _problem(error)
             return True
         # After an error it is 0.
         record.chunks = self._reader.chunks
@@ -102,7 +102,7 @@ class ResponseRecorder:
         try:
             [end] = self._reader.eof()
         except HTTPError as error:
-            self.cut("truncated", error.detail)
+            self.cut("truncated", _problem(error))
         else:
             self._finish(end, now)
 
@@ -165,6 +165,11 @@ class ResponseRecorder:
         if verdict is None and self._expectation == "answer" and not self.record.has_answer:
             return "no_token", "the answer has neither token nor tool call"
         return verdict
+
+
+def _problem(error: HTTPError | ValueError) -> str:
+    """What is wrong with the response, which for a client is not that of an upstream."""
+    return error.detail.removeprefix(BROKEN) if isinstance(error, HTTPError) else str(error)
 
 
 def _is_array(start: bytes | bytearray) -> bool:

@@ -102,7 +102,8 @@ def log_across(low: float, high: float, width: int = WIDTH) -> Axis:
 
 
 def log_upwards(low: float, high: float) -> Axis:
-    """A logarithmic axis of milliseconds from bottom to top."""
+    """A logarithmic axis of milliseconds from bottom to top; ``high`` may be below ``low``."""
+    high = max(low, high)
     inner = upwards(log10(high / low) or 1.0)
     return Axis(lambda v: inner.scale(log10(max(v, low) / low)), _log_marks(low, high))
 

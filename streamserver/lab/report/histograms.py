@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from ctypes import memset, sizeof
 from itertools import accumulate
-from math import floor, log10
+from math import ceil, floor, log10
 from sys import maxsize
 from typing import Any, NamedTuple
 
@@ -134,7 +134,8 @@ def mean(histogram: Any) -> float:
 
 
 def ms(histogram: Any, percentile: float) -> float:
-    """The value at a percentile in milliseconds; 100 is the maximum."""
+    """The value at a percentile in milliseconds: the smallest that so many percent of the values
+    do not exceed (the nearest-rank method). 100 is the maximum."""
     return all_ms(histogram, [percentile])[0]
 
 
@@ -144,8 +145,9 @@ def all_ms(histogram: Any, percentiles: Sequence[float]) -> list[float]:
     passed = [*accumulate(step.values for step in found)]
 
     def value(percentile: float) -> int:
-        rank = min(histogram.get_target_count_at_percentile(percentile), passed[-1])
-        step = found[bisect_left(passed, rank)]
+        # Not hdrhistogram's rank, which is rounded: its p90 of 8 values is the seventh.
+        rank = ceil(round(passed[-1] * percentile / 100, 6))
+        step = found[bisect_left(passed, max(rank, 1)) if passed[-1] else 0]
         return step.low + step.width - 1 if percentile else step.low
 
     return [value(percentile) / MS for percentile in percentiles]

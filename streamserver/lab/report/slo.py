@@ -14,7 +14,7 @@ from fractions import Fraction
 
 from streamserver.kit.hints import did_you_mean
 from streamserver.kit.units import DURATIONS, parse_duration
-from streamserver.lab.report.histograms import mean
+from streamserver.lab.report.histograms import MS, mean, ms
 from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 
 _NS = 10**9
@@ -56,7 +56,7 @@ class Objective:
         if self.statistic == "mean":
             return mean(histogram)
         percentile = 100.0 if self.statistic == "max" else float(self.statistic[1:])
-        return float(histogram.get_value_at_percentile(percentile))
+        return ms(histogram, percentile) * MS
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,8 @@ class Summary:
     @property
     def histograms(self) -> dict[str, Any]:
         """Per milestone and figure, of the exchanges that were served (see ``Record.is_served``);
-        ``connect`` and ``tls`` of all, ``e2e`` of complete ones."""
+        ``connect`` and ``tls`` of all, as ``gap`` and ``itl``, which are counted while it is
+        unknown how an exchange ends; ``e2e`` of complete ones."""
         pour(self.paced, self.apart["gap"], self.apart["itl"])
         return self.apart
 

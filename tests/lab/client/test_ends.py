@@ -123,6 +123,7 @@ async def test_a_complete_or_malformed_response(
         record = await exchange.record()
     assert record.end == end, record.detail
     assert detail in record.detail if detail else not record.detail
+    assert "upstream" not in record.detail
     assert bool(record.last_byte) is (end != "malformed")
     assert record.ended >= record.last_byte
 
@@ -247,6 +248,7 @@ async def test_a_response_that_is_cut(
     if how == "closed":
         assert record.end == closed
         assert detail in record.detail
+        assert "upstream" not in record.detail
     else:
         assert record.end == ("reset" if answer else "unanswered")
     assert bool(record.last_byte) is (record.end == "complete")

@@ -95,6 +95,24 @@ def test_figures_are_those_that_hdrhistogram_reads(durations: list[int]) -> None
     assert [(low + width - 1, count) for low, width, count in steps(histogram)] == recorded
 
 
+@pytest.mark.parametrize(
+    ("count", "percentile", "rank"),
+    [
+        (8, 90, 8), (10, 90, 9), (3, 50, 2), (2, 50, 1), (1, 99, 1), (101, 99, 100), (160, 99, 159),
+        (1000, 99.9, 999), (1001, 99.9, 1000), (5, 0, 1), (5, 100, 5),
+    ],
+)  # fmt: skip
+def test_a_percentile_is_the_value_that_so_many_do_not_exceed(
+    count: int, percentile: float, rank: int
+) -> None:
+    histogram = counted(list(range(1, count + 1)))
+    assert ms(histogram, percentile) * MS == pytest.approx(rank)
+
+
+def test_a_histogram_without_values_has_percentiles_of_0() -> None:
+    assert all_ms(new_histogram(), [50, 100]) == [0, 0]
+
+
 @pytest.mark.parametrize(("value", "as_"), [(0, 1), (-5, 1), (LONGEST + 1, LONGEST)])
 def test_a_duration_out_of_range_counts_as_the_nearest_in_range(value: int, as_: int) -> None:
     assert figures(counted([value])) == figures(counted([as_]))

@@ -1,7 +1,7 @@
 """The bars of a distribution fit the values."""
 
 from streamserver.lab.report.histograms import MIN_BINS, MS, distribution, new_histogram, record
-from streamserver.lab.report.page.distributions import bars
+from streamserver.lab.report.page.distributions import bars, percentiles
 
 
 def test_the_bar_of_one_value_of_many_is_visible() -> None:
@@ -17,3 +17,9 @@ def test_the_bar_of_one_value_of_many_is_visible() -> None:
     ]
     assert len(heights) > MIN_BINS
     assert 1 < min(heights) < 2
+
+
+def test_events_of_one_read_have_curves_too() -> None:
+    histogram = new_histogram()
+    record(histogram, 0, 5)
+    assert percentiles([histogram]).count("<polyline") == 1
