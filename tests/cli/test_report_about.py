@@ -42,7 +42,7 @@ def test_date_version_command_and_options() -> None:
         " --goodput=first_token=1s,tpot=5ms"
     )
     assert {one.name: one.value for one in made.settings if not one.is_default} == {
-        "concurrency": "0..5@3,5@2",
+        "concurrency": "0..5@3s,5@2s",
         "slo": "first_token_p99=1s, errors=1%",
         "goodput": "first_token=1s, tpot=5ms",
         "fresh": "on",
@@ -92,7 +92,7 @@ def test_what_was_asked_is_in_words() -> None:
         "interface": "chat",
         "model": "m",
         "prompts": "p",
-        "load": "open loop: 2..30@15 exchanges per second, poisson intervals",
+        "load": "open loop: 2..30@15s exchanges per second, poisson intervals",
         "until": "the end of the load, 18 s",
         "warm-up": "3 s, which are not measured",
         "processes": "2 that share the load",

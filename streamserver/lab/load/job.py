@@ -54,7 +54,7 @@ class Stage:
         level = f"{self.begin:g}"
         if self.begin != self.end:
             level += f"..{self.end:g}"
-        return level if self.seconds == inf else f"{level}@{self.seconds:g}"
+        return level if self.seconds == inf else f"{level}@{self.seconds:g}s"
 
     @property
     def area(self) -> float:

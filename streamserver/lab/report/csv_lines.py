@@ -12,9 +12,9 @@ program take the cell for a formula.
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, TextIO, get_args
 
-from streamserver.lab.client.record import Record
+from streamserver.lab.client.record import End, Record, TokensFrom
 from streamserver.lab.report.goodput import Limit, is_good, parse_limits
 from streamserver.lab.report.histograms import MS, count_all, new_histogram, to_text
 from streamserver.lab.report.histograms import record as count
@@ -25,6 +25,10 @@ VERSION = 2
 """The version of the columns. It is raised when one changes its meaning or is removed."""
 FORMULAS = ("=", "+", "-", "@", "'")
 """Texts that begin with one of these get an apostrophe before them."""
+
+
+MOST = 10**18
+"""The largest number that is read; that of a moment, in ns, is 31 years."""
 
 
 class Column(NamedTuple):
@@ -51,16 +55,23 @@ def _moment(name: str, meaning: str) -> Column:
 
 def _number(name: str, meaning: str, column: str = "") -> Column:
     def read(record: Record, cell: str) -> None:
-        setattr(record, name, int(cell))
+        number = int(cell)
+        if not 0 <= number <= MOST:
+            raise ValueError(f"{cell[:40]!r} is not a number from 0 to {MOST}")
+        setattr(record, name, number)
 
     return Column(column or name, meaning, lambda record: getattr(record, name), read)
 
 
-def _text(name: str, meaning: str) -> Column:
+def _text(name: str, meaning: str, allowed: Sequence[str] = ()) -> Column:
+    """A text, one of those that are allowed if there are any."""
+
     def write(record: Record) -> str:
         return _escaped(getattr(record, name)[:LENGTH])
 
     def read(record: Record, cell: str) -> None:
+        if allowed and cell not in allowed:
+            raise ValueError(f"{cell[:40]!r} is none of {', '.join(filter(None, allowed))}")
         setattr(record, name, cell.removeprefix("'"))
 
     return Column(name, meaning, write, read)
@@ -130,12 +141,12 @@ COLUMNS = (
     _number("cached_tokens", "those read from a cache, as reported"),
     _number("output_tokens", "tokens of the answer, reasoning included"),
     _number("reasoning_tokens", "those of reasoning, as reported"),
-    _text("tokens_from", "source of output_tokens: usage, events, or empty"),
+    _text("tokens_from", "source of output_tokens: usage, events, or empty", get_args(TokensFrom)),
     _number("token_events", "events with a piece of the answer"),
     Column("longest_gap_ms", "longest time between two events", _gap, _read_gap),
     _number("turn", "turn of its conversation, from 1"),
     _number("status", "status of the response; 0 without one"),
-    _text("end", "how the exchange ended"),
+    _text("end", "how the exchange ended", get_args(End)),
     _text("detail", f"what went wrong, up to {LENGTH} characters"),
     _text("answer", "first line of the body of a failure"),
     _text("server", "field Server of the response"),

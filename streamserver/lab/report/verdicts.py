@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamserver.lab.report.histograms import MS, ms
+from streamserver.lab.report.progress import causes
 from streamserver.lab.report.summary import Summary
 
 CLIENT_LATE = 10 * MS
@@ -59,10 +60,10 @@ def failed(summary: Summary) -> str:
 
 
 def _ends(summary: Summary) -> str:
-    """The ends with the most frequent reason: ``unconnected 20 (refused)``."""
+    """The ends with the first cause: ``refused 20 (refused: status 503: overloaded)``."""
     counts = ", ".join(f"{end} {count}" for end, count in summary.ends.most_common())
-    reasons = "".join(f" ({reason})" for reason, _ in summary.reasons.most_common(1))
-    return counts + reasons
+    found = [f" ({end}: {cause})" for end, _, cause in causes(summary) if cause]
+    return counts + "".join(found[:1])
 
 
 def client_lateness(summary: Summary) -> str:

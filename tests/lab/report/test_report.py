@@ -58,7 +58,7 @@ def test_the_exit_status_distinguishes_missed_from_not_valid(
             "no exchange received a response: unconnected 2, first_byte_timeout 1"
             " (unconnected: connection refused)",
         ),
-        ([REFUSED], "no exchange ended well: refused 1"),
+        ([REFUSED], "no exchange ended well: refused 1 (refused: status 503)"),
         ([], "no exchange counts: none began, or all belong to the warm-up"),
     ],
 )

@@ -64,7 +64,7 @@ def time_spent(all_complete: Means, slowest: Means) -> Iterator[Sequence[str]]:
     for name in PHASES:
         mean, of_slowest = all_complete.get(name, 0.0), slowest.get(name, 0.0)
         if mean or of_slowest:
-            shown = [f"{mean / MS:.3f}", f"{mean / whole:.1%}" if whole else "-"]
+            shown = [f"{mean / MS:.3f}", f"{mean / whole:.1%}"] if whole else ["-", "-"]
             yield [name, *shown, f"{of_slowest / MS:.3f}"]
 
 
