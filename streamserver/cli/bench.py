@@ -29,7 +29,9 @@ from streamserver.lab.report.progress import Plan
 from streamserver.lab.report.report import Report
 from streamserver.lab.report.slo import judge
 
-USAGE = "streamserver bench URL [options]"
+USAGE = """\
+streamserver bench URL [options]
+       streamserver bench URL --chat --model NAME --prompt TEXT [options]"""
 ABOUT = (
     "Send requests to URL, and report when the head, the first byte and each event of the"
     " responses arrived. " + request_options.VARIABLES
