@@ -78,8 +78,11 @@ class View:
         """Show the run as it is now."""
         from rich.text import Text
 
-        lines = "\n".join(map(printable, self._screen.lines(now)))
-        self._live.update(Text(lines, no_wrap=True, overflow="ellipsis"), refresh=True)
+        lines = [*map(printable, self._screen.lines(now))]
+        if len(lines) >= self._live.console.height:  # the last ones would not be shown
+            lines = [*filter(None, lines)]
+        text = Text("\n".join(lines), no_wrap=True, overflow="ellipsis")
+        self._live.update(text, refresh=True)
 
 
 class Screen:

@@ -127,6 +127,21 @@ def test_a_terminal_gets_a_screen() -> None:
     assert "2.5 ended, 0.5 failed, 20 events" in shown
 
 
+def test_a_small_terminal_shows_errors_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LINES", "14")
+    ours, theirs = pty.openpty()
+    with (
+        open(ours, "rb", buffering=0) as terminal,
+        open(theirs, "w") as file,
+        View("http://127.0.0.1/", file, Plan(seconds=4)) as view,
+    ):
+        view.show(Progress(2.0, 1, run_of(4, failed=1)))
+        shown = ""
+        while "cause 0" not in shown and " ... " not in shown:
+            shown += terminal.read(65536).decode()
+    assert "reset, first: cause 0" in shown
+
+
 def test_a_comparison_shows_its_rounds() -> None:
     now = Progress(4.0, 1, run_of(8))
     line = re.compile(r"time left    about 0:0\d, 4 of 10 rounds done")
