@@ -44,15 +44,7 @@ def to_json(report: ComparisonReport) -> dict[str, Any]:
             for side, request in zip(comparison.sides, requests, strict=False)
         },
         "added": {hop.name: _hop_json(hop, report.added[hop.name]) for hop in report.hops},
-        "objectives": [
-            {
-                "side": name,
-                "objective": one.objective.text,
-                "measured": one.measured,
-                "met": one.is_met,
-            }
-            for name, one in report.judged
-        ],
+        "objectives": [{"side": name, **one.to_json()} for name, one in report.judged],
     }
 
 

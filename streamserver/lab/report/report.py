@@ -9,7 +9,7 @@ from streamserver.lab.report.slo import SHARES, Judgement
 from streamserver.lab.report.summary import FIGURES, MILESTONES, Summary
 from streamserver.lab.report.verdicts import Verdict, failed, unreached, verdicts
 
-VERSION = 1
+VERSION = 2
 """Of the JSON form; raised when a member changes its meaning or is removed."""
 PERCENTILES = (50.0, 90.0, 99.0, 99.9, 99.99)
 
@@ -138,10 +138,7 @@ class Report:
                 "delay": figures(summary.evidence.delay),
             },
             "verdicts": [{"name": one.name, "evidence": one.evidence} for one in self.verdicts],
-            "objectives": [
-                {"objective": one.objective.text, "measured": one.measured, "met": one.is_met}
-                for one in self.judgements
-            ],
+            "objectives": [one.to_json() for one in self.judgements],
         }
 
     def per_second(self, count: float) -> float:

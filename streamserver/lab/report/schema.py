@@ -166,7 +166,7 @@ def _verdict() -> Schema:
 
 def objective(**further: Schema) -> Schema:
     """The schema of an objective; ``further``: members before its own."""
-    measured = of.nullable(of.number("in ns, or a share; null if nothing was measured"))
+    measured = of.nullable(of.number("a duration or a share; null if nothing was measured"))
     return of.object(
         "",
         further

@@ -11,6 +11,7 @@ objective without a measured value is neither met nor missed: it makes the measu
 import re
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from streamserver.kit.hints import did_you_mean
 from streamserver.kit.units import DURATIONS, parse_duration
@@ -90,6 +91,13 @@ class Judgement:
         if self.objective.milestone in SHARES:
             return f"{self.measured:.3%}"
         return f"{self.measured / 1e6:.3f}ms"
+
+    def to_json(self) -> dict[str, Any]:
+        """For programs: a duration in milliseconds, a share from 0 to 1."""
+        value = self.measured
+        if value is not None and self.objective.milestone not in SHARES:
+            value = round(value / MS, 6)
+        return {"objective": self.objective.text, "measured": value, "met": self.is_met}
 
     def __str__(self) -> str:
         return f"{self.objective.text}: " + ", ".join(filter(None, [self.outcome, self.shown]))
