@@ -21,6 +21,11 @@ class Plan:
         """The rounds of a measure whose round takes seconds, as with a thousand open streams."""
         return max(min(2, self.rounds), self.rounds // 4)
 
+    @property
+    def fewest_rounds(self) -> int:
+        """The rounds of a measure whose round takes a minute."""
+        return max(self.rounds // 10, 1)
+
     def contenders(self, loop: str, *works: str) -> Iterator[Contender]:
         """Yield every peer at each of `works` that it can do."""
         for peer in self.peers:

@@ -45,7 +45,7 @@ def measure(plan: Plan) -> Iterator[Result]:
     absent: dict[str, str] = {}
     for loop in plan.loops:
         with together([Contender(TARGETS[0], loop, "target")], client.is_listening) as lineup:
-            for _ in range(plan.few_rounds):
+            for _ in range(plan.fewest_rounds):
                 for streams in STREAMS[:2] if plan.quick else STREAMS:
                     read = partial(_read, streams=streams, loop=loop)
                     for some in in_turns(lineup, 1, read).values():

@@ -158,7 +158,7 @@ def measure(plan: Plan) -> Iterator[Result]:
     absent = {name: "not installed" for name in HARNESSES if name not in installed}
     found: dict[tuple[str, int], list[tuple[Figures, Figures]]] = {}
     with together([Contender(TARGET, plan.loops[0], "model")], client.is_listening) as lineup:
-        for _ in range(max(plan.rounds // 10, 1)):
+        for _ in range(plan.fewest_rounds):
             for streams in STREAMS[:1] if plan.quick else STREAMS:
                 for name, harness in installed.items():
                     read = partial(_block, harness=harness, streams=streams)

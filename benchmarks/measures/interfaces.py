@@ -51,7 +51,7 @@ def measure(plan: Plan) -> Iterator[Result]:
         with together([Contender(TARGETS[0], loop, "target")], client.is_listening) as lineup:
             for shape in SHAPES:
                 block = partial(_block, shape=shape, quick=plan.quick)
-                for contender, blocks in in_turns(lineup, plan.few_rounds, block).items():
+                for contender, blocks in in_turns(lineup, plan.fewest_rounds, block).items():
                     row = row_of(contender, loop, f"{STREAMS:,} x {RATE}", blocks)
                     rows.append(row | {"target": shape.path})
         absent |= lineup.absent

@@ -115,8 +115,8 @@ class Level:
             ("first event p99", self.first_excess, 99, tolerance.first_p99),
             ("gaps", self.shortened, 99, tolerance.gap),
         )
-        found = [(name, one.get_value_at_percentile(p), most) for name, one, p, most in limits]
-        errors = [f"{name} {value / MS:.1f} ms off" for name, value, most in found if value > most]
+        found = [(name, ms(one, p), most / MS) for name, one, p, most in limits]
+        errors = [f"{name} {value:.1f} ms off" for name, value, most in found if value > most]
         if self.joined > tolerance.joined * self.events:
             errors.append(f"{self.joined} events joined")
         if self.failed:

@@ -19,7 +19,7 @@ from streamserver.lab.report.event_counter import EventCounter
 from streamserver.lab.report.flow import Flow
 from streamserver.lab.report.goodput import Limit, is_good
 from streamserver.lab.report.histograms import add as add_histogram
-from streamserver.lab.report.histograms import from_text, new_histogram, pour, to_text
+from streamserver.lab.report.histograms import from_text, ms, new_histogram, pour, to_text
 from streamserver.lab.report.histograms import record as count
 from streamserver.lab.report.phases import TimeSpent
 
@@ -118,6 +118,12 @@ class Summary:
     @property
     def _ended_by_itself(self) -> int:
         return self.ends.total() - self.ends["stopped"]
+
+    def percentile(self, name: str, percent: float) -> float | None:
+        """The value in ms that so many percent of a milestone or figure do not exceed; None without
+        any. KeyError for another name."""
+        histogram = self.histograms[name]
+        return ms(histogram, percent) if histogram.get_total_count() else None
 
     def event_counter(self, record: Record) -> EventCounter:
         """A counter for the events of a running exchange, to be used until ``add``."""
