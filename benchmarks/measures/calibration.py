@@ -22,7 +22,7 @@ from benchmarks.report import Column, Result, Row
 from benchmarks.turns import in_turns, percentile, together
 from streamserver.lab.calibration import Tolerance
 from streamserver.lab.calibration import measure as measure_level
-from streamserver.lab.garbage import postpone_collections
+from streamserver.lab.pauses import avoid_pauses
 from streamserver.lab.report.histograms import ms
 
 RATE, SECONDS = 100, 3
@@ -84,7 +84,7 @@ def _row(streams: int, loop: str, blocks: Sequence[dict[str, float | str]]) -> R
 
 
 async def _print_level(url: str, streams: int) -> None:
-    postpone_collections()
+    avoid_pauses()
     before = sum(os.times()[:2])
     level = await measure_level(url, streams, RATE, SECONDS)
     cpu = (sum(os.times()[:2]) - before) * 1e6 / max(level.events, 1)

@@ -24,7 +24,7 @@ from streamserver.lab.calibration import (
     highest_valid,
     own_target,
 )
-from streamserver.lab.garbage import postpone_collections
+from streamserver.lab.pauses import avoid_pauses
 from streamserver.wire.json_text import to_ascii_json
 
 USAGE = "streamserver calibrate [options]"
@@ -68,7 +68,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """
     options = read(argv, os.environ)
     warn(warnings)
-    postpone_collections()
+    avoid_pauses()
     levels = run_interruptible(options.loop, lambda: _calibrate(options))
     highest = highest_valid(levels, TOLERANCE)
     print(f"\n{conclusion(levels, highest)}")

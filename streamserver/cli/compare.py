@@ -18,8 +18,8 @@ from streamserver.lab.compare.forms import table, to_json
 from streamserver.lab.compare.page import page
 from streamserver.lab.compare.pairs import NAMES
 from streamserver.lab.compare.report import ComparisonReport
-from streamserver.lab.garbage import postpone_collections
 from streamserver.lab.load.job import Job
+from streamserver.lab.pauses import avoid_pauses
 from streamserver.lab.report.progress import Plan
 from streamserver.lab.report.report import About
 from streamserver.lab.report.slo import ERRORS
@@ -66,7 +66,7 @@ def main(options: Namespace, job: Job, about: About) -> int:
         raise CannotServe("--compare sends single requests, and these are conversations")
     urls = [request_options.url_of(options, url) for url in options.compare]
     jobs = [job, *[replace(job, request=replace(job.request, url=url)) for url in urls]]
-    postpone_collections()
+    avoid_pauses()
     comparison = run_interruptible(job.loop, lambda: _compare(options, jobs))
     about = replace(about, asked=[*_asked(options, jobs)], ended=rfc3339(datetime.now(UTC)))
     requests = [one.request.title for one in jobs]

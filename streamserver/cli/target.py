@@ -12,8 +12,8 @@ from streamserver.cli.options import Option, Table, make_parser
 from streamserver.cli.profiles import PROFILE
 from streamserver.cli.recording import REPLAY, replayed
 from streamserver.cli.values import names, switch, whole
-from streamserver.lab.garbage import postpone_collections
 from streamserver.lab.model.models import LISTED, Models
+from streamserver.lab.pauses import avoid_pauses
 from streamserver.lab.target.app import make_target
 
 USAGE = "streamserver target [options]"
@@ -53,7 +53,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
         make = partial(
             make_target, options.slots, options.queue, models=models, profile=options.profile
         )
-    postpone_collections()
+    avoid_pauses()
     return launch(options, settings(options), make, EACH_ALONE, warnings=warnings)
 
 

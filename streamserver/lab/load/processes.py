@@ -24,9 +24,9 @@ from time import monotonic_ns
 from typing import Any, BinaryIO
 
 from streamserver.lab.client.record import Record
-from streamserver.lab.garbage import postpone_collections
 from streamserver.lab.load.job import SECOND, Job, Share
 from streamserver.lab.load.run import Run, sleep_until
+from streamserver.lab.pauses import avoid_pauses
 from streamserver.lab.report.progress import Progress
 from streamserver.lab.report.summary import Summary
 
@@ -100,7 +100,7 @@ async def _execute(
     order = await read_message(orders)
     if order is None or "start" not in order:
         return
-    postpone_collections()
+    avoid_pauses()
     tasks = [asyncio.create_task(one) for one in (_await_stop(run, orders), _report(run, send))]
     try:
         await run.execute(order["start"])
