@@ -2,7 +2,8 @@
 
 The model sends each answer at 30 tokens a second. It notes when it sent every token, so the error
 of a harness is known: how far a percentile that it reports is from the target's own. Each runs
-with its defaults on the client's core, with the same concurrency and number of requests.
+with its defaults on the client's core, with the same concurrency and number of requests, after a
+first wave of requests that is not measured and opens the connections.
 
 Public harnesses are found by their name in PATH, or in a variable: GUIDELLM, AIPERF. They need a
 tokenizer: one without a vocabulary is made, and their requests use the server's counts.
@@ -15,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
@@ -63,6 +64,7 @@ class Harness:
     """From the program, the URL, the streams, the requests and a directory for files."""
     read: Callable[[Path, str], Figures]
     """From the directory and standard output."""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def path(self) -> str:
@@ -72,7 +74,7 @@ class Harness:
 
 def _ours(program: str, url: str, streams: int, count: int, directory: Path) -> list[str]:
     asked = ["--chat", "--model", MODEL, "--prompt", "Question number {n}"]
-    load = ["-c", f"{streams}", "-n", f"{count}", "--json", "-", "--no-progress"]
+    load = ["-c", f"{streams}", "-n", f"{count}", "--warm-up", "1s", "--json", "-", "--no-progress"]
     return [program, "-m", "streamserver", "bench", f"{url}/v1", *asked, *load]
 
 
@@ -83,12 +85,12 @@ def _read_ours(directory: Path, output: str) -> Figures:
 
 
 def _guidellm(program: str, url: str, streams: int, count: int, directory: Path) -> list[str]:
-    _write_prompts(directory, "prompt", count)
+    _write_prompts(directory, "prompt", streams + count)
     return [
         *(program, "run", "--disable-progress"),
         *("--backend", f"kind=openai_http,target={url},model={MODEL}"),
-        *("--profile", f"kind=concurrent,streams={streams}"),
-        *("--constraint", f"kind=max_requests,count={count}"),
+        *("--profile", f"kind=concurrent,streams={streams},warmup=1"),
+        *("--constraint", f"kind=max_requests,count={streams + count}"),
         *("--data", f"kind=json_file,path={directory}/prompts.jsonl"),
         *("--output", f"kind=json,path={directory}/found.json"),
     ]
@@ -105,10 +107,11 @@ def _read_guidellm(directory: Path, output: str) -> Figures:
 
 
 def _aiperf(program: str, url: str, streams: int, count: int, directory: Path) -> list[str]:
-    _write_prompts(directory, "text", count)
+    _write_prompts(directory, "text", streams + count)
     return [
         *(program, "profile", "-m", MODEL, "-u", url, "--endpoint-type", "chat", "--streaming"),
         *("--concurrency", f"{streams}", "--request-count", f"{count}", "--ui", "none"),
+        *("--warmup-request-count", f"{streams}"),
         *("--input-file", f"{directory}/prompts.jsonl", "--custom-dataset-type", "single_turn"),
         *("--tokenizer", _tokenizer(program, directory), "--use-server-token-count"),
         *("--artifact-dir", f"{directory}/found"),
@@ -147,7 +150,8 @@ def _write_prompts(directory: Path, member: str, count: int) -> None:
 OURS = "streamserver bench"
 HARNESSES: Mapping[str, Harness] = {
     OURS: Harness(sys.executable, _ours, _read_ours),
-    "guidellm": Harness("guidellm", _guidellm, _read_guidellm),
+    # It would look for a tokenizer on a hub of models.
+    "guidellm": Harness("guidellm", _guidellm, _read_guidellm, {"HF_HUB_OFFLINE": "1"}),
     "aiperf": Harness("aiperf", _aiperf, _read_aiperf),
 }
 
@@ -179,19 +183,19 @@ def _block(
     with tempfile.TemporaryDirectory() as name, machine.pinned(machine.cores().client):
         directory = Path(name)
         command = harness.command(harness.path, url, streams, count, directory)
-        # Nothing is fetched from a hub of models.
-        offline = {**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+        environment = {**os.environ, **harness.environment}
         done = subprocess.run(
-            command, cwd=ROOT, env=offline, capture_output=True, text=True, timeout=PATIENCE
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE
         )
         if done.returncode:
             raise WrongAnswer(f"{command[0]} failed: {(done.stderr or done.stdout)[-300:]}")
-        return harness.read(directory, done.stdout), _recorded(server)
+        return harness.read(directory, done.stdout), _recorded(server, count)
 
 
-def _recorded(server: Server) -> Figures:
+def _recorded(server: Server, count: int = 0) -> Figures:
+    """The target's own figures of the last `count` streams."""
     connection = HTTPConnection(client.HOST, server.port, timeout=client.PATIENCE)
-    connection.request("GET", "/recorded")
+    connection.request("GET", f"/recorded?last={count}")
     found: Figures = json.loads(connection.getresponse().read())
     connection.close()
     return found
