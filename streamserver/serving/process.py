@@ -18,6 +18,7 @@ from ssl import SSLContext
 from typing import TypeAlias
 
 from streamserver.observe.accesslog import AccessLog
+from streamserver.server.descriptors import grow_table
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
@@ -146,6 +147,7 @@ def _ignore_exit(pid: int) -> None: ...
 
 
 def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
+    grow_table()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(life)
 

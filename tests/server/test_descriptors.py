@@ -5,6 +5,8 @@ import contextlib
 import errno
 import logging
 import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -191,3 +193,27 @@ def test_exchanges_and_clients_share_what_is_left() -> None:
     descriptors.add_client()
     assert descriptors.in_use == 8
     assert not descriptors.has_room_for_client
+
+
+GROW = """
+import os, re, resource
+from streamserver.server.descriptors import grow_table
+
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (1000, hard))
+
+def state():
+    size = re.search(r"FDSize:\\s+(\\d+)", open("/proc/self/status").read())[1]
+    return size, len(os.listdir("/proc/self/fd"))
+
+before = state()
+grow_table()
+print(*before, *state())
+"""
+
+
+def test_the_table_of_descriptors_grows_to_the_limit_and_none_stays_open() -> None:
+    done = subprocess.run([sys.executable, "-c", GROW], capture_output=True, text=True, check=True)
+    size, opened, reserved, left = map(int, done.stdout.split())
+    assert size < 1000 <= reserved
+    assert left == opened
