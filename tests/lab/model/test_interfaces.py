@@ -176,7 +176,7 @@ async def test_an_error_names_what_is_wrong(target: Served, interface: Interface
         ("tokens=x", {}, "tokens"),
         ("", {"temprature": 1}, "temprature"),
         ("", {"model": 1}, "model"),
-        ("fault=error@event:1:nobody", {}, "SERVICE"),
+        ("fault=error@event:1:unknown", {}, "SERVICE"),
     ]
     for query, members, named in wrong:
         answer = await ask_in(target, interface, query, **members)
