@@ -9,34 +9,17 @@ after a line with the reason.
 import os
 import sys
 from collections.abc import Sequence
-from importlib import import_module
-from typing import Protocol, cast
 
 from streamserver.cli import variables
+from streamserver.cli.commands import SERVING, command
+from streamserver.cli.config_file import early_texts
 from streamserver.cli.naming import COMMANDS
-from streamserver.cli.options import Table
 from streamserver.cli.problem import CannotServe
 from streamserver.server.sockets import CannotListen
 from streamserver.serving import logs, signals
 from streamserver.wire.printable import printable
 
 DEFAULT = "serve"
-SERVING = ("serve", "proxy", "target")
-"""Commands that handle all signals themselves."""
-
-
-class Command(Protocol):
-    """A module that is a command."""
-
-    TABLE: Table
-
-    def main(self, argv: Sequence[str], warnings: Sequence[str]) -> int:
-        """Run the command; the exit status."""
-
-
-def command(name: str) -> Command:
-    """The module of a command, imported."""
-    return cast(Command, import_module(f"streamserver.cli.{name}"))
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -49,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     name = arguments.pop(0) if named else DEFAULT
     chosen = command(name)
     tables = (command(each).TABLE for each in COMMANDS)
-    warnings = variables.unread(arguments, os.environ, chosen.TABLE, tables)
+    filed = early_texts(arguments, os.environ)
+    warnings = variables.unread(arguments, os.environ, chosen.TABLE, tables, filed)
     if name not in SERVING:
         signals.unblock()
     try:

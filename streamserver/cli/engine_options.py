@@ -1,11 +1,13 @@
 """Options of every command that serves, and the engine's settings that they select."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
+from streamserver.cli.config import read_config
+from streamserver.cli.config_file import FLAG, VARIABLE, ConfigError
 from streamserver.cli.loops import HELP, NAMES
-from streamserver.cli.options import Option, Table, duration, parse
+from streamserver.cli.options import Option, Parser, Table, duration, parse
 from streamserver.cli.values import one_of, switch, text, whole
 from streamserver.observe.accesslog import FORMATS
 from streamserver.server.settings import Settings
@@ -72,7 +74,20 @@ _DEADLINES = (
     _deadline("max_stream", "for a whole response; 0: off", zero=True),
     _deadline("grace", "for open responses to end after the first signal", zero=True),
 )
+CHECK = Option(
+    "check-config",
+    False,
+    switch,
+    "",
+    "read everything that a start reads, the app included, report it, and do not listen",
+    "off",
+)
+_CONFIGURATION = (
+    Option(FLAG, None, text, "FILE", "TOML file of options, whose keys are their names", ""),
+    CHECK,
+)
 ENGINE: Table = {
+    "configuration": _CONFIGURATION,
     "where to listen": _LISTEN,
     "processes": _PROCESSES,
     "logs": _LOGS,
@@ -82,10 +97,20 @@ ENGINE: Table = {
 
 
 def read(
-    parser: ArgumentParser, table: Table, argv: Sequence[str], environment: Mapping[str, str]
+    name: str, parser: Parser, table: Table, argv: Sequence[str], environment: Mapping[str, str]
 ) -> Namespace:
-    """`parse` for a table that contains ENGINE."""
-    options = parse(parser, table, argv, environment)
+    """`parse` for the command ``name``, whose table contains ENGINE, with the file of `--config`.
+    CannotServe if that cannot be read."""
+
+    def read_file(given: Namespace) -> Mapping[str, object]:
+        path = getattr(given, FLAG, None) or environment.get(VARIABLE)
+        checks = getattr(given, "check_config", bool(environment.get(CHECK.variable)))
+        try:
+            return read_config(path, name, table, checks) if path else {}
+        except ConfigError as problem:
+            parser.refuse(str(problem))
+
+    options = parse(parser, table, argv, environment, read_file)
     if (options.tls_cert is None) != (options.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
     return options

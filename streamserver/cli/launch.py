@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from streamserver.cli import figures
+from streamserver.cli import check, figures
+from streamserver.cli.config_file import early, given
 from streamserver.cli.loops import loop_factory
+from streamserver.cli.options import Table
 from streamserver.kit.compress import compress
 from streamserver.kit.service import Handler, close, service
 from streamserver.observe.probes import with_probes
@@ -25,7 +27,6 @@ from streamserver.serving.process import (
 )
 from streamserver.serving.tls import server_context
 
-FLAG = "--log-format"
 VARIABLE = "STREAMSERVER_LOG_FORMAT"
 
 logger = logging.getLogger("streamserver")
@@ -33,33 +34,37 @@ logger = logging.getLogger("streamserver")
 Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
 
 
-def prepare(argv: Sequence[str]) -> None:
-    """Configure the log and the signals, before anything else in a command that serves."""
-    logs.configure(log_format(argv, os.environ))
+def prepare(name: str, argv: Sequence[str]) -> None:
+    """Configure the log and the signals, before anything else in the command ``name``."""
+    logs.configure(log_format(name, argv, os.environ))
     signals.handle_early()
 
 
-def log_format(argv: Sequence[str], environment: Mapping[str, str]) -> str:
-    """The log format that a command line selects, read before it is parsed: it may be wrong."""
-    form = environment.get(VARIABLE, "")
-    for word, following in zip(argv, [*argv[1:], ""], strict=False):
-        if word == FLAG:
-            form = following
-        elif word.startswith(f"{FLAG}="):
-            form = word.partition("=")[2]
+def log_format(name: str, argv: Sequence[str], environment: Mapping[str, str]) -> str:
+    """The log format that the options of the command ``name`` select, read before they are parsed:
+    they may be wrong."""
+    form: object = given(argv, environment, "log-format", VARIABLE)
+    if not form:
+        shared = early(argv, environment)
+        section = shared.get(name)
+        for keys in (shared, section if isinstance(section, Mapping) else {}):
+            form = keys.get("log-format", keys.get("log_format")) or form
     return "json" if form == "json" else "text"
 
 
 def launch(
     options: Namespace,
+    table: Table,
     settings: Settings,
     make_handler: Callable[[], Handler],
+    about: str,
     each_alone: str = "",
     guard: Guard | None = None,
     warnings: Sequence[str] = (),
     relayed: bool = False,
 ) -> int:
-    """Serve what `make_handler` returns until a signal arrives; the exit status.
+    """Serve what `make_handler` returns until a signal arrives; the exit status. With
+    `--check-config`, only report ``about``, which names what is served.
 
     `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
     `guard` wraps all that is served, `/metrics` included. With `relayed`, `--compress` is for
@@ -75,12 +80,16 @@ def launch(
     server = _server(options, settings, handler, bool(inherited), guard)
     if each_alone and options.workers > 1 and not inherited:
         logger.warning(each_alone)
+    make_loop = loop_factory(options.loop)
+    if options.check_config:
+        print(check.report(options, table, about))
+        return 0
     serve_until_stopped(
         server,
         Address(options.host, options.port, options.uds),
         lambda url: print(logs.listening_line(options.log_format, url), flush=True),
         workers=options.workers,
-        loop_factory=loop_factory(options.loop),
+        loop_factory=make_loop,
         inherited=inherited,
         supervised=figures.of_workers(options.metrics),
     )

@@ -2,7 +2,8 @@
 
 A variable is read if its flag is absent, and holds the same text. An empty variable counts as
 absent: many tools unset one like that. The value of a repeatable flag is a list, and its variable
-holds one item per line.
+holds one item per line. A configuration file comes after the variable, for the commands that read
+one (`config.py`).
 """
 
 import argparse
@@ -33,6 +34,8 @@ class Option:
     """`read` converts text to the value; ArgumentTypeError names what is allowed.
 
     `shown` is the default in `--help` if it differs from the value. `many`: the flag is repeatable.
+    `positional`: it is an argument without a flag. `secret`: the value may be one, so it is never
+    shown.
     """
 
     name: str
@@ -44,6 +47,11 @@ class Option:
     many: bool = False
     letter: str = ""
     """A short flag."""
+    positional: bool = False
+    secret: bool = False
+    read_table: Callable[[Mapping[str, object], str], Sequence[object]] | None = None
+    """Of a repeatable option: its items in a table of a configuration file. The second argument
+    names the table in errors."""
 
     @property
     def key(self) -> str:
@@ -58,6 +66,8 @@ class Option:
     @property
     def flags(self) -> list[str]:
         """All its flags: `--access-log` and `--no-access-log`."""
+        if self.positional:
+            return []
         names = [f"-{self.letter}"] if self.letter else []
         return [*names, f"--{self.name}", *([f"--no-{self.name}"] if self.read is switch else [])]
 
@@ -81,9 +91,14 @@ class Parser(argparse.ArgumentParser):
             self.exit(2)
         super().error(message)
 
+    def refuse(self, message: str) -> NoReturn:
+        """`error` without the usage: for an error that is not on the command line."""
+        message = f"{self.prog}: error: {message}"
+        self.exit(2, None if logs.log_json_error(message) else f"{message}\n")
 
-def make_parser(usage: str, description: str, table: Table) -> argparse.ArgumentParser:
-    """A parser of the table's flags; it sets no attribute for an absent flag."""
+
+def make_parser(usage: str, description: str, table: Table) -> Parser:
+    """A parser of the table's options; it sets no attribute for an absent one."""
     parser = Parser(
         prog="streamserver",
         usage=usage,
@@ -106,10 +121,13 @@ def parse(
     table: Table,
     argv: Sequence[str],
     environment: Mapping[str, str],
+    read_file: Callable[[argparse.Namespace], Mapping[str, object]] = lambda given: {},
 ) -> argparse.Namespace:
-    """Every option's value: from argv, else from the environment, else its default.
+    """Every option's value: from argv, else from the environment, else from a file, else its
+    default. The attribute ``sources`` has the first three as words, by the keys of options.
 
-    SystemExit(2) for a wrong text, after a line that names the flag or variable.
+    ``read_file`` is called with what argv sets and returns the values of the file. SystemExit(2)
+    for a wrong text, after a line that names the flag or variable.
     """
     _refuse_unknown(parser, table, argv)
     values, rest = parser.parse_known_args(argv)
@@ -117,13 +135,23 @@ def parse(
         if word != "--":
             parser.error(f"unexpected argument {word!r}")
     for option in chain.from_iterable(table.values()):
+        if option.positional and not getattr(values, option.key):
+            delattr(values, option.key)  # argparse sets it, though it is absent
+    sources = dict.fromkeys(vars(values), "command line")
+    filed = read_file(values)
+    for option in chain.from_iterable(table.values()):
         if option.key in values:
             continue
-        text = environment.get(option.variable)
-        try:
-            setattr(values, option.key, _read(option, text) if text else option.default)
-        except argparse.ArgumentTypeError as problem:
-            parser.error(f"environment variable {option.variable}: {problem}")
+        if text := environment.get(option.variable):
+            sources[option.key] = "environment"
+            try:
+                setattr(values, option.key, _read(option, text))
+            except argparse.ArgumentTypeError as problem:
+                parser.error(f"environment variable {option.variable}: {problem}")
+        else:
+            sources |= {option.key: "file"} if option.key in filed else {}
+            setattr(values, option.key, filed.get(option.key, option.default))
+    values.sources = sources
     return values
 
 
@@ -155,7 +183,17 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
     default = option.default if option.shown is None else option.shown
     about = f"{option.help} (default: {default})" if default != "" else option.help
     about = about.replace("%", "%%")  # argparse formats it
-    if option.read is switch:
+    if option.positional:
+        many = "*" if option.many else "?"
+        group.add_argument(
+            option.key,
+            nargs=many,
+            type=option.read,
+            default=None,
+            metavar=option.metavar,
+            help=about,
+        )
+    elif option.read is switch:
         group.add_argument(*flags, action=argparse.BooleanOptionalAction, help=about)
     elif option.many:
         group.add_argument(

@@ -130,14 +130,17 @@ TABLE: Table = {
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Relay until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
-    prepare(argv)
+    prepare("proxy", argv)
     options, proxy = read(argv, os.environ)
 
     def make() -> Handler:
         return kept(proxy, recorded(proxy, options), options)
 
     each = each_alone(options)
-    return launch(options, settings(options), make, each, warnings=warnings, relayed=True)
+    about = f"a relay to {options.url}"
+    return launch(
+        options, TABLE, settings(options), make, about, each, warnings=warnings, relayed=True
+    )
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:
@@ -145,7 +148,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     and `--version`; CannotServe for a missing key or missing authorities."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     parser.add_argument("url", type=_upstream, metavar="URL", help=FORMS)
-    options = engine_options.read(parser, TABLE, argv, environment)
+    options = engine_options.read("proxy", parser, TABLE, argv, environment)
     if options.upstream_ca and not options.url.lower().startswith("https:"):
         parser.error("--upstream-ca is for an upstream that speaks TLS: https://HOST")
     check_sources(options, parser, "api-key-env", "api-key-file")

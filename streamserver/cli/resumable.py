@@ -44,7 +44,15 @@ _OF_ANSWERS = (
         "all cookies",
         many=True,
     ),
-    Option("redis", None, text, "URL", "Redis that holds the answers of all workers", "memory"),
+    Option(
+        "redis",
+        None,
+        text,
+        "URL",
+        "Redis that holds the answers of all workers",
+        "memory",
+        secret=True,
+    ),
     *sources("redis", "the URL of --redis, which may have a password"),
 )
 RESUMABLE = (

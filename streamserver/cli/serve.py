@@ -46,6 +46,7 @@ _DEMO = (
         "URL",
         "base URL of the chat's service, as in https://HOST/v1",
         "a built-in model",
+        secret=True,
     ),
     Option(
         "allow-host",
@@ -56,7 +57,15 @@ _DEMO = (
         "any if it listens on other addresses than loopback",
         many=True,
     ),
-    Option("redis", None, text, "URL", "Redis that holds the feeds of all workers", "memory"),
+    Option(
+        "redis",
+        None,
+        text,
+        "URL",
+        "Redis that holds the feeds of all workers",
+        "memory",
+        secret=True,
+    ),
     *sources("redis", "the URL of --redis, which may have a password"),
     *sources("api-key", "the upstream's key", f"{KEY}, if set"),
     Option(
@@ -74,7 +83,17 @@ _HEARTBEAT = duration(
     "silence after which an event stream sends a comment; 0: off",
     zero=True,
 )
+_APP = Option(
+    "app",
+    None,
+    app_name,
+    "MODULE:APP",
+    "the handler to serve, as in hello:app",
+    "the demo",
+    positional=True,
+)
 TABLE: Table = {
+    "what to serve": (_APP,),
     **ENGINE,
     "limits": (
         engine_options.max_connections("as many as its descriptors allow"),
@@ -88,26 +107,19 @@ TABLE: Table = {
 
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Serve until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
-    prepare(argv)
+    prepare("serve", argv)
     options = read(argv, os.environ)
     each_alone = "" if options.app or _names_redis(options) else EACH_ALONE
     guard = None if options.app else partial(known_hosts, names=options.allow_host)
     make = partial(_handler, options)
-    return launch(options, settings(options), make, each_alone, guard, warnings)
+    about = options.app or "the demo"
+    return launch(options, TABLE, settings(options), make, about, each_alone, guard, warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     """Each option's value; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
-    parser.add_argument(
-        "app",
-        nargs="?",
-        type=app_name,
-        default=None,
-        metavar="MODULE:APP",
-        help="the handler to serve, as in hello:app (default: the demo)",
-    )
-    options = engine_options.read(parser, TABLE, argv, environment)
+    options = engine_options.read("serve", parser, TABLE, argv, environment)
     if options.app and options.metrics is None:
         options.metrics = False
     for option in _DEMO if options.app else ():

@@ -44,7 +44,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
 
     CannotServe, CannotListen; SystemExit for wrong usage.
     """
-    prepare(argv)
+    prepare("target", argv)
     options = read(argv, os.environ)
     if options.replay:
         make = partial(replayed, options)
@@ -54,13 +54,14 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
             make_target, options.slots, options.queue, models=models, profile=options.profile
         )
     avoid_pauses()
-    return launch(options, settings(options), make, EACH_ALONE, warnings=warnings)
+    about = f"the replay of {options.replay}" if options.replay else "the target"
+    return launch(options, TABLE, settings(options), make, about, EACH_ALONE, warnings=warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     """The value of each option; SystemExit for wrong usage, `--help` and `--version`."""
     parser = make_parser(USAGE, ABOUT, TABLE)
-    options = engine_options.read(parser, TABLE, argv, environment)
+    options = engine_options.read("target", parser, TABLE, argv, environment)
     if options.speed != 1 and not options.replay:
         parser.error("--speed needs --replay DIR")
     if options.slots and options.replay:

@@ -15,12 +15,17 @@ _of_kubernetes = re.compile(
 
 
 def unread(
-    argv: Sequence[str], environment: Mapping[str, str], own: Table, tables: Iterable[Table]
+    argv: Sequence[str],
+    environment: Mapping[str, str],
+    own: Table,
+    tables: Iterable[Table],
+    texts: Iterable[str] = (),
 ) -> list[str]:
     """A warning for each ``STREAMSERVER_...`` variable that no option of any command reads.
 
     ``own``: the table of the command that runs, in which the nearest name is looked for first.
-    An empty variable counts as absent, and one that an option names, for a secret, as read.
+    ``texts``: those in a configuration file, iterated only if a variable may be unread. An empty
+    variable counts as absent, and one that an option names, for a secret, as read.
     """
     silent = {VARIABLE, *environment.values(), *(word.rpartition("=")[2] for word in argv)}
     given = [name for name, value in environment.items() if value and name.startswith(PREFIX)]
@@ -28,6 +33,7 @@ def unread(
     if not {name.removeprefix(PREFIX) for name in {*given} - silent} - near:
         return []  # without the other tables, which belong to commands that are not imported
     known = near.union(*map(_names, tables))
+    silent.update(texts)
     return [
         f"no option reads the environment variable {name}{_hint(name, near, known)}"
         for name in sorted({*given} - silent)

@@ -56,9 +56,12 @@ def log_json_error(message: str) -> bool:
 def listening_line(form: str, url: str) -> str:
     """The line on standard output that names the URL of the server."""
     message = f"listening on {url}"
-    if form != "json":
-        return message
-    return _json_line(Clock().stamp(time.time()), "info", logger.name, message, url=url)
+    return json_line(message, url=url) if form == "json" else message
+
+
+def json_line(message: str, **more: object) -> str:
+    """A line for standard output, now."""
+    return _json_line(Clock().stamp(time.time()), "info", logger.name, message, **more)
 
 
 class Handler(logging.StreamHandler):  # type: ignore[type-arg]  # no [] at run time
@@ -109,7 +112,7 @@ class JSONFormatter(logging.Formatter):
         return _json_line(stamp, record.levelname.lower(), record.name, message, **more)
 
 
-def _json_line(stamp: str, level: str, name: str, message: str, **more: str) -> str:
+def _json_line(stamp: str, level: str, name: str, message: str, **more: object) -> str:
     members = {"time": stamp, "level": level, "logger": name, "message": message, **more}
     return to_ascii_json(members)
 

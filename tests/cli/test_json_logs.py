@@ -85,4 +85,4 @@ def test_whatever_keeps_it_from_starting(
 def test_the_form_is_known_before_the_command_line_is_parsed(
     argv: list[str], variable: str, form: str
 ) -> None:
-    assert log_format(argv, {VARIABLE: variable} if variable else {}) == form
+    assert log_format("serve", argv, {VARIABLE: variable} if variable else {}) == form

@@ -7,7 +7,8 @@ from itertools import chain
 import pytest
 
 from cli.conftest import run
-from streamserver.cli import bench, calibrate, command, proxy, serve, target
+from streamserver.cli import bench, calibrate, proxy, serve, target
+from streamserver.cli.commands import command
 from streamserver.cli.naming import COMMANDS, is_app_name
 from streamserver.cli.variables import unread
 from streamserver.server.workers import VARIABLE

@@ -43,6 +43,7 @@ CASES = [
     Case(command, option)
     for command, table in (("serve", serve.TABLE), ("proxy", proxy.TABLE))
     for option in chain.from_iterable(table.values())
+    if not option.positional
 ]
 
 # For each option a text that fits, and the value it stands for.
@@ -99,8 +100,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "record-bytes": ("64KiB", 65536),
     "record-count": ("1", 1),
 }
-OPENED = {"upstream-ca", "header-file", ("proxy", "api-key-file")}
-"""Files that are read at once: `test_keys.py` and the tests of TLS have them."""
+OPENED = {"config", "upstream-ca", "header-file", ("proxy", "api-key-file")}
+"""Files that are read at once: `test_config.py`, `test_keys.py` and the tests of TLS have them."""
 VALUED = [
     case
     for case in CASES

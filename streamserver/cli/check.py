@@ -1,0 +1,53 @@
+"""What `--check-config` reports: that a start would succeed, and which options are set by what.
+
+Everything has been read by then. The address alone is not tried: the server that listens there may
+be running.
+"""
+
+from argparse import Namespace
+from itertools import chain
+
+from streamserver.cli.options import Option, Table
+from streamserver.kit.units import format_size
+from streamserver.serving import logs
+
+HIDDEN = "(not shown)"
+
+
+def report(options: Namespace, table: Table, about: str) -> str:
+    """One line that names what is served and where, and a line for each option that is set; with
+    `--log-format json` all of it in one line."""
+    scheme = "https" if options.tls_cert else "http"
+    host = f"[{options.host}]" if ":" in options.host else options.host
+    where = f"unix:{options.uds}" if options.uds else f"{scheme}://{host}:{options.port}"
+    message = f"the configuration is valid: {about} on {where}"
+    sources: dict[str, str] = options.sources
+    rows = [
+        (option.name, shown(option, getattr(options, option.key)), sources[option.key])
+        for option in chain(*table.values())
+        if sources.get(option.key) and option.name != "check-config"
+    ]
+    if options.log_format == "json":
+        members = {name: {"value": value, "source": source} for name, value, source in rows}
+        return logs.json_line(message, options=members)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+    return "\n".join([message, *lines])
+
+
+def shown(option: Option, value: object) -> str:
+    """A value as text; not what may be a secret."""
+    if option.secret:
+        return HIDDEN
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    if isinstance(value, float):
+        return f"{value:g}s" if option.metavar == "DURATION" else f"{value:g}"
+    if option.metavar == "SIZE" and isinstance(value, int):
+        return format_size(value)
+    return str(value)
