@@ -61,9 +61,7 @@ def read_keys(
     }
 
 
-def match_names(
-    keys: Iterable[str], options: Iterable[Option], where: str
-) -> dict[str, Option]:
+def match_names(keys: Iterable[str], options: Iterable[Option], where: str) -> dict[str, Option]:
     """The option of each key; ConfigError for an unknown key, or two of one option."""
     known = names(options)
     found: dict[str, Option] = {}
@@ -78,12 +76,13 @@ def match_names(
 
 
 def names(options: Iterable[Option]) -> dict[str, Option]:
-    """Options by the names of their keys. One that may be repeated has its plural too."""
+    """Options by the names of their keys. One that may be repeated has a singular and a plural."""
     found = {}
     for option in options:
         found[option.name] = option
         if option.many:
-            found[f"{option.name}s"] = option
+            one = option.name.removesuffix("s")
+            found |= {one: option, f"{one}s": option}
     return found
 
 

@@ -1,128 +1,50 @@
-"""The command `proxy`: a reverse proxy in front of one upstream."""
+"""The command `proxy`: a reverse proxy in front of one upstream, or of one for each route."""
 
 import os
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from ssl import SSLContext
-from typing import get_args
 
 from streamserver.cli import engine_options, figures, resumable
-from streamserver.cli.engine_options import ENGINE, MOST_BYTES
-from streamserver.cli.keys import HEADER_FILE, check_sources, fields_of, key_of, sources
+from streamserver.cli.engine_options import ENGINE
+from streamserver.cli.keys import check_sources
 from streamserver.cli.launch import launch, prepare
-from streamserver.cli.naming import url_hint
-from streamserver.cli.options import Option, Table, duration, make_parser
-from streamserver.cli.problem import CannotServe
+from streamserver.cli.options import Option, Table, make_parser
 from streamserver.cli.recording import RECORD, recorded
 from streamserver.cli.resumable import RESUMABLE, each_alone, kept
-from streamserver.cli.timeouts import timeout_options
-from streamserver.cli.values import field, one_of, size, switch, text, whole
+from streamserver.cli.upstream_options import (
+    MAX_BODY,
+    POOL,
+    REQUESTS,
+    RESPONSES,
+    UPSTREAM,
+    injected,
+    make_proxy,
+    upstream,
+)
 from streamserver.kit.service import Handler
-from streamserver.proxy.origin import FORMS, client_context, parse_origin
-from streamserver.proxy.proxy import OnBreak, Proxy
-from streamserver.proxy.rewriting import MODES
-from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.proxy.origin import FORMS
+from streamserver.proxy.proxy import Proxy
 from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 
 USAGE = "streamserver proxy URL [options]"
 ABOUT = "Relay every request to the upstream at URL, and its responses as they arrive."
 
-TIMEOUTS = Timeouts()
-LIMITS = PoolLimits()
-
-_REQUESTS = (
-    Option("strip", "", text, "PATH", "prefix to remove from targets; other targets get a 404"),
-    Option(
-        "header",
-        (),
-        field,
-        "'NAME: VALUE'",
-        "set in each request, in place of the client's; may be repeated (in the variable: one a"
-        " line)",
-        shown="",
-        many=True,
-    ),
-    HEADER_FILE,
-    *sources("api-key", "a key, sent as Authorization: Bearer KEY"),
-    Option(
-        "keep-host", False, switch, "", "send the client's Host instead of the upstream's", "off"
-    ),
-    Option(
-        "forwarded",
-        MODES[0],
-        one_of(*MODES),
-        "MODE",
-        "Forwarded and X-Forwarded-*: replace the client's, append to them, or off",
-    ),
-)
-_ANSWERS = (
-    duration(
-        "relay-heartbeat",
-        0.0,
-        "silence after which an event stream is sent a comment; 0: off",
-        zero=True,
-    ),
-    Option(
-        "on-break",
-        "cut",
-        one_of(*get_args(OnBreak)),
-        "HOW",
-        "end of an event stream that breaks: cut, or event: an error event before the cut",
-    ),
-    Option(
-        "server-timing",
-        False,
-        switch,
-        "",
-        "add a Server-Timing field with the times of the upstream",
-        "off",
-    ),
-)
-_UPSTREAM = (
-    Option("upstream-ca", None, text, "FILE", "PEM authorities to trust", "those of the system"),
-    *timeout_options(TIMEOUTS.connect, TIMEOUTS.first_byte, TIMEOUTS.gap, TIMEOUTS.total),
-)
-_POOL = (
-    Option(
-        "pool-open",
-        LIMITS.open,
-        whole(1, 10**9, auto=0),
-        "N",
-        "open connections per process; auto: half of its descriptors",
-        shown="auto",
-    ),
-    Option(
-        "pool-idle", LIMITS.idle, whole(0, 10**9), "N", "idle connections that are kept for reuse"
-    ),
-    duration(
-        "pool-idle-timeout",
-        LIMITS.idle_timeout,
-        "until an idle connection is closed; 0: never",
-        zero=True,
-    ),
-    duration("pool-wait", LIMITS.wait, "for a connection while all are in use", zero=True),
-)
-_MAX_BODY = Option(
-    "max-body",
-    None,
-    size(0, MOST_BYTES, unlimited=None),
-    "SIZE",
-    "limit of a request body, which is relayed as it arrives",
-    shown="unlimited, for POST with --resumable 8MiB",
-)
 TABLE: Table = {
-    "requests": _REQUESTS,
-    "responses": _ANSWERS,
-    "the upstream": _UPSTREAM,
-    "connections to the upstream": _POOL,
+    "where to relay to": (
+        Option("urls", (), upstream, "URL", FORMS, "", many=True, positional=True),
+    ),
+    "requests": REQUESTS,
+    "responses": RESPONSES,
+    "the upstream": UPSTREAM,
+    "connections to the upstream": POOL,
     "answers that survive their reader": RESUMABLE,
     "recording": RECORD,
     **ENGINE,
     "limits": (
         engine_options.max_connections("half of its descriptors"),
-        _MAX_BODY,
+        MAX_BODY,
     ),
     "figures": (figures.option(False, "off"),),
 }
@@ -136,8 +58,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     def make() -> Handler:
         return kept(proxy, recorded(proxy, options), options)
 
-    each = each_alone(options)
-    about = f"a relay to {options.url}"
+    each, about = each_alone(options), f"a relay to {', '.join(options.urls)}"
     return launch(
         options, TABLE, settings(options), make, about, each, warnings=warnings, relayed=True
     )
@@ -147,75 +68,21 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     """Each option's value, and the proxy that they describe; SystemExit for wrong usage, `--help`
     and `--version`; CannotServe for a missing key or missing authorities."""
     parser = make_parser(USAGE, ABOUT, TABLE)
-    parser.add_argument("url", type=_upstream, metavar="URL", help=FORMS)
     options = engine_options.read("proxy", parser, TABLE, argv, environment)
-    if options.upstream_ca and not options.url.lower().startswith("https:"):
-        parser.error("--upstream-ca is for an upstream that speaks TLS: https://HOST")
+    if not options.urls:
+        parser.error("the following arguments are required: URL")
+    if len(options.urls) > 1:
+        parser.error(f"unexpected argument {options.urls[1]!r}")
     check_sources(options, parser, "api-key-env", "api-key-file")
     resumable.check(options, parser, argv)
     try:
-        options.injected = _injected(options, environment)
-        return options, _proxy(options)
+        options.injected = injected(options, environment)
+        return options, make_proxy(options.urls, options)
     except ValueError as problem:
         parser.error(str(problem))
-
-
-def _upstream(value: str) -> str:
-    try:
-        parse_origin(value)
-    except ValueError as error:
-        raise ArgumentTypeError(f"{error}{url_hint(value)}") from error
-    return value
 
 
 def settings(options: Namespace) -> Settings:
     """The engine's settings; each client needs a second descriptor for its upstream."""
     given = engine_options.settings(options)
     return replace(given, max_connections=given.max_connections or of_process().total // 2)
-
-
-def _proxy(options: Namespace) -> Proxy:
-    return Proxy(
-        options.url,
-        strip=options.strip,
-        inject=options.injected,
-        keep_host=options.keep_host,
-        forwarded=options.forwarded,
-        timeouts=Timeouts(
-            connect=options.connect_timeout,
-            first_byte=options.first_byte_timeout,
-            gap=options.gap_timeout,
-            total=options.total_timeout,
-        ),
-        pool=PoolLimits(
-            open=options.pool_open,
-            idle=options.pool_idle,
-            idle_timeout=options.pool_idle_timeout,
-            wait=options.pool_wait,
-        ),
-        max_body=options.max_body,
-        heartbeat=options.relay_heartbeat,
-        on_break=options.on_break,
-        server_timing=options.server_timing,
-        tls=_trusting(options.upstream_ca) if options.upstream_ca else None,
-    )
-
-
-def _trusting(authorities: str) -> SSLContext:
-    try:
-        return client_context(authorities)
-    except OSError as error:
-        problem = f"cannot use the authorities in {authorities}: {error.strerror}"
-        raise CannotServe(problem) from error
-
-
-def _injected(options: Namespace, environment: Mapping[str, str]) -> dict[str, str]:
-    """The fields to set; ValueError if one is set twice."""
-    fields = fields_of(options)
-    if key := key_of(options, "api-key", environment):
-        fields.append(("authorization", f"Bearer {key}"))
-    names = [name for name, _ in fields]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"--header, --header-file and a key may set {name} only once")
-    return dict(fields)
