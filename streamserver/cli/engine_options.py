@@ -105,10 +105,14 @@ def read(
     def read_file(given: Namespace) -> Mapping[str, object]:
         path = getattr(given, FLAG, None) or environment.get(VARIABLE)
         checks = getattr(given, "check_config", bool(environment.get(CHECK.variable)))
+        if not path:
+            return {}
         try:
-            return read_config(path, name, table, checks) if path else {}
+            found = read_config(path, name, table, checks)
         except ConfigError as problem:
             parser.refuse(str(problem))
+        parser.file = path
+        return found
 
     options = parse(parser, table, argv, environment, read_file)
     if (options.tls_cert is None) != (options.tls_key is None):

@@ -85,8 +85,13 @@ def octets(name: str, default: int, most: int, help: str) -> Option:
 class Parser(argparse.ArgumentParser):
     """Reports wrong usage as one line of JSON where the log is JSON."""
 
+    file = ""
+    """Of options, which an error about several options names too."""
+
     def error(self, message: str) -> NoReturn:
         """As the base class has it, with exit status 2."""
+        if self.file:
+            message += f" (options are also read from {self.file})"
         if logs.log_json_error(f"{self.prog}: error: {message}"):
             self.exit(2)
         super().error(message)

@@ -4,27 +4,28 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
-from streamserver.cli import engine_options, figures, resumable
+from streamserver.cli import engine_options, figures, resumable, routes
+from streamserver.cli.config_file import ConfigError
 from streamserver.cli.engine_options import ENGINE
 from streamserver.cli.keys import check_sources
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.options import Option, Table, make_parser
+from streamserver.cli.problem import CannotServe
 from streamserver.cli.recording import RECORD, recorded
 from streamserver.cli.resumable import RESUMABLE, each_alone, kept
+from streamserver.cli.routes import ROUTE, Relay
 from streamserver.cli.upstream_options import (
     MAX_BODY,
     POOL,
     REQUESTS,
     RESPONSES,
     UPSTREAM,
-    injected,
-    make_proxy,
     upstream,
 )
 from streamserver.kit.service import Handler
 from streamserver.proxy.origin import FORMS
-from streamserver.proxy.proxy import Proxy
 from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 
@@ -34,6 +35,7 @@ ABOUT = "Relay every request to the upstream at URL, and its responses as they a
 TABLE: Table = {
     "where to relay to": (
         Option("urls", (), upstream, "URL", FORMS, "", many=True, positional=True),
+        ROUTE,
     ),
     "requests": REQUESTS,
     "responses": RESPONSES,
@@ -53,33 +55,45 @@ TABLE: Table = {
 def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Relay until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
     prepare("proxy", argv)
-    options, proxy = read(argv, os.environ)
-
-    def make() -> Handler:
-        return kept(proxy, recorded(proxy, options), options)
-
-    each, about = each_alone(options), f"a relay to {', '.join(options.urls)}"
+    options, _ = read(argv, os.environ)
+    make = partial(routes.combined, options, _wrapped)
+    each = next(filter(None, [each_alone(relay.options) for relay in options.relays]), "")
+    warnings = [*warnings, *routes.shared_key(options)]
+    about = routes.about(options)
     return launch(
         options, TABLE, settings(options), make, about, each, warnings=warnings, relayed=True
     )
 
 
-def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Proxy]:
-    """Each option's value, and the proxy that they describe; SystemExit for wrong usage, `--help`
-    and `--version`; CannotServe for a missing key or missing authorities."""
+def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Handler]:
+    """Each option's value, and the handler that they describe, without a recorder and without kept
+    answers; ``relays`` are the relays in it. SystemExit for wrong usage, `--help` and `--version`;
+    CannotServe for a missing key or missing authorities."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     options = engine_options.read("proxy", parser, TABLE, argv, environment)
-    if not options.urls:
-        parser.error("the following arguments are required: URL")
-    if len(options.urls) > 1:
-        parser.error(f"unexpected argument {options.urls[1]!r}")
+    if not options.urls and not options.route:
+        parser.error("the following arguments are required: URL, or --route PREFIX=URL")
+    if options.strip and not options.urls:
+        parser.error("--strip is for URL; in a configuration file a route has its own")
     check_sources(options, parser, "api-key-env", "api-key-file")
-    resumable.check(options, parser, argv)
     try:
-        options.injected = injected(options, environment)
-        return options, make_proxy(options.urls, options)
+        options.relays = routes.make_relays(options, environment)
+        handler = routes.combined(options)
+    except ConfigError as problem:
+        parser.refuse(str(problem))
     except ValueError as problem:
         parser.error(str(problem))
+    resumable.check(options, [relay.options for relay in options.relays], parser, argv)
+    return options, handler
+
+
+def _wrapped(relay: Relay) -> Handler:
+    """The relay with a recorder and with kept answers, if its options have them."""
+    handler = recorded(relay.proxy, relay.options)
+    try:
+        return kept(relay.proxy, handler, relay.options, relay.route.rest)
+    except ValueError as problem:
+        raise CannotServe(f"the route {relay.route.prefix}: {problem}") from problem
 
 
 def settings(options: Namespace) -> Settings:

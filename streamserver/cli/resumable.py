@@ -2,7 +2,7 @@
 
 import os
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from streamserver.cli.apps import redis_backend
@@ -68,19 +68,22 @@ RESUMABLE = (
 )
 
 
-def check(options: Namespace, parser: ArgumentParser, argv: Sequence[str]) -> None:
+def check(
+    options: Namespace, relays: Iterable[Namespace], parser: ArgumentParser, argv: Sequence[str]
+) -> None:
     """Exit with an error for a flag that has no effect, or that excludes another one. Variables may
-    be for another command."""
+    be for another command. ``relays``: the options of each relay."""
     flags = {word.partition("=")[0] for word in argv}
-    for option in () if options.resumable else _OF_ANSWERS:
+    for option in () if any(relay.resumable for relay in relays) else _OF_ANSWERS:
         if f"--{option.name}" in flags:
             parser.error(f"--{option.name} is for answers that are kept: add --resumable")
     check_sources(options, parser, "redis", "redis-env", "redis-file")
 
 
-def kept(proxy: Proxy, handler: Handler, options: Namespace) -> Handler:
+def kept(proxy: Proxy, handler: Handler, options: Namespace, prefix: str = "") -> Handler:
     """``handler``, which is ``proxy`` or records what that relays; with answers that are kept if
-    ``--resumable`` is set. CannotServe for a wrong URL of Redis."""
+    ``--resumable`` is set. ``prefix``: of all its paths. CannotServe for a wrong URL of Redis;
+    ValueError for a prefix that locations cannot have."""
     if not options.resumable:
         return handler
     url = options.redis or secret_of(options, "redis", os.environ)
@@ -96,6 +99,7 @@ def kept(proxy: Proxy, handler: Handler, options: Namespace) -> Handler:
         max_total=options.resume_total,
         max_body=LIMITS.body if options.max_body is None else options.max_body,
         cookies=options.resume_cookie or None,
+        path=f"{prefix}/resumable",
     )
     return Closing(resumable, partial(close, handler), backend.close)
 

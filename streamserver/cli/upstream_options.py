@@ -11,7 +11,7 @@ from streamserver.cli.naming import url_hint
 from streamserver.cli.options import Option, duration
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.timeouts import timeout_options
-from streamserver.cli.values import field, one_of, size, switch, text, whole
+from streamserver.cli.values import field, field_table, one_of, size, switch, text, whole
 from streamserver.proxy.origin import client_context, parse_origin
 from streamserver.proxy.proxy import OnBreak, Proxy
 from streamserver.proxy.rewriting import MODES
@@ -31,6 +31,8 @@ REQUESTS = (
         " line)",
         shown="",
         many=True,
+        secret=True,
+        read_table=field_table,
     ),
     HEADER_FILE,
     *sources("api-key", "a key, sent as Authorization: Bearer KEY"),
@@ -116,6 +118,8 @@ def make_proxy(urls: Sequence[str], options: Namespace) -> Proxy:
     missing authorities."""
     if options.upstream_ca and not all(url.lower().startswith("https:") for url in urls):
         raise ValueError("--upstream-ca is for an upstream that speaks TLS: https://HOST")
+    if len(urls) > 1:
+        raise ValueError(f"one upstream is allowed, not {', '.join(urls)}")
     return Proxy(
         urls[0],
         strip=options.strip,

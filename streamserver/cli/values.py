@@ -2,7 +2,7 @@
 
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NoReturn
 
 from streamserver.kit import units
@@ -120,6 +120,13 @@ def field(value: str) -> tuple[str, str]:
     if not colon or not is_token(name) or not rest.strip():
         raise ArgumentTypeError("the value is not a field, NAME: VALUE")
     return name.lower(), rest.strip()
+
+
+def field_table(table: Mapping[str, object], where: str) -> list[tuple[str, str]]:
+    """The fields of a table in a configuration file, whose values the error does not repeat."""
+    if not all(is_token(name) and isinstance(value, str) for name, value in table.items()):
+        raise ArgumentTypeError('the table has something else than fields, NAME = "VALUE"')
+    return [field(f"{name}:{value}") for name, value in table.items()]
 
 
 def _refuse(value: str, allowed: str) -> NoReturn:

@@ -50,6 +50,11 @@ class Route:
         return self.prefix.rstrip("/") if self.strip is True else self.strip or ""
 
     @property
+    def rest(self) -> str:
+        """What is left of the prefix, without a slash at its end."""
+        return self.prefix.rstrip("/")[len(self._removed) :]
+
+    @property
     def stripped(self) -> int:
         """How many segments are removed."""
         return self._removed.count("/")

@@ -10,6 +10,7 @@ from streamserver.cli import proxy, serve
 from streamserver.cli.engine_options import settings
 from streamserver.cli.options import Option
 from streamserver.cli.resumable import RESUMABLE
+from streamserver.cli.routes import RouteOptions
 from streamserver.cli.serve import read
 from streamserver.cli.values import switch
 from streamserver.server.settings import Settings
@@ -75,6 +76,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "heartbeat": ("0", 0.0),
     "max-stream": ("1h", 3600.0),
     "grace": ("0.0", 0.0),
+    "route": ("/v1=http://a", [RouteOptions("/v1", ["http://a"])]),
     "strip": ("/v1", "/v1"),
     "header": ("X-One: 1: 2 ", [("x-one", "1: 2")]),
     "api-key-env": ("SOME_KEY", "SOME_KEY"),

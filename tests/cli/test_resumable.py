@@ -22,7 +22,8 @@ MODEL = "/v1/chat/completions"
 
 
 def read(*argv: str) -> tuple[Namespace, Proxy]:
-    return proxy.read([URL, *argv], {})
+    options, _ = proxy.read([URL, *argv], {})
+    return options, options.relays[0].proxy
 
 
 def resumable(*argv: str) -> Resumable:
