@@ -7,7 +7,7 @@ an empty variable does.
 """
 
 from argparse import ArgumentTypeError
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from itertools import chain
 
 from streamserver.cli.commands import SERVING, command
@@ -30,10 +30,10 @@ def read_config(path: str, name: str, table: Table, checks: bool) -> dict[str, o
     """
     data = load(path)
     shared = {key: value for key, value in data.items() if key not in SERVING}
-    own = [option for option in chain(*table.values()) if option.name not in ONLY_FLAGS]
+    own = _options(table)
     known = names(own)
     if not all(map(known.__contains__, map(_dashed, shared))):
-        everywhere = names(chain.from_iterable(map(_options, SERVING)))
+        everywhere = names(chain(*[_options(command(each).TABLE) for each in SERVING]))
         for key in shared:
             if _dashed(key) not in everywhere:
                 raise ConfigError(f"{path}: {_unknown(key, shared[key], everywhere)}")
@@ -46,7 +46,7 @@ def read_config(path: str, name: str, table: Table, checks: bool) -> dict[str, o
         if section == name:
             found |= read_keys(keys, own, where)
         elif checks:
-            match_names(keys, _options(section), where)
+            match_names(keys, _options(command(section).TABLE), where)
     return found
 
 
@@ -134,8 +134,9 @@ def _dashed(key: str) -> str:
     return key.replace("_", "-")
 
 
-def _options(name: str) -> list[Option]:
-    return [*chain(*command(name).TABLE.values())]
+def _options(table: Table) -> list[Option]:
+    """Those that a file may set."""
+    return [option for option in chain(*table.values()) if option.name not in ONLY_FLAGS]
 
 
 def _unknown(key: str, value: object, known: Mapping[str, object]) -> str:
@@ -146,9 +147,9 @@ def _unknown(key: str, value: object, known: Mapping[str, object]) -> str:
     if isinstance(value, dict):
         sections = ", ".join(SERVING)
         return f"there is no section {key!r}: they are {sections}{did_you_mean(key, SERVING)}"
-    owners: Sequence[str] = [each for each in COMMANDS if name in names(_options(each))]
-    if owners and not set(owners) & {*SERVING}:
-        return f"{key!r} is an option of {owners[0]}, which reads no file"
+    owners = [each for each in COMMANDS if name in names(_options(command(each).TABLE))]
+    if serving := [each for each in owners if each in SERVING]:
+        return f"{key!r} is an option of {', '.join(serving)}, not one here"
     if owners:
-        return f"{key!r} is an option of {' and '.join(owners)}, not one here"
+        return f"{key!r} is an option of {owners[0]}, which reads no file"
     return f"there is no option {key!r}{did_you_mean(name, known)}"

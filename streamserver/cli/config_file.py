@@ -27,12 +27,15 @@ def load(path: str) -> dict[str, object]:
     """The keys of a file. CannotServe if it cannot be read; ConfigError if it is not TOML."""
     import tomllib  # few servers have a file
 
+    content = _read(path)
     try:
-        return tomllib.loads(_read(path), parse_float=lambda text: Float(text.replace("_", "")))
+        return tomllib.loads(content, parse_float=lambda text: Float(text.replace("_", "")))
     except RecursionError:
         raise ConfigError(f"{path} is nested too deeply") from None
     except ValueError as error:  # TOMLDecodeError, or an integer of thousands of digits
-        raise ConfigError(f"{path} is not TOML: {error}") from None
+        last = content.rstrip().count("\n") + 1
+        problem = str(error).replace("at end of document", f"at line {last}, the last one")
+        raise ConfigError(f"{path} is not TOML: {problem}") from None
 
 
 def _read(path: str) -> str:

@@ -101,7 +101,8 @@ def _server(
 ) -> Server:
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     log = access_log_of(options.log_format) if options.access_log else None
-    metrics = figures.metrics(options.metrics, is_worker or options.workers == 1)
+    serves = not options.check_config and (is_worker or options.workers == 1)
+    metrics = figures.metrics(options.metrics, serves)
     observers = [observer for observer in (log, metrics) if observer is not None]
     served = service(handler)
     if options.metrics is not False:

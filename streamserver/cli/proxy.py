@@ -56,7 +56,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     """Relay until a signal arrives; the exit status. Raises CannotServe or CannotListen."""
     prepare("proxy", argv)
     options, _ = read(argv, os.environ)
-    make = partial(routes.combined, options, _wrapped)
+    make = partial(routes.combined, options, wrapped)
     each = next(filter(None, [each_alone(relay.options) for relay in options.relays]), "")
     warnings = [*warnings, *routes.shared_key(options)]
     about = routes.about(options)
@@ -87,7 +87,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     return options, handler
 
 
-def _wrapped(relay: Relay) -> Handler:
+def wrapped(relay: Relay) -> Handler:
     """The relay with a recorder and with kept answers, if its options have them."""
     handler = recorded(relay.proxy, relay.options)
     try:
