@@ -16,6 +16,7 @@ from streamserver.kit.response import Body, Response, TextStream
 from streamserver.kit.router import Router
 from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.routes import Route, Routes
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.resumable.resumable import Resumable
 from streamserver.server.settings import Settings
@@ -37,7 +38,9 @@ __all__ = [
     "Request",
     "Response",
     "Resumable",
+    "Route",
     "Router",
+    "Routes",
     "Settings",
     "StreamController",
     "TextStream",

@@ -186,6 +186,7 @@ def test_the_usage_of_each_command() -> None:
 def test_there_is_no_other_block() -> None:
     tested = {"A first handler", "The relay", "The feed", "The lab", "The command line"}
     tested |= {"Answers that survive their reader", "Compression", "Learning: the ladder"}
+    tested |= {"In production"}  # with the tests of the command line and of the processes
     tested |= {"One connection for all tabs"}  # in a browser, with the tests of the page
     assert {block.section for block in blocks()[1:]} == tested
     consoles = [block for block in section("The lab") if block.language == "console"]

@@ -19,6 +19,8 @@ from streamserver.kit.hints import did_you_mean
 
 NUMBERS = ("N", "PORT", "DURATION", "SIZE")
 """The values that may be numbers, as `--help` calls them."""
+LISTS = ("NAMES", "CIDR,...")
+"""Those that may be arrays of texts."""
 ONLY_FLAGS = ("config", "check-config")
 
 
@@ -107,6 +109,10 @@ def convert(option: Option, value: object, where: str) -> object:
 def _read(option: Option, value: object) -> object:
     if isinstance(value, bool) and option.read is switch:
         return value
+    if isinstance(value, list) and option.metavar in LISTS:
+        if not all(_described(item)[0] == "a text" for item in value):
+            raise ArgumentTypeError("the array has something else than texts in quotes")
+        value = ",".join(value)
     kind, text = _described(value)
     found = option.read(text)  # it refuses most values of a wrong type, and names what is allowed
     if kind == "a text" or (kind == "a number" and option.metavar in NUMBERS):

@@ -66,6 +66,7 @@ VALUES = [
     ("proxy", 'max-body = "unlimited"', "max_body", None),
     ("proxy", "gap-timeout = 0", "gap_timeout", 0.0),
     ("target", "models = 'a,b'", "models", ("a", "b")),
+    ("target", "models = ['a', 'b']", "models", ("a", "b")),
     ("target", "replay = 'tapes'\nspeed = 0.5", "speed", 0.5),
 ]
 
@@ -147,6 +148,7 @@ WRONG = [
     ("access-log = 1", ": access-log: a number is not allowed: the value is true or false"),
     ("host = 5", ": host: a number is not allowed: the value is a text in quotes"),
     ("host = false", ": host: a boolean is not allowed: the value is a text in quotes"),
+    ("host = ['a']", ": host: an array is not allowed: the value is a text in quotes"),
     ("allow-host = ['a', 5]", ": allow-host: a number is not allowed: the value is a text in quo"),
     ("app = 'hello.py'", ": app: 'hello.py' is neither a command"),
     ("port = 1\nport = 2", " is not TOML: Cannot overwrite a value (at line 2, the last one)"),
