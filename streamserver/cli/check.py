@@ -7,25 +7,24 @@ be running.
 from argparse import Namespace
 from itertools import chain
 
-from streamserver.cli.options import Option, Table
+from streamserver.cli.options import Option
 from streamserver.kit.units import format_size
 from streamserver.serving import logs
 
 HIDDEN = "(not shown)"
 
 
-def report(options: Namespace, table: Table, about: str) -> str:
+def report(options: Namespace) -> str:
     """One line that names what is served and where, and a line for each option that is set; with
     `--log-format json` all of it in one line."""
     scheme = "https" if options.tls_cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
     where = f"unix:{options.uds}" if options.uds else f"{scheme}://{host}:{options.port}"
-    message = f"the configuration is valid: {about} on {where}"
-    sources: dict[str, str] = options.sources
+    message = f"the configuration is valid: {options.about} on {where}"
     rows = [
-        (option.name, shown(option, getattr(options, option.key)), sources[option.key])
-        for option in chain(*table.values())
-        if sources.get(option.key) and option.name != "check-config"
+        (option.name, shown(option, getattr(options, option.key)), options.sources[option.key])
+        for option in chain(*options.table.values())
+        if option.key in options.sources and option.name != "check-config"
     ]
     if options.log_format == "json":
         members = {name: {"value": value, "source": source} for name, value, source in rows}

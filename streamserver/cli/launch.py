@@ -10,7 +10,6 @@ from typing import TypeAlias
 from streamserver.cli import check, figures
 from streamserver.cli.config_file import early, given
 from streamserver.cli.loops import loop_factory
-from streamserver.cli.options import Table
 from streamserver.kit.compress import compress
 from streamserver.kit.service import Handler, close, service
 from streamserver.observe.probes import with_probes
@@ -54,17 +53,15 @@ def log_format(name: str, argv: Sequence[str], environment: Mapping[str, str]) -
 
 def launch(
     options: Namespace,
-    table: Table,
     settings: Settings,
     make_handler: Callable[[], Handler],
-    about: str,
     each_alone: str = "",
     guard: Guard | None = None,
     warnings: Sequence[str] = (),
     relayed: bool = False,
 ) -> int:
     """Serve what `make_handler` returns until a signal arrives; the exit status. With
-    `--check-config`, only report ``about``, which names what is served.
+    `--check-config`, only report what is served, which the attribute ``about`` names.
 
     `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
     `guard` wraps all that is served, `/metrics` included. With `relayed`, `--compress` is for
@@ -75,14 +72,13 @@ def launch(
     for warning in () if inherited else warnings:
         logger.warning(warning)
     handler = make_handler()
-    if options.compress:
-        handler = compress(handler, relayed=relayed)
+    handler = compress(handler, relayed=relayed) if options.compress else handler
     server = _server(options, settings, handler, bool(inherited), guard)
     if each_alone and options.workers > 1 and not inherited:
         logger.warning(each_alone)
     make_loop = loop_factory(options.loop)
     if options.check_config:
-        print(check.report(options, table, about))
+        print(check.report(options))
         return 0
     serve_until_stopped(
         server,

@@ -129,7 +129,8 @@ def parse(
     read_file: Callable[[argparse.Namespace], Mapping[str, object]] = lambda given: {},
 ) -> argparse.Namespace:
     """Every option's value: from argv, else from the environment, else from a file, else its
-    default. The attribute ``sources`` has the first three as words, by the keys of options.
+    default. The attribute ``sources`` has the first three as words, by the keys of options;
+    ``table`` is the table.
 
     ``read_file`` is called with what argv sets and returns the values of the file. SystemExit(2)
     for a wrong text, after a line that names the flag or variable.
@@ -156,7 +157,7 @@ def parse(
         else:
             sources |= {option.key: "file"} if option.key in filed else {}
             setattr(values, option.key, filed.get(option.key, option.default))
-    values.sources = sources
+    values.sources, values.table = sources, table
     return values
 
 

@@ -59,10 +59,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     make = partial(routes.combined, options, wrapped)
     each = next(filter(None, [each_alone(relay.options) for relay in options.relays]), "")
     warnings = [*warnings, *routes.shared_key(options)]
-    about = routes.about(options)
-    return launch(
-        options, TABLE, settings(options), make, about, each, warnings=warnings, relayed=True
-    )
+    options.about = routes.about(options)
+    return launch(options, settings(options), make, each, warnings=warnings, relayed=True)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Handler]:

@@ -112,8 +112,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     each_alone = "" if options.app or _names_redis(options) else EACH_ALONE
     guard = None if options.app else partial(known_hosts, names=options.allow_host)
     make = partial(_handler, options)
-    about = options.app or "the demo"
-    return launch(options, TABLE, settings(options), make, about, each_alone, guard, warnings)
+    options.about = options.app or "the demo"
+    return launch(options, settings(options), make, each_alone, guard, warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -54,8 +54,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
             make_target, options.slots, options.queue, models=models, profile=options.profile
         )
     avoid_pauses()
-    about = f"the replay of {options.replay}" if options.replay else "the target"
-    return launch(options, TABLE, settings(options), make, about, EACH_ALONE, warnings=warnings)
+    options.about = f"the replay of {options.replay}" if options.replay else "the target"
+    return launch(options, settings(options), make, EACH_ALONE, warnings=warnings)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:

@@ -82,24 +82,22 @@ async def test_a_key_is_sent_to_the_upstreams_of_its_route_alone(
         prefix = "/img"
         to = ["{img}"]
         api_key_env = ""
-        header_file = "{tmp_path / "fields"}"
+        header_file = "{tmp_path}/fields"
         [[proxy.route]]
         prefix = "/shared"
         to = "{img}"
     """
     options, handler = read(tmp_path, content)
     server = await serve(handler)
-    found = {}
-    for target in ("/", "/v1", "/img", "/shared"):
-        fields = await received(server, target)
-        names = ("authorization", "x-all", "x-one", "x-file")
-        found[target] = tuple([fields.get(name) for name in names])
-    assert found == {
+    for target, expected in {
         "/": ("Bearer sk-main", "1", None, None),
         "/v1": ("Bearer sk-v1", None, "2", None),
         "/img": (None, "1", None, "secret"),
         "/shared": ("Bearer sk-main", "1", None, None),
-    }
+    }.items():
+        names = ("authorization", "x-all", "x-one", "x-file")
+        fields = await received(server, target)
+        assert tuple([fields.get(name) for name in names]) == expected
     hosts = ", ".join(url.removeprefix("http://") for url in (main, img))
     [warning] = shared_key(options)
     assert warning.startswith(f"the key of --api-key-env is sent to {hosts}: ")
