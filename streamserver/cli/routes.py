@@ -118,6 +118,8 @@ def make_relays(options: Namespace, environment: Mapping[str, str]) -> list[Rela
         inherited = vars(options)
         if not route.own.keys().isdisjoint(_KEY_SOURCES):
             inherited = inherited | dict.fromkeys(_KEY_SOURCES)
+        if not any(url.lower().startswith("https:") for url in route.urls):
+            inherited = inherited | {"upstream_ca": None}
         own = Namespace(**inherited | {"strip": ""} | dict(route.own))
         name = route.where or f"--route {route.prefix}"
         try:

@@ -20,6 +20,7 @@ from streamserver.wire.problem import HTTPError
 _is_prefix = re.compile(r"/|(?:/(?!\.{1,2}(?:/|\Z))[^/?#%;\\\s\0-\x1f\x7f]+)+").fullmatch
 _needs_decoding = re.compile(r"[%;\\]|//|/\.").search
 _separators = re.compile(r"[/\\]")
+_ends = re.compile(r"[;?#]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class Routes:
         """The route of a path that an upstream may read in another way; HTTPError 400 if that
         differs. An encoded slash belongs to its segment here (RFC 3986, section 2.2)."""
         route = self._find([unquote(segment) for segment in path.split("/")[1:]])
-        read = [each.partition(";")[0] for each in _separators.split(unquote(path))]
+        read = [_ends.split(each)[0] for each in _separators.split(unquote(path))]
         read = [each for each in read if each not in ("", ".")]
         if ".." in read or self._find(read) is not route:
             detail = 'the path leads upwards with "..", or could be read as one of another route'

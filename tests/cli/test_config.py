@@ -2,16 +2,19 @@
 
 import json
 import os
+import signal
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from cli.conftest import Curl
 from streamserver.cli import proxy, serve, target
 from streamserver.cli.config_file import MAX_BYTES
 from streamserver.cli.launch import log_format
 from support.calling import Called, call
+from support.process import RunServer, workers_of
 
 SECRET = "sk-do-not-tell"
 Write = Callable[[str | bytes], str]
@@ -237,6 +240,24 @@ def test_the_log_format_is_found_before_the_options_are_read(
     assert log_format("serve", argv, {}) == form
     assert log_format("serve", [*argv, "--log-format=json"], {}) == "json"
     assert log_format("serve", argv, {"STREAMSERVER_LOG_FORMAT": "text"}) == "text"
+
+
+def test_a_new_worker_reads_the_file_anew(
+    write: Write, run_server: RunServer, curl: Curl, tmp_path: Path
+) -> None:
+    for name in ("one", "two"):
+        body = f"async def app(request): return Response({name!r})"
+        Path(f"app_{name}.py").write_text(f"from streamserver import Response\n{body}\n")
+    content = "[serve]\napp = 'app_one:app'\nworkers = 2"
+    file = str(tmp_path / write(content))
+    server = run_server("serve", "--config", file, env={"PYTHONPATH": str(tmp_path)})
+    assert curl(server.url) == "one"
+    old = workers_of(server)
+    write(content.replace("one", "two"))
+    for pid in old:
+        os.kill(pid, signal.SIGKILL)
+    assert curl(server.url) == "two"
+    assert len(old) == 2
 
 
 def warned(done: Called) -> list[str]:

@@ -13,6 +13,7 @@ from streamserver.cli.routes import combined, shared_key
 from streamserver.kit.service import Handler
 from support.asking import ask
 from support.calling import call
+from support.certificates import Certificate
 from support.inprocess import Serve, Served
 
 KEYS = {"MAIN": "sk-main", "V1": "sk-v1"}
@@ -63,36 +64,45 @@ async def test_routes_of_the_command_line(serve: Serve, upstreams: list[Served])
     assert (await received(server, "/v1"))["target"] == "/v1"
 
 
+OWN_KEYS = """
+    [proxy]
+    urls = "{main}"
+    api-key-env = "MAIN"
+    headers = {{ X-All = "1" }}
+    [[proxy.route]]
+    prefix = "/v1"
+    to = "{v1}"
+    api_key_env = "V1"
+    headers = {{ X-One = "2" }}
+    [[proxy.route]]
+    prefix = "/img"
+    to = ["{img}"]
+    api_key_env = ""
+    header_file = "{directory}/fields"
+    [[proxy.route]]
+    prefix = "/file"
+    to = ["{v1}"]
+    api_key_file = "{directory}/key"
+    [[proxy.route]]
+    prefix = "/shared"
+    to = "{img}"
+"""
+
+
 async def test_a_key_is_sent_to_the_upstreams_of_its_route_alone(
     serve: Serve, upstreams: list[Served], tmp_path: Path
 ) -> None:
     main, v1, img = [each.url for each in upstreams]
     (tmp_path / "fields").write_text("X-File: secret\n")
-    content = f"""
-        [proxy]
-        urls = "{main}"
-        api-key-env = "MAIN"
-        headers = {{ X-All = "1" }}
-        [[proxy.route]]
-        prefix = "/v1"
-        to = "{v1}"
-        api_key_env = "V1"
-        headers = {{ X-One = "2" }}
-        [[proxy.route]]
-        prefix = "/img"
-        to = ["{img}"]
-        api_key_env = ""
-        header_file = "{tmp_path}/fields"
-        [[proxy.route]]
-        prefix = "/shared"
-        to = "{img}"
-    """
+    (tmp_path / "key").write_text("sk-file\n")
+    content = OWN_KEYS.format(main=main, v1=v1, img=img, directory=tmp_path)
     options, handler = read(tmp_path, content)
     server = await serve(handler)
     for target, expected in {
         "/": ("Bearer sk-main", "1", None, None),
         "/v1": ("Bearer sk-v1", None, "2", None),
         "/img": (None, "1", None, "secret"),
+        "/file": ("Bearer sk-file", "1", None, None),
         "/shared": ("Bearer sk-main", "1", None, None),
     }.items():
         names = ("authorization", "x-all", "x-one", "x-file")
@@ -101,6 +111,13 @@ async def test_a_key_is_sent_to_the_upstreams_of_its_route_alone(
     hosts = ", ".join(url.removeprefix("http://") for url in (main, img))
     [warning] = shared_key(options)
     assert warning.startswith(f"the key of --api-key-env is sent to {hosts}: ")
+
+
+def test_authorities_are_for_the_routes_with_tls(tmp_path: Path, certificate: Certificate) -> None:
+    routes = "--route", "/v1=http://a", "--route", "/img=https://b"
+    options, _ = proxy.read([*routes, "--upstream-ca", certificate.cert], {})
+    used = [relay.options.upstream_ca for relay in options.relays]
+    assert used == [None, certificate.cert]
 
 
 def test_options_of_a_route_and_their_defaults(tmp_path: Path) -> None:
