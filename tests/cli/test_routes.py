@@ -59,6 +59,9 @@ async def test_routes_of_the_command_line(serve: Serve, upstreams: list[Served])
         assert (f"http://{found['host']}", found["target"]) == (url, sent)
     assert [exchange.route for exchange in server.ended] == ["/", "/", "/v1", "/v1", "/img"]
     assert [relay.route.prefix for relay in options.relays] == ["/", "/v1", "/img"]
+    server = await serve(proxy.read([main, *routes, "--strip", "/a"], {})[1])
+    assert (await received(server, "/a/x"))["target"] == "/x"
+    assert (await received(server, "/v1/x"))["target"] == "/v1/x"
     server = await serve(proxy.read(list(routes), {})[1])
     assert (await ask(server, "/")).status == 404
     assert (await received(server, "/v1"))["target"] == "/v1"
