@@ -41,6 +41,8 @@ def shown(option: Option, value: object) -> str:
     """A value as text; not what may be a secret."""
     if option.secret:
         return HIDDEN
+    if value is None:
+        return option.shown or "none"
     if isinstance(value, bool):
         return "on" if value else "off"
     if isinstance(value, list | tuple):

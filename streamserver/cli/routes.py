@@ -76,7 +76,8 @@ def read_route(value: str) -> RouteOptions:
     """PREFIX=URL[,URL...]."""
     prefix, equals, urls = value.partition("=")
     if not equals:
-        raise ArgumentTypeError(f"{value!r} is not PREFIX=URL[,URL...], as in /v1=http://a:8000")
+        shown = "the value" if "@" in value else repr(value)  # a URL may contain a password
+        raise ArgumentTypeError(f"{shown} is not PREFIX=URL[,URL...], as in /v1=http://a:8000")
     return RouteOptions(prefix, [upstream(url) for url in urls.split(",")])
 
 
@@ -153,13 +154,12 @@ def about(options: Namespace) -> str:
 
 
 def shared_key(options: Namespace) -> list[str]:
-    """A warning if the key of the command is sent to several hosts."""
+    """A warning if the key of the command is sent to the hosts of several routes."""
     sources = [getattr(options, name) for name in _KEY_SOURCES]
     hosts = {
-        host: None
+        ", ".join(relay.hosts): None
         for relay in options.relays
         if [getattr(relay.options, name) for name in _KEY_SOURCES] == sources
-        for host in relay.hosts
     }
     if not any(sources) or len(hosts) < 2:
         return []

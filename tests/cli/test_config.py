@@ -180,6 +180,7 @@ SECRETS = [
     f"headers = {{ X-One = '{SECRET}\\u007f' }}".replace("'", '"'),
     f"url = 'http://user:{SECRET}@host'",
     f"header = 'X-One: {SECRET}",
+    f"route = '/v1:http://user:{SECRET}@host'",
     f"[[proxy.route]]\nprefix = '/'\nto = 'http://user:{SECRET}@host'",
     f"[[proxy.route]]\nprefix = '/'\nto = 'http://a'\napi_key_env = '{SECRET}'",
 ]
