@@ -71,9 +71,7 @@ def launch(
     logs.configure(options.log_format, options.log_level)
     for warning in () if inherited else warnings:
         logger.warning(warning)
-    handler = make_handler()
-    handler = compress(handler, relayed=relayed) if options.compress else handler
-    server = _server(options, settings, handler, bool(inherited), guard)
+    server = _server(options, settings, make_handler(), bool(inherited), guard, relayed)
     if each_alone and options.workers > 1 and not inherited:
         logger.warning(each_alone)
     make_loop = loop_factory(options.loop)
@@ -93,8 +91,15 @@ def launch(
 
 
 def _server(
-    options: Namespace, settings: Settings, handler: Handler, is_worker: bool, guard: Guard | None
+    options: Namespace,
+    settings: Settings,
+    handler: Handler,
+    is_worker: bool,
+    guard: Guard | None,
+    relayed: bool,
 ) -> Server:
+    if options.compress:
+        handler = compress(handler, relayed=relayed)
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     log = access_log_of(options.log_format) if options.access_log else None
     serves = not options.check_config and (is_worker or options.workers == 1)

@@ -176,7 +176,7 @@ WRONG = [
     ("[proxy]\nroute = 'v1'", ": route: 'v1' is not PREFIX=URL[,URL...], as in"),
     ("[proxy]\nroute = 5", ": route: '5' is not PREFIX=URL[,URL...], as in"),
     (f"[proxy]\nstrip = '/a'\n{ROUTE}", "--strip is for URL; in a configuration file a route has"),
-    (f"{ROUTE}upstream_ca = 'ca.pem'", ": route 1: --upstream-ca is for an upstream that speaks"),
+    (f"{ROUTE}upstream_ca = 'ca.pem'", ": route 1: --upstream-ca is for "),
 ]
 
 
