@@ -15,6 +15,7 @@ from streamserver.server.ports import Connection, Exchange, Flow
 from streamserver.server.settings import Settings
 from streamserver.wire.content_coding import Coder
 from streamserver.wire.fields import http_date
+from streamserver.wire.forwarded import TrustedPeers
 from streamserver.wire.problem import HTTPError
 
 READ_SIZE = 64 * 1024
@@ -52,6 +53,7 @@ class ServerState:
         self.loop = loop
         self.context = copy_context()  # in which requests begin
         self.draining = False
+        self.trusted: TrustedPeers | None = None  # None: nobody
         self.descriptors = descriptors
         self._most_connections = settings.max_connections
         self.connections: set[Connection] = set()
