@@ -8,10 +8,11 @@ from streamserver.cli.config import read_config
 from streamserver.cli.config_file import FLAG, VARIABLE, ConfigError
 from streamserver.cli.loops import HELP, NAMES
 from streamserver.cli.options import Option, Parser, Table, duration, parse
-from streamserver.cli.values import one_of, switch, text, whole
+from streamserver.cli.values import one_of, switch, text, trusted_peers, whole
 from streamserver.observe.accesslog import FORMATS
 from streamserver.server.settings import Settings
 from streamserver.serving import logs
+from streamserver.wire.forwarded import SOURCES
 
 DEFAULTS = Settings()
 MOST_BYTES = 2**50
@@ -57,6 +58,32 @@ _LOGS = (
         f"lowest level to log: {', '.join(logs.LEVELS)}",
     ),
 )
+_WHO = (
+    Option(
+        "trusted-proxies",
+        None,
+        trusted_peers,
+        "CIDR,...",
+        "networks and addresses of proxies that name the client, as in 10.0.0.0/8,::1; unix for"
+        " peers of a Unix socket",
+        "nobody",
+    ),
+    Option(
+        "trusted-fields",
+        SOURCES[0],
+        one_of(*SOURCES),
+        "FIELDS",
+        "what these proxies write: x-forwarded for X-Forwarded-For, -Proto and -Host, or forwarded",
+    ),
+    Option(
+        "request-id",
+        True,
+        switch,
+        "",
+        "give each request an id, X-Request-ID, in logs, answers and requests to upstreams",
+        "on",
+    ),
+)
 _COMPRESS = Option(
     "compress",
     False,
@@ -91,6 +118,7 @@ ENGINE: Table = {
     "where to listen": _LISTEN,
     "processes": _PROCESSES,
     "logs": _LOGS,
+    "who asks": _WHO,
     "compression": (_COMPRESS,),
     "deadlines": _DEADLINES,
 }
@@ -117,6 +145,8 @@ def read(
     options = parse(parser, table, argv, environment, read_file)
     if (options.tls_cert is None) != (options.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
+    if options.trusted_fields != SOURCES[0] and not options.trusted_proxies:
+        parser.error("--trusted-fields is for proxies: name them with --trusted-proxies")
     return options
 
 

@@ -25,6 +25,7 @@ from streamserver.serving.process import (
     take_inherited,
 )
 from streamserver.serving.tls import server_context
+from streamserver.wire.forwarded import TrustedPeers
 
 VARIABLE = "STREAMSERVER_LOG_FORMAT"
 
@@ -111,4 +112,7 @@ def _server(
     if guard is not None:
         served = guard(served)
     observer = observers[0] if len(observers) == 1 else Several(observers)
-    return Server(served, settings, observer, tls, partial(close, handler))
+    peers = options.trusted_proxies
+    trusted = TrustedPeers(peers, options.trusted_fields) if peers else None
+    end = partial(close, handler)
+    return Server(served, settings, observer, tls, end, trusted, options.request_id)

@@ -8,6 +8,7 @@ from typing import NoReturn
 from streamserver.kit import units
 from streamserver.kit.hints import did_you_mean
 from streamserver.wire.fields import is_token
+from streamserver.wire.forwarded import TrustedPeers
 
 _LONGEST = 10**9
 """Seconds: the timers of event loops have a limit."""
@@ -112,6 +113,15 @@ def names(value: str) -> tuple[str, ...]:
     if len(set(found)) < len(found) or not all(one.strip() == one > "" for one in found):
         _refuse(value, "a list of different names, as in a,b")
     return found
+
+
+def trusted_peers(value: str) -> str:
+    """Networks and addresses, and `unix`, with commas between them."""
+    try:
+        TrustedPeers(value)
+    except ValueError as problem:
+        raise ArgumentTypeError(str(problem)) from problem
+    return value
 
 
 def field(value: str) -> tuple[str, str]:

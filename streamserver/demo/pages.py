@@ -88,10 +88,10 @@ def _alone(each_alone: bool) -> dict[str, str]:
 
 def _origin(request: Request) -> str:
     """The origin for the commands. curl reads a bare host as http. The scheme between a client and
-    a proxy in front of this server is not known."""
-    host = escape(request.headers.get("host") or "127.0.0.1:8000")
-    secure = request.exchange.connection.transport.get_extra_info("sslcontext") is not None
-    return f"https://{host}" if secure else host
+    a proxy in front of this server is known if that proxy is trusted."""
+    client = request.client
+    host = escape(client.host or "127.0.0.1:8000")
+    return f"https://{host}" if client.scheme == "https" else host
 
 
 async def step(request: Request) -> Response:

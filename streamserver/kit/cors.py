@@ -121,13 +121,12 @@ class _Errors:
     """Adds the fields to an HTTPError; logs any other exception, as the engine would, and makes it
     an HTTPError 500."""
 
-    __slots__ = ("_cors", "_origin", "_request_line")
+    __slots__ = ("_cors", "_name", "_origin")
 
     def __init__(self, cors: _Cors, origin: str | None, request: Request) -> None:
         self._cors = cors
         self._origin = origin
-        # Now, since a mount removes its prefix from the target.
-        self._request_line = f"{request.method} {ascii(request.target)[1:-1]}"
+        self._name = request.exchange.name
 
     def __enter__(self) -> None: ...
 
@@ -136,7 +135,7 @@ class _Errors:
             # The same object: the engine checks whether the request body raised it.
             self._add_fields(error)
         elif isinstance(error, Exception) and not isinstance(error, StopAsyncIteration):
-            log.error("%s failed", self._request_line, exc_info=error)
+            log.error("%s failed", self._name, exc_info=error)
             answer = HTTPError(500, "the server failed to answer this request")
             self._add_fields(answer)
             raise answer from error

@@ -34,7 +34,8 @@ def same_origin(handler: Handler) -> Handler:
     """``handler``, but HTTPError 403 for a change that a page of another origin requests.
 
     Pages of the own origin are those at the request's Host, unless the browser reports the site
-    itself; a proxy in front has to keep Host. The scheme is ignored: that proxy may end TLS.
+    itself. A proxy in front has to keep Host, or to be trusted and name the client's. The scheme is
+    ignored: that proxy may end TLS.
     """
     return _SameOrigin(handler)
 
@@ -63,7 +64,7 @@ def _is_same_origin(request: Request) -> bool:
     if origin is None:
         return True
     scheme, _, authority = origin.partition("://")  # the opaque origin "null" has no authority
-    host = (request.headers.get("host") or "").lower()
+    host = request.client.host.lower()
     return bool(authority) and authority == host.removesuffix(_DEFAULT_PORTS.get(scheme, ""))
 
 
@@ -80,7 +81,8 @@ def known_hosts(handler: EngineHandler, names: Iterable[str] = ()) -> EngineHand
         return handler
 
     def serve(exchange: Exchange) -> Awaitable[Answer]:
-        # For a target in absolute-form the head has the host of the target.
+        # For a target in absolute-form the head has the host of the target. X-Forwarded-Host does
+        # not count: a page whose name was rebound to a trusted address can set it.
         host = next((value for name, value in exchange.head.fields if name == "host"), "")
         if host and not _is_known(host, known) and (known or _is_loopback(exchange)):
             raise HTTPError(

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl, unquote
 
 from streamserver.server.exchange import Exchange
 from streamserver.wire.fields import Headers
+from streamserver.wire.forwarded import Client
 from streamserver.wire.problem import HTTPError
 
 
@@ -97,9 +98,16 @@ class Request:
         return f"1.{self.exchange.head.minor}"
 
     @property
-    def client(self) -> str:
-        """The peer as ``address:port``, or "unix"."""
-        return self.exchange.client
+    def client(self) -> Client:
+        """The address, scheme and host of the client: those of the connection, or, where its peer
+        is a trusted proxy, those that the proxies name."""
+        return self.exchange.true_client
+
+    @property
+    def id(self) -> str:
+        """The id of this request in the logs and in the answer's X-Request-ID; "" if it has
+        none."""
+        return self.exchange.id
 
     @property
     def last_event_id(self) -> str | None:

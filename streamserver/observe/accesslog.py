@@ -23,9 +23,21 @@ from streamserver.wire.json_text import to_ascii_json
 
 logger = logging.getLogger("streamserver")
 
-# With six bytes for the longest escape, a line with both stays below 4,096 bytes.
+# In bytes, without escapes: those of a line of text are up to 4 bytes long, and those of a member
+# in JSON may double it. A line with all of them has less than 3,800 bytes.
 MAX_METHOD = 24
 MAX_TARGET = 600
+MAX_ROUTE = 256
+MAX_USER_AGENT = 256
+MAX_ID = 128
+
+FIELDS = frozenset(("traceparent", "user-agent"))
+"""Fields of the request that are in a line of JSON."""
+
+_traceparent = re.compile(
+    r"(?!ff|00.{54})[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?"
+).fullmatch
+"""A valid traceparent, with the id of the trace (W3C Trace Context, section 3.2)."""
 
 _UNSAFE = re.compile(r"[^!#-\[\]-~]")
 
@@ -48,12 +60,14 @@ def text_line(stamp: str, exchange: Exchange) -> str:
     """Time, client, method, target, status, bytes, ms to the first byte, ms in total, outcome.
 
     The separator is one space; `-` stands for a missing value. The attributes that a handler set
-    follow as `name=value`.
+    follow as `name=value`, and the id of the request, if it has one, as `request_id=value`.
     """
     pairs = [f" {name}={escape(str(value))}" for name, value in exchange.attributes]
+    if exchange.id:
+        pairs.append(f" request_id={escape(exchange.id)}")
     return (
         f"{stamp} {exchange.client} "
-        f"{escape(exchange.method[:MAX_METHOD])} {escape(_clipped(exchange.target))} "
+        f"{escape(exchange.method[:MAX_METHOD])} {escape(_clipped(exchange.target, MAX_TARGET))} "
         f"{exchange.status or '-'} {exchange.bytes_sent} "
         f"{_first_byte_ms(exchange) or '-'} {_total_ms(exchange)} "
         f"{exchange.outcome}{''.join(pairs)}\n"
@@ -61,16 +75,27 @@ def text_line(stamp: str, exchange: Exchange) -> str:
 
 
 def json_line(stamp: str, exchange: Exchange) -> str:
-    """The same as a JSON object; null stands for a missing value."""
+    """The same as a JSON object, and the route, the user agent and the id of the trace; null stands
+    for a missing value."""
     members = [f',"{name}":{to_ascii_json(value)}' for name, value in exchange.attributes]
+    agent = trace = ""
+    for name, value in exchange.head.fields:
+        if name == "user-agent":
+            agent = value
+        elif name == "traceparent":
+            trace += value  # a second one makes it invalid
+    found = _traceparent(trace)
+    trace = f'"{found[1]}"' if found else "null"
     # Only values from the client need the encoder, which takes half of the time.
     return (
         f'{{"time":"{stamp}","client":"{exchange.client}",'
         f'"method":{to_ascii_json(exchange.method[:MAX_METHOD])},'
-        f'"target":{to_ascii_json(_clipped(exchange.target))},'
+        f'"target":{_member(exchange.target, MAX_TARGET)},'
         f'"status":{exchange.status or "null"},"bytes":{exchange.bytes_sent},'
         f'"first_byte_ms":{_first_byte_ms(exchange) or "null"},"total_ms":{_total_ms(exchange)},'
-        f'"outcome":"{exchange.outcome}"{"".join(members)}}}\n'
+        f'"outcome":"{exchange.outcome}","route":{_member(exchange.route, MAX_ROUTE)},'
+        f'"user_agent":{_member(agent, MAX_USER_AGENT)},'
+        f'"request_id":{_member(exchange.id, MAX_ID)},"trace_id":{trace}{"".join(members)}}}\n'
     )
 
 
@@ -80,11 +105,12 @@ FORMATS: dict[str, Callable[[str, Exchange], str]] = {"text": text_line, "json":
 class AccessLog(Observer):
     """Writes a line for each exchange to a descriptor; ``form`` is one of FORMATS."""
 
-    __slots__ = ("_clock", "_format", "_writer")
+    __slots__ = ("_clock", "_format", "_writer", "fields")
 
     def __init__(self, descriptor: int, form: str) -> None:
         self._writer = LineWriter(descriptor)
         self._format = FORMATS[form]
+        self.fields = FIELDS if form == "json" else frozenset()
         self._clock = Clock()
 
     def ended(self, exchange: Exchange) -> None:
@@ -137,8 +163,16 @@ class Clock:
         return f"{self._text}.{int((now - second) * 1000):03d}Z"
 
 
-def _clipped(target: str) -> str:
-    return target if len(target) <= MAX_TARGET else target[:MAX_TARGET] + "..."
+def _clipped(text: str, most: int) -> str:
+    return text if len(text) <= most else text[:most] + "..."
+
+
+def _member(text: str, most: int) -> str:
+    """The value of a member: at most twice as many bytes as `most`, and those of "..."."""
+    if not text:
+        return "null"
+    encoded = to_ascii_json(_clipped(text, most))
+    return encoded if len(encoded) <= 2 * most else to_ascii_json(_clipped(text, most // 3))
 
 
 def _first_byte_ms(exchange: Exchange) -> str:

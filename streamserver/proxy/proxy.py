@@ -8,11 +8,12 @@ from typing import Literal, NamedTuple
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.events import EARLY_HEAD, EventRelay, accepts_events
+from streamserver.proxy.forwarding import Mode
 from streamserver.proxy.origin import parse_origin
 from streamserver.proxy.ports import Recording, StartRecording
 from streamserver.proxy.relay import Relay
 from streamserver.proxy.request import RelayedRequest
-from streamserver.proxy.rewriting import Mode, Rewriting, end_to_end, last_response
+from streamserver.proxy.rewriting import Rewriting, end_to_end, last_response, without_id
 from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
@@ -129,7 +130,8 @@ class Proxy:
         Nothing that the client sent is passed on, and nothing of the response but what the
         handler gets: no interim response and no trailer field. ValueError for invalid fields.
         """
-        sent = self._rewriting.own_request(method, target, fields, body)
+        id = request.exchange.id
+        sent = self._rewriting.own_request(method, target, fields, body, id)
         relay = self._relay(request, method, target, sent)
         relay.passes_interim = False
         return self._response(relay, await relay.head())
@@ -150,7 +152,8 @@ class Proxy:
         self, request: Request, method: str, target: str, fields: Fields, body: bytes
     ) -> Outgoing:
         """A request of the handler's own, as ``fetch`` would send it."""
-        sent = self._rewriting.own_request(method, target, fields, body)
+        id = request.exchange.id
+        sent = self._rewriting.own_request(method, target, fields, body, id)
         state, server = self._state(request), request.exchange.server
         return Outgoing(state, server, method, target, sent, None)
 
@@ -163,6 +166,9 @@ class Proxy:
 
     def _response(self, relay: Relay, head: ResponseHead) -> Response:
         fields = end_to_end(head, relay.passes_trailers)
+        if relay.exchange.id:
+            fields, attributes = without_id(fields, relay.exchange.id)
+            relay.exchange.attributes += attributes
         if self.server_timing and head is not EARLY_HEAD:
             fields.append(("server-timing", relay.server_timing()))
         return Response.of(relay, head.status, Headers.of_lower(fields, are_well_formed=True))

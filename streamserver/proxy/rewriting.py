@@ -10,21 +10,19 @@ is added after that.
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import Literal
 
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from streamserver.proxy.forwarding import MODES, UNTRUSTED, Mode, fields_for
 from streamserver.proxy.origin import Origin
 from streamserver.server.body import RequestBody
-from streamserver.server.exchange import Exchange
+from streamserver.server.framing import REQUEST_ID
+from streamserver.server.identity import is_request_id
 from streamserver.wire.fields import (
     HOP_BY_HOP,
     Headers,
-    Pairs,
     connection_options,
     field,
-    grouped,
     is_token,
     split_list,
 )
@@ -33,22 +31,7 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import request_head
 from streamserver.wire.response_heads import ResponseHead
 
-Mode = Literal["replace", "append", "off"]
-"""``replace``: those of the client are removed, because any client can write them. ``append``: the
-relay's are added to the client's, where that is a trusted proxy. ``off``: neither is sent."""
-
-MODES: tuple[Mode, ...] = ("replace", "append", "off")
-
-UNTRUSTED = frozenset(
-    (
-        *("forwarded", "x-real-ip", "x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"),
-        *("x-forwarded-by", "x-forwarded-port", "x-forwarded-prefix", "x-forwarded-scheme"),
-        *("x-forwarded-server", "x-forwarded-ssl"),
-    )
-)
-"""Fields that upstreams believe, and that a client could forge."""
-
-_LISTS = frozenset(("forwarded", "x-forwarded-for"))
+UPSTREAM_REQUEST_ID = "x-upstream-request-id"
 
 _INTERPRETED = frozenset(("host", "connection", "te", "upgrade"))
 _WRITTEN_ANEW = frozenset(("host", "content-length", "expect"))
@@ -91,6 +74,7 @@ class Rewriting:
         self._inject = [_injected(*pair) for pair in (inject or {}).items()]
         self._injected = frozenset(name for name, _ in self._inject)
         self._removed = HOP_BY_HOP | _WRITTEN_ANEW | UNTRUSTED | self._injected | _names(drop)
+        self._removed_with_id = self._removed | {REQUEST_ID}
 
     def target(self, target: str) -> str:
         """The target at the origin; HTTPError 404 outside ``strip``, 400 above the base."""
@@ -116,7 +100,8 @@ class Rewriting:
         """
         exchange, method = request.exchange, request.method
         minor = exchange.head.minor
-        fields, removed = request.headers.items(), self._removed
+        fields = request.headers.items()
+        removed = self._removed_with_id if exchange.id else self._removed
         found: dict[str, list[str]] = {}
         passed = [("host", self._authority)]
         for pair in fields:
@@ -135,9 +120,12 @@ class Rewriting:
             passed = _without_options(passed, found["connection"], upgrade)
         if method == "OPTIONS":
             passed = _decrement_max_forwards(passed)
-        passed += self._inject
+        passed += self._own_fields(exchange.id) if exchange.id else self._inject
         if self._forwarded != "off":
-            passed += self._client_fields(exchange, host, fields)
+            ours = fields_for(exchange, host, fields, continues=self._forwarded == "append")
+            if self._injected:
+                ours = [pair for pair in ours if pair[0] not in self._injected]
+            passed += ours
         # HTTP/1.0 has neither TE nor Upgrade.
         trailers = "te" in found and minor > 0 and any(map(takes_trailers, found["te"]))
         if trailers:
@@ -148,47 +136,29 @@ class Rewriting:
         target = self.target(request.target)
         return request_head(method, target, passed, request.headers.are_well_formed), trailers
 
-    def _client_fields(self, exchange: Exchange, host: str, fields: Fields) -> Pairs:
-        transport = exchange.connection.transport
-        is_secure = transport.get_extra_info("sslcontext") is not None
-        ours: Pairs = client_fields(exchange.client, is_secure, host)
-        if self._forwarded == "append":
-            ours = append(ours, fields)
-        return [pair for pair in ours if pair[0] not in self._injected] if self._injected else ours
+    def _own_fields(self, id: str) -> Fields:
+        """The fields that are injected into a request with this id, "" for none, and the id."""
+        if not id or REQUEST_ID in self._injected:
+            return self._inject
+        return [*self._inject, (REQUEST_ID, id)]
 
-    def own_request(self, method: str, target: str, fields: Fields, body: bytes) -> bytes:
-        """A whole request of the handler's own, with the fields that are injected into each."""
-        own = [("host", self._authority), *fields, *self._inject, _framing(len(body))]
+    def own_request(
+        self, method: str, target: str, fields: Fields, body: bytes, id: str = ""
+    ) -> bytes:
+        """A whole request of the handler's own, with the fields that are injected into each, and
+        with the ``id`` of the client's request unless that is ""."""
+        own = [("host", self._authority), *fields, *self._own_fields(id), _framing(len(body))]
         return request_head(method, self._base + target, own) + body
 
 
-@lru_cache(maxsize=256)  # a client sends many requests on one connection
-def client_fields(client: str, is_secure: bool, host: str) -> tuple[tuple[str, str], ...]:
-    """The fields that name a client, its protocol, and the ``host`` that it asked for."""
-    address = client.rpartition(":")[0].strip("[]") or "unknown"
-    proto = "https" if is_secure else "http"
-    node = f'"[{address}]"' if ":" in address else address
-    forwarded = f"for={node};proto={proto}"
-    hosts: Fields = []
-    if host:
-        forwarded += f";host={host}" if is_token(host) else f';host="{host}"'
-        hosts = [("x-forwarded-host", host)]
-    return (
-        *(("x-forwarded-for", address), ("x-forwarded-proto", proto), *hosts),
-        ("forwarded", forwarded),
-    )
-
-
-def append(ours: Pairs, theirs: Fields) -> Fields:
-    """``ours`` behind ``theirs``: lists grow; of any other field the first value counts."""
-    lists = grouped([field for field in theirs if field[0] in UNTRUSTED])
-    values = {name: ", ".join(lines) for name, lines in lists.items()}
-    for name, value in ours:
-        if name in _LISTS and name in values:
-            values[name] += f", {value}"
-        else:
-            values.setdefault(name, value)
-    return [*values.items()]
+def without_id(fields: Fields, id: str = "") -> tuple[Fields, tuple[tuple[str, str], ...]]:
+    """The fields of a response to a request with this ``id``, which the server will set. An id that
+    is the upstream's own is passed on as X-Upstream-Request-ID, and is an attribute for the log."""
+    passed = [pair for pair in fields if pair[0] != REQUEST_ID]
+    for name, value in fields:
+        if name == REQUEST_ID and value != id and is_request_id(value):
+            return [*passed, (UPSTREAM_REQUEST_ID, value)], (("upstream_request_id", value),)
+    return passed, ()
 
 
 def _without_options(fields: Fields, connection: list[str], upgrade: list[str]) -> Fields:

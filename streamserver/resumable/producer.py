@@ -20,7 +20,7 @@ from streamserver.proxy.events import is_event_stream
 from streamserver.proxy.failures import Failure, form_of
 from streamserver.proxy.phase import ENDED, HOLDING, STREAMING
 from streamserver.proxy.request import Attributes, RelayedRequest
-from streamserver.proxy.rewriting import end_to_end
+from streamserver.proxy.rewriting import end_to_end, without_id
 from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Head, Record, State, Store
 from streamserver.resumable.question import Question
@@ -139,6 +139,9 @@ class Producer(RelayedRequest):
             self._waiters.resume_first(head)
             return self._waiters.refuse_all()
         fields = end_to_end(head)
+        if self.server.identifies:  # a reader's response has the id of the reader's request
+            fields, attributes = without_id(fields)
+            self.attributes += attributes
         if self._select is not None:
             fields = self._select(fields)
         self.fields = [field for field in fields if field[0] not in REPLACED]

@@ -97,13 +97,13 @@ class Problem:
         self.make_coder: Callable[[], Coder] | None = None
 
 
-def problem_of(error: BaseException, name: tuple[str, str], descriptors: Descriptors) -> HTTPError:
-    """``error`` if it is a response. Any other is logged with the request's method and target,
-    and becomes a 500; a 503 if the system has no resources left."""
+def problem_of(error: BaseException, name: str, descriptors: Descriptors) -> HTTPError:
+    """``error`` if it is a response. Any other is logged with the request's name, and becomes a
+    500; a 503 if the system has no resources left."""
     if isinstance(error, HTTPError):
         return error
     if is_exhausted(error):
         descriptors.report(error, "requests are answered with 503")
         return unavailable("this request")
-    log.error("%s %s failed", *name, exc_info=error)
+    log.error("%s failed", name, exc_info=error)
     return HTTPError(500, FAILED)

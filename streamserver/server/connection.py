@@ -133,6 +133,8 @@ class Connection(Flow):
         if not was_idle:
             server.head_deadlines.stop(self)
         self.exchange = exchange = self._make_exchange(server, self, head)
+        if server.identifies:
+            exchange.identify()
         if rest and exchange.body is not None:
             rest = exchange.body.feed(rest)
         self._incoming = rest

@@ -17,19 +17,20 @@ from typing import Any
 from streamserver.server import eager
 from streamserver.server.answer import FAILED, Answer, Problem, PushBody, is_push, problem_of
 from streamserver.server.deadlines import Deadlines
+from streamserver.server.identity import Identified
 from streamserver.server.phase import ENDED, READY, STREAMING, Outcome
 from streamserver.server.ports import Connection
 from streamserver.server.pull import pull
 from streamserver.server.sendfile import send_region
 from streamserver.server.state import ServerState
-from streamserver.server.writer import Trailers, Writer
+from streamserver.server.writer import Trailers
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.request_heads import RequestHead
 
 log = logging.getLogger("streamserver")
 
 
-class Exchange(Writer):
+class Exchange(Identified):
     """A request and its response.
 
     ``route`` is the pattern of the router that matched the target, "" if there is none.
@@ -54,6 +55,7 @@ class Exchange(Writer):
 
     def __init__(self, server: ServerState, connection: Connection, head: RequestHead) -> None:
         super().__init__(server, connection, head)
+        self._client = None
         self.route = ""
         self.started = monotonic()
         self.ended = 0.0
@@ -65,21 +67,6 @@ class Exchange(Writer):
         self._bytes_at_beat = 0
         self._in_step = False
         self._task: asyncio.Task[None] | None = None
-
-    @property
-    def method(self) -> str:
-        """The request's method, "-" if no head could be read."""
-        return self.head.method
-
-    @property
-    def target(self) -> str:
-        """The request's target as it came, "-" if no head could be read."""
-        return self.head.target
-
-    @property
-    def client(self) -> str:
-        """The peer as ``address:port``, or "unix"."""
-        return self.connection.client
 
     # The handler and its response
 
@@ -139,7 +126,11 @@ class Exchange(Writer):
         if not self.begin(answer):
             self.notify_cancelled(answer)
             return self.end()
-        self.head = self.head.without_fields()  # an idle stream seldom needs them
+        server = self.server
+        if server.trusted is not None:
+            self._client = self.true_client  # from the fields
+        # An idle stream seldom needs the others.
+        self.head = self.head.without_fields(server.observer.fields)
         try:
             body.attach(self, answer.encode)
         except BaseException:
@@ -185,11 +176,7 @@ class Exchange(Writer):
         try:
             hook(*arguments)
         except Exception:  # it must not end other exchanges
-            log.exception("%s %s: a stream that was %s failed", *self._name, hook.__name__)
-
-    @property
-    def _name(self) -> tuple[str, str]:
-        return self.method, ascii(self.target)[1:-1]
+            log.exception("%s: a stream that was %s failed", self.name, hook.__name__)
 
     # The ways to end
 
@@ -214,7 +201,7 @@ class Exchange(Writer):
         if self.phase is ENDED:
             return
         self.error = error
-        problem = problem_of(error, self._name, self.server.descriptors)
+        problem = problem_of(error, self.name, self.server.descriptors)
         if self.has_sent_head:
             return self.cut(Outcome.TRUNCATED)
         is_refused = self.body is not None and self.body.error is error

@@ -18,12 +18,21 @@ Framed = tuple[bytes, Framing, int, bool]
 """A head ready to be sent; the framing of its body, and the length where that is known; whether
 the connection is kept."""
 
-_ENGINE_FIELDS = frozenset(("connection", "content-length", "date", "transfer-encoding"))
+REQUEST_ID = "x-request-id"
+
+_ENGINE_FIELDS = frozenset(
+    ("connection", "content-length", "date", "transfer-encoding", REQUEST_ID)
+)
 
 
-def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> Framed:
+def frame(
+    request: RequestHead, answer: Answer, date: str, keep_alive: bool, id: str = ""
+) -> Framed:
     """Write the head of ``answer``. ValueError for a status that cannot be final, for fields
-    that would break the message, and for a Content-Length that contradicts the body."""
+    that would break the message, and for a Content-Length that contradicts the body.
+
+    ``date`` and the ``id`` of the request are written unless "", or the answer has its own.
+    """
     status = answer.status
     if status < 200:
         raise ValueError(f"a final status is 200 or more, not {status}")
@@ -31,7 +40,7 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     declared = None
     for name, _ in given:
         if name in _ENGINE_FIELDS:
-            given, declared, date, wants_close = _separate(given, date)
+            given, declared, date, id, wants_close = _separate(given, date, id)
             keep_alive = keep_alive and not wants_close
             break
     bodiless = is_bodiless(request.method, status)
@@ -45,6 +54,8 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
         bodiless, length = True, 0
     framing: Framing = "none" if bodiless else "length"
     own = f"date: {date}\r\n" if date else ""
+    if id:
+        own += f"x-request-id: {id}\r\n"
     if length is None and not bodiless:
         framing = "chunked" if request.minor else "close"
         keep_alive = keep_alive and request.minor == 1
@@ -60,9 +71,10 @@ def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool) -> 
     return head, framing, length or 0, keep_alive
 
 
-def _separate(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:
+def _separate(given: Fields, date: str, id: str) -> tuple[Fields, str | None, str, str, bool]:
     """The handler's fields without those that the engine writes itself; of these the declared
-    Content-Length, the date that is still to be written, and whether Connection says close."""
+    Content-Length, the date and the id that are still to be written, and whether Connection says
+    close."""
     declared = None
     wants_close = False
     others: Fields = []
@@ -76,9 +88,12 @@ def _separate(given: Fields, date: str) -> tuple[Fields, str | None, str, bool]:
             others.append((name, value))
         elif name == "transfer-encoding":
             raise ValueError("the engine writes Transfer-Encoding: leave it out of the headers")
+        elif name == REQUEST_ID:
+            id = ""
+            others.append((name, value))
         else:
             others.append((name, value))
-    return others, declared, date, wants_close
+    return others, declared, date, id, wants_close
 
 
 def _length(declared: str, known: int | None, bodiless: bool) -> int:

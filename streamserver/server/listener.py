@@ -14,13 +14,15 @@ from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler, ServerState
+from streamserver.wire.forwarded import TrustedPeers
 
 
 class Listener:
     """A server on one socket: ``handler`` answers requests, ``observer`` is called with events.
 
     ``descriptors`` is the budget that its clients, files and upstreams share; the default is that
-    of the process. Create it inside a running event loop.
+    of the process. ``trusted``: the proxies that name their clients. ``identifies``: whether each
+    request gets an id. Create it inside a running event loop.
     """
 
     def __init__(
@@ -29,11 +31,15 @@ class Listener:
         settings: Settings | None = None,
         observer: Observer | None = None,
         descriptors: Descriptors | None = None,
+        trusted: TrustedPeers | None = None,
+        identifies: bool = False,
     ) -> None:
         self.settings = settings or Settings()
         loop, descriptors = asyncio.get_running_loop(), descriptors or of_process()
         observer = observer or Observer()
         self._server = ServerState(handler, self.settings, observer, loop, descriptors)
+        self._server.trusted = trusted
+        self._server.identifies = identifies
         self._acceptor: Acceptor | None = None
         self.url = ""
 

@@ -17,11 +17,15 @@ class Observer:
 
     Of an ``Exchange`` that has ended an observer may read ``method``, ``target``, ``client``,
     ``status`` (0 if no head was made), ``outcome``, ``error``, ``bytes_sent``, ``route``,
-    ``attributes``, and the times ``started``, ``first_byte`` (0 if no body was sent) and ``ended``
-    in seconds of ``time.monotonic``.
+    ``attributes``, ``id``, and the times ``started``, ``first_byte`` (0 if no body was sent) and
+    ``ended`` in seconds of ``time.monotonic``. The head of its request has the ``fields`` that the
+    observer names.
     """
 
     __slots__ = ()
+
+    fields: frozenset[str] = frozenset()
+    """Names of the request's fields that are kept until the exchange has ended."""
 
     sees_streams = False
     """Whether ``began`` and ``wrote`` are called, which costs a call for each piece."""
@@ -64,6 +68,7 @@ class Several(Observer):
     def __init__(self, observers: Sequence[Observer]) -> None:
         viewers = [observer for observer in observers if observer.sees_streams]
         self.sees_streams = bool(viewers)
+        self.fields = frozenset[str]().union(*(observer.fields for observer in observers))
         for name in ("ended", "refused", "write_stalled", "upstream", "feed", "closed"):
             setattr(self, name, _each(observers, name))
         for name in ("began", "wrote", "late"):

@@ -54,6 +54,7 @@ class ServerState:
         self.context = copy_context()  # in which requests begin
         self.draining = False
         self.trusted: TrustedPeers | None = None  # None: nobody
+        self.identifies = False  # whether each request has an id
         self.descriptors = descriptors
         self._most_connections = settings.max_connections
         self.connections: set[Connection] = set()

@@ -36,11 +36,11 @@ GATHER = 16 * 1024
 class Writer:
     """The response side of an exchange: one request's ``head`` and ``body``, and its response.
 
-    ``status`` is that of the final head, 0 before one is made. ``coder`` encodes the body; None if
-    it is sent as it is. ``bytes_sent`` counts the body as it is sent, without its framing;
-    ``held_size`` the pieces that wait for the next write, which are not encoded yet.
-    ``first_byte`` is when the first byte of the body was written, in seconds of
-    ``time.monotonic``; 0 if none was.
+    ``id`` is that of the request, "" if it has none. ``status`` is that of the final head, 0 before
+    one is made. ``coder`` encodes the body; None if it is sent as it is. ``bytes_sent`` counts the
+    body as it is sent, without its framing; ``held_size`` the pieces that wait for the next write,
+    which are not encoded yet. ``first_byte`` is when the first byte of the body was written, in
+    seconds of ``time.monotonic``; 0 if none was.
     """
 
     __slots__ = (
@@ -58,6 +58,7 @@ class Writer:
         "first_byte",
         "head",
         "held_size",
+        "id",
         "outcome",
         "phase",
         "server",
@@ -71,6 +72,7 @@ class Writer:
         self.server = server
         self.connection = connection
         self.head = head
+        self.id = ""
         self.body = RequestBody(server, connection, head) if head.length else None
         self._out: Output = connection.transport
         self.phase: Phase = HANDLING
@@ -107,7 +109,7 @@ class Writer:
             return False
         body, server = self.body, self.server
         may_keep = self.head.keep_alive and not server.draining and (not body or body.is_short)
-        framed = frame(self.head, answer, server.date(), may_keep)
+        framed = frame(self.head, answer, server.date(), may_keep, self.id)
         self._unsent_head, self._framing, self._left, self._keep_alive = framed
         self.status = answer.status
         self.phase = READY

@@ -26,6 +26,7 @@ from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.server.state import Handler
 from streamserver.server.workers import VARIABLE, Supervisor, inherit, obey
 from streamserver.serving import signals
+from streamserver.wire.forwarded import TrustedPeers
 
 LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 Announce: TypeAlias = Callable[[str], None]
@@ -67,10 +68,20 @@ class Server:
     tls: SSLContext | None
     close: Callable[[], Awaitable[object]]
     """Closes what the handler keeps open."""
+    trusted: TrustedPeers | None = None
+    """The proxies that name their clients; None: nobody is trusted."""
+    identifies: bool = False
+    """Whether each request gets an id."""
 
     def listener(self) -> Listener:
         """A listener that is not started."""
-        return Listener(self.handler, self.settings, self.observer)
+        return Listener(
+            self.handler,
+            self.settings,
+            self.observer,
+            trusted=self.trusted,
+            identifies=self.identifies,
+        )
 
     async def stop(self, listener: Listener) -> None:
         """Drain, then close what the handler keeps open. If cancelled, cut what is open."""

@@ -9,7 +9,7 @@ import inspect
 import logging
 import sys
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from functools import partial
@@ -32,6 +32,7 @@ from streamserver.serving.process import (
     uvloop_factory,
 )
 from streamserver.serving.tls import AnyPath, server_context
+from streamserver.wire.forwarded import Source, TrustedPeers
 
 TLS: TypeAlias = SSLContext | tuple[AnyPath, AnyPath] | None
 
@@ -46,6 +47,9 @@ def run(
     workers: int = 1,
     loop_factory: LoopFactory | None = None,
     access_log: bool = True,
+    trusted_proxies: str | Iterable[str] | None = None,
+    trusted_fields: Source = "x-forwarded",
+    request_id: bool = False,
     settings: Settings | None = None,
     **limits: float,
 ) -> None:
@@ -61,12 +65,13 @@ def run(
     or ValueError for a wrong argument; RuntimeError in a running loop or outside the main thread.
     """
     _check_call(workers)
+    trusted = _trusted(trusted_proxies, trusted_fields)
     if not logging.root.handlers:
         logs.configure()
     try:
         with signals.restored():
             serve_until_stopped(
-                _server(app, tls, access_log, settings, limits),
+                _server(app, tls, access_log, trusted, request_id, settings, limits),
                 Address(host, port, uds),
                 partial(print, "listening on", flush=True),
                 workers=workers,
@@ -86,6 +91,9 @@ async def serve(
     uds: str | None = None,
     tls: TLS = None,
     access_log: bool = False,
+    trusted_proxies: str | Iterable[str] | None = None,
+    trusted_fields: Source = "x-forwarded",
+    request_id: bool = False,
     settings: Settings | None = None,
     **limits: float,
 ) -> AsyncIterator[Listener]:
@@ -96,14 +104,22 @@ async def serve(
     is awaited if there is one. A cancellation meanwhile cuts the streams.
 
     ``port`` 0 selects a free port. ``uds``: path of a Unix socket to listen on instead.
-    ``tls``: the PEM files of a certificate chain and its key, or a context. ``settings`` or
-    single fields of ``Settings`` by their names: ``serve(app, max_body=10_000_000, grace=5)``.
+    ``tls``: the PEM files of a certificate chain and its key, or a context.
+
+    ``trusted_proxies``: networks and addresses, as in ``["10.0.0.0/8", "::1"]``, and "unix", of
+    peers whose fields name the client; ``trusted_fields``: whether all of these proxies write
+    X-Forwarded-For, -Proto and -Host, or "forwarded" for Forwarded. ``request_id``: whether each
+    request has an id, in the logs, in its answer and towards upstreams.
+
+    ``settings`` or single fields of ``Settings`` by their names:
+    ``serve(app, max_body=10_000_000, grace=5)``.
 
     OSError where the address or the TLS files cannot be used; TypeError or ValueError for an
     argument that is not allowed.
     """
     address = Address(host, port, uds)
-    server = _server(app, tls, access_log, settings, limits)
+    trusted = _trusted(trusted_proxies, trusted_fields)
+    server = _server(app, tls, access_log, trusted, request_id, settings, limits)
     with address.listen() as [sock]:
         listener = server.listener()
         try:
@@ -113,8 +129,18 @@ async def serve(
             await server.stop(listener)
 
 
+def _trusted(proxies: str | Iterable[str] | None, source: Source) -> TrustedPeers | None:
+    return None if proxies is None else TrustedPeers(proxies, source)
+
+
 def _server(
-    app: Handler, tls: TLS, access_log: bool, settings: Settings | None, limits: dict[str, float]
+    app: Handler,
+    tls: TLS,
+    access_log: bool,
+    trusted: TrustedPeers | None,
+    identifies: bool,
+    settings: Settings | None,
+    limits: dict[str, float],
 ) -> Server:
     if isinstance(tls, tuple) and len(tls) == 2:
         tls = server_context(*tls)
@@ -133,7 +159,7 @@ def _server(
     changes: dict[str, Any] = {**limits}
     chosen = replace(settings or Settings(), **changes)
     observer = access_log_of("text") if access_log else None
-    return Server(service(app), chosen, observer, tls, partial(close, app))
+    return Server(service(app), chosen, observer, tls, partial(close, app), trusted, identifies)
 
 
 def _check_call(workers: int) -> None:

@@ -1,6 +1,7 @@
 """Request heads: read, as a server does, and written, as the relay does (RFC 9112, section 3)."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 from ipaddress import IPv6Address
 from typing import NamedTuple
@@ -42,10 +43,11 @@ class RequestHead(NamedTuple):
     expects_continue: bool = False
     """Whether the client waits for a 100 before it sends the body."""
 
-    def without_fields(self) -> "RequestHead":
-        """The same head, without the memory that its fields take."""
-        method, target, minor, _, length, keep_alive, expects_continue = self
-        parts = (method, target, minor, NO_FIELDS, length, keep_alive, expects_continue)
+    def without_fields(self, kept: Collection[str] = ()) -> "RequestHead":
+        """The same head, without the memory that its fields take but those of these names."""
+        method, target, minor, fields, length, keep_alive, expects_continue = self
+        left = [field for field in fields if field[0] in kept] if kept else NO_FIELDS
+        parts = (method, target, minor, left, length, keep_alive, expects_continue)
         return _new(RequestHead, parts)
 
 
@@ -105,7 +107,8 @@ def _interpret(
         values = joined(fields, _SINGLETONS)
     host = values.get("host")
     if host is not None:
-        _check_host(host)
+        if not is_host(host):
+            raise HTTPError(400, _BAD_HOST)
     elif minor:
         raise HTTPError(400, "an HTTP/1.1 request needs a Host (RFC 9112, section 3.2)")
     if _CONTROLS.isdisjoint(values):
@@ -155,7 +158,8 @@ def _in_origin_form(head: RequestHead) -> RequestHead:
     if not absolute:
         raise HTTPError(400, 'the request target must begin with "/" or be an http URL')
     host, path = absolute.groups()
-    _check_host(host)
+    if not is_host(host):
+        raise HTTPError(400, _BAD_HOST)
     if not path.startswith("/"):
         path = "*" if not path and head.method == "OPTIONS" else "/" + path
     fields = [("host", host), *(field for field in head.fields if field[0] != "host")]
@@ -168,16 +172,19 @@ _host = re.compile(
 ).fullmatch
 
 
+_BAD_HOST = "Host must be one host name or address, with a port or without"
+
+
 @lru_cache(maxsize=64)  # a server has few names
-def _check_host(host: str) -> None:
+def is_host(host: str) -> bool:
+    """Whether a text is a value of Host that is not empty (RFC 9110, section 7.2)."""
     match = _host(host)
     if match and match[1]:
         try:
             IPv6Address(match[1])
         except ValueError:
-            match = None
-    if not match or int(match[2] or 0) > 65535:
-        raise HTTPError(400, "Host must be one host name or address, with a port or without")
+            return False
+    return match is not None and int(match[2] or 0) <= 65535
 
 
 _method_and_target = re.compile(rf'{TOKEN} [!-"$-~]+').fullmatch

@@ -29,7 +29,7 @@ async def app(request: Request) -> Response:
         case "/variables":
             return Response.json([name for name in os.environ if name.startswith("STREAMSERVER_")])
         case "/client":
-            return Response(request.client)
+            return Response(str(request.client))
         case target if target.endswith("/seen"):
             return Response.json({"target": request.target, "fields": [*request.headers.items()]})
         case "/error":

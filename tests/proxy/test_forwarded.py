@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from streamserver.kit.service import service
+from streamserver.proxy.forwarding import UNTRUSTED
 from streamserver.proxy.proxy import Proxy
-from streamserver.proxy.rewriting import UNTRUSTED
 from streamserver.server.listener import Listener
 from support.passing import VIA, fields_up, lines, pass_on
 from support.rawserver import RawServer, raw_server

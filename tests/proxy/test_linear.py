@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from streamserver.proxy.forwarding import append
 from streamserver.proxy.proxy import Proxy
-from streamserver.proxy.rewriting import append, end_to_end
+from streamserver.proxy.rewriting import end_to_end
 from streamserver.wire.response_heads import ResponseHead
 from support.growth import MOST, MOST_IN_LOOP, growth, growth_in_loop
 from support.inprocess import Serve

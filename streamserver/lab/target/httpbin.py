@@ -148,14 +148,13 @@ def _numbered(described: dict[str, Any]) -> EventFormat:
 
 def _described(request: Request) -> dict[str, Any]:
     """The request as these endpoints return it."""
-    host = request.headers.get("host") or ""
-    is_secure = request.exchange.connection.transport.get_extra_info("sslcontext") is not None
+    client = request.client
     return {
         "args": _grouped(request.query),
         "headers": _fields(request),
         "method": request.method,
-        "origin": request.client.rpartition(":")[0] or request.client,
-        "url": f"http{'s' if is_secure else ''}://{host}{request.target}",
+        "origin": client.address,
+        "url": f"{client.scheme}://{client.host}{request.target}",
     }
 
 
