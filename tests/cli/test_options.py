@@ -35,11 +35,17 @@ class Case(NamedTuple):
 
 
 PAIR = {"STREAMSERVER_TLS_CERT": "cert.pem", "STREAMSERVER_TLS_KEY": "key.pem"}
-NEEDED = {"tls-cert": PAIR, "tls-key": PAIR, "api-key-env": {"SOME_KEY": "key"}} | {
-    option.name: {"STREAMSERVER_RESUMABLE": "1"}
-    for option in RESUMABLE
-    if option.name != "resumable"
-}
+NEEDED = (
+    {"tls-cert": PAIR, "tls-key": PAIR, "api-key-env": {"SOME_KEY": "key"}}
+    | {
+        "trusted-fields": {"STREAMSERVER_TRUSTED_PROXIES": "::1"},
+    }
+    | {
+        option.name: {"STREAMSERVER_RESUMABLE": "1"}
+        for option in RESUMABLE
+        if option.name != "resumable"
+    }
+)
 CASES = [
     Case(command, option)
     for command, table in (("serve", serve.TABLE), ("proxy", proxy.TABLE))
@@ -52,6 +58,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "host": ("::1", "::1"),
     "port": ("0", 0),
     "uds": ("/run/s", "/run/s"),
+    "trusted-proxies": ("10.0.0.0/8,unix", "10.0.0.0/8,unix"),
+    "trusted-fields": ("forwarded", "forwarded"),
     "tls-cert": ("cert.pem", "cert.pem"),
     "tls-key": ("key.pem", "key.pem"),
     "files": ("/srv", "/srv"),

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -163,11 +164,12 @@ def test_the_access_log(hello: Hello, curl: Curl) -> None:
     server = hello()
     curl(f"{server.url}/x?a=1")
     (line,) = access_lines(server, 1)
-    time, client, method, target, status, size, first, total, outcome = line.split(" ")
+    time, client, method, target, status, size, first, total, outcome, id = line.split(" ")
     assert time.endswith("Z")
     assert client.startswith("127.0.0.1:")
     assert (method, target, status, size, outcome) == ("GET", "/x?a=1", "200", "5", "complete")
     assert 0 <= float(first) <= float(total) < 10_000
+    assert re.fullmatch(r"request_id=[0-9a-f]{32}", id)
 
 
 def test_the_logs_as_json(hello: Hello, curl: Curl) -> None:

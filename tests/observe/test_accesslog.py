@@ -83,6 +83,10 @@ async def test_a_line_of_json(exchange: Exchange) -> None:
         "first_byte_ms": 1.25,
         "total_ms": 3500.0,
         "outcome": "complete",
+        "route": None,
+        "user_agent": None,
+        "request_id": None,
+        "trace_id": None,
     }
 
 

@@ -49,7 +49,7 @@ async def test_attributes_follow_the_fixed_columns(
     exchange = await ended_with(serve, attributes)
     assert text_line(NOW, exchange).endswith(f" complete{text}\n")
     parsed = json.loads(json_line(NOW, exchange))
-    assert {name: parsed[name] for name in list(parsed)[9:]} == members
+    assert {name: parsed[name] for name in list(parsed)[13:]} == members
     for line in (text_line(NOW, exchange), json_line(NOW, exchange)):
         assert line[:-1].isascii()
         assert line[:-1].isprintable()

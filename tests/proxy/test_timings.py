@@ -30,7 +30,7 @@ async def logged(server: Served, count: int = 1) -> dict[str, Any]:
     """The line of the last of that many exchanges, which has the same values in both forms."""
     exchange = (await wait_until(lambda: server.ended[count - 1 :]))[0]
     line: dict[str, Any] = json.loads(json_line(NOW, exchange))
-    notes = {name: str(line[name]) for name in list(line)[9:]}
+    notes = {name: str(line[name]) for name in list(line)[13:]}
     assert dict(note.split("=") for note in text_line(NOW, exchange).split()[9:]) == notes
     return line
 
@@ -86,7 +86,7 @@ async def test_a_refused_connection_took_none() -> None:
             await client.read_until(b"}")
             line = await logged(at.server)
     assert (line["status"], line["outcome"]) == (502, "complete")
-    assert list(line)[9:] == []
+    assert list(line)[13:] == []
 
 
 async def test_an_upstream_that_never_responds_has_a_connect_time(
@@ -99,7 +99,7 @@ async def test_an_upstream_that_never_responds_has_a_connect_time(
         await client.read_until(b"}")
         line = await logged(server)
     assert line["status"] == 504
-    assert list(line)[9:] == ["connect_ms"]
+    assert list(line)[13:] == ["connect_ms"]
 
 
 async def test_a_stream_that_is_cut_has_its_times(relay: StartRelay, upstream: RawServer) -> None:

@@ -15,6 +15,7 @@ from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer, Several
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler as EngineHandler
+from streamserver.wire.forwarded import TrustedPeers
 from support.leaks import no_leaks
 
 STOP_WITHIN = 10.0
@@ -74,17 +75,22 @@ async def running(
     observers: Sequence[Observer] = (),
     front: Callable[[EngineHandler], EngineHandler] = lambda handler: handler,
     descriptors: Descriptors | None = None,
+    trusted: TrustedPeers | None = None,
+    identifies: bool = False,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """Serve the handler on 127.0.0.1 while inside, then stop; what is left behind is a failure.
 
-    ``front`` makes of it what is served in its place; ``descriptors``: a budget of its own.
+    ``front`` makes of it what is served in its place; ``descriptors``: a budget of its own;
+    ``trusted`` and ``identifies`` are those of ``Listener``.
     """
     async with no_leaks():
         ended = Ended()
         observer = Several([*observers, ended]) if observers else ended
         served_by = front(service(handler))
-        listener = Listener(served_by, Settings(**settings), observer, descriptors)
+        listener = Listener(
+            served_by, Settings(**settings), observer, descriptors, trusted, identifies
+        )
         sock = socket.create_server(("127.0.0.1", 0))
         host, port = sock.getsockname()
         await listener.start(sock=sock, ssl=tls)

@@ -62,12 +62,17 @@ class RawClient:
 
 
 @contextlib.asynccontextmanager
-async def connect(port: int, *, receive_buffer: int = 0) -> AsyncIterator[RawClient]:
-    """A connection, closed at the end; a small `receive_buffer` (bytes) stalls the peer early."""
+async def connect(
+    port: int, *, receive_buffer: int = 0, source: str = ""
+) -> AsyncIterator[RawClient]:
+    """A connection, closed at the end; a small `receive_buffer` (bytes) stalls the peer early.
+    `source` is the address that the peer sees."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as sock:
         sock.setblocking(False)
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        if source:
+            sock.bind((source, 0))
         await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", port))
         yield RawClient(sock)
 
@@ -90,9 +95,10 @@ async def raw(
     eof: bool = False,
     until: bytes | Callable[[bytes], object] | None = None,
     timeout: float = PATIENCE,
+    source: str = "",
 ) -> bytes:
     """Send the bytes (then a FIN, if `eof`), and return what comes back, as `read_until` has it."""
-    async with connect(port) as client:
+    async with connect(port, source=source) as client:
         await client.send(data)
         if eof:
             client.end()
