@@ -102,7 +102,7 @@ def haproxy_relays(root: Path, upstream: int, target: int) -> Iterator[dict[str,
         ]
         file = root / "haproxy.cfg"
         file.write_text("\n".join(sections))
-        with _running([peers.program("haproxy"), "-db", "-f", str(file)], root, found):
+        with running([peers.program("haproxy"), "-db", "-f", str(file)], root, found):
             yield _urls(found)
 
 
@@ -120,7 +120,7 @@ def apache_relays(upstream: int) -> Iterator[dict[str, str]]:
         script.chmod(0o755)
         file = root / "apache.conf"
         file.write_text("\n".join(_apache_lines(root, found, upstream)))
-        with _running([peers.program("apache2"), "-DFOREGROUND", "-f", str(file)], root, found):
+        with running([peers.program("apache2"), "-DFOREGROUND", "-f", str(file)], root, found):
             yield _urls(found)
 
 
@@ -138,7 +138,8 @@ def _apache_lines(root: Path, found: Mapping[str, int], upstream: int) -> Iterat
 
 
 @contextlib.contextmanager
-def _running(command: list[str], root: Path, found: Mapping[str, int]) -> Iterator[None]:
+def running(command: list[str], root: Path, found: Mapping[str, int]) -> Iterator[None]:
+    """A program while inside; it listens on the first of these ports when this begins."""
     log = root / f"{Path(command[0]).name}.log"
     with (
         log.open("wb") as output,
