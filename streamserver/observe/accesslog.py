@@ -83,7 +83,7 @@ def json_line(stamp: str, exchange: Exchange) -> str:
         if name == "user-agent":
             agent = value
         elif name == "traceparent":
-            trace += value  # a second one makes it invalid
+            trace = "" if trace else value  # of two, none is valid
     found = _traceparent(trace)
     trace = f'"{found[1]}"' if found else "null"
     # Only values from the client need the encoder, which takes half of the time.

@@ -231,6 +231,6 @@ def _fault(text: str) -> str:
     try:
         network = ip_network(text, strict=False)
     except ValueError:
-        return f"{text!r} is no network or address, as in 10.0.0.0/8, 192.0.2.1, ::1 or unix"
+        return f"{text!r} is not a network or address, as in 10.0.0.0/8, 192.0.2.1, ::1 or unix"
     address = text.partition("/")[0]
-    return f"{text!r} is no network: write {network} for the network, or {address} for one address"
+    return f"{text!r} is not a network: write {network} for the network, or {address} for one address"

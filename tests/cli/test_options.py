@@ -223,6 +223,9 @@ def test_options_select_the_settings() -> None:
         ("log-format", ["xml"], "one of text, json"),
         ("log-level", ["loud"], "one of debug, info, warning, error"),
         ("host", [""], "at least one character"),
+        ("trusted-proxies", ["", "proxy.example", "*"], "a network or address, as in 10.0.0.0/8"),
+        ("trusted-proxies", ["10.0.0.1/8"], "10.0.0.0/8 for the network, or 10.0.0.1 for one"),
+        ("trusted-fields", ["x-real-ip"], "one of x-forwarded, forwarded"),
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_and_named(
@@ -251,6 +254,8 @@ def test_a_value_that_does_not_fit_is_refused_and_named(
         (["hello:app", "hello:app"], "unexpected argument 'hello:app'"),
         (["--tls-cert", "c"], "--tls-cert and --tls-key go together"),
         (["--tls-key", "k"], "--tls-cert and --tls-key go together"),
+        (["--trusted-fields", "forwarded"], "name them with --trusted-proxies"),
+        (["--trusted-proxies", "::1,10.0.0.0/8,::1/8"], "'::1/8' is not a network: write ::/8"),
         (["--port"], "--port"),
         (["hello:app", "--files", "/srv"], "--files is for the demo"),
         (["hello:app", "--allow-host", "*"], "--allow-host is for the demo"),

@@ -14,6 +14,7 @@ import pytest
 from streamserver.demo import pages
 from streamserver.demo.app import make_app
 from streamserver.demo.source import command, marked
+from streamserver.wire.forwarded import TrustedPeers
 from support.asking import ask
 from support.certificates import Certificate
 from support.inprocess import Serve, Served
@@ -175,6 +176,13 @@ async def test_over_tls_the_commands_say_so(serve: Serve, certificate: Certifica
     await writer.wait_closed()
     assert len(commands(page)) == 10
     assert all("https://a/" in command for command in commands(page))
+
+
+async def test_behind_a_trusted_proxy_the_commands_have_its_origin(serve: Serve) -> None:
+    server = await serve(make_app(), trusted=TrustedPeers("127.0.0.1"))
+    fields = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "demo.example"}
+    page = await shown(server, **fields)
+    assert all("https://demo.example/" in command for command in commands(page))
 
 
 @pytest.mark.parametrize("each_alone", [False, True])

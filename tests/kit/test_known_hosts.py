@@ -16,6 +16,7 @@ from streamserver.kit.response import Response
 from streamserver.kit.service import service
 from streamserver.server.listener import Listener
 from streamserver.server.settings import Settings
+from streamserver.wire.forwarded import TrustedPeers
 from support.answers import statuses
 from support.inprocess import Served, running
 from support.rawsocket import RawClient, raw
@@ -89,6 +90,14 @@ async def test_others_are_misdirected(host: str) -> None:
 async def test_other_forms_of_a_request(sent: bytes, status: int) -> None:
     async with guarded() as server:
         assert statuses(await raw(server.port, sent)) == [status]
+
+
+async def test_a_host_that_a_proxy_names_does_not_count() -> None:
+    """The page of a rebound name may send any field to a server that trusts its own machine."""
+    trusted, front = TrustedPeers("127.0.0.1"), partial(known_hosts, names=())
+    async with running(handler, front=front, trusted=trusted) as server:
+        sent = asking("evil.example").replace(b"\r\n", b"\r\nX-Forwarded-Host: localhost\r\n", 1)
+        assert statuses(await raw(server.port, sent)) == [421]
 
 
 async def test_any_host_is_known_where_that_is_wanted() -> None:

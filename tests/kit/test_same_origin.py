@@ -9,9 +9,12 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.router import Router
 from streamserver.proxy.proxy import Proxy
+from streamserver.wire.forwarded import TrustedPeers
 from support.asking import ask
 from support.inprocess import Serve, Served
+from support.passing import CLOSE
 from support.rawsocket import raw
+from support.requests import request
 
 FOREIGN = {"Origin": "https://example.org"}
 
@@ -25,6 +28,19 @@ async def server(serve: Serve) -> Served:
     app = Router()
     app.route("/", ("GET", "POST", "PUT", "PATCH", "DELETE", "SWITCH"))(deed)
     return await serve(same_origin(app))
+
+
+async def test_a_trusted_proxy_names_the_host_that_the_page_is_at(serve: Serve) -> None:
+    """One that sends the upstream's Host; any other client is not believed."""
+    server = await serve(same_origin(deed), trusted=TrustedPeers("127.0.0.9"))
+    fields = [b"Origin: https://demo.example", b"X-Forwarded-Host: demo.example", CLOSE]
+    statuses = [
+        (await raw(server.port, request(b"POST / HTTP/1.1", b"Host: a", *fields), source=source))[
+            :12
+        ]
+        for source in ("127.0.0.9", "127.0.0.8")
+    ]
+    assert statuses == [b"HTTP/1.1 200", b"HTTP/1.1 403"]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """One line per exchange: its columns, its escapes, and that a write never blocks."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamserver import Request, Response
+from streamserver import EventStream, Request, Response, StreamController
 from streamserver.observe.accesslog import (
     FORMATS,
     AccessLog,
@@ -20,6 +21,7 @@ from streamserver.observe.accesslog import (
     text_line,
 )
 from streamserver.server.exchange import Exchange
+from streamserver.server.observer import Observer
 from streamserver.server.phase import Outcome
 from support.rawsocket import raw
 from support.waiting import wait_until
@@ -90,6 +92,71 @@ async def test_a_line_of_json(exchange: Exchange) -> None:
     }
 
 
+def sent(exchange: Exchange, *fields: tuple[str, str]) -> None:
+    """Replace the fields of the request of an exchange."""
+    exchange.head = exchange.head._replace(fields=list(fields))
+
+
+async def test_json_has_the_route_the_user_agent_and_the_ids(exchange: Exchange) -> None:
+    exchange.route, exchange.id = "/path", 'a"b'
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    sent(exchange, ("user-agent", "a/1 (b)"), ("traceparent", f"00-{trace}-b7ad6b7169203331-01"))
+    found = parsed(exchange)
+    assert (found["route"], found["user_agent"]) == ("/path", "a/1 (b)")
+    assert (found["request_id"], found["trace_id"]) == ('a"b', trace)
+
+
+async def test_text_ends_with_the_id(exchange: Exchange) -> None:
+    exchange.attributes, exchange.id = (("a", "b"),), 'a"b'
+    assert text_line(NOW, exchange).endswith(" complete a=b request_id=a\\x22b\n")
+
+
+TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
+TRACES = {
+    f"00-{TRACE}-{SPAN}-01": TRACE,
+    f"00-{TRACE}-{SPAN}-ff": TRACE,
+    f"cc-{TRACE}-{SPAN}-01": TRACE,  # a later version may have more
+    f"cc-{TRACE}-{SPAN}-01-what-comes": TRACE,
+    f"00-{TRACE}-{SPAN}-01-": None,
+    f"00-{TRACE}-{SPAN}-01-x": None,
+    f"cc-{TRACE}-{SPAN}-01.what": None,
+    f"ff-{TRACE}-{SPAN}-01": None,
+    f"00-{'0' * 32}-{SPAN}-01": None,
+    f"00-{TRACE}-{'0' * 16}-01": None,
+    f"00-{TRACE.upper()}-{SPAN}-01": None,
+    f"00-{TRACE[1:]}-{SPAN}-01": None,
+    f"{TRACE}-{SPAN}-01": None,
+    "": None,
+}
+
+
+@pytest.mark.parametrize(("value", "trace"), TRACES.items(), ids=TRACES)
+async def test_the_id_of_a_trace(exchange: Exchange, value: str, trace: str | None) -> None:
+    """W3C Trace Context, section 3.2; there may only be one."""
+    sent(exchange, ("traceparent", value))
+    assert parsed(exchange)["trace_id"] == trace
+    sent(exchange, ("traceparent", value), ("traceparent", f"00-{TRACE}-{SPAN}-01"))
+    assert value == "" or parsed(exchange)["trace_id"] is None
+
+
+@pytest.mark.parametrize(("form", "left"), [("text", []), ("json", ["traceparent", "user-agent"])])
+async def test_what_a_stream_keeps_of_its_fields(
+    serve: Any, pipe: tuple[int, int], form: str, left: list[str]
+) -> None:
+    async def handler(request: Request) -> Response:
+        stream = StreamController()
+        asyncio.get_running_loop().call_soon(stream.close)
+        return EventStream(stream)
+
+    server = await serve(handler, observers=[AccessLog(pipe[1], form), Observer()])
+    fields = b"Host: a\r\nUser-Agent: a/1\r\nTraceparent: x\r\nConnection: close"
+    await raw(server.port, b"GET / HTTP/1.1\r\n%b\r\n\r\n" % fields)
+    (ended,) = await wait_until(lambda: server.ended)
+    assert sorted(name for name, _ in ended.head.fields) == left
+    line = os.read(pipe[0], PIPE_BUF).decode()
+    assert form == "text" or json.loads(line)["user_agent"] == "a/1"
+
+
 async def test_what_there_was_not(exchange: Exchange) -> None:
     exchange.status = exchange.bytes_sent = 0
     exchange.first_byte = 0.0
@@ -132,12 +199,33 @@ async def test_whatever_a_client_sends_a_line_is_one_line(exchange: Exchange) ->
     holds()
 
 
+async def test_whatever_a_user_agent_is_a_line_is_one_line(exchange: Exchange) -> None:
+    @given(agent=HOSTILE, route=HOSTILE)
+    def holds(agent: str, route: str) -> None:
+        sent(exchange, ("user-agent", agent))
+        exchange.route = route
+        line = json_line(NOW, exchange)
+        assert line.isascii()
+        assert line[:-1].isprintable()
+        found = parsed(exchange)
+        assert (found["user_agent"], found["route"]) == (agent or None, route or None)
+
+    holds()
+
+
 @pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("character", ["a", "\0", '"', "\xff"])
 async def test_a_line_fits_in_one_atomic_write(
     exchange: Exchange, form: str, character: str
 ) -> None:
     asked(exchange, character * 9000, character * 9000)
+    sent(exchange, ("user-agent", character * 9000), ("traceparent", character * 9000))
+    exchange.route, exchange.id = character * 9000, '"' * 128
+    exchange.attributes = (
+        *(("connect_ms", 12345678.91), ("upstream_ms", 12345678.91)),
+        *(("upstream_request_id", '"' * 128), ("queue_ms", 12345678.91)),
+    )
+    exchange.bytes_sent = 10**15
     line = FORMATS[form](NOW, exchange)
     assert len(line) <= PIPE_BUF
     assert "..." in line

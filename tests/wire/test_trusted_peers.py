@@ -49,11 +49,11 @@ def test_not_trusted(peer: str, address: str) -> None:
 REFUSED = {
     "10.0.0.1/8": "write 10.0.0.0/8 for the network, or 10.0.0.1 for one address",
     "2001:db8::1/32": "write 2001:db8::/32 for the network, or 2001:db8::1 for one address",
-    "10.0.0.0/33": "no network or address, as in 10.0.0.0/8",
-    "proxy.example": "no network or address, as in 10.0.0.0/8",
-    "": "no network or address, as in 10.0.0.0/8",
-    "*": "no network or address, as in 10.0.0.0/8",
-    "Unix": "no network or address, as in 10.0.0.0/8",
+    "10.0.0.0/33": "not a network or address, as in 10.0.0.0/8",
+    "proxy.example": "not a network or address, as in 10.0.0.0/8",
+    "": "not a network or address, as in 10.0.0.0/8",
+    "*": "not a network or address, as in 10.0.0.0/8",
+    "Unix": "not a network or address, as in 10.0.0.0/8",
 }
 
 
