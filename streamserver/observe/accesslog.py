@@ -78,13 +78,13 @@ def json_line(stamp: str, exchange: Exchange) -> str:
     """The same as a JSON object, and the route, the user agent and the id of the trace; null stands
     for a missing value."""
     members = [f',"{name}":{to_ascii_json(value)}' for name, value in exchange.attributes]
-    agent = trace = ""
+    agent, traces = "", list[str]()
     for name, value in exchange.head.fields:
         if name == "user-agent":
             agent = value
         elif name == "traceparent":
-            trace = "" if trace else value  # of two, none is valid
-    found = _traceparent(trace)
+            traces.append(value)
+    found = _traceparent(traces[0]) if len(traces) == 1 else None
     trace = f'"{found[1]}"' if found else "null"
     # Only values from the client need the encoder, which takes half of the time.
     return (

@@ -46,6 +46,8 @@ _CACHED = 1024
 Hop = tuple[str, str, str]
 """The peer, the scheme and the host of a request, as a proxy has written them; "" if it has not."""
 
+_X_FORWARDED = ("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host")
+
 _Address = IPv4Address | IPv6Address
 _Network = IPv4Network | IPv6Network
 
@@ -155,17 +157,19 @@ def _hops_of_x_forwarded(fields: Fields) -> Iterator[Hop]:
     """The elements of X-Forwarded-For from the right, with the values of the other two: that at
     the same place from the right, or the leftmost one if there are fewer, as of proxies that set a
     value once."""
-    nodes = _last_members(fields, "x-forwarded-for")
-    schemes = _last_members(fields, "x-forwarded-proto")
-    hosts = _last_members(fields, "x-forwarded-host")
+    values: dict[str, list[str]] = {name: [] for name in _X_FORWARDED}
+    for name, value in fields:
+        if name in values:
+            values[name].append(value)
+    nodes, schemes, hosts = map(_last_members, values.values())
     for place, node in enumerate(nodes):
         yield node, schemes[min(place, len(schemes) - 1)], hosts[min(place, len(hosts) - 1)]
 
 
-def _last_members(fields: Fields, name: str) -> list[str]:
+def _last_members(values: list[str]) -> list[str]:
     """The members of a list, the last first; one empty member if there is no such field."""
-    text = ",".join([value for key, value in fields if key == name])
-    return [member.strip(" \t") for member in text.rsplit(",", MAX_HOPS)[: -MAX_HOPS - 1 : -1]]
+    members = ",".join(values).rsplit(",", MAX_HOPS)
+    return [member.strip(" \t") for member in members[: -MAX_HOPS - 1 : -1]]
 
 
 def _hops_of_forwarded(fields: Fields) -> Iterator[Hop]:
@@ -233,4 +237,5 @@ def _fault(text: str) -> str:
     except ValueError:
         return f"{text!r} is not a network or address, as in 10.0.0.0/8, 192.0.2.1, ::1 or unix"
     address = text.partition("/")[0]
-    return f"{text!r} is not a network: write {network} for the network, or {address} for one address"
+    advice = f"write {network} for the network, or {address} for one address"
+    return f"{text!r} is not a network: {advice}"
