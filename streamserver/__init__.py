@@ -21,6 +21,7 @@ from streamserver.proxy.settings import PoolLimits, Timeouts
 from streamserver.resumable.resumable import Resumable
 from streamserver.server.settings import Settings
 from streamserver.serving.serve import run, serve
+from streamserver.wire.forwarded import TrustedPeers
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.sse import Event
 
@@ -45,6 +46,7 @@ __all__ = [
     "StreamController",
     "TextStream",
     "Timeouts",
+    "TrustedPeers",
     "compress",
     "cors",
     "idempotency_key",

@@ -121,12 +121,12 @@ class _Errors:
     """Adds the fields to an HTTPError; logs any other exception, as the engine would, and makes it
     an HTTPError 500."""
 
-    __slots__ = ("_cors", "_name", "_origin")
+    __slots__ = ("_cors", "_exchange", "_origin")
 
     def __init__(self, cors: _Cors, origin: str | None, request: Request) -> None:
         self._cors = cors
         self._origin = origin
-        self._name = request.exchange.name
+        self._exchange = request.exchange
 
     def __enter__(self) -> None: ...
 
@@ -135,7 +135,7 @@ class _Errors:
             # The same object: the engine checks whether the request body raised it.
             self._add_fields(error)
         elif isinstance(error, Exception) and not isinstance(error, StopAsyncIteration):
-            log.error("%s failed", self._name, exc_info=error)
+            log.error("%s failed", self._exchange.name, exc_info=error)
             answer = HTTPError(500, "the server failed to answer this request")
             self._add_fields(answer)
             raise answer from error

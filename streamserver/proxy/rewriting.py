@@ -16,11 +16,13 @@ from streamserver.kit.response import Response
 from streamserver.proxy.forwarding import MODES, UNTRUSTED, Mode, fields_for
 from streamserver.proxy.origin import Origin
 from streamserver.server.body import RequestBody
+from streamserver.server.exchange import Exchange
 from streamserver.server.framing import REQUEST_ID
 from streamserver.server.identity import is_request_id
 from streamserver.wire.fields import (
     HOP_BY_HOP,
     Headers,
+    Pairs,
     connection_options,
     field,
     is_token,
@@ -98,8 +100,7 @@ class Rewriting:
         ``length`` of the body in bytes, CHUNKED, or None if there is none. HTTPError 501 for a
         WebSocket handshake, which no response can answer.
         """
-        exchange, method = request.exchange, request.method
-        minor = exchange.head.minor
+        exchange, method, minor = request.exchange, request.method, request.exchange.head.minor
         fields = request.headers.items()
         removed = self._removed_with_id if exchange.id else self._removed
         found: dict[str, list[str]] = {}
@@ -122,10 +123,7 @@ class Rewriting:
             passed = _decrement_max_forwards(passed)
         passed += self._own_fields(exchange.id) if exchange.id else self._inject
         if self._forwarded != "off":
-            ours = fields_for(exchange, host, fields, continues=self._forwarded == "append")
-            if self._injected:
-                ours = [pair for pair in ours if pair[0] not in self._injected]
-            passed += ours
+            passed += self._client_fields(exchange, host, fields)
         # HTTP/1.0 has neither TE nor Upgrade.
         trailers = "te" in found and minor > 0 and any(map(takes_trailers, found["te"]))
         if trailers:
@@ -141,6 +139,10 @@ class Rewriting:
         if not id or REQUEST_ID in self._injected:
             return self._inject
         return [*self._inject, (REQUEST_ID, id)]
+
+    def _client_fields(self, exchange: Exchange, host: str, fields: Fields) -> Pairs:
+        ours = fields_for(exchange, host, fields, continues=self._forwarded == "append")
+        return [pair for pair in ours if pair[0] not in self._injected] if self._injected else ours
 
     def own_request(
         self, method: str, target: str, fields: Fields, body: bytes, id: str = ""

@@ -215,7 +215,7 @@ class Exchange(Identified):
                 answer.headers["connection"] = "close"
             self.prepare(answer)
         except (TypeError, ValueError):
-            log.exception("%r cannot be sent as a problem", error)
+            log.exception("%s: %r cannot be sent as a problem", self.name, error)
             answer = Problem(HTTPError(500, FAILED))
             self.prepare(answer)
         self._complete(outcome, answer.body)

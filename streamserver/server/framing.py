@@ -25,14 +25,10 @@ _ENGINE_FIELDS = frozenset(
 )
 
 
-def frame(
-    request: RequestHead, answer: Answer, date: str, keep_alive: bool, id: str = ""
-) -> Framed:
-    """Write the head of ``answer``. ValueError for a status that cannot be final, for fields
-    that would break the message, and for a Content-Length that contradicts the body.
-
-    ``date`` and the ``id`` of the request are written unless "", or the answer has its own.
-    """
+def frame(request: RequestHead, answer: Answer, date: str, keep_alive: bool, id: str) -> Framed:
+    """Write the head of ``answer``, with the date and the id of the request unless it has its own.
+    ValueError for a status that cannot be final, for fields that would break the message, and for
+    a Content-Length that contradicts the body."""
     status = answer.status
     if status < 200:
         raise ValueError(f"a final status is 200 or more, not {status}")
@@ -53,9 +49,7 @@ def frame(
     if status == 205:  # it has no content (RFC 9110, section 15.3.6)
         bodiless, length = True, 0
     framing: Framing = "none" if bodiless else "length"
-    own = f"date: {date}\r\n" if date else ""
-    if id:
-        own += f"x-request-id: {id}\r\n"
+    own = (f"date: {date}\r\n" if date else "") + (f"x-request-id: {id}\r\n" if id else "")
     if length is None and not bodiless:
         framing = "chunked" if request.minor else "close"
         keep_alive = keep_alive and request.minor == 1

@@ -32,9 +32,10 @@ from streamserver.serving.process import (
     uvloop_factory,
 )
 from streamserver.serving.tls import AnyPath, server_context
-from streamserver.wire.forwarded import Source, TrustedPeers
+from streamserver.wire.forwarded import TrustedPeers
 
 TLS: TypeAlias = SSLContext | tuple[AnyPath, AnyPath] | None
+Proxies: TypeAlias = str | Iterable[str] | TrustedPeers | None
 
 
 def run(
@@ -47,8 +48,7 @@ def run(
     workers: int = 1,
     loop_factory: LoopFactory | None = None,
     access_log: bool = True,
-    trusted_proxies: str | Iterable[str] | None = None,
-    trusted_fields: Source = "x-forwarded",
+    trusted_proxies: Proxies = None,
     request_id: bool = False,
     settings: Settings | None = None,
     **limits: float,
@@ -64,14 +64,11 @@ def run(
     SystemExit with status 1 and one line if the address or the TLS files cannot be used; TypeError
     or ValueError for a wrong argument; RuntimeError in a running loop or outside the main thread.
     """
-    _check_call(workers)
-    trusted = _trusted(trusted_proxies, trusted_fields)
-    if not logging.root.handlers:
-        logs.configure()
+    _prepare(workers)
     try:
         with signals.restored():
             serve_until_stopped(
-                _server(app, tls, access_log, trusted, request_id, settings, limits),
+                _server(app, tls, access_log, trusted_proxies, request_id, settings, limits),
                 Address(host, port, uds),
                 partial(print, "listening on", flush=True),
                 workers=workers,
@@ -91,8 +88,7 @@ async def serve(
     uds: str | None = None,
     tls: TLS = None,
     access_log: bool = False,
-    trusted_proxies: str | Iterable[str] | None = None,
-    trusted_fields: Source = "x-forwarded",
+    trusted_proxies: Proxies = None,
     request_id: bool = False,
     settings: Settings | None = None,
     **limits: float,
@@ -107,19 +103,15 @@ async def serve(
     ``tls``: the PEM files of a certificate chain and its key, or a context.
 
     ``trusted_proxies``: networks and addresses, as in ``["10.0.0.0/8", "::1"]``, and "unix", of
-    peers whose fields name the client; ``trusted_fields``: whether all of these proxies write
-    X-Forwarded-For, -Proto and -Host, or "forwarded" for Forwarded. ``request_id``: whether each
-    request has an id, in the logs, in its answer and towards upstreams.
-
-    ``settings`` or single fields of ``Settings`` by their names:
-    ``serve(app, max_body=10_000_000, grace=5)``.
+    peers that name the client in X-Forwarded-For, -Proto and -Host, or ``TrustedPeers``.
+    ``request_id``: whether each request has an id, in logs, its answer and towards upstreams.
+    ``settings`` or single fields of ``Settings`` by their names: ``serve(app, grace=5)``.
 
     OSError where the address or the TLS files cannot be used; TypeError or ValueError for an
     argument that is not allowed.
     """
     address = Address(host, port, uds)
-    trusted = _trusted(trusted_proxies, trusted_fields)
-    server = _server(app, tls, access_log, trusted, request_id, settings, limits)
+    server = _server(app, tls, access_log, trusted_proxies, request_id, settings, limits)
     with address.listen() as [sock]:
         listener = server.listener()
         try:
@@ -129,15 +121,11 @@ async def serve(
             await server.stop(listener)
 
 
-def _trusted(proxies: str | Iterable[str] | None, source: Source) -> TrustedPeers | None:
-    return None if proxies is None else TrustedPeers(proxies, source)
-
-
 def _server(
     app: Handler,
     tls: TLS,
     access_log: bool,
-    trusted: TrustedPeers | None,
+    proxies: Proxies,
     identifies: bool,
     settings: Settings | None,
     limits: dict[str, float],
@@ -158,11 +146,13 @@ def _server(
             raise TypeError(f"{name} is a number, not {type(value).__name__}")
     changes: dict[str, Any] = {**limits}
     chosen = replace(settings or Settings(), **changes)
+    trusted = proxies if isinstance(proxies, TrustedPeers | None) else TrustedPeers(proxies)
     observer = access_log_of("text") if access_log else None
     return Server(service(app), chosen, observer, tls, partial(close, app), trusted, identifies)
 
 
-def _check_call(workers: int) -> None:
+def _prepare(workers: int) -> None:
+    """Refuse a wrong call of ``run``, and configure logging unless the program has done so."""
     if not isinstance(workers, int) or not 1 <= workers <= 1024:
         raise ValueError(f"workers is a whole number from 1 to 1024, not {workers!r}")
     if workers > 1 and sys.argv[0] in ("", "-"):  # typed or piped into the interpreter
@@ -172,5 +162,8 @@ def _check_call(workers: int) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return
-    raise RuntimeError("an event loop is running: use `async with serve(app)` instead of run()")
+        pass
+    else:
+        raise RuntimeError("an event loop is running: use `async with serve(app)` instead of run()")
+    if not logging.root.handlers:
+        logs.configure()

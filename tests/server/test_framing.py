@@ -47,7 +47,7 @@ def framed(
     method, version = request.split()
     head = RequestHead(method, "/", int(version[-1]), [])
     response = Response(body, status=status, headers=headers)
-    return Framed(*frame(head, response, DATE, keep_alive))
+    return Framed(*frame(head, response, DATE, keep_alive, ""))
 
 
 def told(head: bytes) -> dict[bytes, bytes]:
@@ -188,17 +188,17 @@ def test_a_field_that_is_added_to_checked_ones_is_checked() -> None:
     response = Response(b"")
     response.headers = Headers.of_lower([("x", "y")], are_well_formed=True)
     head = RequestHead("GET", "/", 1, [])
-    assert b"\r\nx: y\r\n" in frame(head, response, DATE, True)[0]
+    assert b"\r\nx: y\r\n" in frame(head, response, DATE, True, "")[0]
     response.headers.append("x", "a\r\nSet-Cookie: b")
     with pytest.raises(ValueError, match="not a header field: 'x'"):
-        frame(head, response, DATE, True)
+        frame(head, response, DATE, True, "")
 
 
 def test_an_interim_status_is_no_answer() -> None:
     response = Response(b"")
     response.status = 103
     with pytest.raises(ValueError, match="200 or more, not 103"):
-        frame(RequestHead("GET", "/", 1, []), response, DATE, True)
+        frame(RequestHead("GET", "/", 1, []), response, DATE, True, "")
 
 
 @pytest.mark.parametrize(

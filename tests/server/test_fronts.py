@@ -14,6 +14,7 @@ from streamserver.wire.forwarded import SOURCES, TrustedPeers
 from support import peers
 from support.inprocess import Serve
 from support.nginx import nginx, reserved_port
+from support.readme import blocks
 from support.setups.relays import running
 
 PROXY, CLIENT = "127.0.0.9", "127.0.0.5"
@@ -27,10 +28,7 @@ NGINX = """server {{
     proxy_bind 127.0.0.9;
     location /x-forwarded {{
         proxy_pass http://127.0.0.1:{ports[0]};
-        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
-        proxy_set_header X-Forwarded-Proto $scheme;
-        proxy_set_header X-Forwarded-Host $http_host;
-        proxy_set_header X-Request-ID $request_id;
+        {directives}
     }}
     location /forwarded {{
         proxy_pass http://127.0.0.1:{ports[1]};
@@ -76,14 +74,17 @@ async def test_behind_nginx(serve: Serve, tmp_path: Path, peer: Callable[[str], 
         (await serve(who, trusted=TrustedPeers(PROXY, source), identifies=True)).port
         for source in SOURCES
     ]
-    with reserved_port() as front, nginx(tmp_path, NGINX.format(front=front, ports=ports), front):
-        url = f"http://localhost:{front}"
-        seen, id = await forging(peer("curl"), f"{url}/x-forwarded")
-        assert seen == [CLIENT, 0, "http", f"localhost:{front}", id]
-        assert len(id) == 32  # of nginx
-        (address, port, scheme, host, _), _ = await forging(peer("curl"), f"{url}/forwarded")
-        assert (address, scheme, host) == (CLIENT, "http", f"127.0.0.1:{ports[1]}")
-        assert port
+    [directives] = [each.text for each in blocks() if "X-Request-ID $request_id" in each.text]
+    with reserved_port() as front:
+        http = NGINX.format(front=front, ports=ports, directives=directives)
+        with nginx(tmp_path, http, front):
+            url = f"http://localhost:{front}"
+            seen, id = await forging(peer("curl"), f"{url}/x-forwarded")
+            assert seen == [CLIENT, 0, "http", f"localhost:{front}", id]
+            assert len(id) == 32  # of nginx
+            (address, port, scheme, host, _), _ = await forging(peer("curl"), f"{url}/forwarded")
+            assert (address, scheme, host) == (CLIENT, "http", f"127.0.0.1:{ports[1]}")
+            assert port
 
 
 async def test_behind_haproxy(serve: Serve, tmp_path: Path, peer: Callable[[str], str]) -> None:

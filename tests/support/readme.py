@@ -67,6 +67,7 @@ def masked(lines: list[str]) -> list[str]:
     kept = [line for line in lines if line and not line.startswith(BUSY)]
     told = [line.replace(", which may be chance", "") for line in kept]
     told = [re.sub(r"(\bdate: )\w{3}, .*?GMT", r"\1#", line) for line in told]
+    told = [re.sub(r"(\bx-request-id: )[0-9a-f]{32}", r"\1#", line) for line in told]
     told = [re.sub(r"\s+", " ", re.sub(r"[+-]?\d[\d,.]*", "#", line)).strip() for line in told]
     # The time of a read, of which a busy machine may have made one out of two.
     return [line.removeprefix("# ") for line in told]

@@ -224,7 +224,7 @@ def _wrong_length(fault: Fault, length: str | None) -> int:
 
 
 def _send_half_head(exchange: Exchange, response: Response, fault: Fault) -> Response:
-    head, *_ = frame(exchange.head, response, "", keep_alive=False)
+    head, *_ = frame(exchange.head, response, "", keep_alive=False, id="")
     size = len(head) // 2 if fault.value is None else min(int(fault.value), len(head) - 1)
     exchange.connection.transport.write(head[:size])
     note(exchange, str(fault))
