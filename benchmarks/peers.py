@@ -18,10 +18,11 @@ FLOOR = Peer(
     works=STREAMS | {"fanout"},
 )
 
+# The other servers give requests no ids.
 STREAMSERVER = Peer(
     "streamserver",
     "{python} -m streamserver benchmarks.servers.ours:app --port {port} --loop {loop} "
-    "--no-access-log",
+    "--no-access-log --no-request-id",
     modules=("streamserver", "h11"),
     works=STREAMS
     | {"export", "idle-push", "idle-events", "fanout", *CODED_FEEDS, *CODED_TOKENS, "file"},
@@ -126,7 +127,7 @@ NGINX_RELAY = Peer(
 PLAIN_RELAY = Peer(
     "streamserver",
     "{python} -m streamserver proxy http://127.0.0.1:{upstream} --port {port} --loop {loop} "
-    "--no-access-log",
+    "--no-access-log --no-request-id",
     modules=("streamserver", "h11"),
 )
 KEEPING_RELAY = Peer(

@@ -16,7 +16,8 @@ Mode = Literal["replace", "append", "off"]
 """``replace``: those of the client are removed, because any client can write them, and the relay's
 name the client that the server knows: behind trusted proxies the one that these name, without the
 proxies between. ``append``: the peer of the connection is added to the client's. If the server has
-trusted peers, only theirs are continued, and any other's replaced. ``off``: neither is sent."""
+trusted peers, only the fields that they write are continued, and all others replaced. ``off``:
+neither is sent."""
 
 MODES: tuple[Mode, ...] = ("replace", "append", "off")
 
@@ -37,13 +38,20 @@ def fields_for(exchange: Exchange, host: str, fields: Fields, continues: bool) -
 
     ``continues``: whether they continue the lists in ``fields``.
     """
-    connection, trusts = exchange.connection, exchange.server.trusted is not None
-    if trusts and not (continues and exchange.has_trusted_peer):
+    trusted, transport = exchange.server.trusted, exchange.connection.transport
+    if trusted is not None:
         client = exchange.true_client
-        return _fields_about(client.address, client.scheme, client.host)
-    is_secure = connection.transport.get_extra_info("sslcontext") is not None
-    ours = _fields_about_peer(connection.client, is_secure, host)
-    return append(ours, fields) if continues else ours
+        true = _fields_about(client.address, client.scheme, client.host)
+        if not (continues and exchange.has_trusted_peer):
+            return true
+    is_secure = transport.get_extra_info("sslcontext") is not None
+    ours = _fields_about_peer(exchange.connection.client, is_secure, host)
+    if trusted is None:
+        return append(ours, fields) if continues else ours
+    # What a trusted proxy does not write may be the client's.
+    read, written = trusted.names, [field for field in fields if field[0] in trusted.names]
+    continued = append([field for field in ours if field[0] in read], written)
+    return [*continued, *(field for field in true if field[0] not in read)]
 
 
 @lru_cache(maxsize=256)  # a client sends many requests on one connection

@@ -87,6 +87,8 @@ class TrustedPeers:
             raise ValueError(f"the fields are {' or '.join(SOURCES)}, not {source!r}")
         self._networks = tuple(_network(name) for name in names if name != UNIX)
         self._has_unix = UNIX in names
+        self.names = ("forwarded",) if source == "forwarded" else _X_FORWARDED
+        """The fields that are read."""
         self._hops = _hops_of_forwarded if source == "forwarded" else _hops_of_x_forwarded
         self.trusts: Callable[[str], bool] = lru_cache(_CACHED)(self._trusts)
         """Whether a peer is trusted: an address without its port, or "unix"."""

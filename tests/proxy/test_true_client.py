@@ -58,8 +58,8 @@ MODES = {
         FRONT,
         [
             b"x-forwarded-for: 6.6.6.6, 203.0.113.7, 127.0.0.9",
-            *(b"x-forwarded-proto: https", b"x-forwarded-host: a.example", b"x-real-ip: 6.6.6.6"),
-            b"forwarded: for=6.6.6.6, for=127.0.0.9;proto=http;host=a",
+            *(b"x-forwarded-proto: https", b"x-forwarded-host: a.example"),
+            b"forwarded: for=203.0.113.7;proto=https;host=a.example",
         ],
     ),
     "not continued, of a client": ("append", CLIENT, naming(CLIENT, "http", "a")),
@@ -111,6 +111,18 @@ async def test_through_two_relays_the_client_stays_the_same(serve: Serve, source
         b"x-request-id: " + id.encode()
     ]
     assert id != "forged"
+
+
+async def test_only_what_trusted_proxies_write_is_continued(
+    serve: Serve, upstream: RawServer
+) -> None:
+    """The others may be the client's, so they name the true client."""
+    trusted = TrustedPeers(FRONT, "forwarded")
+    server = await serve(Proxy(upstream.url, forwarded="append"), trusted=trusted)
+    up, _ = await passed(server, upstream, *NAMED, b"Forwarded: for=203.0.113.7;proto=https")
+    names = naming("203.0.113.7", "https", "a")[:3]
+    chain = b"forwarded: for=6.6.6.6, for=203.0.113.7;proto=https, for=127.0.0.9;proto=http;host=a"
+    assert up == [chain, *names, VIA]
 
 
 # Ids
