@@ -76,11 +76,11 @@ class TrustedPeers:
 
     ``peers``: networks and addresses of IPv4 and IPv6, and "unix" for the peers of Unix sockets;
     an iterable, or a text with commas between them. ``source``: the fields that all of them write.
-    ValueError for anything else.
+    TypeError or ValueError for anything else.
     """
 
     def __init__(self, peers: Iterable[str], source: str = SOURCES[0]) -> None:
-        names = [*map(str.strip, peers.split(","))] if isinstance(peers, str) else list(peers)
+        names = _names(peers)
         if not names:
             raise ValueError("there is no trusted peer: give networks or addresses")
         if source not in SOURCES:
@@ -220,6 +220,18 @@ def _unmapped(address: _Address) -> _Address:
     both families names its peer."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def _names(peers: object) -> list[str]:
+    if isinstance(peers, str):
+        return [*map(str.strip, peers.split(","))]
+    if not isinstance(peers, Iterable):
+        raise TypeError(f"trusted peers are a list of str, not {type(peers).__name__}")
+    names = list(peers)
+    for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"a trusted peer is a str, not {type(name).__name__}")
+    return names
 
 
 def _network(text: str) -> _Network:

@@ -186,6 +186,16 @@ def test_the_logs_as_json(hello: Hello, curl: Curl) -> None:
     assert "RuntimeError: secret\n\x1b[31mred" in log["traceback"]
 
 
+def test_a_trusted_proxy_names_the_client_in_the_log(hello: Hello, curl: Curl) -> None:
+    options = ["--trusted-proxies", "127.0.0.0/8", "--trusted-fields", "forwarded"]
+    server = hello(*options, "--no-request-id", "--log-format", "json")
+    fields = ["-H", "Forwarded: for=6.6.6.6, for=203.0.113.7", "-H", "X-Request-ID: a"]
+    assert curl(f"{server.url}/client", *fields, "-A", "a/1") == "203.0.113.7"
+    line = json.loads(access_lines(server, 1)[0])
+    assert (line["client"], line["user_agent"]) == ("203.0.113.7", "a/1")
+    assert line["request_id"] is None
+
+
 def test_without_an_access_log(hello: Hello, curl: Curl) -> None:
     server = hello("--no-access-log")
     curl(server.url)

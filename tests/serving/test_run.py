@@ -143,6 +143,14 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"workers": 0}, "workers is a whole number from 1 to 1024, not 0"),
     ({"tls": "cert.pem"}, 'tls is ("cert.pem", "key.pem") or an ssl.SSLContext, not str'),
     ({"tls": ("cert.pem",)}, 'tls is ("cert.pem", "key.pem") or an ssl.SSLContext, not tuple'),
+    ({"trusted_proxies": []}, "there is no trusted peer: give networks or addresses"),
+    ({"trusted_proxies": True}, "trusted peers are a list of str, not bool"),
+    ({"trusted_proxies": [10]}, "a trusted peer is a str, not int"),
+    (
+        {"trusted_proxies": ["::1", "10.0.0.1/8"]},
+        "'10.0.0.1/8' is not a network: write 10.0.0.0/8 for the network, or 10.0.0.1 for one"
+        " address",
+    ),
     ({"settings": {}}, "settings is a Settings, not dict"),
     ({"grace": -1}, "grace must be 0 or more, not -1"),
     ({"grace": "1s"}, "grace is a number, not str"),
