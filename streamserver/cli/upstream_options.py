@@ -12,9 +12,9 @@ from streamserver.cli.options import Option, duration
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.timeouts import timeout_options
 from streamserver.cli.values import field, field_table, one_of, size, switch, text, whole
+from streamserver.proxy.forwarding import MODES
 from streamserver.proxy.origin import client_context, parse_origin
 from streamserver.proxy.proxy import OnBreak, Proxy
-from streamserver.proxy.rewriting import MODES
 from streamserver.proxy.settings import PoolLimits, Timeouts
 
 TIMEOUTS = Timeouts()
