@@ -25,6 +25,11 @@ class Origin:
     socket_path: str = ""
     tls: ssl.SSLContext | None = field(default=None, repr=False)
 
+    @property
+    def name(self) -> str:
+        """For logs: where it is."""
+        return (f"unix:{self.socket_path}" if self.socket_path else self.authority) + self.base
+
     async def connect(self, make_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
         """Open a connection, TLS included; OSError, of which SSLError is one, if that fails."""
         loop: Any = asyncio.get_running_loop()

@@ -53,6 +53,19 @@ class PoolLimits:
         _refuse_negative(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a replica that has failed gets no requests, in seconds: ``first``, then twice as
+    long for each further failure in a row, up to ``longest``; each time between half and all of
+    that, at random. ValueError for a negative number."""
+
+    first: float = 1.0
+    longest: float = 30.0
+
+    def __post_init__(self) -> None:
+        _refuse_negative(self)
+
+
 def _refuse_negative(limits: Any) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)

@@ -1,0 +1,40 @@
+"""The replicas of one service, and which of them gets a request.
+
+It is the one with the fewest open streams among those that are available, because streams differ
+in length: counting requests would load the replica that has the long ones. If none is available,
+every replica that has failed is tried before the client gets an error, those whose exclusion ends
+first before others: a wrong exclusion must not cost a request. Only a replica that has asked for
+the exclusion by a Retry-After is left alone until then.
+"""
+
+from collections.abc import Collection, Sequence
+from math import ceil
+from random import Random
+
+from streamserver.proxy.replica import Replica
+from streamserver.wire.problem import HTTPError
+
+
+class Group:
+    """``replicas`` of one service, in the order of their URLs."""
+
+    def __init__(self, replicas: Sequence[Replica], random: Random | None = None) -> None:
+        self.replicas = tuple(replicas)
+        self._random = random or Random()
+
+    def choose(self, now: float, tried: Collection[Replica] = ()) -> Replica | None:
+        """The replica for a request; None if none is left. ``tried``: it has failed there."""
+        left = [each for each in self.replicas if each not in tried]
+        best = [each for each in left if each.health.is_available(now)]
+        if best:
+            fewest = min(each.open for each in best)
+            return self._random.choice([each for each in best if each.open == fewest])
+        allowed = [each for each in left if not each.health.is_barred(now)]
+        return min(allowed, key=lambda each: (each.open, each.health.until), default=None)
+
+    def unavailable(self, now: float) -> HTTPError:
+        """The 503 while every replica has asked for no further request."""
+        seconds = min(each.health.until for each in self.replicas) - now
+        retry_after = str(max(ceil(seconds), 1))
+        detail = "every upstream has asked for a pause"
+        return HTTPError(503, detail, headers={"Retry-After": retry_after})
