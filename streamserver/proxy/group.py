@@ -2,7 +2,7 @@
 
 It is the one with the fewest open streams among those that are available, because streams differ
 in length: counting requests would load the replica that has the long ones. If none is available,
-every replica that has failed is tried before the client gets an error, those whose exclusion ends
+every replica that has failed is tried before the client gets an error, that whose exclusion ends
 first before others: a wrong exclusion must not cost a request. Only a replica that has asked for
 the exclusion by a Retry-After is left alone until then.
 """
@@ -16,10 +16,17 @@ from streamserver.wire.problem import HTTPError
 
 
 class Group:
-    """``replicas`` of one service, in the order of their URLs."""
+    """``replicas`` of one service, in the order of their URLs. ``repeats_refused``: whether a
+    request of any method is sent to another replica if one refuses it."""
 
-    def __init__(self, replicas: Sequence[Replica], random: Random | None = None) -> None:
+    def __init__(
+        self,
+        replicas: Sequence[Replica],
+        repeats_refused: bool = False,
+        random: Random | None = None,
+    ) -> None:
         self.replicas = tuple(replicas)
+        self.repeats_refused = repeats_refused
         self._random = random or Random()
 
     def choose(self, now: float, tried: Collection[Replica] = ()) -> Replica | None:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -66,6 +66,19 @@ def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:
     context = (tls or client_context()) if secure else None
     base = _base(url, parts.path)
     return Origin(authority, base, host, port or (443 if secure else 80), tls=context)
+
+
+def parse_origins(urls: Sequence[str], tls: ssl.SSLContext | None = None) -> list[Origin]:
+    """Read the URLs of replicas as ``parse_origin`` does; ValueError if there is none, or if two
+    are the same."""
+    origins = [parse_origin(url, tls) for url in urls]
+    if not origins:
+        raise ValueError("at least one URL of an upstream is needed")
+    places = [(each.socket_path, each.host, each.port, each.base) for each in origins]
+    for origin, place in zip(origins, places, strict=True):
+        if places.count(place) > 1:
+            raise ValueError(f"the upstream {origin.name} is given twice")
+    return origins
 
 
 def client_context(authorities: str | None = None, verifies: bool = True) -> ssl.SSLContext:

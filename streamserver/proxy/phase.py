@@ -39,10 +39,13 @@ class Phase(Enum):
 
 CONNECTING, SENDING, AWAITING_HEAD, HOLDING, STREAMING, PAUSED, COLLECTING, ENDED = Phase
 
+BEFORE_HEAD = frozenset((CONNECTING, SENDING, AWAITING_HEAD))
+"""The phases in which no final head has arrived."""
+
 FOLLOWS: dict[Phase, frozenset[Phase]] = {
     CONNECTING: frozenset((SENDING, AWAITING_HEAD, ENDED)),
     SENDING: frozenset((AWAITING_HEAD, HOLDING, ENDED)),
-    # A stale connection is replaced; an interim response restarts the deadline.
+    # Another attempt follows; an interim response restarts the deadline.
     AWAITING_HEAD: frozenset((CONNECTING, SENDING, AWAITING_HEAD, HOLDING, ENDED)),
     HOLDING: frozenset((STREAMING, COLLECTING, ENDED)),
     STREAMING: frozenset((PAUSED, ENDED)),

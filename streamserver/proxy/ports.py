@@ -48,6 +48,9 @@ class Waiting(Protocol):
     def fail(self, error: Exception) -> None:
         """End with an error."""
 
+    def on_late(self) -> None:
+        """The upstream has sent no head in time."""
+
 
 class Beating(Protocol):
     """A relay that sends heartbeats."""

@@ -1,7 +1,7 @@
 """The reverse proxy, as a handler."""
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -9,12 +9,12 @@ from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.proxy.events import EARLY_HEAD, EventRelay, accepts_events
 from streamserver.proxy.forwarding import Mode
-from streamserver.proxy.origin import parse_origin
+from streamserver.proxy.origin import parse_origins
 from streamserver.proxy.ports import Recording, StartRecording
 from streamserver.proxy.relay import Relay
 from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import Rewriting, end_to_end, last_response, without_id
-from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
 from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
 from streamserver.server.state import ServerState
@@ -40,17 +40,21 @@ class Outgoing(NamedTuple):
 
 
 class Proxy:
-    """Relays each request to one upstream, and the response back as it arrives.
+    """Relays each request to an upstream, and the response back as it arrives.
 
     A handler: serve it, or mount it in a Router. ``url`` is http://host:port/base, https or
-    unix:/path:/base; each target is appended to the base.
+    unix:/path:/base; each target is appended to the base. Several URLs are replicas of one service:
+    each request goes to the one with the fewest open streams, see ``group`` and ``attempts``.
 
     - ``strip``: a prefix that is removed from targets; a target without it is a 404.
     - ``inject``: fields that each request gets, in place of the client's of these names.
     - ``drop``: fields of the client that are not passed on.
     - ``keep_host``: the upstream gets the client's Host, not its own.
     - ``forwarded``: see ``rewriting.Mode``.
-    - ``timeouts``, ``pool``: see there.
+    - ``timeouts``, ``pool``: see there; they hold for each replica by itself.
+    - ``backoff``: see there.
+    - ``repeat_refused``: a request of any method whose body has arrived as a whole is sent to
+      another replica if one responds with 429 or 503. By default only an idempotent one is.
     - ``max_body``: bytes of a request body; None is no limit, since bodies are not stored.
     - ``heartbeat``: seconds of silence after which an event stream gets a comment, from the
       request on if Accept names event streams; 0 is never. The head is then sent with the first
@@ -69,7 +73,7 @@ class Proxy:
 
     def __init__(
         self,
-        url: str,
+        url: str | Sequence[str],
         *,
         strip: str = "",
         inject: Mapping[str, str] | None = None,
@@ -78,6 +82,8 @@ class Proxy:
         forwarded: Mode = "replace",
         timeouts: Timeouts | None = None,
         pool: PoolLimits | None = None,
+        backoff: Backoff | None = None,
+        repeat_refused: bool = False,
         max_body: int | None = None,
         heartbeat: float = 0.0,
         on_break: OnBreak = "cut",
@@ -88,10 +94,16 @@ class Proxy:
             raise ValueError(f"heartbeat must be 0 or more, not {heartbeat!r}")
         if on_break not in ("cut", "event"):
             raise ValueError(f"on_break is cut or event, not {on_break!r}")
-        origin = parse_origin(url, tls)
-        timeouts, limits = timeouts or Timeouts(), pool or PoolLimits()
-        self._make_state = partial(ProxyState, origin, timeouts, limits, heartbeat)
-        self._rewriting = Rewriting(origin, strip, inject, drop, keep_host, forwarded)
+        origins = parse_origins([url] if isinstance(url, str) else url, tls)
+        timeouts, limits, backoff = (
+            timeouts or Timeouts(),
+            pool or PoolLimits(),
+            backoff or Backoff(),
+        )
+        self._make_state = partial(
+            ProxyState, origins, timeouts, limits, backoff, repeat_refused, heartbeat
+        )
+        self._rewriting = Rewriting(origins[0], strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body
         self.heartbeat = heartbeat
         self._reports_failures = on_break == "event"

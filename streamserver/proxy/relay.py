@@ -8,7 +8,8 @@ flow control stops it.
 import asyncio
 from time import monotonic
 
-from streamserver.proxy.phase import AWAITING_HEAD, ENDED, HOLDING, PAUSED, STREAMING
+from streamserver.proxy.phase import AWAITING_HEAD, BEFORE_HEAD, ENDED, HOLDING, PAUSED, STREAMING
+from streamserver.proxy.repeating import RepeatedRequest
 from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import end_to_end
 from streamserver.proxy.state import ProxyState
@@ -20,7 +21,7 @@ from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
 
 
-class Relay(RelayedRequest):
+class Relay(RepeatedRequest):
     """A relayed request with its response, on behalf of ``exchange``.
 
     ``passes_trailers``: whether the client accepts trailer fields. ``passes_interim``: whether
@@ -74,7 +75,9 @@ class Relay(RelayedRequest):
         connection has failed since."""
         if request.phase is not HOLDING:
             raise HTTPError(502, CLOSED)
-        self._state = request._state  # the connection belongs to its pool
+        self._state = request._state
+        self._pool = request._pool  # the connection belongs to it
+        self._attempts, request._attempts = request._attempts, None
         self.recording = request.recording
         self._connect_ms, self._keep_alive = request._connect_ms, request._keep_alive
         self._upstream, request._upstream = request._upstream, None
@@ -94,6 +97,8 @@ class Relay(RelayedRequest):
             if self._upload is not None:
                 self._upload.send_continue()
         elif self.passes_interim:
+            if self._attempts is not None:
+                self._attempts.is_final = True
             fields = [field for field in end_to_end(head) if field[0] != "content-length"]
             self.exchange.connection.inform(head.status, fields)
 
@@ -128,6 +133,8 @@ class Relay(RelayedRequest):
         """End with an error of the upstream, of the request's body, or of a deadline."""
         if self.phase is ENDED:
             return
+        if self._attempts is not None and self.phase in BEFORE_HEAD:
+            self.exchange.attributes += self._attempts.attributes
         self.stop()
         if isinstance(error, HTTPError) and error.status >= 500:
             self._report("failure")

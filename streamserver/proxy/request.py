@@ -3,15 +3,19 @@
 A connection is acquired from the pool, or opened, or waited for. The head is written to it, and
 the body as it arrives. Each phase has the deadline of the side that it waits for. ``stop`` closes
 the connection at once, in every phase.
+
+This is one attempt; ``repeating`` decides what follows one that failed.
 """
 
 import asyncio
 from abc import ABC, abstractmethod
 from time import monotonic
-from typing import Any, TypeAlias
+from typing import Any
 
+from streamserver.proxy.attempts import Attempts
 from streamserver.proxy.phase import (
     AWAITING_HEAD,
+    BEFORE_HEAD,
     COLLECTING,
     CONNECTING,
     ENDED,
@@ -22,6 +26,7 @@ from streamserver.proxy.phase import (
 )
 from streamserver.proxy.ports import Parts, Recording, Waiting
 from streamserver.proxy.state import ProxyState
+from streamserver.proxy.timing import REUSED, Attributes, ms_since, server_timing
 from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import CLOSED, UpstreamConnection
 from streamserver.server import eager
@@ -35,10 +40,6 @@ from streamserver.wire.response_heads import ResponseHead
 REPEATABLE = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 """The idempotent methods (RFC 9110, section 9.2.2) but TRACE, which the server refuses."""
 
-Attributes: TypeAlias = tuple[tuple[str, float | str], ...]
-
-_REUSED = ("connect", "reused")
-
 
 class RelayedRequest(ABC):
     """A request that is sent to the upstream, by a listener.
@@ -47,22 +48,9 @@ class RelayedRequest(ABC):
     """
 
     __slots__ = (
-        "_connect_ms",
-        "_connecting",
-        "_deadlines",
-        "_end",
-        "_held",
-        "_keep_alive",
-        "_may_repeat",
-        "_method",
-        "_request",
-        "_state",
-        "_upload",
-        "_upstream",
-        "_upstream_ms",
-        "phase",
-        "recording",
-        "server",
+        *("_attempts", "_connect_ms", "_connecting", "_deadlines", "_end", "_held", "_keep_alive"),
+        *("_may_repeat", "_method", "_pool", "_request", "_state", "_upload", "_upstream"),
+        *("_upstream_ms", "phase", "recording", "server"),
     )
 
     _may_repeat: bool
@@ -72,6 +60,8 @@ class RelayedRequest(ABC):
         self.phase = CONNECTING
         self.recording: Recording | None = None
         self._state = state
+        self._pool = state.pool
+        self._attempts = None if state.group is None else Attempts(state.group)
         self.server = server
         self._method = method
         self._request = request
@@ -104,19 +94,32 @@ class RelayedRequest(ABC):
         self._may_repeat = upload is None and self._method in REPEATABLE
         if self._state.total is not None:
             self._state.total.start(self)
-        upstream = self._state.pool.acquire()
+        if (attempts := self._attempts) is not None:
+            attempts.is_repeatable, attempts.has_whole_body = self._may_repeat, upload is None
+            if not self._choose(attempts):
+                return
+        upstream = self._pool.acquire()
         if upstream is not None:
             self._send(upstream)
         else:
             self._connecting = eager.start(self._connect(), self._state.loop)
 
+    def _choose(self, attempts: Attempts) -> bool:
+        """Select a replica of the group; if there is none, the request fails."""
+        try:
+            self._pool, self._request = attempts.begin(self._request)
+        except HTTPError as error:
+            self.fail(error)
+            return False
+        return True
+
     async def _connect(self) -> None:
         began = monotonic()
         try:
-            upstream = await self._state.pool.connect()
+            upstream = await self._pool.connect()
         except Exception as error:
             self._connecting = None
-            return self.fail(error)
+            return self._fail_attempt(error, is_sent=False)
         self._connecting = None
         if not upstream.is_reused:
             self._on_connect(ms_since(began))
@@ -131,7 +134,7 @@ class RelayedRequest(ABC):
         self._report("reuse" if upstream.is_reused else "connect")
         upstream.serve(self, self._method)
         if upstream.transport.is_closing():  # closed since it was opened
-            return self.fail(HTTPError(502, CLOSED))
+            return self._fail_attempt(HTTPError(502, CLOSED), is_sent=False)
         upstream.transport.write(self._request)
         if self._upload is None:
             self._enter(AWAITING_HEAD)
@@ -158,6 +161,9 @@ class RelayedRequest(ABC):
 
     def on_response(self, parts: Parts) -> None:
         """Pass on what one read of the upstream contained, together."""
+        attempts = self._attempts
+        if attempts is not None and self.phase in BEFORE_HEAD and self._replace(attempts, parts):
+            return
         if self.recording is not None:
             self.recording.on_response(parts)
         if type(parts[0]) is bytes and type(parts[-1]) is bytes:
@@ -199,6 +205,22 @@ class RelayedRequest(ABC):
         """A piece of the body has arrived; the last one, which may be empty, with the end."""
 
     @abstractmethod
+    def _replace(self, attempts: Attempts, parts: Parts) -> bool:
+        """Whether another replica is asked in place of the one that has sent these parts."""
+
+    @abstractmethod
+    def on_failure(self, error: HTTPError) -> None:
+        """The connection failed."""
+
+    @abstractmethod
+    def on_late(self) -> None:
+        """No head has arrived in time."""
+
+    @abstractmethod
+    def _fail_attempt(self, error: Exception, is_sent: bool = True) -> None:
+        """There was no valid head. ``is_sent``: whether a part of the request was sent."""
+
+    @abstractmethod
     def fail(self, error: Exception) -> None:
         """End with an error of the upstream, of the request's body, or of a deadline."""
 
@@ -206,13 +228,18 @@ class RelayedRequest(ABC):
         """Hold the beginning of the body; ``started``: when the request began. The attributes of an
         exchange that this request is for."""
         self._request = b""
+        if self._attempts is not None:
+            self._attempts.drop_refusal()
         self._held, self._end = piece, end
         if self._upload is not None:
             self._upload.on_head()
         self._upstream_ms = ms = ms_since(started)
         self._enter(HOLDING)
         connect_ms = self._connect_ms
-        return _REUSED if connect_ms is None else ("connect_ms", connect_ms), ("upstream_ms", ms)
+        connect = REUSED if connect_ms is None else ("connect_ms", connect_ms)
+        if self._attempts is None:
+            return connect, ("upstream_ms", ms)
+        return connect, ("upstream_ms", ms), *self._attempts.attributes
 
     def _hold_more(self, piece: bytes, end: End | None) -> None:
         self._held += piece
@@ -222,24 +249,9 @@ class RelayedRequest(ABC):
 
     def server_timing(self) -> str:
         """The time that the upstream took, as a field for the client (W3C Server-Timing)."""
-        reused = self._connect_ms is None
-        connect = "reused" if reused else f"connect;dur={self._connect_ms}"
-        return f"{connect}, upstream;dur={self._upstream_ms}"
+        return server_timing(self._connect_ms, self._upstream_ms)
 
     # The ends
-
-    def on_failure(self, error: HTTPError) -> None:
-        """The connection failed; a stale one is replaced if the request may be repeated."""
-        upstream, self._upstream = self._upstream, None
-        if upstream is not None and upstream.is_reused and not upstream.has_responded:
-            error = HTTPError(502, CLOSED)
-            if self._may_repeat:
-                self._may_repeat = False
-                self._report("retry")
-                self._enter(CONNECTING)
-                self._connecting = eager.start(self._connect(), self._state.loop)
-                return
-        self.fail(error)
 
     def stop(self) -> None:
         """End; a connection that is in use is closed."""
@@ -251,6 +263,8 @@ class RelayedRequest(ABC):
             unwinding = self.server.unwinding
             unwinding.add(self._connecting)
             self._connecting.add_done_callback(unwinding.discard)
+        if self._attempts is not None:
+            self._attempts.end()
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.abort()
@@ -260,10 +274,12 @@ class RelayedRequest(ABC):
         upstream, self._upstream = self._upstream, None
         is_sent = self._upload is None or self._upload.done
         self._stop_waiting()
+        if self._attempts is not None:
+            self._attempts.leave()
         if upstream is None:
             return
         if self._keep_alive and is_sent and not end.rest and not upstream.paused:
-            self._state.pool.release(upstream)
+            self._pool.release(upstream)
         else:
             upstream.abort()
 
@@ -277,8 +293,3 @@ class RelayedRequest(ABC):
 
     def _report(self, event: UpstreamEvent) -> None:
         self.server.observer.upstream(event)
-
-
-def ms_since(moment: float) -> float:
-    """Milliseconds since a moment of ``time.monotonic``."""
-    return round((monotonic() - moment) * 1000, 2)

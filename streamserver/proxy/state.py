@@ -1,34 +1,52 @@
 """What the relays of one proxy share while a listener runs: connections and deadlines."""
 
 import asyncio
+from collections.abc import Sequence
 
+from streamserver.proxy.group import Group
+from streamserver.proxy.health import Health
 from streamserver.proxy.origin import Origin
 from streamserver.proxy.pool import Pool
 from streamserver.proxy.ports import Beating, Waiting
-from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.proxy.replica import Replica
+from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.descriptors import Descriptors
 from streamserver.wire.problem import HTTPError
 
 
 class ProxyState:
-    """A pool, and the deadlines of each kind: see ``Timeouts``."""
+    """``pools`` of connections, and the deadlines of each kind: see ``Timeouts``.
+
+    ``pool``: the first one. ``group``: the replicas; None for a single upstream, whose requests
+    need no choice.
+    """
 
     def __init__(
         self,
-        origin: Origin,
+        origins: Sequence[Origin],
         timeouts: Timeouts,
         limits: PoolLimits,
+        backoff: Backoff,
+        repeats_refused: bool,
         heartbeat: float,
         descriptors: Descriptors,
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
-        self.pool = Pool(origin, limits, timeouts.connect, descriptors)
+        self.pools = [Pool(origin, limits, timeouts.connect, descriptors) for origin in origins]
+        self.pool = self.pools[0]
+        self.group: Group | None = None
+        if len(origins) > 1:
+            pairs = zip(origins, self.pools, strict=True)
+            replicas = [Replica(origin, pool, Health(backoff)) for origin, pool in pairs]
+            self.group = Group(replicas, repeats_refused)
 
         def failing(seconds: float, detail: str) -> Deadlines[Waiting]:
             return Deadlines(loop, seconds, lambda relay: relay.fail(HTTPError(504, detail)))
 
-        self.first_byte = failing(timeouts.first_byte, "the upstream did not respond in time")
+        self.first_byte: Deadlines[Waiting] = Deadlines(
+            loop, timeouts.first_byte, lambda relay: relay.on_late()
+        )
         self.gap = failing(timeouts.gap, "the upstream stopped sending")
         self.total = (
             failing(timeouts.total, "the upstream took too long") if timeouts.total else None
@@ -37,8 +55,10 @@ class ProxyState:
 
     def close(self) -> None:
         """Close the idle connections, and clear all deadlines."""
-        self.pool.close()
-        for deadlines in (self.first_byte, self.gap, self.total):
-            if deadlines is not None:
-                deadlines.close()
+        for pool in self.pools:
+            pool.close()
+        self.first_byte.close()
+        self.gap.close()
+        if self.total is not None:
+            self.total.close()
         self.beats.close()

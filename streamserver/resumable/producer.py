@@ -19,8 +19,9 @@ from time import monotonic
 from streamserver.proxy.events import is_event_stream
 from streamserver.proxy.failures import Failure, form_of
 from streamserver.proxy.phase import ENDED, HOLDING, STREAMING
-from streamserver.proxy.request import Attributes, RelayedRequest
+from streamserver.proxy.repeating import RepeatedRequest
 from streamserver.proxy.rewriting import end_to_end, without_id
+from streamserver.proxy.timing import Attributes
 from streamserver.resumable.limits import Limits
 from streamserver.resumable.ports import Head, Record, State, Store
 from streamserver.resumable.question import Question
@@ -55,7 +56,7 @@ FIRST_BYTES = 512
 """Bytes of the first event, which show the form of an error event, as in ``EventRelay``."""
 
 
-class Producer(RelayedRequest):
+class Producer(RepeatedRequest):
     """Satisfies ``ports.Producer``. ``windows``: the deadlines of answers without a reader.
     ``on_end``: called once, when nothing more is received.
 

@@ -1,0 +1,136 @@
+"""The attempts of one request at the replicas of a group.
+
+Each replica is tried once. A further attempt may follow as long as no byte of a head has reached
+the client, if nothing of the request was sent, or if it may be repeated. A proxy must not repeat
+any other request by itself (RFC 9110, section 9.2.2): the replica may have carried it out before
+it failed.
+"""
+
+import time
+
+from streamserver.proxy.addressing import readdressed
+from streamserver.proxy.group import Group
+from streamserver.proxy.pool import Pool
+from streamserver.proxy.ports import Parts
+from streamserver.proxy.refusal import Refusal, delay_of
+from streamserver.proxy.replica import Replica
+from streamserver.proxy.timing import Attributes
+from streamserver.proxy.upstream import UpstreamConnection
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.response_heads import ResponseHead
+
+FAULTS = frozenset((502, 504))
+"""The errors of an attempt that are the replica's. A 503 is the relay's own: it is short of
+connections or descriptors."""
+
+REFUSALS = frozenset((429, 503))
+"""Responses in place of which another replica is asked (RFC 6585, section 4; RFC 9110, section
+15.6.4)."""
+
+
+class Attempts:
+    """``is_repeatable``: whether the request may be sent again after a part of it was sent, and
+    ``has_whole_body``: whether that is possible. ``is_final``: whether the client has received a
+    byte of a head. ``refusal``: the last response that was set aside."""
+
+    __slots__ = (
+        *("_group", "_name", "_number", "_replica", "_tried"),
+        *("has_whole_body", "is_final", "is_repeatable", "refusal"),
+    )
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self._tried: list[Replica] = []
+        self._replica: Replica | None = None  # whose open streams include this request
+        self._number = 0  # of its state
+        self._name = ""  # of the replica whose response the client gets
+        self.has_whole_body = self.is_repeatable = self.is_final = False
+        self.refusal: Refusal | None = None
+
+    @property
+    def attributes(self) -> Attributes:
+        """For the log: the replica, and the number of attempts if there were several."""
+        count = len(self._tried)
+        named = (("upstream", self._name),) if count else ()
+        return named if count < 2 else (*named, ("attempts", count))
+
+    def begin(self, request: bytes) -> tuple[Pool, bytes]:
+        """Choose a replica: its pool, and the request as it is sent there. HTTPError 503 if no
+        replica may be tried. ``request``: as it was sent to the one before."""
+        self.leave()
+        now = time.monotonic()
+        replica = self._group.choose(now, self._tried)
+        if replica is None:
+            raise self._group.unavailable(now)
+        before = self._tried[-1] if self._tried else self._group.replicas[0]
+        self._tried.append(replica)
+        self._replica, self._name = replica, replica.name
+        self._number = replica.health.begin()
+        replica.open += 1
+        return replica.pool, readdressed(request, before.origin, replica.origin)
+
+    def leave(self) -> None:
+        """The stream to the present replica has ended."""
+        replica, self._replica = self._replica, None
+        if replica is not None:
+            replica.open -= 1
+            replica.health.abandon(self._number)
+
+    def end(self) -> None:
+        """The request has ended."""
+        self.leave()
+        self.drop_refusal()
+
+    # Results
+
+    def fail(self, error: Exception) -> None:
+        """The present replica has sent no valid head."""
+        if self._replica is not None and isinstance(error, HTTPError) and error.status in FAULTS:
+            self._replica.fail(self._number, time.monotonic(), error.detail)
+
+    def on_head(self, head: ResponseHead) -> bool:
+        """The present replica has responded; whether it refuses the request, and another is to be
+        asked in its place."""
+        replica = self._replica
+        if replica is None:  # a refusal that was set aside
+            return False
+        is_refusal = head.status in REFUSALS
+        now = time.monotonic()
+        delay = delay_of(head, time.time()) if is_refusal else None
+        if delay:
+            replica.refuse(now, delay, f"it responded with {head.status} and Retry-After")
+        elif head.status == 503 and delay is None:
+            replica.fail(self._number, now, "it responded with 503")
+        else:
+            replica.succeed(self._number)
+        may_repeat = self.is_repeatable or (self._group.repeats_refused and self.has_whole_body)
+        return is_refusal and may_repeat and self.has_next(now)
+
+    def may_follow(self, is_sent: bool) -> bool:
+        """Whether another attempt may follow one that has failed."""
+        return (self.is_repeatable or not is_sent) and self.has_next(time.monotonic())
+
+    def has_next(self, now: float) -> bool:
+        """Whether another replica may be tried."""
+        return not self.is_final and self._group.choose(now, self._tried) is not None
+
+    # Refusals
+
+    def set_aside(self, upstream: UpstreamConnection | None, parts: Parts) -> None:
+        """Keep a refusal, in case that no other replica responds."""
+        self.drop_refusal()
+        self.refusal = Refusal(self._name, upstream, parts)
+
+    def take_refusal(self) -> Refusal | None:
+        """The refusal that was kept, for the client."""
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None:
+            self.leave()
+            self._name = refusal.name
+        return refusal
+
+    def drop_refusal(self) -> None:
+        """Another response is sent in place of it, or none."""
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None:
+            refusal.drop()

@@ -1,0 +1,112 @@
+"""A request to the upstream that may be sent again: on a new connection, or to another replica.
+
+A pooled connection that the upstream closes while a request is on its way to it is no fault of the
+upstream: the request is sent once more, on a new connection, if it may be repeated. In a group,
+``attempts`` decides whether another replica gets a request that one has failed or refused.
+"""
+
+from streamserver.proxy.attempts import Attempts
+from streamserver.proxy.phase import AWAITING_HEAD, BEFORE_HEAD, CONNECTING, ENDED
+from streamserver.proxy.ports import Parts
+from streamserver.proxy.refusal import Refusal
+from streamserver.proxy.request import RelayedRequest
+from streamserver.proxy.upstream import CLOSED
+from streamserver.server import eager
+from streamserver.wire.chunked import End
+from streamserver.wire.problem import HTTPError
+from streamserver.wire.response_heads import ResponseHead
+
+
+class RepeatedRequest(RelayedRequest):
+    """A relayed request, with the attempts that follow one that has failed."""
+
+    __slots__ = ()
+
+    def on_failure(self, error: HTTPError) -> None:
+        """The connection failed; a stale one is replaced if the request may be repeated."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None and upstream.is_reused and not upstream.has_responded:
+            error = HTTPError(502, CLOSED)
+            if self._may_repeat:
+                self._may_repeat = False
+                self._report("retry")
+                return self._reconnect()
+            self._follow(error, is_sent=True)
+        elif self.phase in BEFORE_HEAD:
+            self._fail_attempt(error)
+        else:
+            self.fail(error)
+
+    def on_late(self) -> None:
+        """The upstream has sent no head in time, or has taken no more of the request."""
+        self._fail_attempt(HTTPError(504, "the upstream did not respond in time"))
+
+    def _fail_attempt(self, error: Exception, is_sent: bool = True) -> None:
+        if self._attempts is not None:
+            self._attempts.fail(error)
+        self._follow(error, is_sent)
+
+    def _follow(self, error: Exception, is_sent: bool) -> None:
+        """Send the request to another replica if it may be; else it ends, with the refusal of an
+        earlier one, or with this error."""
+        attempts = self._attempts
+        if attempts is None:
+            return self.fail(error)
+        if attempts.may_follow(is_sent):
+            self._report("failure")
+            self._continue()
+        elif (refusal := attempts.take_refusal()) is not None:
+            self._report("failure")
+            self._pass_on(refusal)
+        else:
+            self.fail(error)
+
+    def _continue(self) -> None:
+        """Begin another attempt, once the call that ended this one has returned."""
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None:
+            upstream.abort()
+        self._report("retry")
+        if self.phase is not CONNECTING:
+            self._enter(CONNECTING)
+        self._state.loop.call_soon(self._try_next)
+
+    def _try_next(self) -> None:
+        """Send the request to another replica, on a new connection: a stale one costs time."""
+        attempts = self._attempts
+        if self.phase is ENDED or attempts is None:
+            return
+        self._connect_ms = None
+        if self._choose(attempts):
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        if self.phase is not CONNECTING:
+            self._enter(CONNECTING)
+        self._connecting = eager.start(self._connect(), self._state.loop)
+
+    # Refusals
+
+    def _replace(self, attempts: Attempts, parts: Parts) -> bool:
+        heads = [part for part in parts if isinstance(part, ResponseHead) and part.status >= 200]
+        if not heads or not attempts.on_head(heads[0]):
+            return False
+        upstream, self._upstream = self._upstream, None
+        if upstream is not None and isinstance(parts[-1], End):
+            upstream.abort()
+            upstream = None
+        attempts.set_aside(upstream, parts)
+        self._continue()
+        return True
+
+    def _pass_on(self, refusal: Refusal) -> None:
+        """Continue with a refusal as if it had just arrived."""
+        upstream, self._upstream = self._upstream, refusal.upstream
+        if upstream is not None:
+            upstream.abort()
+        if self._upstream is not None:
+            self._upstream.receiver = self
+        self._enter(AWAITING_HEAD)
+        self.on_response(refusal.parts)
+        if refusal.error is not None and self.phase is not ENDED:
+            self.on_failure(refusal.error)
