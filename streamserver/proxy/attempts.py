@@ -9,19 +9,14 @@ it failed.
 import time
 
 from streamserver.proxy.addressing import readdressed
-from streamserver.proxy.group import Group
+from streamserver.proxy.group import Group, Place
 from streamserver.proxy.pool import Pool
 from streamserver.proxy.ports import Parts
 from streamserver.proxy.refusal import Refusal, delay_of
-from streamserver.proxy.replica import Replica
+from streamserver.proxy.replica import Replica, is_fault
 from streamserver.proxy.timing import Attributes
 from streamserver.proxy.upstream import UpstreamConnection
-from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
-
-FAULTS = frozenset((502, 504))
-"""The errors of an attempt that are the replica's. A 503 is the relay's own: it is short of
-connections or descriptors."""
 
 REFUSALS = frozenset((429, 503))
 """Responses in place of which another replica is asked (RFC 6585, section 4; RFC 9110, section
@@ -34,15 +29,14 @@ class Attempts:
     byte of a head. ``refusal``: the last response that was set aside."""
 
     __slots__ = (
-        *("_group", "_name", "_number", "_replica", "_tried"),
+        *("_group", "_name", "_place", "_tried"),
         *("has_whole_body", "is_final", "is_repeatable", "refusal"),
     )
 
     def __init__(self, group: Group) -> None:
         self._group = group
         self._tried: list[Replica] = []
-        self._replica: Replica | None = None  # whose open streams include this request
-        self._number = 0  # of its state
+        self._place: Place | None = None
         self._name = ""  # of the replica whose response the client gets
         self.has_whole_body = self.is_repeatable = self.is_final = False
         self.refusal: Refusal | None = None
@@ -58,23 +52,18 @@ class Attempts:
         """Choose a replica: its pool, and the request as it is sent there. HTTPError 503 if no
         replica may be tried. ``request``: as it was sent to the one before."""
         self.leave()
-        now = time.monotonic()
-        replica = self._group.choose(now, self._tried)
-        if replica is None:
-            raise self._group.unavailable(now)
+        self._place = place = self._group.enter(time.monotonic(), self._tried)
+        replica = place.replica
         before = self._tried[-1] if self._tried else self._group.replicas[0]
         self._tried.append(replica)
-        self._replica, self._name = replica, replica.name
-        self._number = replica.health.begin()
-        replica.open += 1
+        self._name = replica.name
         return replica.pool, readdressed(request, before.origin, replica.origin)
 
     def leave(self) -> None:
         """The stream to the present replica has ended."""
-        replica, self._replica = self._replica, None
-        if replica is not None:
-            replica.open -= 1
-            replica.health.abandon(self._number)
+        place, self._place = self._place, None
+        if place is not None:
+            self._group.leave(place)
 
     def end(self) -> None:
         """The request has ended."""
@@ -83,26 +72,27 @@ class Attempts:
 
     # Results
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: Exception, is_sent: bool) -> None:
         """The present replica has sent no valid head."""
-        if self._replica is not None and isinstance(error, HTTPError) and error.status in FAULTS:
-            self._replica.fail(self._number, time.monotonic(), error.detail)
+        if self._place is not None and is_fault(error):
+            replica, number = self._place
+            replica.fail(number, time.monotonic(), error.detail, is_sent)
 
     def on_head(self, head: ResponseHead) -> bool:
         """The present replica has responded; whether it refuses the request, and another is to be
         asked in its place."""
-        replica = self._replica
-        if replica is None:  # a refusal that was set aside
+        if self._place is None:  # a refusal that was set aside
             return False
+        replica, number = self._place
         is_refusal = head.status in REFUSALS
         now = time.monotonic()
         delay = delay_of(head, time.time()) if is_refusal else None
         if delay:
             replica.refuse(now, delay, f"it responded with {head.status} and Retry-After")
         elif head.status == 503 and delay is None:
-            replica.fail(self._number, now, "it responded with 503")
+            replica.fail(number, now, "it responded with 503", is_sent=True)
         else:
-            replica.succeed(self._number)
+            replica.succeed(number)
         may_repeat = self.is_repeatable or (self._group.repeats_refused and self.has_whole_body)
         return is_refusal and may_repeat and self.has_next(now)
 
@@ -112,7 +102,7 @@ class Attempts:
 
     def has_next(self, now: float) -> bool:
         """Whether another replica may be tried."""
-        return not self.is_final and self._group.choose(now, self._tried) is not None
+        return not self.is_final and bool(self._group.candidates(now, self._tried))
 
     # Refusals
 

@@ -10,9 +10,18 @@ the exclusion by a Retry-After is left alone until then.
 from collections.abc import Collection, Sequence
 from math import ceil
 from random import Random
+from typing import NamedTuple
 
 from streamserver.proxy.replica import Replica
 from streamserver.wire.problem import HTTPError
+
+
+class Place(NamedTuple):
+    """One of the open streams of a replica."""
+
+    replica: Replica
+    number: int
+    """Of the state of its health when the request was sent."""
 
 
 class Group:
@@ -29,17 +38,32 @@ class Group:
         self.repeats_refused = repeats_refused
         self._random = random or Random()
 
-    def choose(self, now: float, tried: Collection[Replica] = ()) -> Replica | None:
-        """The replica for a request; None if none is left. ``tried``: it has failed there."""
+    def candidates(self, now: float, tried: Collection[Replica] = ()) -> list[Replica]:
+        """The replicas that may get a request, the best one first. ``tried``: it failed there."""
         left = [each for each in self.replicas if each not in tried]
         best = [each for each in left if each.health.is_available(now)]
         if best:
-            fewest = min(each.open for each in best)
-            return self._random.choice([each for each in best if each.open == fewest])
+            self._random.shuffle(best)
+            return sorted(best, key=lambda each: each.open)
         allowed = [each for each in left if not each.health.is_barred(now)]
-        return min(allowed, key=lambda each: (each.open, each.health.until), default=None)
+        return sorted(allowed, key=lambda each: (each.open, each.health.until))
 
-    def unavailable(self, now: float) -> HTTPError:
+    def enter(self, now: float, tried: Collection[Replica] = ()) -> Place:
+        """Choose a replica, and count a stream there; HTTPError 503 if no replica may be tried."""
+        candidates = self.candidates(now, tried)
+        if not candidates:
+            raise self._unavailable(now)
+        replica = candidates[0]
+        replica.open += 1
+        replica.requests += 1
+        return Place(replica, replica.health.begin())
+
+    def leave(self, place: Place) -> None:
+        """The stream has ended."""
+        place.replica.open -= 1
+        place.replica.health.abandon(place.number)
+
+    def _unavailable(self, now: float) -> HTTPError:
         """The 503 while every replica has asked for no further request."""
         seconds = min(each.health.until for each in self.replicas) - now
         retry_after = str(max(ceil(seconds), 1))

@@ -9,6 +9,7 @@ from streamserver.proxy.attempts import Attempts
 from streamserver.proxy.phase import AWAITING_HEAD, BEFORE_HEAD, CONNECTING, ENDED
 from streamserver.proxy.ports import Parts
 from streamserver.proxy.refusal import Refusal
+from streamserver.proxy.replica import is_fault
 from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.upstream import CLOSED
 from streamserver.server import eager
@@ -30,6 +31,7 @@ class RepeatedRequest(RelayedRequest):
             if self._may_repeat:
                 self._may_repeat = False
                 self._report("retry")
+                self._enter(CONNECTING)
                 return self._reconnect()
             self._follow(error, is_sent=True)
         elif self.phase in BEFORE_HEAD:
@@ -43,7 +45,9 @@ class RepeatedRequest(RelayedRequest):
 
     def _fail_attempt(self, error: Exception, is_sent: bool = True) -> None:
         if self._attempts is not None:
-            self._attempts.fail(error)
+            self._attempts.fail(error, is_sent)
+        elif is_fault(error):
+            self._state.replicas[0].note_failure(error.detail, is_sent)
         self._follow(error, is_sent)
 
     def _follow(self, error: Exception, is_sent: bool) -> None:
@@ -54,36 +58,29 @@ class RepeatedRequest(RelayedRequest):
             return self.fail(error)
         if attempts.may_follow(is_sent):
             self._report("failure")
-            self._continue()
+            self._continue(attempts)
         elif (refusal := attempts.take_refusal()) is not None:
             self._report("failure")
             self._pass_on(refusal)
         else:
             self.fail(error)
 
-    def _continue(self) -> None:
-        """Begin another attempt, once the call that ended this one has returned."""
+    def _continue(self, attempts: Attempts) -> None:
+        """Begin another attempt, on a new connection, because a stale one would cost time."""
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.abort()
         self._report("retry")
         if self.phase is not CONNECTING:
             self._enter(CONNECTING)
-        self._state.loop.call_soon(self._try_next)
-
-    def _try_next(self) -> None:
-        """Send the request to another replica, on a new connection: a stale one costs time."""
-        attempts = self._attempts
-        if self.phase is ENDED or attempts is None:
-            return
         self._connect_ms = None
         if self._choose(attempts):
-            self._reconnect()
+            # Later, because this may be called by the task that connects.
+            self._state.loop.call_soon(self._reconnect)
 
     def _reconnect(self) -> None:
-        if self.phase is not CONNECTING:
-            self._enter(CONNECTING)
-        self._connecting = eager.start(self._connect(), self._state.loop)
+        if self.phase is CONNECTING:  # else it was stopped
+            self._connecting = eager.start(self._connect(), self._state.loop)
 
     # Refusals
 
@@ -96,7 +93,7 @@ class RepeatedRequest(RelayedRequest):
             upstream.abort()
             upstream = None
         attempts.set_aside(upstream, parts)
-        self._continue()
+        self._continue(attempts)
         return True
 
     def _pass_on(self, refusal: Refusal) -> None:

@@ -16,10 +16,9 @@ from streamserver.wire.problem import HTTPError
 
 
 class ProxyState:
-    """``pools`` of connections, and the deadlines of each kind: see ``Timeouts``.
+    """The ``replicas``, and the deadlines of each kind: see ``Timeouts``.
 
-    ``pool``: the first one. ``group``: the replicas; None for a single upstream, whose requests
-    need no choice.
+    ``pool``: of the first one. ``group``: chooses between them; None for a single upstream.
     """
 
     def __init__(
@@ -33,13 +32,12 @@ class ProxyState:
         descriptors: Descriptors,
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
-        self.pools = [Pool(origin, limits, timeouts.connect, descriptors) for origin in origins]
-        self.pool = self.pools[0]
-        self.group: Group | None = None
-        if len(origins) > 1:
-            pairs = zip(origins, self.pools, strict=True)
-            replicas = [Replica(origin, pool, Health(backoff)) for origin, pool in pairs]
-            self.group = Group(replicas, repeats_refused)
+        self.replicas = tuple(
+            Replica(origin, Pool(origin, limits, timeouts.connect, descriptors), Health(backoff))
+            for origin in origins
+        )
+        self.pool = self.replicas[0].pool
+        self.group = Group(self.replicas, repeats_refused) if len(origins) > 1 else None
 
         def failing(seconds: float, detail: str) -> Deadlines[Waiting]:
             return Deadlines(loop, seconds, lambda relay: relay.fail(HTTPError(504, detail)))
@@ -55,8 +53,8 @@ class ProxyState:
 
     def close(self) -> None:
         """Close the idle connections, and clear all deadlines."""
-        for pool in self.pools:
-            pool.close()
+        for replica in self.replicas:
+            replica.pool.close()
         self.first_byte.close()
         self.gap.close()
         if self.total is not None:
