@@ -75,6 +75,7 @@ class EventRelay(Relay):
                 self._write(HEARTBEAT)
         elif self.may_be_early and self._waiter is not None and not self._waiter.done():
             self._is_early = True
+            self._may_repeat = False
             if self._attempts is not None:
                 self._attempts.is_final = True
             self._waiter.set_result(EARLY_HEAD)

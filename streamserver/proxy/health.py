@@ -97,7 +97,9 @@ class Health:
         """
         self._failures = 0
         until = now + min(seconds, LONGEST_REFUSAL)
-        return self._exclude(max(until, self.until), is_refusing=True)
+        if self.is_refusing:
+            until = max(until, self.until)
+        return self._exclude(until, is_refusing=True)
 
     def abandon(self, number: int) -> None:
         """A request has ended without a result: another one may probe the replica."""
