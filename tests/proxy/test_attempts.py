@@ -1,6 +1,6 @@
 """Which requests get another replica after one that failed, and which get an error.
 
-One of two replicas has an open stream, so that the request under test goes to the other one, `free`.
+One of two replicas has an open stream, so that the request under test goes to the other, `free`.
 """
 
 from collections.abc import Awaitable, Callable
@@ -263,7 +263,7 @@ async def test_open_streams_are_counted_to_their_end() -> None:
         clients = [await at.begin(get(b"/")) for _ in range(9)]
         peers = [await at.asked() for _ in range(9)]
         assert at.open == [3, 3, 3]
-        for number, peer in peers[:3]:
+        for _, peer in peers[:3]:
             await peer.send(CHUNKED_HEAD + chunk(b"piece"))
         await peers[0][1].send(LAST_CHUNK)
         await wait_until(lambda: sum(at.open) == 8)

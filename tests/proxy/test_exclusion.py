@@ -175,7 +175,7 @@ async def test_each_replica_gets_its_own_base_and_host(serve: Serve, upstream: R
 
 
 @pytest.mark.parametrize(
-    "urls, mistake",
+    ("urls", "mistake"),
     [
         ([], "at least one URL"),
         (["http://a", "http://a:80/"], "a is given twice"),

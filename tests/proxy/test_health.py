@@ -83,7 +83,9 @@ def test_a_probe_that_is_left_makes_room_for_another() -> None:
     assert it.standing is HEALTHY
 
 
-@pytest.mark.parametrize("asked, until", [(1, 1), (30, 30), (3600, 3600), (1e10, LONGEST_REFUSAL)])
+@pytest.mark.parametrize(
+    ("asked", "until"), [(1, 1), (30, 30), (3600, 3600), (1e10, LONGEST_REFUSAL)]
+)
 def test_a_refusal_bars_until_its_time(asked: float, until: float) -> None:
     it = health()
     assert it.refuse(0.0, asked)

@@ -10,7 +10,7 @@ NOW = 1_790_000_000.0
 
 
 @pytest.mark.parametrize(
-    "values, seconds",
+    ("values", "seconds"),
     [
         (["0"], 0),
         (["1"], 1),
