@@ -45,6 +45,17 @@ async def test_it_is_left_alone() -> None:
         assert not has_caller(at.servers[number])
 
 
+async def test_it_is_tried_before_a_client_gets_an_error() -> None:
+    """An exclusion that was wrong, or has lasted too long, costs no request."""
+    async with replicas(backoff=LONG) as at:
+        number, other = await exclude(at)
+        other.sock.close()
+        client = await at.begin(post(b"body"))
+        await serve(await at.servers[number].asked(), b"served")
+        assert (await client.read_until(LAST_CHUNK)).startswith(b"HTTP/1.1 200 ")
+        assert at.group.replicas[number].health.standing is HEALTHY
+
+
 async def test_one_request_tries_it_again() -> None:
     async with replicas(backoff=LONG) as at:
         number, other = await exclude(at)

@@ -16,9 +16,10 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from streamserver.proxy.group import Group
-from streamserver.proxy.health import HEALTHY
+from streamserver.proxy.health import HEALTHY, Health
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
 from support.failing import FAULTS, Failing, pieces
@@ -28,9 +29,9 @@ from support.waiting import wait_until
 CLIENTS = 200
 ANSWERS = 100
 """Answers between two changes."""
-OPTIONS = {
+OPTIONS: dict[str, Any] = {
     "timeouts": Timeouts(first_byte=0.4),
-    "backoff": Backoff(first=0.02, longest=0.2),
+    "backoff": Backoff(first=0.1, longest=1.0),
     "pool": PoolLimits(waiting=10 * CLIENTS),
 }
 
@@ -51,6 +52,10 @@ class Play:
     @property
     def deaths(self) -> int:
         return sum(each.deaths for each in self.replicas)
+
+    def health(self, replica: Failing) -> Health:
+        """What the relay holds of it."""
+        return self.group.replicas[self.replicas.index(replica)].health
 
     def received(self, name: str) -> list[str]:
         """The states of the replicas that got this request."""
@@ -128,15 +133,24 @@ async def all_that_began_have_ended(play: Play) -> None:
     await wait_until(lambda: not before & play.alive)
 
 
+async def so_many_have_ended(play: Play, count: int) -> None:
+    enough = play.ended + count
+    await wait_until(lambda: play.ended >= enough)
+
+
 async def change(play: Play, guard: Failing, faults: Iterator[str]) -> Failing:
     """Make another replica the guard, and let the rest fail."""
+
+    def is_barred(each: Failing) -> bool:
+        return play.health(each).is_barred(time.monotonic())
+
     others = [each for each in play.replicas if each is not guard]
-    following = play.chance.choice(others)
-    health = play.group.replicas[play.replicas.index(following)].health
+    play.chance.shuffle(others)
+    following = min(others, key=is_barred)
     await following.become("up")
     await all_that_began_have_ended(play)
-    if health.is_barred(time.monotonic()):  # it still gets no requests
-        await wait_until(lambda: not health.is_barred(time.monotonic()))
+    if is_barred(following):  # it still gets no requests
+        await wait_until(lambda: not is_barred(following))
         await all_that_began_have_ended(play)
     for each in play.replicas:
         if each is not following:
@@ -151,8 +165,7 @@ async def disturb(play: Play) -> None:
     left = iter(faults)
     for _ in faults[::2]:
         guard = await change(play, guard, left)
-        enough = play.ended + ANSWERS
-        await wait_until(lambda enough=enough: play.ended >= enough)
+        await so_many_have_ended(play, ANSWERS)
     for each in play.replicas:
         await each.become("up")
     play.is_over = True
@@ -185,6 +198,8 @@ async def in_calm(play: Play) -> None:
         )
 
     while not is_calm():
+        for each in play.group.replicas:
+            each.health.until = 0.0  # its time passes
         (await hold(play, "ping")).close()
         await wait_until(lambda: not sum(each.open for each in play.group.replicas))
     held = [await hold(play, f"held-{number}") for number in range(CLIENTS)]
