@@ -76,7 +76,7 @@ class Attempts:
         """The present replica has sent no valid head."""
         if self._place is not None and is_fault(error):
             replica, number = self._place
-            replica.fail(number, time.monotonic(), error.detail, is_sent)
+            replica.fail(number, time.monotonic(), error.detail, is_sent, error.__cause__)
 
     def on_head(self, head: ResponseHead) -> bool:
         """The present replica has responded; whether it refuses the request, and another is to be

@@ -28,12 +28,19 @@ class Pool:
     """Connections to ``origin``. ``open`` counts those that exist or are being opened.
 
     ``connect_timeout`` is in seconds; 0 is none. Each connection takes one of ``descriptors``.
+    ``logs_refusals``: whether each connection that cannot be opened is logged.
     """
 
     def __init__(
-        self, origin: Origin, limits: PoolLimits, connect_timeout: float, descriptors: Descriptors
+        self,
+        origin: Origin,
+        limits: PoolLimits,
+        connect_timeout: float,
+        descriptors: Descriptors,
+        logs_refusals: bool = True,
     ) -> None:
         self._origin = origin
+        self._logs_refusals = logs_refusals
         self._limits = limits
         self._connect_timeout = connect_timeout
         self._loop = asyncio.get_running_loop()
@@ -156,11 +163,12 @@ class Pool:
         return upstream
 
     def _refusal(self, error: OSError | UnicodeError) -> HTTPError:
-        """Log why there is no connection, and return the error for the client."""
+        """The error for the client, which must not know the address; the log has the reason."""
         if is_exhausted(error):
             self._descriptors.report(error, "requests are answered with 503")
             return unavailable(UPSTREAM)
-        log.warning("%s: %s", self._origin.authority, error)
+        if self._logs_refusals:
+            log.warning("%s: %s", self._origin.authority, error)
         return HTTPError(502, _detail(error))
 
 

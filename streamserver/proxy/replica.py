@@ -52,11 +52,18 @@ class Replica:
         if self.health.succeed(number):
             log.warning("upstream %s responds again", self.name)
 
-    def fail(self, number: int, now: float, detail: str, is_sent: bool) -> None:
-        """As ``Health.fail``, and count the failure."""
+    def fail(
+        self,
+        number: int,
+        now: float,
+        detail: str,
+        is_sent: bool,
+        cause: BaseException | None = None,
+    ) -> None:
+        """As ``Health.fail``, and count the failure. ``cause``: for the log."""
         self.note_failure(detail, is_sent)
         if self.health.fail(number, now):
-            self._log_exclusion(now, detail)
+            self._log_exclusion(now, f"{detail}: {cause}" if str(cause or "") else detail)
 
     def refuse(self, now: float, seconds: float, why: str) -> None:
         """As ``Health.refuse``."""

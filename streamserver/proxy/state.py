@@ -32,12 +32,15 @@ class ProxyState:
         descriptors: Descriptors,
     ) -> None:
         self.loop = loop = asyncio.get_running_loop()
-        self.replicas = tuple(
-            Replica(origin, Pool(origin, limits, timeouts.connect, descriptors), Health(backoff))
-            for origin in origins
-        )
+        is_single = len(origins) == 1  # else the exclusion of a replica is logged
+
+        def replica(origin: Origin) -> Replica:
+            pool = Pool(origin, limits, timeouts.connect, descriptors, logs_refusals=is_single)
+            return Replica(origin, pool, Health(backoff))
+
+        self.replicas = tuple(map(replica, origins))
         self.pool = self.replicas[0].pool
-        self.group = Group(self.replicas, repeats_refused) if len(origins) > 1 else None
+        self.group = None if is_single else Group(self.replicas, repeats_refused)
 
         def failing(seconds: float, detail: str) -> Deadlines[Waiting]:
             return Deadlines(loop, seconds, lambda relay: relay.fail(HTTPError(504, detail)))

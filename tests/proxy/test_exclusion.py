@@ -112,9 +112,25 @@ async def test_each_change_is_logged_once(caplog: pytest.LogCaptureFixture) -> N
         at.group.replicas[1 - number].open -= 3
     lines = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
     assert [re.sub(r"[0-9.]+ s", "N s", line) for line in lines] == [
-        f"upstream {replica.name} gets no requests for N s: the upstream closed the connection",
+        f"upstream {replica.name} gets no requests for N s: the upstream closed the connection: "
+        "[Errno 104] Connection reset by peer",
         f"upstream {replica.name} responds again",
     ]
+
+
+async def test_a_refused_connection_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with replicas(backoff=LONG) as at:
+        ports = [server.port for server in at.servers]
+        for server in at.servers:
+            server.sock.close()
+        for _ in range(3):
+            await (await at.begin(get(b"/"))).read_until(b"}\n")
+    messages = [re.sub(r"[0-9.]+ s:", "N s:", each.getMessage()) for each in caplog.records]
+    assert sorted(messages) == sorted(
+        f"upstream 127.0.0.1:{port} gets no requests for N s: the upstream refused the connection: "
+        f"[Errno 111] Connect call failed ('127.0.0.1', {port})"
+        for port in ports
+    )
 
 
 # --- what is reported of a request ---------------------------------------------------------------

@@ -37,6 +37,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.replica.connections.add(self)
+        if self.replica.state == "dead":  # it was accepted while the replica died
+            self.reset()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.replica.connections.discard(self)
