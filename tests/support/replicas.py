@@ -1,10 +1,11 @@
 """A relay to several raw upstreams, all of them in the hands of the test."""
 
 import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from streamserver.kit.service import Handler
 from streamserver.proxy.group import Group
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import PoolLimits
@@ -66,17 +67,20 @@ class Replicas:
 
 @contextlib.asynccontextmanager
 async def replicas(
-    count: int = 2, observers: Sequence[Observer] = (), **options: Any
+    count: int = 2,
+    observers: Sequence[Observer] = (),
+    front: Callable[[Proxy], Handler] = lambda proxy: proxy,
+    **options: Any,
 ) -> AsyncIterator[Replicas]:
     """A relay to so many upstreams while inside, with options of `Proxy`.
 
-    It reuses no connection unless ``pool`` is among them.
+    It reuses no connection unless ``pool`` is among them. ``front`` makes of it what is served.
     """
     options.setdefault("pool", PoolLimits(idle=0))
     async with contextlib.AsyncExitStack() as stack:
         servers = [await stack.enter_async_context(raw_server()) for _ in range(count)]
         proxy = Proxy([server.url for server in servers], **options)
-        serving = running(proxy, observers=observers)
+        serving = running(front(proxy), observers=observers)
         async with serving as server, contextlib.AsyncExitStack() as clients:
             for each in servers:
                 clients.enter_context(each.accepted)
