@@ -14,9 +14,11 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+
+import pytest
 
 from streamserver.proxy.group import Group
 from streamserver.proxy.health import HEALTHY, Health
@@ -115,8 +117,7 @@ def check(
         assert len(received) <= 1, f"{name} was sent again: {received}"
     if status == 200:
         assert b"".join(expected).startswith(body), (name, body)
-        assert is_whole == (body == b"".join(expected))
-        assert is_whole or any(name in each.cut for each in play.replicas)
+        assert body == b"".join(expected) if is_whole else died
         play.served += is_whole
         return
     assert method == "POST", (name, answer, received)
@@ -147,14 +148,14 @@ async def change(play: Play, guard: Failing, faults: Iterator[str]) -> Failing:
     others = [each for each in play.replicas if each is not guard]
     play.chance.shuffle(others)
     following = min(others, key=is_barred)
-    await following.become("up")
+    following.become("up")
     await all_that_began_have_ended(play)
     if is_barred(following):  # it still gets no requests
         await wait_until(lambda: not is_barred(following))
         await all_that_began_have_ended(play)
     for each in play.replicas:
         if each is not following:
-            await each.become(next(faults))
+            each.become(next(faults))
     return following
 
 
@@ -167,7 +168,7 @@ async def disturb(play: Play) -> None:
         guard = await change(play, guard, left)
         await so_many_have_ended(play, ANSWERS)
     for each in play.replicas:
-        await each.become("up")
+        each.become("up")
     play.is_over = True
 
 
@@ -215,12 +216,26 @@ async def in_calm(play: Play) -> None:
         writer.close()
 
 
-async def test_what_can_be_served_is_served() -> None:
+def without_stalls() -> Callable[[], float]:
+    """A clock that a busy machine does not advance: else an upstream is late that gets no time."""
+    read = now = time.monotonic()
+
+    def tell() -> float:
+        nonlocal read, now
+        before, read = read, time.monotonic()
+        now += min(read - before, 0.01)
+        return now
+
+    return tell
+
+
+async def test_what_can_be_served_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", without_stalls())
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     replicas = [Failing(f"127.0.{seed % 250}.{number + 1}") for number in range(3)]
     for each in replicas:
-        await each.become("up")
+        each.become("up")
     proxy = Proxy([f"http://{each.address}:{each.port}" for each in replicas], **OPTIONS)
     async with running(proxy) as server:
         try:
@@ -233,7 +248,7 @@ async def test_what_can_be_served_is_served() -> None:
             await in_calm(play)
         finally:
             for each in replicas:
-                await each.become("dead")
+                each.become("dead")
 
 
 async def first(proxy: Proxy, server: Served) -> Group:

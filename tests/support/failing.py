@@ -4,10 +4,10 @@ It keeps what it did to each request, by the name that the request's target has.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import socket
 import struct
-from typing import cast
 
 from support.relaying import LAST_CHUNK, chunk
 
@@ -23,28 +23,25 @@ def pieces(name: str, method: str, body: bytes) -> list[bytes]:
     return [f"[{name} {method} {digest} {number}]".encode() for number in range(PIECES)]
 
 
-class Connection(asyncio.Protocol):
+class Connection:
     """One connection to the replica."""
 
-    transport: asyncio.Transport
-
-    def __init__(self, replica: "Failing") -> None:
+    def __init__(self, replica: "Failing", sock: socket.socket) -> None:
         self.replica = replica
+        self.sock = sock
         self.received = b""
         self.name = ""  # of the request that is answered
         self.left: list[bytes] = []
+        replica.connections.add(self)
+        replica.loop.add_reader(sock, self.read)
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)
-        self.replica.connections.add(self)
-        if self.replica.state == "dead":  # it was accepted while the replica died
-            self.reset()
-
-    def connection_lost(self, error: Exception | None) -> None:
-        self.replica.connections.discard(self)
-        self.left = []
-
-    def data_received(self, data: bytes) -> None:
+    def read(self) -> None:
+        """Take what there is; the whole request is answered."""
+        data = b""
+        with contextlib.suppress(OSError):
+            data = self.sock.recv(65536)
+        if not data:
+            return self.close()
         self.received += data
         head, end, rest = self.received.partition(b"\r\n\r\n")
         size = int(head.partition(b"content-length: ")[2].partition(b"\r")[0] or 0)
@@ -54,60 +51,79 @@ class Connection(asyncio.Protocol):
             self.respond(method, rest[:size])
 
     def respond(self, method: str, body: bytes) -> None:
-        state, write = self.replica.state, self.transport.write
+        """Do with a request what the state of the replica is."""
+        state = self.replica.state
         self.replica.received.setdefault(self.name, []).append(state)
         if state == "resetting":
             self.reset()
         elif state in ("busy", "barred"):
             pause = b"Retry-After: 1\r\n" if state == "barred" else b""
-            write(b"HTTP/1.1 503 No\r\n" + pause + b"Content-Length: 4\r\n\r\nbusy")
+            self.write(b"HTTP/1.1 503 No\r\n" + pause + b"Content-Length: 4\r\n\r\nbusy")
         elif state == "up":
-            write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            self.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
             self.left = pieces(self.name, method, body)
             self.send()
 
     def send(self) -> None:
+        """Send the next piece; the answer to a name that begins so has no end."""
         if self.left:
-            self.transport.write(chunk(self.left.pop(0)))
-            if not self.left and not self.name.startswith("held"):
-                self.transport.write(LAST_CHUNK)
+            self.write(chunk(self.left.pop(0)))
+            if self.left or self.name.startswith("held"):
+                self.replica.loop.call_later(PAUSE, self.send)
             else:
-                asyncio.get_running_loop().call_later(PAUSE, self.send)
+                self.write(LAST_CHUNK)
+
+    def write(self, data: bytes) -> None:
+        """Send; it is too little to fill a socket."""
+        with contextlib.suppress(OSError):
+            self.sock.send(data)
+
+    def close(self) -> None:
+        """Close, with all that is unsent."""
+        self.replica.connections.discard(self)
+        self.replica.loop.remove_reader(self.sock)
+        self.left = []
+        self.sock.close()
 
     def reset(self) -> None:
-        if self.left:
-            self.replica.cut.add(self.name)
-        sock = self.transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
+        """Close by RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close()
 
 
 class Failing:
-    """``received``: the states in which it got each request; ``cut``: the answers that it did not
-    finish; ``deaths``: how often it has died."""
+    """``received``: the states in which it got each request; ``deaths``: how often it has died, and
+    cut all answers that were not finished."""
 
     def __init__(self, address: str) -> None:
+        self.loop = asyncio.get_running_loop()
         self.address = address
         self.port = 0
         self.state = "dead"
         self.connections: set[Connection] = set()
         self.received: dict[str, list[str]] = {}
-        self.cut: set[str] = set()
         self.deaths = 0
-        self._server: asyncio.Server | None = None
+        self._sock: socket.socket | None = None
 
-    async def become(self, state: str) -> None:
+    def become(self, state: str) -> None:
         """Change the state; ``dead`` closes all that is open, every other state listens."""
-        if state == "dead" and self._server is not None:
-            self._server.close()
-            self._server = None
+        sock, self.state = self._sock, state
+        if state == "dead" and sock is not None:
+            self._sock = None
+            self.loop.remove_reader(sock)
+            sock.close()
             self.deaths += 1
             for connection in list(self.connections):
                 connection.reset()
-        elif state != "dead" and self._server is None:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(
-                lambda: Connection(self), self.address, self.port, backlog=1000
-            )
-            self.port = self._server.sockets[0].getsockname()[1]
-        self.state = state
+        elif state != "dead" and sock is None:
+            self._sock = sock = socket.create_server((self.address, self.port), backlog=1000)
+            sock.setblocking(False)
+            self.port = sock.getsockname()[1]
+            self.loop.add_reader(sock, self._accept, sock)
+
+    def _accept(self, sock: socket.socket) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                connection, _ = sock.accept()
+                connection.setblocking(False)
+                Connection(self, connection)
