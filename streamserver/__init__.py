@@ -17,7 +17,7 @@ from streamserver.kit.router import Router
 from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.routes import Route, Routes
-from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
 from streamserver.resumable.resumable import Resumable
 from streamserver.server.settings import Settings
 from streamserver.serving.serve import run, serve
@@ -28,6 +28,7 @@ from streamserver.wire.sse import Event
 __version__ = "0.1.0"
 
 __all__ = [
+    "Backoff",
     "Body",
     "Event",
     "EventStream",

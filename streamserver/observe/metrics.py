@@ -95,8 +95,8 @@ class Metrics(Observer):
         self._upstream: dict[UpstreamEvent, Any] = {
             "connect": counter("upstream_connects", "Requests sent on a new connection."),
             "reuse": counter("upstream_reuses", "Requests sent on a pooled connection."),
-            "retry": counter("upstream_retries", "Requests repeated after a dead connection."),
-            "failure": counter("upstream_failures", "Requests without a valid response."),
+            "retry": counter("upstream_retries", "Requests sent again, or elsewhere."),
+            "failure": counter("upstream_failures", "Attempts without a valid response."),
         }
         help = "From the due time of an event of the lab's target to its write."
         self._lateness = histogram("late_seconds", help, buckets=LATE)

@@ -54,7 +54,7 @@ class RepeatedRequest(RelayedRequest):
         """Send the request to another replica if it may be; else it ends, with the refusal of an
         earlier one, or with this error."""
         attempts = self._attempts
-        if attempts is None:
+        if attempts is None or self.phase is ENDED:
             return self.fail(error)
         if attempts.may_follow(is_sent):
             self._report("failure")

@@ -7,15 +7,17 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
 from support.beating import ASK, INTERVAL, beaten, last_words
+from support.inprocess import Serve
 from support.problems import problem
 from support.rawserver import RawServer
-from support.rawsocket import RawClient, until_end
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok
 from support.replicas import Replicas, replicas, serve
 from support.requests import chunked, get, post, request
-from support.upstreams import has_caller
+from support.upstreams import full_backlog, has_caller
 from support.waiting import wait_until
 
 ALWAYS = Backoff(first=0.0)
@@ -98,6 +100,34 @@ def free_port(at: Replicas, busy: RawServer) -> int:
     """Of the replica whose listening socket is closed."""
     (port,) = {each.origin.port for each in at.group.replicas} - {busy.port}
     return port
+
+
+async def test_a_connection_that_is_not_accepted(serve: Serve, upstream: RawServer) -> None:
+    with full_backlog() as port:
+        proxy = Proxy([upstream.url, f"http://127.0.0.1:{port}"], timeouts=Timeouts(connect=0.05))
+        server = await serve(proxy)
+        async with connect(server.port) as one, connect(server.port) as two:
+            for client in (one, two):  # one of them goes there
+                await client.send(post(BODY))
+                peer = await upstream.asked()
+                await peer.read_until(BODY)
+                await peer.send(CHUNKED_HEAD + chunk(b"held"))
+                await client.read_until(b"held")
+        (state,) = proxy._states.values()
+        assert [each.failures for each in state.replicas] == [0, 1]
+        assert [each.health.standing.value for each in state.replicas] == ["healthy", "excluded"]
+
+
+async def test_a_relay_without_connections_excludes_nobody() -> None:
+    """The next replica is asked, which may have one."""
+    async with replicas(pool=PoolLimits(open=1, wait=0)) as at:
+        for _ in range(2):
+            await at.begin(get(b"/held"))
+            await at.asked()
+        client = await at.begin(post(BODY))
+        assert await problem(client) == (503, "all connections to the upstream are in use")
+        assert [each.requests for each in at.group.replicas] == [2, 2]
+        assert {each.health.standing.value for each in at.group.replicas} == {"healthy"}
 
 
 async def test_all_refuse() -> None:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,14 @@ from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import Backoff
 from streamserver.server.observer import Observer, UpstreamEvent
 from support.inprocess import Serve
+from support.problems import refused
 from support.rawserver import RawServer
 from support.rawsocket import connect
+from support.readme import README, blocks
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.replicas import Replicas, replicas, serve
 from support.requests import GET, get, post
-from support.upstreams import has_caller
+from support.upstreams import has_caller, nobody
 from support.waiting import wait_until
 
 LONG = Backoff(first=60.0, longest=600.0)
@@ -181,6 +184,21 @@ async def test_a_single_upstream_is_not_named(relay: StartRelay, upstream: RawSe
         await client.read_until(b"served")
         await wait_until(lambda: server.ended)
     assert [name for name, _ in server.ended[0].attributes] == ["connect_ms", "upstream_ms"]
+
+
+async def test_the_readme_describes_it(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+    """Its program is a handler, and the line of its log is one that is written."""
+    [program] = [block.text for block in blocks() if block.text.startswith("# replicas.py\n")]
+    scope: dict[str, Any] = {}
+    with nobody() as one, nobody() as other:
+        program = program.replace(":8000", f":{one}").replace(":8001", f":{other}")
+        exec(program, scope)
+        server = await serve(scope["app"])
+        async with connect(server.port) as client:
+            assert (await refused(client))[0] == 502
+    [line] = re.findall(r"^`(upstream .* gets no requests .*)`\.$", README, re.MULTILINE)
+    masked = re.sub("[0-9]+", "N", line)
+    assert [re.sub("[0-9]+", "N", each.getMessage()) for each in caplog.records] == [masked] * 2
 
 
 # --- bases, and mistakes -------------------------------------------------------------------------

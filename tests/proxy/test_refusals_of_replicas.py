@@ -8,7 +8,9 @@ import time
 import pytest
 
 from streamserver.proxy.health import EXCLUDED, HEALTHY
+from streamserver.proxy.ports import Parts
 from streamserver.wire.fields import http_date
+from streamserver.wire.response_heads import ResponseHead
 from support.answers import content
 from support.rawsocket import RawClient, until_end
 from support.relaying import LAST_CHUNK, chunk, ok
@@ -126,6 +128,33 @@ async def test_a_client_that_leaves_drops_the_refusal() -> None:
         client.reset()
         for each in (peer, other):
             assert await until_end(each) == b""
+
+
+class Tape:
+    """A recording: what was passed on."""
+
+    def __init__(self) -> None:
+        self.statuses: list[int] = []
+
+    def on_request_body(self, part: bytes, is_last: bool) -> None:
+        pass
+
+    def on_response(self, parts: Parts) -> None:
+        self.statuses += [part.status for part in parts if isinstance(part, ResponseHead)]
+
+
+@pytest.mark.parametrize("is_served", [True, False])
+async def test_what_is_recorded_is_what_the_client_gets(is_served: bool) -> None:
+    async with replicas() as at:
+        tape = Tape()
+        at.proxy.start_recording = lambda request: tape
+        client = await at.begin(get(b"/"))
+        number, peer = await at.asked()
+        await peer.send(refusal(503))
+        other = await at.servers[1 - number].asked()
+        await (serve(other, b"served") if is_served else other.send(b"nonsense\r\n\r\n"))
+        await client.read_until(b"served" if is_served else b"busy")
+        assert tape.statuses == [200 if is_served else 503]
 
 
 # --- Retry-After ---------------------------------------------------------------------------------
