@@ -2,9 +2,9 @@
 
 It is the one with the fewest open streams among those that are available, because streams differ
 in length: counting requests would load the replica that has the long ones. If none is available,
-every replica that has failed is tried before the client gets an error, that whose exclusion ends
-first before others: a wrong exclusion must not cost a request. Only a replica that has asked for
-the exclusion by a Retry-After is left alone until then.
+every replica that has failed is tried before the client gets an error, because a wrong exclusion
+must not cost a request: in the same order, and then by the end of their exclusions. Only a replica
+that has asked for the exclusion by a Retry-After is left alone until then.
 """
 
 from collections.abc import Collection, Sequence

@@ -51,8 +51,9 @@ class Proxy:
     - ``drop``: fields of the client that are not passed on.
     - ``keep_host``: the upstream gets the client's Host, not its own.
     - ``forwarded``: see ``rewriting.Mode``.
-    - ``timeouts``, ``pool``: see there; they hold for each replica by itself.
-    - ``backoff``: see there.
+    - ``timeouts``, ``pool``: see there. Of several replicas each has its pool, and each attempt its
+      deadlines but ``total``.
+    - ``backoff``: how long a replica that failed gets no requests, see there.
     - ``repeat_refused``: a request of any method whose body has arrived as a whole is sent to
       another replica if one responds with 429 or 503. By default only an idempotent one is.
     - ``max_body``: bytes of a request body; None is no limit, since bodies are not stored.

@@ -8,6 +8,7 @@ import re
 
 from streamserver.proxy.ports import Parts
 from streamserver.proxy.upstream import UpstreamConnection
+from streamserver.wire.chunked import End
 from streamserver.wire.fields import parse_http_date
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
@@ -41,6 +42,9 @@ class Refusal:
     def on_response(self, parts: Parts) -> None:
         """A read that could not be prevented."""
         self.parts += parts
+        if isinstance(parts[-1], End) and self.upstream is not None:
+            self.upstream.abort()
+            self.upstream = None
 
     def on_failure(self, error: HTTPError) -> None:
         """The connection has failed."""

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import pytest
 
 from streamserver.proxy.settings import PoolLimits
+from support.beating import ASK, INTERVAL, beaten, last_words
 from support.problems import problem
 from support.rawsocket import RawClient
 from support.relaying import chunk, ok
@@ -111,6 +112,18 @@ async def test_nor_after_an_interim_response(go: Callable[[RawClient], object]) 
         client.received = b""
         go(peer)
         assert (await problem(client))[0] == 502
+        assert not has_caller(at.upstream)
+
+
+@going
+async def test_nor_after_an_early_head(go: Callable[[RawClient], object]) -> None:
+    """That of the relay itself, which it sends with its first heartbeat."""
+    async with staged(pool=ONE, heartbeat=INTERVAL) as at:
+        client, peer = await at.pooled()
+        await client.send(ASK)
+        await client.read_until(beaten(1))
+        go(peer)
+        assert last_words(await client.read_until())["status"] == 502
         assert not has_caller(at.upstream)
 
 
