@@ -21,6 +21,7 @@ from streamserver.serving.process import (
     Address,
     Server,
     access_log_of,
+    is_worker,
     serve_until_stopped,
     take_inherited,
 )
@@ -37,7 +38,7 @@ Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
 def prepare(name: str, argv: Sequence[str]) -> None:
     """Configure the log and the signals, before anything else in the command ``name``."""
     logs.configure(log_format(name, argv, os.environ))
-    signals.handle_early()
+    signals.handle_early(is_worker())
 
 
 def log_format(name: str, argv: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -87,6 +88,7 @@ def launch(
         loop_factory=make_loop,
         inherited=inherited,
         supervised=figures.of_workers(options.metrics),
+        fixed="" if options.metrics is False else ", --metrics",
     )
     return 0
 

@@ -18,7 +18,7 @@ from typing import Any, Protocol
 from streamserver.feed.log import ORIGIN
 from streamserver.feed.redis_client import Connections
 from streamserver.kit.tasks import cancel
-from streamserver.server.workers import Backoff
+from streamserver.server.backoff import Backoff
 
 log = logging.getLogger("streamserver")
 

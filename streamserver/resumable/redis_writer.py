@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from streamserver.kit.tasks import cancel
 from streamserver.resumable.redis_calls import Call, Scripts
-from streamserver.server.workers import Backoff
+from streamserver.server.backoff import Backoff
 
 log = logging.getLogger("streamserver")
 

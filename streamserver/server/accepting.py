@@ -67,18 +67,16 @@ class Acceptor:
         self._loop.add_reader(self._sock, self._accept_batch)
 
     def close(self) -> None:
-        """Accept nothing more, and cancel the TLS handshakes; may be called twice."""
+        """Accept what waits in the backlog, and nothing more; may be called twice."""
         if self._sock.fileno() >= 0:
+            self._accept_batch(BACKLOG)
             self._loop.remove_reader(self._sock)
             self._stop_waiting()
             self._sock.close()
-        for opening in [*self._server.opening.values()]:
-            if opening is not None:
-                opening.cancel()
 
-    def _accept_batch(self) -> None:
+    def _accept_batch(self, most: int = BATCH) -> None:
         server = self._server
-        for _ in range(BATCH):
+        for _ in range(most):
             if len(server.refused) >= server.descriptors.refusals and server.is_full:
                 return self._pause()
             try:

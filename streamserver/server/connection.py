@@ -65,7 +65,7 @@ class Connection(Flow):
         elif self in server.refused:
             self._refuse(HTTPError(503, "too many connections", headers={"Retry-After": "1"}))
         else:
-            server.idle_deadlines.start(self)
+            server.fresh_deadlines.start(self)
 
     def buffer_updated(self, nbytes: int) -> None:
         data = self.server.read_buffer[:nbytes].tobytes()
@@ -123,7 +123,7 @@ class Connection(Flow):
             head, rest = read_request_head(data, limits.max_head, limits.max_target, seen)
         except HTTPError as error:
             return self._refuse(error, data)
-        was_idle = server.idle_deadlines.stop(self)
+        was_idle = server.idle_deadlines.stop(self) or server.fresh_deadlines.stop(self)
         if head is None:
             # The deadline also covers empty lines before a head.
             self._incoming = rest
@@ -153,10 +153,9 @@ class Connection(Flow):
         exchange, self.exchange = self.exchange, None
         if exchange is None:
             return
-        keep_alive = keep_alive and not self.server.draining
         body = exchange.body
         if body is not None and not body.complete:
-            self._leave_unread(body, keep_alive)
+            self._leave_unread(body, keep_alive and not self.server.draining)
         elif not keep_alive:
             if self._incoming or exchange.outcome is Outcome.REJECTED:
                 self.linger()
@@ -168,6 +167,8 @@ class Connection(Flow):
             self.loop.call_soon(self._continue, context=self.server.context)
         else:
             self.server.idle_deadlines.start(self, exchange.ended)
+            if self.server.draining:  # since its head, which announced a persistent connection
+                self.drain()
 
     def _continue(self) -> None:
         """Read the next pipelined request."""
@@ -225,12 +226,31 @@ class Connection(Flow):
     # The end
 
     def drain(self) -> None:
-        """The server stops: close if idle, end an endless stream, let any other response end."""
+        """The server stops: close if idle, end an endless stream, let any other response end.
+
+        A connection without a request so far was opened for one, which is awaited for a short
+        time. So is another request on an idle connection, if there is a successor. Otherwise an
+        idle connection is closed, unless a request waits in the kernel. One that arrives after
+        that is lost, as with other servers: HTTP/1.1 has no means to announce a close on an idle
+        connection, and clients repeat such a request (RFC 9112, sections 9.3.1 and 9.5).
+        """
         if self.exchange is not None:
             self.exchange.end_early(Outcome.DRAINED)
         elif self._unread is not None:
             self.linger()
-        elif not self._incoming and not self._lingering:
+        elif not (
+            self._incoming
+            or self._lingering
+            or self.server.has_successor
+            or self in self.server.fresh_deadlines
+        ):
+            self.close_unused()
+
+    def close_unused(self) -> None:
+        """Close unless a request has arrived in the kernel, which is then read."""
+        if self.has_unread:
+            self.server.idle_deadlines.start(self)
+        else:
             self.close()
 
     def hung_up(self) -> None:
@@ -262,6 +282,7 @@ class Connection(Flow):
         self._incoming = b""
         self._unread = None
         server = self.server
+        server.fresh_deadlines.stop(self)
         server.idle_deadlines.stop(self)
         server.head_deadlines.stop(self)
         self.resume_reading()

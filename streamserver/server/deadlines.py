@@ -28,7 +28,7 @@ class Deadlines(Generic[Owner]):
         self._seconds = seconds
         self._expire = expire
         self._due: dict[Owner, float] = {}
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
 
     def start(self, owner: Owner, now: float = 0.0) -> None:
         """Start the deadline of ``owner``, or start it again.
@@ -46,6 +46,17 @@ class Deadlines(Generic[Owner]):
     def stop(self, owner: Owner) -> bool:
         """Remove the deadline; whether there was one."""
         return self._due.pop(owner, None) is not None
+
+    def shorten(self, seconds: float) -> None:
+        """Make deadlines pass ``seconds`` after their start, those that run too, if that is
+        earlier."""
+        if seconds < self._seconds:
+            earlier = self._seconds - seconds
+            self._seconds = seconds
+            self._due = {owner: when - earlier for owner, when in self._due.items()}
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = self._loop.call_soon(self._ring)
 
     def close(self) -> None:
         """Remove all deadlines and the timer."""

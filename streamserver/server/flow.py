@@ -90,12 +90,14 @@ class Flow(asyncio.BufferedProtocol):
 
     def count_untaken(self) -> int:
         """Bytes that the client has not acknowledged, in the transport and in the kernel."""
-        waiting = self.transport.get_write_buffer_size()
+        return self.transport.get_write_buffer_size() + self._count_in_kernel(termios.TIOCOUTQ)
+
+    def _count_in_kernel(self, direction: int) -> int:
         try:
-            answer = fcntl.ioctl(self._descriptor, termios.TIOCOUTQ, b"\0" * 4)
+            answer = fcntl.ioctl(self._descriptor, direction, b"\0" * 4)
         except (OSError, ValueError):
-            return waiting  # closed, or not supported by the system
-        return waiting + int.from_bytes(answer, sys.byteorder)
+            return 0  # closed, or not supported by the system
+        return int.from_bytes(answer, sys.byteorder)
 
     def stalled(self) -> None:
         """The client takes nothing."""
@@ -105,6 +107,11 @@ class Flow(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         return self.server.read_buffer
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether bytes from the client wait in the kernel."""
+        return self._count_in_kernel(termios.FIONREAD) > 0
 
     def pause_reading(self) -> None:
         """Stop reading, so that TCP flow control stops the client."""

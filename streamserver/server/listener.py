@@ -1,8 +1,9 @@
 """Listen, drain, stop.
 
-Stopping has three steps: accepting ends; each open exchange ends as properly as it can; the
-connections that are open after the grace period are cut. The last connection to close resolves a
-future that the listener awaits, so nothing polls.
+Stopping has three steps: accepting ends; each open exchange ends as properly as it can, and TLS
+handshakes and first requests that are on their way complete; the connections that are open after
+the grace period are cut. The last connection to close resolves a future that the listener awaits,
+so nothing polls.
 """
 
 import asyncio
@@ -58,19 +59,27 @@ class Listener:
         self._acceptor = Acceptor(self._server, sock, ssl)
         self._acceptor.start()
 
-    async def stop(self, grace: float | None = None) -> None:
-        """Drain, and cut what is open after ``grace`` seconds (default: the settings')."""
+    async def stop(self, grace: float | None = None, *, has_successor: bool = False) -> None:
+        """Drain, and cut what is open after ``grace`` seconds (default: the settings').
+
+        With a successor, which accepts on the same socket, idle connections may send one more
+        request for a short time, because nobody waits for the end of this server.
+        """
         server = self._server
         self._stop_accepting()
-        server.draining = True
-        for connection in list(server.connections):
-            connection.drain()
+        server.has_successor = has_successor
+        server.drain()
         await self._until_empty(self.settings.grace if grace is None else grace)
         self.abort()
         await self._until_empty(1.0)
         if server.unwinding:
             await asyncio.wait(server.unwinding, timeout=1.0)
         server.close()
+
+    def hurry(self) -> None:
+        """While it stops: there is no successor any more."""
+        self._server.has_successor = False
+        self._server.drain()
 
     def close(self) -> None:
         """Cut every connection now, and release everything."""
@@ -82,6 +91,9 @@ class Listener:
         self._stop_accepting()
         for connection in list(self._server.connections):
             connection.abort()
+        for opening in list(self._server.opening.values()):
+            if opening is not None:
+                opening.cancel()
 
     def _stop_accepting(self) -> None:
         if self._acceptor is not None:

@@ -60,6 +60,9 @@ class Connection(Flow, Protocol):
     def drain(self) -> None:
         """Close as soon as the response to the current request allows it."""
 
+    def close_unused(self) -> None:
+        """Close unless a request has arrived."""
+
     def close(self) -> None:
         """Close when everything that was written has been sent."""
 

@@ -25,6 +25,10 @@ REST = 5.0
 """Seconds of silence after which a coded stream frees its compressor; twice as many at most. They
 are more than a model pauses between two tokens, and less than the silence of a feed."""
 
+LAST_REQUEST = 3.0
+"""Seconds, at most, that a connection keeps to send a request while the server drains. From its
+accept, a first request is one round trip away, or one more retransmission of a lost packet."""
+
 Handler = Callable[[Any], Awaitable[Answer]]
 """What the engine calls with the ``Exchange`` of each request; its answer is sent to the client."""
 
@@ -55,6 +59,7 @@ class ServerState:
         self.draining = False
         self.trusted: TrustedPeers | None = None  # None: nobody
         self.identifies = False  # whether each request has an id
+        self.has_successor = False  # whether another process accepts on the same sockets
         self.descriptors = descriptors
         self._most_connections = settings.max_connections
         self.connections: set[Connection] = set()
@@ -81,8 +86,12 @@ class ServerState:
         self.head_deadlines: Deadlines[Connection] = Deadlines(
             loop, settings.head_timeout, lambda connection: connection.head_is_late()
         )
+        # Of connections without a request so far, and of those that wait for another one.
+        self.fresh_deadlines: Deadlines[Connection] = Deadlines(
+            loop, settings.keep_alive, lambda connection: connection.close_unused()
+        )
         self.idle_deadlines: Deadlines[Connection] = Deadlines(
-            loop, settings.keep_alive, lambda connection: connection.close()
+            loop, settings.keep_alive, lambda connection: connection.close_unused()
         )
         self.linger_deadlines: Deadlines[Connection] = Deadlines(
             loop, settings.linger, lambda connection: connection.close()
@@ -97,14 +106,24 @@ class ServerState:
         self.rest_deadlines: Deadlines[Coder] = Deadlines(loop, REST, self._rest)
         self._beats: dict[float, Deadlines[Exchange]] = {}
         self._deadlines: tuple[Deadlines[Any], ...] = (
-            *(self.head_deadlines, self.idle_deadlines, self.linger_deadlines),
-            *(self.write_deadlines, self.body_deadlines, self.stream_deadlines),
-            self.rest_deadlines,
+            *(self.head_deadlines, self.fresh_deadlines, self.idle_deadlines),
+            *(self.linger_deadlines, self.write_deadlines, self.body_deadlines),
+            *(self.stream_deadlines, self.rest_deadlines),
         )
 
     def _rest(self, coder: Coder) -> None:
         coder.rest()
         self.rest_deadlines.start(coder)
+
+    def drain(self) -> None:
+        """Let what is open end; what may still send a last request has little time for it."""
+        self.draining = True
+        seconds = min(LAST_REQUEST, self.settings.head_timeout)
+        self.fresh_deadlines.shorten(seconds)
+        if self.has_successor:
+            self.idle_deadlines.shorten(seconds)
+        for connection in list(self.connections):
+            connection.drain()
 
     @property
     def is_full(self) -> bool:
@@ -140,6 +159,7 @@ class ServerState:
         self.connections.discard(connection)
         self.opening.pop(connection, None)
         self.head_deadlines.stop(connection)
+        self.fresh_deadlines.stop(connection)
         self.idle_deadlines.stop(connection)
         self.linger_deadlines.stop(connection)
         self.write_deadlines.stop(connection)

@@ -7,11 +7,13 @@ manager signal the whole process group, so a worker receives each signal twice.
 
 import asyncio
 import importlib
+import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from io import UnsupportedOperation
 from socket import socket
 from ssl import SSLContext
@@ -24,9 +26,12 @@ from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
 from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.server.state import Handler
-from streamserver.server.workers import VARIABLE, Supervisor, inherit, obey
+from streamserver.server.worker import VARIABLE, Report, inherit, obey
+from streamserver.server.workers import Supervisor
 from streamserver.serving import signals
 from streamserver.wire.forwarded import TrustedPeers
+
+logger = logging.getLogger("streamserver")
 
 LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 Announce: TypeAlias = Callable[[str], None]
@@ -50,6 +55,9 @@ class Address:
                 raise TypeError(f"{name} is a str, not {type(value).__name__}")
         if not isinstance(self.port, int) or not 0 <= self.port <= 65535:
             raise ValueError(f"port is a whole number from 0 to 65535, not {self.port!r}")
+
+    def __str__(self) -> str:
+        return self.uds or f"{self.host}, port {self.port}"
 
     def listen(self, count: int = 1) -> AbstractContextManager[list[socket]]:
         """While inside, a listening socket for each of `count` processes. Raises CannotListen."""
@@ -83,10 +91,10 @@ class Server:
             identifies=self.identifies,
         )
 
-    async def stop(self, listener: Listener) -> None:
+    async def stop(self, listener: Listener, *, has_successor: bool = False) -> None:
         """Drain, then close what the handler keeps open. If cancelled, cut what is open."""
         try:
-            await listener.stop()
+            await listener.stop(has_successor=has_successor)
         except BaseException:
             listener.close()
             raise
@@ -111,6 +119,11 @@ def uvloop_factory() -> LoopFactory | None:
     return factory
 
 
+def is_worker() -> bool:
+    """Whether a supervisor has started this process, before `take_inherited`."""
+    return VARIABLE in os.environ
+
+
 def take_inherited() -> str | None:
     """The sockets that a supervisor passed to this process; None if it is not a worker.
 
@@ -128,14 +141,17 @@ def serve_until_stopped(
     loop_factory: LoopFactory,
     inherited: str | None,
     supervised: AbstractContextManager[Supervised] | None = None,
+    fixed: str = "",
 ) -> None:
     """Serve until a signal arrives and all streams have ended. Raises CannotListen.
 
     `announce` is called with the URL. `inherited` is from `take_inherited`. A supervisor enters
     `supervised` for the environment of its workers and a callback for the pid of each that ended.
+    `fixed` names further settings that a restart of the workers does not change.
     """
+    fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
-        _run(loop_factory, _work(server, *inherit(inherited)))
+        _run(loop_factory, _work(server, fixed, *inherit(inherited)))
         return
     with address.listen(workers) as sockets:
         if workers == 1:
@@ -146,15 +162,22 @@ def serve_until_stopped(
                 # The same command line, with the interpreter's own options.
                 [sys.executable, *sys.orig_argv[1:]],
                 environment,
-                sockets,
+                [[sock] for sock in sockets],
                 grace=server.settings.grace,
                 announce=announce,
                 on_exit=on_exit,
+                fixed=fixed,
             )
             _run(asyncio.new_event_loop, _supervise(supervisor))
 
 
 def _ignore_exit(pid: int) -> None: ...
+
+
+def _refuse_restart() -> None:
+    logger.warning(
+        "ignored SIGHUP: a restart without a refused connection needs --workers 2 or more"
+    )
 
 
 def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
@@ -174,29 +197,52 @@ async def _serve(server: Server, sock: socket, announce: Announce) -> None:
         stopping.set()
 
     signals.on_signals(on_signal)
+    signals.on_hangup(_refuse_restart)
     await listener.start(sock=sock, ssl=server.tls)
     announce(listener.url)
     await stopping.wait()
     await server.stop(listener)
 
 
-async def _work(server: Server, sock: socket, lifeline: socket) -> None:
-    """Serve as a worker, until a signal arrives or the supervisor has ended."""
+async def _work(server: Server, fixed: str, sockets: Sequence[socket], lifeline: socket) -> None:
+    """Serve as a worker, until a signal or an order arrives or the supervisor has ended."""
     listener = server.listener()
-    stopping = asyncio.Event()
-    signals.on_signals(stopping.set)
-    await listener.start(sock=sock, ssl=server.tls)
+    stopping: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+
+    def retire() -> None:
+        if not stopping.done():
+            stopping.set_result(True)
+
+    def drain() -> None:
+        if not stopping.done():
+            stopping.set_result(False)
+        else:
+            listener.hurry()
+
+    signals.on_signals(drain)
+    signals.on_hangup()
+    for sock in sockets:
+        await listener.start(sock=sock, ssl=server.tls)
+    report = Report(listener.url, server.settings.grace, fixed)
     with lifeline:
         orders = asyncio.create_task(
-            obey(lifeline, listener.url, drain=stopping.set, abort=listener.abort)
+            obey(lifeline, report, drain=drain, retire=retire, abort=listener.abort)
         )
-        await stopping.wait()
-        await server.stop(listener)
+        has_successor = await stopping
+        await server.stop(listener, has_successor=has_successor)
         orders.cancel()
         await asyncio.wait([orders])
 
 
 async def _supervise(supervisor: Supervisor) -> None:
+    def restart() -> None:
+        if signals.is_terminal_closed():
+            logger.warning("ignored SIGHUP: the terminal on standard input has closed")
+        else:
+            supervisor.restart()
+
+    loop = asyncio.get_running_loop()
     signals.on_signals(supervisor.stop)
+    signals.on_hangup(partial(loop.call_soon_threadsafe, restart))
     await supervisor.run()
-    signals.ignore(asyncio.get_running_loop().remove_signal_handler)
+    signals.ignore(loop.remove_signal_handler)

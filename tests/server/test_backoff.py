@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamserver.server.workers import Backoff
+from streamserver.server.backoff import Backoff
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,11 @@ from typing import NoReturn
 
 import pytest
 
-from streamserver.server import workers
+from streamserver.server import generation
 from streamserver.server.listener import Listener
 from streamserver.server.sockets import listen_tcp
-from streamserver.server.workers import Supervisor, inherit
+from streamserver.server.worker import inherit
+from streamserver.server.workers import Supervisor
 from support.process import ROOT, alive
 from support.waiting import wait_until
 
@@ -28,7 +29,7 @@ LIMIT = 50
 
 WORKER = """
 import asyncio, os, signal, sys
-from streamserver.server.workers import VARIABLE, inherit, obey
+from streamserver.server.worker import VARIABLE, Report, inherit, obey
 
 async def answer(reader, writer):
     writer.write(b"%d" % os.getpid())
@@ -36,12 +37,13 @@ async def answer(reader, writer):
     writer.close()
 
 async def main():
-    listening, lifeline = inherit(os.environ[VARIABLE])
-    if len(sys.argv) > 1:
+    (listening,), lifeline = inherit(os.environ[VARIABLE])
+    if len(sys.argv) > 2:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     await asyncio.start_server(answer, sock=listening)
     abort = lambda: os.write(1, b"abort\\n")
-    await obey(lifeline, "the url", drain=lambda: None, abort=abort)
+    report = Report("the url", float(sys.argv[1]))
+    await obey(lifeline, report, drain=lambda: None, retire=lambda: sys.exit(0), abort=abort)
     if "hanging" in sys.argv:
         await asyncio.Event().wait()
 
@@ -104,9 +106,9 @@ def raise_family(tmp_path: Path) -> Raise:
         with listen_tcp("127.0.0.1", 0, count) as listening:
             announced: list[str] = []
             supervisor = Supervisor(
-                [sys.executable, str(script), *args],
+                [sys.executable, str(script), str(grace), *args],
                 {**os.environ, "PYTHONPATH": str(ROOT)},
-                listening,
+                [[sock] for sock in listening],
                 grace=grace,
                 announce=announced.append,
             )
@@ -133,7 +135,8 @@ def test_what_a_worker_inherits_goes_no_further() -> None:
     descriptors = [sock.detach() for sock in socket.socketpair()]
     for descriptor in descriptors:
         os.set_inheritable(descriptor, True)
-    for sock, descriptor in zip(inherit("{} {}".format(*descriptors)), descriptors, strict=True):
+    listening, lifeline = inherit("{} {}".format(*descriptors))
+    for sock, descriptor in zip([*listening, lifeline], descriptors, strict=True):
         with sock:
             assert sock.fileno() == descriptor
             assert not sock.get_inheritable()
@@ -189,7 +192,7 @@ async def test_a_command_that_cannot_be_started_is_tried_again(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with listen_tcp("127.0.0.1", 0) as listening:
-        supervisor = Supervisor(["/no/such"], {}, listening, grace=1, announce=print)
+        supervisor = Supervisor(["/no/such"], {}, [listening], grace=1, announce=print)
         running = asyncio.create_task(supervisor.run())
         await wait_until(lambda: len(told(caplog)) >= 2, LIMIT)
         supervisor.stop()
@@ -242,7 +245,7 @@ async def test_the_third_stop_kills(raise_family: Raise) -> None:
 async def test_a_worker_that_hangs_is_killed(
     raise_family: Raise, monkeypatch: pytest.MonkeyPatch, stops: int
 ) -> None:
-    monkeypatch.setattr(workers, "MARGIN", 0.2)
+    monkeypatch.setattr(generation, "MARGIN", 0.2)
     async with raise_family(1, "hanging", grace=0.1 if stops == 1 else 300) as family:
         await family.answer()
         for _ in range(stops):
