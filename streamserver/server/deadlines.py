@@ -28,7 +28,7 @@ class Deadlines(Generic[Owner]):
         self._seconds = seconds
         self._expire = expire
         self._due: dict[Owner, float] = {}
-        self._timer: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def start(self, owner: Owner, now: float = 0.0) -> None:
         """Start the deadline of ``owner``, or start it again.
@@ -56,7 +56,7 @@ class Deadlines(Generic[Owner]):
             self._due = {owner: when - earlier for owner, when in self._due.items()}
             if self._timer is not None:
                 self._timer.cancel()
-                self._timer = self._loop.call_soon(self._ring)
+            self._arm()
 
     def close(self) -> None:
         """Remove all deadlines and the timer."""
@@ -86,6 +86,8 @@ class Deadlines(Generic[Owner]):
                     self._expire(owner)
         finally:
             # A deadline that is stopped leaves the timer as it is, so it may ring without one.
-            first = next(iter(self._due.values()), None)
-            armed = None if first is None else self._loop.call_at(first, self._ring)
-            self._timer = armed
+            self._arm()
+
+    def _arm(self) -> None:
+        first = next(iter(self._due.values()), None)
+        self._timer = None if first is None else self._loop.call_at(first, self._ring)

@@ -14,7 +14,7 @@ from streamserver.server.accepting import Acceptor
 from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
-from streamserver.server.state import Handler, ServerState
+from streamserver.server.state import LAST_REQUEST, Handler, ServerState
 from streamserver.wire.forwarded import TrustedPeers
 
 
@@ -69,7 +69,10 @@ class Listener:
         self._stop_accepting()
         server.has_successor = has_successor
         server.drain()
-        await self._until_empty(self.settings.grace if grace is None else grace)
+        grace = self.settings.grace if grace is None else grace
+        await self._until_empty(first := min(grace, LAST_REQUEST))
+        self._cancel_handshakes()
+        await self._until_empty(grace - first)
         self.abort()
         await self._until_empty(1.0)
         if server.unwinding:
@@ -91,13 +94,16 @@ class Listener:
         self._stop_accepting()
         for connection in list(self._server.connections):
             connection.abort()
-        for opening in list(self._server.opening.values()):
-            if opening is not None:
-                opening.cancel()
+        self._cancel_handshakes()
 
     def _stop_accepting(self) -> None:
         if self._acceptor is not None:
             self._acceptor.close()
+
+    def _cancel_handshakes(self) -> None:
+        for opening in list(self._server.opening.values()):
+            if opening is not None:
+                opening.cancel()
 
     async def _until_empty(self, seconds: float) -> None:
         server = self._server

@@ -15,6 +15,7 @@ import pytest
 from server.conftest import Contexts
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
+from streamserver.server import listener
 from streamserver.server.accepting import BATCH
 from streamserver.server.descriptors import Descriptors
 from support.inprocess import Served, running
@@ -134,7 +135,11 @@ def test_a_handshake_counts_and_has_a_deadline(run: Run, contexts: Contexts) -> 
     run(main)
 
 
-def test_a_stop_does_not_wait_for_handshakes(run: Run, contexts: Contexts) -> None:
+def test_a_stop_does_not_wait_long_for_handshakes(
+    run: Run, contexts: Contexts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "LAST_REQUEST", 0.1)
+
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with (
             serving(tls=contexts.server, head_timeout=FOREVER) as server,

@@ -46,6 +46,21 @@ def test_deadlines_pass_in_the_order_of_their_start(kind: Kind) -> None:
     assert kind.passed == [("a", 10), ("b", 11), ("c", 12)]
 
 
+def test_shortened_deadlines_pass_so_long_after_their_start(kind: Kind) -> None:
+    for second, owner in enumerate("abc"):
+        kind.clock.turn_to(4 * second)
+        kind.start(owner)
+    kind.deadlines.shorten(20)  # not shorter
+    kind.clock.turn_to(9)
+    assert kind.passed == []
+    kind.deadlines.shorten(3)
+    kind.clock.turn_to(9)
+    assert kind.passed == [("a", 9), ("b", 9)]
+    kind.start("d")
+    kind.clock.turn_to(100)
+    assert kind.passed[2:] == [("c", 11), ("d", 12)]
+
+
 def test_deadlines_of_one_moment_pass_together(kind: Kind) -> None:
     for owner in "abc":
         kind.start(owner)

@@ -5,14 +5,10 @@ The workers here are real processes with a handful of lines: they tell each clie
 
 import asyncio
 import contextlib
-import logging
 import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -22,113 +18,9 @@ from streamserver.server.listener import Listener
 from streamserver.server.sockets import listen_tcp
 from streamserver.server.worker import inherit
 from streamserver.server.workers import Supervisor
-from support.process import ROOT, alive
+from support.family import LIMIT, Family, Raise, errors
+from support.process import alive
 from support.waiting import wait_until
-
-LIMIT = 50
-
-WORKER = """
-import asyncio, os, signal, sys
-from streamserver.server.worker import VARIABLE, Report, inherit, obey
-
-async def answer(reader, writer):
-    writer.write(b"%d" % os.getpid())
-    await writer.drain()
-    writer.close()
-
-async def main():
-    (listening,), lifeline = inherit(os.environ[VARIABLE])
-    if len(sys.argv) > 2:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    await asyncio.start_server(answer, sock=listening)
-    abort = lambda: os.write(1, b"abort\\n")
-    report = Report("the url", float(sys.argv[1]))
-    await obey(lifeline, report, drain=lambda: None, retire=lambda: sys.exit(0), abort=abort)
-    if "hanging" in sys.argv:
-        await asyncio.Event().wait()
-
-if "broken" in sys.argv:
-    sys.exit(3)
-if "deaf" in sys.argv:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    os.write(1, b"deaf\\n")
-    signal.pause()
-asyncio.run(main())
-"""
-
-
-@dataclass(slots=True)
-class Family:
-    """A supervisor that runs, and what it did."""
-
-    supervisor: Supervisor
-    port: int
-    announced: list[str] = field(default_factory=list)
-    running: asyncio.Task[None] | None = None
-
-    async def connect(self) -> Awaitable[int]:
-        """Connect; the pid of the worker that answers is what comes of the awaitable."""
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
-
-        async def answer() -> int:
-            with contextlib.closing(writer):
-                return int(await asyncio.wait_for(reader.read(), LIMIT))
-
-        return answer()
-
-    async def answer(self) -> int:
-        """The pid of the worker that answers one more connection."""
-        return await (await self.connect())
-
-    async def pids(self, count: int) -> set[int]:
-        """Those of `count` workers, found by asking often enough."""
-        found: set[int] = set()
-        async with asyncio.timeout(LIMIT):
-            while len(found) < count:
-                found.add(await self.answer())
-        return found
-
-    async def ended(self) -> None:
-        assert self.running is not None
-        await asyncio.wait_for(asyncio.shield(self.running), LIMIT)
-
-
-Raise = Callable[..., contextlib.AbstractAsyncContextManager[Family]]
-
-
-@pytest.fixture
-def raise_family(tmp_path: Path) -> Raise:
-    script = tmp_path / "worker.py"
-    script.write_text(WORKER)
-
-    @contextlib.asynccontextmanager
-    async def start(count: int, *args: str, grace: float = 300.0) -> AsyncIterator[Family]:
-        with listen_tcp("127.0.0.1", 0, count) as listening:
-            announced: list[str] = []
-            supervisor = Supervisor(
-                [sys.executable, str(script), str(grace), *args],
-                {**os.environ, "PYTHONPATH": str(ROOT)},
-                [[sock] for sock in listening],
-                grace=grace,
-                announce=announced.append,
-            )
-            family = Family(supervisor, listening[0].getsockname()[1], announced)
-            family.running = asyncio.create_task(supervisor.run())
-            try:
-                yield family
-            finally:
-                if not family.running.done():
-                    for _ in range(3):
-                        supervisor.stop()
-                await family.running
-
-    return start
-
-
-def told(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The errors that were logged, without what the loop says of a busy machine."""
-    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
-    return [record.getMessage() for record in errors if record.name == "streamserver"]
 
 
 def test_what_a_worker_inherits_goes_no_further() -> None:
@@ -169,7 +61,7 @@ async def test_a_dead_worker_is_replaced_and_takes_over_the_queue(
         answered = set(await asyncio.gather(*waiting))
         assert len(answered) == 1
         assert first not in answered
-    (line,) = told(caplog)
+    (line,) = errors(caplog)
     assert f"worker 1 (pid {first}) was" in line
     assert words in line
     assert line.endswith("another starts now")
@@ -179,10 +71,10 @@ async def test_workers_that_die_at_once_are_tried_again_and_again(
     raise_family: Raise, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with raise_family(1, "broken") as family:
-        await wait_until(lambda: len(told(caplog)) >= 3, LIMIT)
+        await wait_until(lambda: len(errors(caplog)) >= 3, LIMIT)
         family.supervisor.stop()
         await family.ended()
-    lines = told(caplog)
+    lines = errors(caplog)
     assert all("ended with exit status 3" in line for line in lines)
     assert [line.rpartition(" starts ")[2] for line in lines] == ["now", "in 0.25 s", "in 0.5 s"]
     assert not family.announced
@@ -194,11 +86,11 @@ async def test_a_command_that_cannot_be_started_is_tried_again(
     with listen_tcp("127.0.0.1", 0) as listening:
         supervisor = Supervisor(["/no/such"], {}, [listening], grace=1, announce=print)
         running = asyncio.create_task(supervisor.run())
-        await wait_until(lambda: len(told(caplog)) >= 2, LIMIT)
+        await wait_until(lambda: len(errors(caplog)) >= 2, LIMIT)
         supervisor.stop()
         await asyncio.wait_for(running, 5)
-    assert "worker 1 cannot start: " in told(caplog)[0]
-    assert "/no/such" in told(caplog)[0]
+    assert "worker 1 cannot start: " in errors(caplog)[0]
+    assert "/no/such" in errors(caplog)[0]
 
 
 async def test_stop_is_passed_on_and_nobody_can_connect_any_more(raise_family: Raise) -> None:
