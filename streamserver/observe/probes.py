@@ -45,7 +45,8 @@ def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
                 raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
             accept = Headers.of_lower(exchange.head.fields).get("accept", "")
             return _answer(*await metrics.scrape(accept or ""))
-        if exchange.route == READY and exchange.server.draining:
+        server = exchange.server
+        if exchange.route == READY and server.draining and not server.has_successor:
             raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
         return _answer(b"ok\n", "text/plain; charset=utf-8")
 

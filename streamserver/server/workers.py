@@ -141,8 +141,10 @@ class Supervisor:
             logger.info("restarted: new workers accept, and the former ones drain")
             old.retire()
         if not reason and new.report.fixed != self._fixed:
-            change = f"{new.report.fixed}; it was started with {self._fixed}"
-            logger.warning("only a new start, not a restart, changes to %s", change)
+            change = f"{self._fixed} to {new.report.fixed}"
+            logger.warning(
+                "a restart does not change %s: stop the server and start it again", change
+            )
         self._on_restarted(reason)
         return old if reason else new
 

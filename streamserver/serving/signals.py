@@ -71,10 +71,10 @@ def on_hangup(callback: Callable[[], object] = lambda: None) -> None:
         signal.signal(signal.SIGHUP, lambda number, frame: callback())
 
 
-def is_terminal_closed() -> bool:
+def is_terminal_closed(descriptor: int = 0) -> bool:
     """Whether standard input is a terminal that was closed, which causes a SIGHUP too."""
     try:
-        termios.tcgetattr(0)
+        termios.tcgetattr(descriptor)
     except termios.error as error:
         return bool(error.args[0] == errno.EIO)
     return False

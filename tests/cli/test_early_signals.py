@@ -1,5 +1,6 @@
 """Signals that come while the command is still being imported."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import sys
 import pytest
 
 from cli.conftest import LIMIT
+from streamserver.server.worker import VARIABLE
 from support.process import ROOT
 
 EARLY = """
@@ -23,10 +25,15 @@ runpy.run_module("streamserver", run_name="__main__")
 """
 
 
-def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", EARLY, *arguments]
+def run(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT, check=False
+        [sys.executable, "-c", EARLY, *arguments],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
     )
 
 
@@ -34,6 +41,12 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_server_logs_and_ignores_them(command: str) -> None:
     done = run(command, "--tls-key", "absent")  # which it then refuses
     assert "ignored SIGHUP: " in done.stderr
+    assert done.returncode == 2
+
+
+def test_a_worker_ignores_a_hangup_which_is_for_its_supervisor() -> None:
+    done = run("serve", "--tls-key", "absent", **{VARIABLE: "3 4"})
+    assert "SIGHUP" not in done.stderr
     assert done.returncode == 2
 
 

@@ -1,57 +1,71 @@
-"""A restart at SIGHUP loses nothing: no connection, no request and no event."""
+"""A restart at SIGHUP: new workers read the code and the certificates anew, or all stays."""
 
-import asyncio
-import contextlib
-import os
 import signal
+import socket
+import ssl
 from pathlib import Path
 
-import pytest
-
 from cli.conftest import LIMIT
-from streamserver.feed.feed import Feed
-from streamserver.feed.redis import Redis
+from support.certificates import self_signed
+from support.figures import figure
 from support.process import RunServer, ServerProcess, workers_of
-from support.redis import RedisServer
-from support.restarting import Clients
-from support.waiting import wait_until
+from support.waiting import block_until
 
-HERE = Path(__file__).parent
-RESTARTS = 10
+APP = """
+from streamserver import Response
 
-
-def descriptors(server: ServerProcess) -> int:
-    return len(os.listdir(f"/proc/{server.process.pid}/fd"))
+async def app(request):
+    return Response("one")
+"""
 
 
-@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
-async def test_ten_restarts_lose_nothing(
-    run_server: RunServer, shared_redis: RedisServer, loop: str
-) -> None:
-    asyncio.get_running_loop().set_debug(False)  # which multiplies the time of each callback
-    prefix = f"restarts-{loop}:"
-    env = {"NEWS_REDIS": shared_redis.url, "NEWS_PREFIX": prefix, "PYTHONPATH": str(HERE)}
-    options = "--workers", "2", "--loop", loop, "--grace", "5", "--no-access-log"
+def ask(server: ServerProcess, path: str = "/") -> tuple[str, bytes]:
+    """The body of a response, and the certificate of the server."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", server.port), LIMIT) as plain,
+        context.wrap_socket(plain) as sock,
+    ):
+        sock.sendall(f"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".encode())
+        with sock.makefile("rb") as file:
+            body = file.read().partition(b"\r\n\r\n")[2]
+        return body.decode(), sock.getpeercert(True) or b""
+
+
+def signalled(server: ServerProcess, result: str) -> None:
+    """Request a restart, and wait for its result in the log."""
+    count = server.output().count(result)
+    server.process.send_signal(signal.SIGHUP)
+    block_until(lambda: server.output().count(result) > count, LIMIT)
+
+
+def test_what_a_restart_reads_anew(run_server: RunServer, tmp_path: Path) -> None:
+    code, made = tmp_path / "changing.py", self_signed(tmp_path)
+    code.write_text(APP)
     server = run_server(
-        "news:app", *options, "--log-level", "info", env={**env, "PYTHONASYNCIODEBUG": ""}
+        *("changing:app", "--workers", "2", "--metrics", "--no-access-log"),
+        *("--tls-cert", made.cert, "--tls-key", made.key),
+        env={"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"},
     )
-    first = workers_of(server)
-    before = descriptors(server)
-    redis = Redis(shared_redis.url, prefix=prefix)
-    feed = Feed("news", redis, max_events=100_000)
-    clients = Clients(server.port)
-    try:
-        await clients.start(feed, rate=500, every=0.02, followers=100, keepers=20)
-        for count in range(1, RESTARTS + 1):
-            server.process.send_signal(signal.SIGHUP)
-            await clients.until(lambda n=count: server.output().count("restarted: ") == n)
-            await clients.until(lambda n=count: min(clients.followings) > n)
-        await clients.finish()
-    finally:
-        await clients.cancel()
-        await redis.close()
-    print(clients.connected, clients.kept, clients.repeated, len(clients.published))
-    assert clients.errors == []
-    assert all(ids == clients.published for ids in clients.followed)
-    await wait_until(lambda: len(workers_of(server)) == 2, LIMIT)
-    assert descriptors(server) == before
+    text, certificate = ask(server)
+    assert text == "one"
+
+    code.write_text(APP.replace("one", "two"))
+    self_signed(tmp_path)
+    signalled(server, "restarted: ")
+    text, renewed = ask(server)
+    assert text == "two"
+    assert renewed != certificate
+
+    workers = workers_of(server)
+    code.write_text("def")
+    Path(made.cert).write_text("none")
+    signalled(server, "the restart failed, and the workers are unchanged: worker ")
+    assert "cannot load changing:app: SyntaxError" in server.output()
+    assert ask(server) == ("two", renewed)
+    code.write_text(APP)
+    signalled(server, "the restart failed, and the workers are unchanged: worker ")
+    assert "cannot use the TLS certificate" in server.output()
+    block_until(lambda: {*workers_of(server)} <= {*workers}, LIMIT)
+    assert figure(ask(server, "/metrics")[0], "exchanges_total", route="", status="200") == 3

@@ -201,10 +201,17 @@ def test_other_signals_are_logged_and_ignored(
     def logged(number: signal.Signals) -> int:
         return server.output().count(f"ignored {number.name}: ")
 
-    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+    for pid in pids - {server.process.pid}:
+        os.kill(pid, signal.SIGHUP)  # which is for the supervisor alone
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
         for pid in pids:
             os.kill(pid, number)
         block_until(partial(lambda each: logged(each) == len(pids), number), LIMIT)
+    assert "SIGHUP" not in server.stderr.read_text().replace("SIGHUP restarts", "")
+    if workers == "1":
+        server.process.send_signal(signal.SIGHUP)
+        line = "ignored SIGHUP: a restart without a refused connection needs --workers 2 or more"
+        block_until(lambda: line in server.output(), LIMIT)
     assert curl(server.url) == "hello"
     assert {server.process.pid, *workers_of(server)} == pids
     assert server.stop() == 0

@@ -72,6 +72,7 @@ def test_the_handlers_of_the_program_are_restored(program: Program) -> None:
         "run(app, port=0, access_log=False)\n"
         "os.kill(os.getpid(), signal.SIGTERM)\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL\n"
     )
     assert server.url
     assert server.stop(signal.SIGINT) == 0

@@ -33,7 +33,7 @@ async def main():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     await asyncio.start_server(answer, sock=listening)
     abort = lambda: os.write(1, b"abort\\n")
-    report = Report("the url", float(sys.argv[1]))
+    report = Report("the url", float(sys.argv[1]), "port 1")
     await obey(lifeline, report, drain=lambda: None, retire=lambda: sys.exit(0), abort=abort)
     if "hanging" in sys.argv:
         await asyncio.Event().wait()
@@ -112,6 +112,7 @@ async def family(
             announce=announced.append,
             on_exit=exited.append,
             on_restarted=restarts.append,
+            fixed="port 1",
         )
         port = listening[0].getsockname()[1]
         made = Family(supervisor, port, script, announced, exited, restarts)

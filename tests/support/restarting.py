@@ -8,13 +8,16 @@ from typing import Any
 
 from streamserver.feed.feed import Feed
 from streamserver.kit import tasks
-from support.following import Follower, following
+from streamserver.wire.sse import Event
+from support.following import following
 from support.rawsocket import connect
 from support.requests import GET
 from support.waiting import wait_until
 
 LIMIT = 50
 ANSWER = b"\r\n\r\nhello"
+LATEST = 0.1
+"""Seconds that a client may be behind its schedule before it leaves out calls."""
 LONGEST_PAUSE = 0.3
 """Seconds between two requests on a connection that is kept: less than a server that drains waits
 for the next one, so no request is on its way when it closes."""
@@ -34,12 +37,13 @@ class Clients:
     repeated: int = 0
     """Of these, requests that were sent again, because the server had closed the connection."""
     published: list[str] = field(default_factory=list)
-    followed: list[list[str]] = field(default_factory=list)
-    """The ids of the events that each follower has received."""
+    followed: list[list[Event]] = field(default_factory=list)
+    """The events that each follower has received."""
     followings: list[int] = field(default_factory=list)
     """How often each of them has connected."""
     _ends: bool = False
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+    _followers: set["asyncio.Task[None]"] = field(default_factory=set)
 
     async def start(
         self, feed: Feed, *, rate: float, every: float, followers: int, keepers: int
@@ -50,6 +54,7 @@ class Clients:
         self.followings = [0] * followers
         for n in range(followers):
             self._run(self._follow(n))
+        self._followers = {*self._tasks}
         await self.until(lambda: min(self.followings))
         for _ in range(keepers):
             self._run(self._keep())
@@ -62,9 +67,11 @@ class Clients:
         assert not self.errors, self.errors[:3]
 
     async def finish(self) -> None:
-        """Let all that has begun end."""
+        """Let all that has begun end, and the followers read the last event."""
         self._ends = True
-        await self.until(lambda: not self._tasks)
+        await self.until(lambda: self._tasks == self._followers)
+        last = self.published[-1]
+        await self.until(lambda: all(events[-1].id == last for events in self.followed))
 
     async def cancel(self) -> None:
         """End all at once."""
@@ -79,16 +86,19 @@ class Clients:
         try:
             await work
         except Exception as error:
-            self.errors.append(f"{work.__qualname__}: {error!r}")
+            self.errors.append(f"{work!r}: {error!r}")
 
     async def _paced(self, interval: float, do: Any) -> None:
-        """Call it at multiples of the interval: what is late does not delay what follows."""
+        """Call it at multiples of the interval: what is late does not delay what follows.
+
+        On a machine that is too busy for that, calls are left out.
+        """
         clock = asyncio.get_running_loop().time
-        begin, count = clock(), 0
+        due = clock()
         while not self._ends:
-            if (wait := begin + count * interval - clock()) > 0:
+            if (wait := due - clock()) > 0:
                 await asyncio.sleep(wait)
-            count += 1
+            due = max(due, clock() - LATEST) + interval
             await do()
 
     async def _publish(self, feed: Feed, every: float) -> None:
@@ -131,18 +141,12 @@ class Clients:
                         break
 
     async def _follow(self, n: int) -> None:
-        ids, position = self.followed[n], None
-
-        def is_complete(reader: Follower) -> bool:
-            last = reader.id if reader.id is not None else position
-            return self._ends and bool(self.published) and last == self.published[-1]
-
+        position: str | None = None
         while True:
             async with following(self.port, position, "/news") as reader:
+                self.followed[n] += reader.events
+                reader.events = self.followed[n]
                 await reader.read_until(lambda each: each.ended or each.id is not None, LIMIT)
                 self.followings[n] += 1
-                await reader.read_until(lambda each: each.ended or is_complete(each), LIMIT)
-                ids += [str(event.id) for event in reader.events]
+                await reader.read_end(LIMIT)
                 position = reader.id or position
-                if is_complete(reader):
-                    return
