@@ -68,4 +68,4 @@ def test_what_a_restart_reads_anew(run_server: RunServer, tmp_path: Path) -> Non
     signalled(server, "the restart failed, and the workers are unchanged: worker ")
     assert "cannot use the TLS certificate" in server.output()
     block_until(lambda: {*workers_of(server)} <= {*workers}, LIMIT)
-    assert figure(ask(server, "/metrics")[0], "exchanges_total", route="", status="200") == 3
+    assert figure(ask(server, "/metrics")[0], "exchanges_total", route="-", status="200") == 3
