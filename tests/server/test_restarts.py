@@ -93,6 +93,7 @@ async def test_one_that_cannot_start_changes_nothing(
         monkeypatch.undo()
         family.script.write_text(WORKER)
         assert await restarted(family, 2) == ""
+        await wait_until(lambda: before < {*family.exited}, LIMIT)
         assert not await family.pids(2) & before
 
 
