@@ -20,6 +20,7 @@ def report(options: Namespace) -> str:
     scheme = "https" if options.tls_cert else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
     where = f"unix:{options.uds}" if options.uds else f"{scheme}://{host}:{options.port}"
+    where = where if options.fd is None else f"descriptor {options.fd}"
     message = f"the configuration is valid: {options.about} on {where}"
     rows = [
         (option.name, shown(option, getattr(options, option.key)), options.sources[option.key])

@@ -15,6 +15,8 @@ from streamserver.serving import logs
 from streamserver.wire.forwarded import SOURCES
 
 DEFAULTS = Settings()
+PLACES = ("host", "port", "uds")
+"""Options that select where to listen, in place of sockets that are passed to the process."""
 MOST_BYTES = 2**50
 
 
@@ -40,6 +42,14 @@ _LISTEN = (
     ),
     Option("port", 8000, whole(0, 65535), "PORT", "port to listen on; 0 selects a free one"),
     Option("uds", None, text, "PATH", "listen on a Unix socket instead of a host and port", ""),
+    Option(
+        "fd",
+        None,
+        whole(0, 10**6),
+        "N",
+        "listen on the inherited descriptor N, a bound stream socket, instead",
+        "the sockets of LISTEN_FDS, if a service manager passes some",
+    ),
     Option("tls-cert", None, text, "FILE", "serve TLS with this PEM certificate chain", ""),
     Option("tls-key", None, text, "FILE", "PEM key of the certificate, without a passphrase", ""),
 )
@@ -147,7 +157,15 @@ def read(
         parser.error("--tls-cert and --tls-key go together")
     if options.trusted_fields != SOURCES[0] and not options.trusted_proxies:
         parser.error("--trusted-fields is for proxies: name them with --trusted-proxies")
+    if options.fd is not None and (others := places_given(options)):
+        parser.error(f"--fd is a socket that listens already: give either that or {others[0]}")
     return options
+
+
+def places_given(options: Namespace) -> list[str]:
+    """The flags of those in PLACES that are set on the command line, in the environment or in the
+    file."""
+    return [f"--{key}" for key in PLACES if key in options.sources]
 
 
 def settings(options: Namespace) -> Settings:

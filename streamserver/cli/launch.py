@@ -9,7 +9,9 @@ from typing import TypeAlias
 
 from streamserver.cli import check, figures
 from streamserver.cli.config_file import early, given
+from streamserver.cli.engine_options import places_given
 from streamserver.cli.loops import loop_factory
+from streamserver.cli.problem import CannotServe
 from streamserver.kit.compress import compress
 from streamserver.kit.service import Handler, close, service
 from streamserver.observe.probes import with_probes
@@ -17,6 +19,7 @@ from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler as EngineHandler
 from streamserver.serving import logs, signals
+from streamserver.serving.inherited import take_passed
 from streamserver.serving.process import (
     Address,
     Server,
@@ -82,7 +85,7 @@ def launch(
         return 0
     serve_until_stopped(
         server,
-        Address(options.host, options.port, options.uds),
+        _address(options),
         lambda url: print(logs.listening_line(options.log_format, url), flush=True),
         workers=options.workers,
         loop_factory=make_loop,
@@ -91,6 +94,15 @@ def launch(
         fixed="" if options.metrics is False else ", --metrics",
     )
     return 0
+
+
+def _address(options: Namespace) -> Address:
+    """Where to listen; CannotServe if both an option and a service manager decide that."""
+    passed = take_passed(os.environ)
+    if passed and options.fd is None and (others := places_given(options)):
+        sockets = f"the sockets that a service manager passed (LISTEN_FDS={len(passed)})"
+        raise CannotServe(f"{others[0]} and {sockets} exclude each other: remove one of them")
+    return Address(options.host, options.port, options.uds, options.fd, passed)
 
 
 def _server(

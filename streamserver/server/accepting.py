@@ -20,7 +20,7 @@ from functools import partial
 
 from streamserver.server import eager
 from streamserver.server.connection import Connection
-from streamserver.server.sockets import BACKLOG
+from streamserver.server.sockets import BACKLOG, is_listening
 from streamserver.server.state import ServerState
 
 log = logging.getLogger("streamserver")
@@ -62,7 +62,8 @@ class Acceptor:
 
     def start(self) -> None:
         """Listen, and accept from now on; OSError when the kernel will not listen."""
-        self._sock.listen(BACKLOG)
+        if not is_listening(self._sock):  # else its backlog was chosen elsewhere
+            self._sock.listen(BACKLOG)
         self._sock.setblocking(False)
         self._loop.add_reader(self._sock, self._accept_batch)
 

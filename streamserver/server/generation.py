@@ -16,7 +16,7 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from streamserver.server.backoff import Backoff
-from streamserver.server.worker import ABORT, RETIRE, Report
+from streamserver.server.worker import ABORT, PING, PONG, RETIRE, Report
 
 logger = logging.getLogger("streamserver")
 
@@ -96,6 +96,21 @@ class Generation:
             _send_order(lifeline, ABORT)
         self._kill_after(MARGIN)
 
+    def silent(self) -> list[int]:
+        """The pids of the workers that have listened, and whose event loop has not run since the
+        last call."""
+        found = []
+        for process in self._obeying:
+            lifeline = self._alive[process]
+            try:
+                if lifeline.recv(len(PONG)):
+                    lifeline.send(PING)
+            except BlockingIOError:
+                found.append(process.pid)
+            except OSError:  # it has ended
+                continue
+        return found
+
     def kill(self) -> None:
         """End the workers at once."""
         for process in self._alive:
@@ -158,6 +173,7 @@ class Generation:
             return
         self.report = Report.decode(data)
         self._obeying.add(process)
+        _send_order(lifeline, PING)
         logger.info("worker %d (pid %d) listens", slot + 1, process.pid)
         self._starting.discard(slot)
         if not self._starting:

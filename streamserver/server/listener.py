@@ -14,12 +14,13 @@ from streamserver.server.accepting import Acceptor
 from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
+from streamserver.server.sockets import url_of
 from streamserver.server.state import LAST_REQUEST, Handler, ServerState
 from streamserver.wire.forwarded import TrustedPeers
 
 
 class Listener:
-    """A server on one socket: ``handler`` answers requests, ``observer`` is called with events.
+    """A server: ``handler`` answers requests, ``observer`` is called with events.
 
     ``descriptors`` is the budget that its clients, files and upstreams share; the default is that
     of the process. ``trusted``: the proxies that name their clients. ``identifies``: whether each
@@ -41,7 +42,7 @@ class Listener:
         self._server = ServerState(handler, self.settings, observer, loop, descriptors)
         self._server.trusted = trusted
         self._server.identifies = identifies
-        self._acceptor: Acceptor | None = None
+        self._acceptors: list[Acceptor] = []
         self.url = ""
 
     @property
@@ -50,14 +51,16 @@ class Listener:
         return len(self._server.connections) + len(self._server.opening)
 
     async def start(self, *, sock: socket.socket, ssl: tls.SSLContext | None = None) -> None:
-        """Accept connections on a bound ``sock``. OSError when the kernel will not listen."""
-        self.url = _url(sock, ssl is not None)
+        """Accept connections on a bound ``sock``; may be called for several, and ``url`` is that
+        of the first one. OSError when the kernel will not listen."""
+        self.url = self.url or url_of(sock, ssl is not None)
         if sock.family != socket.AF_UNIX:
             # A chunk must not wait for the acknowledgement of the one before it. asyncio sets
             # this only for sockets that name their protocol; accepted ones inherit it.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._acceptor = Acceptor(self._server, sock, ssl)
-        self._acceptor.start()
+        acceptor = Acceptor(self._server, sock, ssl)
+        self._acceptors.append(acceptor)
+        acceptor.start()
 
     async def stop(self, grace: float | None = None, *, has_successor: bool = False) -> None:
         """Drain, and cut what is open after ``grace`` seconds (default: the settings').
@@ -97,8 +100,8 @@ class Listener:
         self._cancel_handshakes()
 
     def _stop_accepting(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.close()
+        for acceptor in self._acceptors:
+            acceptor.close()
 
     def _cancel_handshakes(self) -> None:
         for opening in list(self._server.opening.values()):
@@ -110,10 +113,3 @@ class Listener:
         if not server.is_empty:
             server.emptied = server.loop.create_future()
             await asyncio.wait([server.emptied], timeout=seconds)
-
-
-def _url(sock: socket.socket, secure: bool) -> str:
-    if sock.family == socket.AF_UNIX:
-        return f"unix:{sock.getsockname()}"
-    host, port = sock.getsockname()[:2]
-    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"

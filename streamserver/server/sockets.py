@@ -64,6 +64,21 @@ def listen_unix(path: str, count: int = 1) -> Iterator[list[socket.socket]]:
             _remove(path, ours)
 
 
+def is_listening(sock: socket.socket) -> bool:
+    """Whether `listen` was called on it, in whichever process."""
+    return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+
+
+def url_of(sock: socket.socket, secure: bool) -> str:
+    """The URL of a server that listens there: `http://127.0.0.1:8000`, `unix:/run/s`, or `unix:@s`
+    for a name in Linux's abstract namespace."""
+    if sock.family == socket.AF_UNIX:
+        name = sock.getsockname()
+        return f"unix:{name if isinstance(name, str) else '@' + os.fsdecode(name[1:])}"
+    host, port = sock.getsockname()[:2]
+    return f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}:{port}"
+
+
 def _bind_all(host: str, port: int, count: int) -> Iterator[socket.socket]:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     family, _, _, _, address = found[0]

@@ -18,6 +18,8 @@ RETIRE = b"r"
 """The order to drain, because another worker accepts on the same sockets."""
 ABORT = b"!"
 """The order to cut all connections."""
+PING, PONG = b"?", b"."
+"""The order to answer, which a worker does whose event loop runs; and the answer."""
 
 
 class Report(NamedTuple):
@@ -66,7 +68,9 @@ async def obey(
     with contextlib.suppress(ConnectionError):
         await loop.sock_sendall(lifeline, report.encode())
         while order := await loop.sock_recv(lifeline, 1):
-            if order == RETIRE:
+            if order == PING:
+                await loop.sock_sendall(lifeline, PONG)
+            elif order == RETIRE:
                 retire()
             elif order == ABORT:
                 abort()

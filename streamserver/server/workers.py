@@ -80,6 +80,10 @@ class Supervisor:
         """
         self._wake.set()
 
+    def silent(self) -> list[int]:
+        """The pids of workers whose event loop has not run since the last call."""
+        return [pid for generation in self._generations for pid in generation.silent()]
+
     def stop(self) -> None:
         """Drain the workers; the second call aborts them, and the third one, or a time limit,
         kills them."""

@@ -10,9 +10,9 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 from functools import partial
 from io import UnsupportedOperation
 from socket import socket
@@ -24,11 +24,13 @@ from streamserver.server.descriptors import grow_table
 from streamserver.server.listener import Listener
 from streamserver.server.observer import Observer
 from streamserver.server.settings import Settings
-from streamserver.server.sockets import listen_tcp, listen_unix
+from streamserver.server.sockets import listen_tcp, listen_unix, url_of
 from streamserver.server.state import Handler
 from streamserver.server.worker import VARIABLE, Report, inherit, obey
 from streamserver.server.workers import Supervisor
 from streamserver.serving import signals
+from streamserver.serving.inherited import listen_inherited
+from streamserver.serving.notify import Notifier
 from streamserver.wire.forwarded import TrustedPeers
 
 logger = logging.getLogger("streamserver")
@@ -40,7 +42,8 @@ Supervised: TypeAlias = tuple[Mapping[str, str], Callable[[int], object]]
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where to listen: a Unix socket if `uds` is set, else a host and port.
+    """Where to listen: the inherited descriptor `fd` if it is set, else those that a service
+    manager has `passed`, each with its name, else a Unix socket, else a host and port.
 
     TypeError or ValueError for what is none.
     """
@@ -48,6 +51,8 @@ class Address:
     host: str
     port: int
     uds: str | None = None
+    fd: int | None = None
+    passed: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name, value in (("host", self.host), ("uds", self.uds or "")):
@@ -55,15 +60,25 @@ class Address:
                 raise TypeError(f"{name} is a str, not {type(value).__name__}")
         if not isinstance(self.port, int) or not 0 <= self.port <= 65535:
             raise ValueError(f"port is a whole number from 0 to 65535, not {self.port!r}")
+        if self.fd is not None and (not isinstance(self.fd, int) or self.fd < 0):
+            raise ValueError(f"fd is the number of an open descriptor, not {self.fd!r}")
 
     def __str__(self) -> str:
+        if self.fd is not None:
+            return f"--fd {self.fd}"
         return self.uds or f"{self.host}, port {self.port}"
 
-    def listen(self, count: int = 1) -> AbstractContextManager[list[socket]]:
-        """While inside, a listening socket for each of `count` processes. Raises CannotListen."""
-        if self.uds:
-            return listen_unix(self.uds, count)
-        return listen_tcp(self.host, self.port, count)
+    @contextmanager
+    def listen(self, count: int = 1) -> Iterator[list[list[socket]]]:
+        """While inside, the listening sockets of each of `count` processes. Raises CannotListen."""
+        chosen = {} if self.fd is None else {self.fd: f"descriptor {self.fd}"}
+        if chosen or self.passed:
+            with listen_inherited(chosen or self.passed) as sockets:
+                yield [sockets] * count
+            return
+        at = listen_unix(self.uds, count) if self.uds else listen_tcp(self.host, self.port, count)
+        with at as each:
+            yield [[sock] for sock in each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,31 +168,44 @@ def serve_until_stopped(
     if inherited:
         _run(loop_factory, _work(server, fixed, *inherit(inherited)))
         return
-    with address.listen(workers) as sockets:
+    with address.listen(workers) as slots, Notifier.take(os.environ) as notifier:
+        report = partial(_report, announce, notifier, server, slots[0])
         if workers == 1:
-            _run(loop_factory, _serve(server, sockets[0], announce))
+            _run(loop_factory, _serve(server, slots[0], report, notifier))
             return
         with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
             supervisor = Supervisor(
                 # The same command line, with the interpreter's own options.
                 [sys.executable, *sys.orig_argv[1:]],
                 environment,
-                [[sock] for sock in sockets],
+                slots,
                 grace=server.settings.grace,
-                announce=announce,
+                announce=report,
                 on_exit=on_exit,
+                on_restarted=notifier.restarted,
                 fixed=fixed,
             )
-            _run(asyncio.new_event_loop, _supervise(supervisor))
+            _run(asyncio.new_event_loop, _supervise(supervisor, notifier))
 
 
 def _ignore_exit(pid: int) -> None: ...
 
 
-def _refuse_restart() -> None:
-    logger.warning(
-        "ignored SIGHUP: a restart without a refused connection needs --workers 2 or more"
-    )
+def _report(
+    announce: Announce, notifier: Notifier, server: Server, sockets: Sequence[socket], first: str
+) -> None:
+    urls = [url_of(sock, server.tls is not None) for sock in sockets]
+    for url in urls:
+        announce(url)
+    notifier.ready(f"listening on {', '.join(urls)}")
+
+
+def _refuse_restart(notifier: Notifier) -> None:
+    reason = "a restart without a refused connection needs --workers 2 or more"
+    logger.warning("ignored SIGHUP: %s", reason)
+    # `systemctl reload` waits for both.
+    notifier.reloading()
+    notifier.restarted(reason)
 
 
 def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
@@ -186,7 +214,9 @@ def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
         runner.run(life)
 
 
-async def _serve(server: Server, sock: socket, announce: Announce) -> None:
+async def _serve(
+    server: Server, sockets: Sequence[socket], announce: Announce, notifier: Notifier
+) -> None:
     listener = server.listener()
     stopping = asyncio.Event()
 
@@ -194,12 +224,15 @@ async def _serve(server: Server, sock: socket, announce: Announce) -> None:
         if stopping.is_set():
             listener.abort()
             signals.reset()
+        notifier.stopping()
         stopping.set()
 
     signals.on_signals(on_signal)
-    signals.on_hangup(_refuse_restart)
-    await listener.start(sock=sock, ssl=server.tls)
+    signals.on_hangup(partial(_refuse_restart, notifier))
+    for sock in sockets:
+        await listener.start(sock=sock, ssl=server.tls)
     announce(listener.url)
+    notifier.watch()
     await stopping.wait()
     await server.stop(listener)
 
@@ -234,15 +267,21 @@ async def _work(server: Server, fixed: str, sockets: Sequence[socket], lifeline:
         await asyncio.wait([orders])
 
 
-async def _supervise(supervisor: Supervisor) -> None:
+async def _supervise(supervisor: Supervisor, notifier: Notifier) -> None:
+    def stop() -> None:
+        notifier.stopping()
+        supervisor.stop()
+
     def restart() -> None:
         if signals.is_terminal_closed():
             logger.warning("ignored SIGHUP: the terminal on standard input has closed")
         else:
+            notifier.reloading()
             supervisor.restart()
 
     loop = asyncio.get_running_loop()
-    signals.on_signals(supervisor.stop)
+    signals.on_signals(stop)
     signals.on_hangup(partial(loop.call_soon_threadsafe, restart))
+    notifier.watch(supervisor.silent)
     await supervisor.run()
     signals.ignore(loop.remove_signal_handler)

@@ -7,10 +7,11 @@ signals, and starts no processes.
 import asyncio
 import inspect
 import logging
+import os
 import sys
 import threading
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields, replace
 from functools import partial
 from ssl import SSLContext
@@ -22,6 +23,7 @@ from streamserver.server.listener import Listener
 from streamserver.server.settings import Settings
 from streamserver.server.sockets import CannotListen
 from streamserver.serving import logs, signals
+from streamserver.serving.inherited import take_passed
 from streamserver.serving.process import (
     Address,
     LoopFactory,
@@ -44,6 +46,7 @@ def run(
     host: str = "127.0.0.1",
     port: int = 8000,
     uds: str | None = None,
+    fd: int | None = None,
     tls: TLS = None,
     workers: int = 1,
     loop_factory: LoopFactory | None = None,
@@ -57,26 +60,24 @@ def run(
 
     The first signal drains, within ``grace`` seconds; a second one cuts. The arguments are those
     of ``serve``, and ``workers``: processes that share the address. Each worker is this program
-    started again with the same arguments; it has to reach the same call. ``loop_factory``: what
-    makes the event loop; None for uvloop's if it is installed, else asyncio's. ``access_log``: a
-    line per exchange on standard output. Logging is configured unless the program has done so.
+    started again with the same arguments; it has to reach the same call. ``loop_factory``: makes
+    the event loop; None: uvloop's if it is installed, else asyncio's. ``access_log``: a line per
+    exchange on standard output. Logging is configured unless the program has done so. Sockets of a
+    service manager (LISTEN_FDS) replace ``host``, ``port`` and ``uds``.
 
     SystemExit with status 1 and one line if the address or the TLS files cannot be used; TypeError
-    or ValueError for a wrong argument; RuntimeError in a running loop or outside the main thread.
+    or ValueError for wrong arguments; RuntimeError in a running loop or outside the main thread.
     """
     _prepare(workers)
-    try:
-        with signals.restored():
-            serve_until_stopped(
-                _server(app, tls, access_log, trusted_proxies, request_id, settings, limits),
-                Address(host, port, uds),
-                partial(print, "listening on", flush=True),
-                workers=workers,
-                loop_factory=loop_factory or uvloop_factory() or asyncio.new_event_loop,
-                inherited=take_inherited() if workers > 1 else None,
-            )
-    except CannotListen as error:
-        raise SystemExit(f"streamserver: {error}") from error
+    with _as_a_program():
+        serve_until_stopped(
+            _server(app, tls, access_log, trusted_proxies, request_id, settings, limits),
+            Address(host, port, uds, fd, take_passed(os.environ)),
+            partial(print, "listening on", flush=True),
+            workers=workers,
+            loop_factory=loop_factory or uvloop_factory() or asyncio.new_event_loop,
+            inherited=take_inherited() if workers > 1 else None,
+        )
 
 
 @asynccontextmanager
@@ -86,6 +87,7 @@ async def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
     uds: str | None = None,
+    fd: int | None = None,
     tls: TLS = None,
     access_log: bool = False,
     trusted_proxies: Proxies = None,
@@ -99,9 +101,9 @@ async def serve(
     also after an exception, the server drains within ``grace`` seconds, and then ``app.aclose``
     is awaited if there is one. A cancellation meanwhile cuts the streams.
 
-    ``port`` 0 selects a free port. ``uds``: path of a Unix socket to listen on instead.
-    ``tls``: the PEM files of a certificate chain and its key, or a context.
-
+    ``port`` 0 selects a free port. To listen on instead: ``uds``, the path of a Unix socket, or
+    ``fd``, the number of a descriptor: a bound stream socket, TCP or Unix, which is closed at the
+    end. ``tls``: the PEM files of a certificate chain and its key, or a context.
     ``trusted_proxies``: networks and addresses, as in ``["10.0.0.0/8", "::1"]``, and "unix", of
     peers that name the client in X-Forwarded-For, -Proto and -Host, or ``TrustedPeers``.
     ``request_id``: whether each request has an id, in logs, its answer and towards upstreams.
@@ -110,9 +112,8 @@ async def serve(
     OSError where the address or the TLS files cannot be used; TypeError or ValueError for an
     argument that is not allowed.
     """
-    address = Address(host, port, uds)
     server = _server(app, tls, access_log, trusted_proxies, request_id, settings, limits)
-    with address.listen() as [sock]:
+    with Address(host, port, uds, fd).listen() as [[sock]]:
         listener = server.listener()
         try:
             await listener.start(sock=sock, ssl=server.tls)
@@ -149,6 +150,16 @@ def _server(
     trusted = proxies if isinstance(proxies, TrustedPeers | None) else TrustedPeers(proxies)
     observer = access_log_of("text") if access_log else None
     return Server(service(app), chosen, observer, tls, partial(close, app), trusted, identifies)
+
+
+@contextmanager
+def _as_a_program() -> Iterator[None]:
+    """Restore the signals at the end, and end the program with one line if it cannot listen."""
+    try:
+        with signals.restored():
+            yield
+    except CannotListen as error:
+        raise SystemExit(f"streamserver: {error}") from error
 
 
 def _prepare(workers: int) -> None:

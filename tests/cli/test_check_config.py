@@ -43,6 +43,7 @@ def test_what_would_be_served_and_the_source_of_each_option(tmp_path: Path) -> N
         ("serve", "", "the demo on http://127.0.0.1:8000"),
         ("serve", "host = '::1'", "the demo on http://[::1]:8000"),
         ("target", "uds = '/run/s'\nreplay = ''", "the target on unix:/run/s"),
+        ("target", "fd = 3", "the target on descriptor 3"),
         ("target", "[proxy]\nurl = 'http://a'", "the target on http://127.0.0.1:8000"),
         ("proxy", "url = 'http://a'", "a relay of / to http://a on http://127.0.0.1:8000"),
         ("proxy", "route = '/a=http://a'", "a relay of /a to http://a on http://127.0.0.1:8000"),

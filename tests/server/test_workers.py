@@ -19,6 +19,7 @@ from streamserver.server.sockets import listen_tcp
 from streamserver.server.worker import inherit
 from streamserver.server.workers import Supervisor
 from support.family import LIMIT, Family, Raise, errors
+from support.kernel import backlog
 from support.process import alive
 from support.waiting import wait_until
 
@@ -168,12 +169,6 @@ async def test_a_worker_leaves_the_queue_of_its_socket_as_long_as_it_was() -> No
         await listener.stop(0)
 
 
-def backlog(sock: socket.socket) -> int:
-    """How many connections may wait, which `tcpi_sacked` is for a socket that listens."""
-    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
-    return int.from_bytes(told[28:32], sys.byteorder)
-
-
 @pytest.mark.parametrize("turns", range(6))
 async def test_a_stop_at_any_moment_of_a_start_is_heard(raise_family: Raise, turns: int) -> None:
     async with raise_family(1) as family:
@@ -182,3 +177,14 @@ async def test_a_stop_at_any_moment_of_a_start_is_heard(raise_family: Raise, tur
         family.supervisor.stop()
         await family.ended()
         assert not family.announced
+
+
+async def test_a_worker_whose_loop_is_blocked_is_silent(raise_family: Raise) -> None:
+    async with raise_family(2) as family:
+        await wait_until(lambda: family.announced, LIMIT)
+        silent, blocked = family.supervisor.silent, (await family.pids(2)).pop()
+        await wait_until(lambda: not silent(), LIMIT)
+        os.kill(blocked, signal.SIGSTOP)
+        await wait_until(lambda: silent() == [blocked], LIMIT)
+        os.kill(blocked, signal.SIGCONT)
+        await wait_until(lambda: not silent(), LIMIT)

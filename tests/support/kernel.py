@@ -73,3 +73,9 @@ def _open_by(pid: int) -> Iterator[str]:
     for link in Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(FileNotFoundError):
             yield str(link.readlink())
+
+
+def backlog(sock: socket.socket) -> int:
+    """How many connections may wait, which `tcpi_sacked` is for a socket that listens."""
+    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    return int.from_bytes(told[28:32], sys.byteorder)
