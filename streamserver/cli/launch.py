@@ -20,6 +20,7 @@ from streamserver.server.settings import Settings
 from streamserver.server.state import Handler as EngineHandler
 from streamserver.serving import logs, signals
 from streamserver.serving.inherited import take_passed
+from streamserver.serving.init import leave_first_process
 from streamserver.serving.process import (
     Address,
     Server,
@@ -39,7 +40,9 @@ Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
 
 
 def prepare(name: str, argv: Sequence[str]) -> None:
-    """Configure the log and the signals, before anything else in the command ``name``."""
+    """Configure the log and the signals, before anything else in the command ``name``; as the
+    first process of a container, in a child of it."""
+    leave_first_process()
     logs.configure(log_format(name, argv, os.environ))
     signals.handle_early(is_worker())
 
