@@ -188,6 +188,7 @@ def test_there_is_no_other_block() -> None:
     tested |= {"Answers that survive their reader", "Compression", "Learning: the ladder"}
     tested |= {"In production"}  # with the tests of the command line and of the processes
     tested |= {"One connection for all tabs"}  # in a browser, with the tests of the page
+    tested |= {"In production"}  # its files are started in test_production.py
     assert {block.section for block in blocks()[1:]} == tested
     consoles = [block for block in section("The lab") if block.language == "console"]
     assert len([command for block in consoles for command in block.commands]) == 17

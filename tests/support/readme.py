@@ -54,6 +54,12 @@ def blocks(text: str = README) -> list[Block]:
     return found
 
 
+def file_of(name: str) -> str:
+    """The block that is a file of this name, by its first line."""
+    [found] = [block.text for block in blocks() if block.text.startswith(f"# {name}\n")]
+    return found
+
+
 def written(block: Block, directory: Path) -> str:
     """Save a program under the name in its first line, with short pauses; its MODULE:APP."""
     name = re.match(r"# (\w+)\.py\n", block.text)
