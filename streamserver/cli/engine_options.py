@@ -58,6 +58,9 @@ _PROCESSES = (
     Option("loop", "auto", one_of(*NAMES), "NAME", HELP),
 )
 _LOGS = (
+    Option(
+        "loop-health", True, switch, "", "log what blocks the event loop for more than 100 ms", "on"
+    ),
     Option("access-log", True, switch, "", "write a line per exchange to standard output", "on"),
     Option("log-format", "text", one_of(*FORMATS), "FORMAT", "text or json"),
     Option(

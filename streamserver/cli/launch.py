@@ -132,4 +132,7 @@ def _server(
     peers = options.trusted_proxies
     trusted = TrustedPeers(peers, options.trusted_fields) if peers else None
     end = partial(close, handler)
-    return Server(served, settings, observer, tls, end, trusted, options.request_id)
+    return Server(
+        *(served, settings, observer, tls, end, trusted, options.request_id),
+        loop_health=options.loop_health,
+    )

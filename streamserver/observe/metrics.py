@@ -9,6 +9,7 @@ killed.
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, get_args
 
@@ -27,6 +28,8 @@ GAP = FIRST_BYTE
 """Seconds between two pieces: from tokens at full speed to the heartbeats of an idle feed."""
 LATE = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1, 5)
 """Seconds between the due time of an event and its write: around the resolution of timers."""
+DELAY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+"""Seconds until an event loop serves an event: from one that waits to one that is blocked."""
 DURATION = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)
 """Seconds that a stream lasts: from a response in two pieces to a feed that is open all day."""
 LAG = (1, 10, 100, 1_000, 10_000)
@@ -100,6 +103,8 @@ class Metrics(Observer):
         }
         help = "From the due time of an event of the lab's target to its write."
         self._lateness = histogram("late_seconds", help, buckets=LATE)
+        help = "Until the event loop serves an event, sampled 40 times a second."
+        self._delays = histogram("loop_delay_seconds", help, buckets=DELAY)
         self._readers = gauge("feed_readers", "Readers of feeds.")
         self._gaps = counter("feed_gaps", "Gaps reported to readers of feeds.")
         self._lag = histogram("feed_lag_events", "Events a slow reader was behind.", buckets=LAG)
@@ -156,6 +161,13 @@ class Metrics(Observer):
         self._late.observe(seconds)
         if self._is_idle:
             self._schedule_flush()
+
+    def loop_delays(self, delays: Sequence[float]) -> None:
+        """Called once a second, in another thread: the library's metrics have locks, ours none."""
+        histogram = Histogram(DELAY)
+        for delay in delays:
+            histogram.observe(delay)
+        merge(histogram, self._delays)
 
     def closed(self) -> None:
         """Flush now."""

@@ -56,6 +56,10 @@ class Observer:
         """An event with a planned time was sent so many seconds later. Of several observers,
         only those that see streams are called."""
 
+    def loop_delays(self, delays: Sequence[float]) -> None:
+        """How late the event loop was for events at evenly spaced moments, in seconds. Of several
+        observers, only those that see streams are called. In another thread than the loop's."""
+
     def closed(self) -> None:
         """The listener has closed: no event follows."""
 
@@ -71,7 +75,7 @@ class Several(Observer):
         self.fields = frozenset[str]().union(*(observer.fields for observer in observers))
         for name in ("ended", "refused", "write_stalled", "upstream", "feed", "closed"):
             setattr(self, name, _each(observers, name))
-        for name in ("began", "wrote", "late"):
+        for name in ("began", "wrote", "late", "loop_delays"):
             setattr(self, name, _each(viewers, name))
 
 

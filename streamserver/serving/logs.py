@@ -106,8 +106,9 @@ class JSONFormatter(logging.Formatter):
         more = {}
         if record.exc_info:
             more["traceback"] = self.formatException(record.exc_info)
-        if record.stack_info:
-            more["stack"] = record.stack_info
+        # `extra={"stack": ...}` is for JSON alone, where a message in one line has the stack too.
+        if stack := getattr(record, "stack", record.stack_info):
+            more["stack"] = stack
         stamp, message = self._clock.stamp(record.created), record.getMessage().rstrip("\n")
         return _json_line(stamp, record.levelname.lower(), record.name, message, **more)
 

@@ -31,6 +31,7 @@ from streamserver.server.workers import Supervisor
 from streamserver.serving import signals
 from streamserver.serving.inherited import listen_inherited
 from streamserver.serving.notify import Notifier
+from streamserver.serving.watch import watched
 from streamserver.wire.forwarded import TrustedPeers
 
 logger = logging.getLogger("streamserver")
@@ -95,6 +96,8 @@ class Server:
     """The proxies that name their clients; None: nobody is trusted."""
     identifies: bool = False
     """Whether each request gets an id."""
+    loop_health: bool = True
+    """Whether a thread watches the event loop."""
 
     def listener(self) -> Listener:
         """A listener that is not started."""
@@ -105,6 +108,10 @@ class Server:
             trusted=self.trusted,
             identifies=self.identifies,
         )
+
+    def watched(self) -> AbstractContextManager[None]:
+        """While inside, what blocks the running loop is logged."""
+        return watched(self.observer) if self.loop_health else nullcontext()
 
     async def stop(self, listener: Listener, *, has_successor: bool = False) -> None:
         """Drain, then close what the handler keeps open. If cancelled, cut what is open."""
@@ -166,12 +173,12 @@ def serve_until_stopped(
     """
     fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
-        _run(loop_factory, _work(server, fixed, *inherit(inherited)))
+        _run(loop_factory, _watched(server, _work(server, fixed, *inherit(inherited))))
         return
     with address.listen(workers) as slots, Notifier.take(os.environ) as notifier:
         report = partial(_report, announce, notifier, server, slots[0])
         if workers == 1:
-            _run(loop_factory, _serve(server, slots[0], report, notifier))
+            _run(loop_factory, _watched(server, _serve(server, slots[0], report, notifier)))
             return
         with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
             supervisor = Supervisor(
@@ -212,6 +219,11 @@ def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
     grow_table()
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         runner.run(life)
+
+
+async def _watched(server: Server, life: Coroutine[None, None, None]) -> None:
+    with server.watched():
+        await life
 
 
 async def _serve(

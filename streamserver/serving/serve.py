@@ -53,6 +53,7 @@ def run(
     access_log: bool = True,
     trusted_proxies: Proxies = None,
     request_id: bool = False,
+    loop_health: bool = True,
     settings: Settings | None = None,
     **limits: float,
 ) -> None:
@@ -62,7 +63,8 @@ def run(
     of ``serve``, and ``workers``: processes that share the address. Each worker is this program
     started again with the same arguments; it has to reach the same call. ``loop_factory``: makes
     the event loop; None: uvloop's if it is installed, else asyncio's. ``access_log``: a line per
-    exchange on standard output. Logging is configured unless the program has done so. Sockets of a
+    exchange on standard output. ``loop_health``: a line about what blocks the event loop for more
+    than 100 ms. Logging is configured unless the program has done so. Sockets of a
     service manager (LISTEN_FDS) replace ``host``, ``port`` and ``uds``.
 
     SystemExit with status 1 and one line if the address or the TLS files cannot be used; TypeError
@@ -71,7 +73,7 @@ def run(
     _prepare(workers)
     with _as_a_program():
         serve_until_stopped(
-            _server(app, tls, access_log, trusted_proxies, request_id, settings, limits),
+            _server(app, tls, access_log, loop_health, trusted_proxies, request_id, settings, limits),
             Address(host, port, uds, fd, take_passed(os.environ)),
             partial(print, "listening on", flush=True),
             workers=workers,
@@ -92,6 +94,7 @@ async def serve(
     access_log: bool = False,
     trusted_proxies: Proxies = None,
     request_id: bool = False,
+    loop_health: bool = False,
     settings: Settings | None = None,
     **limits: float,
 ) -> AsyncIterator[Listener]:
@@ -112,8 +115,8 @@ async def serve(
     OSError where the address or the TLS files cannot be used; TypeError or ValueError for an
     argument that is not allowed.
     """
-    server = _server(app, tls, access_log, trusted_proxies, request_id, settings, limits)
-    with Address(host, port, uds, fd).listen() as [[sock]]:
+    server = _server(app, tls, access_log, loop_health, trusted_proxies, request_id, settings, limits)
+    with Address(host, port, uds, fd).listen() as [[sock]], server.watched():
         listener = server.listener()
         try:
             await listener.start(sock=sock, ssl=server.tls)
@@ -126,6 +129,7 @@ def _server(
     app: Handler,
     tls: TLS,
     access_log: bool,
+    loop_health: bool,
     proxies: Proxies,
     identifies: bool,
     settings: Settings | None,
@@ -149,7 +153,10 @@ def _server(
     chosen = replace(settings or Settings(), **changes)
     trusted = proxies if isinstance(proxies, TrustedPeers | None) else TrustedPeers(proxies)
     observer = access_log_of("text") if access_log else None
-    return Server(service(app), chosen, observer, tls, partial(close, app), trusted, identifies)
+    return Server(
+        *(service(app), chosen, observer, tls, partial(close, app), trusted, identifies),
+        loop_health=loop_health,
+    )
 
 
 @contextmanager
