@@ -5,6 +5,7 @@ works.
 """
 
 from streamserver.feed import Feed
+from streamserver.kit.bearer import bearer
 from streamserver.kit.compress import compress
 from streamserver.kit.cors import cors
 from streamserver.kit.events import EventStream
@@ -48,6 +49,7 @@ __all__ = [
     "TextStream",
     "Timeouts",
     "TrustedPeers",
+    "bearer",
     "compress",
     "cors",
     "idempotency_key",

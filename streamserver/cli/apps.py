@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import cast
@@ -44,11 +45,13 @@ def load_demo(
     model: str = "",
     redis: str = "",
     workers: int = 1,
+    tokens: Sequence[str] = (),
 ) -> Handler:
     """The demo, with the files of a directory or generated ones, a chat with the model at
-    ``upstream`` or a built-in one, and its feeds in Redis or in the memory of each worker.
+    ``upstream`` or a built-in one, and its feeds in Redis or in the memory of each worker. One of
+    ``tokens`` is required of requests that write, if there are any.
 
-    CannotServe for a directory, upstream or Redis that cannot be used.
+    CannotServe for a directory, upstream, Redis or token that cannot be used.
     """
     # Imported only if it is served.
     from streamserver.demo.app import make_app
@@ -61,7 +64,9 @@ def load_demo(
         raise CannotServe(f"--upstream: {error}") from error
     try:
         each_alone = workers > 1 and not redis
-        return make_app(Path(files) if files else None, chat, backend, each_alone)
+        return make_app(Path(files) if files else None, chat, backend, each_alone, tokens)
+    except ValueError as error:
+        raise CannotServe(f"the publish token: {error}") from error
     except NotADirectoryError as error:
         raise CannotServe(f"cannot serve files: {error}") from error
 

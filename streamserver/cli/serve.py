@@ -67,6 +67,7 @@ _DEMO = (
         secret=True,
     ),
     *sources("redis", "the URL of --redis, which may have a password"),
+    *sources("publish-token", "the bearer token for requests that write, or several with spaces"),
     *sources("api-key", "the upstream's key", f"{KEY}, if set"),
     Option(
         "chat-model",
@@ -126,7 +127,8 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
         if getattr(options, option.key):
             parser.error(f"--{option.name} is for the demo: give either that or MODULE:APP")
     check_sources(options, parser, "redis", "redis-env", "redis-file")
-    check_sources(options, parser, "api-key-env", "api-key-file")
+    for name in ("api-key", "publish-token"):
+        check_sources(options, parser, f"{name}-env", f"{name}-file")
     return options
 
 
@@ -137,7 +139,8 @@ def _handler(options: Namespace) -> Handler:
     key = (_key(options) or "") if upstream else ""
     model = options.chat_model or (MODEL if upstream else "")
     redis = options.redis or secret_of(options, "redis", os.environ) or ""
-    return load_demo(options.files, upstream, key, model, redis, options.workers)
+    tokens = (secret_of(options, "publish-token", os.environ) or "").split()
+    return load_demo(options.files, upstream, key, model, redis, options.workers, tokens)
 
 
 def _names_redis(options: Namespace) -> bool:

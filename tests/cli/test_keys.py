@@ -116,6 +116,7 @@ def benching(argv: list[str]) -> Namespace:
         (serving, "redis-env", "redis-file"),
         (serving, "redis", "redis-file"),
         (serving, "api-key-env", "api-key-file"),
+        (serving, "publish-token-env", "publish-token-file"),
         (proxying, "api-key-env", "api-key-file"),
         (benching, "bearer-env", "bearer-file"),
     ],
@@ -134,6 +135,14 @@ def test_a_field_is_set_once(capsys: pytest.CaptureFixture[str], header_file: st
     with pytest.raises(SystemExit):
         injected("--header-file", header_file, "--header", "X-Secret: 1")
     assert "may set x-secret only once" in capsys.readouterr().err
+
+
+def test_a_wrong_publish_token(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("good b\N{DEGREE SIGN}d\n")
+    done = call("--publish-token-file", str(tmp_path / "token"))
+    assert done.returncode == 1
+    assert done.stderr.startswith("streamserver: the publish token: a bearer token is one or more ")
+    assert "good" not in done.stderr
 
 
 # The URL of a Redis

@@ -4,6 +4,7 @@
 import { Cut, Refused } from "./ends.js";
 import { ask, chunks } from "./reading.js";
 import { EventParser } from "./sse.js";
+import { send } from "./token.js";
 
 const ATTEMPTS = 10; // to continue, without an event in between
 const PAUSE = 250; // ms before the first attempt, and twice as long before each further one
@@ -43,11 +44,11 @@ export async function* follow(answer, run, { opened, again }) {
 // run that could be stopped, returns the head.
 export async function cancel(answer) {
   if (!answer.location) {
-    const response = await fetch("/api/chat", question(answer));
+    const response = await send("/api/chat", question(answer));
     answer.location = response.headers.get("location");
     await response.body.cancel();
   }
-  if (answer.location) await fetch(answer.location, { method: "DELETE", keepalive: true });
+  if (answer.location) await send(answer.location, { method: "DELETE", keepalive: true });
 }
 
 async function request(answer, last, run) {

@@ -6,6 +6,7 @@
 // `run` records the times of all steps, and its signal aborts them: see run.js.
 
 import { Cut, Late, Refused } from "./ends.js";
+import { send } from "./token.js";
 
 const PATIENCE = 20_000; // ms without data: the server's heartbeats are more frequent
 
@@ -14,7 +15,7 @@ export async function ask(url, { json, ...options } = {}, run) {
   const patience = watch(run);
   try {
     run.wire.sent();
-    const response = await fetch(run.tapped(url), { ...options, signal: run.signal });
+    const response = await send(run.tapped(url), { ...options, signal: run.signal });
     run.wire.head(response.status);
     if (!response.ok) throw new Refused(await complaint(response), response.status);
     return response;
@@ -27,7 +28,7 @@ export async function ask(url, { json, ...options } = {}, run) {
 
 // A request with a short response: there is no stream to stop or to watch.
 export async function post(url, json) {
-  const response = await fetch(url, { method: "POST", ...asJson(json) }).catch(() => {
+  const response = await send(url, { method: "POST", ...asJson(json) }).catch(() => {
     throw new Refused("the server does not answer");
   });
   if (!response.ok) throw new Refused(await complaint(response), response.status);

@@ -6,13 +6,16 @@ import { listen, RECONNECTING } from "../events.js";
 import { plural } from "../format.js";
 import { Panel } from "../panel.js";
 import { complaint, post } from "../reading.js";
+import { send } from "../token.js";
 
 const KEY = "streamserver.job";
 let current = null;
 
 const panel = new Panel("job", begin, async (run) => {
   try {
-    if (current) await fetch(current, { method: "DELETE" }); // the job's own stream reports its end
+    if (!current) return;
+    const response = await send(current, { method: "DELETE" }); // the job's own stream reports its end
+    if (response.status === 401) run.say(`Not cancelled: ${await complaint(response)}.`);
   } catch {
     run.say("Not cancelled: the server does not answer.");
   }

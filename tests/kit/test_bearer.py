@@ -1,0 +1,86 @@
+"""Requests that need a bearer token."""
+
+import json
+
+import pytest
+
+from streamserver import Feed, Request, Response, Router, bearer
+from support.asking import ask
+from support.inprocess import Serve, Served
+
+TOKENS = ["old-token", "new.token~+/9=="]
+PROBLEM = 'Bearer realm="news"'
+WRONG = f'{PROBLEM}, error="invalid_token"'
+
+
+@pytest.fixture
+async def server(serve: Serve) -> Served:
+    """A feed that all may read, and that only a holder of a token may publish in."""
+    app, feed = Router(), Feed("news")
+
+    async def publish(request: Request) -> Response:
+        return Response(await feed.publish(await request.text()), status=201)
+
+    async def read(request: Request) -> Response:
+        return Response(str(await feed.newest() is not None))
+
+    app.post("/news")(bearer(publish, TOKENS, realm="news"))
+    app.get("/news")(read)
+    return await serve(app)
+
+
+@pytest.mark.parametrize(
+    "value", ["Bearer old-token", "bearer new.token~+/9==", "BEARER   old-token"]
+)
+async def test_a_token_is_accepted(server: Served, value: str) -> None:
+    answer = await ask(server, "/news", "POST", {"Authorization": value}, b"hello")
+    assert answer.status == 201
+    assert (await ask(server, "/news")).body == b"True"
+
+
+@pytest.mark.parametrize(
+    ("value", "challenge"),
+    [
+        (None, PROBLEM),
+        ("Basic b2xkLXRva2Vu", PROBLEM),
+        ("old-token", PROBLEM),
+        ("Bearer", WRONG),
+        ("Bearer old-toke", WRONG),
+        ("Bearer old-token2", WRONG),
+        ("Bearer OLD-TOKEN", WRONG),
+        ("Bearer old-token new.token~+/9==", WRONG),
+        ("Bearer old-token, Bearer old-token", WRONG),
+    ],
+)
+async def test_others_are_refused(server: Served, value: str | None, challenge: str) -> None:
+    fields = {} if value is None else {"Authorization": value}
+    answer = await ask(server, "/news", "POST", fields, b"hello")
+    assert (answer.status, answer.headers["www-authenticate"]) == (401, challenge)
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = json.loads(answer.body)
+    assert (problem["title"], problem["status"]) == ("Unauthorized", 401)
+    assert "old" not in problem["detail"]
+    assert (await ask(server, "/news")).body == b"False"
+
+
+async def test_two_fields_are_ambiguous(server: Served) -> None:
+    fields = {"Authorization": "Bearer old-token", "authorization": "Bearer old-token"}
+    assert (await ask(server, "/news", "POST", fields)).status == 401
+
+
+async def deed(request: Request) -> Response:
+    return Response("done")
+
+
+@pytest.mark.parametrize("tokens", ["", [], [""], ["good", "a b"], "käse", "a\n", [b"bytes"]])
+def test_what_is_no_token(tokens: str | list[str]) -> None:
+    with pytest.raises(ValueError, match=r"^a bearer token is one or more characters of ") as error:
+        bearer(deed, tokens)
+    assert "good" not in str(error.value)
+
+
+def test_a_wrong_realm_and_no_handler() -> None:
+    with pytest.raises(ValueError, match="a realm is printable ASCII"):
+        bearer(deed, "token", realm='a"b')
+    with pytest.raises(TypeError):
+        bearer("no handler", "token")  # type: ignore[arg-type]
