@@ -82,6 +82,15 @@ _WHO = (
         "nobody",
     ),
     Option(
+        "proxy-protocol",
+        False,
+        switch,
+        "",
+        "connections begin with a PROXY header (v1 or v2), which names the client; those of others"
+        " than trusted proxies are closed",
+        "off",
+    ),
+    Option(
         "trusted-fields",
         SOURCES[0],
         one_of(*SOURCES),
@@ -162,6 +171,8 @@ def read(
         parser.error("--trusted-fields is for proxies: name them with --trusted-proxies")
     if options.fd is not None and (others := places_given(options)):
         parser.error(f"--fd is a socket that listens already: give either that or {others[0]}")
+    if options.proxy_protocol and not options.trusted_proxies:
+        parser.error("--proxy-protocol needs --trusted-proxies, the load balancers that may use it")
     return options
 
 

@@ -134,5 +134,6 @@ def _server(
     end = partial(close, handler)
     return Server(
         *(served, settings, observer, tls, end, trusted, options.request_id),
+        proxy_protocol=options.proxy_protocol,
         loop_health=options.loop_health,
     )

@@ -16,10 +16,12 @@ import asyncio
 import logging
 import socket
 import ssl as tls
+from collections.abc import Coroutine
 from functools import partial
 
 from streamserver.server import eager
 from streamserver.server.connection import Connection
+from streamserver.server.proxy_headers import ProxyHeaders
 from streamserver.server.sockets import BACKLOG, is_listening
 from streamserver.server.state import ServerState
 
@@ -46,15 +48,21 @@ def _socket_class(sock: socket.socket) -> type[socket.socket]:
 
 
 class Acceptor:
-    """Accepts on a bound ``sock``, which it owns from ``start`` on, with TLS by ``ssl``."""
+    """Accepts on a bound ``sock``, which it owns from ``start`` on, with TLS by ``ssl``, and after
+    a PROXY header if there are ``headers``."""
 
     def __init__(
-        self, server: ServerState, sock: socket.socket, ssl: tls.SSLContext | None
+        self,
+        server: ServerState,
+        sock: socket.socket,
+        ssl: tls.SSLContext | None,
+        headers: ProxyHeaders | None = None,
     ) -> None:
         self._server = server
         self._loop = server.loop
         self._sock = sock
         self._ssl = ssl
+        self._headers = headers
         self._make_socket = _socket_class(sock)
         self._kind = int(sock.family), int(sock.type), sock.proto
         self._retry: asyncio.TimerHandle | None = None
@@ -98,14 +106,14 @@ class Acceptor:
         server = self._server
         connection = Connection(server)
         server.admit(connection)
-        timeout = None
-        if self._ssl is not None:
-            timeout = server.settings.head_timeout
-            if connection in server.refused:
-                timeout = min(timeout, REFUSED_HANDSHAKE)
-        connecting = self._loop.connect_accepted_socket(
-            lambda: connection, sock, ssl=self._ssl, ssl_handshake_timeout=timeout
-        )
+        timeout = server.settings.head_timeout
+        if connection in server.refused:
+            timeout = min(timeout, REFUSED_HANDSHAKE)
+        connecting: Coroutine[None, None, Opened | None]
+        if self._headers is None:
+            connecting = self._connect(connection, sock, timeout)
+        else:
+            connecting = self._connect_named(connection, sock, timeout, self._headers)
         opening = eager.start(connecting, self._loop)
         if opening is None:  # it failed at once
             return server.forget(connection)
@@ -113,7 +121,33 @@ class Acceptor:
         if connection in server.opening:
             server.opening[connection] = opening
 
-    def _opened(self, connection: Connection, opening: "asyncio.Task[Opened]") -> None:
+    def _connect(
+        self, connection: Connection, sock: socket.socket, timeout: float
+    ) -> Coroutine[None, None, Opened]:
+        return self._loop.connect_accepted_socket(
+            lambda: connection,
+            sock,
+            ssl=self._ssl,
+            ssl_handshake_timeout=None if self._ssl is None else timeout,
+        )
+
+    async def _connect_named(
+        self, connection: Connection, sock: socket.socket, timeout: float, headers: ProxyHeaders
+    ) -> Opened | None:
+        """As ``_connect``, for the client that the PROXY header names."""
+        client = None
+        try:
+            client = await headers.read(sock, timeout)
+        finally:
+            if client is None:
+                sock.close()
+                self._server.forget(connection)
+        if client is None:
+            return None
+        connection.client = client
+        return await self._connect(connection, sock, timeout)
+
+    def _opened(self, connection: Connection, opening: "asyncio.Task[Opened | None]") -> None:
         """The transport is made, after the handshake where there is TLS, or it failed."""
         if opening.cancelled():
             self._server.forget(connection)

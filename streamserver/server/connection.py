@@ -40,7 +40,7 @@ class Connection(Flow):
 
     def __init__(self, server: ServerState) -> None:
         super().__init__(server)
-        self.client = "unix"
+        self.client = ""  # or set before the transport is made
         self.exchange: Exchange | None = None
         self._make_exchange = ObservedExchange if server.observer.sees_streams else Exchange
         self._incoming = b""  # the beginning of a head, or pipelined requests
@@ -54,9 +54,8 @@ class Connection(Flow):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclass of asyncio's, though they do the same.
         self.transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        if isinstance(peer, tuple):
-            self.client = f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+        if not self.client:
+            self.client = _name(transport.get_extra_info("peername"))
         if transport.get_extra_info("sslcontext") is not None:
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
         server = self.server
@@ -297,3 +296,9 @@ class Connection(Flow):
         """Close at once: with an RST where a FIN would signal completion."""
         self.exchange = None
         super().cut(reset)
+
+
+def _name(peer: object) -> str:
+    if not isinstance(peer, tuple):
+        return "unix"
+    return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

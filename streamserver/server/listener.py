@@ -13,6 +13,7 @@ import ssl as tls
 from streamserver.server.accepting import Acceptor
 from streamserver.server.descriptors import Descriptors, of_process
 from streamserver.server.observer import Observer
+from streamserver.server.proxy_headers import ProxyHeaders
 from streamserver.server.settings import Settings
 from streamserver.server.sockets import url_of
 from streamserver.server.state import LAST_REQUEST, Handler, ServerState
@@ -24,7 +25,9 @@ class Listener:
 
     ``descriptors`` is the budget that its clients, files and upstreams share; the default is that
     of the process. ``trusted``: the proxies that name their clients. ``identifies``: whether each
-    request gets an id. Create it inside a running event loop.
+    request gets an id. ``proxy_protocol``: whether connections begin with a PROXY header, in which
+    a trusted proxy names the client; those of other peers are closed. Create it inside a running
+    event loop. ValueError for ``proxy_protocol`` without trusted peers.
     """
 
     def __init__(
@@ -35,6 +38,7 @@ class Listener:
         descriptors: Descriptors | None = None,
         trusted: TrustedPeers | None = None,
         identifies: bool = False,
+        proxy_protocol: bool = False,
     ) -> None:
         self.settings = settings or Settings()
         loop, descriptors = asyncio.get_running_loop(), descriptors or of_process()
@@ -43,6 +47,11 @@ class Listener:
         self._server.trusted = trusted
         self._server.identifies = identifies
         self._acceptors: list[Acceptor] = []
+        self._headers: ProxyHeaders | None = None
+        if proxy_protocol:
+            if trusted is None:
+                raise ValueError("the PROXY protocol needs trusted proxies: name them")
+            self._headers = ProxyHeaders(loop, trusted)
         self.url = ""
 
     @property
@@ -58,7 +67,7 @@ class Listener:
             # A chunk must not wait for the acknowledgement of the one before it. asyncio sets
             # this only for sockets that name their protocol; accepted ones inherit it.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        acceptor = Acceptor(self._server, sock, ssl)
+        acceptor = Acceptor(self._server, sock, ssl, self._headers)
         self._acceptors.append(acceptor)
         acceptor.start()
 

@@ -96,6 +96,8 @@ class Server:
     """The proxies that name their clients; None: nobody is trusted."""
     identifies: bool = False
     """Whether each request gets an id."""
+    proxy_protocol: bool = False
+    """Whether connections begin with a PROXY header."""
     loop_health: bool = True
     """Whether a thread watches the event loop."""
 
@@ -107,6 +109,7 @@ class Server:
             self.observer,
             trusted=self.trusted,
             identifies=self.identifies,
+            proxy_protocol=self.proxy_protocol,
         )
 
     def watched(self) -> AbstractContextManager[None]:

@@ -53,6 +53,7 @@ def run(
     access_log: bool = True,
     trusted_proxies: Proxies = None,
     request_id: bool = False,
+    proxy_protocol: bool = False,
     loop_health: bool = True,
     settings: Settings | None = None,
     **limits: float,
@@ -64,16 +65,16 @@ def run(
     started again with the same arguments; it has to reach the same call. ``loop_factory``: makes
     the event loop; None: uvloop's if it is installed, else asyncio's. ``access_log``: a line per
     exchange on standard output. ``loop_health``: a line about what blocks the event loop for more
-    than 100 ms. Logging is configured unless the program has done so. Sockets of a
-    service manager (LISTEN_FDS) replace ``host``, ``port`` and ``uds``.
+    than 100 ms. Sockets of a service manager (LISTEN_FDS) replace ``host``, ``port`` and ``uds``.
+    Logging is configured unless the program has done so.
 
     SystemExit with status 1 and one line if the address or the TLS files cannot be used; TypeError
     or ValueError for wrong arguments; RuntimeError in a running loop or outside the main thread.
     """
-    _prepare(workers)
-    with _as_a_program():
+    who = (trusted_proxies, request_id, proxy_protocol)
+    with _program(workers):
         serve_until_stopped(
-            _server(app, tls, access_log, loop_health, trusted_proxies, request_id, settings, limits),
+            _server(app, tls, access_log, loop_health, who, settings, limits),
             Address(host, port, uds, fd, take_passed(os.environ)),
             partial(print, "listening on", flush=True),
             workers=workers,
@@ -94,6 +95,7 @@ async def serve(
     access_log: bool = False,
     trusted_proxies: Proxies = None,
     request_id: bool = False,
+    proxy_protocol: bool = False,
     loop_health: bool = False,
     settings: Settings | None = None,
     **limits: float,
@@ -101,8 +103,8 @@ async def serve(
     """Serve ``app`` in the running event loop inside ``async with serve(app) as server``.
 
     ``server.url`` is the URL; ``server.abort()`` cuts all connections. At the end of the block,
-    also after an exception, the server drains within ``grace`` seconds, and then ``app.aclose``
-    is awaited if there is one. A cancellation meanwhile cuts the streams.
+    also after an exception, the server drains within ``grace`` seconds, then ``app.aclose`` is
+    awaited if there is one. A cancellation meanwhile cuts the streams.
 
     ``port`` 0 selects a free port. To listen on instead: ``uds``, the path of a Unix socket, or
     ``fd``, the number of a descriptor: a bound stream socket, TCP or Unix, which is closed at the
@@ -110,12 +112,13 @@ async def serve(
     ``trusted_proxies``: networks and addresses, as in ``["10.0.0.0/8", "::1"]``, and "unix", of
     peers that name the client in X-Forwarded-For, -Proto and -Host, or ``TrustedPeers``.
     ``request_id``: whether each request has an id, in logs, its answer and towards upstreams.
-    ``settings`` or single fields of ``Settings`` by their names: ``serve(app, grace=5)``.
-
-    OSError where the address or the TLS files cannot be used; TypeError or ValueError for an
-    argument that is not allowed.
+    ``proxy_protocol``: whether connections begin with a PROXY header; those of untrusted peers are
+    closed. ``loop_health``: as for ``run``. ``settings`` or single fields of ``Settings`` by their
+    names: ``serve(app, grace=5)``. OSError where the address or the TLS files cannot be used;
+    TypeError or ValueError for a wrong argument.
     """
-    server = _server(app, tls, access_log, loop_health, trusted_proxies, request_id, settings, limits)
+    who = (trusted_proxies, request_id, proxy_protocol)
+    server = _server(app, tls, access_log, loop_health, who, settings, limits)
     with Address(host, port, uds, fd).listen() as [[sock]], server.watched():
         listener = server.listener()
         try:
@@ -130,8 +133,7 @@ def _server(
     tls: TLS,
     access_log: bool,
     loop_health: bool,
-    proxies: Proxies,
-    identifies: bool,
+    who: tuple[Proxies, bool, bool],
     settings: Settings | None,
     limits: dict[str, float],
 ) -> Server:
@@ -151,17 +153,25 @@ def _server(
             raise TypeError(f"{name} is a number, not {type(value).__name__}")
     changes: dict[str, Any] = {**limits}
     chosen = replace(settings or Settings(), **changes)
+    proxies, identifies, is_named = who
     trusted = proxies if isinstance(proxies, TrustedPeers | None) else TrustedPeers(proxies)
+    if is_named and trusted is None:
+        raise ValueError("proxy_protocol needs trusted_proxies, the peers that may use it")
     observer = access_log_of("text") if access_log else None
     return Server(
         *(service(app), chosen, observer, tls, partial(close, app), trusted, identifies),
+        proxy_protocol=is_named,
         loop_health=loop_health,
     )
 
 
 @contextmanager
-def _as_a_program() -> Iterator[None]:
-    """Restore the signals at the end, and end the program with one line if it cannot listen."""
+def _program(workers: int) -> Iterator[None]:
+    """What ``run`` does around a server: it refuses a wrong call, configures logging unless the
+    program has done so, restores signal handlers, and ends the program without an address."""
+    _check_call(workers)
+    if not logging.root.handlers:
+        logs.configure()
     try:
         with signals.restored():
             yield
@@ -169,8 +179,7 @@ def _as_a_program() -> Iterator[None]:
         raise SystemExit(f"streamserver: {error}") from error
 
 
-def _prepare(workers: int) -> None:
-    """Refuse a wrong call of ``run``, and configure logging unless the program has done so."""
+def _check_call(workers: int) -> None:
     if not isinstance(workers, int) or not 1 <= workers <= 1024:
         raise ValueError(f"workers is a whole number from 1 to 1024, not {workers!r}")
     if workers > 1 and sys.argv[0] in ("", "-"):  # typed or piped into the interpreter
@@ -180,8 +189,5 @@ def _prepare(workers: int) -> None:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        pass
-    else:
-        raise RuntimeError("an event loop is running: use `async with serve(app)` instead of run()")
-    if not logging.root.handlers:
-        logs.configure()
+        return
+    raise RuntimeError("an event loop is running: use `async with serve(app)` instead of run()")
