@@ -27,7 +27,7 @@ def extras() -> dict[str, list[str]]:
 
 def test_each_extra_that_is_named_exists() -> None:
     named = {name for source in SOURCES for name in HINTED.findall(source)}
-    assert named == {"fast", "lab", "locust", "metrics", "redis", "zstd"}
+    assert named == {"fast", "lab", "locust", "metrics", "redis", "reload", "zstd"}
     assert named <= extras().keys()
 
 

@@ -5,6 +5,7 @@ import os
 from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from typing import TypeAlias
 
 from streamserver.cli import check, figures
@@ -120,7 +121,9 @@ def _server(
         handler = compress(handler, relayed=relayed)
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     log = access_log_of(options.log_format) if options.access_log else None
-    serves = not options.check_config and (is_worker or options.workers == 1)
+    reload = Path.cwd() if getattr(options, "reload", False) else None
+    is_alone = options.workers == 1 and reload is None
+    serves = not options.check_config and (is_worker or is_alone)
     metrics = figures.metrics(options.metrics, serves)
     observers = [observer for observer in (log, metrics) if observer is not None]
     served = service(handler)
@@ -136,4 +139,5 @@ def _server(
         *(served, settings, observer, tls, end, trusted, options.request_id),
         proxy_protocol=options.proxy_protocol,
         loop_health=options.loop_health,
+        reload=reload,
     )

@@ -4,6 +4,7 @@ import os
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from functools import partial
+from importlib.util import find_spec
 
 from streamserver.cli import engine_options, figures
 from streamserver.cli.apps import load_app, load_demo
@@ -12,7 +13,8 @@ from streamserver.cli.keys import check_sources, key_of, secret_of, sources
 from streamserver.cli.launch import launch, prepare
 from streamserver.cli.naming import app_name
 from streamserver.cli.options import Option, Table, duration, make_parser, octets
-from streamserver.cli.values import host_name, text
+from streamserver.cli.values import host_name, switch, text
+from streamserver.extras import install_hint
 from streamserver.kit.guards import known_hosts
 from streamserver.kit.service import Handler
 
@@ -26,6 +28,8 @@ USAGE = """streamserver [serve] [MODULE:APP] [options]
 ABOUT = "Serve a handler: APP of MODULE. The working directory is searched first."
 
 EACH_ALONE = "without --redis each worker has its own feeds and answers, only for its own readers"
+RELOAD_GRACE = 0.5
+"""Seconds, at most, for open responses of the old code; event streams end at once."""
 KEY = "OPENAI_API_KEY"
 MODEL = "gpt-4o-mini"
 
@@ -93,9 +97,18 @@ _APP = Option(
     "the demo",
     positional=True,
 )
+_RELOAD = Option(
+    "reload",
+    False,
+    switch,
+    "",
+    "restart when a source file in the working directory changes, for development",
+    "off",
+)
 TABLE: Table = {
     "what to serve": (_APP,),
     **ENGINE,
+    "development": (_RELOAD,),
     "limits": (
         engine_options.max_connections("as many as its descriptors allow"),
         _MAX_BODY,
@@ -123,6 +136,12 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     options = engine_options.read("serve", parser, TABLE, argv, environment)
     if options.app and options.metrics is None:
         options.metrics = False
+    if options.reload:
+        options.grace = min(options.grace, RELOAD_GRACE)
+        if options.workers > 1:
+            parser.error("--reload is for one process: give either that or --workers")
+        if find_spec("watchfiles") is None:
+            parser.error(f"--reload needs watchfiles: {install_hint('reload')}")
     for option in _DEMO if options.app else ():
         if getattr(options, option.key):
             parser.error(f"--{option.name} is for the demo: give either that or MODULE:APP")

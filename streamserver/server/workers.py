@@ -33,7 +33,8 @@ class Supervisor:
     with the URL, when all workers listen. Workers have `grace` seconds to drain, or what they
     report. `on_exit` is called with the pid of each worker that has ended, and `on_restarted`
     when a restart is over, with the reason if it failed. `fixed` describes the settings that no
-    restart changes; if it differs from what the workers report, that is logged.
+    restart changes; if it differs from what the workers report, that is logged. Without
+    `hands_over`, old workers end as at `stop`: no idle connection gets another of their answers.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Supervisor:
         on_exit: Callable[[int], object] = lambda pid: None,
         on_restarted: Callable[[str], object] = lambda reason: None,
         fixed: str = "",
+        hands_over: bool = True,
     ) -> None:
         self._command = command
         self._environment = environment
@@ -57,6 +59,7 @@ class Supervisor:
         self._on_exit = on_exit
         self._on_restarted = on_restarted
         self._fixed = fixed
+        self._hands_over = hands_over
         self._generations: set[Generation] = set()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -143,7 +146,10 @@ class Supervisor:
             new.drain()
         else:
             logger.info("restarted: new workers accept, and the former ones drain")
-            old.retire()
+            if self._hands_over:
+                old.retire()
+            else:
+                old.drain()
         if not reason and new.report.fixed != self._fixed:
             change = f"{self._fixed} to {new.report.fixed}"
             logger.warning(

@@ -15,10 +15,12 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext, supp
 from dataclasses import dataclass, field
 from functools import partial
 from io import UnsupportedOperation
+from pathlib import Path
 from socket import socket
 from ssl import SSLContext
 from typing import TypeAlias
 
+from streamserver.kit.tasks import cancel
 from streamserver.observe.accesslog import AccessLog
 from streamserver.server.descriptors import grow_table
 from streamserver.server.listener import Listener
@@ -31,6 +33,7 @@ from streamserver.server.workers import Supervisor
 from streamserver.serving import signals
 from streamserver.serving.inherited import listen_inherited
 from streamserver.serving.notify import Notifier
+from streamserver.serving.reload import restart_at_changes
 from streamserver.serving.watch import watched
 from streamserver.wire.forwarded import TrustedPeers
 
@@ -167,12 +170,14 @@ def serve_until_stopped(
     inherited: str | None,
     supervised: AbstractContextManager[Supervised] | None = None,
     fixed: str = "",
+    reload: Path | None = None,
 ) -> None:
     """Serve until a signal arrives and all streams have ended. Raises CannotListen.
 
     `announce` is called with the URL. `inherited` is from `take_inherited`. A supervisor enters
     `supervised` for the environment of its workers and a callback for the pid of each that ended.
-    `fixed` names further settings that a restart of the workers does not change.
+    `fixed` names further settings that a restart of the workers does not change. `reload`: a
+    directory in which a change of a source file causes a restart.
     """
     fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
@@ -180,7 +185,7 @@ def serve_until_stopped(
         return
     with address.listen(workers) as slots, Notifier.take(os.environ) as notifier:
         report = partial(_report, announce, notifier, server, slots[0])
-        if workers == 1:
+        if workers == 1 and reload is None:
             _run(loop_factory, _watched(server, _serve(server, slots[0], report, notifier)))
             return
         with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
@@ -194,8 +199,9 @@ def serve_until_stopped(
                 on_exit=on_exit,
                 on_restarted=notifier.restarted,
                 fixed=fixed,
+                hands_over=reload is None,
             )
-            _run(asyncio.new_event_loop, _supervise(supervisor, notifier))
+            _run(asyncio.new_event_loop, _supervise(supervisor, notifier, reload))
 
 
 def _ignore_exit(pid: int) -> None: ...
@@ -282,7 +288,7 @@ async def _work(server: Server, fixed: str, sockets: Sequence[socket], lifeline:
         await asyncio.wait([orders])
 
 
-async def _supervise(supervisor: Supervisor, notifier: Notifier) -> None:
+async def _supervise(supervisor: Supervisor, notifier: Notifier, reload: Path | None) -> None:
     def stop() -> None:
         notifier.stopping()
         supervisor.stop()
@@ -298,5 +304,9 @@ async def _supervise(supervisor: Supervisor, notifier: Notifier) -> None:
     signals.on_signals(stop)
     signals.on_hangup(partial(loop.call_soon_threadsafe, restart))
     notifier.watch(supervisor.silent)
+    tasks = []
+    if reload is not None:
+        tasks.append(asyncio.create_task(restart_at_changes(reload, supervisor.restart)))
     await supervisor.run()
+    await cancel(tasks)
     signals.ignore(loop.remove_signal_handler)

@@ -262,6 +262,7 @@ def test_a_value_that_does_not_fit_is_refused_and_named(
         (["--trusted-proxies", "::1,10.0.0.0/8,::1/8"], "'::1/8' is not a network: write ::/8"),
         (["--proxy-protocol"], "--proxy-protocol needs --trusted-proxies"),
         (["hello:app", "--publish-token-file", "t"], "--publish-token-file is for the demo"),
+        (["--reload", "--workers", "2"], "--reload is for one process"),
         (["--port"], "--port"),
         (["hello:app", "--files", "/srv"], "--files is for the demo"),
         (["hello:app", "--allow-host", "*"], "--allow-host is for the demo"),

@@ -92,7 +92,7 @@ class RunServer(Protocol):
 
 
 def start_server(
-    directory: Path, *args: str, env: Mapping[str, str] | None = None
+    directory: Path, *args: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT
 ) -> ServerProcess:
     """Start `python -m streamserver ARGS` on a port of its own, its output into the directory;
     `python ARGS` if the first is a file."""
@@ -107,7 +107,7 @@ def start_server(
     with stdout.open("wb") as out, stderr.open("wb") as err:
         process = subprocess.Popen(
             [sys.executable, *program, *args],
-            cwd=ROOT,
+            cwd=cwd,
             env={**inherited, **ENVIRONMENT, **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=out,
