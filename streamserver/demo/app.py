@@ -42,9 +42,8 @@ def make_app(
 
     ``files``: the directory of the downloads, by default a generated one. ``chat``: by default with
     the demo's own model. ``backend``: of the feeds, by default in memory. ``each_alone``: whether
-    there are several workers, each with a memory of its own. ``tokens``: of which one is required
-    where a request changes what others receive, or uses the chat's key. NotADirectoryError if
-    there is no such directory; ValueError for a wrong token.
+    there are several workers, each with a memory of its own. ``tokens``: any is required of what
+    changes what others receive, or uses the chat's key. NotADirectoryError, ValueError for these.
     """
     app = Router()
     backend = backend or Memory()

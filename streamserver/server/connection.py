@@ -16,6 +16,7 @@ from streamserver.server.exchange import Exchange
 from streamserver.server.flow import Flow
 from streamserver.server.observed import ObservedExchange
 from streamserver.server.phase import Outcome
+from streamserver.server.sockets import peer_name
 from streamserver.server.state import ServerState
 from streamserver.server.writer import HIGH_WATER
 from streamserver.wire.heads import Fields
@@ -55,7 +56,7 @@ class Connection(Flow):
         # uvloop's transports are no subclass of asyncio's, though they do the same.
         self.transport = cast(asyncio.Transport, transport)
         if not self.client:
-            self.client = _name(transport.get_extra_info("peername"))
+            self.client = peer_name(transport.get_extra_info("peername"))
         if transport.get_extra_info("sslcontext") is not None:
             self.transport.set_write_buffer_limits(high=HIGH_WATER - 1)  # as without TLS
         server = self.server
@@ -296,9 +297,3 @@ class Connection(Flow):
         """Close at once: with an RST where a FIN would signal completion."""
         self.exchange = None
         super().cut(reset)
-
-
-def _name(peer: object) -> str:
-    if not isinstance(peer, tuple):
-        return "unix"
-    return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

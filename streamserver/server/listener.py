@@ -50,7 +50,7 @@ class Listener:
         self._headers: ProxyHeaders | None = None
         if proxy_protocol:
             if trusted is None:
-                raise ValueError("the PROXY protocol needs trusted proxies: name them")
+                raise ValueError("the PROXY protocol needs trusted peers")
             self._headers = ProxyHeaders(loop, trusted)
         self.url = ""
 

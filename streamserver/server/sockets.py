@@ -144,3 +144,11 @@ def _remove(path: str, ours: tuple[int, int, int]) -> None:
 
 def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
+
+
+def peer_name(peer: object) -> str:
+    """A peer as ``address:port``, with brackets for IPv6, or "unix"; from what ``getpeername``
+    returns."""
+    if not isinstance(peer, tuple):
+        return "unix"
+    return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"

@@ -103,6 +103,8 @@ class Server:
     """Whether connections begin with a PROXY header."""
     loop_health: bool = True
     """Whether a thread watches the event loop."""
+    reload: Path | None = None
+    """The directory in which a change of a source file restarts a worker; None: there is none."""
 
     def listener(self) -> Listener:
         """A listener that is not started."""
@@ -170,14 +172,12 @@ def serve_until_stopped(
     inherited: str | None,
     supervised: AbstractContextManager[Supervised] | None = None,
     fixed: str = "",
-    reload: Path | None = None,
 ) -> None:
     """Serve until a signal arrives and all streams have ended. Raises CannotListen.
 
     `announce` is called with the URL. `inherited` is from `take_inherited`. A supervisor enters
     `supervised` for the environment of its workers and a callback for the pid of each that ended.
-    `fixed` names further settings that a restart of the workers does not change. `reload`: a
-    directory in which a change of a source file causes a restart.
+    `fixed` names further settings that a restart of the workers does not change.
     """
     fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
@@ -185,7 +185,7 @@ def serve_until_stopped(
         return
     with address.listen(workers) as slots, Notifier.take(os.environ) as notifier:
         report = partial(_report, announce, notifier, server, slots[0])
-        if workers == 1 and reload is None:
+        if workers == 1 and server.reload is None:
             _run(loop_factory, _watched(server, _serve(server, slots[0], report, notifier)))
             return
         with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
@@ -199,9 +199,9 @@ def serve_until_stopped(
                 on_exit=on_exit,
                 on_restarted=notifier.restarted,
                 fixed=fixed,
-                hands_over=reload is None,
+                hands_over=server.reload is None,
             )
-            _run(asyncio.new_event_loop, _supervise(supervisor, notifier, reload))
+            _run(asyncio.new_event_loop, _supervise(supervisor, notifier, server.reload))
 
 
 def _ignore_exit(pid: int) -> None: ...

@@ -1,12 +1,16 @@
 """Requests that need a bearer token."""
 
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
 from streamserver import Feed, Request, Response, Router, bearer
+from streamserver.cli.apps import load_app
 from support.asking import ask
 from support.inprocess import Serve, Served
+from support.readme import blocks, written
 
 TOKENS = ["old-token", "new.token~+/9=="]
 PROBLEM = 'Bearer realm="news"'
@@ -66,6 +70,18 @@ async def test_others_are_refused(server: Served, value: str | None, challenge: 
 async def test_two_fields_are_ambiguous(server: Served) -> None:
     fields = {"Authorization": "Bearer old-token", "authorization": "Bearer old-token"}
     assert (await ask(server, "/news", "POST", fields)).status == 401
+
+
+async def test_the_program_of_the_readme(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [block] = [block for block in blocks() if "NEWS_TOKENS" in block.text]
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NEWS_TOKENS", "one two")
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    server = await serve(load_app(written(block, tmp_path)))
+    assert (await ask(server, "/news", "POST", {}, b"x")).status == 401
+    assert (await ask(server, "/news", "POST", {"Authorization": "Bearer two"}, b"x")).status == 201
 
 
 async def deed(request: Request) -> Response:

@@ -17,6 +17,7 @@ from support.leaks import no_leaks
 from support.loops import Run, open_spares
 from support.nginx import reserved_port
 from support.rawsocket import connect, raw, until_end
+from support.readme import blocks
 from support.requests import LAST
 from support.setups.relays import running
 from support.waiting import wait_until
@@ -147,7 +148,7 @@ async def test_a_check_of_the_port_and_a_stop_while_headers_are_awaited(
 
 
 async def test_it_needs_trusted_peers() -> None:
-    with pytest.raises(ValueError, match="needs trusted proxies"):
+    with pytest.raises(ValueError, match="proxy_protocol needs trusted_proxies"):
         async with serve(who, port=0, proxy_protocol=True):
             pass
 
@@ -170,10 +171,6 @@ listen version-2
     http-check send meth GET uri /check ver HTTP/1.1 hdr Host a
     bind 127.0.0.1:{v2}
     server origin 127.0.0.1:{plain} send-proxy-v2 check check-send-proxy inter 100ms
-listen passed-through
-    mode tcp
-    bind 127.0.0.1:{tls}
-    server origin 127.0.0.1:{secure} send-proxy-v2
 """
 
 
@@ -197,9 +194,11 @@ async def test_behind_haproxy(
         serve(noted, tls=(certificate.cert, certificate.key), **options) as secure,
     ):
         with reserved_port() as v1, reserved_port() as v2, reserved_port() as tls:
-            ports = {"plain": plain.url.rpartition(":")[2], "secure": secure.url.rpartition(":")[2]}
+            plain_port, secure_port = (each.url.rpartition(":")[2] for each in (plain, secure))
             file = tmp_path / "haproxy.cfg"
-            file.write_text(HAPROXY.format(v1=v1, v2=v2, tls=tls, **ports))
+            [passed] = [block.text for block in blocks() if "send-proxy-v2" in block.text]
+            passed = passed.replace(":443", f"127.0.0.1:{tls}").replace(":8000", f":{secure_port}")
+            file.write_text(HAPROXY.format(v1=v1, v2=v2, plain=plain_port) + passed)
             command = [peer("haproxy"), "-db", "-f", str(file)]
             proxy = running(command, tmp_path, {"v1": v1})
             await asyncio.to_thread(proxy.__enter__)

@@ -7,19 +7,23 @@ import logging
 import re
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
 
 import pytest
 
 from serving.conftest import LIMIT, Program
 from streamserver import EventStream, Request, Response, Router, serve
+from streamserver.cli.apps import load_app
 from streamserver.server.observer import Observer
 from streamserver.serving.watch import watched
 from support.leaks import no_leaks
 from support.loops import Run, open_spares, runner
 from support.rawsocket import raw
+from support.readme import blocks, written
 from support.requests import get
 from support.waiting import block_until
 
@@ -96,6 +100,26 @@ def test_the_handler_its_request_and_its_place_are_named(run: Run, records: Reco
     for record in records():
         stack: str = record.__dict__["stack"]
         assert stack.endswith(" in hold" if record is records()[1] else " in pause")
+
+
+def test_the_line_of_the_readme(
+    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, line = (block for block in blocks() if "slow.py" in block.text)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    app = load_app(written(program, tmp_path))
+
+    async def main(loop: asyncio.AbstractEventLoop) -> None:
+        async with serve(app, port=0, loop_health=True) as server:
+            while not records():
+                target = get(b"/thumbnails/200", b"Connection: close")
+                await raw(int(server.url.rpartition(":")[2]), target, timeout=LIMIT)
+                await asyncio.sleep(0.06)
+
+    runner("asyncio")(main)
+    message = re.sub(r"\d+ ms", "301 ms", records()[0].getMessage())
+    assert line.text == f"WARNING streamserver: {message}\n"
 
 
 def test_a_task_and_a_callback_have_no_request(records: Records) -> None:
