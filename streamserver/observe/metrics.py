@@ -103,7 +103,7 @@ class Metrics(Observer):
         }
         help = "From the due time of an event of the lab's target to its write."
         self._lateness = histogram("late_seconds", help, buckets=LATE)
-        help = "Until the event loop serves an event, sampled 40 times a second."
+        help = "Until the event loop serves an event, sampled 20 times a second."
         self._delays = histogram("loop_delay_seconds", help, buckets=DELAY)
         self._readers = gauge("feed_readers", "Readers of feeds.")
         self._gaps = counter("feed_gaps", "Gaps reported to readers of feeds.")

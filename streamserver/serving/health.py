@@ -101,14 +101,14 @@ class Health(Generic[Stack]):
         if self._asked is not None or self._waited == ASK_EVERY:
             return False
         self._waited += 1
-        self.delays.append(0.0)
+        self.delays += [0.0] * round(self.interval / INTERVAL)
         self.interval = 2 * INTERVAL if self._last.cpu - self._before.cpu < HARDLY else INTERVAL
         return True
 
     def ask(self, queued: float) -> None:
         """The loop is asked to call back."""
         due = max(min(self._due, self._last.now), self._answered_at)
-        self._asked = self._before._replace(now=due)
+        self._asked = self._last._replace(now=due, collecting=self._before.collecting)
         self._queued = queued
         self._stopped = self._lost(self._last.now)
         self._report_at, self._is_reported = due + PATIENCE, False
@@ -159,10 +159,13 @@ class Health(Generic[Stack]):
 
     def _delay(self, end: float, queued: float) -> tuple[float, float]:
         """How long the loop has not run, though it could, and the collector's part of it."""
-        assert self._asked is not None
-        excused = max(self._stopped + self._lost(end), queued - self._queued)
-        collecting = self._last.collecting - self._asked.collecting
-        return max(0.0, end - self._asked.now - excused), collecting
+        asked, last = self._asked, self._last
+        assert asked is not None
+        # Both may have happened at the same time, but not while the thread ran.
+        excused = self._stopped + self._lost(end) + queued - self._queued
+        elapsed, ran = end - asked.now, last.cpu - asked.cpu
+        delay = elapsed - min(excused, max(0.0, elapsed - ran))
+        return max(0.0, delay), last.collecting - asked.collecting
 
     def _lost(self, end: float) -> float:
         """Seconds until `end` by which this look was late, and the loop's thread did not run."""

@@ -44,5 +44,5 @@ async def restart_at_changes(directory: Path, restart: Callable[[], object]) -> 
             more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
             logger.info("reload: %s%s changed", ", ".join(names[:SHOWN]), more)
             restart()
-    except OSError as error:  # the limits of the kernel
+    except (OSError, RuntimeError) as error:  # the limits of the kernel; the library's own
         logger.error("reload: files are no longer watched: %s", error)

@@ -19,7 +19,8 @@ FLUSH_EVERY = 1.0
 """Seconds until the observer is called with the delays."""
 
 _COLLECTOR = "the garbage collector"
-_UNKNOWN = "a callback without a Python frame"
+_UNKNOWN = "an unknown callback"
+"""It has no frame, being written in C, or it ran between two looks only."""
 
 
 @contextmanager
@@ -93,6 +94,7 @@ class _Watch:
             self._answer = None
             self._report(health.on_answer(answer, queued))
             if waits:
+                health.on_waiting()
                 return reading.now
         is_new = not health.is_asked
         if is_new:

@@ -9,6 +9,14 @@ from support.figures import Figures
 from support.inprocess import Serve
 
 
+def test_how_late_the_event_loop_was(metrics: Metrics, figures: Figures) -> None:
+    metrics.loop_delays([0.0] * 17 + [0.2, 0.15, 0.1])
+    metrics.loop_delays([0.0])
+    assert figures("loop_delay_seconds_count") == 21
+    assert figures("loop_delay_seconds_bucket", le="0.1") == 19
+    assert abs(figures("loop_delay_seconds_sum") - 0.45) < 1e-6
+
+
 async def test_each_event_that_has_a_time_of_its_own_is_counted(
     serve: Serve, metrics: Metrics, figures: Figures
 ) -> None:

@@ -48,7 +48,7 @@ async def sleep(request: Request) -> Response:
 @app.get("/hold")
 async def hold(request: Request) -> Response:
     """Work in C that does not release the interpreter's lock."""
-    return Response(str(sum(range(16_000_000))))
+    return Response(str(sum(range(30_000_000))))
 
 
 @app.get("/stream")
@@ -81,12 +81,15 @@ def test_the_handler_its_request_and_its_place_are_named(run: Run, records: Reco
             port = int(server.url.rpartition(":")[2])
             # A look that is late because the machine is busy excuses the handler for that time.
             for count, target in enumerate((b"/sleep/7?secret=1", b"/hold", b"/stream"), 1):
-                while len(records()) < count:
+                while len(known()) < count:
                     await raw(port, get(target, b"Connection: close"), timeout=LIMIT)
                     await asyncio.sleep(0.06)
 
+    def known() -> list[logging.LogRecord]:
+        return [each for each in records() if not each.getMessage().startswith("an unknown ")]
+
     run(main)
-    found = [re.sub(r"[0-9.]+ m?s", "N", each.getMessage()) for each in records()]
+    found = [re.sub(r"[0-9.]+ m?s", "N", each.getMessage()) for each in known()]
     slept, held, streamed = (re.sub(r":\d+ ", ":N ", each) for each in found)
     name, file = f"{__name__}:", "serving/test_watch.py:N in"
     assert slept == (
@@ -97,9 +100,9 @@ def test_the_handler_its_request_and_its_place_are_named(run: Run, records: Reco
         f" {file} hold"
     )
     assert streamed.startswith(f"{name}stream.<locals>.events (GET /stream) blocked")
-    for record in records():
+    for record in known():
         stack: str = record.__dict__["stack"]
-        assert stack.endswith(" in hold" if record is records()[1] else " in pause")
+        assert stack.endswith(" in hold" if record is known()[1] else " in pause")
 
 
 def test_the_line_of_the_readme(
@@ -139,7 +142,7 @@ def test_a_task_and_a_callback_have_no_request(records: Records) -> None:
     runner("asyncio")(main)
     mine, other = (each.getMessage() for each in records())
     assert mine.startswith(f"{__name__}:{background.__qualname__} blocked the event loop for ")
-    assert other.startswith("a callback without a Python frame blocked the event loop for ")
+    assert other.startswith("an unknown callback blocked the event loop for ")
 
 
 def test_no_line_for_what_no_handler_has_done(records: Records) -> None:
