@@ -64,7 +64,7 @@ def page(server: ServerProcess) -> str:
 
 
 async def test_a_save_is_served_at_once_and_a_broken_file_changes_nothing(
-    server: ServerProcess, folder: Path
+    server: ServerProcess, folder: Path, tmp_path: Path
 ) -> None:
     app = folder / "hello.py"
     async with connect(server.port) as idle, connect(server.port) as reader:
@@ -74,8 +74,10 @@ async def test_a_save_is_served_at_once_and_a_broken_file_changes_nothing(
         await reader.read_until(b"data: tick")
         for name in ("data.json", ".hidden.py", "hello.py~"):
             (folder / name).write_text("x")
-        (folder / "page.html").write_text("a burst of changes")
-        app.write_text(APP.format(version="the second"))
+        (tmp_path / "hello.py").write_text(APP.format(version="the second"))
+        (tmp_path / "page.html").write_text("a burst of changes")
+        for name in ("page.html", "hello.py"):  # as near to each other as possible
+            (tmp_path / name).replace(folder / name)
         ended = await reader.read_until(timeout=SECONDS)
         assert b"retry: " in ended
         assert ended.endswith(LAST_CHUNK)
