@@ -20,16 +20,15 @@ from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler as EngineHandler
 from streamserver.serving import logs, signals
+from streamserver.serving.address import Address
 from streamserver.serving.inherited import take_passed
 from streamserver.serving.init import leave_first_process
 from streamserver.serving.process import (
-    Address,
-    Server,
-    access_log_of,
     is_worker,
     serve_until_stopped,
     take_inherited,
 )
+from streamserver.serving.server import Server, access_log_of
 from streamserver.serving.tls import server_context
 from streamserver.wire.forwarded import TrustedPeers
 

@@ -10,134 +10,29 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from io import UnsupportedOperation
 from pathlib import Path
 from socket import socket
-from ssl import SSLContext
 from typing import TypeAlias
 
 from streamserver.kit.tasks import cancel
-from streamserver.observe.accesslog import AccessLog
 from streamserver.server.descriptors import grow_table
-from streamserver.server.listener import Listener
-from streamserver.server.observer import Observer
-from streamserver.server.settings import Settings
-from streamserver.server.sockets import listen_tcp, listen_unix, url_of
-from streamserver.server.state import Handler
+from streamserver.server.sockets import url_of
 from streamserver.server.worker import VARIABLE, Report, inherit, obey
 from streamserver.server.workers import Supervisor
 from streamserver.serving import signals
-from streamserver.serving.inherited import listen_inherited
+from streamserver.serving.address import Address
 from streamserver.serving.notify import Notifier
 from streamserver.serving.reload import restart_at_changes
-from streamserver.serving.watch import watched
-from streamserver.wire.forwarded import TrustedPeers
+from streamserver.serving.server import Server
 
 logger = logging.getLogger("streamserver")
 
 LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 Announce: TypeAlias = Callable[[str], None]
 Supervised: TypeAlias = tuple[Mapping[str, str], Callable[[int], object]]
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where to listen: the inherited descriptor `fd` if it is set, else those that a service
-    manager has `passed`, each with its name, else a Unix socket, else a host and port.
-
-    TypeError or ValueError for what is none.
-    """
-
-    host: str
-    port: int
-    uds: str | None = None
-    fd: int | None = None
-    passed: Mapping[int, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for name, value in (("host", self.host), ("uds", self.uds or "")):
-            if not isinstance(value, str):
-                raise TypeError(f"{name} is a str, not {type(value).__name__}")
-        if not isinstance(self.port, int) or not 0 <= self.port <= 65535:
-            raise ValueError(f"port is a whole number from 0 to 65535, not {self.port!r}")
-        if self.fd is not None and (not isinstance(self.fd, int) or self.fd < 0):
-            raise ValueError(f"fd is the number of an open descriptor, not {self.fd!r}")
-
-    def __str__(self) -> str:
-        if self.fd is not None:
-            return f"--fd {self.fd}"
-        return self.uds or f"{self.host}, port {self.port}"
-
-    @contextmanager
-    def listen(self, count: int = 1) -> Iterator[list[list[socket]]]:
-        """While inside, the listening sockets of each of `count` processes. Raises CannotListen."""
-        chosen = {} if self.fd is None else {self.fd: f"descriptor {self.fd}"}
-        if chosen or self.passed:
-            with listen_inherited(chosen or self.passed) as sockets:
-                yield [sockets] * count
-            return
-        at = listen_unix(self.uds, count) if self.uds else listen_tcp(self.host, self.port, count)
-        with at as each:
-            yield [[sock] for sock in each]
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """What is served, in whichever process."""
-
-    handler: Handler
-    settings: Settings
-    observer: Observer | None
-    tls: SSLContext | None
-    close: Callable[[], Awaitable[object]]
-    """Closes what the handler keeps open."""
-    trusted: TrustedPeers | None = None
-    """The proxies that name their clients; None: nobody is trusted."""
-    identifies: bool = False
-    """Whether each request gets an id."""
-    proxy_protocol: bool = False
-    """Whether connections begin with a PROXY header."""
-    loop_health: bool = True
-    """Whether a thread watches the event loop."""
-    reload: Path | None = None
-    """The directory in which a change of a source file restarts a worker; None: there is none."""
-
-    def listener(self) -> Listener:
-        """A listener that is not started."""
-        return Listener(
-            self.handler,
-            self.settings,
-            self.observer,
-            trusted=self.trusted,
-            identifies=self.identifies,
-            proxy_protocol=self.proxy_protocol,
-        )
-
-    def watched(self) -> AbstractContextManager[None]:
-        """While inside, what blocks the running loop is logged."""
-        return watched(self.observer) if self.loop_health else nullcontext()
-
-    async def stop(self, listener: Listener, *, has_successor: bool = False) -> None:
-        """Drain, then close what the handler keeps open. If cancelled, cut what is open."""
-        try:
-            await listener.stop(has_successor=has_successor)
-        except BaseException:
-            listener.close()
-            raise
-        finally:
-            await self.close()
-
-
-def access_log_of(form: str) -> AccessLog | None:
-    """An access log on standard output; None if that has no descriptor."""
-    # `sys.stdout` is None if descriptor 1 was closed at the start: it may be a client's by now.
-    with suppress(AttributeError, UnsupportedOperation):
-        return AccessLog(sys.stdout.fileno(), form)
-    return None
 
 
 def uvloop_factory() -> LoopFactory | None:
@@ -181,13 +76,11 @@ def serve_until_stopped(
     """
     fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
-        _run(loop_factory, _watched(server, _work(server, fixed, *inherit(inherited))))
-        return
+        return _run(loop_factory, _watched(server, _work(server, fixed, *inherit(inherited))))
     with address.listen(workers) as slots, Notifier.take(os.environ) as notifier:
         report = partial(_report, announce, notifier, server, slots[0])
         if workers == 1 and server.reload is None:
-            _run(loop_factory, _watched(server, _serve(server, slots[0], report, notifier)))
-            return
+            return _run(loop_factory, _watched(server, _serve(server, slots[0], report, notifier)))
         with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
             supervisor = Supervisor(
                 # The same command line, with the interpreter's own options.

@@ -23,16 +23,15 @@ from streamserver.server.listener import Listener
 from streamserver.server.settings import Settings
 from streamserver.server.sockets import CannotListen
 from streamserver.serving import logs, signals
+from streamserver.serving.address import Address
 from streamserver.serving.inherited import take_passed
 from streamserver.serving.process import (
-    Address,
     LoopFactory,
-    Server,
-    access_log_of,
     serve_until_stopped,
     take_inherited,
     uvloop_factory,
 )
+from streamserver.serving.server import Server, access_log_of
 from streamserver.serving.tls import AnyPath, server_context
 from streamserver.wire.forwarded import TrustedPeers
 
@@ -60,16 +59,14 @@ def run(
 ) -> None:
     """Serve ``app`` until SIGTERM or SIGINT; return when the open streams have ended.
 
-    The first signal drains, within ``grace`` seconds; a second one cuts. The arguments are those
-    of ``serve``, and ``workers``: processes that share the address. Each worker is this program
-    started again with the same arguments; it has to reach the same call. ``loop_factory``: makes
-    the event loop; None: uvloop's if it is installed, else asyncio's. ``access_log``: a line per
-    exchange on standard output. ``loop_health``: a line about what blocks the event loop for more
-    than 100 ms. Sockets of a service manager (LISTEN_FDS) replace ``host``, ``port`` and ``uds``.
-    Logging is configured unless the program has done so.
-
-    SystemExit with status 1 and one line if the address or the TLS files cannot be used; TypeError
-    or ValueError for wrong arguments; RuntimeError in a running loop or outside the main thread.
+    The first signal drains, within ``grace`` seconds; a second one cuts. The arguments are those of
+    ``serve``, and ``workers``: processes that share the address, each of them this program started
+    again, which has to reach the same call. ``loop_factory``: makes the event loop; None: uvloop's
+    if it is installed, else asyncio's. ``access_log``: a line per exchange on standard output.
+    ``loop_health``: a line about what blocks the event loop for more than 100 ms. Sockets of a
+    service manager replace the address. Logging is configured unless it is already. SystemExit with
+    status 1 and one line if the address or the TLS files cannot be used; TypeError or ValueError
+    for wrong arguments; RuntimeError in a running loop or outside the main thread.
     """
     who = (trusted_proxies, request_id, proxy_protocol)
     with _program(workers):
@@ -104,15 +101,12 @@ async def serve(
 
     ``server.url`` is the URL; ``server.abort()`` cuts all connections. At the end of the block,
     also after an exception, the server drains within ``grace`` seconds, then ``app.aclose`` is
-    awaited if there is one. A cancellation meanwhile cuts the streams.
-
-    ``port`` 0 selects a free port. To listen on instead: ``uds``, the path of a Unix socket, or
-    ``fd``, the number of a descriptor: a bound stream socket, TCP or Unix, which is closed at the
-    end. ``tls``: the PEM files of a certificate chain and its key, or a context.
-    ``trusted_proxies``: networks and addresses, as in ``["10.0.0.0/8", "::1"]``, and "unix", of
-    peers that name the client in X-Forwarded-For, -Proto and -Host, or ``TrustedPeers``.
-    ``request_id``: whether each request has an id, in logs, its answer and towards upstreams.
-    ``proxy_protocol``: whether connections begin with a PROXY header; those of untrusted peers are
+    awaited if there is one. A cancellation meanwhile cuts the streams. ``port`` 0 selects a free
+    port. To listen on instead: ``uds``, the path of a Unix socket, or ``fd``, a bound stream
+    socket's descriptor, which is closed at the end. ``tls``: the PEM files of a certificate chain
+    and its key, or a context. ``trusted_proxies``: peers that name clients, as in ``["10.0.0.0/8",
+    "::1", "unix"]``, or ``TrustedPeers``. ``request_id``: whether requests have ids.
+    ``proxy_protocol``: whether connections of these peers begin with a PROXY header, and others are
     closed. ``loop_health``: as for ``run``. ``settings`` or single fields of ``Settings`` by their
     names: ``serve(app, grace=5)``. OSError where the address or the TLS files cannot be used;
     TypeError or ValueError for a wrong argument.
