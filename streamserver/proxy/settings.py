@@ -66,6 +66,22 @@ class Backoff:
         _refuse_negative(self)
 
 
+@dataclass(frozen=True, slots=True)
+class QueueLimits:
+    """Limits of the requests that wait while every upstream has as many streams as it may have;
+    ValueError for a negative number."""
+
+    waiting: int = 1000
+    """Requests that may wait, else 503 at once."""
+
+    wait: float = 30.0
+    """Seconds that each of them waits, else 503; 0: it does not wait. It is longer than that for a
+    connection, because a stream of a model lasts for seconds."""
+
+    def __post_init__(self) -> None:
+        _refuse_negative(self)
+
+
 def _refuse_negative(limits: Any) -> None:
     for field in fields(limits):
         value = getattr(limits, field.name)
