@@ -9,14 +9,14 @@ killed.
 import asyncio
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, get_args
+from typing import Any, TypeAlias, get_args
 
 from streamserver.observe.prometheus import OPENMETRICS, PLAIN, Collector, Histogram, Kind, merge
 from streamserver.server.exchange import Exchange
 from streamserver.server.observed import ObservedExchange
-from streamserver.server.observer import FeedEvent, Observer, UpstreamEvent
+from streamserver.server.observer import FeedEvent, Observer, QueueEnd, UpstreamEvent
 
 FLUSH_INTERVAL = 0.25
 """Seconds until another worker's scrape includes what was counted here."""
@@ -32,11 +32,17 @@ DELAY = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 """Seconds until an event loop serves an event: from one that waits to one that is blocked."""
 DURATION = (0.01, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 6 * 3600, 24 * 3600)
 """Seconds that a stream lasts: from a response in two pieces to a feed that is open all day."""
+QUEUE = (0.001, 0.01, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 120, 300)
+"""Seconds in the queue for an upstream: from a slot that is free to a model that is overloaded."""
 LAG = (1, 10, 100, 1_000, 10_000)
 """Events that a reader of a feed was behind."""
 
 NONE = "-"
 """The label of a missing route or status, as in the access log."""
+
+
+Load: TypeAlias = Callable[[], tuple[Mapping[str, int], int]]
+"""The open streams of each upstream of a relay, and how many requests wait for one."""
 
 
 class RouteMetrics:
@@ -67,6 +73,9 @@ class Metrics(Observer):
         self._routes: defaultdict[str, RouteMetrics] = defaultdict(RouteMetrics)
         self._ended: defaultdict[tuple[str, str, str, str], int] = defaultdict(int)
         self._late = Histogram(LATE)
+        self._queue = Histogram(QUEUE)
+        self._load: Load | None = None
+        self._is_loaded = False  # whether any stream of an upstream was open at the last flush
         self._timer: asyncio.TimerHandle | None = None
         self._is_idle = bool(directory)  # one process alone flushes when it is scraped
         self._scrapes: dict[str, asyncio.Task[tuple[bytes, str]]] = {}
@@ -101,6 +110,7 @@ class Metrics(Observer):
             "retry": counter("upstream_retries", "Requests sent again, or elsewhere."),
             "failure": counter("upstream_failures", "Attempts without a valid response."),
         }
+        self._create_load_metrics(counter, gauge, histogram)
         help = "From the due time of an event of the lab's target to its write."
         self._lateness = histogram("late_seconds", help, buckets=LATE)
         help = "Until the event loop serves an event, sampled 20 times a second."
@@ -108,6 +118,19 @@ class Metrics(Observer):
         self._readers = gauge("feed_readers", "Readers of feeds.")
         self._gaps = counter("feed_gaps", "Gaps reported to readers of feeds.")
         self._lag = histogram("feed_lag_events", "Events a slow reader was behind.", buckets=LAG)
+
+    def _create_load_metrics(self, counter: Any, gauge: Any, histogram: Any) -> None:
+        help = "From a request to its upstream, if that has a limit."
+        self._queue_seconds = histogram("upstream_queue_seconds", help, buckets=QUEUE)
+        help = "Requests refused because the queue was full, or late: they had waited too long."
+        self._refusals = counter("upstream_queue_refusals", help, ("reason",))
+        self._waiting = gauge("upstream_waiting_requests", "Requests that wait for an upstream.")
+        help = "Requests that were sent to an upstream and have not ended."
+        self._upstream_open = gauge("upstream_open_streams", help, ("upstream",))
+
+    def watch(self, load: Load) -> None:
+        """Report the load of upstreams, which is read at each flush: requests pay nothing."""
+        self._load = load
 
     def began(self, exchange: Exchange) -> None:
         """A stream is open."""
@@ -156,6 +179,15 @@ class Metrics(Observer):
         """Each kind of event has a counter."""
         self._upstream[event].inc()
 
+    def queued(self, seconds: float, end: QueueEnd) -> None:
+        """The time is that of requests which were not refused."""
+        if end == "served":
+            self._queue.observe(seconds)
+        else:
+            self._refusals.labels(end).inc()
+        if self._is_idle:
+            self._schedule_flush()
+
     def late(self, seconds: float) -> None:
         """Called for each event of the lab's target."""
         self._late.observe(seconds)
@@ -173,7 +205,7 @@ class Metrics(Observer):
         """Flush now."""
         if self._timer is not None:
             self._timer.cancel()
-            self._on_timer()
+            self._end_interval()
 
     def feed(self, event: FeedEvent, behind: int = 0) -> None:
         """A reader joined or left, got a gap, or was ``behind`` by some events."""
@@ -216,6 +248,11 @@ class Metrics(Observer):
         self._timer = asyncio.get_running_loop().call_later(FLUSH_INTERVAL, self._on_timer)
 
     def _on_timer(self) -> None:
+        self._end_interval()
+        if self._is_loaded:  # a stream of an upstream may end without an exchange
+            self._schedule_flush()
+
+    def _end_interval(self) -> None:
         self._timer = None
         self._is_idle = True
         self.flush()
@@ -237,3 +274,12 @@ class Metrics(Observer):
                 if any(histogram.counts):
                     merge(histogram, target.labels(name))
         merge(self._late, self._lateness)
+        merge(self._queue, self._queue_seconds)
+        if self._load is not None:
+            self._flush_load(*self._load())
+
+    def _flush_load(self, streams: Mapping[str, int], waiting: int) -> None:
+        self._waiting.set(waiting)
+        for upstream, count in streams.items():
+            self._upstream_open.labels(upstream).set(count)
+        self._is_loaded = bool(waiting) or any(streams.values())

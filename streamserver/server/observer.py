@@ -7,6 +7,10 @@ UpstreamEvent = Literal["connect", "reuse", "retry", "failure"]
 """A connection to an upstream was opened, or taken from the idle ones; a request was sent again;
 an upstream did not answer as it should."""
 
+QueueEnd = Literal["served", "full", "late"]
+"""A request got its upstream; it was refused, because too many waited, or because it has waited too
+long."""
+
 FeedEvent = Literal["joined", "left", "gap", "lagged"]
 """A reader follows a feed, or no longer does; events were missing for it; it continues after its
 client was slow."""
@@ -49,6 +53,9 @@ class Observer:
     def upstream(self, event: UpstreamEvent) -> None:
         """An event between a relay and its upstream."""
 
+    def queued(self, seconds: float, end: QueueEnd) -> None:
+        """A request has waited so many seconds for an upstream with a limit, perhaps none."""
+
     def feed(self, event: FeedEvent, behind: int = 0) -> None:
         """An event of a feed's reader; ``behind``: how many events it has lagged."""
 
@@ -73,7 +80,7 @@ class Several(Observer):
         viewers = [observer for observer in observers if observer.sees_streams]
         self.sees_streams = bool(viewers)
         self.fields = frozenset[str]().union(*(observer.fields for observer in observers))
-        for name in ("ended", "refused", "write_stalled", "upstream", "feed", "closed"):
+        for name in ("ended", "refused", "write_stalled", "upstream", "queued", "feed", "closed"):
             setattr(self, name, _each(observers, name))
         for name in ("began", "wrote", "late", "loop_delays"):
             setattr(self, name, _each(viewers, name))
