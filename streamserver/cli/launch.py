@@ -15,7 +15,7 @@ from streamserver.cli.loops import loop_factory
 from streamserver.cli.problem import CannotServe
 from streamserver.kit.compress import compress
 from streamserver.kit.service import Handler, close, service
-from streamserver.observe.probes import with_probes
+from streamserver.observe.probes import Probes
 from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler as EngineHandler
@@ -127,7 +127,7 @@ def _server(
     observers = [observer for observer in (log, metrics) if observer is not None]
     served = service(handler)
     if options.metrics is not False:
-        served = with_probes(served, metrics)
+        served = Probes(served, metrics)
     if guard is not None:
         served = guard(served)
     observer = observers[0] if len(observers) == 1 else Several(observers)

@@ -1,21 +1,34 @@
-"""What machines request from a server: liveness, readiness and metrics.
+"""What machines request from a server: liveness, readiness, metrics, and a relay's upstreams.
 
 The probes are in front of the app and not among its routes, because a relay has no routes.
 """
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from streamserver.extras import install_hint
 from streamserver.observe.metrics import Metrics
 from streamserver.server.answer import Answer, Endless
 from streamserver.server.exchange import Exchange
-from streamserver.server.state import Handler
+from streamserver.server.state import Handler, ServerState
 from streamserver.wire.content_coding import Coder
 from streamserver.wire.fields import Headers
+from streamserver.wire.json_text import to_indented_json
 from streamserver.wire.problem import HTTPError
 
 METRICS, HEALTH, READY = PATHS = ("/metrics", "/health", "/ready")
+UPSTREAMS = "/upstreams"
+
+
+class Upstreams(Protocol):
+    """The upstreams of a relay."""
+
+    def describe(self, server: ServerState) -> object:
+        """The state of each one, as a value for JSON, without any secret."""
+
+    async def unreachable(self, server: ServerState) -> str:
+        """Why none of them can be reached; "" if one can."""
 
 
 @dataclass(slots=True)
@@ -28,36 +41,62 @@ class _ProbeAnswer:
     make_coder: Callable[[], Coder] | None = None
 
 
-def with_probes(handler: Handler, metrics: Metrics | None) -> Handler:
-    """The handler, behind ``GET /metrics``, ``/health`` and ``/ready``.
+class Probes:
+    """``handler``, behind ``GET /metrics``, ``/health`` and ``/ready``, and behind ``/upstreams`` if
+    there are some.
 
     Without ``metrics`` the first is a 501 that names the missing extra. While the server drains the
     third is a 503. New connections are refused by then, so only a client that has already sent a
-    part of its request receives it.
+    part of its request receives it. With ``needs_upstream`` it is also a 503 while none of the
+    upstreams can be reached.
     """
 
-    async def answer(exchange: Exchange) -> Answer:
+    def __init__(
+        self,
+        handler: Handler,
+        metrics: Metrics | None,
+        upstreams: Upstreams | None = None,
+        needs_upstream: bool = False,
+    ) -> None:
+        self._handler = handler
+        self._metrics = metrics
+        self._upstreams = upstreams
+        self._needed = upstreams if needs_upstream else None
+        self._paths = frozenset(PATHS if upstreams is None else (*PATHS, UPSTREAMS))
+
+    def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
+        """The answer of a probe, or that of the handler."""
+        path = exchange.target.partition("?")[0]
+        if path not in self._paths:
+            return self._handler(exchange)
+        exchange.route = path
+        return self._answer(exchange)
+
+    async def _answer(self, exchange: Exchange) -> Answer:
         if exchange.method not in ("GET", "HEAD"):
             allow = "GET, HEAD"
             raise HTTPError(405, f"allowed methods: {allow}", headers={"Allow": allow})
         if exchange.route == METRICS:
-            if metrics is None:
-                raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
-            accept = Headers.of_lower(exchange.head.fields).get("accept", "")
-            return _answer(*await metrics.scrape(accept or ""))
-        server = exchange.server
-        if exchange.route == READY and server.draining and not server.has_successor:
-            raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
+            return await self._scrape(exchange)
+        if exchange.route == READY:
+            await self._check(exchange.server)
+        if exchange.route == UPSTREAMS and self._upstreams is not None:
+            state = to_indented_json(self._upstreams.describe(exchange.server))
+            return _answer(state.encode() + b"\n", "application/json")
         return _answer(b"ok\n", "text/plain; charset=utf-8")
 
-    def serve(exchange: Exchange) -> Awaitable[Answer]:
-        path = exchange.target.partition("?")[0]
-        if path not in PATHS:
-            return handler(exchange)
-        exchange.route = path
-        return answer(exchange)
+    async def _scrape(self, exchange: Exchange) -> Answer:
+        if self._metrics is None:
+            raise HTTPError(501, f"metrics need prometheus-client: {install_hint('metrics')}")
+        accept = Headers.of_lower(exchange.head.fields).get("accept", "")
+        return _answer(*await self._metrics.scrape(accept or ""))
 
-    return serve
+    async def _check(self, server: ServerState) -> None:
+        """HTTPError 503 unless the server is ready."""
+        if server.draining and not server.has_successor:
+            raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
+        if self._needed is not None and (why := await self._needed.unreachable(server)):
+            raise HTTPError(503, why, headers={"Retry-After": "1"})
 
 
 def _answer(body: bytes, content_type: str) -> Answer:

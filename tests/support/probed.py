@@ -6,7 +6,7 @@ from functools import partial
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.observe.metrics import Metrics
-from streamserver.observe.probes import with_probes
+from streamserver.observe.probes import Probes
 from support.inprocess import Served, running
 
 
@@ -18,4 +18,4 @@ async def app(request: Request) -> Response:
 def probed(metrics: Metrics | None) -> AbstractAsyncContextManager[Served]:
     """Serve the app while inside, its probes with these metrics."""
     observers = [] if metrics is None else [metrics]
-    return running(app, observers=observers, front=partial(with_probes, metrics=metrics))
+    return running(app, observers=observers, front=partial(Probes, metrics=metrics))
