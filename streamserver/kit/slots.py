@@ -25,7 +25,7 @@ VARIABLE = "STREAMSERVER_SLOTS"
 
 POLL = 0.01
 """Seconds between two attempts while requests wait for a slot that another process may release."""
-RESCAN = 0.5
+RESCAN = 0.25
 """Seconds after which all slots are tried although there is no new stamp: a process that dies
 writes none."""
 

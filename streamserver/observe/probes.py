@@ -42,7 +42,7 @@ class _ProbeAnswer:
 
 
 class Probes:
-    """``handler``, behind ``GET /metrics``, ``/health`` and ``/ready``, and behind ``/upstreams`` if
+    """``handler``, behind ``GET /metrics``, ``/health`` and ``/ready``; behind ``/upstreams`` too if
     there are some.
 
     Without ``metrics`` the first is a 501 that names the missing extra. While the server drains the
