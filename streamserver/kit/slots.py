@@ -129,7 +129,7 @@ class SharedSlots(Slots):
         return True
 
 
-def slots(limit: int, name: str) -> Slots:
+def open_slots(limit: int, name: str) -> Slots:
     """The slots of this process, or of all workers if a supervisor has started it. ``name``: what
     they are slots of."""
     directory = os.environ.get(VARIABLE)

@@ -128,13 +128,13 @@ def test_workers_share_by_a_directory_in_their_environment(monkeypatch: pytest.M
         assert directory is not None
         assert os.stat(directory).st_mode & 0o077 == 0
         monkeypatch.setenv(VARIABLE, directory)
-        one, same, other = (slots.slots(1, name) for name in ("http://a", "http://a", "http://b"))
+        one, same, other = (slots.open_slots(1, name) for name in ("http://a", "http://a", "http://b"))
         assert [each.acquire() for each in (one, same, other)] == [True, False, True]
         for each in (one, same, other):
             each.close()
     assert not os.path.exists(directory)
     monkeypatch.delenv(VARIABLE)
-    assert not slots.slots(1, "http://a").is_shared
+    assert not slots.open_slots(1, "http://a").is_shared
 
 
 def test_without_a_place_for_files_there_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
