@@ -42,8 +42,8 @@ class _ProbeAnswer:
 
 
 class Probes:
-    """``handler``, behind ``GET /metrics``, ``/health`` and ``/ready``; behind ``/upstreams`` too if
-    there are some.
+    """``handler``, behind ``GET /metrics``, ``/health``, ``/ready``, and ``/upstreams`` if there
+    are some.
 
     Without ``metrics`` the first is a 501 that names the missing extra. While the server drains the
     third is a 503. New connections are refused by then, so only a client that has already sent a

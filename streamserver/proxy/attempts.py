@@ -14,7 +14,7 @@ from streamserver.proxy.pool import Pool
 from streamserver.proxy.ports import Parts
 from streamserver.proxy.refusal import Refusal, delay_of
 from streamserver.proxy.replica import Replica, is_fault
-from streamserver.proxy.timing import Attributes
+from streamserver.proxy.timing import Attributes, ms_since
 from streamserver.proxy.upstream import UpstreamConnection
 from streamserver.wire.response_heads import ResponseHead
 
@@ -26,11 +26,12 @@ REFUSALS = frozenset((429, 503))
 class Attempts:
     """``is_repeatable``: whether the request may be sent again after a part of it was sent, and
     ``has_whole_body``: whether that is possible. ``is_final``: whether the client has received a
-    byte of a head. ``refusal``: the last response that was set aside."""
+    byte of a head. ``refusal``: the last response that was set aside. ``waits_since``: when it
+    began to wait for a place, 0 if it does not; ``queue_ms``: for how long it waited before."""
 
     __slots__ = (
         *("_group", "_name", "_place", "_tried"),
-        *("has_whole_body", "is_final", "is_repeatable", "refusal"),
+        *("has_whole_body", "is_final", "is_repeatable", "queue_ms", "refusal", "waits_since"),
     )
 
     def __init__(self, group: Group) -> None:
@@ -40,20 +41,46 @@ class Attempts:
         self._name = ""  # of the replica whose response the client gets
         self.has_whole_body = self.is_repeatable = self.is_final = False
         self.refusal: Refusal | None = None
+        self.waits_since = self.queue_ms = 0.0
+
+    @property
+    def is_limited(self) -> bool:
+        """As ``Group.is_limited``."""
+        return self._group.is_limited
 
     @property
     def attributes(self) -> Attributes:
-        """For the log: the replica, and the number of attempts if there were several."""
-        count = len(self._tried)
+        """For the log: the time in the queue if it has waited, the replica, and the number of
+        attempts if there were several."""
+        count, queue_ms = len(self._tried), self.queue_ms
+        if self.waits_since:
+            queue_ms += ms_since(self.waits_since)
+        waited = (("queue_ms", round(queue_ms, 2)),) if queue_ms else ()
         named = (("upstream", self._name),) if count else ()
-        return named if count < 2 else (*named, ("attempts", count))
+        return (*waited, *named, *((("attempts", count),) if count > 1 else ()))
 
-    def begin(self, request: bytes) -> tuple[Pool, bytes]:
-        """Choose a replica: its pool, and the request as it is sent there. HTTPError 503 if no
-        replica may be tried. ``request``: as it was sent to the one before."""
+    def begin(self, request: bytes) -> tuple[Pool, bytes] | None:
+        """Choose a replica: its pool, and the request as it is sent there; None if the request has
+        to ``wait``. HTTPError 503 if no replica may be tried. ``request``: as it was sent to the
+        one before."""
         self.leave()
-        self._place = place = self._group.enter(time.monotonic(), self._tried)
-        replica = place.replica
+        place = self._group.enter(time.monotonic(), self._tried)
+        return None if place is None else self._enter(place, request)
+
+    async def wait(self, request: bytes, client: str) -> tuple[Pool, bytes]:
+        """As ``begin``, after ``Group.wait``."""
+        self.waits_since = time.monotonic()
+        try:
+            place = await self._group.wait(client)
+        finally:
+            self.queue_ms += ms_since(self.waits_since)
+            self.waits_since = 0.0
+        # It may have failed there before, as there was no other; then it is not sent once more.
+        self.is_final |= place.replica in self._tried
+        return self._enter(place, request)
+
+    def _enter(self, place: Place, request: bytes) -> tuple[Pool, bytes]:
+        self._place, replica = place, place.replica
         before = self._tried[-1] if self._tried else self._group.replicas[0]
         self._tried.append(replica)
         self._name = replica.name

@@ -28,6 +28,9 @@ class Group:
     """``replicas`` of one service, in the order of their URLs. ``repeats_refused``: whether a
     request of any method is sent to another replica if one refuses it."""
 
+    is_limited = False
+    """Whether a request may have to wait for its place."""
+
     def __init__(
         self,
         replicas: Sequence[Replica],
@@ -48,20 +51,36 @@ class Group:
         allowed = [each for each in left if not each.health.is_barred(now)]
         return sorted(allowed, key=lambda each: (each.open, each.health.until))
 
-    def enter(self, now: float, tried: Collection[Replica] = ()) -> Place:
-        """Choose a replica, and count a stream there; HTTPError 503 if no replica may be tried."""
+    def enter(self, now: float, tried: Collection[Replica] = ()) -> Place | None:
+        """Choose a replica, and count a stream there; None if the request has to ``wait``.
+        HTTPError 503 if no replica may be tried."""
         candidates = self.candidates(now, tried)
         if not candidates:
             raise self._unavailable(now)
-        replica = candidates[0]
+        return self._take(candidates)
+
+    def _take(self, candidates: Sequence[Replica]) -> Place | None:
+        """A place at one of these."""
+        return self._place(candidates[0])
+
+    @staticmethod
+    def _place(replica: Replica) -> Place:
         replica.open += 1
         replica.requests += 1
         return Place(replica, replica.health.begin())
+
+    async def wait(self, client: str) -> Place:
+        """Wait for a place, of a group that ``is_limited``. ``client``: to be fair between them, as
+        in the access log. HTTPError 503 if too many wait, or after too long."""
+        raise NotImplementedError
 
     def leave(self, place: Place) -> None:
         """The stream has ended."""
         place.replica.open -= 1
         place.replica.health.abandon(place.number)
+
+    def close(self) -> None:
+        """The listener has closed."""
 
     def _unavailable(self, now: float) -> HTTPError:
         """The 503 while every replica has asked for no further request."""

@@ -14,7 +14,7 @@ from streamserver.proxy.ports import Recording, StartRecording
 from streamserver.proxy.relay import Relay
 from streamserver.proxy.request import RelayedRequest
 from streamserver.proxy.rewriting import Rewriting, end_to_end, last_response, without_id
-from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
+from streamserver.proxy.settings import Backoff, PoolLimits, QueueLimits, Timeouts
 from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
 from streamserver.server.state import ServerState
@@ -56,6 +56,8 @@ class Proxy:
     - ``backoff``: how long a replica that failed gets no requests, see there.
     - ``repeat_refused``: a request of any method whose body has arrived as a whole is sent to
       another replica if one responds with 429 or 503. By default only an idempotent one is.
+    - ``max_streams``: requests that each upstream has at once, from all workers together; 0 is no
+      limit. Further ones wait in a ``queue``, see ``QueueLimits``, fair between clients.
     - ``max_body``: bytes of a request body; None is no limit, since bodies are not stored.
     - ``heartbeat``: seconds of silence after which an event stream gets a comment, from the
       request on if Accept names event streams; 0 is never. The head is then sent with the first
@@ -85,6 +87,8 @@ class Proxy:
         pool: PoolLimits | None = None,
         backoff: Backoff | None = None,
         repeat_refused: bool = False,
+        max_streams: int = 0,
+        queue: QueueLimits | None = None,
         max_body: int | None = None,
         heartbeat: float = 0.0,
         on_break: OnBreak = "cut",
@@ -96,13 +100,18 @@ class Proxy:
         if on_break not in ("cut", "event"):
             raise ValueError(f"on_break is cut or event, not {on_break!r}")
         origins = parse_origins([url] if isinstance(url, str) else url, tls)
-        timeouts, limits, backoff = (
+        if max_streams < 0:
+            raise ValueError(f"max_streams must be 0 or more, not {max_streams!r}")
+        self._make_state = partial(
+            ProxyState,
+            origins,
             timeouts or Timeouts(),
             pool or PoolLimits(),
             backoff or Backoff(),
-        )
-        self._make_state = partial(
-            ProxyState, origins, timeouts, limits, backoff, repeat_refused, heartbeat
+            repeat_refused,
+            max_streams,
+            queue or QueueLimits(),
+            heartbeat,
         )
         self._rewriting = Rewriting(origins[0], strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body

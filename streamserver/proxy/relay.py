@@ -8,6 +8,7 @@ flow control stops it.
 import asyncio
 from time import monotonic
 
+from streamserver.proxy.attempts import Attempts
 from streamserver.proxy.phase import AWAITING_HEAD, BEFORE_HEAD, ENDED, HOLDING, PAUSED, STREAMING
 from streamserver.proxy.repeating import RepeatedRequest
 from streamserver.proxy.request import RelayedRequest
@@ -50,6 +51,10 @@ class Relay(RepeatedRequest):
         self._waiter: asyncio.Future[ResponseHead] | None = None  # until the handler resumes
         # A handler may relay to a second upstream because the first has failed.
         exchange.on_end.append(self.stop)
+
+    @property
+    def _client(self) -> str:
+        return self.exchange.client
 
     async def head(self, upload: Upload | None = None) -> ResponseHead:
         """Send the request and wait for the final head; ``upload``: the rest of the body.
@@ -128,6 +133,11 @@ class Relay(RepeatedRequest):
                 self._upstream.pause_reading()
 
     # The ends
+
+    def _end_attempts(self, attempts: Attempts) -> None:
+        if attempts.waits_since:  # the client has left the queue
+            self.exchange.attributes += attempts.attributes
+        super()._end_attempts(attempts)
 
     def fail(self, error: Exception) -> None:
         """End with an error of the upstream, of the request's body, or of a deadline."""

@@ -5,7 +5,10 @@ upstream: the request is sent once more, on a new connection, if it may be repea
 ``attempts`` decides whether another replica gets a request that one has failed or refused.
 """
 
+from abc import abstractmethod
+
 from streamserver.proxy.attempts import Attempts
+from streamserver.proxy.fair_queue import Refused
 from streamserver.proxy.phase import AWAITING_HEAD, BEFORE_HEAD, CONNECTING, ENDED
 from streamserver.proxy.ports import Parts
 from streamserver.proxy.refusal import Refusal
@@ -22,6 +25,44 @@ class RepeatedRequest(RelayedRequest):
     """A relayed request, with the attempts that follow one that has failed."""
 
     __slots__ = ()
+
+    @property
+    @abstractmethod
+    def _client(self) -> str:
+        """The client, as in the access log."""
+
+    def _choose(self, attempts: Attempts) -> bool:
+        try:
+            chosen = attempts.begin(self._request)
+        except HTTPError as error:
+            self._give_up(attempts, error)
+            return False
+        if chosen is None:
+            self._connecting = eager.start(self._wait(attempts), self._state.loop)
+            return False
+        if attempts.is_limited:
+            self.server.observer.queued(0.0, "served")
+        self._pool, self._request = chosen
+        return True
+
+    async def _wait(self, attempts: Attempts) -> None:
+        """Wait for a place in the group, then send the request."""
+        try:
+            self._pool, self._request = await attempts.wait(self._request, self._client)
+        except Exception as error:
+            self._connecting = None
+            if isinstance(error, Refused):
+                self.server.observer.queued(attempts.queue_ms / 1000, error.reason)
+            return self._give_up(attempts, error)
+        self.server.observer.queued(attempts.queue_ms / 1000, "served")
+        upstream = self._pool.acquire()
+        if upstream is None:
+            return await self._connect()
+        self._connecting = None
+        self._send(upstream)
+
+    def _end_attempts(self, attempts: Attempts) -> None:
+        attempts.end()
 
     def on_failure(self, error: HTTPError) -> None:
         """The connection failed; a stale one is replaced if the request may be repeated."""
@@ -59,7 +100,11 @@ class RepeatedRequest(RelayedRequest):
         if attempts.may_follow(is_sent):
             self._report("failure")
             self._continue(attempts)
-        elif (refusal := attempts.take_refusal()) is not None:
+        else:
+            self._give_up(attempts, error)
+
+    def _give_up(self, attempts: Attempts, error: Exception) -> None:
+        if (refusal := attempts.take_refusal()) is not None:
             self._report("failure")
             self._pass_on(refusal)
         else:

@@ -104,15 +104,6 @@ class RelayedRequest(ABC):
         else:
             self._connecting = eager.start(self._connect(), self._state.loop)
 
-    def _choose(self, attempts: Attempts) -> bool:
-        """Select a replica of the group; if there is none, the request fails."""
-        try:
-            self._pool, self._request = attempts.begin(self._request)
-        except HTTPError as error:
-            self.fail(error)
-            return False
-        return True
-
     async def _connect(self) -> None:
         began = monotonic()
         try:
@@ -205,6 +196,14 @@ class RelayedRequest(ABC):
         """A piece of the body has arrived; the last one, which may be empty, with the end."""
 
     @abstractmethod
+    def _choose(self, attempts: Attempts) -> bool:
+        """Select a replica of the group; False if the request waits for one, or has failed."""
+
+    @abstractmethod
+    def _end_attempts(self, attempts: Attempts) -> None:
+        """The request has ended."""
+
+    @abstractmethod
     def _replace(self, attempts: Attempts, parts: Parts) -> bool:
         """Whether another replica is asked in place of the one that has sent these parts."""
 
@@ -249,7 +248,8 @@ class RelayedRequest(ABC):
 
     def server_timing(self) -> str:
         """The time that the upstream took, as a field for the client (W3C Server-Timing)."""
-        return server_timing(self._connect_ms, self._upstream_ms)
+        queue_ms = 0.0 if self._attempts is None else self._attempts.queue_ms
+        return server_timing(self._connect_ms, self._upstream_ms, queue_ms)
 
     # The ends
 
@@ -264,7 +264,7 @@ class RelayedRequest(ABC):
             unwinding.add(self._connecting)
             self._connecting.add_done_callback(unwinding.discard)
         if self._attempts is not None:
-            self._attempts.end()
+            self._end_attempts(self._attempts)
         upstream, self._upstream = self._upstream, None
         if upstream is not None:
             upstream.abort()

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 
+from streamserver.kit.slots import open_slots
 from streamserver.proxy.group import Group
 from streamserver.proxy.health import Health
+from streamserver.proxy.limited import LimitedGroup
 from streamserver.proxy.origin import Origin
 from streamserver.proxy.pool import Pool
 from streamserver.proxy.ports import Beating, Waiting
 from streamserver.proxy.replica import Replica
-from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
+from streamserver.proxy.settings import Backoff, PoolLimits, QueueLimits, Timeouts
 from streamserver.server.deadlines import Deadlines
 from streamserver.server.descriptors import Descriptors
 from streamserver.wire.problem import HTTPError
@@ -18,7 +20,8 @@ from streamserver.wire.problem import HTTPError
 class ProxyState:
     """The ``replicas``, and the deadlines of each kind: see ``Timeouts``.
 
-    ``pool``: of the first one. ``group``: chooses between them; None for a single upstream.
+    ``pool``: of the first one. ``group``: chooses between them; None for a single upstream without
+    a limit of streams.
     """
 
     def __init__(
@@ -28,6 +31,8 @@ class ProxyState:
         limits: PoolLimits,
         backoff: Backoff,
         repeats_refused: bool,
+        max_streams: int,
+        queue: QueueLimits,
         heartbeat: float,
         descriptors: Descriptors,
     ) -> None:
@@ -40,7 +45,12 @@ class ProxyState:
 
         self.replicas = tuple(map(replica, origins))
         self.pool = self.replicas[0].pool
-        self.group = None if is_single else Group(self.replicas, repeats_refused)
+        self.group: Group | None = None
+        if max_streams:
+            slots = {each: open_slots(max_streams, each.name) for each in self.replicas}
+            self.group = LimitedGroup(slots, queue, repeats_refused)
+        elif not is_single:
+            self.group = Group(self.replicas, repeats_refused)
 
         def failing(seconds: float, detail: str) -> Deadlines[Waiting]:
             return Deadlines(loop, seconds, lambda relay: relay.fail(HTTPError(504, detail)))
@@ -56,6 +66,8 @@ class ProxyState:
 
     def close(self) -> None:
         """Close the idle connections, and clear all deadlines."""
+        if self.group is not None:
+            self.group.close()
         for replica in self.replicas:
             replica.pool.close()
         self.first_byte.close()

@@ -14,8 +14,9 @@ def ms_since(moment: float) -> float:
     return round((monotonic() - moment) * 1000, 2)
 
 
-def server_timing(connect_ms: float | None, upstream_ms: float) -> str:
+def server_timing(connect_ms: float | None, upstream_ms: float, queue_ms: float) -> str:
     """The value of a Server-Timing field (W3C Server-Timing); ``connect_ms``: None if the
-    connection was reused."""
+    connection was reused; ``queue_ms``: 0 if the request did not wait."""
+    queue = f"queue;dur={round(queue_ms, 2)}, " if queue_ms else ""
     connect = "reused" if connect_ms is None else f"connect;dur={connect_ms}"
-    return f"{connect}, upstream;dur={upstream_ms}"
+    return f"{queue}{connect}, upstream;dur={upstream_ms}"

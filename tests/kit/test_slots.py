@@ -128,7 +128,9 @@ def test_workers_share_by_a_directory_in_their_environment(monkeypatch: pytest.M
         assert directory is not None
         assert os.stat(directory).st_mode & 0o077 == 0
         monkeypatch.setenv(VARIABLE, directory)
-        one, same, other = (slots.open_slots(1, name) for name in ("http://a", "http://a", "http://b"))
+        one, same, other = (
+            slots.open_slots(1, name) for name in ("http://a", "http://a", "http://b")
+        )
         assert [each.acquire() for each in (one, same, other)] == [True, False, True]
         for each in (one, same, other):
             each.close()
