@@ -100,8 +100,8 @@ class Proxy:
         if on_break not in ("cut", "event"):
             raise ValueError(f"on_break is cut or event, not {on_break!r}")
         origins = parse_origins([url] if isinstance(url, str) else url, tls)
-        if max_streams < 0:
-            raise ValueError(f"max_streams must be 0 or more, not {max_streams!r}")
+        if not isinstance(max_streams, int) or max_streams < 0:
+            raise ValueError(f"max_streams is a whole number of 0 or more, not {max_streams!r}")
         self._make_state = partial(
             ProxyState,
             origins,
