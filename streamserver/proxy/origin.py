@@ -30,6 +30,13 @@ class Origin:
         """For logs: where it is."""
         return (f"unix:{self.socket_path}" if self.socket_path else self.authority) + self.base
 
+    @property
+    def url(self) -> str:
+        """As ``parse_origin`` reads it."""
+        if self.socket_path:
+            return f"unix:{self.socket_path}{':' if self.base else ''}{self.base}"
+        return f"{'http' if self.tls is None else 'https'}://{self.name}"
+
     async def connect(self, make_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
         """Open a connection, TLS included; OSError, of which SSLError is one, if that fails."""
         loop: Any = asyncio.get_running_loop()

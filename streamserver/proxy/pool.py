@@ -55,6 +55,18 @@ class Pool:
         self.open = 0
         self._buffer = memoryview(bytearray(READ_SIZE))
 
+    @property
+    def in_use(self) -> int:
+        """Connections that are not idle."""
+        return self.open - len(self._idle)
+
+    async def reach(self) -> None:
+        """Open a connection and close it; HTTPError if that is not possible. It is besides those
+        that may be ``open``: a pool whose connections are all in use can reach the origin."""
+        self._descriptors.acquire(1, UPSTREAM)
+        self.open += 1
+        (await self._connect()).abort()
+
     def acquire(self) -> UpstreamConnection | None:
         """The newest idle connection, if there is one."""
         while self._idle:

@@ -1,7 +1,7 @@
 """The reverse proxy, as a handler."""
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Literal, NamedTuple
 
@@ -167,8 +167,10 @@ class Proxy:
         record = None
         if self.start_recording is not None:
             record = partial(self._record, request, body if has_body else None)
-        state, server = self._state(request), request.exchange.server
-        return Outgoing(state, server, request.method, request.target, sent + body, record)
+        server = request.exchange.server
+        return Outgoing(
+            self.state(server), server, request.method, request.target, sent + body, record
+        )
 
     def own_outgoing(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes
@@ -176,13 +178,13 @@ class Proxy:
         """A request of the handler's own, as ``fetch`` would send it."""
         id = request.exchange.id
         sent = self._rewriting.own_request(method, target, fields, body, id)
-        state, server = self._state(request), request.exchange.server
-        return Outgoing(state, server, method, target, sent, None)
+        server = request.exchange.server
+        return Outgoing(self.state(server), server, method, target, sent, None)
 
     def adopt(self, request: Request, sent: RelayedRequest, head: ResponseHead) -> Response:
         """The response to a request that has its head, and is HOLDING the body. It is relayed to
         this client from now on."""
-        relay = Relay(self._state(request), request.exchange, request.method, b"")
+        relay = Relay(self.state(request.exchange.server), request.exchange, request.method, b"")
         relay.adopt(sent)
         return self._response(relay, head)
 
@@ -213,9 +215,14 @@ class Proxy:
             recording.on_request_body(body, True)
         return recording
 
-    def _state(self, request: Request) -> ProxyState:
-        server = request.exchange.server
+    def state(self, server: ServerState) -> ProxyState:
+        """What the requests of a listener share."""
         return self._states.get(server) or self._open(server)
+
+    @property
+    def states(self) -> Collection[ProxyState]:
+        """That of every listener that has had a request."""
+        return self._states.values()
 
     def _open(self, server: ServerState) -> ProxyState:
         """The state for a listener, which is closed with it."""

@@ -67,7 +67,7 @@ class ServerState:
         self.opening: dict[Connection, asyncio.Task[Any] | None] = {}
         self.refused: set[Connection] = set()  # of these, those that only get a 503
         self.on_room: Callable[[], object] | None = None  # called when a connection is forgotten
-        self.unwinding: set[asyncio.Task[None]] = set()  # cancelled, and not yet done
+        self.unwinding: set[asyncio.Task[Any]] = set()  # cancelled, and not yet done
         # One for all connections: a read is consumed before the next one. Without it the loop
         # allocates 256 KiB for each read.
         self.read_buffer = memoryview(bytearray(READ_SIZE))
