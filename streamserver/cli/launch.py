@@ -16,6 +16,7 @@ from streamserver.cli.problem import CannotServe
 from streamserver.kit.compress import compress
 from streamserver.kit.service import Handler, close, service
 from streamserver.observe.probes import Probes
+from streamserver.proxy.overview import Overview
 from streamserver.server.observer import Several
 from streamserver.server.settings import Settings
 from streamserver.server.state import Handler as EngineHandler
@@ -66,20 +67,20 @@ def launch(
     each_alone: str = "",
     guard: Guard | None = None,
     warnings: Sequence[str] = (),
-    relayed: bool = False,
+    upstreams: Overview | None = None,
 ) -> int:
     """Serve what `make_handler` returns until a signal arrives; the exit status. With
     `--check-config`, only report what is served, which the attribute ``about`` names.
 
     `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
-    `guard` wraps all that is served, `/metrics` included. With `relayed`, `--compress` is for
-    relayed responses too. Raises CannotServe or CannotListen.
+    `guard` wraps all that is served, `/metrics` included. `upstreams` are those of a relay: then
+    `--compress` is for relayed responses too. Raises CannotServe or CannotListen.
     """
     inherited = take_inherited()
     logs.configure(options.log_format, options.log_level)
     for warning in () if inherited else warnings:
         logger.warning(warning)
-    server = _server(options, settings, make_handler(), bool(inherited), guard, relayed)
+    server = _server(options, settings, make_handler(), bool(inherited), guard, upstreams)
     if each_alone and options.workers > 1 and not inherited:
         logger.warning(each_alone)
     make_loop = loop_factory(options.loop)
@@ -114,10 +115,10 @@ def _server(
     handler: Handler,
     is_worker: bool,
     guard: Guard | None,
-    relayed: bool,
+    upstreams: Overview | None,
 ) -> Server:
     if options.compress:
-        handler = compress(handler, relayed=relayed)
+        handler = compress(handler, relayed=upstreams is not None)
     tls = server_context(options.tls_cert, options.tls_key) if options.tls_cert else None
     log = access_log_of(options.log_format) if options.access_log else None
     reload = Path.cwd() if getattr(options, "reload", False) else None
@@ -127,7 +128,9 @@ def _server(
     observers = [observer for observer in (log, metrics) if observer is not None]
     served = service(handler)
     if options.metrics is not False:
-        served = Probes(served, metrics)
+        served = Probes(served, metrics, upstreams)
+    if metrics is not None and upstreams is not None:
+        metrics.watch(upstreams.load)
     if guard is not None:
         served = guard(served)
     observer = observers[0] if len(observers) == 1 else Several(observers)

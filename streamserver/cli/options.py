@@ -136,7 +136,7 @@ def parse(
     for a wrong text, after a line that names the flag or variable.
     """
     _refuse_unknown(parser, table, argv)
-    values, rest = parser.parse_known_args(argv)
+    values, rest = parser.parse_known_intermixed_args(argv)  # options between two URLs
     for word in rest:
         if word != "--":
             parser.error(f"unexpected argument {word!r}")

@@ -1,4 +1,4 @@
-"""The command `proxy`: a reverse proxy in front of one upstream, or of one for each route."""
+"""The command `proxy`: a reverse proxy in front of one upstream, of several, or of routes."""
 
 import os
 from argparse import Namespace
@@ -17,6 +17,7 @@ from streamserver.cli.recording import RECORD, recorded
 from streamserver.cli.resumable import RESUMABLE, each_alone, kept
 from streamserver.cli.routes import ROUTE, Relay
 from streamserver.cli.upstream_options import (
+    GROUP,
     MAX_BODY,
     POOL,
     REQUESTS,
@@ -24,13 +25,19 @@ from streamserver.cli.upstream_options import (
     UPSTREAM,
     upstream,
 )
+from streamserver.cli.values import switch
+from streamserver.kit import slots
 from streamserver.kit.service import Handler
 from streamserver.proxy.origin import FORMS
+from streamserver.proxy.overview import Overview
 from streamserver.server.descriptors import of_process
 from streamserver.server.settings import Settings
 
-USAGE = "streamserver proxy URL [options]"
-ABOUT = "Relay every request to the upstream at URL, and its responses as they arrive."
+USAGE = "streamserver proxy URL [URL ...] [options]"
+ABOUT = (
+    "Relay every request to the upstream at URL, and its responses as they arrive. Several URLs are"
+    " replicas of one service: a request goes to the one with the fewest open streams."
+)
 
 TABLE: Table = {
     "where to relay to": (
@@ -41,6 +48,7 @@ TABLE: Table = {
     "responses": RESPONSES,
     "the upstream": UPSTREAM,
     "connections to the upstream": POOL,
+    "several upstreams, and their limits": GROUP,
     "answers that survive their reader": RESUMABLE,
     "recording": RECORD,
     **ENGINE,
@@ -48,7 +56,17 @@ TABLE: Table = {
         engine_options.max_connections("half of its descriptors"),
         MAX_BODY,
     ),
-    "figures": (figures.option(False, "off"),),
+    "figures": (
+        figures.option(False, "off"),
+        Option(
+            "ready-upstreams",
+            False,
+            switch,
+            "",
+            "answer GET /ready with 503 while no upstream can be reached; with --metrics",
+            "off",
+        ),
+    ),
 }
 
 
@@ -58,9 +76,15 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     options, _ = read(argv, os.environ)
     make = partial(routes.combined, options, wrapped)
     each = next(filter(None, [each_alone(relay.options) for relay in options.relays]), "")
+    is_limited = any(relay.options.max_streams for relay in options.relays)
+    if is_limited and options.workers > 1 and not slots.can_share():
+        needed = "Linux and a directory for temporary files (TMPDIR)"
+        raise CannotServe(f"--max-streams with --workers needs {needed}")
+    relays = [(relay.route.prefix, relay.proxy) for relay in options.relays]
+    overview = Overview(relays, decides_readiness=options.ready_upstreams)
     warnings = [*warnings, *routes.shared_key(options)]
     options.about = routes.about(options)
-    return launch(options, settings(options), make, each, warnings=warnings, relayed=True)
+    return launch(options, settings(options), make, each, warnings=warnings, upstreams=overview)
 
 
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Handler]:
@@ -73,6 +97,8 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
         parser.error("the following arguments are required: URL, or --route PREFIX=URL")
     if options.strip and not options.urls:
         parser.error("--strip is for URL; in a configuration file a route has its own")
+    if options.ready_upstreams and not options.metrics:
+        parser.error("--ready-upstreams is for the probe /ready: add --metrics")
     check_sources(options, parser, "api-key-env", "api-key-file")
     try:
         options.relays = routes.make_relays(options, environment)

@@ -15,6 +15,7 @@ from streamserver.cli.options import Option
 from streamserver.cli.problem import CannotServe
 from streamserver.cli.resumable import RESUMABLE
 from streamserver.cli.upstream_options import (
+    GROUP,
     MAX_BODY,
     POOL,
     REQUESTS,
@@ -36,6 +37,7 @@ _KEYS = (
     *RESPONSES,
     *UPSTREAM,
     *POOL,
+    *GROUP,
     MAX_BODY,
     *(option for option in RESUMABLE if not option.name.startswith("redis")),
 )

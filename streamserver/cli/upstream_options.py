@@ -15,10 +15,13 @@ from streamserver.cli.values import field, field_table, one_of, size, switch, te
 from streamserver.proxy.forwarding import MODES
 from streamserver.proxy.origin import client_context, parse_origin
 from streamserver.proxy.proxy import OnBreak, Proxy
-from streamserver.proxy.settings import PoolLimits, Timeouts
+from streamserver.proxy.settings import Backoff, PoolLimits, QueueLimits, Timeouts
 
 TIMEOUTS = Timeouts()
 LIMITS = PoolLimits()
+QUEUE = QueueLimits()
+BACKOFF = Backoff()
+MOST_STREAMS = 10**5
 
 REQUESTS = (
     Option("strip", "", text, "PATH", "prefix to remove from targets; other targets get a 404"),
@@ -94,6 +97,36 @@ POOL = (
     ),
     duration("pool-wait", LIMITS.wait, "for a connection while all are in use", zero=True),
 )
+GROUP = (
+    Option(
+        "max-streams",
+        0,
+        whole(1, MOST_STREAMS, unlimited=0),
+        "N",
+        "requests that each upstream gets at once, from all workers together",
+        shown="unlimited",
+    ),
+    Option(
+        "queue",
+        QUEUE.waiting,
+        whole(0, 10**6),
+        "N",
+        "requests per process that may wait for an upstream with --max-streams",
+    ),
+    duration(
+        "queue-timeout", QUEUE.wait, "that each of them waits; 0: it does not wait", zero=True
+    ),
+    duration("backoff", BACKOFF.first, "without requests, for an upstream that has failed once"),
+    duration("max-backoff", BACKOFF.longest, "without requests, after failures in a row"),
+    Option(
+        "repeat-refused",
+        False,
+        switch,
+        "",
+        "send also a request that is not idempotent to another upstream, after a 429 or 503",
+        "off",
+    ),
+)
 MAX_BODY = Option(
     "max-body",
     None,
@@ -117,11 +150,9 @@ def make_proxy(urls: Sequence[str], options: Namespace) -> Proxy:
     """A relay to these upstreams; ValueError for options that it cannot have, CannotServe for
     missing authorities."""
     if options.upstream_ca and not all(url.lower().startswith("https:") for url in urls):
-        raise ValueError("--upstream-ca is for an upstream that speaks TLS: https://HOST")
-    if len(urls) > 1:
-        raise ValueError(f"one upstream is allowed, not {', '.join(urls)}")
+        raise ValueError("--upstream-ca is for upstreams that speak TLS: https://HOST")
     return Proxy(
-        urls[0],
+        urls,
         strip=options.strip,
         inject=options.injected,
         keep_host=options.keep_host,
@@ -138,6 +169,10 @@ def make_proxy(urls: Sequence[str], options: Namespace) -> Proxy:
             idle_timeout=options.pool_idle_timeout,
             wait=options.pool_wait,
         ),
+        max_streams=options.max_streams,
+        queue=QueueLimits(options.queue, options.queue_timeout),
+        backoff=Backoff(options.backoff, options.max_backoff),
+        repeat_refused=options.repeat_refused,
         max_body=options.max_body,
         heartbeat=options.relay_heartbeat,
         on_break=options.on_break,

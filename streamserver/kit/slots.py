@@ -13,11 +13,11 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from random import randrange
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, gettempdir
 from time import monotonic, monotonic_ns
 
 VARIABLE = "STREAMSERVER_SLOTS"
@@ -138,18 +138,19 @@ def open_slots(limit: int, name: str) -> Slots:
     return SharedSlots(limit, Path(directory, hashlib.sha256(name.encode()).hexdigest()[:32]))
 
 
-@contextmanager
-def directory() -> Iterator[str | None]:
-    """For a supervisor: the directory of the files, which is removed at the end; None where that
-    is not possible."""
-    if not hasattr(fcntl, "F_OFD_SETLK"):
-        yield None
-        return
-    made = None
+def can_share() -> bool:
+    """Whether this system has such locks, and a directory for temporary files."""
     with suppress(OSError):
-        made = TemporaryDirectory(prefix="streamserver-slots-", ignore_cleanup_errors=True)
-    try:
-        yield made.name if made is not None else None
-    finally:
-        if made is not None:
-            made.cleanup()
+        return hasattr(fcntl, "F_OFD_SETLK") and os.access(gettempdir(), os.W_OK)
+    return False
+
+
+@contextmanager
+def sharing() -> Iterator[Mapping[str, str]]:
+    """For a supervisor: what it adds to the environment of workers that share slots; nothing where
+    they cannot."""
+    if not can_share():
+        yield {}
+        return
+    with TemporaryDirectory(prefix="streamserver-slots-", ignore_cleanup_errors=True) as directory:
+        yield {VARIABLE: directory}

@@ -22,7 +22,10 @@ UPSTREAMS = "/upstreams"
 
 
 class Upstreams(Protocol):
-    """The upstreams of a relay."""
+    """The upstreams of a relay. ``decides_readiness``: whether the server is ready only while one
+    of them can be reached."""
+
+    decides_readiness: bool
 
     def describe(self, server: ServerState) -> object:
         """The state of each one, as a value for JSON, without any secret."""
@@ -47,21 +50,16 @@ class Probes:
 
     Without ``metrics`` the first is a 501 that names the missing extra. While the server drains the
     third is a 503. New connections are refused by then, so only a client that has already sent a
-    part of its request receives it. With ``needs_upstream`` it is also a 503 while none of the
-    upstreams can be reached.
+    part of its request receives it. If the ``upstreams`` decide readiness it is also a 503 while
+    none of them can be reached.
     """
 
     def __init__(
-        self,
-        handler: Handler,
-        metrics: Metrics | None,
-        upstreams: Upstreams | None = None,
-        needs_upstream: bool = False,
+        self, handler: Handler, metrics: Metrics | None, upstreams: Upstreams | None = None
     ) -> None:
         self._handler = handler
         self._metrics = metrics
         self._upstreams = upstreams
-        self._needed = upstreams if needs_upstream else None
         self._paths = frozenset(PATHS if upstreams is None else (*PATHS, UPSTREAMS))
 
     def __call__(self, exchange: Exchange) -> Awaitable[Answer]:
@@ -95,7 +93,10 @@ class Probes:
         """HTTPError 503 unless the server is ready."""
         if server.draining and not server.has_successor:
             raise HTTPError(503, "the server is being stopped", headers={"Retry-After": "1"})
-        if self._needed is not None and (why := await self._needed.unreachable(server)):
+        upstreams = self._upstreams
+        if upstreams is None or not upstreams.decides_readiness:
+            return
+        if why := await upstreams.unreachable(server):
             raise HTTPError(503, why, headers={"Retry-After": "1"})
 
 

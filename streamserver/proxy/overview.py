@@ -26,9 +26,13 @@ STATES = {HEALTHY: "available", EXCLUDED: "excluded", PROBED: "on probation"}
 
 
 class Overview:
-    """The upstreams of ``relays``, which are pairs of a prefix of targets and its relay."""
+    """The upstreams of ``relays``, which are pairs of a prefix of targets and its relay.
+    ``decides_readiness``: whether the server is ready only while one of them can be reached."""
 
-    def __init__(self, relays: Sequence[tuple[str, Proxy]]) -> None:
+    def __init__(
+        self, relays: Sequence[tuple[str, Proxy]], decides_readiness: bool = False
+    ) -> None:
+        self.decides_readiness = decides_readiness
         self._relays = relays
         self._checks: dict[ServerState, tuple[asyncio.Task[str], float]] = {}
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from socket import socket
 from typing import TypeAlias
 
+from streamserver.kit import slots
 from streamserver.kit.tasks import cancel
 from streamserver.server.descriptors import grow_table
 from streamserver.server.sockets import url_of
@@ -77,16 +78,17 @@ def serve_until_stopped(
     fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
         return _run(loop_factory, _watched(server, _work(server, fixed, *inherit(inherited))))
-    with address.listen(workers) as slots, Notifier.take(os.environ) as notifier:
-        report = partial(_report, announce, notifier, server, slots[0])
+    with address.listen(workers) as sockets, Notifier.take(os.environ) as notifier:
+        report = partial(_report, announce, notifier, server, sockets[0])
         if workers == 1 and server.reload is None:
-            return _run(loop_factory, _watched(server, _serve(server, slots[0], report, notifier)))
-        with supervised or nullcontext((os.environ, _ignore_exit)) as (environment, on_exit):
+            return _run(loop_factory, _watched(server, _serve(server, sockets[0], report, notifier)))
+        supervised = supervised or nullcontext((os.environ, _ignore_exit))
+        with supervised as (environment, on_exit), slots.sharing() as shared:
             supervisor = Supervisor(
                 # The same command line, with the interpreter's own options.
                 [sys.executable, *sys.orig_argv[1:]],
-                environment,
-                slots,
+                {**environment, **shared},
+                sockets,
                 grace=server.settings.grace,
                 announce=report,
                 on_exit=on_exit,

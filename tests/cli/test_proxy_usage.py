@@ -65,7 +65,7 @@ def test_a_url_that_is_none_of_an_upstream(
         (["--header", "X-One: 1", "--header", "x-one: 2"], "may set x-one only once"),
         (["--forwarded", "all"], "one of replace, append, off"),
         (["--on-break", "hang"], "one of cut, event"),
-        (["--upstream-ca", "ca.pem"], "--upstream-ca is for an upstream that speaks TLS"),
+        (["--upstream-ca", "ca.pem"], "--upstream-ca is for upstreams that speak TLS"),
         (["--tls-cert", "cert.pem"], "--tls-cert and --tls-key go together"),
         (["--max-body", "none"], "unlimited or a size from 0"),
         (["--pool-open", "0"], "auto or a whole number from 1"),
@@ -75,7 +75,12 @@ def test_a_url_that_is_none_of_an_upstream(
         (["--resumable", "--resume-window", "0"], "--resume-window"),
         (["--resumable", "--resume-answers", "0"], "a whole number from 1"),
         (["--resumable", "--resume-cookie", "a b"], "'a b' is not a name"),
-        (["http://other"], "http://other"),
+        ([URL], "the upstream 127.0.0.1:9 is given twice"),
+        (["https://b", "--upstream-ca", "ca.pem"], "--upstream-ca is for upstreams that speak TLS"),
+        (["--ready-upstreams"], "--ready-upstreams is for the probe /ready: add --metrics"),
+        (["--max-streams", "0"], "unlimited or a whole number from 1 to 100000"),
+        (["--queue", "-1"], "a whole number from 0"),
+        (["--queue-timeout", "soon"], "a duration of 0 s or more"),
     ],
 )
 def test_other_wrong_usage(capsys: pytest.CaptureFixture[str], argv: list[str], named: str) -> None:

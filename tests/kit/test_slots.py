@@ -124,8 +124,8 @@ def test_a_killed_process_holds_none(path: Path) -> None:
 
 
 def test_workers_share_by_a_directory_in_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with slots.directory() as directory:
-        assert directory is not None
+    with slots.sharing() as variables:
+        directory = variables[VARIABLE]
         assert os.stat(directory).st_mode & 0o077 == 0
         monkeypatch.setenv(VARIABLE, directory)
         one, same, other = (
@@ -139,7 +139,7 @@ def test_workers_share_by_a_directory_in_their_environment(monkeypatch: pytest.M
     assert not slots.open_slots(1, "http://a").is_shared
 
 
-def test_without_a_place_for_files_there_is_no_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_place_for_files_workers_cannot_share(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", "/proc/none")
-    with slots.directory() as directory:
-        assert directory is None
+    with slots.sharing() as variables:
+        assert variables == {}
