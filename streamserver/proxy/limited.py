@@ -50,8 +50,8 @@ class LimitedGroup(Group):
         return await self.queue.wait(client)
 
     def leave(self, place: Place) -> None:
-        """As ``Group.leave``. The slot is free in the next iteration of the loop, in which a
-        connection that was aborted is closed: the upstream must not get another stream before."""
+        """As ``Group.leave``. The slot is free in the next iteration of the loop, when a connection
+        that was aborted is closed: another worker may send a request at once."""
         super().leave(place)
         self._loop.call_soon(self._free, place.replica)
 
