@@ -1,0 +1,239 @@
+"""What an operator sees of the upstreams: their states at /upstreams, and /ready."""
+
+import asyncio
+import contextlib
+import json
+import re
+from collections.abc import AsyncIterator
+from functools import partial
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from streamserver.observe.metrics import Metrics
+from streamserver.observe.probes import Probes
+from streamserver.proxy import overview
+from streamserver.proxy.overview import Overview
+from streamserver.proxy.proxy import Proxy
+from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
+from streamserver.server.exchange import Exchange
+from support.asking import ask
+from support.figures import Figures
+from support.inprocess import Served, running
+from support.rawserver import RawServer, raw_server
+from support.rawsocket import RawClient, connect
+from support.relaying import ok
+from support.requests import get
+from support.upstreams import full_backlog, nobody
+from support.waiting import wait_until
+
+LONG = Backoff(first=60, longest=60)
+NEW = PoolLimits(idle=0)
+
+
+@contextlib.asynccontextmanager
+async def seen(
+    *urls: str, ready: bool = False, metrics: Metrics | None = None, **options: Any
+) -> AsyncIterator[Served]:
+    """A relay to these upstreams, behind its probes."""
+    proxy = Proxy(urls, pool=NEW, **options)
+    upstreams = Overview([("/", proxy)], decides_readiness=ready)
+    if metrics is not None:
+        metrics.watch(upstreams.load)
+    front = partial(Probes, metrics=metrics, upstreams=upstreams)
+    async with running(proxy, front=front, observers=[metrics] if metrics else []) as server:
+        yield server
+
+
+async def states(server: Served) -> list[dict[str, Any]]:
+    """The upstreams of the only group."""
+    answer = await ask(server, "/upstreams")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    (group,) = json.loads(answer.body)["groups"]
+    upstreams: list[dict[str, Any]] = group["upstreams"]
+    return upstreams
+
+
+async def begin(
+    server: Served, upstream: RawServer, stack: contextlib.AsyncExitStack, target: bytes = b"/"
+) -> tuple[RawClient, RawClient]:
+    client = await stack.enter_async_context(connect(server.port))
+    await client.send(get(target))
+    return client, await upstream.asked()
+
+
+async def test_the_state_of_each_upstream_is_shown() -> None:
+    metrics = Metrics(registry=CollectorRegistry())
+    figures = Figures(metrics)
+    async with contextlib.AsyncExitStack() as stack:
+        upstream = await stack.enter_async_context(raw_server())
+        port = stack.enter_context(nobody())
+        urls = upstream.url, f"http://127.0.0.1:{port}/base"
+        server = await stack.enter_async_context(
+            seen(*urls, max_streams=2, backoff=LONG, metrics=metrics)
+        )
+        fresh = await states(server)
+        assert [each["url"] for each in fresh] == [*urls]
+        assert {each["state"] for each in fresh} == {"available"}
+        async with contextlib.AsyncExitStack() as clients:
+            clients.enter_context(upstream.accepted)
+            first, peer = await begin(server, upstream, clients)
+            await begin(server, upstream, clients)
+            waiting = await clients.enter_async_context(connect(server.port))
+            await waiting.send(get(b"/"))
+            found: dict[str, Any] = {}
+
+            async def is_waiting() -> bool:
+                found.update(json.loads((await ask(server, "/upstreams")).body))
+                return bool(found["groups"][0]["queue"]["waiting"])
+
+            while not await is_waiting():
+                await asyncio.sleep(0.005)
+            (group,) = found["groups"]
+            good, bad = group["upstreams"]
+            assert group["prefix"] == "/"
+            assert group["queue"] == {"waiting": 1}
+            assert [good[name] for name in ("state", "open_streams", "limit", "failures")] == [
+                *("available", 2, 2, 0)
+            ]
+            assert good["reason"] is good["next_attempt_s"] is good["last_failure"] is None
+            assert (bad["state"], bad["open_streams"]) == ("excluded", 0)
+            assert bad["failures"] == bad["requests"] >= 1
+            assert bad["reason"] == bad["last_failure"]["detail"]
+            assert bad["reason"] == "the upstream refused the connection"
+            assert 0 < bad["next_attempt_s"] <= 60
+            pattern = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+            assert re.fullmatch(pattern, bad["last_failure"]["time"])
+            assert figures("upstream_open_streams", upstream=upstream.url[7:]) == 2
+            assert figures("upstream_waiting_requests") == 1
+            await peer.send(ok(b"first"))
+            await first.read_until(b"first")
+        await wait_until(lambda: figures("upstream_open_streams") == 0)
+
+
+async def test_one_upstream_without_a_limit_is_shown_too() -> None:
+    async with raw_server() as upstream, seen(upstream.url) as server:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.enter_context(upstream.accepted)
+            client, peer = await begin(server, upstream, stack)
+            (state,) = await states(server)
+            assert (state["state"], state["open_streams"]) == ("available", 1)
+            assert state["limit"] is state["requests"] is None
+            peer.reset()
+            await client.read_until(b"}\n")
+        (state,) = await states(server)
+        assert (state["open_streams"], state["failures"]) == (0, 1)
+        assert state["last_failure"]["detail"] == "the upstream closed the connection"
+
+
+async def test_an_upstream_that_asks_for_a_pause_says_so() -> None:
+    async with (
+        raw_server() as upstream,
+        seen(upstream.url, max_streams=1) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        stack.enter_context(upstream.accepted)
+        client, peer = await begin(server, upstream, stack)
+        await peer.send(b"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n")
+        await client.read_until(b"\r\n\r\n")
+        (state,) = await states(server)
+    assert state["reason"] == "it has asked for a pause by Retry-After"
+    assert 29 < state["next_attempt_s"] <= 30
+
+
+async def test_no_secret_is_shown() -> None:
+    key = "sk-do-not-tell"
+    inject = {"authorization": f"Bearer {key}"}
+    async with raw_server() as upstream, seen(upstream.url, inject=inject) as server:
+        assert key.encode() not in (await ask(server, "/upstreams")).body
+
+
+# Readiness
+
+
+async def readiness(server: Served) -> tuple[int, str]:
+    answer = await ask(server, "/ready")
+    detail = json.loads(answer.body)["detail"] if answer.status != 200 else ""
+    assert ("retry-after" in answer.headers) == (answer.status == 503)
+    return answer.status, detail
+
+
+async def test_an_idle_relay_is_ready_while_one_upstream_accepts_connections(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(overview, "KEPT", 0.0)
+    why = "no upstream can be reached: the upstream refused the connection"
+    with nobody() as port:
+        async with raw_server() as upstream:
+            dead = f"http://127.0.0.1:{port}"
+            async with seen(upstream.url, dead, ready=True) as server:
+                with upstream.accepted:  # closed before the server looks for what is left
+                    assert await readiness(server) == (200, "")
+                    address = upstream.sock.getsockname()
+                    upstream.sock.close()
+                    assert await readiness(server) == (503, why)
+                    with contextlib.closing(await asyncio.start_server(_close, *address)) as again:
+                        assert await readiness(server) == (200, "")
+                    await again.wait_closed()
+
+
+def _close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.close()
+
+
+async def test_an_upstream_that_accepts_nothing_in_time_is_not_reached() -> None:
+    with full_backlog() as port:
+        url, timeouts = f"http://127.0.0.1:{port}", Timeouts(connect=0.05)
+        async with seen(url, ready=True, timeouts=timeouts) as server:
+            status, why = await readiness(server)
+    assert status == 503
+    assert why.endswith("the upstream did not accept a connection in time")
+
+
+async def test_an_upstream_that_accepts_connections_but_fails_is_not_counted_for_a_while() -> None:
+    async with (
+        raw_server() as upstream,
+        seen(upstream.url, ready=True, max_streams=1, backoff=LONG) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        stack.enter_context(upstream.accepted)
+        client, peer = await begin(server, upstream, stack)
+        peer.reset()
+        await client.read_until(b"}\n")
+        status, why = await readiness(server)
+    assert status == 503
+    assert why == "no upstream can be reached: the upstream closed the connection"
+
+
+async def test_many_probes_at_once_share_one_attempt() -> None:
+    async with raw_server() as upstream, seen(upstream.url, ready=True) as server:
+        with upstream.accepted:
+            answers = await asyncio.gather(*(readiness(server) for _ in range(20)))
+            assert set(answers) == {(200, "")}
+            await upstream.accept()
+            with pytest.raises(TimeoutError):
+                await upstream.accept(timeout=0.01)
+
+
+async def test_without_the_option_a_relay_is_ready_by_itself() -> None:
+    with nobody() as port:
+        async with seen(f"http://127.0.0.1:{port}") as server:
+            assert await readiness(server) == (200, "")
+
+
+async def test_a_server_without_upstreams_leaves_the_path_to_its_app() -> None:
+    async def app(exchange: Exchange) -> Any:
+        raise NotImplementedError
+
+    assert "/upstreams" not in Probes(app, None)._paths
+
+
+async def test_a_listener_that_closes_ends_the_attempts() -> None:
+    with full_backlog() as port:
+        url = f"http://127.0.0.1:{port}"
+        async with seen(url, ready=True) as server, connect(server.port) as client:
+            await client.send(get(b"/ready"))
+            await wait_until(lambda: any("_reach_any" in str(each) for each in asyncio.all_tasks()))
+            await server.stop(0.0)
