@@ -85,7 +85,7 @@ class Producer(RepeatedRequest):
         outgoing = question.outgoing
         super().__init__(outgoing.state, outgoing.server, outgoing.method, outgoing.sent)
         self._select = question.select
-        self._asker = question.request.exchange.client
+        self._asker = "" if self._attempts is None else question.request.exchange.client
         self.record = UNNAMED
         self._store = store
         self._limits = limits

@@ -19,6 +19,7 @@ from support.resuming import (
     DONE,
     TARGET,
     Kept,
+    data_of,
     event,
     events_of,
     head_of,
@@ -139,6 +140,24 @@ async def test_an_unfinished_event_takes_room_until_it_is_complete() -> None:
         await until_end(client)
         assert "error" in str(events_of(client.received)[-1].data)
         assert kept.store._size == ENTRY + 100
+
+
+async def test_an_answer_counts_as_a_stream_of_its_upstream_without_a_reader_too() -> None:
+    pool = PoolLimits(idle=0)
+    async with keeping(proxy={"max_streams": 1, "pool": pool}) as kept:
+        client, peer = await kept.begin(event(0))
+        second = await kept.post()
+        await kept.until_waiting(1)
+        client.sock.close()  # the answer runs on
+        await say(peer, event(1))
+        assert not has_caller(kept.upstream)
+        await say(peer, is_last=True)
+        peer = await kept.upstream.asked()
+        await peer.send(EVENTS_HEAD)
+        await say(peer, event(2), is_last=True)
+        assert data_of(await second.read_until(LAST_CHUNK)) == ['{"n": 2}']
+        await wait_until(lambda: len(kept.server.ended) == 2)
+        assert "queue_ms" in dict(kept.server.ended[-1].attributes)
 
 
 def data_of_events(sent: list[bytes], count: int) -> list[str]:
