@@ -18,7 +18,7 @@ from streamserver.kit.router import Router
 from streamserver.kit.stream import StreamController
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.routes import Route, Routes
-from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
+from streamserver.proxy.settings import Backoff, PoolLimits, QueueLimits, Timeouts
 from streamserver.resumable.resumable import Resumable
 from streamserver.server.settings import Settings
 from streamserver.serving.serve import run, serve
@@ -38,6 +38,7 @@ __all__ = [
     "HTTPError",
     "PoolLimits",
     "Proxy",
+    "QueueLimits",
     "Request",
     "Response",
     "Resumable",

@@ -170,6 +170,12 @@ async def test_the_lab(reader: Reader, tmp_path: Path) -> None:
                     await reader.console(block)
 
 
+async def test_upstreams_with_a_limit(reader: Reader) -> None:
+    [console] = [block for block in section("In production") if "--max-streams" in block.text]
+    *_, server = await reader.console(console)
+    assert await fetch(f"{server.url}/ready") == "ok\n"
+
+
 async def test_the_ladder(reader: Reader) -> None:
     [console] = section("Learning: the ladder")
     [server] = await reader.console(console)

@@ -76,10 +76,6 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     options, _ = read(argv, os.environ)
     make = partial(routes.combined, options, wrapped)
     each = next(filter(None, [each_alone(relay.options) for relay in options.relays]), "")
-    is_limited = any(relay.options.max_streams for relay in options.relays)
-    if is_limited and options.workers > 1 and not slots.can_share():
-        needed = "Linux and a directory for temporary files (TMPDIR)"
-        raise CannotServe(f"--max-streams with --workers needs {needed}")
     relays = [(relay.route.prefix, relay.proxy) for relay in options.relays]
     overview = Overview(relays, decides_readiness=options.ready_upstreams)
     warnings = [*warnings, *routes.shared_key(options)]
@@ -90,7 +86,7 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
 def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace, Handler]:
     """Each option's value, and the handler that they describe, without a recorder and without kept
     answers; ``relays`` are the relays in it. SystemExit for wrong usage, `--help` and `--version`;
-    CannotServe for a missing key or missing authorities."""
+    CannotServe for a missing key or missing authorities, and where workers cannot share slots."""
     parser = make_parser(USAGE, ABOUT, TABLE)
     options = engine_options.read("proxy", parser, TABLE, argv, environment)
     if not options.urls and not options.route:
@@ -107,6 +103,10 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
         parser.refuse(str(problem))
     except ValueError as problem:
         parser.error(str(problem))
+    is_limited = any(relay.options.max_streams for relay in options.relays)
+    if is_limited and options.workers > 1 and not slots.can_share():
+        needed = "Linux and a directory for temporary files (TMPDIR)"
+        raise CannotServe(f"--max-streams with --workers needs {needed}")
     resumable.check(options, [relay.options for relay in options.relays], parser, argv)
     return options, handler
 

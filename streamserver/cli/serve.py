@@ -19,7 +19,7 @@ from streamserver.kit.guards import known_hosts
 from streamserver.kit.service import Handler
 
 USAGE = """streamserver [serve] [MODULE:APP] [options]
-       streamserver proxy URL [options]
+       streamserver proxy URL [URL ...] [options]
        streamserver target [options]
        streamserver bench URL [options]
        streamserver inspect URL [options]

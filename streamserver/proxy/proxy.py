@@ -95,24 +95,11 @@ class Proxy:
         server_timing: bool = False,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        if not heartbeat >= 0:
-            raise ValueError(f"heartbeat must be 0 or more, not {heartbeat!r}")
-        if on_break not in ("cut", "event"):
-            raise ValueError(f"on_break is cut or event, not {on_break!r}")
+        _check(heartbeat, on_break, max_streams)
         origins = parse_origins([url] if isinstance(url, str) else url, tls)
-        if not isinstance(max_streams, int) or max_streams < 0:
-            raise ValueError(f"max_streams is a whole number of 0 or more, not {max_streams!r}")
-        self._make_state = partial(
-            ProxyState,
-            origins,
-            timeouts or Timeouts(),
-            pool or PoolLimits(),
-            backoff or Backoff(),
-            repeat_refused,
-            max_streams,
-            queue or QueueLimits(),
-            heartbeat,
-        )
+        make_state = partial(ProxyState, origins, timeouts or Timeouts(), pool or PoolLimits())
+        make_state = partial(make_state, backoff or Backoff(), repeat_refused)
+        self._make_state = partial(make_state, max_streams, queue or QueueLimits(), heartbeat)
         self._rewriting = Rewriting(origins[0], strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body
         self.heartbeat = heartbeat
@@ -230,3 +217,12 @@ class Proxy:
         self._states[server] = state
         server.on_close.append(lambda: self._states.pop(server).close())
         return state
+
+
+def _check(heartbeat: float, on_break: str, max_streams: int) -> None:
+    if not heartbeat >= 0:
+        raise ValueError(f"heartbeat must be 0 or more, not {heartbeat!r}")
+    if on_break not in ("cut", "event"):
+        raise ValueError(f"on_break is cut or event, not {on_break!r}")
+    if not isinstance(max_streams, int) or max_streams < 0:
+        raise ValueError(f"max_streams is a whole number of 0 or more, not {max_streams!r}")

@@ -35,6 +35,21 @@ def test_wrong_usage_is_exit_status_2() -> None:
     assert "the following arguments are required: URL" in done.stderr
 
 
+def test_workers_that_cannot_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    limited = (URL, "--max-streams", "8")
+    monkeypatch.setattr("tempfile.tempdir", "/proc/none")
+    with pytest.raises(CannotServe, match="--max-streams with --workers needs Linux and a dir"):
+        proxy.read([*limited, "--workers", "2"], {})
+    proxy.read(limited, {})
+
+
+def test_urls_may_stand_anywhere() -> None:
+    options, _ = proxy.read(["http://a", "--max-streams", "8", "http://b", "--metrics"], {})
+    assert options.urls == ["http://a", "http://b"]
+    options, _ = proxy.read(["--keep-host"], {"STREAMSERVER_URLS": "http://a\nhttp://b"})
+    assert options.urls == ["http://a", "http://b"]
+
+
 @pytest.mark.parametrize(
     ("url", "why"),
     [

@@ -46,13 +46,19 @@ async def seen(
         yield server
 
 
-async def states(server: Served) -> list[dict[str, Any]]:
-    """The upstreams of the only group."""
+async def group(server: Served) -> dict[str, Any]:
+    """What is shown of the only group."""
     answer = await ask(server, "/upstreams")
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
-    (group,) = json.loads(answer.body)["groups"]
-    upstreams: list[dict[str, Any]] = group["upstreams"]
+    found: list[dict[str, Any]] = json.loads(answer.body)["groups"]
+    assert len(found) == 1
+    return found[0]
+
+
+async def states(server: Served) -> list[dict[str, Any]]:
+    """Of its upstreams."""
+    upstreams: list[dict[str, Any]] = (await group(server))["upstreams"]
     return upstreams
 
 
@@ -64,53 +70,54 @@ async def begin(
     return client, await upstream.asked()
 
 
-async def test_the_state_of_each_upstream_is_shown() -> None:
-    metrics = Metrics(registry=CollectorRegistry())
-    figures = Figures(metrics)
+@contextlib.asynccontextmanager
+async def busy(metrics: Metrics | None = None) -> AsyncIterator[tuple[Served, list[str]]]:
+    """A relay to an upstream with as many streams as it may have, while another one is down, and a
+    request waits; with the URLs of both."""
     async with contextlib.AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(raw_server())
-        port = stack.enter_context(nobody())
-        urls = upstream.url, f"http://127.0.0.1:{port}/base"
+        urls = [upstream.url, f"http://127.0.0.1:{stack.enter_context(nobody())}/base"]
         server = await stack.enter_async_context(
             seen(*urls, max_streams=2, backoff=LONG, metrics=metrics)
         )
-        fresh = await states(server)
-        assert [each["url"] for each in fresh] == [*urls]
-        assert {each["state"] for each in fresh} == {"available"}
+        assert {each["state"] for each in await states(server)} == {"available"}
         async with contextlib.AsyncExitStack() as clients:
             clients.enter_context(upstream.accepted)
-            first, peer = await begin(server, upstream, clients)
+            client, peer = await begin(server, upstream, clients)
             await begin(server, upstream, clients)
             waiting = await clients.enter_async_context(connect(server.port))
             await waiting.send(get(b"/"))
-            found: dict[str, Any] = {}
-
-            async def is_waiting() -> bool:
-                found.update(json.loads((await ask(server, "/upstreams")).body))
-                return bool(found["groups"][0]["queue"]["waiting"])
-
-            while not await is_waiting():
+            while not (await group(server))["queue"]["waiting"]:
                 await asyncio.sleep(0.005)
-            (group,) = found["groups"]
-            good, bad = group["upstreams"]
-            assert group["prefix"] == "/"
-            assert group["queue"] == {"waiting": 1}
-            assert [good[name] for name in ("state", "open_streams", "limit", "failures")] == [
-                *("available", 2, 2, 0)
-            ]
-            assert good["reason"] is good["next_attempt_s"] is good["last_failure"] is None
-            assert (bad["state"], bad["open_streams"]) == ("excluded", 0)
-            assert bad["failures"] == bad["requests"] >= 1
-            assert bad["reason"] == bad["last_failure"]["detail"]
-            assert bad["reason"] == "the upstream refused the connection"
-            assert 0 < bad["next_attempt_s"] <= 60
-            pattern = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
-            assert re.fullmatch(pattern, bad["last_failure"]["time"])
-            assert figures("upstream_open_streams", upstream=upstream.url[7:]) == 2
-            assert figures("upstream_waiting_requests") == 1
-            await peer.send(ok(b"first"))
-            await first.read_until(b"first")
-        await wait_until(lambda: figures("upstream_open_streams") == 0)
+            yield server, urls
+            await peer.send(ok(b"done"))
+            await client.read_until(b"done")
+
+
+async def test_the_state_of_each_upstream_is_shown() -> None:
+    async with busy() as (server, urls):
+        found = await group(server)
+    assert (found["prefix"], found["queue"]) == ("/", {"waiting": 1})
+    good, bad = found["upstreams"]
+    assert [good["url"], bad["url"]] == urls
+    known = {"state": "available", "open_streams": 2, "limit": 2, "failures": 0}
+    assert known.items() <= good.items()
+    assert good["reason"] is good["next_attempt_s"] is good["last_failure"] is None
+    assert (bad["state"], bad["open_streams"], bad["limit"]) == ("excluded", 0, 2)
+    assert bad["failures"] == bad["requests"] >= 1
+    assert bad["reason"] == bad["last_failure"]["detail"] == "the upstream refused the connection"
+    assert 0 < bad["next_attempt_s"] <= 60
+    stamp = r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    assert re.fullmatch(stamp, bad["last_failure"]["time"])
+
+
+async def test_the_load_of_each_upstream_is_measured() -> None:
+    metrics = Metrics(registry=CollectorRegistry())
+    figures = Figures(metrics)
+    async with busy(metrics) as (_, urls):
+        names = [url.removeprefix("http://") for url in urls]
+        assert [figures("upstream_open_streams", upstream=name) for name in names] == [2, 0]
+        assert figures("upstream_waiting_requests") == 1
 
 
 async def test_one_upstream_without_a_limit_is_shown_too() -> None:
@@ -141,6 +148,17 @@ async def test_an_upstream_that_asks_for_a_pause_says_so() -> None:
         (state,) = await states(server)
     assert state["reason"] == "it has asked for a pause by Retry-After"
     assert 29 < state["next_attempt_s"] <= 30
+
+
+async def test_each_route_is_a_group() -> None:
+    proxies = [("/a", Proxy("http://a:1/x")), ("/b", Proxy(["unix:/run/b:/y", "https://c"]))]
+    upstreams = Overview(proxies)
+    front = partial(Probes, metrics=None, upstreams=upstreams)
+    async with running(proxies[0][1], front=front) as server:
+        groups = json.loads((await ask(server, "/upstreams")).body)["groups"]
+    urls = {each["prefix"]: [one["url"] for one in each["upstreams"]] for each in groups}
+    assert urls == {"/a": ["http://a:1/x"], "/b": ["unix:/run/b:/y", "https://c"]}
+    assert {each["queue"] for each in groups} == {None}
 
 
 async def test_no_secret_is_shown() -> None:
