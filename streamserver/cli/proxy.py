@@ -105,8 +105,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
         parser.error(str(problem))
     is_limited = any(relay.options.max_streams for relay in options.relays)
     if is_limited and options.workers > 1 and not slots.can_share():
-        needed = "Linux and a directory for temporary files (TMPDIR)"
-        raise CannotServe(f"--max-streams with --workers needs {needed}")
+        raise CannotServe("--max-streams with --workers needs Linux, with /proc")
     resumable.check(options, [relay.options for relay in options.relays], parser, argv)
     return options, handler
 

@@ -1,9 +1,10 @@
 """A number of slots, such as the streams that a service can hold, for one process or for several.
 
-Workers share the slots by locks on the bytes of one file: the kernel releases those of a process
-that dies, and neither a restarted worker nor one that drains can hold more than is left. Locks of
-open file descriptions (Linux, fcntl(2)) are used, because a process loses the older kind when it
-closes any descriptor of the file.
+Workers share slots by locks on the bytes of one file: the kernel releases those of a process that
+dies, and a worker that drains after a restart keeps its own until its streams end. The file has no
+name, so nothing is left behind, and nobody can remove it. The supervisor opens it and every worker
+inherits it. Locks belong to a description of an open file (Linux, fcntl(2)), so each worker opens
+the inherited file once more.
 
 A lock can only be asked for, so a process that waits asks at intervals. Each release writes a
 stamp to the file: while that is the same, to ask again costs one read.
@@ -13,15 +14,13 @@ import fcntl
 import hashlib
 import os
 import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import randrange
-from tempfile import TemporaryDirectory, gettempdir
 from time import monotonic, monotonic_ns
 
 VARIABLE = "STREAMSERVER_SLOTS"
-"""The environment variable with the directory of the files that workers share."""
+"""The environment variable with the descriptor of the file that a worker inherits."""
 
 POLL = 0.01
 """Seconds between two attempts while requests wait for a slot that another process may release."""
@@ -29,11 +28,13 @@ RESCAN = 0.25
 """Seconds after which all slots are tried although there is no new stamp: a process that dies
 writes none."""
 
-_STAMP = "QQ"  # the time and the process: no two stamps are equal
-_STAMP_SIZE = struct.calcsize(_STAMP)  # at the beginning of the file
-_WAITING = _STAMP_SIZE  # the byte that each process locks, shared, while requests wait in it
-_FIRST = _WAITING + 1  # the byte of the first slot
 _FLOCK = "hhqqi0q"  # struct flock of Linux: type, whence, start, length, pid
+_STAMP = "QQ"  # the time and the process: no two stamps are equal
+_STAMP_SIZE = struct.calcsize(_STAMP)
+_STAMPS = 4096  # those of two names may be the same one: then slots are tried in vain
+_REGION = 2**24
+"""Bytes that can be locked for one name: that of those that wait, and one for each slot. They are
+beyond the end of the file, which does not matter (POSIX, fcntl)."""
 
 
 class Slots:
@@ -69,13 +70,18 @@ class Slots:
 
 
 class SharedSlots(Slots):
-    """``limit`` slots of all processes that open the file ``path``. OSError if that fails."""
+    """``limit`` slots of all processes that open the same file by this ``descriptor``, and with
+    this ``name``. OSError if it cannot be opened."""
 
     is_shared = True
 
-    def __init__(self, limit: int, path: Path) -> None:
+    def __init__(self, limit: int, descriptor: int, name: str) -> None:
         super().__init__(limit)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._file = os.open(f"/proc/self/fd/{descriptor}", os.O_RDWR | os.O_CLOEXEC)
+        number = int.from_bytes(hashlib.sha256(name.encode()).digest()[:4])
+        self._stamp_at = number % _STAMPS * _STAMP_SIZE
+        self._waiting = (number + 1) * _REGION  # the byte that is locked while requests wait
+        self._first = self._waiting + 1  # the byte of the first slot
         self._held: set[int] = set()
         self._next = randrange(limit)  # where to look first: processes seldom try the same
         self._full_stamp = b"none"  # the stamp before the scan that found no free slot
@@ -83,12 +89,12 @@ class SharedSlots(Slots):
 
     def acquire(self) -> bool:
         """As ``Slots.acquire``. While it fails, it costs a read and not a scan."""
-        stamp = os.pread(self._descriptor, _STAMP_SIZE, 0)
+        stamp = os.pread(self._file, _STAMP_SIZE, self._stamp_at)
         if stamp == self._full_stamp and monotonic() < self._full_until:
             return False
         for number in range(self.limit):
             slot = (self._next + number) % self.limit
-            if slot not in self._held and self._lock(fcntl.F_WRLCK, _FIRST + slot):
+            if slot not in self._held and self._lock(fcntl.F_WRLCK, self._first + slot):
                 self._held.add(slot)
                 self._next = slot
                 self.in_use += 1
@@ -100,57 +106,68 @@ class SharedSlots(Slots):
         """As ``Slots.release``."""
         super().release()
         self._next = slot = self._held.pop()
-        self._lock(fcntl.F_UNLCK, _FIRST + slot)
+        self._lock(fcntl.F_UNLCK, self._first + slot)
         # After the unlocking: a scan that began before it may have missed the slot.
-        os.pwrite(self._descriptor, struct.pack(_STAMP, monotonic_ns(), os.getpid()), 0)
+        stamp = struct.pack(_STAMP, monotonic_ns(), os.getpid())
+        os.pwrite(self._file, stamp, self._stamp_at)
 
     def set_waiting(self, is_waiting: bool) -> None:
         """As ``Slots.set_waiting``, for the other processes."""
-        self._lock(fcntl.F_RDLCK if is_waiting else fcntl.F_UNLCK, _WAITING)
+        self._lock(fcntl.F_RDLCK if is_waiting else fcntl.F_UNLCK, self._waiting)
 
     @property
     def is_wanted(self) -> bool:
         """As ``Slots.is_wanted``."""
-        wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _WAITING, 1, 0)
-        found = fcntl.fcntl(self._descriptor, fcntl.F_OFD_GETLK, wanted)
+        wanted = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, self._waiting, 1, 0)
+        found = fcntl.fcntl(self._file, fcntl.F_OFD_GETLK, wanted)
         return bool(struct.unpack_from("h", found)[0] != fcntl.F_UNLCK)
 
     def close(self) -> None:
         """As ``Slots.close``."""
-        os.close(self._descriptor)
+        os.close(self._file)
 
     def _lock(self, kind: int, start: int) -> bool:
         """Lock or unlock a byte; False if another process has it."""
         try:
             wanted = struct.pack(_FLOCK, kind, os.SEEK_SET, start, 1, 0)
-            fcntl.fcntl(self._descriptor, fcntl.F_OFD_SETLK, wanted)
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, wanted)
         except (BlockingIOError, PermissionError):  # EAGAIN or EACCES (POSIX, fcntl)
             return False
         return True
 
 
-def open_slots(limit: int, name: str) -> Slots:
-    """The slots of this process, or of all workers if a supervisor has started it. ``name``: what
-    they are slots of."""
-    directory = os.environ.get(VARIABLE)
-    if not directory:
-        return Slots(limit)
-    return SharedSlots(limit, Path(directory, hashlib.sha256(name.encode()).hexdigest()[:32]))
-
-
 def can_share() -> bool:
-    """Whether this system has such locks, and a directory for temporary files."""
-    with suppress(OSError):
-        return hasattr(fcntl, "F_OFD_SETLK") and os.access(gettempdir(), os.W_OK)
-    return False
+    """Whether this system has such locks and files."""
+    has_calls = hasattr(fcntl, "F_OFD_SETLK") and hasattr(os, "memfd_create")
+    return has_calls and os.path.isdir("/proc/self/fd")
 
 
 @contextmanager
-def sharing() -> Iterator[Mapping[str, str]]:
-    """For a supervisor: what it adds to the environment of workers that share slots; nothing where
-    they cannot."""
+def shared_file() -> Iterator[tuple[int, ...]]:
+    """For a supervisor: the descriptor of the file for its workers; none where they cannot share
+    slots."""
     if not can_share():
-        yield {}
+        yield ()
         return
-    with TemporaryDirectory(prefix="streamserver-slots-", ignore_cleanup_errors=True) as directory:
-        yield {VARIABLE: directory}
+    descriptor = os.memfd_create("streamserver-slots")
+    try:
+        yield (descriptor,)
+    finally:
+        os.close(descriptor)
+
+
+_inherited: list[int] = []
+
+
+def inherit() -> None:
+    """For a worker: take the file from the environment, in which a program that the app starts
+    must not find it."""
+    if text := os.environ.pop(VARIABLE, ""):
+        os.set_inheritable(int(text), False)
+        _inherited[:] = [int(text)]
+
+
+def open_slots(limit: int, name: str) -> Slots:
+    """The slots of this process, or of all workers if a supervisor has started it. ``name``: what
+    they are slots of."""
+    return SharedSlots(limit, _inherited[0], name) if _inherited else Slots(limit)

@@ -44,6 +44,8 @@ class Group:
     def candidates(self, now: float, tried: Collection[Replica] = ()) -> list[Replica]:
         """The replicas that may get a request, the best one first. ``tried``: it failed there."""
         left = [each for each in self.replicas if each not in tried]
+        if len(self.replicas) == 1:  # no other one could serve what it might
+            return left
         best = [each for each in left if each.health.is_available(now)]
         if best:
             self._random.shuffle(best)

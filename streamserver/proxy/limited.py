@@ -23,7 +23,7 @@ from streamserver.proxy.replica import Replica
 from streamserver.proxy.settings import QueueLimits
 
 LOOK = 0.05
-"""Seconds between two looks at the health of several replicas, while requests wait."""
+"""Seconds between two looks at the health of the replicas, while requests wait."""
 
 
 class LimitedGroup(Group):
@@ -44,7 +44,7 @@ class LimitedGroup(Group):
 
     async def wait(self, client: str) -> Place:
         """As ``Group.wait``; the error is ``Refused``."""
-        if self._timer is None and (self._is_shared or len(self.replicas) > 1):
+        if self._timer is None:
             self._set_waiting(True)
             self._look_later()
         return await self.queue.wait(client)

@@ -109,11 +109,12 @@ def _group(prefix: str, state: ProxyState, now: float) -> dict[str, object]:
 
 def _upstream(replica: Replica, state: ProxyState, now: float) -> dict[str, object]:
     health, failure, group = replica.health, replica.last_failure, state.group
-    until = max(health.until - now, 0.0) if health.standing is EXCLUDED else None
+    standing = HEALTHY if len(state.replicas) == 1 else health.standing  # see ``Group.candidates``
+    until = max(health.until - now, 0.0) if standing is EXCLUDED else None
     return {
         "url": replica.origin.url,
-        "state": STATES[health.standing],
-        "reason": _reason(replica),
+        "state": STATES[standing],
+        "reason": None if standing is HEALTHY else _reason(replica),
         "next_attempt_s": None if until is None else round(until, 3),
         "open_streams": _open_streams(replica, state),
         "limit": group.slots[replica].limit if isinstance(group, LimitedGroup) else None,
@@ -123,10 +124,8 @@ def _upstream(replica: Replica, state: ProxyState, now: float) -> dict[str, obje
     }
 
 
-def _reason(replica: Replica) -> str | None:
+def _reason(replica: Replica) -> str:
     """Why it is not available."""
-    if replica.health.standing is HEALTHY:
-        return None
     if replica.health.is_refusing or replica.last_failure is None:
         return "it has asked for a pause by Retry-After"
     return replica.last_failure.detail

@@ -35,6 +35,7 @@ class Supervisor:
     when a restart is over, with the reason if it failed. `fixed` describes the settings that no
     restart changes; if it differs from what the workers report, that is logged. Without
     `hands_over`, old workers end as at `stop`: no idle connection gets another of their answers.
+    `shared`: further descriptors, which all workers inherit.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Supervisor:
         on_restarted: Callable[[str], object] = lambda reason: None,
         fixed: str = "",
         hands_over: bool = True,
+        shared: Sequence[int] = (),
     ) -> None:
         self._command = command
         self._environment = environment
@@ -60,6 +62,7 @@ class Supervisor:
         self._on_restarted = on_restarted
         self._fixed = fixed
         self._hands_over = hands_over
+        self._shared = shared
         self._generations: set[Generation] = set()
         self._wake = asyncio.Event()
         self._stopping = False
@@ -163,5 +166,5 @@ class Supervisor:
         return await asyncio.create_subprocess_exec(
             *self._command,
             env={**self._environment, VARIABLE: " ".join(map(str, inherited))},
-            pass_fds=inherited,
+            pass_fds=(*inherited, *self._shared),
         )

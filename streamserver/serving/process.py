@@ -55,6 +55,7 @@ def take_inherited() -> str | None:
 
     The variable is removed, or a server that the app starts would take itself for a worker.
     """
+    slots.inherit()
     return os.environ.pop(VARIABLE, None)
 
 
@@ -83,11 +84,11 @@ def serve_until_stopped(
         if workers == 1 and server.reload is None:
             return _run(loop_factory, _watched(server, _serve(server, sockets[0], report, notifier)))
         supervised = supervised or nullcontext((os.environ, _ignore_exit))
-        with supervised as (environment, on_exit), slots.sharing() as shared:
+        with supervised as (environment, on_exit), slots.shared_file() as shared:
             supervisor = Supervisor(
                 # The same command line, with the interpreter's own options.
                 [sys.executable, *sys.orig_argv[1:]],
-                {**environment, **shared},
+                {**environment, slots.VARIABLE: " ".join(map(str, shared))},
                 sockets,
                 grace=server.settings.grace,
                 announce=report,
@@ -95,6 +96,7 @@ def serve_until_stopped(
                 on_restarted=notifier.restarted,
                 fixed=fixed,
                 hands_over=server.reload is None,
+                shared=shared,
             )
             _run(asyncio.new_event_loop, _supervise(supervisor, notifier, server.reload))
 

@@ -8,6 +8,7 @@ import pytest
 from cli.conftest import run
 from streamserver.cli import proxy
 from streamserver.cli.problem import CannotServe
+from streamserver.kit import slots
 from streamserver.proxy.origin import FORMS
 from streamserver.server.settings import Settings
 from support.calling import call
@@ -37,8 +38,8 @@ def test_wrong_usage_is_exit_status_2() -> None:
 
 def test_workers_that_cannot_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     limited = (URL, "--max-streams", "8")
-    monkeypatch.setattr("tempfile.tempdir", "/proc/none")
-    with pytest.raises(CannotServe, match="--max-streams with --workers needs Linux and a dir"):
+    monkeypatch.setattr(slots, "can_share", lambda: False)
+    with pytest.raises(CannotServe, match="--max-streams with --workers needs Linux, with /proc"):
         proxy.read([*limited, "--workers", "2"], {})
     proxy.read(limited, {})
 

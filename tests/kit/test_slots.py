@@ -7,24 +7,27 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from streamserver.kit import slots
-from streamserver.kit.slots import VARIABLE, SharedSlots, Slots
+from streamserver.kit.slots import SharedSlots, Slots
 from support.waiting import block_until
 
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "slots"
+NAME = "http://upstream"
 
 
 @pytest.fixture
-def pair(path: Path) -> Iterator[tuple[SharedSlots, SharedSlots]]:
+def file() -> Iterator[int]:
+    """What a supervisor opens."""
+    with slots.shared_file() as (descriptor,):
+        yield descriptor
+
+
+@pytest.fixture
+def pair(file: int) -> Iterator[tuple[SharedSlots, SharedSlots]]:
     """The slots of two workers."""
-    one, other = SharedSlots(3, path), SharedSlots(3, path)
+    one, other = SharedSlots(3, file, NAME), SharedSlots(3, file, NAME)
     yield one, other
     one.close()
     other.close()
@@ -67,10 +70,10 @@ def test_any_sequence_keeps_the_limit(pair: tuple[SharedSlots, SharedSlots]) -> 
 
 
 def test_another_limit_after_a_restart_counts_what_is_held(
-    path: Path, monkeypatch: pytest.MonkeyPatch
+    file: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(slots, "RESCAN", 0.0)
-    old, new = SharedSlots(8, path), SharedSlots(2, path)
+    old, new = SharedSlots(8, file, NAME), SharedSlots(2, file, NAME)
     assert fill(old) == 8
     assert not new.acquire()
     old.close()  # the old worker has ended
@@ -103,43 +106,48 @@ def test_those_that_wait_are_known_to_others(pair: tuple[SharedSlots, SharedSlot
 
 
 HOLD = """
-import sys; from pathlib import Path; from streamserver.kit.slots import SharedSlots
-slots = SharedSlots(3, Path(sys.argv[1]))
-while slots.acquire(): pass
-print(slots.in_use, flush=True); sys.stdin.read()
+import os, sys; from streamserver.kit import slots
+slots.inherit()
+held = slots.open_slots(3, sys.argv[1])
+while held.acquire(): pass
+print(held.in_use, slots.VARIABLE in os.environ, flush=True); sys.stdin.read()
 """
 
 
-def test_a_killed_process_holds_none(path: Path) -> None:
-    ours = SharedSlots(3, path)
-    command = [sys.executable, "-c", HOLD, str(path)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+def test_a_killed_process_holds_none(file: int) -> None:
+    ours = SharedSlots(3, file, NAME)
+    command = [sys.executable, "-c", HOLD, NAME]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, slots.VARIABLE: str(file)},
+        pass_fds=(file,),
+    ) as process:
         assert process.stdout is not None
-        assert process.stdout.readline() == b"3\n"
+        assert process.stdout.readline() == b"3 False\n"
         assert not ours.acquire()
         process.kill()
-    block_until(ours.acquire)  # nothing tells it that they are free, so it looks from time to time
+    block_until(ours.acquire)  # no stamp was written: it looks from time to time
     assert fill(ours) == 2
     ours.close()
 
 
-def test_workers_share_by_a_directory_in_their_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    with slots.sharing() as variables:
-        directory = variables[VARIABLE]
-        assert os.stat(directory).st_mode & 0o077 == 0
-        monkeypatch.setenv(VARIABLE, directory)
-        one, same, other = (
-            slots.open_slots(1, name) for name in ("http://a", "http://a", "http://b")
-        )
-        assert [each.acquire() for each in (one, same, other)] == [True, False, True]
-        for each in (one, same, other):
-            each.close()
-    assert not os.path.exists(directory)
-    monkeypatch.delenv(VARIABLE)
-    assert not slots.open_slots(1, "http://a").is_shared
+def test_each_name_has_slots_of_its_own(file: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "_inherited", [file])
+    opened = [slots.open_slots(1, name) for name in ("http://a", "http://a", "http://b")]
+    assert [each.acquire() for each in opened] == [True, False, True]
+    opened[1].set_waiting(True)
+    assert [each.is_wanted for each in opened] == [True, False, False]
+    for each in opened:
+        each.close()
 
 
-def test_without_a_place_for_files_workers_cannot_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tempfile.tempdir", "/proc/none")
-    with slots.sharing() as variables:
-        assert variables == {}
+def test_a_process_alone_shares_nothing() -> None:
+    assert not slots.open_slots(1, NAME).is_shared
+
+
+def test_a_system_without_such_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(fcntl, "F_OFD_SETLK")
+    with slots.shared_file() as descriptors:
+        assert descriptors == ()

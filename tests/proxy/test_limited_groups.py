@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import random
 import socket
-from collections.abc import AsyncIterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from streamserver.kit import slots
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
-from streamserver.kit.slots import VARIABLE
 from streamserver.proxy.limited import LimitedGroup
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import Backoff, PoolLimits, QueueLimits
@@ -114,10 +113,12 @@ async def workers(upstream: Holding, count: int, max_streams: int) -> AsyncItera
         yield server
 
 
-@pytest.fixture(autouse=True)
-def shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def shared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What a supervisor gives to its workers."""
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    with slots.shared_file() as descriptors:
+        monkeypatch.setattr(slots, "_inherited", [*descriptors])
+        yield
 
 
 async def ask(server: Served, worker: int, seconds: float, leaves_after: float = 0.0) -> None:
@@ -130,6 +131,7 @@ async def ask(server: Served, worker: int, seconds: float, leaves_after: float =
         await client.read_until(LAST_CHUNK)
 
 
+@pytest.mark.usefixtures("shared")
 async def test_all_workers_together_send_no_more_than_the_limit() -> None:
     """Streams end, and clients leave, at random; none that stays gets an error."""
     choices = random.Random(7)
@@ -150,6 +152,7 @@ async def test_all_workers_together_send_no_more_than_the_limit() -> None:
         assert upstream.total >= 80
 
 
+@pytest.mark.usefixtures("shared")
 async def test_a_busy_worker_leaves_slots_to_another_one() -> None:
     async with holding() as upstream, workers(upstream, 2, 1) as server:
         many = [asyncio.create_task(ask(server, 0, 0.001)) for _ in range(100)]

@@ -168,6 +168,20 @@ async def test_the_wait_has_an_end() -> None:
         await served(at, await at.begin(get(b"/next")), b"/next")
 
 
+async def test_the_only_upstream_gets_requests_also_after_failures() -> None:
+    """One client may have asked too often: that says nothing about others."""
+    answers = (
+        b"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n",
+        b"nonsense\r\n\r\n",
+    )
+    async with staged(**ONE) as at:
+        for count, answer in enumerate((*answers, *answers), 1):
+            _, peer = await at.ask()
+            await peer.send(answer)
+            await at.has_ended(count)
+        await served(at, await at.begin(get(b"/next")), b"/next")
+
+
 async def test_the_deadline_of_an_exchange_includes_the_wait() -> None:
     async with staged(**ONE, timeouts=Timeouts(total=0.05)) as at:
         await at.ask(b"/1")

@@ -138,14 +138,14 @@ async def test_one_upstream_without_a_limit_is_shown_too() -> None:
 async def test_an_upstream_that_asks_for_a_pause_says_so() -> None:
     async with (
         raw_server() as upstream,
-        seen(upstream.url, max_streams=1) as server,
+        seen(upstream.url, "http://127.0.0.1:9") as server,
         contextlib.AsyncExitStack() as stack,
     ):
         stack.enter_context(upstream.accepted)
         client, peer = await begin(server, upstream, stack)
         await peer.send(b"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n")
         await client.read_until(b"\r\n\r\n")
-        (state,) = await states(server)
+        state, _ = await states(server)
     assert state["reason"] == "it has asked for a pause by Retry-After"
     assert 29 < state["next_attempt_s"] <= 30
 
