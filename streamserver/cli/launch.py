@@ -73,8 +73,7 @@ def launch(
     `--check-config`, only report what is served, which the attribute ``about`` names.
 
     `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
-    `guard` wraps all that is served, `/metrics` included. `upstreams` are those of a relay: then
-    `--compress` is for relayed responses too. Raises CannotServe or CannotListen.
+    `guard` wraps all that is served. `upstreams`: of a relay. Raises CannotServe or CannotListen.
     """
     inherited = take_inherited()
     logs.configure(options.log_format, options.log_level)
