@@ -150,7 +150,7 @@ def make_proxy(urls: Sequence[str], options: Namespace) -> Proxy:
     """A relay to these upstreams; ValueError for options that it cannot have, CannotServe for
     missing authorities."""
     if options.upstream_ca and not all(url.lower().startswith("https:") for url in urls):
-        raise ValueError("--upstream-ca is for upstreams that speak TLS: https://HOST")
+        raise ValueError("--upstream-ca is for an upstream that speaks TLS: https://HOST")
     return Proxy(
         urls,
         strip=options.strip,

@@ -292,5 +292,5 @@ def test_help_shows_defaults_and_variables(capsys: pytest.CaptureFixture[str]) -
     assert "(default: 1MiB)" in shown
     assert "A DURATION is in seconds or has a unit: 500ms, 30s, 2m, 1h." in shown
     assert "STREAMSERVER_NAME" in shown
-    for command in ("proxy URL", "target", "bench URL", "calibrate"):
+    for command in ("proxy URL [URL ...]", "target", "bench URL", "calibrate"):
         assert f"streamserver {command} [options]" in shown
