@@ -92,7 +92,10 @@ def test_a_url_that_is_none_of_an_upstream(
         (["--resumable", "--resume-answers", "0"], "a whole number from 1"),
         (["--resumable", "--resume-cookie", "a b"], "'a b' is not a name"),
         ([URL], "the upstream 127.0.0.1:9 is given twice"),
-        (["https://b", "--upstream-ca", "ca.pem"], "--upstream-ca is for an upstream that speaks TLS"),
+        (
+            ["https://b", "--upstream-ca", "ca.pem"],
+            "--upstream-ca is for an upstream that speaks TLS",
+        ),
         (["--ready-upstreams"], "--ready-upstreams is for the probe /ready: add --metrics"),
         (["--max-streams", "0"], "unlimited or a whole number from 1 to 100000"),
         (["--queue", "-1"], "a whole number from 0"),
