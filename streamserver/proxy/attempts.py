@@ -24,14 +24,15 @@ REFUSALS = frozenset((429, 503))
 
 
 class Attempts:
-    """``is_repeatable``: whether the request may be sent again after a part of it was sent, and
-    ``has_whole_body``: whether that is possible. ``is_final``: whether the client has received a
-    byte of a head. ``refusal``: the last response that was set aside. ``waits_since``: when it
-    began to wait for a place, 0 if it does not; ``queue_ms``: for how long it waited before."""
+    """``client``: as in the access log. ``is_repeatable``: whether the request may be sent again
+    after a part of it was sent, and ``has_whole_body``: whether that is possible. ``is_final``:
+    whether the client has received a byte of a head. ``refusal``: the last response that was set
+    aside. ``waits_since``: when it began to wait for a place, 0 if it does not; ``queue_ms``: for
+    how long it waited before."""
 
     __slots__ = (
-        *("_group", "_name", "_place", "_tried"),
-        *("has_whole_body", "is_final", "is_repeatable", "queue_ms", "refusal", "waits_since"),
+        *("_group", "_name", "_place", "_tried", "client", "has_whole_body", "is_final"),
+        *("is_repeatable", "queue_ms", "refusal", "waits_since"),
     )
 
     def __init__(self, group: Group) -> None:
@@ -41,6 +42,7 @@ class Attempts:
         self._name = ""  # of the replica whose response the client gets
         self.has_whole_body = self.is_repeatable = self.is_final = False
         self.refusal: Refusal | None = None
+        self.client = ""
         self.waits_since = self.queue_ms = 0.0
 
     @property
@@ -67,11 +69,11 @@ class Attempts:
         place = self._group.enter(time.monotonic(), self._tried)
         return None if place is None else self._enter(place, request)
 
-    async def wait(self, request: bytes, client: str) -> tuple[Pool, bytes]:
+    async def wait(self, request: bytes) -> tuple[Pool, bytes]:
         """As ``begin``, after ``Group.wait``."""
         self.waits_since = time.monotonic()
         try:
-            place = await self._group.wait(client)
+            place = await self._group.wait(self.client)
         finally:
             self.queue_ms += ms_since(self.waits_since)
             self.waits_since = 0.0

@@ -49,12 +49,10 @@ class Relay(RepeatedRequest):
         self._attached = False  # whether the handler has returned this response
         self._error: Exception | None = None
         self._waiter: asyncio.Future[ResponseHead] | None = None  # until the handler resumes
+        if self._attempts is not None:
+            self._attempts.client = exchange.client
         # A handler may relay to a second upstream because the first has failed.
         exchange.on_end.append(self.stop)
-
-    @property
-    def _client(self) -> str:
-        return self.exchange.client
 
     async def head(self, upload: Upload | None = None) -> ResponseHead:
         """Send the request and wait for the final head; ``upload``: the rest of the body.

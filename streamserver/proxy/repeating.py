@@ -5,8 +5,6 @@ upstream: the request is sent once more, on a new connection, if it may be repea
 ``attempts`` decides whether another replica gets a request that one has failed or refused.
 """
 
-from abc import abstractmethod
-
 from streamserver.proxy.attempts import Attempts
 from streamserver.proxy.fair_queue import Refused
 from streamserver.proxy.phase import AWAITING_HEAD, BEFORE_HEAD, CONNECTING, ENDED
@@ -26,11 +24,6 @@ class RepeatedRequest(RelayedRequest):
 
     __slots__ = ()
 
-    @property
-    @abstractmethod
-    def _client(self) -> str:
-        """The client, as in the access log."""
-
     def _choose(self, attempts: Attempts) -> bool:
         try:
             chosen = attempts.begin(self._request)
@@ -48,7 +41,7 @@ class RepeatedRequest(RelayedRequest):
     async def _wait(self, attempts: Attempts) -> None:
         """Wait for a place in the group, then send the request."""
         try:
-            self._pool, self._request = await attempts.wait(self._request, self._client)
+            self._pool, self._request = await attempts.wait(self._request)
         except Exception as error:
             self._connecting = None
             if isinstance(error, Refused):

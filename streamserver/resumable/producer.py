@@ -65,7 +65,7 @@ class Producer(RepeatedRequest):
     """
 
     __slots__ = (
-        *("_asker", "_count", "_error", "_first", "_head", "_is_followed", "_is_open", "_limits"),
+        *("_count", "_error", "_first", "_head", "_is_followed", "_is_open", "_limits"),
         *("_on_end", "_opening", "_select", "_size", "_splitter", "_started", "_store"),
         *("_unfinished", "_waiters", "_windows", "attributes", "fields", "is_answer", "record"),
     )
@@ -85,7 +85,8 @@ class Producer(RepeatedRequest):
         outgoing = question.outgoing
         super().__init__(outgoing.state, outgoing.server, outgoing.method, outgoing.sent)
         self._select = question.select
-        self._asker = "" if self._attempts is None else question.request.exchange.client
+        if self._attempts is not None:
+            self._attempts.client = question.request.exchange.client
         self.record = UNNAMED
         self._store = store
         self._limits = limits
@@ -99,10 +100,6 @@ class Producer(RepeatedRequest):
         self._first = b""
         self._error: Exception | None = None  # of a failure before the head
         self._is_followed = self._is_open = self.is_answer = False
-
-    @property
-    def _client(self) -> str:
-        return self._asker
 
     # Clients that wait for the head
 
