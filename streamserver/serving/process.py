@@ -31,6 +31,9 @@ from streamserver.serving.server import Server
 
 logger = logging.getLogger("streamserver")
 
+SAME_PROGRAM = [sys.executable, *sys.orig_argv[1:]]
+"""The command line of this process, with the interpreter's own options."""
+
 LoopFactory: TypeAlias = Callable[[], asyncio.AbstractEventLoop]
 Announce: TypeAlias = Callable[[str], None]
 Supervised: TypeAlias = tuple[Mapping[str, str], Callable[[int], object]]
@@ -80,14 +83,14 @@ def serve_until_stopped(
     if inherited:
         return _run(loop_factory, _watched(server, _work(server, fixed, *inherit(inherited))))
     with address.listen(workers) as sockets, Notifier.take(os.environ) as notifier:
-        report = partial(_report, announce, notifier, server, sockets[0])
+        own = sockets[0]
+        report = partial(_report, announce, notifier, server, own)
         if workers == 1 and server.reload is None:
-            return _run(loop_factory, _watched(server, _serve(server, sockets[0], report, notifier)))
+            return _run(loop_factory, _watched(server, _serve(server, own, report, notifier)))
         supervised = supervised or nullcontext((os.environ, _ignore_exit))
         with supervised as (environment, on_exit), slots.shared_file() as shared:
             supervisor = Supervisor(
-                # The same command line, with the interpreter's own options.
-                [sys.executable, *sys.orig_argv[1:]],
+                SAME_PROGRAM,
                 {**environment, slots.VARIABLE: " ".join(map(str, shared))},
                 sockets,
                 grace=server.settings.grace,
