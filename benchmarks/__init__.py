@@ -42,7 +42,7 @@ The target of the lab is compared to what it was commanded (`lateness`): a thous
 events a second on one core, counted by a client on another. The target reports its own lateness.
 
 Files: `peers` (the participants; `peer`: what one is), `servers/` and `relays/` (their handlers),
-`measures/` (one measure per file, a function from `Plan` to `Result`s), `client`, `crowd`,
+`measures/` (one measure per file, a function from `Plan` to `Result`s), `client`, `endless`,
 `readers`, `machine` and `offline` (the instruments), `process`, `turns` and `relaying` (starting,
 stopping, rounds), `added`, `report` and `chart` (the output).
 """

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks import client, machine
-from benchmarks.crowd import Crowd
+from benchmarks.endless import EndlessStreams
 from benchmarks.measures.lateness import COLUMNS, SECONDS, SPARE, TARGETS, Block, observe, row_of
 from benchmarks.peer import Contender
 from benchmarks.plan import Plan
@@ -63,5 +63,5 @@ def _block(_turn: Contender, server: Server, shape: Shape, quick: bool) -> Block
     path = f"{shape.path}?tokens={60 * RATE}&tokens_per_second={RATE}&_=".encode()
     members = {"model": "streamserver-demo", "stream": True, **shape.members}
     # A query follows the path as `?n=1`: the parameter without effect takes it.
-    crowd = Crowd(server.port, path, STREAMS, shape.mark, to_json(members).encode())
+    crowd = EndlessStreams(server.port, path, STREAMS, shape.mark, to_json(members).encode())
     return observe(server, crowd, STREAMS * RATE, 1.0 if quick else SECONDS)

@@ -15,7 +15,7 @@ from http.client import HTTPConnection
 from typing import Any
 
 from benchmarks import client, machine
-from benchmarks.crowd import Crowd
+from benchmarks.endless import EndlessStreams
 from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
@@ -79,11 +79,11 @@ def measure(plan: Plan) -> Iterator[Result]:
 
 def _block(_turn: Contender, server: Server, streams: int, rate: int, quick: bool) -> Block:
     path = f"/sse?gap={1 / rate}&count={rate * 60}&_=".encode()
-    crowd = Crowd(server.port, path, streams, EVENT)
+    crowd = EndlessStreams(server.port, path, streams, EVENT)
     return observe(server, crowd, streams * rate, 1.0 if quick else SECONDS)
 
 
-def observe(server: Server, crowd: Crowd, rate: int, seconds: float) -> Block:
+def observe(server: Server, crowd: EndlessStreams, rate: int, seconds: float) -> Block:
     """Return the figures of a target while a crowd reads `rate` events a second from it."""
     with machine.pinned(machine.cores().client), crowd:
         crowd.settle()

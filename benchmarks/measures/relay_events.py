@@ -11,7 +11,7 @@ from functools import partial
 
 from benchmarks import machine
 from benchmarks.added import cost_cells, group
-from benchmarks.crowd import Crowd
+from benchmarks.endless import EndlessStreams
 from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
@@ -54,7 +54,7 @@ def measure(plan: Plan) -> Iterator[Result]:
 
 def _block(_turn: Contender, server: Server, upstream: int, seconds: float) -> Block:
     with machine.pinned(machine.cores().client):
-        with Crowd(server.port, b"/events", CROWD) as crowd:
+        with EndlessStreams(server.port, b"/events", CROWD) as crowd:
             crowd.settle()
             cpu = server.cpu_ns()
             events, elapsed = crowd.count(seconds)

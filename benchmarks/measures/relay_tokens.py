@@ -19,7 +19,7 @@ from functools import partial
 
 from benchmarks import machine
 from benchmarks.added import cost_cells, group
-from benchmarks.crowd import Crowd
+from benchmarks.endless import EndlessStreams
 from benchmarks.peer import Contender, Peer
 from benchmarks.plan import Plan
 from benchmarks.process import Server
@@ -65,7 +65,7 @@ def measure(plan: Plan) -> Iterator[Result]:
 
 def _block(_turn: Contender, server: Server, seconds: float) -> Block:
     core = machine.cores().client
-    with machine.pinned(core), Crowd(server.port, b"/tokens", CROWD) as crowd:
+    with machine.pinned(core), EndlessStreams(server.port, b"/tokens", CROWD) as crowd:
         crowd.read_for(SETTLE)
         cpu = server.cpu_ns()
         tokens, elapsed = crowd.count(seconds)

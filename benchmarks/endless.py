@@ -17,7 +17,7 @@ RECEIVE_BUFFER = 64 * 1024
 """The receive buffer of each stream in the kernel, in bytes."""
 
 
-class Crowd:
+class EndlessStreams:
     """Endless streams, requested at the beginning of a `with` block and closed at its end.
 
     `mark` is what is counted. With a `body` the requests are POST requests.
