@@ -120,6 +120,11 @@ class HTTPSubscriber(Subscriber):
             self._observe("lagged", self.topic.log.end - self.offset)
         self.deliver()
 
+    def flushed(self) -> None:
+        """Called by the engine before it ends the response early: with many subscribers, new
+        entries may not have reached this one."""
+        self.deliver()
+
     def cancelled(self, exchange: Exchange) -> None:
         """Called by the engine when the exchange has ended."""
         if self.topic.unsubscribe(self):

@@ -47,7 +47,8 @@ class PushBody(Protocol):
     """A body that writes to its ``Exchange`` by itself, whenever it has something to send.
 
     A body whose pieces are encoded elsewhere, once for many readers, has a method ``make_coder``
-    besides: it returns the ``Coder`` of one response, for a content coding.
+    besides: it returns the ``Coder`` of one response, for a content coding. A body that holds
+    pieces back has a method ``flushed``, which sends them before the engine ends the body early.
     """
 
     def attach(self, exchange: Any, encode: Callable[[Any], bytes] | None) -> None:

@@ -232,15 +232,15 @@ class Exchange(Identified):
 
     def end_early(self, outcome: Outcome) -> bool:
         """End an endless body properly; False if it is not endless, or has not begun."""
-        endless = None if self._answer is None else self._answer.endless
-        if self.phase is ENDED or endless is None or endless.farewell is None:
+        if not (answer := self._answer) or not (endless := answer.endless) or not endless.farewell:
             return False
         if self._framing == "length":  # a body with a length has to be whole
             return False
-        self.write(endless.farewell())
-        self._write_end(b"", ())
-        self.abandon(outcome)
-        self.connection.exchange_ended(False)
+        self._call_hook(getattr(answer.body, "flushed", self.release))
+        if self.phase is not ENDED:
+            self._write_end(endless.farewell(), ())
+            self.abandon(outcome)
+            self.connection.exchange_ended(False)
         return True
 
     def expire(self) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from streamserver.feed.feed import Feed
 from streamserver.feed.memory import Memory
+from streamserver.feed.subscribers import LocalSubscriber
+from streamserver.feed.topic import SLICE
 from support.following import MakeFeed, app, crowd
 from support.inprocess import Serve
 from support.waiting import wait_until
@@ -28,6 +30,29 @@ async def test_a_reader_is_no_task(serve: Serve, make_feed: MakeFeed) -> None:
             for reader in readers:
                 await reader.read(1)
             assert len(asyncio.all_tasks()) < least
+
+
+async def test_others_run_while_an_event_is_delivered_to_many() -> None:
+    """Each subscriber gets each event once, also one that is published in the meantime."""
+    feed = Feed("news")
+    subscribers = [LocalSubscriber(feed._topic) for _ in range(2 * SLICE + 1)]
+    for subscriber in subscribers:
+        feed._topic.subscribe(subscriber)
+
+    def served() -> int:
+        return sum(not subscriber.is_ready() for subscriber in subscribers)
+
+    await feed.publish("first")
+    assert served() == SLICE
+    await asyncio.sleep(0)
+    assert served() == 2 * SLICE
+    await feed.publish("second")
+    await wait_until(lambda: served() == len(subscribers))
+    for subscriber in subscribers:
+        assert [(await anext(subscriber)).data for _ in range(2)] == ["first", "second"]
+    await feed.publish("third")
+    for subscriber in subscribers:
+        assert (await anext(subscriber)).data == "third"
 
 
 async def test_subscribers_that_left_are_freed(serve: Serve, make_feed: MakeFeed) -> None:
