@@ -9,6 +9,11 @@ from streamserver.kit.response import HeadersInit, Response, is_stream
 from streamserver.server.answer import Endless, PushBody
 from streamserver.wire.sse import HEADERS, HEARTBEAT, Event, encode
 
+RETURNS = 1000
+"""Streams that return in a second, if a shutdown has ended more than 4,000. A worker opens 5,000 a
+second if it has a core of its own. Those that find no room in the kernel's queue would try again
+only after 1, 3, 7 and more seconds."""
+
 
 class EventStream(Response):
     """Events from an async iterable or a ``StreamController``.
@@ -20,7 +25,8 @@ class EventStream(Response):
     none, None for the server's setting (15).
 
     When the server ends the stream, at shutdown or after ``max_stream``, it sends a random
-    reconnection time, so that the clients return spread out.
+    reconnection time, so that the clients return spread out: 1 to 5 seconds, and more if it ends
+    many thousand streams at once.
     """
 
     __slots__ = ()
@@ -61,8 +67,10 @@ class _RetryFirst:
         return first + _encode(item)
 
 
-def _farewell() -> bytes:
-    return encode(Event(retry=random.randint(1000, 5000)))
+def _farewell(connections: int) -> bytes:
+    """The reconnection time, within which no more than `connections` return."""
+    longest = max(5000, 1000 + connections * 1000 // RETURNS)
+    return encode(Event(retry=random.randint(1000, longest)))
 
 
 _EVENTS = "an EventStream is made of an async iterable or a StreamController"

@@ -29,9 +29,10 @@ class Endless(NamedTuple):
     """Sent whenever nothing was sent for ``interval``."""
     interval: float | None
     """Seconds; 0 for no heartbeat, None for the ``heartbeat`` setting."""
-    farewell: Callable[[], bytes] | None
-    """The last piece, when the engine ends the stream: at shutdown or at ``max_stream``. None: the
-    stream has an end of its own, and is cut as any other body."""
+    farewell: Callable[[int], bytes] | None
+    """Makes the last piece, when the engine ends the stream: at shutdown or at ``max_stream``, for
+    so many connections at once. None: the stream has an end of its own, and is cut as any other
+    body."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -238,7 +238,7 @@ class Exchange(Identified):
             return False
         self._call_hook(getattr(answer.body, "flushed", self.release))
         if self.phase is not ENDED:
-            self._write_end(endless.farewell(), ())
+            self._write_end(endless.farewell(self.server.leaving), ())
             self.abandon(outcome)
             self.connection.exchange_ended(False)
         return True

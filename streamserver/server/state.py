@@ -169,6 +169,11 @@ class ServerState:
             self.emptied.set_result(None)
 
     @property
+    def leaving(self) -> int:
+        """How many connections end when one is ended now: all of them while the server drains."""
+        return len(self.connections) if self.draining else 1
+
+    @property
     def is_empty(self) -> bool:
         """Whether no connection is open."""
         return not self.connections and not self.opening

@@ -10,6 +10,7 @@ from streamserver.kit.events import EventStream
 from streamserver.kit.request import Request
 from streamserver.kit.response import Response
 from streamserver.kit.stream import StreamController
+from streamserver.server.answer import Endless
 from streamserver.wire.chunked import LAST_CHUNK
 from support.answers import content
 from support.handlers import answering
@@ -56,6 +57,45 @@ async def test_a_server_that_stops_ends_its_streams_properly(serve: Serve, push:
     assert all(1000 <= time <= 5000 for time in times)
     assert ended == [1, 1, 1]
     assert [exchange.outcome for exchange in server.ended] == ["drained"] * 3
+
+
+@pytest.mark.parametrize("count", [1, 4_000, 17_000])
+def test_thousands_of_clients_return_at_a_thousand_a_second(count: int) -> None:
+    endless = EventStream(StreamController()).endless
+    assert endless is not None
+    farewell = endless.farewell
+    assert farewell is not None
+    times = [int(farewell(count).removeprefix(b"retry: ")) for _ in range(500)]
+    longest = max(5000, 1000 + count)
+    assert 1000 <= min(times) <= 0.2 * longest + 1000
+    assert 0.9 * longest <= max(times) <= longest, "once in 1e22 all are shorter"
+
+
+@pytest.mark.parametrize(("max_stream", "expected"), [(0, 3), (0.05, 1)])
+async def test_the_time_is_for_all_streams_that_end_at_once(
+    serve: Serve, max_stream: float, expected: int
+) -> None:
+    """All of a server that stops, but only one that has outlived its time."""
+    counts: list[int] = []
+
+    def farewell(count: int) -> bytes:
+        counts.append(count)
+        return b"retry: 1000\n\n"
+
+    def answer() -> Response:
+        response = EventStream(StreamController())
+        response.endless = Endless(b":\n\n", 0, farewell)
+        return response
+
+    server = await serve(answering(answer), max_stream=max_stream)
+    async with connect(server.port) as one, connect(server.port) as two, connect(server.port) as x:
+        for client in (one, two, x):
+            await client.send(GET)
+            await client.read_until(b"\r\n\r\n")
+        if not max_stream:
+            await server.stop(grace=5)
+        await wait_until(lambda: len(counts) == 3)
+    assert counts == [expected] * 3
 
 
 async def test_a_stream_that_begins_while_the_server_stops_ends_too(serve: Serve) -> None:
