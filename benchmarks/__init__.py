@@ -36,13 +36,14 @@ A feed is measured by one event to 19,000 readers: the time until all have it, b
 writes to as many raw transports. All servers keep their readers during the whole run. Each has its
 own client process, which reads nothing while the event arrives (`readers`). Then several workers
 share a feed through a redis-server that is started for it, with as many readers as the limit of
-descriptors allows; there everything shares the cores.
+descriptors allows; there everything shares the cores. In `crowd` these readers live for minutes:
+they check every event, lose their connections and return, while the workers are restarted.
 
 The target of the lab is compared to what it was commanded (`lateness`): a thousand streams of 20
 events a second on one core, counted by a client on another. The target reports its own lateness.
 
 Files: `peers` (the participants; `peer`: what one is), `servers/` and `relays/` (their handlers),
 `measures/` (one measure per file, a function from `Plan` to `Result`s), `client`, `endless`,
-`readers`, `machine` and `offline` (the instruments), `process`, `turns` and `relaying` (starting,
-stopping, rounds), `added`, `report` and `chart` (the output).
+`readers`, `crowding/`, `machine` and `offline` (the instruments), `process`, `turns` and `relaying`
+(starting, stopping, rounds), `added`, `report` and `chart` (the output).
 """

@@ -86,7 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         "python -m benchmarks",
         description="Compare streamserver with other servers and relays on this machine.",
         epilog="\n".join(
-            ["measures:", *listed, f"  all (default)      every measure but {' and '.join(ALONE)}"]
+            ["measures:", *listed, f"  all (default)      every measure but {', '.join(ALONE)}"]
         ),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

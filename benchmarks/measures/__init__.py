@@ -13,6 +13,7 @@ from benchmarks.measures import (
     client_throughput,
     clients,
     compression,
+    crowd,
     download,
     export,
     fanout,
@@ -43,13 +44,13 @@ _MODULES = (
     *(relay_streams, relay_delay, relay_events, relay_tokens, relay_memory, relay_calls),
     relay_kept,
     *(lateness, interfaces, clients, client_throughput),
-    *(calibration, harnesses, sweep, inspect),
+    *(calibration, harnesses, sweep, inspect, crowd),
 )
 MEASURES: Mapping[str, ModuleType] = {
     module.__name__.rpartition(".")[2]: module for module in _MODULES
 }
 """By name, in the order in which they run."""
-ALONE = ("sweep", "inspect")
+ALONE = ("sweep", "inspect", "crowd")
 """Measures that run only if they are named: they take long and compare nothing."""
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "all": tuple(name for name in MEASURES if name not in ALONE),

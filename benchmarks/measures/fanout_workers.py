@@ -54,7 +54,7 @@ def measure(plan: Plan) -> Iterator[Result]:
     readers = min(wanted, allowed, bearable)
     for loop in plan.loops:
         redis = Contender(REDIS, loop, "redis")
-        with together([redis], _ping, spread=True) as store:
+        with together([redis], ping, spread=True) as store:
             rows: list[Row] = []
             absent = store.absent
             if redis in store.servers:
@@ -64,7 +64,7 @@ def measure(plan: Plan) -> Iterator[Result]:
         yield Result(f"fanout_workers/{loop}", f"{title}, {loop}", COLUMNS, rows, absent)
 
 
-def _ping(port: int) -> None:
+def ping(port: int) -> None:
     with socket.create_connection((client.HOST, port), client.PATIENCE) as connection:
         connection.sendall(b"PING\r\n")
         if (answer := connection.recv(100)) != b"+PONG\r\n":

@@ -16,6 +16,7 @@ from benchmarks.servers.work import (
     ROW,
     ROW_TYPE,
     SILENCE,
+    TOPIC,
     WORK,
     count_of,
 )
@@ -33,7 +34,11 @@ from streamserver.feed import Feed, Redis
 
 HEADERS = {"content-type": CONTENT_TYPE, "cache-control": "no-cache"}
 _open: list[StreamController] = []
-feed = Feed("benchmark", Redis(REDIS) if REDIS else None, heartbeat=SILENCE)
+feed = Feed(
+    TOPIC,
+    Redis(REDIS) if REDIS else None,
+    heartbeat=None if WORK == "crowd" else SILENCE,
+)
 
 
 async def alone() -> AsyncIterator[bytes]:
@@ -147,6 +152,7 @@ handler = {
     "idle-events": serve_idle_events,
     "fanout": subscribe,
     "fanout-workers": subscribe,
+    "crowd": subscribe,
     "file": serve_file,
     **dict.fromkeys(CODED_TOKENS, compress(serve_tokens)),
     **dict.fromkeys(CODED_FEEDS, subscribe),

@@ -15,7 +15,8 @@ nothing, can take part.
 - `fanout`: `GET /stream` opens a reader, which receives the head at once and then an event for each
   `POST /publish`, with its body as data. Heartbeats have the period `SILENCE`, so that those of
   thousands of readers do not disturb the times of other servers. `fanout-workers` is the same with
-  several workers that share the feed through the URL `BENCH_REDIS`.
+  several workers that share the feed through the URL `BENCH_REDIS`. `crowd` is that with the usual
+  heartbeats; the program that publishes is no client of the server.
 - `tokens-identity`, `tokens-gzip`, `tokens-zstd`: `n` token deltas, each alone, behind `compress`;
   below `/idle` the connection is silent after them. The client accepts the coding that is named.
 - `feed-identity`, `feed-gzip`, `feed-zstd`: the same as `fanout`, behind `compress`. The client
@@ -38,6 +39,9 @@ CODED_TOKENS = ("tokens-identity", "tokens-gzip", "tokens-zstd")
 CODED_FEEDS = ("feed-identity", "feed-gzip", "feed-zstd")
 SILENCE = 3600.0
 """Seconds that an idle handler sleeps, longer than any measurement."""
+
+TOPIC = "benchmark"
+"""The name of the feed."""
 
 WORK = os.environ.get("BENCH_WORK", "alone")
 FILE = os.environ.get("BENCH_FILE", "")
