@@ -81,12 +81,11 @@ def serve_until_stopped(
     """
     fixed = f"{address}, --workers {workers}{fixed}"
     if inherited:
-        return _run(loop_factory, _watched(server, _work(server, fixed, *inherit(inherited))))
+        return _run(loop_factory, _watch(server, _work(server, fixed, *inherit(inherited))))
     with address.listen(workers) as sockets, Notifier.take(os.environ) as notifier:
-        own = sockets[0]
-        report = partial(_report, announce, notifier, server, own)
+        report = partial(_report, announce, notifier, server, sockets[0])
         if workers == 1 and server.reload is None:
-            return _run(loop_factory, _watched(server, _serve(server, own, report, notifier)))
+            return _run(loop_factory, _watch(server, _serve(server, sockets[0], report, notifier)))
         supervised = supervised or nullcontext((os.environ, _ignore_exit))
         with supervised as (environment, on_exit), slots.shared_file() as shared:
             supervisor = Supervisor(
@@ -130,7 +129,7 @@ def _run(loop_factory: LoopFactory, life: Coroutine[None, None, None]) -> None:
         runner.run(life)
 
 
-async def _watched(server: Server, life: Coroutine[None, None, None]) -> None:
+async def _watch(server: Server, life: Coroutine[None, None, None]) -> None:
     with server.watched():
         await life
 
