@@ -105,7 +105,7 @@ def test_a_command_comes_first(capsys: pytest.CaptureFixture[str]) -> None:
         (["--prot=1"], "--prot (did you mean '--port'?)"),
         (["-port", "1"], "-port (did you mean '--port'?)"),
         (["serve", "--no-acces-log"], "--no-acces-log (did you mean '--no-access-log'?)"),
-        (["hello:app", "--reload"], "--reload"),
+        (["hello:app", "--relod"], "--relod (did you mean '--reload'?)"),
         (["proxy", "--relay-heatbeat", "3", URL], "--relay-heatbeat (did you mean '--relay-hear"),
         (["proxy", "--on-brake=cut"], "--on-brake (did you mean '--on-break'?)"),
         (["target", "--slot", "3"], "--slot (did you mean '--slots'?)"),

@@ -152,3 +152,8 @@ def test_where_storage_is_blocked_the_page_works(context: Any, demo: Demo) -> No
         chat.says("Receiving tokens …")
         chat.stop()
         chat.says(re.compile("^Stopped by you"))
+        job = Browsing(page).panel("job")
+        job.start()
+        job.says("The job is running \N{HORIZONTAL ELLIPSIS}")
+        job.stop()
+        job.says("The job was cancelled.")

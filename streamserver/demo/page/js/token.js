@@ -1,5 +1,7 @@
 // Requests that change something: a server may require a token for them. The user is asked for it
-// when the server refuses a request; it is kept until the tab is closed.
+// when the server refuses a request; it is stored until the tab is closed.
+
+import { storage } from "./storage.js";
 
 const KEY = "streamserver.token";
 
@@ -8,11 +10,11 @@ export async function send(url, options = {}) {
   if (response.status !== 401) return response;
   const token = window.prompt("This server needs a token for this action:")?.trim();
   if (!token || !/^[\w.~+/-]+=*$/.test(token)) return response;
-  sessionStorage.setItem(KEY, token);
+  storage.setItem(KEY, token);
   return fetch(url, authorized(options));
 }
 
 function authorized(options) {
-  const token = sessionStorage.getItem(KEY);
+  const token = storage.getItem(KEY);
   return token ? { ...options, headers: { ...options.headers, Authorization: `Bearer ${token}` } } : options;
 }

@@ -5,9 +5,9 @@ import { cancel, follow } from "../answer.js";
 import { Cut, Failed, Refused, Stopped } from "../ends.js";
 import { plural, time } from "../format.js";
 import { Panel } from "../panel.js";
+import { storage } from "../storage.js";
 
 const KEY = "streamserver.chat";
-const storage = sessionStorageOrNull();
 let current = null;
 
 const panel = new Panel("chat", begin, (run) => {
@@ -63,18 +63,9 @@ function ended(error, { location }) {
   return isGone ? new Refused("the answer has expired: the server no longer stores it", 404) : error;
 }
 
-const remember = (answer) => storage?.setItem(KEY, JSON.stringify(answer));
-const remembered = () => JSON.parse(storage?.getItem(KEY) ?? null);
-const forget = () => storage?.removeItem(KEY);
-
-// A user can block the storage of a site. Then an answer does not survive a reload.
-function sessionStorageOrNull() {
-  try {
-    return window.sessionStorage;
-  } catch {
-    return null;
-  }
-}
+const remember = (answer) => storage.setItem(KEY, JSON.stringify(answer));
+const remembered = () => JSON.parse(storage.getItem(KEY));
+const forget = () => storage.removeItem(KEY);
 
 // The tokens of a chunk, for the list of chunks: all chunks begin with the same members.
 function tokensIn(chunk) {

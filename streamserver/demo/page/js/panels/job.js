@@ -6,6 +6,7 @@ import { listen, RECONNECTING } from "../events.js";
 import { plural } from "../format.js";
 import { Panel } from "../panel.js";
 import { complaint, post } from "../reading.js";
+import { storage } from "../storage.js";
 import { send } from "../token.js";
 
 const KEY = "streamserver.job";
@@ -27,7 +28,7 @@ async function begin(run, form) {
   if (form.elements.fail_at.value) job.fail_at = number("fail_at");
   const response = await post("/api/jobs", job);
   const location = response.headers.get("location");
-  sessionStorage.setItem(KEY, location);
+  storage.setItem(KEY, location);
   return follow(run, location);
 }
 
@@ -51,7 +52,7 @@ async function follow(run, location) {
   } catch (error) {
     throw await explained(error, location);
   }
-  sessionStorage.removeItem(KEY);
+  storage.removeItem(KEY);
   if (job.error) throw new Failed(job.error); // the job failed, or its worker did
   return job.state === "done" ? `Done: ${plural(job.steps, "step")}.` : "The job was cancelled.";
 }
@@ -59,10 +60,10 @@ async function follow(run, location) {
 // An EventSource reports no reason for a refusal; a request for the job itself does.
 async function explained(error, location) {
   if (!(error instanceof Refused)) return error;
-  sessionStorage.removeItem(KEY);
+  storage.removeItem(KEY);
   const response = await fetch(location).catch(() => null);
   return response && !response.ok ? new Refused(await complaint(response)) : error;
 }
 
-const remembered = sessionStorage.getItem(KEY);
+const remembered = storage.getItem(KEY);
 if (remembered) panel.start((run) => follow(run, remembered));
