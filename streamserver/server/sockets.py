@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-BACKLOG = 2048
+BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel lowers it to its own bound (somaxconn)."""
 
 # Only Linux spreads connections over the sockets that share a port; elsewhere one gets them all.
