@@ -24,7 +24,7 @@ import pytest
 from cli.conftest import refusing
 from streamserver.cli.serve import read
 from streamserver.kit.units import parse_duration
-from streamserver.server.generation import MARGIN
+from streamserver.serving.generation import MARGIN
 from support.hearing import hear_response
 from support.managing import Manager, managing, process_one, started
 from support.nginx import nginx, reserved_port

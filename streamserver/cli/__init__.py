@@ -15,8 +15,8 @@ from streamserver.cli.commands import SERVING, command
 from streamserver.cli.config_file import early_texts
 from streamserver.cli.naming import COMMANDS
 from streamserver.cli.problem import CannotServe
-from streamserver.server.sockets import CannotListen
 from streamserver.serving import logs, signals
+from streamserver.serving.sockets import CannotListen
 from streamserver.wire.printable import printable
 
 DEFAULT = "serve"

@@ -6,7 +6,7 @@ from itertools import chain
 
 from streamserver.cli.options import PREFIX, Table
 from streamserver.kit.hints import did_you_mean
-from streamserver.server.worker import VARIABLE
+from streamserver.serving.worker import VARIABLE
 
 _of_kubernetes = re.compile(
     rf"{PREFIX}(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_\w+)?)?)"

@@ -17,8 +17,8 @@ from typing import Any, Protocol
 
 from streamserver.feed.log import ORIGIN
 from streamserver.feed.redis_client import Connections
+from streamserver.kit.backoff import Backoff
 from streamserver.kit.tasks import cancel
-from streamserver.server.backoff import Backoff
 
 log = logging.getLogger("streamserver")
 

@@ -11,9 +11,9 @@ import logging
 from time import monotonic
 from typing import Any, Protocol
 
+from streamserver.kit.backoff import Backoff
 from streamserver.kit.tasks import cancel
 from streamserver.resumable.redis_calls import Call, Scripts
-from streamserver.server.backoff import Backoff
 
 log = logging.getLogger("streamserver")
 

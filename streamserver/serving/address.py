@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from socket import socket
 
-from streamserver.server.sockets import listen_tcp, listen_unix
 from streamserver.serving.inherited import listen_inherited
+from streamserver.serving.sockets import listen_tcp, listen_unix
 
 
 @dataclass(frozen=True, slots=True)

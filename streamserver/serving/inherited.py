@@ -13,7 +13,8 @@ import stat
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager, suppress
 
-from streamserver.server.sockets import BACKLOG, CannotListen, is_listening
+from streamserver.server.sockets import BACKLOG, is_listening
+from streamserver.serving.sockets import CannotListen
 
 FIRST = 3
 """The number of the first passed descriptor; 0 to 2 are the standard streams."""

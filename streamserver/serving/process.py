@@ -21,13 +21,13 @@ from streamserver.kit import slots
 from streamserver.kit.tasks import cancel
 from streamserver.server.descriptors import grow_table
 from streamserver.server.sockets import url_of
-from streamserver.server.worker import VARIABLE, Report, inherit, obey
-from streamserver.server.workers import Supervisor
 from streamserver.serving import signals
 from streamserver.serving.address import Address
 from streamserver.serving.notify import Notifier
 from streamserver.serving.reload import restart_at_changes
 from streamserver.serving.server import Server
+from streamserver.serving.supervisor import Supervisor
+from streamserver.serving.worker import VARIABLE, Report, inherit, obey
 
 logger = logging.getLogger("streamserver")
 

@@ -21,7 +21,6 @@ from streamserver.kit.hints import did_you_mean
 from streamserver.kit.service import Handler, close, service
 from streamserver.server.listener import Listener
 from streamserver.server.settings import Settings
-from streamserver.server.sockets import CannotListen
 from streamserver.serving import logs, signals
 from streamserver.serving.address import Address
 from streamserver.serving.inherited import take_passed
@@ -32,6 +31,7 @@ from streamserver.serving.process import (
     uvloop_factory,
 )
 from streamserver.serving.server import Server, access_log_of
+from streamserver.serving.sockets import CannotListen
 from streamserver.serving.tls import AnyPath, server_context
 from streamserver.wire.forwarded import TrustedPeers
 

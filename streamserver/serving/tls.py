@@ -3,7 +3,7 @@
 import os
 import ssl
 
-from streamserver.server.sockets import CannotListen
+from streamserver.serving.sockets import CannotListen
 
 AnyPath = str | os.PathLike[str]
 

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from cli.conftest import LIMIT
-from streamserver.server.worker import VARIABLE
+from streamserver.serving.worker import VARIABLE
 from support.process import ROOT
 
 EARLY = """

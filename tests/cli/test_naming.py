@@ -11,7 +11,7 @@ from streamserver.cli import bench, calibrate, proxy, serve, target
 from streamserver.cli.commands import command
 from streamserver.cli.naming import COMMANDS, is_app_name
 from streamserver.cli.variables import unread
-from streamserver.server.worker import VARIABLE
+from streamserver.serving.worker import VARIABLE
 from support.process import ROOT
 
 NEITHER = (

@@ -1,14 +1,11 @@
 """What several tests of the engine start from."""
 
 import ssl
-from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
 from support.certificates import self_signed
-from support.family import Raise, family
 from support.loops import Run, runner
 
 
@@ -32,9 +29,3 @@ def contexts(tmp_path_factory: pytest.TempPathFactory) -> Contexts:
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(made.cert, made.key)
     return Contexts(server, ssl.create_default_context(cafile=made.cert))
-
-
-@pytest.fixture
-def raise_family(tmp_path: Path) -> Raise:
-    """Supervisors of the test's own workers."""
-    return partial(family, tmp_path)

@@ -1,11 +1,13 @@
-"""Programs that call `run`, as processes."""
+"""Programs that call `run`, and supervisors of small workers, as processes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from support.family import Raise, family
 from support.process import ServerProcess, start_server
 
 LIMIT = 50
@@ -55,3 +57,9 @@ def program(tmp_path: Path) -> Iterator[Program]:
             return server
 
         yield start
+
+
+@pytest.fixture
+def raise_family(tmp_path: Path) -> Raise:
+    """Supervisors of the test's own workers."""
+    return partial(family, tmp_path)

@@ -12,8 +12,9 @@ from typing import NoReturn
 import pytest
 
 from streamserver.server.listener import Listener
-from streamserver.server.sockets import CannotListen, url_of
+from streamserver.server.sockets import url_of
 from streamserver.serving.inherited import listen_inherited
+from streamserver.serving.sockets import CannotListen
 from support.kernel import backlog
 
 

@@ -18,8 +18,8 @@ from serving.conftest import HEAD, LIMIT
 from streamserver import Response, serve
 from streamserver.kit.service import service
 from streamserver.server.listener import Listener
-from streamserver.server.sockets import CannotListen
 from streamserver.serving.inherited import take_passed
+from streamserver.serving.sockets import CannotListen
 from streamserver.serving.tls import server_context
 from support.certificates import Certificate
 from support.leaks import no_leaks

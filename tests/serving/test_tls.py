@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.server.sockets import CannotListen
+from streamserver.serving.sockets import CannotListen
 from streamserver.serving.tls import server_context
 from support.certificates import Certificate
 

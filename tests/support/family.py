@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.server.sockets import listen_tcp
-from streamserver.server.workers import Supervisor
+from streamserver.serving.sockets import listen_tcp
+from streamserver.serving.supervisor import Supervisor
 from support.process import ROOT
 
 LIMIT = 50
 
 WORKER = """
 import asyncio, os, signal, sys
-from streamserver.server.worker import VARIABLE, Report, inherit, obey
+from streamserver.serving.worker import VARIABLE, Report, inherit, obey
 
 async def answer(reader, writer):
     writer.write(b"%d" % os.getpid())

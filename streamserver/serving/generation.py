@@ -15,8 +15,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from typing import Any, TypeAlias
 
-from streamserver.server.backoff import Backoff
-from streamserver.server.worker import ABORT, PING, PONG, RETIRE, Report
+from streamserver.kit.backoff import Backoff
+from streamserver.serving.worker import ABORT, PING, PONG, RETIRE, Report
 
 logger = logging.getLogger("streamserver")
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(slots=True)
 class Backoff:
-    """How many seconds to wait before a worker is started again.
+    """How many seconds to wait before what ended is started again.
 
-    0 after the first death; then `first`, doubled up to `bound`, while workers die before they are
-    `calm` seconds old.
+    0 after the first end; then `first`, doubled up to `bound`, while it ends before it is `calm`
+    seconds old.
     """
 
     first: float = 0.25
@@ -17,7 +17,7 @@ class Backoff:
     _next: float = 0.0
 
     def delay(self, lived: float) -> float:
-        """The wait after a worker that lived this many seconds."""
+        """The wait after a start that lasted this many seconds."""
         if lived >= self.calm:
             self._next = 0.0
         delay = self._next

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from streamserver.server import sockets
-from streamserver.server.sockets import CannotListen, listen_tcp, listen_unix
+from streamserver.serving import sockets
+from streamserver.serving.sockets import CannotListen, listen_tcp, listen_unix
 
 
 def connect(sock: socket.socket) -> socket.socket:

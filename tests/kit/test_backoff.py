@@ -1,8 +1,8 @@
-"""How long the supervisor waits before it replaces a worker: decided without a clock."""
+"""How long to wait before something is started again: decided without a clock."""
 
 import pytest
 
-from streamserver.server.backoff import Backoff
+from streamserver.kit.backoff import Backoff
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import socket
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
 
-from streamserver.server.generation import Generation, Sockets
-from streamserver.server.worker import VARIABLE
+from streamserver.serving.generation import Generation, Sockets
+from streamserver.serving.worker import VARIABLE
 
 logger = logging.getLogger("streamserver")
 

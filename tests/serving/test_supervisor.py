@@ -13,11 +13,11 @@ from typing import NoReturn
 
 import pytest
 
-from streamserver.server import generation
 from streamserver.server.listener import Listener
-from streamserver.server.sockets import listen_tcp
-from streamserver.server.worker import inherit
-from streamserver.server.workers import Supervisor
+from streamserver.serving import generation
+from streamserver.serving.sockets import listen_tcp
+from streamserver.serving.supervisor import Supervisor
+from streamserver.serving.worker import inherit
 from support.family import LIMIT, Family, Raise, errors
 from support.kernel import backlog
 from support.process import alive

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from streamserver.server import generation, workers
+from streamserver.serving import generation, supervisor
 from support.family import LIMIT, WORKER, Family, Raise, errors
 from support.process import alive
 from support.waiting import wait_until
@@ -83,7 +83,7 @@ async def test_one_that_cannot_start_changes_nothing(
     async with raise_family(2) as family:
         before = await started(family, 2)
         if program is SLEEPING:
-            monkeypatch.setattr(workers, "START", 0.5)
+            monkeypatch.setattr(supervisor, "START", 0.5)
         family.script.write_text(program)
         assert reason in await restarted(family)
         (line,) = errors(caplog)
