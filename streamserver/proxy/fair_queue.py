@@ -14,6 +14,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from streamserver.proxy.settings import QueueLimits
 from streamserver.server.deadlines import Deadlines
+from streamserver.wire.forwarded import peer_of
 from streamserver.wire.problem import HTTPError
 
 Slot = TypeVar("Slot")
@@ -162,13 +163,8 @@ class FairQueue(Generic[Slot]):
 def _party(client: str) -> str:
     """The client to be fair to: an address without its port. Of IPv6 the network of 64 bits, in
     which one machine has as many addresses as it wants (RFC 4291, section 2.5.4)."""
-    address, _, port = client.rpartition(":")
-    if client.startswith("["):
-        client = address.strip("[]")
-    elif address and ":" not in address and port.isdecimal():
-        return address
+    address, _ = peer_of(client)
     try:
-        network = IPv6Address(client)
+        return str(int(IPv6Address(address)) >> 64)
     except AddressValueError:
-        return client
-    return str(network.ipv4_mapped or int(network) >> 64)
+        return address

@@ -147,12 +147,13 @@ def _canonical(text: str) -> str | None:
 
 
 def peer_of(text: str) -> tuple[str, int]:
-    """The address and the port of a connection's peer, from ``address:port`` or "unix"."""
-    address, _, port = text.rpartition(":")
-    if not address:
-        return text, 0
-    address = address.strip("[]")
-    return _canonical(address) or address, int(port)
+    """The address and the port of a client from its text in the logs: ``address:port``, an address,
+    in brackets or not, or "unix"."""
+    found = read_node(text)
+    if found is not None:
+        return found
+    address, has_port, port = text.rpartition("]:")  # IPv6 with a zone, which no node has
+    return (address[1:], int(port)) if has_port else (text.strip("[]"), 0)
 
 
 def _hops_of_x_forwarded(fields: Fields) -> Iterator[Hop]:
