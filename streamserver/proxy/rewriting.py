@@ -156,6 +156,11 @@ class Rewriting:
 def without_id(fields: Fields, id: str = "") -> tuple[Fields, tuple[tuple[str, str], ...]]:
     """The fields of a response to a request with this ``id``, which the server will set. An id that
     is the upstream's own is passed on as X-Upstream-Request-ID, and is an attribute for the log."""
+    for name, _ in fields:
+        if name == REQUEST_ID:
+            break
+    else:  # most upstreams send none
+        return fields, ()
     passed = [pair for pair in fields if pair[0] != REQUEST_ID]
     for name, value in fields:
         if name == REQUEST_ID and value != id and is_request_id(value):

@@ -70,7 +70,7 @@ class Identified(Writer):
         An id is random and no secret: it must not repeat, and shows nothing, not even how many
         requests there are.
         """
-        if self.has_trusted_peer:
+        if self.server.trusted is not None and self.has_trusted_peer:
             given = [value for name, value in self.head.fields if name == REQUEST_ID]
             if len(given) == 1 and is_request_id(given[0]):
                 self.id = given[0]
