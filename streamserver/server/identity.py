@@ -5,7 +5,7 @@ write the address or the id of another one.
 """
 
 import re
-from random import getrandbits
+from os import urandom
 
 from streamserver.server.framing import REQUEST_ID
 from streamserver.server.writer import Writer
@@ -67,12 +67,12 @@ class Identified(Writer):
     def identify(self) -> None:
         """Give the request the id that a trusted peer has sent, else a new one.
 
-        An id is random and no secret: it must not repeat, and shows nothing, not even how many
-        requests there are.
+        An id must not repeat, and shows nothing, not even how many requests there are. It is not
+        from the module ``random``, which apps seed to repeat their results.
         """
         if self.server.trusted is not None and self.has_trusted_peer:
             given = [value for name, value in self.head.fields if name == REQUEST_ID]
             if len(given) == 1 and is_request_id(given[0]):
                 self.id = given[0]
                 return
-        self.id = f"{getrandbits(128):032x}"
+        self.id = urandom(16).hex()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 import re
 import socket
 from pathlib import Path
@@ -158,6 +159,15 @@ async def test_the_id_of_a_trusted_proxy_is_taken(serve: Serve, id: str) -> None
     field = b"X-Request-ID: %b" % id.encode()
     assert (await asked(server, field))["id"] == id
     assert (await asked(server, field, source=CLIENT))["id"] != id
+
+
+async def test_ids_do_not_repeat_where_an_app_seeds_its_random_numbers(serve: Serve) -> None:
+    async def seeding(request: Request) -> Response:
+        random.seed(1)
+        return await who(request)
+
+    server = await serve(seeding, identifies=True)
+    assert len({(await asked(server))["id"] for _ in range(3)}) == 3
 
 
 @pytest.mark.parametrize("id", [b"", b"x" * 129, b"a b", b"a\tb", b"\xe4", b"a\r\nX-Request-ID: a"])
