@@ -25,7 +25,8 @@ def bearer(handler: Handler, tokens: str | Iterable[str], *, realm: str = "") ->
 
     ``tokens``: one, or several of which any is accepted, so that a new one can be introduced before
     the old one is withdrawn. ``realm`` names what is protected to the client. A preflight request
-    never has a token, so ``cors`` goes around this: ``cors(bearer(...))``.
+    never has a token, so ``cors`` goes around this, and must allow the field to pages of other
+    origins: ``cors(bearer(...), origins=..., headers="authorization")``.
     ValueError for an empty list, or for a token or realm with characters that cannot be sent; no
     error repeats a token.
     """

@@ -13,7 +13,7 @@ address is not resolved, so neither can be rebound.
 
 from collections.abc import Awaitable, Iterable
 from functools import lru_cache
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 
 from streamserver.kit.hints import checked_handler
 from streamserver.kit.request import Request
@@ -22,6 +22,7 @@ from streamserver.kit.service import Handler, close
 from streamserver.server.answer import Answer
 from streamserver.server.exchange import Exchange
 from streamserver.server.state import Handler as EngineHandler
+from streamserver.wire.forwarded import unmapped
 from streamserver.wire.problem import HTTPError
 
 SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
@@ -119,6 +120,4 @@ def _is_loopback(exchange: Exchange) -> bool:
     name = exchange.connection.transport.get_extra_info("sockname")
     if not isinstance(name, tuple):  # a Unix socket
         return False
-    address = ip_address(name[0])
-    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
-    return (mapped or address).is_loopback
+    return unmapped(ip_address(name[0])).is_loopback

@@ -3,6 +3,8 @@
 import os
 import socket
 
+from streamserver.wire.forwarded import UNIX, client_text
+
 BACKLOG = 4096
 """Connections that may wait to be accepted; the kernel lowers it to its own bound (somaxconn)."""
 
@@ -23,8 +25,5 @@ def url_of(sock: socket.socket, secure: bool) -> str:
 
 
 def peer_name(peer: object) -> str:
-    """A peer as ``address:port``, with brackets for IPv6, or "unix"; from what ``getpeername``
-    returns."""
-    if not isinstance(peer, tuple):
-        return "unix"
-    return f"[{peer[0]}]:{peer[1]}" if ":" in peer[0] else f"{peer[0]}:{peer[1]}"
+    """A peer as ``client_text``, or "unix"; from what ``getpeername`` returns."""
+    return client_text(*peer[:2]) if isinstance(peer, tuple) else UNIX

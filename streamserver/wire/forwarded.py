@@ -66,9 +66,8 @@ class Client:
     """The host that it asked for, with a port if there was one; "" for a request without Host."""
 
     def __str__(self) -> str:
-        """``address:port``, or the address alone; IPv6 in brackets."""
-        address = f"[{self.address}]" if ":" in self.address else self.address
-        return f"{address}:{self.port}" if self.port else address
+        """As ``client_text``."""
+        return client_text(self.address, self.port)
 
 
 class TrustedPeers:
@@ -97,7 +96,7 @@ class TrustedPeers:
         if address == UNIX:
             return self._has_unix
         try:
-            found = _unmapped(ip_address(address))
+            found = unmapped(ip_address(address))
         except ValueError:
             return False
         return any(found in network for network in self._networks)
@@ -141,14 +140,19 @@ def read_node(text: str) -> tuple[str, int] | None:
 @lru_cache(_CACHED)
 def _canonical(text: str) -> str | None:
     try:
-        return str(_unmapped(ip_address(text)))
+        return str(unmapped(ip_address(text)))
     except ValueError:
         return None
 
 
+def client_text(address: str, port: int) -> str:
+    """A client in the logs: ``address:port``, or the address alone; IPv6 in brackets."""
+    address = f"[{address}]" if ":" in address else address
+    return f"{address}:{port}" if port else address
+
+
 def peer_of(text: str) -> tuple[str, int]:
-    """The address and the port of a client from its text in the logs: ``address:port``, an address,
-    in brackets or not, or "unix"."""
+    """The address and the port of a client from its ``client_text``, or from an address."""
     found = read_node(text)
     if found is not None:
         return found
@@ -216,7 +220,7 @@ def _read_element(text: str) -> dict[str, str] | None:
     return pairs if len(pairs) == len(found) else None
 
 
-def _unmapped(address: _Address) -> _Address:
+def unmapped(address: _Address) -> _Address:
     """The address, or the IPv4 address that it maps (RFC 4291, section 2.5.5.2): so a socket for
     both families names its peer."""
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
@@ -240,7 +244,7 @@ def _network(text: str) -> _Network:
         network = ip_network(text)
     except ValueError:
         raise ValueError(_fault(text)) from None
-    first = _unmapped(network.network_address)
+    first = unmapped(network.network_address)
     if first.version != network.version and network.prefixlen >= 96:
         return ip_network((first, network.prefixlen - 96))
     return network

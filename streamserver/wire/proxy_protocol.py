@@ -8,6 +8,8 @@ import struct
 from dataclasses import dataclass
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 
+from streamserver.wire.forwarded import UNIX, client_text, unmapped
+
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 MAX_LINE = 107
 """Bytes of a header of version 1 with its CRLF (section 2.1)."""
@@ -26,8 +28,8 @@ _SIZES = {_UNSPECIFIED: 0, _INET: 12, _INET6: 36, _UNIX: 216}
 
 @dataclass(frozen=True, slots=True)
 class ProxyHeader:
-    """A header of ``length`` bytes. ``client`` is ``address:port``, with brackets for IPv6, or
-    "unix"; "" if the header names none (LOCAL, UNKNOWN), so that the peer itself is the client."""
+    """A header of ``length`` bytes. ``client`` is a ``client_text``, or "unix"; "" if the header
+    names none (LOCAL, UNKNOWN), so that the peer itself is the client."""
 
     client: str
     length: int
@@ -108,10 +110,8 @@ def _source(family: int, data: bytes) -> str:
     if family == _INET6:
         address, _, port = struct.unpack_from("!16s16sH", data, 16)
         return _client(IPv6Address(address), port)
-    return "unix" if family == _UNIX else ""
+    return UNIX if family == _UNIX else ""
 
 
 def _client(address: IPv4Address | IPv6Address, port: int) -> str:
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
-        return f"[{address}]:{port}"
-    return f"{getattr(address, 'ipv4_mapped', address)}:{port}"
+    return client_text(str(unmapped(address)), port)

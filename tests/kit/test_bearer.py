@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from streamserver import Feed, Request, Response, Router, bearer
+from streamserver import Feed, Request, Response, Router, bearer, cors
 from streamserver.cli.apps import load_app
 from support.asking import ask
 from support.inprocess import Serve, Served
@@ -82,6 +82,25 @@ async def test_the_program_of_the_readme(
     server = await serve(load_app(written(block, tmp_path)))
     assert (await ask(server, "/news", "POST", {}, b"x")).status == 401
     assert (await ask(server, "/news", "POST", {"Authorization": "Bearer two"}, b"x")).status == 201
+
+
+async def test_a_preflight_needs_no_token(serve: Serve) -> None:
+    """A page of another origin is asked for the token in the response itself."""
+    allowed = cors(bearer(deed, "token"), origins="https://a.example", headers="authorization")
+    server = await serve(allowed)
+    asked = {
+        "Origin": "https://a.example",
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization",
+    }
+    preflight = await ask(server, "/", "OPTIONS", asked)
+    assert preflight.status == 204
+    assert preflight.headers["access-control-allow-headers"] == "authorization"
+    for value, status in (("Bearer token", 200), ("Bearer other", 401)):
+        fields = {"Origin": "https://a.example", "Authorization": value}
+        answer = await ask(server, "/", "POST", fields, b"x")
+        assert answer.status == status
+        assert answer.headers["access-control-allow-origin"] == "https://a.example"
 
 
 async def deed(request: Request) -> Response:

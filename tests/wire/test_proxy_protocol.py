@@ -28,7 +28,7 @@ def v2(command: int, family: int, payload: bytes, size: int | None = None) -> by
 HEADERS = [
     (b"PROXY TCP4 192.0.2.7 192.0.2.1 5000 443\r\n", "192.0.2.7:5000"),
     (b"PROXY TCP4 255.255.255.255 255.255.255.255 65535 65535\r\n", "255.255.255.255:65535"),
-    (b"PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n", "0.0.0.0:0"),
+    (b"PROXY TCP4 0.0.0.0 0.0.0.0 0 0\r\n", "0.0.0.0"),
     (b"PROXY TCP6 2001:DB8::7 ::1 5000 443\r\n", "[2001:db8::7]:5000"),
     (b"PROXY TCP6 ::ffff:192.0.2.7 ::1 5000 443\r\n", "192.0.2.7:5000"),
     (b"PROXY UNKNOWN\r\n", ""),
