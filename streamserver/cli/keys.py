@@ -60,7 +60,8 @@ def _found(options: Namespace, name: str, environment: Mapping[str, str]) -> tup
     key = name.replace("-", "_")
     if named := getattr(options, f"{key}_env"):
         source = f"--{name}-env: the environment variable {named}"
-        if found := environment.get(named):
+        found = environment.get(named, "")
+        if found.strip():  # spaces alone would be no token, which protects nothing
             return source, found
         raise CannotServe(f"{source} is not set, or empty")
     if path := getattr(options, f"{key}_file"):

@@ -8,7 +8,7 @@ import pytest
 
 from cli.conftest import Curl
 from streamserver.cli import bench, proxy, request_options, serve
-from streamserver.cli.keys import MAX_FILE
+from streamserver.cli.keys import MAX_FILE, secret_of
 from streamserver.cli.problem import CannotServe
 from support.calling import call
 from support.process import RunServer, workers_of
@@ -143,6 +143,13 @@ def test_a_wrong_publish_token(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr.startswith("streamserver: the publish token: a bearer token is one or more ")
     assert "good" not in done.stderr
+
+
+@pytest.mark.parametrize("value", ["", " ", "\t\n"])
+def test_an_empty_publish_token_is_not_the_same_as_none(value: str) -> None:
+    options = serving(["--publish-token-env", "TOKEN"])
+    with pytest.raises(CannotServe, match="^--publish-token-env: .* TOKEN is not set, or empty$"):
+        secret_of(options, "publish-token", {"TOKEN": value})
 
 
 # The URL of a Redis

@@ -148,6 +148,7 @@ def test_a_missing_key_is_exit_status_1() -> None:
     ("key", "why"),
     [
         ("", "KEY is not set, or empty"),
+        (" \n", "KEY is not set, or empty"),
         (f"{SECRET}\n", "KEY must hold one word of ASCII"),
         (f"{SECRET} x", "KEY must hold one word of ASCII"),
         (f"{SECRET}\N{EURO SIGN}", "KEY must hold one word of ASCII"),
