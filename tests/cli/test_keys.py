@@ -148,7 +148,7 @@ def test_a_wrong_publish_token(tmp_path: Path) -> None:
 @pytest.mark.parametrize("value", ["", " ", "\t\n"])
 def test_an_empty_publish_token_is_not_the_same_as_none(value: str) -> None:
     options = serving(["--publish-token-env", "TOKEN"])
-    with pytest.raises(CannotServe, match="^--publish-token-env: .* TOKEN is not set, or empty$"):
+    with pytest.raises(CannotServe, match=r"^--publish-token-env: .* TOKEN is not set, or empty$"):
         secret_of(options, "publish-token", {"TOKEN": value})
 
 

@@ -7,7 +7,8 @@ const KEY = "streamserver.token";
 
 export async function send(url, options = {}) {
   const response = await fetch(url, authorized(options));
-  if (response.status !== 401) return response;
+  // A 401 of the chat's upstream has no challenge: that is about the key of this server.
+  if (response.status !== 401 || !response.headers.has("WWW-Authenticate")) return response;
   const token = window.prompt("This server needs a token for this action:")?.trim();
   if (!token || !/^[\w.~+/-]+=*$/.test(token)) return response;
   storage.setItem(KEY, token);
