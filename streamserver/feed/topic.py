@@ -150,11 +150,14 @@ class Topic(ABC):
         """Add entries to the log and deliver them to all subscribers, the first ``SLICE`` of them
         in this call."""
         self.log.append(entries)
-        if self._rest is None:
+        if self._rest is not None:
+            self._begins_again = True  # those that were served already have not got these entries
+        elif len(self.subscribers) < SLICE:
+            for subscriber in tuple(self.subscribers):
+                subscriber.deliver()
+        else:
             self._rest = iter(tuple(self.subscribers))
             self._deliver_slice()
-        else:
-            self._begins_again = True  # those that were served already have not got these entries
 
     def _deliver_slice(self) -> None:
         some = tuple(islice(self._rest or (), SLICE))
