@@ -14,7 +14,7 @@ import itertools
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from streamserver.proxy.group import Group
 from streamserver.proxy.health import HEALTHY, Health
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
+from support.clock import without_stalls
 from support.failing import FAULTS, Failing, pieces
 from support.inprocess import Served, running
 from support.waiting import wait_until
@@ -216,21 +217,8 @@ async def in_calm(play: Play) -> None:
         writer.close()
 
 
-def without_stalls() -> Callable[[], float]:
-    """A clock that a busy machine does not advance: else an upstream is late that gets no time."""
-    read = now = time.monotonic()
-
-    def tell() -> float:
-        nonlocal read, now
-        before, read = read, time.monotonic()
-        now += min(read - before, 0.01)
-        return now
-
-    return tell
-
-
 async def test_what_can_be_served_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(asyncio.get_running_loop(), "time", without_stalls())
+    without_stalls(monkeypatch)
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     replicas = [Failing(f"127.0.{seed % 250}.{number + 1}") for number in range(3)]
