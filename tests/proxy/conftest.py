@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from streamserver.proxy.proxy import Proxy
+from support.clock import without_stalls
 from support.inprocess import Serve, Served
 from support.lane import Lane, lane
 from support.loops import Main, Run, open_spares, runner
@@ -24,6 +25,12 @@ def relay(upstream: RawServer, serve: Serve) -> StartRelay:
         return await serve(Proxy(upstream.url + base, **options), **(settings or {}))
 
     return start
+
+
+@pytest.fixture
+async def steady_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deadlines are those of a machine that is not busy."""
+    without_stalls(monkeypatch)
 
 
 @pytest.fixture(params=["asyncio", "uvloop"])

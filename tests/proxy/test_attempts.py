@@ -101,6 +101,7 @@ def free_port(at: Replicas, busy: RawServer) -> int:
     return port
 
 
+@pytest.mark.usefixtures("steady_clock")
 async def test_a_connection_that_is_not_accepted(serve: Serve, upstream: RawServer) -> None:
     with full_backlog() as port:
         proxy = Proxy([upstream.url, f"http://127.0.0.1:{port}"], timeouts=Timeouts(connect=0.05))
@@ -147,6 +148,7 @@ async def test_all_refuse() -> None:
 # --- it was sent ---------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("steady_clock")
 @failing
 async def test_a_request_that_may_be_repeated_is(fail: Fail) -> None:
     async with replicas(timeouts=PROMPT, backoff=ALWAYS) as at:
@@ -165,6 +167,7 @@ async def test_a_request_that_may_be_repeated_is(fail: Fail) -> None:
             await answered(client, b"served")
 
 
+@pytest.mark.usefixtures("steady_clock")
 @failing
 async def test_any_other_request_is_not(fail: Fail) -> None:
     """A replica may have carried it out before it failed (RFC 9110, section 9.2.2)."""

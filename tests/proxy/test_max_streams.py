@@ -77,6 +77,7 @@ ENDS: dict[str, tuple[Ending, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.usefixtures("steady_clock")
 @pytest.mark.parametrize(("end", "options"), ENDS.values(), ids=ENDS)
 async def test_every_end_of_a_stream_makes_room_for_one(
     end: Ending, options: dict[str, Any]
@@ -177,6 +178,7 @@ async def test_the_only_upstream_gets_requests_also_after_failures() -> None:
         await served(at, await at.begin(get(b"/next")), b"/next")
 
 
+@pytest.mark.usefixtures("steady_clock")
 async def test_the_deadline_of_an_exchange_includes_the_wait() -> None:
     async with staged(**ONE, timeouts=Timeouts(total=0.05)) as at:
         await at.ask(b"/1")

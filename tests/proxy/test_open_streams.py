@@ -11,6 +11,7 @@ from support.requests import get
 from support.waiting import wait_until
 
 
+@pytest.mark.usefixtures("steady_clock")
 async def test_the_total_deadline_spans_all_attempts() -> None:
     timeouts = Timeouts(first_byte=0.08, total=0.2)
     async with replicas(4, timeouts=timeouts) as at:

@@ -16,7 +16,6 @@ from streamserver.server.exchange import Exchange
 from streamserver.wire.sse import Parser
 from support.answers import body, chunks, content, statuses
 from support.beating import ASK, BEAT, BEATEN, INTERVAL, beaten, early, events, pass_time
-from support.clock import without_stalls
 from support.handlers import answering
 from support.inprocess import Serve, Served
 from support.passing import VIA, lines
@@ -101,10 +100,10 @@ async def test_no_heartbeat_stands_inside_an_event(
             assert len(Parser().feed(received)) == event.count(b"data")
 
 
+@pytest.mark.usefixtures("steady_clock")
 async def test_a_stream_with_events_gets_no_heartbeat(
-    relay: StartRelay, upstream: RawServer, monkeypatch: pytest.MonkeyPatch
+    relay: StartRelay, upstream: RawServer
 ) -> None:
-    without_stalls(monkeypatch)
     server = await relay(heartbeat=0.2)
     async with connect(server.port) as client:
         peer = await answered(client, upstream, EVENTS_HEAD)

@@ -24,7 +24,6 @@ from streamserver.proxy.group import Group
 from streamserver.proxy.health import HEALTHY, Health
 from streamserver.proxy.proxy import Proxy
 from streamserver.proxy.settings import Backoff, PoolLimits, Timeouts
-from support.clock import without_stalls
 from support.failing import FAULTS, Failing, pieces
 from support.inprocess import Served, running
 from support.waiting import wait_until
@@ -217,8 +216,8 @@ async def in_calm(play: Play) -> None:
         writer.close()
 
 
-async def test_what_can_be_served_is_served(monkeypatch: pytest.MonkeyPatch) -> None:
-    without_stalls(monkeypatch)
+@pytest.mark.usefixtures("steady_clock")
+async def test_what_can_be_served_is_served() -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     replicas = [Failing(f"127.0.{seed % 250}.{number + 1}") for number in range(3)]
