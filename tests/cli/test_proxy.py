@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.conftest import LIMIT, Curl, Hello, access_lines
+from cli.conftest import HELLO, LIMIT, Curl, Hello, access_lines
+from cli.scraping import body
 from support.calling import call
 from support.certificates import Certificate
-from support.process import RunServer, ServerProcess
+from support.process import RunServer, ServerProcess, start_server
 from support.rawsocket import connect
 from support.relaying import LAST_CHUNK
 from support.requests import get
@@ -30,14 +31,23 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{sock.getsockname()[1]}"
 
 
+@pytest.fixture(scope="module")
+def upstream(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """A server of `hello.py` for all that need no other."""
+    server = start_server(tmp_path_factory.mktemp("upstream"), "hello:app", env=HELLO)
+    assert server.url
+    yield server
+    assert server.stop() == 0, server.output()
+
+
 def seen(curl: Curl, url: str, *args: str) -> tuple[str, dict[str, str]]:
     """The target and the fields that reach the upstream by this URL."""
     request = json.loads(curl(*args, f"{url}/seen"))
     return request["target"], dict(request["fields"])
 
 
-def test_an_answer_is_relayed(hello: Hello, run_server: RunServer, curl: Curl) -> None:
-    proxy = run_server("proxy", hello().url)
+def test_an_answer_is_relayed(upstream: ServerProcess, run_server: RunServer, curl: Curl) -> None:
+    proxy = run_server("proxy", upstream.url)
     assert curl(proxy.url) == "hello"
     (line,) = access_lines(proxy, 1)
     assert line.split()[2:6] == ["GET", "/", "200", "5"]
@@ -60,9 +70,9 @@ def test_a_body_is_unlimited_unless_it_is_told_to_be(
 
 
 def test_targets_and_fields_are_changed_as_told(
-    hello: Hello, run_server: RunServer, curl: Curl
+    upstream: ServerProcess, run_server: RunServer, curl: Curl
 ) -> None:
-    base = f"{hello().url}/base"
+    base = f"{upstream.url}/base"
     fields = ["--header", "X-One: 1", "--header", "X-Two: 2"]
     proxy = run_server("proxy", base, "--strip", "/v1", "--keep-host", *fields)
     target, sent = seen(curl, f"{proxy.url}/v1", "-H", "X-One: theirs")
@@ -125,10 +135,10 @@ def test_a_certificate_is_verified_against_the_systems_authorities(
     assert "certificate is not valid" in problem["detail"]
 
 
-def test_workers_have_a_pool_each(hello: Hello, run_server: RunServer, curl: Curl) -> None:
-    proxy = run_server("proxy", hello().url, "--workers", "2")
+async def test_workers_have_a_pool_each(upstream: ServerProcess, run_server: RunServer) -> None:
+    proxy = run_server("proxy", upstream.url, "--workers", "2")
     # Who takes a connection is as good as drawn by lot: it is always the same once in 2**39.
-    asked_by = {curl(f"{proxy.url}/client") for _ in range(40)}
+    asked_by = {await body(proxy, b"/client") for _ in range(40)}
     assert len(asked_by) == 2
 
 

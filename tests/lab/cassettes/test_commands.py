@@ -18,7 +18,7 @@ from support.cassettes import Cassette, file_of, make_entries, read_cassette
 from support.model import TARGET, question
 from support.process import RunServer, ServerProcess, workers_of
 from support.rawserver import raw_server
-from support.rawsocket import RawClient, connect, until_end
+from support.rawsocket import RawClient, connect, raw, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk
 from support.requests import get
 from support.waiting import block_until, wait_until
@@ -116,7 +116,7 @@ async def test_a_relay_that_stops_drains_and_writes_all(
     assert (cassette.pieces, cassette.end.end) == ([b"one", b"two"], "complete")
 
 
-def test_workers_record_to_the_same_directory(
+async def test_workers_record_to_the_same_directory(
     run_server: RunServer, shared_target: ServerProcess, tmp_path: Path
 ) -> None:
     directory = tmp_path / "directory"
@@ -124,7 +124,9 @@ def test_workers_record_to_the_same_directory(
     proxy = run_server("proxy", shared_target.url, *options)
     # The kernel picks a worker for each connection: always the same one once in 2**39.
     for number in range(40):
-        curl(f"{proxy.url}/bytes/{number}?seed=1")
+        await raw(
+            proxy.port, get(b"/bytes/%d?seed=1" % number, b"Connection: close"), timeout=LIMIT
+        )
     assert proxy.stop() == 0
     targets = {cassette.request.target for cassette in cassettes(directory)}
     assert targets == {f"/bytes/{number}?seed=1" for number in range(40)}
