@@ -19,6 +19,7 @@ from streamserver.server.observer import Observer
 from support import inprocess, peers, phases, process
 from support.certificates import Certificate, self_signed
 from support.inprocess import Serve
+from support.loops import Run, runner
 from support.process import RunServer
 from support.rawserver import RawServer, raw_server
 from support.redis import RedisServer, redis_server
@@ -121,6 +122,12 @@ def watched_phases() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a test's coroutine in a loop of this kind, in debug mode."""
+    return runner(request.param)
+
+
 @pytest.fixture
 async def serve() -> AsyncIterator[Serve]:
     """Servers in this loop; each stops at the end and must leave no task or descriptor behind."""
@@ -156,6 +163,13 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
     """A Redis that all may use who do it no harm, each below names of its own."""
     with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis that the test may do harm to; what it has survives its end."""
+    with redis_server(tmp_path, keeps=True) as server:
         yield server
 
 

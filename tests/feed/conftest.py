@@ -2,8 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Iterator, Mapping
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import pytest
@@ -14,7 +13,7 @@ from streamserver.feed.redis import Redis
 from support.following import MakeFeed
 from support.inprocess import Serve
 from support.loops import factory, open_spares
-from support.redis import MakeRedis, RedisServer, redis_server
+from support.redis import MakeRedis, RedisServer
 
 _names = itertools.count()
 
@@ -44,13 +43,6 @@ async def make_redis(serve: Serve) -> AsyncIterator[MakeRedis]:
             return redis
 
         yield make
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis that the test may do harm to; what it has survives its end."""
-    with redis_server(tmp_path, keeps=True) as server:
-        yield server
 
 
 @pytest.fixture(params=["memory", "redis"])

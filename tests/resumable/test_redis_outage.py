@@ -2,8 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -11,7 +10,7 @@ from resumable.conftest import LEASE
 from streamserver.resumable import redis_produced
 from support.answers import chunks, detail, statuses
 from support.rawsocket import RawClient, until_end
-from support.redis import RedisServer, redis_server
+from support.redis import RedisServer
 from support.relaying import EVENTS_HEAD, LAST_CHUNK
 from support.resuming import DONE, Kept, data_of, event, head_of, location_of, say
 from support.sharing import held, sharing
@@ -22,13 +21,6 @@ Both = tuple[Kept, Kept]
 LOST = "the answer is lost: Redis no longer has it"
 TIMEOUT = 0.8
 BEAT = b":\n"
-
-
-@pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """One that the test may do harm to; what it has survives its end."""
-    with redis_server(tmp_path, keeps=True) as server:
-        yield server
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from typing import NamedTuple
 import pytest
 
 from support.certificates import self_signed
-from support.loops import Run, runner
 
 
 class Contexts(NamedTuple):
@@ -14,12 +13,6 @@ class Contexts(NamedTuple):
 
     server: ssl.SSLContext
     client: ssl.SSLContext
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Runs a test's coroutine in a loop of this kind, in debug mode."""
-    return runner(request.param)
 
 
 @pytest.fixture(scope="session")

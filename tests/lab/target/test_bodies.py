@@ -13,19 +13,13 @@ from streamserver.wire.chunked import Decoder, End
 from streamserver.wire.sse import Parser
 from support.answers import chunks
 from support.inprocess import Served, running
-from support.loops import Run, open_spares, runner
+from support.loops import Run, open_spares
 from support.rawsocket import connect
 from support.requests import get
 from support.waiting import wait_until
 
 GAP = 0.01
 """Seconds between writes: the client, which runs in the same loop, reads meanwhile."""
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Run a test in either event loop."""
-    return runner(request.param)
 
 
 async def reads(served: Served, query: str, version: bytes = b"1.1") -> list[bytes]:

@@ -7,16 +7,10 @@ from time import monotonic_ns
 import pytest
 
 from streamserver.lab.target.pacing import MAX_ABANDONED, Lateness, Pacer
-from support.loops import Run, runner
+from support.loops import Run
 from support.waiting import wait_until
 
 MS = 1_000_000
-
-
-@pytest.fixture(params=["asyncio", "uvloop"])
-def run(request: pytest.FixtureRequest) -> Run:
-    """Run a test in either event loop."""
-    return runner(request.param)
 
 
 def test_no_wait_ends_early_and_all_end_in_order(run: Run) -> None:
