@@ -2,12 +2,14 @@
 
 import json
 import sys
+from hmac import compare_digest
 from pathlib import Path
 
 import pytest
 
 from streamserver import Feed, Request, Response, Router, bearer, cors
 from streamserver.cli.apps import load_app
+from streamserver.kit import bearer as module
 from support.asking import ask
 from support.inprocess import Serve, Served
 from support.readme import blocks, written
@@ -40,6 +42,22 @@ async def test_a_token_is_accepted(server: Served, value: str) -> None:
     answer = await ask(server, "/news", "POST", {"Authorization": value}, b"hello")
     assert answer.status == 201
     assert (await ask(server, "/news")).body == b"True"
+
+
+async def test_each_token_is_compared_in_constant_time(
+    server: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also behind one that is equal, so that the time shows neither a token nor which it was."""
+    compared: list[bytes] = []
+
+    def compare(presented: bytes, token: bytes) -> bool:
+        compared.append(token)
+        return compare_digest(presented, token)
+
+    monkeypatch.setattr(module, "compare_digest", compare)
+    for token in (*TOKENS, "none"):
+        await ask(server, "/news", "POST", {"Authorization": f"Bearer {token}"}, b"hello")
+    assert compared == 3 * [each.encode() for each in TOKENS]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 The client gets the last refusal as it was if no other replica responds.
 """
 
+import asyncio
 import time
 
 import pytest
@@ -13,10 +14,10 @@ from streamserver.wire.fields import http_date
 from streamserver.wire.response_heads import ResponseHead
 from support.answers import content
 from support.rawsocket import RawClient, until_end
-from support.relaying import LAST_CHUNK, chunk, ok
+from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok
 from support.replicas import Replicas, replicas, serve
 from support.requests import chunked, get, post
-from support.upstreams import has_caller
+from support.upstreams import has_caller, send_until_blocked
 from support.waiting import wait_until
 
 BODY = b"a whole body"
@@ -50,6 +51,16 @@ async def test_another_replica_is_asked(status: int, fields: tuple[bytes, ...]) 
         assert await until_end(peer) == b""  # nothing of it is left open
         is_out = status == 503 or bool(fields)
         assert standings(at) == ({"healthy", "excluded"} if is_out else {"healthy"})
+
+
+async def test_no_more_of_a_refusal_is_read_while_another_replica_is_asked() -> None:
+    async with replicas() as at:
+        busy, free = await at.occupy()
+        await at.begin(PUT)
+        peer = await free.asked()
+        await peer.send(CHUNKED_HEAD.replace(b"200 OK", b"503 No") + b"%x\r\n" % (1 << 40))
+        await busy.asked()
+        await asyncio.wait_for(send_until_blocked(peer), 10)
 
 
 @pytest.mark.parametrize("sent", [post(BODY), UPLOAD, UPLOAD.replace(b"POST", b"PUT")])

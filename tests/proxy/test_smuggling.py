@@ -41,7 +41,7 @@ async def strict(serve: Serve) -> AsyncIterator[StrictUpstream]:
 
 
 @pytest.fixture
-async def server(serve: Serve, strict: StrictUpstream) -> Served:
+async def server(serve: Serve, strict: StrictUpstream, steady_clock: None) -> Served:
     """A relay to it."""
     proxy = Proxy(f"http://127.0.0.1:{strict.port}", keep_host=True, max_body=1 << 20)
     return await serve(proxy, head_timeout=0.3, body_timeout=0.3, keep_alive=0.3)

@@ -1,5 +1,6 @@
 """Notifications to a service manager, over real sockets."""
 
+import asyncio
 import os
 import time
 from collections.abc import Sequence
@@ -103,6 +104,14 @@ async def test_the_watchdog_is_for_one_process(
     ):
         notifier.watch()
         assert manager.receive() == ([{"WATCHDOG": "1"}] if beats else [])
+
+
+async def test_the_watchdog_is_notified_twice_in_its_interval(tmp_path: Path) -> None:
+    """As sd_watchdog_enabled(3) recommends."""
+    with managing(f"{tmp_path}/s") as manager, Notifier(manager.address, 10.0) as notifier:
+        notifier.watch()
+        assert notifier._timer is not None
+        assert 4.0 < notifier._timer.when() - asyncio.get_running_loop().time() <= 5.0
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "0", "1.5", "9" * 30])
