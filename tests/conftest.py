@@ -32,7 +32,6 @@ STACK_DEPTH = 2
 FIRST = (
     "tests/page/",
     "tests/serving/",
-    "tests/server/test_restarts.py",
     "tests/test_readme.py",
     "tests/cli/",
 )
