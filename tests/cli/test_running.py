@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import LIMIT, Curl, Hello, refusing
+from cli.scraping import body
 from support.limits import file_limit
 from support.process import ServerProcess, alive, start_server, workers_of
 from support.rawsocket import RawClient, connect
@@ -222,18 +223,24 @@ def test_what_a_worker_starts_is_no_worker(hello: Hello, curl: Curl) -> None:
     assert json.loads(curl(f"{server.url}/variables")) == ["STREAMSERVER_GRACE"]
 
 
-def test_workers_share_the_port_and_a_dead_one_is_replaced(hello: Hello, curl: Curl) -> None:
+async def test_workers_share_the_port_and_a_dead_one_is_replaced(hello: Hello) -> None:
     server = hello("--workers", "2")
     first = set(workers_of(server))
     assert len(first) == 2
-    assert block_until(lambda: {int(curl(f"{server.url}/pid")) for _ in range(8)} == first, LIMIT)
+
+    async def responding() -> set[int]:
+        return {int(await body(server, b"/pid")) for _ in range(8)}
+
+    async with asyncio.timeout(LIMIT):
+        while await responding() != first:
+            pass
     victim = min(first)
     os.kill(victim, signal.SIGKILL)
-    block_until(lambda: len(set(workers_of(server)) - {victim}) == 2, LIMIT)
-    assert {curl(f"{server.url}/pid") for _ in range(8)} <= set(map(str, workers_of(server)))
+    await wait_until(lambda: len(set(workers_of(server)) - {victim}) == 2, LIMIT)
+    assert await responding() <= set(workers_of(server))
     assert f"(pid {victim}) was killed by signal 9 (Killed); another starts now" in server.output()
     assert server.output().count("listening on") == 1
-    assert server.stop() == 0
+    assert await asyncio.to_thread(server.stop) == 0
 
 
 def test_a_unix_socket_outlives_the_workers_that_share_it(
