@@ -138,14 +138,14 @@ class Attempts:
     def set_aside(self, upstream: UpstreamConnection | None, parts: Parts) -> None:
         """Keep a refusal, in case that no other replica responds."""
         self.drop_refusal()
-        self.refusal = Refusal(self._name, upstream, parts)
+        self.refusal = Refusal(self._tried[-1], upstream, parts)
 
     def take_refusal(self) -> Refusal | None:
         """The refusal that was kept, for the client."""
         refusal, self.refusal = self.refusal, None
         if refusal is not None:
             self.leave()
-            self._name = refusal.name
+            self._name = refusal.replica.name
         return refusal
 
     def drop_refusal(self) -> None:

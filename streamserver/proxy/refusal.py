@@ -7,6 +7,7 @@ read with its head: the connection is not read any further.
 import re
 
 from streamserver.proxy.ports import Parts
+from streamserver.proxy.replica import Replica
 from streamserver.proxy.upstream import UpstreamConnection
 from streamserver.wire.chunked import End
 from streamserver.wire.fields import parse_http_date
@@ -18,15 +19,17 @@ _is_delay = re.compile(r"[0-9]{1,10}").fullmatch
 
 class Refusal:
     """``parts``: those that were read; the rest comes from ``upstream``, unless it is None.
-    ``name``: of the replica. ``error``: of the connection, if it failed since.
+    ``replica``: that has sent it. ``error``: of the connection, if it failed since.
 
     Satisfies ``ports.Receiver``.
     """
 
-    __slots__ = ("error", "name", "parts", "upstream")
+    __slots__ = ("error", "parts", "replica", "upstream")
 
-    def __init__(self, name: str, upstream: UpstreamConnection | None, parts: Parts) -> None:
-        self.name = name
+    def __init__(
+        self, replica: Replica, upstream: UpstreamConnection | None, parts: Parts
+    ) -> None:
+        self.replica = replica
         self.upstream = upstream
         self.parts = [*parts]
         self.error: HTTPError | None = None

@@ -137,6 +137,7 @@ class RepeatedRequest(RelayedRequest):
     def _pass_on(self, refusal: Refusal) -> None:
         """Continue with a refusal as if it had just arrived."""
         upstream, self._upstream = self._upstream, refusal.upstream
+        self._pool = refusal.replica.pool  # the connection belongs to it
         if upstream is not None:
             upstream.abort()
         if self._upstream is not None:

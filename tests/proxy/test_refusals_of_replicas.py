@@ -10,6 +10,7 @@ import pytest
 
 from streamserver.proxy.health import EXCLUDED, HEALTHY
 from streamserver.proxy.ports import Parts
+from streamserver.proxy.settings import PoolLimits
 from streamserver.wire.fields import http_date
 from streamserver.wire.response_heads import ResponseHead
 from support.answers import content
@@ -239,3 +240,18 @@ async def test_the_refusal_of_a_request_that_was_sent_before_counts() -> None:
         await clients[-1].read_until(b"busy")
         assert max(each.health.until for each in at.group.replicas) > time.monotonic() + 500
         assert busy is not free
+
+
+async def test_the_connection_of_a_refusal_stays_that_of_its_replica() -> None:
+    """It is reused for the replica that it leads to, and for no other one."""
+    async with replicas(pool=PoolLimits()) as at:
+        client = await at.begin(get(b"/"))
+        number, peer = await at.asked()
+        await peer.send(b"HTTP/1.1 429 No\r\nTransfer-Encoding: chunked\r\n\r\n")
+        (await at.servers[1 - number].asked()).reset()
+        await peer.send(chunk(b"rest") + LAST_CHUNK)
+        await client.read_until(LAST_CHUNK)
+        await at.has_ended(1)
+        pools = [each.pool for each in at.group.replicas]
+        assert [each.open for each in pools] == [number == 0, number == 1]
+        assert [each.in_use for each in pools] == [0, 0]
