@@ -82,8 +82,7 @@ class Resumable:
             body = await request.body() if whole is None else whole
         sent = _uncompressed(request) if "accept-encoding" in names else request
         outgoing = self._proxy.outgoing(sent, body)
-        mount = request.exchange.target.removesuffix(target)
-        location = mount + self._path
+        location = _mount(request.exchange.target, target) + self._path
         question = Question(request, self._proxy, outgoing, body, key, location)
         return await self._answers.ask(question)
 
@@ -101,6 +100,12 @@ class Resumable:
     async def aclose(self) -> None:
         """End all answers, and forget those in memory. The backend stays open."""
         await self._answers.close()
+
+
+def _mount(received: str, target: str) -> str:
+    """What a mount has removed of a target that was ``received``. The path of the mount itself,
+    "/m?q", becomes "/?q"."""
+    return received.partition("?")[0].removesuffix(target.partition("?")[0])
 
 
 def _uncompressed(request: Request) -> Request:

@@ -1,6 +1,8 @@
 """The routes of `proxy`: which upstream gets a request, with which options, fields and keys."""
 
+import itertools
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -222,11 +224,11 @@ async def test_recordings_and_kept_answers_of_a_route(
     """
     options, _ = read(tmp_path, content)
     server = await serve(combined(options, wrapped))
-    for prefix in ("/v1", "/short"):
-        asked = await ask(server, f"{prefix}/chat", "POST")
+    for prefix, rest in itertools.product(("/v1", "/short"), ("/chat?x=/y", "?x=/y", "/?x", "")):
+        asked = await ask(server, prefix + rest, "POST")
         location = asked.headers.get("location") or ""
-        assert location.startswith(f"{prefix}/resumable/")
+        assert re.fullmatch(f"{prefix}/resumable/[^/]+", location)
         assert b"data: 1\n\n" in (await ask(server, location)).body
     assert (await received(server, "/img/x"))["target"] == "/img/x"
     await server.stop()
-    assert len(list((tmp_path / "tapes").iterdir())) == 3
+    assert len(list((tmp_path / "tapes").iterdir())) == 9
