@@ -122,8 +122,9 @@ class Pool:
             self._free()
 
     def _free(self) -> None:
-        """One connection fewer is open: the request that has waited longest may open another."""
-        if (waiter := self._next_waiter()) is not None:
+        """One connection fewer is open: the request that has waited longest may open another,
+        unless it was one of ``reach``."""
+        if self.open <= self._max_open and (waiter := self._next_waiter()) is not None:
             waiter.set_result(None)
         else:
             self.open -= 1

@@ -22,10 +22,10 @@ from support.asking import ask
 from support.figures import Figures
 from support.inprocess import Served, running
 from support.rawserver import RawServer, raw_server
-from support.rawsocket import RawClient, connect
+from support.rawsocket import RawClient, connect, until_end
 from support.relaying import ok
 from support.requests import get
-from support.upstreams import full_backlog, nobody
+from support.upstreams import full_backlog, has_caller, nobody
 from support.waiting import wait_until
 
 LONG = Backoff(first=60, longest=60)
@@ -37,7 +37,7 @@ async def seen(
     *urls: str, ready: bool = False, metrics: Metrics | None = None, **options: Any
 ) -> AsyncIterator[Served]:
     """A relay to these upstreams, behind its probes."""
-    proxy = Proxy(urls, pool=NEW, **options)
+    proxy = Proxy(urls, **{"pool": NEW} | options)
     upstreams = Overview([("/", proxy)], decides_readiness=ready)
     if metrics is not None:
         metrics.watch(upstreams.load)
@@ -233,6 +233,30 @@ async def test_many_probes_at_once_share_one_attempt() -> None:
             await upstream.accept()
             with pytest.raises(TimeoutError):
                 await upstream.accept(timeout=0.01)
+
+
+async def test_probes_open_no_connections_for_requests_that_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A probe's connection is besides the limit, and is not replaced by that of a request."""
+    monkeypatch.setattr(overview, "KEPT", 0.0)
+    options: dict[str, Any] = {"ready": True, "pool": PoolLimits(open=1, wait=60)}
+    async with (
+        raw_server() as upstream,
+        seen(upstream.url, **options) as server,
+        contextlib.AsyncExitStack() as stack,
+    ):
+        stack.enter_context(upstream.accepted)
+        first, peer = await begin(server, upstream, stack)
+        later = await stack.enter_async_context(connect(server.port))
+        await later.send(get(b"/later"))
+        assert await readiness(server) == (200, "")
+        probe = await upstream.accept()
+        assert await until_end(probe) == b""
+        assert not has_caller(upstream)
+        first.reset()
+        await until_end(peer)
+        assert (await upstream.asked()).received.startswith(b"GET /later ")
 
 
 async def test_without_the_option_a_relay_is_ready_by_itself() -> None:
