@@ -167,7 +167,13 @@ def inherit() -> None:
         _inherited[:] = [int(text)]
 
 
+def share() -> None:
+    """For a process without a supervisor: let all slots of one name be the same ones."""
+    if not _inherited and can_share():
+        _inherited.append(os.memfd_create("streamserver-slots"))
+
+
 def open_slots(limit: int, name: str) -> Slots:
     """The slots of this process, or of all workers if a supervisor has started it. ``name``: what
-    they are slots of."""
+    they are slots of; without a supervisor and without ``share`` each call opens others."""
     return SharedSlots(limit, _inherited[0], name) if _inherited else Slots(limit)

@@ -48,6 +48,21 @@ def test_one_process_counts() -> None:
     assert fill(alone) == 1
 
 
+def test_a_process_shares_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where several of its relays have one upstream."""
+    monkeypatch.setattr(slots, "_inherited", [])
+    slots.share()
+    slots.share()
+    one, other = slots.open_slots(1, NAME), slots.open_slots(1, NAME)
+    assert (fill(one), fill(other)) == (1, 0)
+    one.release()
+    assert fill(other) == 1
+    one.close()
+    other.close()
+    (file,) = slots._inherited
+    os.close(file)
+
+
 def test_all_together_hold_no_more_than_the_limit(pair: tuple[SharedSlots, SharedSlots]) -> None:
     one, other = pair
     assert one.acquire()
