@@ -59,17 +59,17 @@ class Group:
         candidates = self.candidates(now, tried)
         if not candidates:
             raise self._unavailable(now)
-        return self._take(candidates)
+        return self._take(candidates, now)
 
-    def _take(self, candidates: Sequence[Replica]) -> Place | None:
+    def _take(self, candidates: Sequence[Replica], now: float) -> Place | None:
         """A place at one of these."""
-        return self._place(candidates[0])
+        return self._place(candidates[0], now)
 
     @staticmethod
-    def _place(replica: Replica) -> Place:
+    def _place(replica: Replica, now: float) -> Place:
         replica.open += 1
         replica.requests += 1
-        return Place(replica, replica.health.begin())
+        return Place(replica, replica.health.begin(now))
 
     async def wait(self, client: str) -> Place:
         """Wait for a place, of a group that ``is_limited``. ``client``: to be fair between them, as

@@ -6,7 +6,8 @@
                               └───────────failure──────┘
 
 An excluded replica gets no request until its time has passed, and then a single one, whose result
-decides. Each failure in a row doubles the time. It is randomized, because several processes that
+decides; a further one each ``Backoff.longest`` seconds while there is no result, because a client
+that sends its body slowly must not keep a replica out. Each failure in a row doubles the time. It is randomized, because several processes that
 exclude a replica at the same moment should not all return to it at the same moment.
 
 Requests report their results with the number of the state in which they were sent. A report about
@@ -32,7 +33,7 @@ class Standing(Enum):
     EXCLUDED = "excluded"
     """None until a moment, then one."""
     PROBED = "probed"
-    """None but the one that was sent to find out whether it responds again."""
+    """None but the one that was sent to find out whether it responds again, for a while."""
 
 
 HEALTHY, EXCLUDED, PROBED = Standing
@@ -45,13 +46,17 @@ class Health:
     itself asked for the exclusion by a Retry-After. ``changes``: the number of the state.
     """
 
-    __slots__ = ("_backoff", "_failures", "_random", "changes", "is_refusing", "standing", "until")
+    __slots__ = (
+        *("_backoff", "_failures", "_next_probe", "_random", "changes", "is_refusing"),
+        *("standing", "until"),
+    )
 
     def __init__(self, backoff: Backoff, random: Callable[[], float] = random) -> None:
         """``random``: returns a number of at least 0 and less than 1."""
         self._backoff = backoff
         self._random = random
         self._failures = 0  # in a row
+        self._next_probe = 0.0  # when PROBED
         self.standing = HEALTHY
         self.until = 0.0
         self.is_refusing = False
@@ -61,16 +66,17 @@ class Health:
         """Whether a request may be sent to this replica in preference to any that is excluded."""
         if self.standing is EXCLUDED:
             return now >= self.until
-        return self.standing is HEALTHY
+        return self.standing is HEALTHY or now >= self._next_probe
 
     def is_barred(self, now: float) -> bool:
         """Whether no request may be sent to it at all, because it has asked for that."""
         return self.is_refusing and now < self.until
 
-    def begin(self) -> int:
+    def begin(self, now: float) -> int:
         """A request is sent; the number of the state, with which its result is reported."""
         if self.standing is EXCLUDED:
             self._change(PROBED)
+        self._next_probe = now + self._backoff.longest
         return self.changes
 
     def succeed(self, number: int) -> bool:

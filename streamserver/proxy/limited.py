@@ -64,14 +64,16 @@ class LimitedGroup(Group):
         for slots in self.slots.values():
             slots.close()
 
-    def _take(self, candidates: Sequence[Replica]) -> Place | None:
-        return None if len(self.queue) else self._take_free(candidates)
+    def _take(self, candidates: Sequence[Replica], now: float) -> Place | None:
+        return None if len(self.queue) else self._take_free(candidates, now)
 
-    def _take_free(self, candidates: Sequence[Replica], is_look: bool = False) -> Place | None:
+    def _take_free(
+        self, candidates: Sequence[Replica], now: float, is_look: bool = False
+    ) -> Place | None:
         for replica in candidates:
             slots = self.slots[replica]
             if (is_look or not slots.is_wanted) and slots.acquire():
-                return self._place(replica)
+                return self._place(replica, now)
         return None
 
     def _free(self, replica: Replica) -> None:
@@ -82,7 +84,8 @@ class LimitedGroup(Group):
     def _serve(self, is_look: bool = False) -> None:
         """Give what is free to the requests that wait."""
         while len(self.queue):
-            place = self._take_free(self.candidates(monotonic()), is_look)
+            now = monotonic()
+            place = self._take_free(self.candidates(now), now, is_look)
             if place is None:
                 return
             if not self.queue.give(place):
