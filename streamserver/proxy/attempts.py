@@ -1,6 +1,6 @@
 """The attempts of one request at the replicas of a group.
 
-Each replica is tried once. A further attempt may follow as long as no byte of a head has reached
+Each replica is tried once, or again after a wait in the queue. A further attempt may follow as long as no byte of a head has reached
 the client, if nothing of the request was sent, or if it may be repeated. A proxy must not repeat
 any other request by itself (RFC 9110, section 9.2.2): the replica may have carried it out before
 it failed.
@@ -77,8 +77,10 @@ class Attempts:
         finally:
             self.queue_ms += ms_since(self.waits_since)
             self.waits_since = 0.0
-        # It may have failed there before, as there was no other; then it is not sent once more.
-        self.is_final |= place.replica in self._tried
+        # It may have failed there before, when there was no other with room: it waits again if it
+        # fails again, but not without end.
+        has_time = self.queue_ms < self._group.longest_wait * 1000
+        self.is_final |= place.replica in self._tried and not has_time
         return self._enter(place, request)
 
     def _enter(self, place: Place, request: bytes) -> tuple[Pool, bytes]:

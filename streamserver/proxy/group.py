@@ -30,6 +30,8 @@ class Group:
 
     is_limited = False
     """Whether a request may have to wait for its place."""
+    longest_wait = 0.0
+    """Seconds that it waits there at a time."""
 
     def __init__(
         self,

@@ -35,6 +35,7 @@ class LimitedGroup(Group):
         self, slots: Mapping[Replica, Slots], limits: QueueLimits, repeats_refused: bool = False
     ) -> None:
         super().__init__([*slots], repeats_refused)
+        self.longest_wait = limits.wait
         self.slots = slots
         self.queue: FairQueue[Place] = FairQueue(limits, self.leave)
         self._loop = asyncio.get_running_loop()

@@ -96,6 +96,32 @@ async def test_an_upstream_that_is_available_again_takes_what_waits() -> None:
             await client.read_until(b"served")
 
 
+async def test_a_failure_while_it_waits_costs_no_request() -> None:
+    """The only other upstream is down, and is tried by the request whenever its exclusion ends."""
+    async with replicas(max_streams=1, backoff=Backoff(first=0.02, longest=0.02)) as at:
+        await at.begin(get(b"/held"))
+        number, held = await at.asked()
+        at.servers[1 - number].sock.close()
+        dead = at.group.replicas[1 - number]
+        client = await at.begin(get(b"/next"))
+        await wait_until(lambda: dead.failures > 3)
+        await serve(held, b"done")
+        await serve(await at.servers[number].asked(), b"served")
+        await client.read_until(b"served")
+
+
+async def test_it_waits_no_longer_for_all_that() -> None:
+    limits = QueueLimits(5, 0.1)
+    async with replicas(max_streams=1, backoff=Backoff(0.02, 0.02), queue=limits) as at:
+        await at.begin(get(b"/held"))
+        number, _ = await at.asked()
+        at.servers[1 - number].sock.close()
+        status, _ = await problem(await at.begin(get(b"/next")))
+        assert status in (502, 503)
+        dead = at.group.replicas[1 - number]
+        assert dead.failures > 1
+
+
 async def test_while_every_upstream_is_full_the_wait_has_an_end() -> None:
     async with replicas(max_streams=1, queue=QueueLimits(5, 0.05)) as at:
         for _ in range(2):
