@@ -33,7 +33,7 @@ RECORD = (
         recorder.MAX_CASSETTES,
         whole(1, 10**6),
         "N",
-        "files there, after which a process records no more",
+        "files of each process and route, after which that one records no more",
     ),
 )
 
