@@ -1,9 +1,9 @@
 """The attempts of one request at the replicas of a group.
 
-Each replica is tried once, or again after a wait in the queue. A further attempt may follow as long as no byte of a head has reached
-the client, if nothing of the request was sent, or if it may be repeated. A proxy must not repeat
-any other request by itself (RFC 9110, section 9.2.2): the replica may have carried it out before
-it failed.
+Each replica is tried once, or again after a wait in the queue. A further attempt may follow as long
+as no byte of a head has reached the client, if nothing of the request was sent, or if it may be
+repeated. A proxy must not repeat any other request by itself (RFC 9110, section 9.2.2): the replica
+may have carried it out before it failed.
 """
 
 import time
@@ -31,18 +31,18 @@ class Attempts:
     how long it waited before."""
 
     __slots__ = (
-        *("_group", "_name", "_place", "_tried", "client", "has_whole_body", "is_final"),
+        *("_client", "_group", "_name", "_place", "_tried", "has_whole_body", "is_final"),
         *("is_repeatable", "queue_ms", "refusal", "waits_since"),
     )
 
-    def __init__(self, group: Group) -> None:
+    def __init__(self, group: Group, client: str) -> None:
         self._group = group
+        self._client = client
         self._tried: list[Replica] = []
         self._place: Place | None = None
         self._name = ""  # of the replica whose response the client gets
         self.has_whole_body = self.is_repeatable = self.is_final = False
         self.refusal: Refusal | None = None
-        self.client = ""
         self.waits_since = self.queue_ms = 0.0
 
     @property
@@ -73,7 +73,7 @@ class Attempts:
         """As ``begin``, after ``Group.wait``."""
         self.waits_since = time.monotonic()
         try:
-            place = await self._group.wait(self.client)
+            place = await self._group.wait(self._client)
         finally:
             self.queue_ms += ms_since(self.waits_since)
             self.waits_since = 0.0

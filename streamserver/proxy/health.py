@@ -6,9 +6,10 @@
                               └───────────failure──────┘
 
 An excluded replica gets no request until its time has passed, and then a single one, whose result
-decides; a further one each ``Backoff.longest`` seconds while there is no result, because a client
-that sends its body slowly must not keep a replica out. Each failure in a row doubles the time. It is randomized, because several processes that
-exclude a replica at the same moment should not all return to it at the same moment.
+decides. While there is none, a further one follows each ``Backoff.longest`` seconds: a client that
+sends its body slowly must not keep a replica out. Each failure in a row doubles the time. It is
+randomized, because several processes that exclude a replica at the same moment should not all
+return to it at the same moment.
 
 Requests report their results with the number of the state in which they were sent. A report about
 an earlier state is ignored: of a hundred requests that a dead replica resets at once, the first one

@@ -29,7 +29,6 @@ class Outgoing(NamedTuple):
     """A request as it is sent to the upstream."""
 
     state: ProxyState
-    server: ServerState
     method: str
     target: str
     """As it was before the rewriting."""
@@ -154,19 +153,16 @@ class Proxy:
         record = None
         if self.start_recording is not None:
             record = partial(self._record, request, body if has_body else None)
-        server = request.exchange.server
-        return Outgoing(
-            self.state(server), server, request.method, request.target, sent + body, record
-        )
+        state = self.state(request.exchange.server)
+        return Outgoing(state, request.method, request.target, sent + body, record)
 
     def own_outgoing(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes
     ) -> Outgoing:
         """A request of the handler's own, as ``fetch`` would send it."""
-        id = request.exchange.id
-        sent = self._rewriting.own_request(method, target, fields, body, id)
-        server = request.exchange.server
-        return Outgoing(self.state(server), server, method, target, sent, None)
+        exchange = request.exchange
+        sent = self._rewriting.own_request(method, target, fields, body, exchange.id)
+        return Outgoing(self.state(exchange.server), method, target, sent, None)
 
     def adopt(self, request: Request, sent: RelayedRequest, head: ResponseHead) -> Response:
         """The response to a request that has its head, and is HOLDING the body. It is relayed to

@@ -26,9 +26,7 @@ class Refusal:
 
     __slots__ = ("error", "parts", "replica", "upstream")
 
-    def __init__(
-        self, replica: Replica, upstream: UpstreamConnection | None, parts: Parts
-    ) -> None:
+    def __init__(self, replica: Replica, upstream: UpstreamConnection | None, parts: Parts) -> None:
         self.replica = replica
         self.upstream = upstream
         self.parts = [*parts]

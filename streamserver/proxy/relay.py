@@ -42,15 +42,13 @@ class Relay(RepeatedRequest):
     )
 
     def __init__(self, state: ProxyState, exchange: Exchange, method: str, request: bytes) -> None:
-        super().__init__(state, exchange.server, method, request)
+        super().__init__(state, exchange, method, request)
         self.exchange = exchange
         self.passes_trailers = False
         self.passes_interim = True
         self._attached = False  # whether the handler has returned this response
         self._error: Exception | None = None
         self._waiter: asyncio.Future[ResponseHead] | None = None  # until the handler resumes
-        if self._attempts is not None:
-            self._attempts.client = exchange.client
         # A handler may relay to a second upstream because the first has failed.
         exchange.on_end.append(self.stop)
 

@@ -31,8 +31,8 @@ from streamserver.proxy.upload import Upload
 from streamserver.proxy.upstream import CLOSED, UpstreamConnection
 from streamserver.server import eager
 from streamserver.server.deadlines import Deadlines
+from streamserver.server.exchange import Exchange
 from streamserver.server.observer import UpstreamEvent
-from streamserver.server.state import ServerState
 from streamserver.wire.chunked import End
 from streamserver.wire.problem import HTTPError
 from streamserver.wire.response_heads import ResponseHead
@@ -55,14 +55,15 @@ class RelayedRequest(ABC):
 
     _may_repeat: bool
 
-    def __init__(self, state: ProxyState, server: ServerState, method: str, request: bytes) -> None:
-        """``request``: what is sent first, with the part of the body that has arrived."""
+    def __init__(self, state: ProxyState, exchange: Exchange, method: str, request: bytes) -> None:
+        """``exchange``: that it is for first. ``request``: what is sent first, with the part of the
+        body that has arrived."""
         self.phase = CONNECTING
         self.recording: Recording | None = None
         self._state = state
         self._pool = state.pool
-        self._attempts = None if state.group is None else Attempts(state.group)
-        self.server = server
+        self._attempts = None if state.group is None else Attempts(state.group, exchange.client)
+        self.server = exchange.server
         self._method = method
         self._request = request
         self._deadlines: Deadlines[Waiting] | None = None  # those of the phase

@@ -70,7 +70,7 @@ class Answers:
             target = outgoing.target.encode()
             scope = scope_of(request, self._cookies)
             used = make_key(f"{scope}\n{question.key}", target, question.body)
-        store, windows = self._start(outgoing.server)
+        store, windows = self._start(question.request.exchange.server)
         producer = Producer(question, store, self._limits, windows, self._on_end)
         is_early = question.key is None and store.admits()
         if is_early:
@@ -113,14 +113,16 @@ class Answers:
         return await self._answer(opened, position, question.location)
 
     async def _await_head(self, question: Question, producer: Producer) -> Response:
-        producer.check()
         exchange, id = question.request.exchange, producer.record.id
+        exchange.attributes = producer.attributes
+        producer.check()
         reader = Reader(self._store, id, Start.BEGINNING)
         waiter = producer.add_waiter(exchange)
         try:
             head = await waiter
         except BaseException:
             producer.remove_waiter(waiter)
+            exchange.attributes = producer.attributes
             raise
         if head is None:
             return await self._answer(producer.record, None, question.location)

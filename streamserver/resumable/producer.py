@@ -16,7 +16,8 @@ import logging
 from collections.abc import Callable
 from time import monotonic
 
-from streamserver.proxy.events import is_event_stream
+from streamserver.proxy.attempts import Attempts
+from streamserver.proxy.events import FIRST_BYTES, is_event_stream
 from streamserver.proxy.failures import Failure, form_of
 from streamserver.proxy.phase import ENDED, HOLDING, STREAMING
 from streamserver.proxy.repeating import RepeatedRequest
@@ -52,9 +53,6 @@ OF_ONE = frozenset(("set-cookie", "date", "age"))
 UNNAMED = Record("", "", None, "")
 """The record of an answer before it is claimed."""
 
-FIRST_BYTES = 512
-"""Bytes of the first event, which show the form of an error event, as in ``EventRelay``."""
-
 
 class Producer(RepeatedRequest):
     """Satisfies ``ports.Producer``. ``windows``: the deadlines of answers without a reader.
@@ -71,7 +69,6 @@ class Producer(RepeatedRequest):
     )
 
     _head: ResponseHead
-    attributes: Attributes
     fields: Fields
 
     def __init__(
@@ -82,11 +79,10 @@ class Producer(RepeatedRequest):
         windows: "Deadlines[Producer]",
         on_end: "Callable[[Producer], object]",
     ) -> None:
-        outgoing = question.outgoing
-        super().__init__(outgoing.state, outgoing.server, outgoing.method, outgoing.sent)
+        state, method, _, sent, _ = question.outgoing
+        super().__init__(state, question.request.exchange, method, sent)
         self._select = question.select
-        if self._attempts is not None:
-            self._attempts.client = question.request.exchange.client
+        self.attributes: Attributes = ()
         self.record = UNNAMED
         self._store = store
         self._limits = limits
@@ -129,6 +125,10 @@ class Producer(RepeatedRequest):
                 self.stop()  # no client can come back to it
             else:
                 self.set_followed(False)
+
+    def _end_attempts(self, attempts: Attempts) -> None:
+        self.attributes = self.attributes or attempts.attributes  # of a request without a head
+        super()._end_attempts(attempts)
 
     # The response
 

@@ -3,7 +3,7 @@
 import json
 
 from streamserver.observe.accesslog import json_line
-from streamserver.proxy.settings import Backoff
+from streamserver.proxy.settings import Backoff, QueueLimits
 from streamserver.resumable.resumable import Resumable
 from support.rawsocket import until_end
 from support.relaying import EVENTS_HEAD, chunk, ok
@@ -66,6 +66,21 @@ async def test_an_answer_that_breaks_before_its_head_is_not_asked_for_again() ->
         assert (await client.read_until(b"}\n")).startswith(b"HTTP/1.1 502 ")
         assert not has_caller(at.servers[1 - number])
         assert at.open == [0, 0]
+        await at.has_ended(1)
+        line = json.loads(json_line("-", at.server.ended[0]))
+        assert line["upstream"] == at.group.replicas[number].name
+
+
+async def test_the_time_in_the_queue_is_logged_without_an_answer_too() -> None:
+    limits = QueueLimits(waiting=5, wait=0.02)
+    async with replicas(1, front=Resumable, max_streams=1, queue=limits) as at:
+        await at.begin(ASK)
+        await at.asked()
+        client = await at.begin(ASK)
+        assert (await client.read_until(b"}\n")).startswith(b"HTTP/1.1 503 ")
+        await at.has_ended(1)
+        line = json.loads(json_line("-", at.server.ended[0]))
+        assert line["queue_ms"] >= 20
 
 
 async def test_a_response_that_is_no_answer_counts_until_its_end() -> None:
