@@ -12,17 +12,22 @@ from streamserver.proxy.forwarding import Mode
 from streamserver.proxy.origin import parse_origins
 from streamserver.proxy.ports import Recording, StartRecording
 from streamserver.proxy.relay import Relay
-from streamserver.proxy.request import RelayedRequest
+from streamserver.proxy.request import REPEATABLE, RelayedRequest
 from streamserver.proxy.rewriting import Rewriting, end_to_end, last_response, without_id
 from streamserver.proxy.settings import Backoff, PoolLimits, QueueLimits, Timeouts
 from streamserver.proxy.state import ProxyState
 from streamserver.proxy.upload import Upload
+from streamserver.server.body import RequestBody
 from streamserver.server.state import ServerState
 from streamserver.wire.fields import Headers
 from streamserver.wire.heads import Fields
 from streamserver.wire.response_heads import ResponseHead
 
 OnBreak = Literal["cut", "event"]
+
+MAX_KEPT = 2**20
+"""Bytes of a body that is awaited and kept, so that another replica can get it too. Most clients
+send it in a packet after that of the head."""
 
 
 class Outgoing(NamedTuple):
@@ -53,8 +58,9 @@ class Proxy:
     - ``timeouts``, ``pool``: see there. Of several replicas each has its pool, and each attempt its
       deadlines but ``total``.
     - ``backoff``: how long a replica that failed gets no requests, see there.
-    - ``repeat_refused``: a request of any method whose body has arrived as a whole is sent to
-      another replica if one responds with 429 or 503. By default only an idempotent one is.
+    - ``repeat_refused``: a request of any method is sent to another replica if one responds with
+      429 or 503. By default only an idempotent one is. A request that has a body is sent again if
+      that has arrived as a whole; one of up to ``MAX_KEPT`` bytes in its Content-Length is awaited.
     - ``max_streams``: requests that each upstream has at once, from all workers together; 0 is no
       limit. Further ones wait in a ``queue``, see ``QueueLimits``, fair between clients.
     - ``max_body``: bytes of a request body; None is no limit, since bodies are not stored.
@@ -101,6 +107,7 @@ class Proxy:
         self._make_state = partial(make_state, max_streams, queue or QueueLimits(), heartbeat)
         self._rewriting = Rewriting(origins[0], strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body
+        self._is_group, self._repeats_refused = len(origins) > 1, repeat_refused
         self.heartbeat = heartbeat
         self._reports_failures = on_break == "event"
         self.server_timing = server_timing
@@ -117,6 +124,8 @@ class Proxy:
             length = request.exchange.head.length
             body.limit = self._max_body
             whole = body.take_whole()
+            if whole is None and self._keeps(request.method, length, body):
+                whole = await request.body()
             if whole is None:
                 upload = Upload(body, length)
             else:
@@ -129,6 +138,11 @@ class Proxy:
         if self.start_recording is not None:
             relay.recording = self._record(request, whole)
         return self._response(relay, await relay.head(upload))
+
+    def _keeps(self, method: str, length: int, body: RequestBody) -> bool:
+        """Whether a body is awaited, because another replica may have to get it too."""
+        may_repeat = self._is_group and (self._repeats_refused or method in REPEATABLE)
+        return may_repeat and 0 <= length <= MAX_KEPT and not body.expects_continue
 
     async def fetch(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes

@@ -5,11 +5,16 @@ The client gets the last refusal as it was if no other replica responds.
 
 import asyncio
 import time
+from collections.abc import Awaitable
 
 import pytest
 
+from streamserver.kit.request import Request
+from streamserver.kit.response import Response
+from streamserver.kit.service import Handler
 from streamserver.proxy.health import EXCLUDED, HEALTHY
 from streamserver.proxy.ports import Parts
+from streamserver.proxy.proxy import MAX_KEPT, Proxy
 from streamserver.proxy.settings import PoolLimits
 from streamserver.wire.fields import http_date
 from streamserver.wire.response_heads import ResponseHead
@@ -17,7 +22,7 @@ from support.answers import content
 from support.rawsocket import RawClient, until_end
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, chunk, ok
 from support.replicas import Replicas, replicas, serve
-from support.requests import chunked, get, post
+from support.requests import chunked, get, post, request
 from support.upstreams import has_caller, send_until_blocked
 from support.waiting import wait_until
 
@@ -88,6 +93,46 @@ async def test_by_option_a_post_is_sent_again() -> None:
         await other.read_until(BODY)
         await serve(other, b"served")
         assert (await client.read_until(LAST_CHUNK)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PUT"])
+async def test_a_body_that_arrives_after_the_head_is_sent_again_too(method: bytes) -> None:
+    """Most clients send both in packets of their own."""
+    begun: list[Request] = []
+
+    def front(proxy: Proxy) -> Handler:
+        def handler(request: Request) -> Awaitable[Response]:
+            begun.append(request)
+            return proxy(request)
+
+        return handler
+
+    async with replicas(front=front, repeat_refused=method == b"POST") as at:
+        head, _, body = post(BODY).replace(b"POST", method).partition(b"\r\n\r\n")
+        client = await at.begin(head + b"\r\n\r\n" + body[:1])
+        await wait_until(lambda: begun)
+        await client.send(body[1:])
+        number, peer = await at.asked()
+        await peer.read_until(BODY)
+        await peer.send(refusal(503))
+        other = await at.servers[1 - number].asked()
+        await other.read_until(BODY)
+        await serve(other, b"served")
+        assert (await client.read_until(LAST_CHUNK)).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("length", [MAX_KEPT + 1, None])
+async def test_a_body_that_is_long_or_has_no_length_is_sent_as_it_arrives(
+    length: int | None,
+) -> None:
+    async with replicas(repeat_refused=True) as at:
+        head = request(b"PUT / HTTP/1.1", b"Host: a", b"Content-Length: %d" % (length or 0))
+        client = await at.begin((head if length else UPLOAD) + b"part")
+        number, peer = await at.asked()
+        await peer.read_until(b"part" if length else b"first")
+        await peer.send(refusal(503))
+        assert (await client.read_until(b"busy")).startswith(b"HTTP/1.1 503 ")
+        assert not has_caller(at.servers[1 - number])
 
 
 async def test_the_last_refusal_is_passed_on() -> None:
