@@ -25,9 +25,9 @@ from streamserver.wire.response_heads import ResponseHead
 
 OnBreak = Literal["cut", "event"]
 
-MAX_KEPT = 2**20
-"""Bytes of a body that is awaited and kept, so that another replica can get it too. Most clients
-send it in a packet after that of the head."""
+MAX_KEPT = 256 * 1024
+"""Bytes of a body that is awaited and kept, so that another replica can get it too, and so that a
+slow client takes no slot meanwhile. Most clients send it in a packet after that of the head."""
 
 
 class Outgoing(NamedTuple):
@@ -107,7 +107,8 @@ class Proxy:
         self._make_state = partial(make_state, max_streams, queue or QueueLimits(), heartbeat)
         self._rewriting = Rewriting(origins[0], strip, inject, drop, keep_host, forwarded)
         self._max_body = max_body
-        self._is_group, self._repeats_refused = len(origins) > 1, repeat_refused
+        self._is_limited, self._is_group = max_streams > 0, len(origins) > 1
+        self._repeats_refused = repeat_refused
         self.heartbeat = heartbeat
         self._reports_failures = on_break == "event"
         self.server_timing = server_timing
@@ -140,9 +141,10 @@ class Proxy:
         return self._response(relay, await relay.head(upload))
 
     def _keeps(self, method: str, length: int, body: RequestBody) -> bool:
-        """Whether a body is awaited, because another replica may have to get it too."""
+        """Whether a body is awaited: for a slot, or because another replica may have to get it."""
         may_repeat = self._is_group and (self._repeats_refused or method in REPEATABLE)
-        return may_repeat and 0 <= length <= MAX_KEPT and not body.expects_continue
+        is_kept = self._is_limited or may_repeat
+        return is_kept and 0 <= length <= MAX_KEPT and not body.expects_continue
 
     async def fetch(
         self, request: Request, method: str, target: str, fields: Fields, body: bytes

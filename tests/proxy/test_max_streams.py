@@ -201,6 +201,18 @@ async def test_clients_get_streams_in_turns() -> None:
             await served(at, client, name)
 
 
+async def test_a_client_that_sends_its_body_slowly_takes_no_slot() -> None:
+    async with staged(**ONE) as at:
+        slow = await at.begin(post(b"slow")[:-1])
+        client = await at.begin(get(b"/next"))
+        await served(at, client, b"/next")
+        await slow.send(b"w")
+        peer = await at.upstream.asked()
+        await peer.read_until(b"\r\n\r\nslow")
+        await peer.send(ok(b"done"))
+        await slow.read_until(b"done")
+
+
 LEAVING: dict[str, Callable[[RawClient], object]] = {"FIN": RawClient.end, "RST": RawClient.reset}
 ANSWERS: dict[str, Callable[[RawClient], object]] = {
     "answer": lambda peer: peer.sock.send(ok(b"first")),
