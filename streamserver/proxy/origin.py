@@ -1,11 +1,9 @@
-"""The address of an upstream, read from a URL, and how to connect to it."""
+"""The address of an upstream, read from a URL."""
 
-import asyncio
 import re
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import urlsplit
 
 _is_authority = re.compile(r"[A-Za-z0-9._~!$&'()*+;=%\[\]:-]+").fullmatch
@@ -36,15 +34,6 @@ class Origin:
         if self.socket_path:
             return f"unix:{self.socket_path}{':' if self.base else ''}{self.base}"
         return f"{'http' if self.tls is None else 'https'}://{self.name}"
-
-    async def connect(self, make_protocol: Callable[[], asyncio.BaseProtocol]) -> None:
-        """Open a connection, TLS included; OSError, of which SSLError is one, if that fails."""
-        loop: Any = asyncio.get_running_loop()
-        if self.socket_path:
-            await loop.create_unix_connection(make_protocol, self.socket_path)
-        else:
-            # The certificate has to be for the host, which is also sent as SNI.
-            await loop.create_connection(make_protocol, self.host, self.port, ssl=self.tls)
 
 
 def parse_origin(url: str, tls: ssl.SSLContext | None = None) -> Origin:

@@ -9,6 +9,7 @@ import asyncio
 import logging
 import ssl
 
+from streamserver.proxy.connector import Connector
 from streamserver.proxy.origin import Origin
 from streamserver.proxy.settings import PoolLimits
 from streamserver.proxy.upstream import UpstreamConnection
@@ -40,6 +41,7 @@ class Pool:
         logs_refusals: bool = True,
     ) -> None:
         self._origin = origin
+        self._connector = Connector(origin)
         self._logs_refusals = logs_refusals
         self._limits = limits
         self._connect_timeout = connect_timeout
@@ -113,6 +115,7 @@ class Pool:
         for upstream in list(self._idle):
             upstream.abort()
         self._idle_deadlines.close()
+        self._connector.close()
 
     def _on_close(self, upstream: UpstreamConnection) -> None:
         self._idle.pop(upstream, None)
@@ -163,7 +166,7 @@ class Pool:
         upstream = UpstreamConnection(self._buffer, self._on_close)
         try:
             async with asyncio.timeout(self._connect_timeout or None):
-                await self._origin.connect(lambda: upstream)
+                await self._connector.connect(lambda: upstream)
         except BaseException as error:
             if upstream.connected:
                 upstream.abort()
