@@ -1,7 +1,7 @@
-"""What `--check-config` reports: that a start would succeed, and which options are set by what.
+"""The report of `--check-config`: that a start would succeed, and the source of each set option.
 
-Everything has been read by then. The address alone is not tried: the server that listens there may
-be running.
+Everything has been read by then. Only the address is not tried, because the server that is to be
+restarted may listen there.
 """
 
 from argparse import Namespace
@@ -39,7 +39,7 @@ def report(options: Namespace) -> str:
 
 
 def shown(option: Option, value: object) -> str:
-    """A value as text; not what may be a secret."""
+    """A value as text; a value that may be a secret is not shown."""
     if option.secret:
         return HIDDEN
     if value is None:

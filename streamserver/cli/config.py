@@ -20,7 +20,7 @@ from streamserver.kit.hints import did_you_mean
 NUMBERS = ("N", "PORT", "DURATION", "SIZE")
 """The values that may be numbers, as `--help` calls them."""
 LISTS = ("NAMES", "CIDR,...")
-"""Those that may be arrays of texts."""
+"""The values that may be arrays of texts, as `--help` calls them."""
 ONLY_FLAGS = ("config", "check-config")
 
 
@@ -55,7 +55,7 @@ def read_config(path: str, name: str, table: Table, checks: bool) -> dict[str, o
 def read_keys(
     keys: Mapping[str, object], options: Iterable[Option], where: str
 ) -> dict[str, object]:
-    """The values of these keys, by the keys of the options; ConfigError names ``where``, the key
+    """The values of these keys, by the keys of their options; ConfigError names ``where``, the key
     and what is allowed."""
     matched = match_names(keys, options, where)
     return {
@@ -111,7 +111,7 @@ def _read(option: Option, value: object) -> object:
         return value
     if isinstance(value, list) and option.metavar in LISTS:
         if not all(_described(item)[0] == "a text" for item in value):
-            raise ArgumentTypeError("the array has something else than texts in quotes")
+            raise ArgumentTypeError("the array has an item that is not a text in quotes")
         value = ",".join(value)
     kind, text = _described(value)
     found = option.read(text)  # it refuses most values of a wrong type, and names what is allowed
@@ -122,7 +122,7 @@ def _read(option: Option, value: object) -> object:
 
 
 def _described(value: object) -> tuple[str, str]:
-    """The kind of a value in words, and its text or, without one, the kind."""
+    """The kind of a value in words, and its text; the kind again for a value that has none."""
     if isinstance(value, Float):
         return "a number", value
     if isinstance(value, str):
@@ -141,21 +141,22 @@ def _dashed(key: str) -> str:
 
 
 def _options(table: Table) -> list[Option]:
-    """Those that a file may set."""
+    """The options that a file may set."""
     return [option for option in chain(*table.values()) if option.name not in ONLY_FLAGS]
 
 
 def _unknown(key: str, value: object, known: Mapping[str, object]) -> str:
-    """The error for a key that is no option's, with the nearest name."""
+    """The error for a key that is not the name of an option, with the nearest name."""
     name = _dashed(key)
     if name in ONLY_FLAGS:
-        return f"{key!r} is for the command line, and no key"
+        return f"{key!r} is allowed on the command line only"
     if isinstance(value, dict):
         sections = ", ".join(SERVING)
-        return f"there is no section {key!r}: they are {sections}{did_you_mean(key, SERVING)}"
+        return f"there is no section {key!r}; sections: {sections}{did_you_mean(key, SERVING)}"
     owners = [each for each in COMMANDS if name in names(_options(command(each).TABLE))]
     if serving := [each for each in owners if each in SERVING]:
-        return f"{key!r} is an option of {', '.join(serving)}, not one here"
+        hint = did_you_mean(name, known)
+        return f"{key!r} is an option of {', '.join(serving)}, and not allowed here{hint}"
     if owners:
         return f"{key!r} is an option of {owners[0]}, which reads no file"
     return f"there is no option {key!r}{did_you_mean(name, known)}"

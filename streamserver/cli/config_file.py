@@ -16,7 +16,7 @@ MAX_BYTES = 2**20
 
 
 class ConfigError(Exception):
-    """What is wrong in a configuration file, and what is allowed, in one line."""
+    """An error in a configuration file, and what is allowed, in one line."""
 
 
 class Float(str):
@@ -25,7 +25,7 @@ class Float(str):
 
 def load(path: str) -> dict[str, object]:
     """The keys of a file. CannotServe if it cannot be read; ConfigError if it is not TOML."""
-    import tomllib  # few servers have a file
+    import tomllib  # few servers have such a file
 
     content = _read(path)
     try:
@@ -59,7 +59,7 @@ def _read(path: str) -> str:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open also a pipe without a writer."""
+    """Open without waiting, which a pipe without a writer would need."""
     return os.open(path, flags | os.O_NONBLOCK)
 
 

@@ -79,15 +79,15 @@ _WHO = (
         "CIDR,...",
         "networks and addresses of proxies that name the client, as in 10.0.0.0/8,::1; unix for"
         " peers of a Unix socket",
-        "nobody",
+        "none",
     ),
     Option(
         "proxy-protocol",
         False,
         switch,
         "",
-        "connections begin with a PROXY header (v1 or v2), which names the client; those of others"
-        " than trusted proxies are closed",
+        "connections begin with a PROXY header (v1 or v2), which names the client; only trusted"
+        " proxies may connect",
         "off",
     ),
     Option(
@@ -95,7 +95,8 @@ _WHO = (
         SOURCES[0],
         one_of(*SOURCES),
         "FIELDS",
-        "what these proxies write: x-forwarded for X-Forwarded-For, -Proto and -Host, or forwarded",
+        "fields that these proxies set: x-forwarded for X-Forwarded-For, -Proto and -Host, or"
+        " forwarded",
     ),
     Option(
         "request-id",
@@ -128,11 +129,11 @@ CHECK = Option(
     False,
     switch,
     "",
-    "read everything that a start reads, the app included, report it, and do not listen",
+    "read everything that a start reads, print the options that are set, and do not listen",
     "off",
 )
 _CONFIGURATION = (
-    Option(FLAG, None, text, "FILE", "TOML file of options, whose keys are their names", ""),
+    Option(FLAG, None, text, "FILE", "TOML file, whose keys are the names of options", ""),
     CHECK,
 )
 ENGINE: Table = {
@@ -140,7 +141,7 @@ ENGINE: Table = {
     "where to listen": _LISTEN,
     "processes": _PROCESSES,
     "logs": _LOGS,
-    "who asks": _WHO,
+    "clients and requests": _WHO,
     "compression": (_COMPRESS,),
     "deadlines": _DEADLINES,
 }
@@ -168,11 +169,13 @@ def read(
     if (options.tls_cert is None) != (options.tls_key is None):
         parser.error("--tls-cert and --tls-key go together")
     if options.trusted_fields != SOURCES[0] and not options.trusted_proxies:
-        parser.error("--trusted-fields is for proxies: name them with --trusted-proxies")
+        parser.error("--trusted-fields needs --trusted-proxies, the proxies that set these fields")
     if options.fd is not None and (others := places_given(options)):
-        parser.error(f"--fd is a socket that listens already: give either that or {others[0]}")
+        parser.error(f"--fd and {others[0]} exclude each other: both select where to listen")
     if options.proxy_protocol and not options.trusted_proxies:
-        parser.error("--proxy-protocol needs --trusted-proxies, the load balancers that may use it")
+        parser.error(
+            "--proxy-protocol needs --trusted-proxies, the load balancers that send the header"
+        )
     return options
 
 

@@ -73,7 +73,8 @@ def launch(
     `--check-config`, only report what is served, which the attribute ``about`` names.
 
     `warnings` are logged once; `each_alone`, what workers do not share, where there are several.
-    `guard` wraps all that is served. `upstreams`: of a relay. Raises CannotServe or CannotListen.
+    `guard` wraps all that is served. `upstreams`: those of a relay. Raises CannotServe or
+    CannotListen.
     """
     inherited = take_inherited()
     logs.configure(options.log_format, options.log_level)
@@ -104,7 +105,7 @@ def _address(options: Namespace) -> Address:
     passed = take_passed(os.environ)
     if passed and options.fd is None and (others := places_given(options)):
         sockets = f"the sockets that a service manager passed (LISTEN_FDS={len(passed)})"
-        raise CannotServe(f"{others[0]} and {sockets} exclude each other: remove one of them")
+        raise CannotServe(f"{others[0]} and {sockets} exclude each other: remove one of the two")
     return Address(options.host, options.port, options.uds, options.fd, passed)
 
 

@@ -86,12 +86,13 @@ class Parser(argparse.ArgumentParser):
     """Reports wrong usage as one line of JSON where the log is JSON."""
 
     file = ""
-    """Of options, which an error about several options names too."""
+    """The configuration file, which an error about several options names too: without the usage,
+    because any of them may be in the file."""
 
     def error(self, message: str) -> NoReturn:
         """As the base class has it, with exit status 2."""
         if self.file:
-            message += f" (options are also read from {self.file})"
+            self.refuse(f"{message} (options are also read from {self.file})")
         if logs.log_json_error(f"{self.prog}: error: {message}"):
             self.exit(2)
         super().error(message)

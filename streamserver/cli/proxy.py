@@ -94,9 +94,11 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> tuple[Namespace
     if not options.urls and not options.route:
         parser.error("the following arguments are required: URL, or --route PREFIX=URL")
     if options.strip and not options.urls:
-        parser.error("--strip is for URL; in a configuration file a route has its own")
+        parser.error(
+            "--strip needs URL: it does not apply to routes, which have their own in a file"
+        )
     if options.ready_upstreams and not options.metrics:
-        parser.error("--ready-upstreams is for the probe /ready: add --metrics")
+        parser.error("--ready-upstreams needs --metrics, which serves /ready")
     check_sources(options, parser, "api-key-env", "api-key-file")
     try:
         options.relays = routes.make_relays(options, environment)

@@ -1,7 +1,7 @@
 """The routes of `proxy`: a relay of its own for each prefix.
 
-Each route has the options of the command as defaults, save `--strip`, which is about the paths of
-one service. In a configuration file a route may set its own, in place of those.
+Each route has the options of the command as defaults, except `--strip`, which is for the paths of
+one service. In a configuration file a route may set options of its own.
 """
 
 from argparse import ArgumentTypeError, Namespace
@@ -91,7 +91,9 @@ def read_route_table(table: Mapping[str, object], where: str) -> Sequence[RouteO
     own = read_keys(table, _KEYS, where)
     prefix, urls = str(own.pop("prefix", "")), own.pop("to", ())
     if not prefix or not isinstance(urls, list) or not urls:
-        raise ConfigError(f"{where}: a route has a prefix, and a URL or several in the key to")
+        raise ConfigError(
+            f"{where}: a route needs the keys prefix and to (a URL, or an array of URLs)"
+        )
     if all(map(own.get, _KEY_SOURCES)):
         raise ConfigError(f"{where}: {' and '.join(_KEY_SOURCES)} exclude each other")
     if not isinstance(strip, bool):
@@ -104,7 +106,7 @@ ROUTE = Option(
     (),
     read_route,
     "PREFIX=URL[,URL...]",
-    "relay what has this prefix to another upstream; may be repeated, the longest prefix counts",
+    "relay paths with this prefix to another upstream; may be repeated; the longest prefix is used",
     "",
     many=True,
     read_table=read_route_table,
@@ -166,4 +168,5 @@ def shared_key(options: Namespace) -> list[str]:
     if not any(sources) or len(hosts) < 2:
         return []
     flag = "--api-key-env" if sources[0] else "--api-key-file"
-    return [f"the key of {flag} is sent to {', '.join(hosts)}: a route may have a key of its own"]
+    advice = "set a key for each route if these are different services"
+    return [f"the key of {flag} is sent to {', '.join(hosts)}: {advice}"]

@@ -71,7 +71,9 @@ _DEMO = (
         secret=True,
     ),
     *sources("redis", "the URL of --redis, which may have a password"),
-    *sources("publish-token", "the bearer token for requests that write, or several with spaces"),
+    *sources(
+        "publish-token", "the bearer token for requests that write, or several tokens with spaces"
+    ),
     *sources("api-key", "the upstream's key", f"{KEY}, if set"),
     Option(
         "chat-model",
@@ -139,7 +141,7 @@ def read(argv: Sequence[str], environment: Mapping[str, str]) -> Namespace:
     if options.reload:
         options.grace = min(options.grace, RELOAD_GRACE)
         if options.workers > 1:
-            parser.error("--reload is for one process: give either that or --workers")
+            parser.error("--reload and --workers exclude each other: --reload restarts one process")
         if find_spec("watchfiles") is None:
             parser.error(f"--reload needs watchfiles: {install_hint('reload')}")
     for option in _DEMO if options.app else ():

@@ -114,16 +114,18 @@ GROUP = (
         "requests per process that may wait for an upstream with --max-streams",
     ),
     duration(
-        "queue-timeout", QUEUE.wait, "that each of them waits; 0: it does not wait", zero=True
+        "queue-timeout", QUEUE.wait, "for which a request waits at most; 0: none waits", zero=True
     ),
-    duration("backoff", BACKOFF.first, "without requests, for an upstream that has failed once"),
-    duration("max-backoff", BACKOFF.longest, "without requests, after failures in a row"),
+    duration(
+        "backoff", BACKOFF.first, "for which an upstream gets no requests after a first failure"
+    ),
+    duration("max-backoff", BACKOFF.longest, "the same at most, after several failures in a row"),
     Option(
         "repeat-refused",
         False,
         switch,
         "",
-        "send also a request that is not idempotent to another upstream, after a 429 or 503",
+        "after a 429 or 503, send a request to another upstream also if it is not idempotent",
         "off",
     ),
 )

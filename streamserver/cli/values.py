@@ -135,7 +135,7 @@ def field(value: str) -> tuple[str, str]:
 def field_table(table: Mapping[str, object], where: str) -> list[tuple[str, str]]:
     """The fields of a table in a configuration file, whose values the error does not repeat."""
     if not all(is_token(name) and isinstance(value, str) for name, value in table.items()):
-        raise ArgumentTypeError('the table has something else than fields, NAME = "VALUE"')
+        raise ArgumentTypeError('the table has an item that is not a field, NAME = "VALUE"')
     return [field(f"{name}:{value}") for name, value in table.items()]
 
 

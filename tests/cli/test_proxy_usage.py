@@ -96,7 +96,7 @@ def test_a_url_that_is_none_of_an_upstream(
             ["https://b", "--upstream-ca", "ca.pem"],
             "--upstream-ca is for an upstream that speaks TLS",
         ),
-        (["--ready-upstreams"], "--ready-upstreams is for the probe /ready: add --metrics"),
+        (["--ready-upstreams"], "--ready-upstreams needs --metrics, which serves /ready"),
         (["--max-streams", "0"], "unlimited or a whole number from 1 to 100000"),
         (["--queue", "-1"], "a whole number from 0"),
         (["--queue-timeout", "soon"], "a duration of 0 s or more"),
