@@ -25,8 +25,7 @@ class Client:
     pipe: Connection
 
     def answer(self) -> Any:
-        """Return its next answer. Raises `WrongAnswer` for a stream that received something wrong,
-        whatever it was asked."""
+        """Return its next answer. Raises `WrongAnswer` if a stream received something wrong."""
         if not self.pipe.poll(ANSWER):
             raise WrongAnswer(f"a client process did not answer within {ANSWER} s")
         try:

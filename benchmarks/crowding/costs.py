@@ -1,4 +1,5 @@
-"""What a stream costs: the memory of all that takes part, and the CPU time of an event."""
+"""What a stream costs: the memory of all processes and of the kernel, and the CPU time of an
+event."""
 
 import os
 from collections.abc import Mapping, Sequence

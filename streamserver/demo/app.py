@@ -42,8 +42,8 @@ def make_app(
 
     ``files``: the directory of the downloads, by default a generated one. ``chat``: by default with
     the demo's own model. ``backend``: of the feeds, by default in memory. ``each_alone``: whether
-    there are several workers, each with a memory of its own. ``tokens``: any is required of what
-    changes what others receive, or uses the chat's key. NotADirectoryError, ValueError for these.
+    there are several workers, each with a memory of its own. ``tokens``: one of them is required
+    for requests that write, or use the key of the chat. NotADirectoryError, ValueError for these.
     """
     app = Router()
     backend = backend or Memory()

@@ -57,10 +57,10 @@ class _Bearer:
             # No error code: the client may not know that a token is needed (section 3.1).
             raise self._refused("this request needs Authorization: Bearer TOKEN", self._challenge)
         presented = given.strip(" ").encode(errors="replace")
-        # With all of them: to stop at the first that is equal would show which one it was.
+        # All are compared: a loop that ends at the equal one would show which one it is.
         if not sum(compare_digest(presented, token) for token in self._tokens):
             challenge = f'{self._challenge}, error="invalid_token"'
-            raise self._refused("the bearer token is not one of this server", challenge)
+            raise self._refused("the bearer token is not valid", challenge)
         return self._handler(request)
 
     def _refused(self, detail: str, challenge: str) -> HTTPError:

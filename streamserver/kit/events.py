@@ -18,11 +18,11 @@ only after 1, 3, 7 and more seconds."""
 class EventStream(Response):
     """Events from an async iterable or a ``StreamController``.
 
-    An item is an ``Event``, or the ``data`` of one. The headers name the media type, without
-    which an EventSource fails, and forbid caches and proxies to buffer. ``retry``: milliseconds
-    until a client reconnects, sent before the first event. ``heartbeat``: seconds of silence after
-    which a comment is sent between two events, so that no proxy takes the stream for dead; 0 for
-    none, None for the server's setting (15).
+    An item is an ``Event``, or the ``data`` of one. The headers name the media type, without which
+    an EventSource fails, and forbid caches and proxies to buffer. ``retry``: milliseconds until a
+    client reconnects, sent before the first event. ``heartbeat``: seconds of silence after which a
+    comment is sent between two events, so that no proxy closes the stream as idle; 0 for none, None
+    for the server's setting (15).
 
     When the server ends the stream, at shutdown or after ``max_stream``, it sends a random
     reconnection time, so that the clients return spread out: 1 to 5 seconds, and more if it ends

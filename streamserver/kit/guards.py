@@ -35,8 +35,8 @@ def same_origin(handler: Handler) -> Handler:
     """``handler``, but HTTPError 403 for a change that a page of another origin requests.
 
     Pages of the own origin are those at the request's Host, unless the browser reports the site
-    itself. A proxy in front has to keep Host, or to be trusted and name the client's. The scheme is
-    ignored: that proxy may end TLS.
+    itself. A proxy in front must keep Host, or must be trusted and send the client's Host in a
+    field. The scheme is ignored: that proxy may end TLS.
     """
     return _SameOrigin(handler)
 

@@ -2,12 +2,12 @@
 
 Workers share slots by locks on the bytes of one file: the kernel releases those of a process that
 dies, and a worker that drains after a restart keeps its own until its streams end. The file has no
-name, so nothing is left behind, and nobody can remove it. The supervisor opens it and every worker
-inherits it. Locks belong to a description of an open file (Linux, fcntl(2)), so each worker opens
-the inherited file once more.
+name, so it does not remain after the server, and no other program can remove it. The supervisor
+opens it and every worker inherits it. Locks belong to a description of an open file (Linux,
+fcntl(2)), so each worker opens the inherited file again.
 
-A lock can only be asked for, so a process that waits asks at intervals. Each release writes a
-stamp to the file: while that is the same, to ask again costs one read.
+The kernel does not report that a lock became free, so a process that waits tries at intervals. Each
+release writes a stamp to the file; while the stamp is the same, an attempt costs one read.
 """
 
 import fcntl
@@ -31,10 +31,10 @@ writes none."""
 _FLOCK = "hhqqi0q"  # struct flock of Linux: type, whence, start, length, pid
 _STAMP = "QQ"  # the time and the process: no two stamps are equal
 _STAMP_SIZE = struct.calcsize(_STAMP)
-_STAMPS = 4096  # those of two names may be the same one: then slots are tried in vain
+_STAMPS = 4096  # two names may share a stamp, which costs needless scans
 _REGION = 2**24
-"""Bytes that can be locked for one name: that of those that wait, and one for each slot. They are
-beyond the end of the file, which does not matter (POSIX, fcntl)."""
+"""Bytes that can be locked for one name: one that is locked while requests wait, and one for each
+slot. They are beyond the end of the file, which does not matter (POSIX, fcntl)."""
 
 
 class Slots:
@@ -83,12 +83,12 @@ class SharedSlots(Slots):
         self._waiting = (number + 1) * _REGION  # the byte that is locked while requests wait
         self._first = self._waiting + 1  # the byte of the first slot
         self._held: set[int] = set()
-        self._next = randrange(limit)  # where to look first: processes seldom try the same
+        self._next = randrange(limit)  # where a scan begins: processes seldom try the same slot
         self._full_stamp = b"none"  # the stamp before the scan that found no free slot
         self._full_until = 0.0
 
     def acquire(self) -> bool:
-        """As ``Slots.acquire``. While it fails, it costs a read and not a scan."""
+        """As ``Slots.acquire``. While it fails, a call costs a read instead of a scan."""
         stamp = os.pread(self._file, _STAMP_SIZE, self._stamp_at)
         if stamp == self._full_stamp and monotonic() < self._full_until:
             return False
@@ -160,8 +160,8 @@ _inherited: list[int] = []
 
 
 def inherit() -> None:
-    """For a worker: take the file from the environment, in which a program that the app starts
-    must not find it."""
+    """For a worker: take the descriptor of the file from the environment. The variable is removed,
+    because programs that the app starts do not inherit the file."""
     if text := os.environ.pop(VARIABLE, ""):
         os.set_inheritable(int(text), False)
         _inherited[:] = [int(text)]

@@ -107,7 +107,10 @@ class Metrics(Observer):
         self._upstream: dict[UpstreamEvent, Any] = {
             "connect": counter("upstream_connects", "Requests sent on a new connection."),
             "reuse": counter("upstream_reuses", "Requests sent on a pooled connection."),
-            "retry": counter("upstream_retries", "Requests sent again, or elsewhere."),
+            "retry": counter(
+                "upstream_retries",
+                "Requests sent again, on a new connection or to another upstream.",
+            ),
             "failure": counter("upstream_failures", "Attempts without a valid response."),
         }
         self._create_load_metrics(counter, gauge, histogram)
@@ -122,14 +125,14 @@ class Metrics(Observer):
     def _create_load_metrics(self, counter: Any, gauge: Any, histogram: Any) -> None:
         help = "From a request to its upstream, if that has a limit."
         self._queue_seconds = histogram("upstream_queue_seconds", help, buckets=QUEUE)
-        help = "Requests refused because the queue was full, or late: they had waited too long."
+        help = "Requests refused, because the queue was full, or late: the wait was too long."
         self._refusals = counter("upstream_queue_refusals", help, ("reason",))
         self._waiting = gauge("upstream_waiting_requests", "Requests that wait for an upstream.")
         help = "Requests that were sent to an upstream and have not ended."
         self._upstream_open = gauge("upstream_open_streams", help, ("upstream",))
 
     def watch(self, load: Load) -> None:
-        """Report the load of upstreams, which is read at each flush: requests pay nothing."""
+        """Report the load of upstreams, which is read at each flush, so a request costs nothing."""
         self._load = load
 
     def began(self, exchange: Exchange) -> None:

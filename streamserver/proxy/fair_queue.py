@@ -26,7 +26,7 @@ LONGEST_RETRY = 60
 
 
 class Refused(HTTPError):
-    """The 503 of a request that may not wait, or no longer."""
+    """The 503 of a request that may not wait, or has waited too long."""
 
     def __init__(self, reason: Refusal, detail: str, retry_after: int) -> None:
         super().__init__(503, detail, headers={"Retry-After": str(retry_after)})
@@ -45,10 +45,10 @@ class _Waiter:
 
 
 class FairQueue(Generic[Slot]):
-    """The requests that wait for a slot, whatever that is to the caller.
+    """The requests that wait for a slot; the caller defines what a slot is.
 
-    ``take_back`` is called with a slot that was given to a request in the moment that it left.
-    Every operation takes constant time.
+    ``take_back`` is called with a slot that was given to a request which was cancelled at the same
+    moment. Every operation takes constant time.
     """
 
     def __init__(self, limits: QueueLimits, take_back: Callable[[Slot], object]) -> None:
@@ -104,8 +104,8 @@ class FairQueue(Generic[Slot]):
 
     @property
     def retry_after(self) -> int:
-        """Seconds after which a request would probably be served: as long as the last one that
-        was served has waited."""
+        """An estimate of the seconds until a new request is served: the wait of the last one that
+        was served."""
         return min(max(ceil(self._recent_wait), 1), LONGEST_RETRY)
 
     def _add(self, waiter: _Waiter) -> None:
@@ -161,8 +161,8 @@ class FairQueue(Generic[Slot]):
 
 
 def _party(client: str) -> str:
-    """The client to be fair to: an address without its port. Of IPv6 the network of 64 bits, in
-    which one machine has as many addresses as it wants (RFC 4291, section 2.5.4)."""
+    """A client of the queue: an address without its port. For IPv6 it is the network of 64 bits,
+    because one machine can use any number of addresses in it (RFC 4291, section 2.5.4)."""
     address, _ = peer_of(client)
     try:
         return str(int(IPv6Address(address)) >> 64)

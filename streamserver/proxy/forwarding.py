@@ -28,7 +28,7 @@ UNTRUSTED = frozenset(
         *("x-forwarded-server", "x-forwarded-ssl"),
     )
 )
-"""Fields that upstreams believe, and that a client could forge."""
+"""Fields that upstreams rely on, and that a client could forge."""
 
 _LISTS = frozenset(("forwarded", "x-forwarded-for"))
 

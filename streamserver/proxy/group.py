@@ -1,10 +1,10 @@
 """The replicas of one service, and which of them gets a request.
 
-It is the one with the fewest open streams among those that are available, because streams differ
-in length: counting requests would load the replica that has the long ones. If none is available,
-every replica that has failed is tried before the client gets an error, because a wrong exclusion
-must not cost a request: in the same order, and then by the end of their exclusions. Only a replica
-that has asked for the exclusion by a Retry-After is left alone until then.
+It is the one with the fewest open streams among those that are available, because streams differ in
+length: counting requests would load the replica that has the long ones. If none is available, every
+replica that has failed is tried before the client gets an error, because a wrong exclusion must not
+cost a request: in the same order, and then by the end of their exclusions. Only a replica that has
+sent a Retry-After gets no request before that time.
 """
 
 from collections.abc import Collection, Sequence
@@ -46,7 +46,7 @@ class Group:
     def candidates(self, now: float, tried: Collection[Replica] = ()) -> list[Replica]:
         """The replicas that may get a request, the best one first. ``tried``: it failed there."""
         left = [each for each in self.replicas if each not in tried]
-        if len(self.replicas) == 1:  # no other one could serve what it might
+        if len(self.replicas) == 1:  # there is no other one
             return left
         best = [each for each in left if each.health.is_available(now)]
         if best:
@@ -90,5 +90,5 @@ class Group:
         """The 503 while every replica has asked for no further request."""
         seconds = min(each.health.until for each in self.replicas) - now
         retry_after = str(max(ceil(seconds), 1))
-        detail = "every upstream has asked for a pause"
+        detail = "every upstream has sent a Retry-After"
         return HTTPError(503, detail, headers={"Retry-After": retry_after})

@@ -12,8 +12,8 @@ randomized, because several processes that exclude a replica at the same moment 
 return to it at the same moment.
 
 Requests report their results with the number of the state in which they were sent. A report about
-an earlier state is ignored: of a hundred requests that a dead replica resets at once, the first one
-counts; and one that was sent before a replica recovered says nothing about it now.
+an earlier state is ignored: if a dead replica resets a hundred requests at once, only the first one
+counts, and a request that was sent before a replica recovered does not exclude it again.
 """
 
 from collections.abc import Callable
@@ -43,8 +43,8 @@ HEALTHY, EXCLUDED, PROBED = Standing
 class Health:
     """The state of one replica. ``now`` is always in seconds of one monotonic clock.
 
-    ``standing``: see there. ``until``: when an exclusion ends. ``is_refusing``: whether the replica
-    itself asked for the exclusion by a Retry-After. ``changes``: the number of the state.
+    ``standing``: see ``Standing``. ``until``: when an exclusion ends. ``is_refusing``: whether the
+    replica itself asked for the exclusion by a Retry-After. ``changes``: the number of the state.
     """
 
     __slots__ = (
@@ -100,7 +100,7 @@ class Health:
     def refuse(self, now: float, seconds: float) -> bool:
         """A response asks for no further request for so long; result as of ``fail``.
 
-        It counts whatever the state is, because it is about the time to come.
+        It counts in every state, because it is about later requests.
         """
         self._failures = 0
         until = now + min(seconds, LONGEST_REFUSAL)

@@ -6,9 +6,9 @@ becomes free goes to the next request of the queue, and a new request does not o
 wait.
 
 The slots of a replica may be shared with other workers. The kernel does not report their release,
-so a worker looks for them every ``POLL`` seconds while requests wait in it. A slot that is released
-while requests wait in another worker too is left to the worker that looks first: if each gave it to
-its own requests, those of another one might never get any.
+so a worker looks for them every ``POLL`` seconds while requests wait in it. If requests wait in
+another worker too, a released slot goes to the worker that looks first: if each worker gave it to
+its own requests, those of another worker might never get one.
 """
 
 import asyncio

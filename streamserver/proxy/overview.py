@@ -1,8 +1,9 @@
 """The upstreams of several relays: their states for an operator, and whether one can be reached.
 
-Whether an upstream can be reached is asked at the moment, by opening a connection: after the last
-request, a relay knows nothing of upstreams that die. One that accepts connections but has failed
-later, as when it did not respond in time, is not counted as reachable until its exclusion ends.
+Whether an upstream can be reached is asked at the moment, by opening a connection: without
+requests, a relay does not detect that an upstream has ended. One that accepts connections but has
+failed later, as when it did not respond in time, is not counted as reachable until its exclusion
+ends.
 """
 
 import asyncio
@@ -127,7 +128,7 @@ def _upstream(replica: Replica, state: ProxyState, now: float) -> dict[str, obje
 def _reason(replica: Replica) -> str:
     """Why it is not available."""
     if replica.health.is_refusing or replica.last_failure is None:
-        return "it has asked for a pause by Retry-After"
+        return "it has sent a Retry-After"
     return replica.last_failure.detail
 
 

@@ -63,8 +63,8 @@ class Pool:
         return self.open - len(self._idle)
 
     async def reach(self) -> None:
-        """Open a connection and close it; HTTPError if that is not possible. It is besides those
-        that may be ``open``: a pool whose connections are all in use can reach the origin."""
+        """Open a connection and close it; HTTPError if that is not possible. It is not counted as
+        ``open``, so a pool whose connections are all in use can reach the origin."""
         self._descriptors.acquire(1, UPSTREAM)
         self.open += 1
         (await self._connect()).abort()
@@ -179,7 +179,7 @@ class Pool:
         return upstream
 
     def _refusal(self, error: OSError | UnicodeError) -> HTTPError:
-        """The error for the client, which must not know the address; the log has the reason."""
+        """The error for the client, without the address; the log has the reason."""
         if is_exhausted(error):
             self._descriptors.report(error, "requests are answered with 503")
             return unavailable(UPSTREAM)

@@ -1,7 +1,7 @@
 """A request to the upstream that may be sent again: on a new connection, or to another replica.
 
-A pooled connection that the upstream closes while a request is on its way to it is no fault of the
-upstream: the request is sent once more, on a new connection, if it may be repeated. In a group,
+A pooled connection that the upstream closes while a request is on its way to it is not a failure of
+the upstream: the request is sent once more, on a new connection, if it may be repeated. In a group,
 ``attempts`` decides whether another replica gets a request that one has failed or refused.
 """
 
@@ -135,7 +135,7 @@ class RepeatedRequest(RelayedRequest):
         return True
 
     def _pass_on(self, refusal: Refusal) -> None:
-        """Continue with a refusal as if it had just arrived."""
+        """Pass a kept refusal to the client, like a response that has just arrived."""
         upstream, self._upstream = self._upstream, refusal.upstream
         self._pool = refusal.replica.pool  # the connection belongs to it
         if upstream is not None:

@@ -1,8 +1,8 @@
 """Routes: the prefix of a path selects the handler, for example one relay for each service.
 
-The prefix is compared with the path as it was received; the upstream decodes and normalizes what
-it receives. Where the two could differ about the route, a client could reach with the keys of one
-route what is not meant to be served by it. Such a path is refused.
+The prefix is compared with the path as it was received; the upstream decodes and normalizes what it
+receives. If the two selected different routes, a client could use the key of one route for a path
+of another. Such a path is refused.
 """
 
 import re

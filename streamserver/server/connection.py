@@ -228,9 +228,9 @@ class Connection(Flow):
     def drain(self) -> None:
         """The server stops: close if idle, end an endless stream, let any other response end.
 
-        A connection without a request so far was opened for one, which is awaited for a short
-        time. So is another request on an idle connection, if there is a successor. Otherwise an
-        idle connection is closed, unless a request waits in the kernel. One that arrives after
+        A connection without a request so far was opened for one, so that is awaited for a short
+        time. With a successor, the same holds for another request on an idle connection. Otherwise
+        an idle connection is closed, unless a request waits in the kernel. One that arrives after
         that is lost, as with other servers: HTTP/1.1 has no means to announce a close on an idle
         connection, and clients repeat such a request (RFC 9112, sections 9.3.1 and 9.5).
         """

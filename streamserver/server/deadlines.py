@@ -48,8 +48,7 @@ class Deadlines(Generic[Owner]):
         return self._due.pop(owner, None) is not None
 
     def shorten(self, seconds: float) -> None:
-        """Make deadlines pass ``seconds`` after their start, those that run too, if that is
-        earlier."""
+        """Limit deadlines to ``seconds`` after their start, also those that run."""
         if seconds < self._seconds:
             earlier = self._seconds - seconds
             self._seconds = seconds

@@ -60,7 +60,7 @@ class Identified(Writer):
 
     @property
     def has_trusted_peer(self) -> bool:
-        """Whether the fields in which proxies name clients and requests are believed."""
+        """Whether the fields in which proxies name clients and requests are read."""
         trusted = self.server.trusted
         return trusted is not None and trusted.trusts(peer_of(self.connection.client)[0])
 

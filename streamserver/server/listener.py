@@ -75,7 +75,7 @@ class Listener:
         """Drain, and cut what is open after ``grace`` seconds (default: the settings').
 
         With a successor, which accepts on the same socket, idle connections may send one more
-        request for a short time, because nobody waits for the end of this server.
+        request for a short time, because no program waits for the end of this server.
         """
         server = self._server
         self._stop_accepting()

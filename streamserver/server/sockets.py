@@ -10,7 +10,7 @@ BACKLOG = 4096
 
 
 def is_listening(sock: socket.socket) -> bool:
-    """Whether `listen` was called on it, in whichever process."""
+    """Whether `listen` was called on it, in any process."""
     return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
 
 

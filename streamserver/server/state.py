@@ -26,8 +26,8 @@ REST = 5.0
 are more than a model pauses between two tokens, and less than the silence of a feed."""
 
 LAST_REQUEST = 3.0
-"""Seconds, at most, that a connection keeps to send a request while the server drains. From its
-accept, a first request is one round trip away, or one more retransmission of a lost packet."""
+"""Seconds, at most, that a connection keeps to send a request while the server drains. A first
+request arrives one round trip after the accept, or after one retransmission of a lost packet."""
 
 Handler = Callable[[Any], Awaitable[Answer]]
 """What the engine calls with the ``Exchange`` of each request; its answer is sent to the client."""
@@ -57,7 +57,7 @@ class ServerState:
         self.loop = loop
         self.context = copy_context()  # in which requests begin
         self.draining = False
-        self.trusted: TrustedPeers | None = None  # None: nobody
+        self.trusted: TrustedPeers | None = None  # None: no peer is trusted
         self.identifies = False  # whether each request has an id
         self.has_successor = False  # whether another process accepts on the same sockets
         self.descriptors = descriptors
@@ -116,7 +116,7 @@ class ServerState:
         self.rest_deadlines.start(coder)
 
     def drain(self) -> None:
-        """Let what is open end; what may still send a last request has little time for it."""
+        """Let exchanges end; connections that may send a last request have a short time for it."""
         self.draining = True
         seconds = min(LAST_REQUEST, self.settings.head_timeout)
         self.fresh_deadlines.shorten(seconds)

@@ -1,8 +1,8 @@
 """Workers that were started together: one for each slot, replaced when it dies.
 
-The first generation replaces a worker that cannot start as often as necessary. A later one is on
-trial until all of its workers listen: the first that ends before that ends the trial, because its
-files are probably wrong, and an older generation still serves.
+The first generation starts a worker again as often as necessary. A later generation is on trial
+until all of its workers listen. If one ends before that, the trial ends: the files are probably
+wrong, and an older generation still serves.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ class Generation:
         self._timers: list[asyncio.TimerHandle] = []
         self.report = Report("", grace)
         self.started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Empty when all workers listen, else the reason why they will not."""
+        """Empty when all workers listen, else the reason why they do not."""
 
     async def run(self) -> None:
         """Start the workers; return when all have ended after `drain`, `retire` or a trial."""
@@ -89,7 +89,7 @@ class Generation:
                 _send_signal(process, signal.SIGTERM)
 
     def abort(self) -> None:
-        """Have all connections cut."""
+        """Order the workers to cut all connections."""
         # Not by a signal, because workers may get one from elsewhere. Not by SIGKILL yet: the
         # kernel would send a FIN on their connections, which signals completion to some clients.
         for lifeline in self._alive.values():

@@ -17,8 +17,8 @@ from math import ceil
 from typing import Generic, NamedTuple, TypeVar
 
 INTERVAL = 0.05
-"""Seconds between two looks at a loop that works; twice as many while it hardly does. A look costs
-40 µs to wake a thread and up to as much with cold caches: 0.09 % of a core while idle."""
+"""Seconds between two looks at a loop that works; twice as many while it is nearly idle. A look
+costs 40 µs to wake a thread and up to as much with cold caches: 0.09 % of a core while idle."""
 HARDLY = 0.001
 """Seconds of CPU time between two looks."""
 THRESHOLD = 0.1

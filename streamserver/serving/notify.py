@@ -1,8 +1,8 @@
-"""What a service manager is notified of, by the protocol of sd_notify(3).
+"""Notifications to a service manager, by the protocol of sd_notify(3).
 
 A notification is a datagram of `NAME=VALUE` lines to the Unix socket that NOTIFY_SOCKET names.
 Without the variable nothing is sent. A socket that cannot be reached costs one warning, and the
-server serves on.
+server continues.
 
 The watchdog is a timer of the event loop, so a handler that blocks the loop blocks the watchdog
 too, and the manager restarts the service. In a supervisor it also asks the loops of the workers.
@@ -48,7 +48,7 @@ class Notifier:
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Self:
         """The notifier that these variables describe. They are removed: a program that the app
-        starts, or a worker, must not speak for this process."""
+        starts, or a worker, must not notify in place of this process."""
         target, interval, pid = (environment.pop(name, "") for name in VARIABLES)
         if target[:1] not in ("", "/", "@"):
             logger.warning("NOTIFY_SOCKET is ignored: %r is no absolute path and no @NAME", target)
@@ -95,8 +95,8 @@ class Notifier:
             self._send("STOPPING=1", _status("the open responses have the grace period to end"))
 
     def watch(self, silent: Callable[[], Sequence[int]] = tuple) -> None:
-        """Keep the watchdog content while the running loop runs, and while ``silent`` returns no
-        pid: those of workers whose loop has not answered since the last call."""
+        """Notify the watchdog while the running loop runs and ``silent`` returns no pid of a worker
+        whose loop has not answered since the last call."""
         if self._interval:
             self._beat(asyncio.get_running_loop(), silent)
 

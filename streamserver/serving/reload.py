@@ -14,7 +14,8 @@ SUFFIXES = frozenset(
 """Of files that people edit. An app that writes its own data, as .json or .db, is not restarted by
 that."""
 IGNORED = frozenset(("__pycache__", "node_modules", "venv", "env", "site-packages"))
-"""Directories with the files of others, besides hidden ones."""
+"""Directories that are not watched, as they contain the code of others; hidden ones are not
+either."""
 DEBOUNCE, STEP = 1000, 100
 """Milliseconds: a burst of changes ends when nothing changes for a step, or after the first."""
 SHOWN = 3

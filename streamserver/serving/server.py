@@ -19,7 +19,7 @@ from streamserver.wire.forwarded import TrustedPeers
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """What is served, in whichever process."""
+    """What is served, in one process or in each worker."""
 
     handler: Handler
     settings: Settings
@@ -28,7 +28,7 @@ class Server:
     close: Callable[[], Awaitable[object]]
     """Closes what the handler keeps open."""
     trusted: TrustedPeers | None = None
-    """The proxies that name their clients; None: nobody is trusted."""
+    """The proxies that name their clients; None: no peer is trusted."""
     identifies: bool = False
     """Whether each request gets an id."""
     proxy_protocol: bool = False

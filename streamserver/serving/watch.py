@@ -20,7 +20,7 @@ FLUSH_EVERY = 1.0
 
 _COLLECTOR = "the garbage collector"
 _UNKNOWN = "an unknown callback"
-"""It has no frame, being written in C, or it ran between two looks only."""
+"""The name of a callback without a frame: it is written in C, or ran only between two looks."""
 
 
 @contextmanager

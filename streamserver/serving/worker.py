@@ -19,7 +19,7 @@ RETIRE = b"r"
 ABORT = b"!"
 """The order to cut all connections."""
 PING, PONG = b"?", b"."
-"""The order to answer, which a worker does whose event loop runs; and the answer."""
+"""The order to answer, and the answer, which a worker sends if its event loop runs."""
 
 
 class Report(NamedTuple):

@@ -3,8 +3,8 @@
 Proxies name it in ``Forwarded`` (RFC 7239) or in the older ``X-Forwarded-For``, ``-Proto`` and
 ``-Host``. Any client can write these fields too, and a proxy appends to them, so reading begins at
 the right: the peer of the connection has written the last element, the peer that this element names
-the one before it. The first address that is not trusted is the client. Everything to the left of
-it is the text of the client. An element that names no address ends the reading, too: the client is
+the one before it. The first address that is not trusted is the client. Everything to the left of it
+may be written by the client. An element that names no address ends the reading, too: the client is
 then the trusted peer that has written it.
 
 Only one of the two is read. A proxy that writes the one passes the other on unchanged, as the
@@ -71,7 +71,7 @@ class Client:
 
 
 class TrustedPeers:
-    """The peers whose fields about their clients are believed.
+    """The peers whose fields about their clients are read.
 
     ``peers``: networks and addresses of IPv4 and IPv6, and "unix" for the peers of Unix sockets;
     an iterable, or a text with commas between them. ``source``: the fields that all of them write.

@@ -56,7 +56,7 @@ def _version_1(data: bytes) -> ProxyHeader | None:
         _, family, *words = line.decode("ascii").split(" ")
     except UnicodeDecodeError:
         raise ValueError("its line is not ASCII") from None
-    if family == "UNKNOWN":  # whatever follows is ignored
+    if family == "UNKNOWN":  # the rest of the line is ignored
         return ProxyHeader("", length)
     if family not in ("TCP4", "TCP6") or len(words) != 4:
         raise ValueError("its line is not PROXY UNKNOWN, TCP4 or TCP6 with four values")

@@ -146,7 +146,7 @@ async def test_an_upstream_that_asks_for_a_pause_says_so() -> None:
         await peer.send(b"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n")
         await client.read_until(b"\r\n\r\n")
         state, _ = await states(server)
-    assert state["reason"] == "it has asked for a pause by Retry-After"
+    assert state["reason"] == "it has sent a Retry-After"
     assert 29 < state["next_attempt_s"] <= 30
 
 
