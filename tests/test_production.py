@@ -116,24 +116,24 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    """What systemd does for the two units."""
+    """Start the service as systemd does with the two units."""
     (tmp_path / "hello.py").write_text(APP)
-    told = unit(here(file_of("streamserver.service"), tmp_path))
+    parsed = unit(here(file_of("streamserver.service"), tmp_path))
     path = unit(here(file_of("streamserver.socket"), tmp_path))["Socket"]["ListenStream"]
-    command = told["Service"]["ExecStart"].replace("--workers 4", "--workers 2")
+    command = parsed["Service"]["ExecStart"].replace("--workers 4", "--workers 2")
     with ExitStack() as stack:
         manager = stack.enter_context(managing(str(tmp_path / "notify")))
         sock = stack.enter_context(socket.socket(socket.AF_UNIX))
         sock.bind(path)
         sock.listen()
-        watchdog = str(int(seconds(told["Service"]["WatchdogSec"]) * 1e6))
+        watchdog = str(int(seconds(parsed["Service"]["WatchdogSec"]) * 1e6))
         variables = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": watchdog}
         variables |= {"LISTEN_FDS": "1", "LISTEN_FDNAMES": "streamserver.socket"}
-        variables["PYTHONPATH"] = f"{ROOT}:{told['Service']['WorkingDirectory']}"
+        variables["PYTHONPATH"] = f"{ROOT}:{parsed['Service']['WorkingDirectory']}"
         starting = started(shlex.split(command), tmp_path, [sock], variables)
         server = stack.enter_context(starting)
         manager.wait_for("READY")
-        yield Service(told, manager, server, tmp_path)
+        yield Service(parsed, manager, server, tmp_path)
 
 
 async def test_the_service_behind_nginx(service: Service) -> None:
@@ -185,9 +185,9 @@ async def check_fields(port: int) -> None:
 
 
 def test_a_service_has_time_for_its_grace_period() -> None:
-    told = unit(file_of("streamserver.service"))["Service"]
-    grace = read(shlex.split(told["ExecStart"])[3:], {}).grace
-    assert seconds(told["TimeoutStopSec"]) > grace + MARGIN
+    parsed = unit(file_of("streamserver.service"))["Service"]
+    grace = read(shlex.split(parsed["ExecStart"])[3:], {}).grace
+    assert seconds(parsed["TimeoutStopSec"]) > grace + MARGIN
 
 
 def instruction(name: str) -> list[str]:

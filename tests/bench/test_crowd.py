@@ -1,4 +1,4 @@
-"""The measure ``crowd``: what its clients accept of a feed, and the whole of it at a tiny size."""
+"""The measure ``crowd``: what its clients accept from a feed, and the measure at a small size."""
 
 import asyncio
 import re
@@ -53,7 +53,7 @@ def test_a_body_is_read_wherever_it_is_cut(size: int) -> None:
         (b"id: 6-0\r\n", "the size of a chunk was expected, received: b'id: 6-0'"),
     ],
 )
-def test_what_a_feed_does_not_send_is_named(body: bytes, fault: str) -> None:
+def test_bytes_that_a_feed_does_not_send_are_an_error(body: bytes, fault: str) -> None:
     with pytest.raises(WrongAnswer, match=re.escape(fault)):
         Transcript(FIRST).read(1, body)
 
@@ -138,7 +138,7 @@ async def test_an_attempt_that_fails_is_counted_and_repeated(
         await step_until(nobody, lambda: nobody.report().failed)
 
 
-def test_the_whole_measure(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_measure_at_a_small_size(monkeypatch: pytest.MonkeyPatch) -> None:
     peers.program("redis-server")
     monkeypatch.setattr(crowd, "QUICK", (10, 1))
     monkeypatch.setattr(crowd, "SETTLE", 0)

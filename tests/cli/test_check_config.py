@@ -1,4 +1,4 @@
-"""`--check-config` reads everything that a start reads, and listens nowhere."""
+"""`--check-config` reads everything that a start reads, and does not listen."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from support.calling import Called, call
 from support.certificates import Certificate
 
-SECRET = "sk-do-not-tell"
+SECRET = "sk-do-not-show"
 APP = "async def app(request): ...\n"
 
 
@@ -78,7 +78,9 @@ def test_no_secret_is_shown(tmp_path: Path) -> None:
     assert "max-body unlimited, for POST with --resumable 8MiB file" in shown
 
 
-def test_what_a_start_would_refuse(tmp_path: Path, certificate: Certificate) -> None:
+def test_errors_of_a_start_are_errors_of_the_check(
+    tmp_path: Path, certificate: Certificate
+) -> None:
     (tmp_path / "broken_app.py").write_text("1 / 0")
     pair = f"tls-cert = '{certificate.cert}'\ntls-key = '{tmp_path}/absent'"
     for command, content, status, problem in (
@@ -99,7 +101,7 @@ def test_what_a_start_would_refuse(tmp_path: Path, certificate: Certificate) -> 
         assert problem in done.stderr.splitlines()[-1]
 
 
-def test_it_needs_no_file_and_may_be_a_variable(tmp_path: Path) -> None:
+def test_a_check_without_a_file_and_by_a_variable(tmp_path: Path) -> None:
     done = call("target", cwd=tmp_path, STREAMSERVER_CHECK_CONFIG="1")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("the configuration is valid: the target on ")

@@ -1,4 +1,4 @@
-"""A configuration file: where its values stand among the other sources, and what is refused."""
+"""A configuration file: the precedence of its values, and the errors in it."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from streamserver.cli.launch import log_format
 from support.calling import Called, call
 from support.process import RunServer, workers_of
 
-SECRET = "sk-do-not-tell"
+SECRET = "sk-do-not-show"
 Write = Callable[[str | bytes], str]
 
 
@@ -217,7 +217,7 @@ def test_a_file_that_cannot_be_read(write: Write, tmp_path: Path) -> None:
     assert (done.returncode, "null byte" in done.stderr) == (1, True)
 
 
-def test_the_log_format_counts_for_errors_of_the_file(write: Write) -> None:
+def test_an_error_in_the_file_has_the_log_format_of_the_file(write: Write) -> None:
     file = write("log_format = 'json'\n[serve]\nport = 'x'")
     done = call("serve", "--config", file, cwd=Path())
     assert "port: 'x' is not" in json.loads(done.stderr)["message"]

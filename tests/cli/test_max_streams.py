@@ -1,4 +1,4 @@
-"""`proxy --max-streams` with several workers: the limit is that of all together."""
+"""`proxy --max-streams` with several workers: they share the limit."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ CHOICES = random.Random(3)
 
 
 async def ask(port: int) -> bool:
-    """Ask for a stream; whether it came whole. Some leave before."""
+    """Request a stream; return whether it was complete. Some clients leave before."""
     seconds, leaves = CHOICES.uniform(0.005, 0.05), CHOICES.random() < 0.2
     async with connect(port) as client:
         await client.send(get(b"/%.3f" % seconds))

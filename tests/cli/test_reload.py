@@ -99,7 +99,7 @@ async def test_a_save_is_served_at_once_and_a_broken_file_changes_nothing(
     assert [line for line in said if line.endswith("changed")] == lines
 
 
-def test_without_the_library(
+def test_reload_without_watchfiles_is_refused(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(serve, "find_spec", lambda name: None)

@@ -1,4 +1,4 @@
-"""A restart at SIGHUP: new workers read the code and the certificates anew, or all stays."""
+"""A restart at SIGHUP: new workers read the code and the certificates, or nothing changes."""
 
 import signal
 import socket
@@ -40,7 +40,9 @@ def signalled(server: ServerProcess, result: str) -> None:
     block_until(lambda: server.output().count(result) > count, LIMIT)
 
 
-def test_what_a_restart_reads_anew(run_server: RunServer, tmp_path: Path) -> None:
+def test_a_restart_reads_the_code_and_the_certificates_again(
+    run_server: RunServer, tmp_path: Path
+) -> None:
     code, made = tmp_path / "changing.py", self_signed(tmp_path)
     code.write_text(APP)
     server = run_server(

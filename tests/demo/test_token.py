@@ -1,4 +1,5 @@
-"""What the demo requires a token for: whatever changes what others receive, or uses a paid key."""
+"""Requests for which the demo requires a token: those that others receive, or that use a paid
+key."""
 
 import pytest
 
@@ -25,7 +26,7 @@ OPEN = [
 ]
 
 
-async def test_what_writes_needs_a_token(serve: Serve) -> None:
+async def test_requests_that_write_need_a_token(serve: Serve) -> None:
     server = await serve(make_app(tokens=["token"]))
     for method, path in WRITING:
         assert (await ask(server, path, method)).status == 401, path
@@ -35,7 +36,7 @@ async def test_what_writes_needs_a_token(serve: Serve) -> None:
         assert (await ask(server, path, method)).status in (200, 400, 404), path
 
 
-async def test_without_a_token_all_is_open(serve: Serve) -> None:
+async def test_without_the_option_no_request_needs_a_token(serve: Serve) -> None:
     server = await serve(make_app())
     for method, path in WRITING:
         assert (await ask(server, path, method)).status in (400, 404), path

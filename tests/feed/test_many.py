@@ -32,7 +32,7 @@ async def test_a_reader_is_no_task(serve: Serve, make_feed: MakeFeed) -> None:
             assert len(asyncio.all_tasks()) < least
 
 
-async def test_others_run_while_an_event_is_delivered_to_many() -> None:
+async def test_other_tasks_run_while_an_event_is_delivered_to_many() -> None:
     """Each subscriber gets each event once, also one that is published in the meantime."""
     feed = Feed("news")
     subscribers = [LocalSubscriber(feed._topic) for _ in range(2 * SLICE + 1)]

@@ -21,7 +21,7 @@ WRONG = f'{PROBLEM}, error="invalid_token"'
 
 @pytest.fixture
 async def server(serve: Serve) -> Served:
-    """A feed that all may read, and that only a holder of a token may publish in."""
+    """A feed that everyone may read, and in which only clients with a token may publish."""
     app, feed = Router(), Feed("news")
 
     async def publish(request: Request) -> Response:
@@ -74,7 +74,9 @@ async def test_each_token_is_compared_in_constant_time(
         ("Bearer old-token, Bearer old-token", WRONG),
     ],
 )
-async def test_others_are_refused(server: Served, value: str | None, challenge: str) -> None:
+async def test_a_request_without_a_valid_token_is_refused(
+    server: Served, value: str | None, challenge: str
+) -> None:
     fields = {} if value is None else {"Authorization": value}
     answer = await ask(server, "/news", "POST", fields, b"hello")
     assert (answer.status, answer.headers["www-authenticate"]) == (401, challenge)
@@ -126,7 +128,7 @@ async def deed(request: Request) -> Response:
 
 
 @pytest.mark.parametrize("tokens", ["", [], [""], ["good", "a b"], "käse", "a\n", [b"bytes"]])
-def test_what_is_no_token(tokens: str | list[str]) -> None:
+def test_an_invalid_token_of_the_server_is_an_error(tokens: str | list[str]) -> None:
     with pytest.raises(ValueError, match=r"^a bearer token is one or more characters of ") as error:
         bearer(deed, tokens)
     assert "good" not in str(error.value)

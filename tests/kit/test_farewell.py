@@ -72,7 +72,7 @@ def test_thousands_of_clients_return_at_a_thousand_a_second(count: int) -> None:
 
 
 @pytest.mark.parametrize(("max_stream", "expected"), [(0, 3), (0.05, 1)])
-async def test_the_time_is_for_all_streams_that_end_at_once(
+async def test_the_reconnection_time_grows_with_the_streams_that_end(
     serve: Serve, max_stream: float, expected: int
 ) -> None:
     """All of a server that stops, but only one that has outlived its time."""

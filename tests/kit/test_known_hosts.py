@@ -93,7 +93,7 @@ async def test_other_forms_of_a_request(sent: bytes, status: int) -> None:
 
 
 async def test_a_host_that_a_proxy_names_does_not_count() -> None:
-    """The page of a rebound name may send any field to a server that trusts its own machine."""
+    """A page whose name was rebound can send any field to a server that trusts its own machine."""
     trusted, front = TrustedPeers("127.0.0.1"), partial(known_hosts, names=())
     async with running(handler, front=front, trusted=trusted) as server:
         sent = asking("evil.example").replace(b"\r\n", b"\r\nX-Forwarded-Host: localhost\r\n", 1)

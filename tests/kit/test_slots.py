@@ -41,7 +41,7 @@ def fill(slots: Slots) -> int:
     return count
 
 
-def test_one_process_counts() -> None:
+def test_slots_of_one_process() -> None:
     alone = Slots(2)
     assert [fill(alone), alone.in_use, alone.is_wanted, alone.is_shared] == [2, 2, False, False]
     alone.release()
@@ -63,7 +63,7 @@ def test_a_process_shares_with_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(file)
 
 
-def test_all_together_hold_no_more_than_the_limit(pair: tuple[SharedSlots, SharedSlots]) -> None:
+def test_all_processes_hold_no_more_than_the_limit(pair: tuple[SharedSlots, SharedSlots]) -> None:
     one, other = pair
     assert one.acquire()
     assert fill(other) == 2
@@ -110,7 +110,7 @@ def test_a_failed_attempt_reads_once(
     assert other.acquire()
 
 
-def test_those_that_wait_are_known_to_others(pair: tuple[SharedSlots, SharedSlots]) -> None:
+def test_processes_detect_that_another_one_waits(pair: tuple[SharedSlots, SharedSlots]) -> None:
     one, other = pair
     assert not one.is_wanted
     other.set_waiting(True)
@@ -129,7 +129,7 @@ print(held.in_use, slots.VARIABLE in os.environ, flush=True); sys.stdin.read()
 """
 
 
-def test_a_killed_process_holds_none(file: int) -> None:
+def test_slots_of_a_killed_process_are_free(file: int) -> None:
     ours = SharedSlots(3, file, NAME)
     command = [sys.executable, "-c", HOLD, NAME]
     with subprocess.Popen(
@@ -162,7 +162,7 @@ def test_a_process_alone_shares_nothing() -> None:
     assert not slots.open_slots(1, NAME).is_shared
 
 
-def test_a_system_without_such_locks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_locks_of_descriptions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(fcntl, "F_OFD_SETLK")
     with slots.shared_file() as descriptors:
         assert descriptors == ()

@@ -140,7 +140,7 @@ async def test_the_id_of_a_trace(exchange: Exchange, value: str, trace: str | No
 
 
 @pytest.mark.parametrize(("form", "left"), [("text", []), ("json", ["traceparent", "user-agent"])])
-async def test_what_a_stream_keeps_of_its_fields(
+async def test_fields_that_a_stream_keeps(
     serve: Any, pipe: tuple[int, int], form: str, left: list[str]
 ) -> None:
     async def handler(request: Request) -> Response:
@@ -199,7 +199,7 @@ async def test_whatever_a_client_sends_a_line_is_one_line(exchange: Exchange) ->
     holds()
 
 
-async def test_whatever_a_user_agent_is_a_line_is_one_line(exchange: Exchange) -> None:
+async def test_any_user_agent_is_in_one_line(exchange: Exchange) -> None:
     @given(agent=HOSTILE, route=HOSTILE)
     def holds(agent: str, route: str) -> None:
         sent(exchange, ("user-agent", agent))

@@ -20,7 +20,9 @@ def sent(origin: Origin, target: str, body: bytes = BODY) -> bytes:
 @pytest.mark.parametrize("target", ["/", "/a/b?c=/base", "/base", "*", "//x", "/a%20b"])
 @pytest.mark.parametrize("new", ["http://two", "http://two/base", "unix:/s", "http://one:1/c"])
 @pytest.mark.parametrize("old", ["http://one:1", "http://one:1/base", "unix:/other:/base"])
-def test_it_is_as_if_written_for_it(old: str, new: str, target: str) -> None:
+def test_a_readdressed_request_equals_one_written_for_the_replica(
+    old: str, new: str, target: str
+) -> None:
     before, after = parse_origin(old), parse_origin(new)
     request = sent(before, target)
     assert readdressed(request, before, after) == sent(after, target)
@@ -33,7 +35,7 @@ def test_the_clients_own_host_stays() -> None:
     assert readdressed(request, one, two) == request
 
 
-def test_nothing_is_copied_for_the_same_place() -> None:
+def test_a_request_for_the_same_replica_is_not_copied() -> None:
     one, other = parse_origin("unix:/a"), parse_origin("unix:/b")
     request = sent(one, "/")
     assert readdressed(request, one, other) is request

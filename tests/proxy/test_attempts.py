@@ -47,7 +47,7 @@ async def stammer(peer: RawClient) -> None:
 
 
 async def hang(peer: RawClient) -> None:
-    """Say nothing: the deadline passes."""
+    """Send nothing, until the deadline passes."""
 
 
 Fail = Callable[[RawClient], Awaitable[None]]
@@ -69,7 +69,7 @@ async def answered(client: RawClient, body: bytes) -> None:
 
 
 async def test_a_refused_connection_costs_no_request() -> None:
-    """Whatever its method is, and also with a body that is still arriving."""
+    """With any method, and also with a body that is still arriving."""
     async with replicas(backoff=ALWAYS) as at:
         busy, free = await at.occupy()
         free.sock.close()
@@ -102,7 +102,7 @@ def free_port(at: Replicas, busy: RawServer) -> int:
 
 
 @pytest.mark.usefixtures("steady_clock")
-async def test_a_connection_that_is_not_accepted(serve: Serve, upstream: RawServer) -> None:
+async def test_a_connection_that_is_not_accepted_in_time(serve: Serve, upstream: RawServer) -> None:
     with full_backlog() as port:
         proxy = Proxy([upstream.url, f"http://127.0.0.1:{port}"], timeouts=Timeouts(connect=0.05))
         server = await serve(proxy)
@@ -119,7 +119,7 @@ async def test_a_connection_that_is_not_accepted(serve: Serve, upstream: RawServ
 
 
 async def test_a_relay_without_connections_excludes_nobody() -> None:
-    """The next replica is asked, which may have one."""
+    """The next replica is tried, which may have a connection."""
     async with replicas(pool=PoolLimits(open=1, wait=0)) as at:
         for _ in range(2):
             await at.begin(get(b"/held"))
@@ -130,7 +130,7 @@ async def test_a_relay_without_connections_excludes_nobody() -> None:
         assert {each.health.standing.value for each in at.group.replicas} == {"healthy"}
 
 
-async def test_all_refuse() -> None:
+async def test_all_replicas_refuse_the_connection() -> None:
     """Each is tried once."""
     async with replicas(3) as at:
         for server in at.servers:
@@ -169,7 +169,7 @@ async def test_a_request_that_may_be_repeated_is(fail: Fail) -> None:
 
 @pytest.mark.usefixtures("steady_clock")
 @failing
-async def test_any_other_request_is_not(fail: Fail) -> None:
+async def test_a_request_that_may_not_be_repeated_is_not(fail: Fail) -> None:
     """A replica may have carried it out before it failed (RFC 9110, section 9.2.2)."""
     async with replicas(timeouts=PROMPT, backoff=ALWAYS, repeat_refused=True) as at:
         busy, free = await at.occupy()
@@ -233,7 +233,7 @@ async def test_nothing_follows_an_interim_response() -> None:
         assert not has_caller(busy)
 
 
-async def test_nor_an_early_head_of_the_relay() -> None:
+async def test_nothing_follows_an_early_head_of_the_relay() -> None:
     """Not after a refused request either: it is reported in an event."""
     async with replicas(heartbeat=INTERVAL, backoff=ALWAYS) as at:
         busy, free = await at.occupy()
@@ -249,7 +249,7 @@ async def test_nor_an_early_head_of_the_relay() -> None:
             assert not has_caller(busy)
 
 
-async def test_nor_a_head_whose_body_breaks() -> None:
+async def test_nothing_follows_a_head_whose_body_breaks() -> None:
     async with replicas() as at:
         busy, free = await at.occupy()
         client = await at.begin(get(b"/sent"))

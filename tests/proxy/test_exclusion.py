@@ -1,4 +1,4 @@
-"""A replica that failed: left alone, then tried again by one request, and reported once."""
+"""A replica that failed: it is excluded, then tried by one request, and logged once."""
 
 import json
 import logging
@@ -39,7 +39,7 @@ async def exclude(at: Replicas) -> tuple[int, RawServer]:
     return number, other
 
 
-async def test_it_is_left_alone() -> None:
+async def test_an_excluded_replica_gets_no_requests() -> None:
     async with replicas(backoff=LONG) as at:
         number, other = await exclude(at)
         for _ in range(8):  # the other has ever more open streams
@@ -48,7 +48,7 @@ async def test_it_is_left_alone() -> None:
         assert not has_caller(at.servers[number])
 
 
-async def test_it_is_tried_before_a_client_gets_an_error() -> None:
+async def test_an_excluded_replica_is_tried_before_a_client_gets_an_error() -> None:
     """An exclusion that was wrong, or has lasted too long, costs no request."""
     async with replicas(backoff=LONG) as at:
         number, other = await exclude(at)
@@ -59,7 +59,7 @@ async def test_it_is_tried_before_a_client_gets_an_error() -> None:
         assert at.group.replicas[number].health.standing is HEALTHY
 
 
-async def test_one_request_tries_it_again() -> None:
+async def test_a_single_request_is_sent_after_the_exclusion() -> None:
     async with replicas(backoff=LONG) as at:
         number, other = await exclude(at)
         health = at.group.replicas[number].health
@@ -186,7 +186,9 @@ async def test_a_single_upstream_is_not_named(relay: StartRelay, upstream: RawSe
     assert [name for name, _ in server.ended[0].attributes] == ["connect_ms", "upstream_ms"]
 
 
-async def test_the_readme_describes_it(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_readme_shows_the_line_of_the_log(
+    serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     """Its program is a handler, and the line of its log is one that is written."""
     [program] = [block.text for block in blocks() if block.text.startswith("# replicas.py\n")]
     scope: dict[str, Any] = {}
@@ -228,12 +230,12 @@ async def test_each_replica_gets_its_own_base_and_host(serve: Serve, upstream: R
         (["http://a", "ftp://b"], "'ftp://b' is no upstream"),
     ],
 )
-def test_mistakes_are_named(urls: list[str], mistake: str) -> None:
+def test_wrong_arguments_are_errors(urls: list[str], mistake: str) -> None:
     with pytest.raises(ValueError, match=re.escape(mistake)):
         Proxy(urls)
 
 
 @pytest.mark.parametrize("arguments", [{"first": -1.0}, {"longest": float("nan")}])
-def test_a_negative_time_is_a_mistake(arguments: dict[str, float]) -> None:
+def test_a_negative_time_is_an_error(arguments: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(arguments))):
         Backoff(**arguments)

@@ -1,4 +1,4 @@
-"""The queue for slots: fair between clients, bounded, and no slot is ever lost."""
+"""The queue for slots: it is fair between clients and bounded, and no slot is lost."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -44,7 +44,7 @@ class Service:
 
 
 async def order_of(clients: Sequence[str]) -> list[str]:
-    """In which order requests of these clients are served that all wait for one slot."""
+    """The order in which requests of these clients are served that all wait for one slot."""
     service = Service(1, QueueLimits())
     slot = await service.acquire("first")
     tasks = [asyncio.create_task(service.acquire(client)) for client in clients]
@@ -121,7 +121,7 @@ async def test_a_full_queue_refuses_the_client_with_most(arrive: str, refused: s
 
 
 @pytest.mark.parametrize("limits", [QueueLimits(waiting=0), QueueLimits(wait=0)])
-async def test_without_places_or_time_nothing_waits(limits: QueueLimits) -> None:
+async def test_no_request_waits_with_a_limit_of_zero(limits: QueueLimits) -> None:
     (task,) = await waiting(Service(0, limits), "a")
     assert reason(task) == "full"
 

@@ -1,4 +1,5 @@
-"""The health of a replica, as a table and as a machine; time and chance are passed in."""
+"""The health of a replica, as a table and as a state machine; time and random numbers are passed
+in."""
 
 import math
 
@@ -13,7 +14,7 @@ BACKOFF = Backoff(first=1.0, longest=8.0)
 
 
 def health(chance: float = math.nextafter(1, 0)) -> Health:
-    """One that is excluded for the whole backoff, unless chance says otherwise."""
+    """A health whose exclusions last for the whole backoff, unless `random` is given."""
     return Health(BACKOFF, lambda: chance)
 
 
@@ -37,14 +38,14 @@ def test_the_time_is_between_half_and_all_of_it() -> None:
     assert it.until == 0.5
 
 
-def test_a_thousand_failures_are_no_overflow() -> None:
+def test_a_thousand_failures_do_not_overflow() -> None:
     it = health()
     for _ in range(2000):
         it.fail(it.begin(0.0), 0.0)
     assert it.until <= BACKOFF.longest
 
 
-def test_one_request_probes() -> None:
+def test_one_request_is_the_probe() -> None:
     it = health()
     it.fail(it.begin(0.0), 0.0)
     probe = it.begin(0.0)
@@ -73,7 +74,7 @@ def test_of_requests_that_fail_together_one_counts() -> None:
     assert round(it.until, 6) == 1
 
 
-def test_a_request_from_before_the_recovery_says_nothing() -> None:
+def test_a_result_of_a_request_before_the_recovery_is_ignored() -> None:
     it = health()
     old = it.begin(0.0)
     it.fail(it.begin(0.0), 0.0)
@@ -85,7 +86,7 @@ def test_a_request_from_before_the_recovery_says_nothing() -> None:
     assert it.standing is EXCLUDED
 
 
-def test_a_probe_that_is_left_makes_room_for_another() -> None:
+def test_an_abandoned_probe_is_followed_by_another() -> None:
     it = health()
     it.fail(it.begin(0.0), 0.0)
     it.abandon(it.begin(0.0))
@@ -114,7 +115,7 @@ def test_a_failure_does_not_bar() -> None:
     it.fail(it.begin(0.0), 5.0)
     assert not it.is_available(5.5)
     assert not it.is_barred(5.5)
-    it.refuse(5.5, 0.1)  # not longer than it asks for, whatever the failure's time is
+    it.refuse(5.5, 0.1)  # no longer than its Retry-After, after a longer exclusion too
     assert it.until == pytest.approx(5.6)
 
 

@@ -81,7 +81,7 @@ async def test_a_request_waits_for_a_healthy_upstream_and_is_not_sent_to_an_excl
             await each.read_until(b"served")
 
 
-async def test_an_upstream_that_is_available_again_takes_what_waits() -> None:
+async def test_an_upstream_that_is_available_again_gets_the_requests_that_wait() -> None:
     """Also if no stream ends: its exclusion does."""
     async with replicas(max_streams=1, backoff=Backoff(first=0.1, longest=0.1)) as at:
         _, free = await at.occupy()
@@ -110,7 +110,7 @@ async def test_a_failure_while_it_waits_costs_no_request() -> None:
         await client.read_until(b"served")
 
 
-async def test_it_waits_no_longer_for_all_that() -> None:
+async def test_failures_while_it_waits_do_not_lengthen_the_wait() -> None:
     limits = QueueLimits(5, 0.1)
     async with replicas(max_streams=1, backoff=Backoff(0.02, 0.02), queue=limits) as at:
         await at.begin(get(b"/held"))
@@ -122,7 +122,7 @@ async def test_it_waits_no_longer_for_all_that() -> None:
         assert dead.failures > 1
 
 
-async def test_while_every_upstream_is_full_the_wait_has_an_end() -> None:
+async def test_the_wait_ends_while_every_upstream_is_full() -> None:
     async with replicas(max_streams=1, queue=QueueLimits(5, 0.05)) as at:
         for _ in range(2):
             await at.begin(get(b"/"))
@@ -137,7 +137,7 @@ async def test_while_every_upstream_is_full_the_wait_has_an_end() -> None:
 @contextlib.asynccontextmanager
 async def workers(upstream: Holding, count: int, max_streams: int) -> AsyncIterator[Served]:
     """As many relays as workers have, each with locks of its own; a field of the request selects
-    one. (Each has a listener of its own in truth.)"""
+    one. (In a server, each has its own listener.)"""
     queue, pool = QueueLimits(wait=60), PoolLimits(idle=2)
     relays = [
         Proxy(upstream.url, max_streams=max_streams, queue=queue, pool=pool) for _ in range(count)
@@ -170,7 +170,7 @@ async def ask(server: Served, worker: int, seconds: float, leaves_after: float =
 
 @pytest.mark.usefixtures("shared")
 async def test_all_workers_together_send_no_more_than_the_limit() -> None:
-    """Streams end, and clients leave, at random; none that stays gets an error."""
+    """Streams end and clients leave at random; no other client gets an error."""
     choices = random.Random(7)
     async with holding() as upstream, workers(upstream, 2, 4) as server:
         await asyncio.gather(

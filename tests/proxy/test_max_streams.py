@@ -1,4 +1,4 @@
-"""Upstreams that get no more streams at once than they may have, and the requests that wait."""
+"""Upstreams with a limit of streams, and the requests that wait."""
 
 import asyncio
 import socket
@@ -79,9 +79,7 @@ ENDS: dict[str, tuple[Ending, dict[str, Any]]] = {
 
 @pytest.mark.usefixtures("steady_clock")
 @pytest.mark.parametrize(("end", "options"), ENDS.values(), ids=ENDS)
-async def test_every_end_of_a_stream_makes_room_for_one(
-    end: Ending, options: dict[str, Any]
-) -> None:
+async def test_every_end_of_a_stream_frees_one_slot(end: Ending, options: dict[str, Any]) -> None:
     async with staged(**ONE, **options) as at:
         first, peer = await at.ask(b"/1")
         second, third = [await at.begin(get(name)) for name in (b"/2", b"/3")]
@@ -94,7 +92,7 @@ async def test_every_end_of_a_stream_makes_room_for_one(
         await served(at, third, b"/3")
 
 
-async def test_a_connection_that_cannot_be_opened_makes_room() -> None:
+async def test_a_connection_that_cannot_be_opened_frees_its_slot() -> None:
     with nobody() as port:
         async with staged(port=port, **ONE) as at:
             clients = [await at.begin(get(b"/")) for _ in range(3)]
@@ -165,7 +163,7 @@ async def test_the_wait_has_an_end() -> None:
 
 
 async def test_the_only_upstream_gets_requests_also_after_failures() -> None:
-    """One client may have asked too often: that says nothing about others."""
+    """A 429 of one client does not exclude the upstream for others."""
     answers = (
         b"HTTP/1.1 429 Slow\r\nRetry-After: 30\r\nContent-Length: 0\r\n\r\n",
         b"nonsense\r\n\r\n",
@@ -186,7 +184,7 @@ async def test_the_deadline_of_an_exchange_includes_the_wait() -> None:
         assert await problem(second) == (504, "the upstream took too long")
 
 
-async def test_clients_get_streams_in_turns() -> None:
+async def test_clients_get_streams_in_rotation() -> None:
     """One with many requests delays another one by a single request."""
     async with staged(**ONE) as at:
         first, peer = await at.ask(b"/0")

@@ -135,7 +135,7 @@ async def test_one_upstream_without_a_limit_is_shown_too() -> None:
         assert state["last_failure"]["detail"] == "the upstream closed the connection"
 
 
-async def test_an_upstream_that_asks_for_a_pause_says_so() -> None:
+async def test_the_state_of_an_upstream_that_has_sent_a_retry_after() -> None:
     async with (
         raw_server() as upstream,
         seen(upstream.url, "http://127.0.0.1:9") as server,
@@ -162,7 +162,7 @@ async def test_each_route_is_a_group() -> None:
 
 
 async def test_no_secret_is_shown() -> None:
-    key = "sk-do-not-tell"
+    key = "sk-do-not-show"
     inject = {"authorization": f"Bearer {key}"}
     async with raw_server() as upstream, seen(upstream.url, inject=inject) as server:
         assert key.encode() not in (await ask(server, "/upstreams")).body
@@ -259,7 +259,7 @@ async def test_probes_open_no_connections_for_requests_that_wait(
         assert (await upstream.asked()).received.startswith(b"GET /later ")
 
 
-async def test_without_the_option_a_relay_is_ready_by_itself() -> None:
+async def test_without_the_option_a_relay_is_ready_without_upstreams() -> None:
     with nobody() as port:
         async with seen(f"http://127.0.0.1:{port}") as server:
             assert await readiness(server) == (200, "")

@@ -1,4 +1,4 @@
-"""Retry-After: for how long a replica is left alone (RFC 9110, section 10.2.3)."""
+"""Retry-After: for how long a replica is excluded (RFC 9110, section 10.2.3)."""
 
 import pytest
 
@@ -32,6 +32,6 @@ NOW = 1_790_000_000.0
         (["Tue, 31 Feb 2026 00:00:00 GMT"], None),
     ],
 )
-def test_the_delay(values: list[str], seconds: float | None) -> None:
+def test_the_delay_of_a_retry_after(values: list[str], seconds: float | None) -> None:
     head = ResponseHead(503, [("retry-after", value) for value in values], length=0)
     assert delay_of(head, NOW) == seconds

@@ -1,4 +1,4 @@
-"""429 and 503 of one replica: another one is asked, and the replica is left alone.
+"""429 and 503 of one replica: the request is sent to another one, and the replica is excluded.
 
 The client gets the last refusal as it was if no other replica responds.
 """
@@ -70,7 +70,7 @@ async def test_no_more_of_a_refusal_is_read_while_another_replica_is_asked() -> 
 
 
 @pytest.mark.parametrize("sent", [post(BODY), UPLOAD, UPLOAD.replace(b"POST", b"PUT")])
-async def test_a_request_that_may_not_be_repeated_gets_it_as_it_was(sent: bytes) -> None:
+async def test_a_request_that_may_not_be_repeated_gets_the_refusal(sent: bytes) -> None:
     async with replicas() as at:
         busy, free = await at.occupy()
         client = await at.begin(sent)
@@ -218,7 +218,7 @@ async def test_what_is_recorded_is_what_the_client_gets(is_served: bool) -> None
 
 
 @pytest.mark.parametrize("form", ["seconds", "date", "an hour at most"])
-async def test_it_is_out_for_as_long_as_it_asked(form: str) -> None:
+async def test_a_replica_is_excluded_for_its_retry_after(form: str) -> None:
     async with replicas() as at:
         asked = {"seconds": b"40", "date": http_date(time.time() + 40).encode()}
         client = await at.begin(post(BODY))
@@ -235,7 +235,7 @@ async def test_it_is_out_for_as_long_as_it_asked(form: str) -> None:
         assert not has_caller(at.servers[number])
 
 
-async def test_while_all_have_asked_for_it_the_relay_refuses() -> None:
+async def test_the_relay_refuses_while_all_replicas_have_sent_a_retry_after() -> None:
     """With the time of the first one that is back, and without a request to any."""
     async with replicas() as at:
         client = await at.begin(get(b"/"))
@@ -257,7 +257,7 @@ async def test_while_all_have_asked_for_it_the_relay_refuses() -> None:
         assert at.group.replicas[1 - number].health.standing is EXCLUDED
 
 
-async def test_a_time_of_zero_excludes_nobody() -> None:
+async def test_a_retry_after_of_zero_excludes_no_replica() -> None:
     async with replicas() as at:
         client = await at.begin(post(BODY))
         _, peer = await at.asked()

@@ -110,7 +110,7 @@ async def client(play: Play, number: int) -> None:
 def check(
     play: Play, name: str, method: str, expected: list[bytes], answer: Answer, died: bool
 ) -> None:
-    """The answer is that of this request, or a failure that could not be prevented."""
+    """The answer is the one to this request, or a failure that could not be prevented."""
     status, body, is_whole = answer
     received = play.received(name)
     if method == "POST":
@@ -217,7 +217,7 @@ async def in_calm(play: Play) -> None:
 
 
 @pytest.mark.usefixtures("steady_clock")
-async def test_what_can_be_served_is_served() -> None:
+async def test_every_request_that_can_be_served_is_served() -> None:
     seed = random.randrange(10**6)
     print(f"seed {seed}")
     replicas = [Failing(f"127.0.{seed % 250}.{number + 1}") for number in range(3)]

@@ -116,7 +116,9 @@ async def test_nor_after_an_interim_response(go: Callable[[RawClient], object]) 
 
 
 @going
-async def test_nor_after_an_early_head(go: Callable[[RawClient], object]) -> None:
+async def test_no_request_is_repeated_after_an_early_head(
+    go: Callable[[RawClient], object],
+) -> None:
     """That of the relay itself, which it sends with its first heartbeat."""
     async with staged(pool=ONE, heartbeat=INTERVAL) as at:
         client, peer = await at.pooled()

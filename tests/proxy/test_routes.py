@@ -102,7 +102,9 @@ AMBIGUOUS = [
 
 
 @pytest.mark.parametrize("strip", [False, True])
-async def test_a_path_that_another_route_could_mean_is_refused(serve: Serve, strip: bool) -> None:
+async def test_a_path_that_could_be_read_as_of_another_route_is_refused(
+    serve: Serve, strip: bool
+) -> None:
     routes = [Route("/", named("/")), Route("/v1", named("/v1"), strip)]
     server = await serve(Routes([*routes, Route("/v1/admin", named("/v1/admin"), strip)]))
     answers = {target: await ask(server, target) for target in AMBIGUOUS}
@@ -143,7 +145,7 @@ async def test_options_of_the_server_belong_to_the_root(server: Served) -> None:
         ("/v1/images", "", "/v1/images", "/v1/images", "/v1/images"),
     ],
 )
-async def test_what_is_stripped(
+async def test_the_removed_part_of_a_path(
     serve: Serve, prefix: str, strip: bool | str, target: str, received: str, rest: str
 ) -> None:
     route = Route(prefix, named("it"), strip)
@@ -160,7 +162,7 @@ async def test_what_is_stripped(
         *[("/v1/images", strip) for strip in ("/v", "/v1/", "v1", "/", "/v1/images/x", "/images")],
     ],
 )
-def test_what_is_no_route(prefix: str, strip: bool | str) -> None:
+def test_an_invalid_route_is_an_error(prefix: str, strip: bool | str) -> None:
     with pytest.raises(ValueError, match=r"is no prefix|does not begin with"):
         Route(prefix, named("it"), strip)
 

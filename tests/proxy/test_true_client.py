@@ -77,8 +77,8 @@ async def test_the_fields_that_name_the_client(
 
 
 async def two_relays(serve: Serve, source: Source) -> tuple[Served, Served, Served]:
-    """An origin that says who asked it, a relay before it, and one before that. The first relay
-    is open to clients, and each of the others trusts the one before it."""
+    """An origin that responds with its client, and two relays in front of it. The first relay is
+    open to clients, and each server behind it trusts the one before it."""
 
     async def who(request: Request) -> Response:
         client = request.client
@@ -97,7 +97,7 @@ async def two_relays(serve: Serve, source: Source) -> tuple[Served, Served, Serv
 
 @pytest.mark.parametrize("source", SOURCES)
 async def test_through_two_relays_the_client_stays_the_same(serve: Serve, source: Source) -> None:
-    """And its request has one id in all of them."""
+    """The request has one id in all of them."""
     servers = await two_relays(serve, source)
     sent = get(b"/", *NAMED, b"X-Request-ID: forged", CLOSE)
     answer = await raw(servers[0].port, sent, source=CLIENT)
@@ -215,7 +215,7 @@ TRACE = [
 async def test_the_context_of_a_trace_is_passed_on(
     serve: Serve, upstream: RawServer, identifies: bool
 ) -> None:
-    """W3C Trace Context: the relay is no participant, so it changes nothing."""
+    """W3C Trace Context: the relay does not take part in traces, so it changes nothing."""
     server = await serve(Proxy(upstream.url, forwarded="off"), identifies=identifies)
     up, _ = await passed(server, upstream, *TRACE)
     assert up[:3] == TRACE

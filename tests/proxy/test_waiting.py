@@ -1,4 +1,4 @@
-"""What is seen of the wait for an upstream: in the log, in figures, and by its client."""
+"""The wait for an upstream in the log, in the metrics and at the client."""
 
 import re
 from typing import Any
@@ -71,5 +71,5 @@ async def test_a_refusal_after_an_early_head_is_reported_in_an_event() -> None:
         await at.ask(b"/1")
         second = await at.begin(ASK)
         await until_end(second)
-        told = last_words(second.received)
-    assert (told["status"], told["detail"]) == (503, "the upstream had no room within 0.1 s")
+        problem = last_words(second.received)
+    assert (problem["status"], problem["detail"]) == (503, "the upstream had no room within 0.1 s")

@@ -58,7 +58,7 @@ async def test_a_refused_connection_and_a_refusal() -> None:
         assert at.open[number] == 3
 
 
-async def test_an_answer_that_breaks_before_its_head_is_not_asked_for_again() -> None:
+async def test_an_answer_that_breaks_before_its_head_is_not_requested_again() -> None:
     async with replicas(front=Resumable) as at:
         client = await at.begin(ASK)
         number, peer = await at.asked()

@@ -8,7 +8,7 @@ IDS = {"identifies": True, "trusted": TrustedPeers("127.0.0.1")}
 
 
 async def test_each_reader_gets_the_id_of_its_own_request() -> None:
-    """And all of them that of the upstream, under another name."""
+    """All of them get that of the upstream too, in another field."""
     async with keeping(settings=IDS) as kept:
         first = await kept.post(b"X-Request-ID: one")
         peer = await kept.upstream.asked()

@@ -46,7 +46,7 @@ def test_deadlines_pass_in_the_order_of_their_start(kind: Kind) -> None:
     assert kind.passed == [("a", 10), ("b", 11), ("c", 12)]
 
 
-def test_shortened_deadlines_pass_so_long_after_their_start(kind: Kind) -> None:
+def test_shortened_deadlines_count_from_their_start(kind: Kind) -> None:
     for second, owner in enumerate("abc"):
         kind.clock.turn_to(4 * second)
         kind.start(owner)

@@ -1,4 +1,4 @@
-"""Behind real proxies: the client that they have seen, whatever it has forged.
+"""Behind real proxies: the client is the one that connected to them, also if it forges fields.
 
 The proxies connect from an address of their own, which is the one that is trusted.
 """
@@ -58,7 +58,7 @@ async def who(request: Request) -> Response:
 
 
 async def forging(curl: str, url: str) -> tuple[Any, str]:
-    """What a server says of a client that forges all of these fields, and the id in its answer."""
+    """The response of a server to a client that forges all of these fields, and the id in it."""
     fields = [word for field in FORGED for word in ("--header", field)]
     process = await asyncio.create_subprocess_exec(
         *(curl, "--silent", "--show-error", "--include", "--interface", CLIENT, *fields, url),

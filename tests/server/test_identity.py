@@ -61,13 +61,13 @@ async def test_a_trusted_proxy_names_the_client(serve: Serve) -> None:
     assert seen["log"] == "203.0.113.7"
 
 
-async def test_any_other_peer_names_nobody(serve: Serve) -> None:
+async def test_the_fields_of_other_peers_are_ignored(serve: Serve) -> None:
     seen = await asked(await serve(who, trusted=TRUSTED), *FORGED, source=CLIENT)
     address, port, *origin = seen["client"]
     assert (address, origin, seen["log"]) == (CLIENT, ["http", "a"], f"{CLIENT}:{port}")
 
 
-async def test_nobody_is_trusted_without_the_option(serve: Serve) -> None:
+async def test_no_peer_is_trusted_without_the_option(serve: Serve) -> None:
     seen = await asked(await serve(who), *FORGED)
     address, port, *origin = seen["client"]
     assert (address, origin, seen["log"]) == (PROXY, ["http", "a"], f"{PROXY}:{port}")
@@ -143,7 +143,7 @@ async def test_a_request_has_an_id(serve: Serve) -> None:
     assert [exchange.id for exchange in server.ended] == ids
 
 
-async def test_by_default_it_has_none(serve: Serve) -> None:
+async def test_by_default_a_request_has_no_id(serve: Serve) -> None:
     server = await serve(who)
     answer = await raw(server.port, get(b"/", b"X-Request-ID: a", CLOSE))
     assert head_of(answer)[1] == []
@@ -197,7 +197,7 @@ async def test_a_failed_handler_is_logged_with_the_id(
     assert [record.message for record in caplog.records] == [f"GET /last (request_id={id}) failed"]
 
 
-async def test_a_request_without_a_head_has_none(serve: Serve) -> None:
+async def test_a_request_without_a_head_has_no_id(serve: Serve) -> None:
     """Its head could not be read, so nothing is known of it."""
     server = await serve(who, identifies=True)
     line, ids = head_of(await raw(server.port, b"GET / HTTP/1.1\r\n\r\n"))

@@ -76,7 +76,7 @@ def test_a_first_request_is_awaited(run: Run) -> None:
     run(main)
 
 
-def test_but_not_for_long(run: Run, hasty: None) -> None:
+def test_a_first_request_is_not_awaited_for_long(run: Run, hasty: None) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with serving() as server, connect(server.port) as client:
             await wait_until(lambda: server.listener.connections)
@@ -146,7 +146,7 @@ def test_an_idle_connection_is_closed_at_once(run: Run) -> None:
     run(main)
 
 
-def test_with_a_successor_it_may_send_one_more_request(run: Run) -> None:
+def test_with_a_successor_an_idle_connection_may_send_one_more_request(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with serving() as server, connect(server.port) as one, connect(server.port) as other:
             for client in (one, other):
@@ -165,7 +165,7 @@ def test_with_a_successor_it_may_send_one_more_request(run: Run) -> None:
     run(main)
 
 
-def test_but_not_after_a_long_silence(run: Run, hasty: None) -> None:
+def test_with_a_successor_an_idle_connection_is_not_kept_for_long(run: Run, hasty: None) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         async with serving() as server, connect(server.port) as client:
             await client.send(GET)

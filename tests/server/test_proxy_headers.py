@@ -60,7 +60,7 @@ def test_the_named_client_whatever_is_sent_at_once(run: Run, header: bytes) -> N
     run(main)
 
 
-def test_a_header_that_names_nobody_leaves_the_peer(run: Run) -> None:
+def test_after_a_header_without_an_address_the_peer_is_the_client(run: Run) -> None:
     async def main(loop: asyncio.AbstractEventLoop) -> None:
         await open_spares()
         async with serving() as port:
@@ -93,7 +93,7 @@ def test_the_header_precedes_the_handshake(run: Run, contexts: Contexts, header:
         (V2[:12] + b"\x11" + V2[13:] + LAST, "its version and command are 0x11"),
     ],
 )
-async def test_no_answer_to_what_is_no_header(
+async def test_a_connection_without_a_header_is_closed_without_an_answer(
     caplog: pytest.LogCaptureFixture, data: bytes, problem: str
 ) -> None:
     async with serving() as port:
@@ -147,7 +147,7 @@ async def test_a_check_of_the_port_and_a_stop_while_headers_are_awaited(
     assert "streamserver" not in {each.name for each in caplog.records}
 
 
-async def test_it_needs_trusted_peers() -> None:
+async def test_the_protocol_needs_trusted_peers() -> None:
     with pytest.raises(ValueError, match="proxy_protocol needs trusted_proxies"):
         async with serve(who, port=0, proxy_protocol=True):
             pass
@@ -216,5 +216,5 @@ async def test_behind_haproxy(
 
 async def test_curl_sends_a_header_of_its_own(peer: Callable[[str], str]) -> None:
     async with serving() as port:
-        told = await output(peer("curl"), "-s", "--haproxy-protocol", f"http://127.0.0.1:{port}/")
-        assert b"client=127.0.0.1:" in told
+        shown = await output(peer("curl"), "-s", "--haproxy-protocol", f"http://127.0.0.1:{port}/")
+        assert b"client=127.0.0.1:" in shown

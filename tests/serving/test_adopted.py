@@ -1,4 +1,4 @@
-"""Which inherited descriptors are served, and what is said of others."""
+"""Which inherited descriptors are served, and the errors for others."""
 
 import contextlib
 import os

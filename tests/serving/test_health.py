@@ -1,4 +1,4 @@
-"""What is concluded from looks at an event loop, at times that the test chooses."""
+"""The blocks and delays that follow from looks at an event loop, at times that the test chooses."""
 
 import pytest
 
@@ -55,14 +55,14 @@ def looks() -> Looks:
     return looks
 
 
-def test_a_loop_that_waits_is_on_time_and_is_asked_now_and_then() -> None:
+def test_a_loop_that_waits_is_on_time_and_is_asked_at_intervals() -> None:
     looks = Looks()
     waits = [looks.wait(n * 2 * INTERVAL) for n in range(ASK_EVERY + 1)]
     assert waits == [True] * ASK_EVERY + [False]
     assert looks.health.delays == [0.0] * (2 * ASK_EVERY - 1), "one for each 50 ms"
 
 
-def test_looks_are_rare_while_the_loop_does_nearly_nothing() -> None:
+def test_looks_are_rare_while_the_loop_is_nearly_idle() -> None:
     looks = Looks()
     looks.wait(0.05)
     assert looks.health.interval == 2 * INTERVAL

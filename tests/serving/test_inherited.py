@@ -47,14 +47,14 @@ PASSED: list[tuple[dict[str, str], dict[int, str]]] = [
 
 
 @pytest.mark.parametrize(("environment", "expected"), PASSED, ids=range(len(PASSED)))
-def test_what_is_passed(environment: dict[str, str], expected: dict[int, str]) -> None:
+def test_the_passed_sockets(environment: dict[str, str], expected: dict[int, str]) -> None:
     environment = {**environment, "LISTEN_PIDFDID": "7", "OTHER": "stays"}
     assert take_passed(environment) == expected
     assert environment == {"OTHER": "stays"}
 
 
 @pytest.mark.parametrize("pid", ["1", "", "x"])
-def test_what_is_passed_to_another_process_is_ignored(
+def test_sockets_for_another_process_are_ignored(
     pid: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert take_passed({"LISTEN_PID": pid, "LISTEN_FDS": "1"}) == {}
@@ -63,7 +63,7 @@ def test_what_is_passed_to_another_process_is_ignored(
 
 
 @pytest.mark.parametrize("count", ["x", "-1", "1.0", "٣", "10000", "9" * 30])
-def test_what_is_no_number_of_sockets(count: str) -> None:
+def test_an_invalid_number_of_sockets_is_an_error(count: str) -> None:
     expected = f"LISTEN_FDS is a number of sockets from 1 to 9999, not '{count}'"
     with pytest.raises(CannotListen, match=expected):
         take_passed({"LISTEN_PID": PID, "LISTEN_FDS": count})
@@ -123,7 +123,7 @@ def test_a_descriptor_is_served(
 
 
 @pytest.mark.parametrize("fd", [-1, "3", 1.0])
-async def test_what_is_no_descriptor(fd: int) -> None:
+async def test_an_invalid_descriptor_is_an_error(fd: int) -> None:
     expected = f"fd is the number of an open descriptor, not {fd!r}"
     with pytest.raises(ValueError, match=expected):
         await serve(hello, fd=fd).__aenter__()

@@ -49,7 +49,7 @@ def test_the_states_of_a_server(tmp_path: Path, kind: str) -> None:
         assert [next(iter(each)) for each in rest[3:]] == ["STOPPING"]
 
 
-def test_without_the_variable_nothing_happens() -> None:
+def test_without_the_variable_no_notification_is_sent() -> None:
     with Notifier.take({"WATCHDOG_USEC": "1"}) as notifier:
         notifier.ready("listening")
         notifier.watch()
@@ -57,7 +57,7 @@ def test_without_the_variable_nothing_happens() -> None:
 
 
 @pytest.mark.parametrize("target", ["relative", "vsock:2:1234", "\0x"])
-def test_what_is_no_address(target: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_address_is_ignored(target: str, caplog: pytest.LogCaptureFixture) -> None:
     with Notifier.take({"NOTIFY_SOCKET": target}) as notifier:
         notifier.ready("listening")
     expected = f"NOTIFY_SOCKET is ignored: {target!r} is no absolute path and no @NAME"
@@ -115,7 +115,7 @@ async def test_the_watchdog_is_notified_twice_in_its_interval(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "0", "1.5", "9" * 30])
-def test_what_is_no_interval(text: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_invalid_interval_is_ignored(text: str, caplog: pytest.LogCaptureFixture) -> None:
     with Notifier.take({"NOTIFY_SOCKET": "/s", "WATCHDOG_USEC": text}):
         expected = f"WATCHDOG_USEC is ignored: {text!r} is no number of microseconds"
         assert caplog.messages == [expected]

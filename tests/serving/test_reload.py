@@ -22,5 +22,5 @@ def test_a_source(path: str) -> None:
         *("node_modules/x/index.js", "a/.cache/x.html", "4913"),
     ],
 )
-def test_none(path: str) -> None:
+def test_a_file_that_is_no_source(path: str) -> None:
     assert not is_source(Path(path))

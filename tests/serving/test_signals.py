@@ -1,4 +1,4 @@
-"""SIGHUP, which has three meanings."""
+"""SIGHUP: a restart, a closed terminal, or a signal for the program."""
 
 import os
 import pty
@@ -22,9 +22,7 @@ def mine(number: int, frame: FrameType | None) -> None: ...
 
 
 @pytest.mark.parametrize(("before", "calls"), [(signal.SIG_DFL, 1), (signal.SIG_IGN, 0), (mine, 0)])
-def test_a_hangup_that_the_program_ignores_or_handles_is_left_alone(
-    before: signal.Handlers, calls: int
-) -> None:
+def test_a_handler_of_the_program_for_sighup_is_kept(before: signal.Handlers, calls: int) -> None:
     called: list[str] = []
     signal.signal(signal.SIGHUP, before)
     signals.on_hangup(lambda: called.append("again"))
@@ -32,7 +30,7 @@ def test_a_hangup_that_the_program_ignores_or_handles_is_left_alone(
     assert called == ["again"] * calls
 
 
-def test_a_terminal_that_has_closed() -> None:
+def test_sighup_of_a_closed_terminal() -> None:
     controller, terminal = pty.openpty()
     reading, writing = os.pipe()
     assert not signals.is_terminal_closed(terminal)

@@ -50,7 +50,7 @@ async def test_a_restart_replaces_all_workers(raise_family: Raise) -> None:
         assert len(after | await family.pids(2)) == 2
 
 
-async def test_what_waits_in_the_queue_of_a_worker_is_left_to_its_successor(
+async def test_connections_in_the_backlog_of_a_worker_are_served_by_its_successor(
     raise_family: Raise,
 ) -> None:
     async with raise_family(1) as family:
@@ -73,7 +73,7 @@ async def test_what_waits_in_the_queue_of_a_worker_is_left_to_its_successor(
         (SLEEPING, "worker 1, 2 did not listen within 0.5 s"),
     ],
 )
-async def test_one_that_cannot_start_changes_nothing(
+async def test_a_new_worker_that_cannot_start_changes_nothing(
     raise_family: Raise,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
@@ -97,7 +97,7 @@ async def test_one_that_cannot_start_changes_nothing(
         assert not await family.pids(2) & before
 
 
-async def test_restarts_that_are_requested_during_one_are_one_more(raise_family: Raise) -> None:
+async def test_requests_during_a_restart_cause_one_more(raise_family: Raise) -> None:
     async with raise_family(1) as family:
         await started(family, 1)
         family.supervisor.restart()
@@ -123,7 +123,7 @@ async def test_a_stop_during_a_restart_ends_both_generations(raise_family: Raise
         assert family.restarts == []
 
 
-async def test_a_worker_that_dies_during_a_restart_is_replaced_as_always(
+async def test_a_worker_that_dies_during_a_restart_is_replaced(
     raise_family: Raise, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with raise_family(1) as family:
@@ -139,7 +139,7 @@ async def test_a_worker_that_dies_during_a_restart_is_replaced_as_always(
         assert after not in family.exited
 
 
-async def test_a_restart_helps_where_no_worker_could_start(raise_family: Raise) -> None:
+async def test_a_restart_starts_workers_that_could_not_start_before(raise_family: Raise) -> None:
     async with raise_family(1, "broken") as family:
         await wait_until(lambda: len(family.exited) >= 2, LIMIT)
         family.script.write_text(WORKER.replace('"broken"', "None"))

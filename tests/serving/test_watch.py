@@ -145,7 +145,7 @@ def test_a_task_and_a_callback_have_no_request(records: Records) -> None:
     assert other.startswith("an unknown callback blocked the event loop for ")
 
 
-def test_no_line_for_what_no_handler_has_done(records: Records) -> None:
+def test_no_line_for_a_delay_that_no_handler_caused(records: Records) -> None:
     def work_elsewhere() -> None:
         sum(range(12_000_000))  # it holds the interpreter's lock, in another thread
 
@@ -212,7 +212,7 @@ def test_the_thread_ends_with_the_server() -> None:
     runner("asyncio")(main)
 
 
-def test_a_program_that_was_stopped_blames_nobody_and_json_has_the_stack(program: Program) -> None:
+def test_a_stopped_program_has_no_line_and_json_has_the_stack(program: Program) -> None:
     server = program(
         "import time\n"
         "from streamserver.serving import logs\n"
@@ -239,6 +239,6 @@ def test_a_program_that_was_stopped_blames_nobody_and_json_has_the_stack(program
             pass
     assert server.stop() == 0
     line = server.stderr.read_text()
-    told = json.loads(line)
-    assert told["message"].startswith("__main__:busy (GET /sleep) blocked the event loop for ")
-    assert re.fullmatch(r"/.*/program\.py:\d+ in busy", told["stack"])
+    record = json.loads(line)
+    assert record["message"].startswith("__main__:busy (GET /sleep) blocked the event loop for ")
+    assert re.fullmatch(r"/.*/program\.py:\d+ in busy", record["stack"])

@@ -51,7 +51,7 @@ class Connection:
             self.respond(method, rest[:size])
 
     def respond(self, method: str, body: bytes) -> None:
-        """Do with a request what the state of the replica is."""
+        """Answer a request in the way of the present state."""
         state = self.replica.state
         self.replica.received.setdefault(self.name, []).append(state)
         if state == "resetting":

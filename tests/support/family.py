@@ -64,7 +64,7 @@ class Family:
     running: asyncio.Task[None] | None = None
 
     async def connect(self) -> Awaitable[int]:
-        """Connect; the pid of the worker that answers is what comes of the awaitable."""
+        """Connect; the awaitable returns the pid of the worker that answers."""
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
 
         async def answer() -> int:
@@ -78,7 +78,7 @@ class Family:
         return await (await self.connect())
 
     async def pids(self, count: int) -> set[int]:
-        """Those of `count` workers, found by asking often enough."""
+        """The pids of `count` workers, from as many connections as necessary."""
         found: set[int] = set()
         async with asyncio.timeout(LIMIT):
             while len(found) < count:
@@ -127,6 +127,6 @@ async def family(
 
 
 def errors(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """The errors that were logged, without what the loop says of a busy machine."""
+    """The errors that were logged, without the loop's warnings about a busy machine."""
     logged = [record for record in caplog.records if record.levelno == logging.ERROR]
     return [record.getMessage() for record in logged if record.name == "streamserver"]

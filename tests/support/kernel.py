@@ -41,8 +41,8 @@ def unread(descriptor: int) -> int:
 
 def segments(connection: RawClient) -> int:
     """How many segments with data have come over it: one for each write that was small enough."""
-    told = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
-    return int.from_bytes(told[152:156], sys.byteorder)  # tcpi_data_segs_in, linux/tcp.h
+    info = connection.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 156)
+    return int.from_bytes(info[152:156], sys.byteorder)  # tcpi_data_segs_in, linux/tcp.h
 
 
 def holder(connection: RawClient, pids: Iterable[int]) -> int:
@@ -64,9 +64,9 @@ def _inode(own: tuple[str, int], peer: tuple[str, int]) -> int:
     asked += struct.pack("=Iq", 0, -1)
     with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 4) as kernel:  # NETLINK_SOCK_DIAG
         kernel.send(asked)
-        told = kernel.recv(8192)
-    assert told[4] == 20, f"no connection between {own} and {peer}"
-    return int(struct.unpack_from("=I", told, 84)[0])
+        info = kernel.recv(8192)
+    assert info[4] == 20, f"no connection between {own} and {peer}"
+    return int(struct.unpack_from("=I", info, 84)[0])
 
 
 def _open_by(pid: int) -> Iterator[str]:
@@ -77,5 +77,5 @@ def _open_by(pid: int) -> Iterator[str]:
 
 def backlog(sock: socket.socket) -> int:
     """How many connections may wait, which `tcpi_sacked` is for a socket that listens."""
-    told = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
-    return int.from_bytes(told[28:32], sys.byteorder)
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 32)
+    return int.from_bytes(info[28:32], sys.byteorder)

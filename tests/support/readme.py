@@ -26,7 +26,7 @@ BUSY = ("verdict ", "not valid ", "this client ")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """What stands between two fences."""
+    """The text between two fences."""
 
     section: str
     """The heading that it is below, of the second level."""

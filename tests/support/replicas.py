@@ -1,4 +1,4 @@
-"""A relay to several raw upstreams, all of them in the hands of the test."""
+"""A relay to several raw upstreams, which the test controls."""
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence

@@ -1,4 +1,5 @@
-"""Clients of a server that is restarted: what each of them misses is an error."""
+"""Clients of a server that is restarted: each event or answer that one of them misses is an
+error."""
 
 import asyncio
 import random
@@ -67,7 +68,7 @@ class Clients:
         assert not self.errors, self.errors[:3]
 
     async def finish(self) -> None:
-        """Let all that has begun end, and the followers read the last event."""
+        """Await the end of all requests, and the last event at the followers."""
         self._ends = True
         await self.until(lambda: self._tasks == self._followers)
         last = self.published[-1]

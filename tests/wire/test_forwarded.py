@@ -123,7 +123,7 @@ BOTH = [("forwarded", "for=6.6.6.6;proto=https;host=f"), ("x-forwarded-for", "7.
         ("forwarded", Client("6.6.6.6", 0, "https", "f")),
     ],
 )
-def test_only_one_of_both_is_read(source: Source, client: Client) -> None:
+def test_only_one_kind_of_fields_is_read(source: Source, client: Client) -> None:
     assert found(source, *BOTH) == client
     others = [field for field in BOTH if (field[0] == "forwarded") != (source == "forwarded")]
     assert found(source, *others, ("x-real-ip", "8.8.8.8")) == PEER

@@ -1,4 +1,4 @@
-"""Any chain of proxies behind any text of a client, and what is read of it at most."""
+"""Any chain of proxies behind any text of a client, and the limits of what is read."""
 
 from collections.abc import Callable, Sequence
 from itertools import count
@@ -57,7 +57,7 @@ def test_the_client_is_what_the_outermost_trusted_proxy_has_seen(
     extra: str,
     lines: bool,
 ) -> None:
-    """Whatever the client has written, and whether proxies append to a line or add one."""
+    """With any text of the client, and with proxies that append to a line or add one."""
     hops = [(str(client), port, scheme, "a.example:81")]
     hops += [(proxy, number, "http", "b") for number, proxy in zip(count(1), proxies, strict=False)]
     address = str(client)
@@ -84,7 +84,7 @@ def test_the_client_is_what_the_outermost_trusted_proxy_has_seen(
 
 
 @given(texts=st.lists(FORGED, max_size=3), source=st.sampled_from(SOURCES))
-def test_any_text_has_a_meaning(texts: Sequence[str], source: Source) -> None:
+def test_any_text_names_a_client(texts: Sequence[str], source: Source) -> None:
     names = ("forwarded",) if source == "forwarded" else ("x-forwarded-for", "x-forwarded-proto")
     client = found(source, *[(name, text) for text in texts for name in names])
     assert read_node(str(client)) == (client.address, client.port)
@@ -95,7 +95,7 @@ def test_any_text_has_a_meaning(texts: Sequence[str], source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-def test_so_many_elements_are_read(source: Source) -> None:
+def test_the_number_of_elements_is_bounded(source: Source) -> None:
     prefix = "for=" if source == "forwarded" else ""
     name = "forwarded" if prefix else "x-forwarded-for"
 
@@ -107,7 +107,7 @@ def test_so_many_elements_are_read(source: Source) -> None:
     assert client(MAX_HOPS) == "10.0.0.0"
 
 
-def test_so_long_an_element_is_read() -> None:
+def test_the_length_of_an_element_is_bounded() -> None:
     def client(length: int) -> str:
         text = "for=1.1.1.1;x="
         return by_elements(text + "y" * (length - len(text)))

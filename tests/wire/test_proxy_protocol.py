@@ -96,6 +96,6 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("data", "reason"), REFUSED)
-def test_what_is_no_header_is_refused(data: bytes, reason: str) -> None:
+def test_a_malformed_header_is_refused(data: bytes, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         read_proxy_header(data)

@@ -21,7 +21,7 @@ TRUSTED = [
 
 
 @pytest.mark.parametrize(("peer", "address"), TRUSTED)
-def test_trusted(peer: str, address: str) -> None:
+def test_peers_that_are_trusted(peer: str, address: str) -> None:
     assert TrustedPeers(["198.51.100.0/24", peer]).trusts(address)
 
 
@@ -42,7 +42,7 @@ UNTRUSTED = [
 
 
 @pytest.mark.parametrize(("peer", "address"), UNTRUSTED)
-def test_not_trusted(peer: str, address: str) -> None:
+def test_peers_that_are_not_trusted(peer: str, address: str) -> None:
     assert not TrustedPeers([peer]).trusts(address)
 
 
@@ -58,12 +58,12 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("text", "message"), REFUSED.items(), ids=REFUSED)
-def test_refused(text: str, message: str) -> None:
+def test_invalid_networks_are_errors(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         TrustedPeers([text])
 
 
-def test_one_text_is_one_peer() -> None:
+def test_a_text_without_commas_is_one_peer() -> None:
     assert TrustedPeers("::1").trusts("::1")
 
 
