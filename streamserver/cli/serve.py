@@ -72,7 +72,9 @@ _DEMO = (
     ),
     *sources("redis", "the URL of --redis, which may have a password"),
     *sources(
-        "publish-token", "the bearer token for requests that write, or several tokens with spaces"
+        "publish-token",
+        "the bearer token for requests that write, or several tokens with spaces",
+        "none is required",
     ),
     *sources("api-key", "the upstream's key", f"{KEY}, if set"),
     Option(

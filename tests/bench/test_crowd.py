@@ -154,4 +154,4 @@ def test_the_measure_at_a_small_size(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [row["streams"] for row in opened.rows] == [10, 5, 5]
     assert {row[fault] for row in opened.rows for fault in ("cut", "refused", "failed")} == {0}
     for row in delivered.rows:
-        assert 0 < row["p50"] <= row["p99"] <= row["longest"]  # type: ignore[operator]
+        assert 0 < row["p50"] <= row["p99"] <= row["longest"]  # type: ignore[operator]  # cells of a table

@@ -138,4 +138,4 @@ def test_a_wrong_realm_and_no_handler() -> None:
     with pytest.raises(ValueError, match="a realm is printable ASCII"):
         bearer(deed, "token", realm='a"b')
     with pytest.raises(TypeError):
-        bearer("no handler", "token")  # type: ignore[arg-type]
+        bearer("no handler", "token")  # type: ignore[arg-type]  # it is refused

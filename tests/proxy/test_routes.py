@@ -171,7 +171,7 @@ def test_a_prefix_occurs_once() -> None:
     with pytest.raises(ValueError, match="two routes for /v1"):
         Routes([Route("/v1", named("one")), Route("/v1", named("two"))])
     with pytest.raises(TypeError, match="a handler is an async function"):
-        Route("/v1", "http://a")  # type: ignore[arg-type]
+        Route("/v1", "http://a")  # type: ignore[arg-type]  # it is refused
 
 
 async def test_relays_below_a_mount_are_closed_with_it(serve: Serve) -> None:

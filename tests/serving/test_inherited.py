@@ -203,5 +203,5 @@ def test_an_option_and_a_manager_may_not_both_decide(tmp_path: Path) -> None:
             assert server.wait() == 1
     assert server.output() == (
         "streamserver: --port and the sockets that a service manager passed (LISTEN_FDS=2) exclude"
-        " each other: remove one of them\n"
+        " each other: remove one of the two\n"
     )

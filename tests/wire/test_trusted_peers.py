@@ -76,4 +76,4 @@ def test_the_answers_that_are_kept_are_bounded() -> None:
     trusted = TrustedPeers(["10.0.0.0/8"])
     for number in range(2000):
         trusted.trusts(f"10.0.{number // 256}.{number % 256}")
-    assert trusted.trusts.cache_info().currsize == 1024  # type: ignore[attr-defined]
+    assert trusted.trusts.cache_info().currsize == 1024  # type: ignore[attr-defined]  # of a cache
