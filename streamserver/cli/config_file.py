@@ -39,7 +39,7 @@ def load(path: str) -> dict[str, object]:
 
 
 def _read(path: str) -> str:
-    """The text of a file. A pipe is refused, since each worker and each restart reads it anew."""
+    """The text of a file. A pipe is refused, since each worker and each restart reads it again."""
     try:
         with open(path, "rb", opener=_open_at_once) as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

@@ -76,7 +76,7 @@ class Acceptor:
         self._loop.add_reader(self._sock, self._accept_batch)
 
     def close(self) -> None:
-        """Accept what waits in the backlog, and nothing more; may be called twice."""
+        """Accept the connections that wait in the backlog, and stop; may be called twice."""
         if self._sock.fileno() >= 0:
             self._accept_batch(BACKLOG)
             self._loop.remove_reader(self._sock)

@@ -43,7 +43,7 @@ class Clocks:
         gc.callbacks.append(self._on_collection)
 
     def read(self) -> Reading:
-        """The times now; the interpreter's lock is not released meanwhile."""
+        """The times now; the interpreter's lock is not released between the readings."""
         return Reading(time.monotonic(), self._cpu(), self._collecting)
 
     def close(self) -> None:

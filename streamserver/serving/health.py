@@ -1,10 +1,10 @@
 """How late an event loop is, and what blocked it: decisions by times that are passed in.
 
-Another thread (`serving.watch`) looks at the loop at intervals. A loop that waits in
-its selector serves an event at once: its delay is 0. Any other loop is asked to call back; its
-delay lasts from the moment at which the look was due until that call. While no answer comes,
-nothing more is asked: the answer then counts for each look that found none. So a histogram of
-the delays is that of events which arrive at evenly spaced moments.
+Another thread (`serving.watch`) looks at the loop at intervals. A loop that waits in its selector
+serves an event at once: its delay is 0. Any other loop is asked to call back; its delay lasts from
+the moment at which the look was due until that call. Until then no further call is requested, and
+the answer counts for each look without one. So a histogram of the delays is that of events which
+arrive at evenly spaced moments.
 
 The callback that runs is charged with a delay only as far as the loop's thread could run.
 Subtracted are the times in which the thread waited for a CPU (a starved machine), in which the look
@@ -19,8 +19,8 @@ from typing import Generic, NamedTuple, TypeVar
 INTERVAL = 0.05
 """Seconds between two looks at a loop that works; twice as many while it is nearly idle. A look
 costs 40 µs to wake a thread and up to as much with cold caches: 0.09 % of a core while idle."""
-HARDLY = 0.001
-"""Seconds of CPU time between two looks."""
+IDLE_CPU = 0.001
+"""Seconds of CPU time between two looks, below which a loop is nearly idle."""
 THRESHOLD = 0.1
 """Seconds after which a loop is blocked. A block begins at an unknown moment between two looks:
 half an `INTERVAL` is added. One of 125 ms is reported for certain where the loop works, one of
@@ -102,7 +102,7 @@ class Health(Generic[Stack]):
             return False
         self._waited += 1
         self.delays += [0.0] * round(self.interval / INTERVAL)
-        self.interval = 2 * INTERVAL if self._last.cpu - self._before.cpu < HARDLY else INTERVAL
+        self.interval = 2 * INTERVAL if self._last.cpu - self._before.cpu < IDLE_CPU else INTERVAL
         return True
 
     def ask(self, queued: float) -> None:

@@ -101,8 +101,8 @@ async def serve(
 
     ``server.url`` is the URL; ``server.abort()`` cuts all connections. At the end of the block,
     also after an exception, the server drains within ``grace`` seconds, then ``app.aclose`` is
-    awaited if there is one. A cancellation meanwhile cuts the streams. ``port`` 0 selects a free
-    port. To listen on instead: ``uds``, the path of a Unix socket, or ``fd``, a bound stream
+    awaited if there is one. A cancellation during that time cuts the streams. ``port`` 0 selects a
+    free port. To listen on instead: ``uds``, the path of a Unix socket, or ``fd``, a bound stream
     socket's descriptor, which is closed at the end. ``tls``: the PEM files of a certificate chain
     and its key, or a context. ``trusted_proxies``: peers that name clients, as in ``["10.0.0.0/8",
     "::1", "unix"]``, or ``TrustedPeers``. ``request_id``: whether requests have ids.

@@ -6,9 +6,9 @@ of the worker that died, and no connection that waited there is lost. Workers ar
 because a copy of threads and of open connections does not work reliably.
 
 A restart starts a second generation of workers on the same sockets. They read the code, the
-configuration and the certificates anew. When all of them listen, the older ones accept nothing
-more and drain. Until then both accept, so no connection is refused or lost. If one of the new
-workers does not listen, the new generation ends, and the older one continues unchanged.
+configuration and the certificates again. When all of them listen, the older ones stop accepting and
+drain. Until then both accept, so no connection is refused or lost. If one of the new workers does
+not listen, the new generation ends, and the older one continues unchanged.
 """
 
 import asyncio
@@ -139,7 +139,7 @@ class Supervisor:
 
     async def _replace(self, tasks: asyncio.TaskGroup, old: Generation) -> Generation:
         """Start another generation, and retire the old one when it listens; which one serves."""
-        logger.info("restarting: new workers start, and the present ones serve meanwhile")
+        logger.info("restarting: the present workers serve until new ones listen")
         new = self._begin(tasks, on_trial=True)
         reason = await new.trial(START)
         if self._stopping:

@@ -31,7 +31,7 @@ async def server(serve: Serve) -> Served:
 
 
 async def test_a_trusted_proxy_names_the_host_that_the_page_is_at(serve: Serve) -> None:
-    """One that sends the upstream's Host; any other client is not believed."""
+    """A proxy that sends the upstream's Host; the fields of any other client are ignored."""
     server = await serve(same_origin(deed), trusted=TrustedPeers("127.0.0.9"))
     fields = [b"Origin: https://demo.example", b"X-Forwarded-Host: demo.example", CLOSE]
     statuses = [

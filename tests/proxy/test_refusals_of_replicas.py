@@ -148,7 +148,7 @@ async def test_the_last_refusal_is_passed_on() -> None:
 
 @pytest.mark.parametrize("framing", ["whole", "unfinished", "cut"])
 async def test_an_earlier_refusal_is_passed_on_if_the_other_one_fails(framing: str) -> None:
-    """With the rest of its body, which was not read meanwhile."""
+    """With the rest of its body, which was not read before."""
     async with replicas() as at:
         client = await at.begin(get(b"/"))
         number, peer = await at.asked()
