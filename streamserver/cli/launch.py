@@ -23,7 +23,7 @@ from streamserver.server.state import Handler as EngineHandler
 from streamserver.serving import logs, signals
 from streamserver.serving.address import Address
 from streamserver.serving.inherited import take_passed
-from streamserver.serving.init import leave_first_process
+from streamserver.serving.init import leave_first_process, open_standard_streams
 from streamserver.serving.process import (
     is_worker,
     serve_until_stopped,
@@ -43,6 +43,7 @@ Guard: TypeAlias = Callable[[EngineHandler], EngineHandler]
 def prepare(name: str, argv: Sequence[str]) -> None:
     """Configure the log and the signals, before anything else in the command ``name``; as the
     first process of a container, in a child of it."""
+    open_standard_streams()
     leave_first_process()
     logs.configure(log_format(name, argv, os.environ))
     signals.handle_early(is_worker())

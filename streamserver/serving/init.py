@@ -1,9 +1,9 @@
-"""The first process of a container, which has process id 1.
+"""What the kernel expects: standard streams, and of the first process of a container more.
 
-The kernel makes it the parent of every process whose parent has ended, and drops signals for which
-it has no handler. The server therefore runs in a child. This process passes signals to it, waits
-for each process that ends, which would stay a zombie otherwise, and ends with the exit status of
-the server, or 128 plus the number of the signal that killed it.
+That process has id 1. The kernel makes it the parent of every process whose parent has ended, and
+drops signals for which it has no handler. The server therefore runs in a child. The first process
+passes signals to it, waits for each process that ends, which would stay a zombie otherwise, and
+ends with the exit status of the server, or 128 plus the number of the signal that killed it.
 """
 
 import os
@@ -19,6 +19,17 @@ PASSED = {
 }
 OF_A_PROCESS = ("LISTEN_PID", "WATCHDOG_PID")
 """Variables by which a manager names the process that it has started."""
+
+
+def open_standard_streams() -> None:
+    """Open the null device at each of the descriptors 0 to 2 that is closed.
+
+    A socket would get the number otherwise, and what is written to a standard stream. uvloop ends
+    the process when it closes one of them.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)
+    os.close(descriptor)
 
 
 def leave_first_process() -> None:

@@ -111,7 +111,10 @@ def _report(
 ) -> None:
     urls = [url_of(sock, server.tls is not None) for sock in sockets]
     for url in urls:
-        announce(url)
+        try:
+            announce(url)
+        except OSError as error:  # such as a full disk
+            logger.warning("%s is not written to standard output: %s", url, error)
     notifier.ready(f"listening on {', '.join(urls)}")
 
 

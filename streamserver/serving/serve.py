@@ -24,6 +24,7 @@ from streamserver.server.settings import Settings
 from streamserver.serving import logs, signals
 from streamserver.serving.address import Address
 from streamserver.serving.inherited import take_passed
+from streamserver.serving.init import open_standard_streams
 from streamserver.serving.process import (
     LoopFactory,
     serve_until_stopped,
@@ -164,6 +165,7 @@ def _program(workers: int) -> Iterator[None]:
     """What ``run`` does around a server: it refuses a wrong call, configures logging unless the
     program has done so, restores signal handlers, and ends the program without an address."""
     _check_call(workers)
+    open_standard_streams()
     if not logging.root.handlers:
         logs.configure()
     try:

@@ -1,4 +1,4 @@
-"""The first process of a container: here, of a namespace of process ids."""
+"""What the kernel expects of a process: the first one of a container, and standard streams."""
 
 import asyncio
 import os
@@ -97,3 +97,28 @@ def test_the_exit_status_is_that_of_the_server(tmp_path: Path) -> None:
     with started(command, tmp_path, before=process_one()) as server:
         assert server.wait() == 2
     assert "argument --fd: 'x' is not a whole number from 0 to" in server.output()
+
+
+@pytest.mark.parametrize(
+    ("redirections", "device"),
+    [("<&- >&- 2>&-", "null"), ("<&- >/dev/full 2>/dev/full", "full")],
+)
+async def test_standard_streams_that_cannot_be_used(
+    tmp_path: Path, redirections: str, device: str
+) -> None:
+    """A service outlives them: the file of its log may be on a disk that is full."""
+    (tmp_path / "pieces_app.py").write_text(APP)
+    command = [sys.executable, "-m", "streamserver", "pieces_app:app", "--fd", "3"]
+    before = ["/bin/sh", "-c", f'exec "$@" {redirections}', "sh"]
+    env = {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    with (
+        socket.create_server(("127.0.0.1", 0)) as sock,
+        started(command, tmp_path, [sock], env, before) as server,
+    ):
+        async with connect(sock.getsockname()[1]) as client:
+            await client.send(get(b"/"))
+            await client.read_until(LAST_CHUNK, LIMIT)
+        streams = [os.readlink(f"/proc/{server.process.pid}/fd/{n}") for n in range(3)]
+        assert await asyncio.to_thread(server.stop) == 0
+    assert streams == ["/dev/null", f"/dev/{device}", f"/dev/{device}"]
+    assert server.output() == ""
