@@ -21,9 +21,13 @@ from streamserver.wire.printable import printable
 
 VARIABLES = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")
 PATIENCE = 1.0
-"""Seconds that a full queue of the manager may delay a notification, and the event loop."""
+"""Seconds that a full queue of the manager may delay a notification, and the event loop. The
+watchdog does not wait, because it repeats its notifications."""
+LEAST = 0.01
+"""Seconds between two beats at least."""
 SOON = 0.25
-"""The part of a watchdog's interval after which a silent worker is asked again."""
+"""The part of a watchdog's interval after which a silent worker is asked again, or a notification
+repeated that was not sent."""
 
 logger = logging.getLogger("streamserver")
 
@@ -37,13 +41,11 @@ class Notifier:
     def __init__(self, target: str = "", watchdog: float = 0.0) -> None:
         self._target = re.sub("^@", "\0", target)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) if target else None
-        self._interval = watchdog / 2 if target else 0.0
+        self._interval = max(LEAST, watchdog / 2) if target and watchdog else 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._has_failed = self._is_ready = self._is_stopping = False
         self._silent: Sequence[int] = ()
         self._normal = ""
-        if self._socket is not None:
-            self._socket.settimeout(PATIENCE)
 
     @classmethod
     def take(cls, environment: MutableMapping[str, str]) -> Self:
@@ -102,23 +104,26 @@ class Notifier:
 
     def _beat(self, loop: asyncio.AbstractEventLoop, silent: Callable[[], Sequence[int]]) -> None:
         before, self._silent = self._silent, silent()
-        if not self._silent:
-            self._send("WATCHDOG=1")
-        elif not before:
+        is_sent = not self._silent and self._send("WATCHDOG=1", waits=False)
+        if self._silent and not before:
             pids = ", ".join(map(str, self._silent))
             logger.error("the watchdog waits for workers whose event loop is blocked: pid %s", pids)
-        delay = self._interval * (SOON if self._silent else 1)
+        delay = self._interval * (1 if is_sent else SOON)
         self._timer = loop.call_later(delay, self._beat, loop, silent)
 
-    def _send(self, *lines: str) -> None:
+    def _send(self, *lines: str, waits: bool = True) -> bool:
+        """Whether it was sent."""
         if self._socket is None:
-            return
+            return False
         try:
+            self._socket.settimeout(PATIENCE if waits else 0.0)
             self._socket.sendto("\n".join(lines).encode(), self._target)
         except OSError as error:
             if not self._has_failed:
                 self._has_failed = True
                 logger.warning("the service manager cannot be notified: %s", error)
+            return False
+        return True
 
 
 def _status(text: str) -> str:

@@ -86,6 +86,18 @@ def test_a_manager_that_reads_nothing_does_not_block_for_long(
         assert caplog.messages == ["the service manager cannot be notified: timed out"]
 
 
+async def test_the_watchdog_does_not_wait_for_a_manager_that_reads_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with managing(f"{tmp_path}/s") as manager, Notifier(manager.address, FAST) as notifier:
+        notifier.watch()
+        await wait_until(lambda: caplog.messages)
+        (line,) = caplog.messages
+        assert line.startswith("the service manager cannot be notified: [Errno 11] ")
+        count = len(manager.receive())
+        await wait_until(lambda: len(manager.receive()) > count)
+
+
 BEATS = [
     ({"WATCHDOG_USEC": "60000"}, True),
     ({"WATCHDOG_USEC": "60000", "WATCHDOG_PID": PID}, True),
