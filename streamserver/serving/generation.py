@@ -8,6 +8,7 @@ wrong, and an older generation still serves.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 from asyncio.subprocess import Process
@@ -16,12 +17,15 @@ from contextlib import ExitStack
 from typing import Any, TypeAlias
 
 from streamserver.kit.backoff import Backoff
+from streamserver.kit.tasks import cancel
 from streamserver.serving.worker import ABORT, PING, PONG, RETIRE, Report
 
 logger = logging.getLogger("streamserver")
 
 MARGIN = 3.0
 """Seconds that a worker gets beyond its grace period, or after an abort, before it is killed."""
+SLOW = 10.0
+"""Seconds after which a trial is reported that is not over, and another request ends it."""
 
 Sockets: TypeAlias = Sequence[socket.socket]
 Start: TypeAlias = Callable[[Sockets, socket.socket], Coroutine[Any, Any, Process]]
@@ -66,12 +70,30 @@ class Generation:
             for timer in self._timers:
                 timer.cancel()
 
-    async def trial(self, seconds: float) -> str:
-        """Wait until all workers listen; the reason if one does not within these seconds."""
-        await asyncio.wait([self.started], timeout=seconds)
-        late = ", ".join(str(slot + 1) for slot in sorted(self._starting))
-        self._settle(f"worker {late} did not listen within {seconds:g} s")
+    async def trial(self, seconds: float, another: asyncio.Event) -> str:
+        """Wait until all workers listen; the reason if one does not within these seconds, or not
+        before `another` trial is requested although this one is slow."""
+        await asyncio.wait([self.started], timeout=SLOW)
+        if not self.started.done() and not another.is_set():
+            pids = ", ".join(str(process.pid) for process in {*self._alive} - self._obeying)
+            logger.warning(
+                "the restart waits: %s (pid %s) did not listen within %g s; it fails in %g s, "
+                "or when another one is requested",
+                *(self._late(), pids, SLOW, seconds - SLOW),
+            )
+            requested = asyncio.create_task(another.wait())
+            await asyncio.wait(
+                (self.started, requested),
+                timeout=seconds - SLOW,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            await cancel([requested])
+        until = "before another restart was requested" if another.is_set() else f"in {seconds:g} s"
+        self._settle(f"{self._late()} did not listen {until}")
         return self.started.result()
+
+    def _late(self) -> str:
+        return f"worker {', '.join(str(slot + 1) for slot in sorted(self._starting))}"
 
     def drain(self) -> None:
         """Let the workers end within their grace period, and replace none."""
@@ -157,7 +179,7 @@ class Generation:
                 return f"cannot start: {error}"
             self._alive[process] = lifeline
             if self._stopping.is_set():  # since the worker began to start
-                process.terminate()
+                _send_signal(process, signal.SIGTERM)
             await self._listening(slot, process, lifeline)
             status = await process.wait()
             del self._alive[process]
@@ -186,8 +208,11 @@ def _send_order(lifeline: socket.socket, order: bytes) -> None:
 
 
 def _send_signal(process: Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.send_signal(number)
+    # Not by the method of `process`: the one of subprocess.Popen behind it may reap the process,
+    # and its exit status is lost to asyncio.
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _in_words(status: int) -> str:

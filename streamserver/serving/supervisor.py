@@ -82,7 +82,7 @@ class Supervisor:
     def restart(self) -> None:
         """Replace all workers by new ones, without a connection that is refused or lost.
 
-        Calls during a restart cause one more after it.
+        Calls during a restart cause one more after it; a slow one they end.
         """
         self._wake.set()
 
@@ -141,7 +141,7 @@ class Supervisor:
         """Start another generation, and retire the old one when it listens; which one serves."""
         logger.info("restarting: the present workers serve until new ones listen")
         new = self._begin(tasks, on_trial=True)
-        reason = await new.trial(START)
+        reason = await new.trial(START, self._wake)
         if self._stopping:
             return old
         if reason:

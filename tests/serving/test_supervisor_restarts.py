@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import re
 import signal
 
 import pytest
@@ -23,6 +24,11 @@ except FileExistsError:
 {WORKER}
 """
 HANGING = WORKER.replace("sys.exit(0)", "None")
+
+
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    logged = [record for record in caplog.records if record.levelno == logging.WARNING]
+    return [record.getMessage() for record in logged if record.name == "streamserver"]
 
 
 async def started(family: Family, count: int) -> set[int]:
@@ -70,7 +76,7 @@ async def test_connections_in_the_backlog_of_a_worker_are_served_by_its_successo
     [
         (BROKEN, "ended with exit status 3"),
         (ONE_OF_TWO, "ended with exit status 3"),
-        (SLEEPING, "worker 1, 2 did not listen within 0.5 s"),
+        (SLEEPING, "worker 1, 2 did not listen in 0.5 s"),
     ],
 )
 async def test_a_new_worker_that_cannot_start_changes_nothing(
@@ -83,6 +89,7 @@ async def test_a_new_worker_that_cannot_start_changes_nothing(
     async with raise_family(2) as family:
         before = await started(family, 2)
         if program is SLEEPING:
+            monkeypatch.setattr(generation, "SLOW", 0.2)
             monkeypatch.setattr(supervisor, "START", 0.5)
         family.script.write_text(program)
         assert reason in await restarted(family)
@@ -95,6 +102,36 @@ async def test_a_new_worker_that_cannot_start_changes_nothing(
         assert await restarted(family, 2) == ""
         await wait_until(lambda: before < {*family.exited}, LIMIT)
         assert not await family.pids(2) & before
+
+
+@pytest.mark.parametrize("early", [True, False])
+async def test_a_slow_restart_is_logged_and_another_ends_it(
+    raise_family: Raise,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    early: bool,
+) -> None:
+    monkeypatch.setattr(generation, "SLOW", 0.3)
+    async with raise_family(1) as family:
+        await started(family, 1)
+        family.script.write_text(SLEEPING)
+        family.supervisor.restart()
+        if early:
+            await asyncio.sleep(0)
+        else:
+            await wait_until(lambda: warnings(caplog), LIMIT)
+            assert not family.restarts
+        family.script.write_text(WORKER)
+        assert await restarted(family, 2) == ""
+    reason = "worker 1 did not listen before another restart was requested"
+    assert family.restarts[0] == reason
+    failed = f"the restart failed, and the workers are unchanged: {reason}"
+    slow = (
+        r"the restart waits: worker 1 \(pid \d+\) did not listen within 0\.3 s; "
+        "it fails in 89.7 s, or when another one is requested"
+    )
+    logged = [record.getMessage() for record in caplog.records if record.levelno > logging.INFO]
+    assert re.fullmatch(re.escape(failed) if early else slow, logged[0])
 
 
 async def test_requests_during_a_restart_cause_one_more(raise_family: Raise) -> None:
@@ -166,5 +203,5 @@ async def test_a_change_that_needs_a_new_start_is_logged(
         await started(family, 1)
         family.script.write_text(WORKER.replace("port 1", "port 2"))
         assert await restarted(family) == ""
-    (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.WARNING]
+    (line,) = warnings(caplog)
     assert line == "a restart does not change port 1 to port 2: stop the server and start it again"
