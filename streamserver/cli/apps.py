@@ -4,6 +4,7 @@ import importlib
 import logging
 import os
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
@@ -88,8 +89,22 @@ def _import(name: str, module: str) -> ModuleType:
         return importlib.import_module(module)
     except (Exception, SystemExit) as error:  # a script that ends itself is no app
         logger.debug("cannot load %s", name, exc_info=True)
-        text = " ".join(str(error).split())
+        text = " ".join(str(error).split()) + _place(error)
         hint = ""
         if isinstance(error, ModuleNotFoundError) and error.name == module:
             hint = did_you_mean(module, [path.stem for path in Path().glob("*.py")])
         raise CannotServe(f"cannot load {name}: {type(error).__name__}: {text}{hint}") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where an import failed, in the form of a SyntaxError; "" if that is not known, or named."""
+    if isinstance(error, SyntaxError):
+        return ""
+    here, package = os.getcwd() + os.sep, str(Path(__file__).parents[1]) + os.sep
+    frames = [(frame.f_code.co_filename, n) for frame, n in traceback.walk_tb(error.__traceback__)]
+    skipped = ("<", package, importlib.__file__)
+    theirs = [each for each in frames if not each[0].startswith(skipped)]
+    # The last one below the working directory: the libraries that it calls are seldom wrong.
+    for file, line in [each for each in theirs if each[0].startswith(here)][-1:] or theirs[-1:]:
+        return f" ({file.removeprefix(here)}, line {line})"
+    return ""

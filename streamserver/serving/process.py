@@ -177,6 +177,7 @@ async def _work(server: Server, fixed: str, sockets: Sequence[socket], lifeline:
 
     signals.on_signals(drain)
     signals.on_hangup()
+    signals.unblock()
     for sock in sockets:
         await listener.start(sock=sock, ssl=server.tls)
     report = Report(listener.url, server.settings.grace, fixed)

@@ -50,8 +50,9 @@ def handle_early(is_worker: bool = False) -> None:
 
 
 def unblock() -> None:
-    """Unblock the signals that `__main__` blocked until a command is chosen."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, IGNORED)
+    """Unblock the signals that `__main__` blocked until a command is chosen, and SIGINT, which the
+    supervisor of a worker blocked until it is handled."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (*IGNORED, signal.SIGINT))
 
 
 def on_signals(callback: Callable[[], object]) -> None:

@@ -13,6 +13,7 @@ not listen, the new generation ends, and the older one continues unchanged.
 
 import asyncio
 import logging
+import signal
 import socket
 from asyncio.subprocess import Process
 from collections.abc import Callable, Mapping, Sequence
@@ -163,8 +164,14 @@ class Supervisor:
 
     async def _start(self, sockets: Sockets, lifeline: socket.socket) -> Process:
         inherited = [sock.fileno() for sock in (*sockets, lifeline)]
-        return await asyncio.create_subprocess_exec(
-            *self._command,
-            env={**self._environment, VARIABLE: " ".join(map(str, inherited))},
-            pass_fds=(*inherited, *self._shared),
-        )
+        # A worker inherits that SIGINT is blocked, and handles it when it has imported that. At a
+        # Ctrl-C, which its terminal sends to all processes, it would log a KeyboardInterrupt.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+        try:
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                env={**self._environment, VARIABLE: " ".join(map(str, inherited))},
+                pass_fds=(*inherited, *self._shared),
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])

@@ -91,7 +91,7 @@ def test_what_is_no_handler_is_refused(module: str, app: str, reason: str) -> No
         ("raise SystemExit(0)", "SystemExit: 0"),
     ],
 )
-def test_a_module_that_fails_is_told_in_one_line(
+def test_a_module_that_fails_is_reported_in_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -108,6 +108,27 @@ def test_a_module_that_fails_is_told_in_one_line(
     (record,) = caplog.records
     assert record.exc_info
     assert record.levelno == logging.DEBUG
+
+
+@pytest.mark.parametrize(
+    ("part", "end"),
+    [
+        ("1\n1 / 0", "division by zero (part_of_it.py, line 2)"),
+        ("import json\njson.loads('{')", "line 1 column 2 (char 1) (part_of_it.py, line 2)"),
+        ("import no_such_module_at_all", "'no_such_module_at_all' (part_of_it.py, line 1)"),
+        ("\n1 +", "SyntaxError: invalid syntax (part_of_it.py, line 2)"),
+        ("from streamserver import Router\nRouter(3)", " (part_of_it.py, line 2)"),
+    ],
+)
+def test_the_place_of_a_failure_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, part: str, end: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "part_of_it.py").write_text(part)
+    module = write(tmp_path, monkeypatch, "import part_of_it")
+    with pytest.raises(CannotServe) as refused:
+        load_app(f"{module}:app")
+    assert str(refused.value).endswith(end)
 
 
 def test_a_module_that_is_not_there(module: str) -> None:

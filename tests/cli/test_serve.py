@@ -46,8 +46,8 @@ def test_an_app_that_cannot_be_loaded_is_exit_status_1(workers: str, tmp_path: P
     done = run("broken:app", "--port", "0", "--workers", workers, cwd=tmp_path)
     assert done.returncode == 1
     assert not done.stdout
-    expected = "streamserver: cannot load broken:app: ZeroDivisionError: division by zero\n"
-    assert done.stderr == expected
+    problem = "ZeroDivisionError: division by zero (broken.py, line 1)"
+    assert done.stderr == f"streamserver: cannot load broken:app: {problem}\n"
 
 
 def test_its_traceback_is_shown_at_level_debug(tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ The workers here are real processes with a handful of lines: they tell each clie
 import asyncio
 import contextlib
 import os
+import re
 import signal
 import socket
 import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -188,3 +190,12 @@ async def test_a_worker_whose_loop_is_blocked_is_silent(raise_family: Raise) -> 
         await wait_until(lambda: silent() == [blocked], LIMIT)
         os.kill(blocked, signal.SIGCONT)
         await wait_until(lambda: not silent(), LIMIT)
+
+
+async def test_a_worker_handles_sigint_when_it_is_ready(raise_family: Raise) -> None:
+    """Without that, a Ctrl-C while it starts costs a traceback."""
+    async with raise_family(1) as family:
+        status = Path(f"/proc/{await family.answer()}/status").read_text()
+    (blocked,) = re.findall(r"^SigBlk:\s*(\w+)", status, re.MULTILINE)
+    assert int(blocked, 16) >> (signal.SIGINT - 1) & 1
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
