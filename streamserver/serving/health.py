@@ -22,9 +22,9 @@ costs 40 µs to wake a thread and up to as much with cold caches: 0.09 % of a co
 IDLE_CPU = 0.001
 """Seconds of CPU time between two looks, below which a loop is nearly idle."""
 THRESHOLD = 0.1
-"""Seconds after which a loop is blocked. A block begins at an unknown moment between two looks:
-half an `INTERVAL` is added. One of 125 ms is reported for certain where the loop works, one of
-175 ms where it was idle, and none below 75 ms."""
+"""Seconds after which a loop is blocked. The start of a request is known. Any other block begins at
+an unknown moment between two looks: half an `INTERVAL` is added. One of 125 ms is then reported for
+certain where the loop works, one of 175 ms where it was idle, and none below 75 ms."""
 PATIENCE = 5.0
 """Seconds after which a block is reported before its end."""
 REPORT_EVERY = 60.0
@@ -65,7 +65,7 @@ class Health(Generic[Stack]):
     `queued` is how long the loop's thread has been ready to run without a CPU, in seconds.
     """
 
-    def __init__(self, start: Reading) -> None:
+    def __init__(self, start: Reading, queued: float = 0.0) -> None:
         self.delays: list[float] = []
         """Seconds; the reader clears the list."""
         self.interval = INTERVAL
@@ -73,7 +73,8 @@ class Health(Generic[Stack]):
         self._before = self._last = start
         self._due = start.now
         self._asked: Reading | None = None
-        self._queued = 0.0
+        self._queued = queued
+        self._margin = 0.0
         self._answered_at = start.now
         self._stopped = 0.0
         self._report_at = 0.0
@@ -87,9 +88,11 @@ class Health(Generic[Stack]):
         return self._asked is not None
 
     @property
-    def is_late(self) -> bool:
-        """Whether this look should have been made before: the loop may be blocked since."""
-        return self._last.now - self._due > INTERVAL
+    def is_suspected(self) -> bool:
+        """Whether the loop may be blocked: it is asked, it hardly worked before, or this look
+        should have been made before."""
+        is_late = self._last.now - self._due > INTERVAL
+        return self.is_asked or is_late or self.interval > INTERVAL
 
     def on_look(self, reading: Reading) -> None:
         """The clocks at a look."""
@@ -105,12 +108,15 @@ class Health(Generic[Stack]):
         self.interval = 2 * INTERVAL if self._last.cpu - self._before.cpu < IDLE_CPU else INTERVAL
         return True
 
-    def ask(self, queued: float) -> None:
-        """The loop is asked to call back."""
-        due = max(min(self._due, self._last.now), self._answered_at)
+    def ask(self, queued: float, since: float = 0.0) -> None:
+        """The loop is asked to call back. What it runs began at `since`; 0: that is not known."""
+        due = max(since or min(self._due, self._last.now), self._answered_at)
         self._asked = self._last._replace(now=due, collecting=self._before.collecting)
-        self._queued = queued
+        self._margin = 0.0 if since else INTERVAL / 2
         self._stopped = self._lost(self._last.now)
+        if since:  # then the thread may have waited for a CPU before this look, and in that time
+            self._stopped = max(self._stopped, queued - self._queued)
+        self._queued = queued
         self._report_at, self._is_reported = due + PATIENCE, False
         self._waited, self.interval = 0, INTERVAL
         self._samples.clear()
@@ -122,7 +128,7 @@ class Health(Generic[Stack]):
     def on_answer(self, at: float, queued: float) -> Block[Stack] | None:
         """The loop called back at this time: the block that has ended and was not reported."""
         delay, collecting = self._delay(at, queued)
-        self._asked, self._answered_at = None, at
+        self._asked, self._answered_at, self._queued = None, at, queued
         # Here and not at the looks, since the times to subtract are known only now.
         self.delays.extend(delay - missed * INTERVAL for missed in range(ceil(delay / INTERVAL)))
         return None if self._is_reported else self._block(delay, collecting, THRESHOLD, True)
@@ -149,7 +155,7 @@ class Health(Generic[Stack]):
     def _block(
         self, delay: float, collecting: float, least: float, is_over: bool
     ) -> Block[Stack] | None:
-        seconds = delay + INTERVAL / 2
+        seconds = delay + self._margin
         if seconds < least:
             return None
         _, stack = max(self._samples.values(), key=lambda each: each[0], default=(0, None))

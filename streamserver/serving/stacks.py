@@ -36,6 +36,7 @@ _RUNNER = asyncio.Runner.run.__code__
 _ITERATION = BaseEventLoop._run_once.__code__  # type: ignore[attr-defined]  # private
 _CALLBACK = asyncio.Handle._run.__code__
 _EXCHANGE = Exchange._run.__code__
+_START = Exchange.start.__code__
 _SELECTORS = frozenset(
     getattr(selectors, name).select.__code__
     for name in ("EpollSelector", "KqueueSelector", "PollSelector", "SelectSelector")
@@ -47,13 +48,15 @@ _SELECTORS = frozenset(
 class Stack:
     """What a loop runs. `handler` is `module:function`; `request` is a method and a route or path,
     "" if none is known. `frames` are `(file, line, function)` from the innermost one to that of
-    the handler, and `place` is one of them. `is_debugged`: a debugger has stopped the thread."""
+    the handler, and `place` is one of them. `is_debugged`: a debugger has stopped the thread.
+    `since`: when the loop began to run this, in seconds of `time.monotonic`; 0: not known."""
 
     handler: str
     request: str
     place: tuple[str, int, str]
     frames: tuple[tuple[str, int, str], ...]
     is_debugged: bool = False
+    since: float = 0.0
 
     @property
     def identity(self) -> tuple[str, str, str]:
@@ -106,7 +109,9 @@ def read_stack(frame: FrameType) -> Stack | None:
     name = f"{_module(handler)}:{handler.f_code.co_qualname}"
     described = tuple(map(_described, frames[: last + 1]))
     debugged = any(_module(each).partition(".")[0] in _DEBUGGERS for each in frames)
-    return Stack(name, _request(frames), _described(place), described, debugged)
+    return Stack(
+        name, _request(frames), _described(place), described, debugged, since=_since(frames)
+    )
 
 
 def _of_callback(frame: FrameType) -> Iterator[FrameType]:
@@ -146,6 +151,15 @@ def _request(frames: list[FrameType]) -> str:
             path = exchange.target.partition("?")[0]  # a query may have secrets
             return f"{exchange.method} {exchange.route or path[:TARGET]}"
     return ""
+
+
+def _since(frames: list[FrameType]) -> float:
+    """When the request arrived, if its handler has not waited yet."""
+    for frame in frames:
+        if frame.f_code is _START:
+            exchange: Exchange = frame.f_locals["self"]
+            return exchange.started
+    return 0.0
 
 
 def _short(file: str, line: int, name: str) -> str:

@@ -43,7 +43,7 @@ class _Watch:
         self._clocks = Clocks()
         self._queue = Queue()
         self._watched = threading.get_ident()
-        self._health: Health[Stack] = Health(self._clocks.read())
+        self._health: Health[Stack] = Health(self._clocks.read(), self._queue.read())
         self._reports = Reports()
         self._answer: float | None = None
         self._idle_since = -1.0  # in CPU time
@@ -87,7 +87,7 @@ class _Watch:
         if waits and health.on_waiting():
             return reading.now
         stack = None
-        if not waits and (health.is_asked or health.is_late):
+        if not waits and health.is_suspected:
             stack = read_stack(frame)
         queued = self._queue.read()
         if answer is not None:
@@ -98,7 +98,7 @@ class _Watch:
                 return reading.now
         is_new = not health.is_asked
         if is_new:
-            health.ask(queued)
+            health.ask(queued, stack.since if stack is not None else 0.0)
         if stack is not None:
             health.sample(stack.identity, stack)
         if is_new:

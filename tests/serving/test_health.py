@@ -82,6 +82,31 @@ def test_a_block_is_as_long_as_the_delay_and_half_an_interval(looks: Looks) -> N
     assert looks.answer(0.34, 0.35) == (pytest.approx(0.315), "handler", False, True)
 
 
+@pytest.mark.parametrize(
+    ("since", "queued", "end", "seconds"),
+    [
+        (0.02, 0.0, 0.125, 0.105),
+        (0.02, 0.0, 0.115, None),
+        (0.01, 0.03, 0.15, 0.11),
+        (0.02, 0.06, 0.125, None),
+        (0.0, 0.0, 0.125, None),
+    ],
+)
+def test_a_block_whose_beginning_is_known(
+    since: float, queued: float, end: float, seconds: float | None
+) -> None:
+    """The loop waited at the look before; its thread may have waited for a CPU since then."""
+    looks = Looks()
+    assert looks.wait(0.0)
+    assert looks.health.is_suspected
+    looks.queued = queued
+    looks.look(0.1)
+    looks.health.ask(looks.queued, since)
+    looks.health.sample("handler", "handler")
+    found = looks.answer(end, 0.15)
+    assert found == (seconds and (pytest.approx(seconds), "handler", False, True))
+
+
 def test_an_answer_counts_for_each_look_that_found_none(looks: Looks) -> None:
     looks.silence(0.10)
     looks.silence(0.15)
@@ -99,7 +124,7 @@ def test_a_look_is_late_because_the_callback_held_the_lock_of_the_interpreter() 
     looks = Looks()
     looks.cpu = 0.45
     looks.look(0.45)
-    assert looks.health.is_late
+    assert looks.health.is_suspected
     looks.health.ask(0)
     looks.health.sample("handler", "handler")
     assert looks.answer(0.46, 0.50) == (pytest.approx(0.41 + 0.025), "handler", False, True)
