@@ -288,7 +288,6 @@ async def test_the_refusal_of_a_request_that_was_sent_before_counts() -> None:
 
 
 async def test_the_connection_of_a_refusal_stays_that_of_its_replica() -> None:
-    """It is reused for the replica that it leads to, and for no other one."""
     async with replicas(pool=PoolLimits()) as at:
         client = await at.begin(get(b"/"))
         number, peer = await at.asked()
@@ -297,6 +296,5 @@ async def test_the_connection_of_a_refusal_stays_that_of_its_replica() -> None:
         await peer.send(chunk(b"rest") + LAST_CHUNK)
         await client.read_until(LAST_CHUNK)
         await at.has_ended(1)
-        pools = [each.pool for each in at.group.replicas]
-        assert [each.open for each in pools] == [number == 0, number == 1]
-        assert [each.in_use for each in pools] == [0, 0]
+        pools = [(each.pool.open, each.pool.in_use) for each in at.group.replicas]
+        assert pools == [(number == 0, 0), (number == 1, 0)]

@@ -27,7 +27,7 @@ from support.readme import blocks, written
 from support.requests import get
 from support.waiting import block_until
 
-BLOCKED = 0.25
+BLOCKED = 0.2
 """Seconds. A machine that is busy adds some, or delays a look."""
 
 Records = Callable[[], list[logging.LogRecord]]
