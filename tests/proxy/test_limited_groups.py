@@ -22,7 +22,6 @@ from support.rawsocket import connect
 from support.relaying import LAST_CHUNK, ok
 from support.replicas import Replicas, replicas, serve
 from support.requests import get
-from support.upstreams import has_caller
 from support.waiting import wait_until
 
 LONG = Backoff(first=60, longest=60)
@@ -51,16 +50,6 @@ async def test_each_upstream_has_its_limit_and_one_queue_is_for_all() -> None:
         for client in (first, second):
             await client.read_until(b"done")
         assert at.open == [0, 0]
-
-
-async def test_the_only_upstream_with_room_gets_a_request_twice_at_most() -> None:
-    async with replicas(max_streams=1, backoff=Backoff(first=0.0)) as at:
-        _, free = await at.occupy()
-        client = await at.begin(get(b"/twice"))
-        for _ in range(2):
-            (await free.asked()).reset()
-        assert (await problem(client))[0] == 502
-        assert not has_caller(free)
 
 
 async def test_a_request_waits_for_a_healthy_upstream_and_is_not_sent_to_an_excluded_one() -> None:
