@@ -22,7 +22,7 @@ def test_an_action_is_refused_until_the_token_is_entered(
     entered = ["new-token", "wrong", ""]
     with answering(WRONG_KEY) as (upstream, _):
         options = "--publish-token-file", str(tmp_path / "token"), "--upstream", upstream
-        server = start_server(tmp_path, *options)
+        server = run_server(*options)
         with visiting(context, server.url) as visit:
             visit.page.on("dialog", lambda dialog: dialog.accept(entered.pop()))
             for _ in range(3):
@@ -48,4 +48,3 @@ def test_an_action_is_refused_until_the_token_is_entered(
             visit.panel("chat").start()
             visit.panel("chat").says(re.compile("401"))
             assert entered == ["unasked"]
-    
