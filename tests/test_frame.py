@@ -61,8 +61,8 @@ LINES_OF_A_FUNCTION = 40
 FILES_OF_ONE_RESPONSE = 12
 
 # A larger package has to be decided on, here. The aims are 3,600 and 20,000.
-LINES_OF_WIRE_AND_SERVER = 6_250
-LINES_OF_THE_PACKAGE = 51_500
+LINES_OF_WIRE_AND_SERVER = 5_650
+LINES_OF_THE_PACKAGE = 49_950
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 BLOCKS = ("body", "handlers", "cases", "orelse", "finalbody")
 

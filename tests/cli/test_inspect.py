@@ -162,7 +162,9 @@ def test_what_a_hop_changes(target: ServerProcess, tmp_path: Path) -> None:
     assert (done.returncode, found["status"]) == (1, 0)
     changes = {one["name"]: (one["direct"], one["through"]) for one in found["changes"]}
     assert {one["name"] for one in found["changes"] if one["worse"]} >= {"arrivals"}
-    assert changes["arrivals"] == ("9 events at 7 moments", "9 events at 1 moment")
+    direct, through = changes["arrivals"]
+    assert re.fullmatch("9 events at [5-9] moments", direct)  # a busy machine joins or divides some
+    assert through == "9 events at 1 moment"
     assert changes["field x-accel-buffering"] == ("no", None)
     assert changes["field server"][1].startswith("nginx/")
     assert "field date" not in changes
