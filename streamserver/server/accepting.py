@@ -90,7 +90,7 @@ class Acceptor:
                 return self._pause()
             try:
                 # Private, but `accept` makes a socket object that would be made anew here.
-                descriptor, _ = self._sock._accept()  # type: ignore[attr-defined]
+                descriptor, _ = self._sock._accept()  # type: ignore[attr-defined]  # private
             except BlockingIOError:
                 return self._report_resumed()
             except ConnectionAbortedError:  # the client left while it waited in the backlog

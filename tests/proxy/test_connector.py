@@ -17,7 +17,7 @@ NAME = "upstream.test"
 
 
 class Resolver:
-    """Look-ups of names, which end when the test says so."""
+    """Look-ups of names, which end at a signal of the test."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.loop = asyncio.get_running_loop()

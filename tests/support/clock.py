@@ -60,10 +60,10 @@ def without_stalls(patch: pytest.MonkeyPatch) -> None:
     """
     read = now = time.monotonic()
 
-    def tell() -> float:
+    def steady() -> float:
         nonlocal read, now
         before, read = read, time.monotonic()
         now += min(read - before, STEP)
         return now
 
-    patch.setattr(asyncio.get_running_loop(), "time", tell)
+    patch.setattr(asyncio.get_running_loop(), "time", steady)
