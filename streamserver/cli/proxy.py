@@ -77,7 +77,8 @@ def main(argv: Sequence[str], warnings: Sequence[str]) -> int:
     make = partial(routes.combined, options, wrapped)
     each = next(filter(None, [each_alone(relay.options) for relay in options.relays]), "")
     relays = [(relay.route.prefix, relay.proxy) for relay in options.relays]
-    if options.route and options.workers == 1:  # several workers have the file of their supervisor
+    # Several workers have the file of their supervisor.
+    if options.route and options.workers == 1 and not options.check_config:
         slots.share()
     overview = Overview(relays, decides_readiness=options.ready_upstreams)
     warnings = [*warnings, *routes.shared_key(options)]

@@ -158,7 +158,8 @@ def test_each_name_has_slots_of_its_own(file: int, monkeypatch: pytest.MonkeyPat
         each.close()
 
 
-def test_a_process_alone_shares_nothing() -> None:
+def test_a_process_alone_shares_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots, "_inherited", [])
     assert not slots.open_slots(1, NAME).is_shared
 
 
