@@ -133,9 +133,9 @@ async def test_an_attempt_that_fails_is_counted_and_repeated(
         await step_until(holder, lambda: holder.progress().live)
         other.open(1, first)
         await step_until(other, lambda: other.report().refused)
-    with Streams(free_port(), 0) as nobody:
-        nobody.open(1, first)
-        await step_until(nobody, lambda: nobody.report().failed)
+    with Streams(free_port(), 0) as refused:
+        refused.open(1, first)
+        await step_until(refused, lambda: refused.report().failed)
 
 
 def test_the_measure_at_a_small_size(monkeypatch: pytest.MonkeyPatch) -> None:

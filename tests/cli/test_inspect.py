@@ -18,7 +18,7 @@ from support.calling import call
 from support.certificates import Certificate
 from support.nginx import nginx, reserved_port
 from support.process import ROOT, RunServer, ServerProcess
-from support.upstreams import answering, nobody
+from support.upstreams import answering, refusing_port
 
 SECRET = "sk-do-not-tell-0123456789"
 STREAM = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -202,7 +202,7 @@ def test_nothing_to_judge(answer: bytes, says: str) -> None:
 
 
 def test_no_connection() -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         done = call("inspect", f"http://127.0.0.1:{port}/", "--wire")
     assert done.returncode == 3
     assert "no response: failed: " in done.stdout
@@ -260,6 +260,6 @@ def test_an_interruption() -> None:
 
 def test_only_what_it_needs_is_imported() -> None:
     """The command needs no library of an extra."""
-    with nobody() as port:
+    with refusing_port() as port:
         done = run("inspect", f"http://127.0.0.1:{port}/")
     assert done.returncode == 3, done.stderr

@@ -13,7 +13,7 @@ from support.inprocess import Serve
 from support.rawserver import raw_server
 from support.rawsocket import RawClient, connect, until_end
 from support.relaying import EVENTS_HEAD, LAST_CHUNK, chunk, ok
-from support.upstreams import nobody
+from support.upstreams import refusing_port
 from support.waiting import wait_until
 
 END = b"Connection: close"
@@ -72,7 +72,7 @@ async def test_an_upstream_without_a_listener(
     serve: Serve, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    with nobody() as port:
+    with refusing_port() as port:
         server = await serve(make_app(Chat(f"http://127.0.0.1:{port}/v1", KEY)))
         async with connect(server.port) as client:
             await client.send(prompting("hello", END))

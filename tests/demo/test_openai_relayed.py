@@ -16,7 +16,7 @@ from support.openai_client import client_of
 from support.process import RunServer, ServerProcess
 from support.rawserver import raw_server
 from support.relaying import EVENTS_HEAD, chunk
-from support.upstreams import nobody
+from support.upstreams import refusing_port
 from support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ async def test_the_models_errors(client: "AsyncOpenAI") -> None:
 
 async def test_no_model(serve: Serve) -> None:
     openai = peers.module("openai")
-    with nobody() as port:
+    with refusing_port() as port:
         server = await serve(Proxy(f"http://127.0.0.1:{port}"))
         async with client_of(server.url) as client:
             with pytest.raises(openai.InternalServerError) as down:

@@ -12,7 +12,7 @@ from support.rawsocket import RawClient
 from support.relaying import CHUNKED_HEAD, EVENTS_HEAD, chunk, ok
 from support.requests import get, post, request
 from support.stage import Stage, staged
-from support.upstreams import full_backlog, nobody
+from support.upstreams import full_backlog, refusing_port
 
 EVENTS = get(b"/", b"Accept: text/event-stream")
 
@@ -64,7 +64,7 @@ async def test_a_request_that_may_not_be_sent_again(at: Stage, figures: Figures)
 
 
 async def test_an_upstream_without_a_listener(metrics: Metrics, figures: Figures) -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         async with staged(port=port, observers=[metrics]) as at:
             client = await at.begin(get(b"/"))
             assert (await problem(client))[0] == 502

@@ -10,7 +10,7 @@ from support.browsing import Browsing, profile, visiting
 from support.demo import Demo
 from support.process import RunServer
 from support.relaying import chunk
-from support.upstreams import answering, nobody
+from support.upstreams import answering, refusing_port
 
 CUT = "ERR_INCOMPLETE_CHUNKED_ENCODING"
 
@@ -149,7 +149,7 @@ def test_half_an_answer_is_told_from_a_whole_one(
 
 
 def test_a_model_that_is_away_is_told(context: Any, run_server: RunServer) -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         server = run_server("--upstream", f"http://127.0.0.1:{port}/v1")
         with visiting(context, server.url) as visit:
             visit.panel("chat").start()

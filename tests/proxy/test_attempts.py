@@ -118,7 +118,7 @@ async def test_a_connection_that_is_not_accepted_in_time(serve: Serve, upstream:
         assert [each.health.standing.value for each in state.replicas] == ["healthy", "excluded"]
 
 
-async def test_a_relay_without_connections_excludes_nobody() -> None:
+async def test_a_relay_without_connections_excludes_no_replica() -> None:
     """The next replica is tried, which may have a connection."""
     async with replicas(pool=PoolLimits(open=1, wait=0)) as at:
         for _ in range(2):

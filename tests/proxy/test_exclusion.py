@@ -20,7 +20,7 @@ from support.readme import README, blocks
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.replicas import Replicas, replicas, serve
 from support.requests import GET, get, post
-from support.upstreams import has_caller, nobody
+from support.upstreams import has_caller, refusing_port
 from support.waiting import wait_until
 
 LONG = Backoff(first=60.0, longest=600.0)
@@ -192,7 +192,7 @@ async def test_the_readme_shows_the_line_of_the_log(
     """Its program is a handler, and the line of its log is one that is written."""
     [program] = [block.text for block in blocks() if block.text.startswith("# replicas.py\n")]
     scope: dict[str, Any] = {}
-    with nobody() as one, nobody() as other:
+    with refusing_port() as one, refusing_port() as other:
         program = program.replace(":8000", f":{one}").replace(":8001", f":{other}")
         exec(program, scope)
         server = await serve(scope["app"])

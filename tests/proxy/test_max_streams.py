@@ -15,7 +15,7 @@ from support.rawsocket import RawClient, connect
 from support.relaying import CHUNKED_HEAD, chunk, ok
 from support.requests import get, post
 from support.stage import Stage, staged
-from support.upstreams import has_caller, nobody
+from support.upstreams import has_caller, refusing_port
 from support.waiting import wait_until
 
 Ending = Callable[[RawClient, RawClient], Awaitable[object]]
@@ -93,7 +93,7 @@ async def test_every_end_of_a_stream_frees_one_slot(end: Ending, options: dict[s
 
 
 async def test_a_connection_that_cannot_be_opened_frees_its_slot() -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         async with staged(port=port, **ONE) as at:
             clients = [await at.begin(get(b"/")) for _ in range(3)]
             for client in clients:

@@ -25,7 +25,7 @@ from support.rawserver import RawServer, raw_server
 from support.rawsocket import RawClient, connect, until_end
 from support.relaying import ok
 from support.requests import get
-from support.upstreams import full_backlog, has_caller, nobody
+from support.upstreams import full_backlog, has_caller, refusing_port
 from support.waiting import wait_until
 
 LONG = Backoff(first=60, longest=60)
@@ -76,7 +76,7 @@ async def busy(metrics: Metrics | None = None) -> AsyncIterator[tuple[Served, li
     request waits; with the URLs of both."""
     async with contextlib.AsyncExitStack() as stack:
         upstream = await stack.enter_async_context(raw_server())
-        urls = [upstream.url, f"http://127.0.0.1:{stack.enter_context(nobody())}/base"]
+        urls = [upstream.url, f"http://127.0.0.1:{stack.enter_context(refusing_port())}/base"]
         server = await stack.enter_async_context(
             seen(*urls, max_streams=2, backoff=LONG, metrics=metrics)
         )
@@ -183,7 +183,7 @@ async def test_an_idle_relay_is_ready_while_one_upstream_accepts_connections(
 ) -> None:
     monkeypatch.setattr(overview, "KEPT", 0.0)
     why = "no upstream can be reached: the upstream refused the connection"
-    with nobody() as port:
+    with refusing_port() as port:
         async with raw_server() as upstream:
             dead = f"http://127.0.0.1:{port}"
             async with seen(upstream.url, dead, ready=True) as server:
@@ -260,7 +260,7 @@ async def test_probes_open_no_connections_for_requests_that_wait(
 
 
 async def test_without_the_option_a_relay_is_ready_without_upstreams() -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         async with seen(f"http://127.0.0.1:{port}") as server:
             assert await readiness(server) == (200, "")
 

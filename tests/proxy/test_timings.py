@@ -18,7 +18,7 @@ from support.rawsocket import RawClient, connect
 from support.relaying import CHUNKED_HEAD, LAST_CHUNK, StartRelay, chunk, ok
 from support.requests import GET
 from support.stage import staged
-from support.upstreams import nobody
+from support.upstreams import refusing_port
 from support.waiting import wait_until
 
 NOW = "2026-11-22T16:51:05.123Z"
@@ -80,7 +80,7 @@ async def test_each_time_is_its_own(relay: StartRelay, upstream: RawServer) -> N
 
 
 async def test_a_refused_connection_took_none() -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         async with staged(port=port) as at:
             client = await at.begin(GET)
             await client.read_until(b"}")

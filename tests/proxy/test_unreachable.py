@@ -13,7 +13,7 @@ from support.rawsocket import RawClient, connect
 from support.relaying import ok
 from support.requests import GET, chunked, post
 from support.stage import staged
-from support.upstreams import nobody
+from support.upstreams import refusing_port
 
 SENT = {"GET": GET, "POST": post(b"body"), "upload": chunked(b"piece", end=b"")}
 sending = pytest.mark.parametrize("sent", SENT.values(), ids=SENT)
@@ -23,7 +23,7 @@ NO_SUCH_NAME = ".".join(["long" * 15] * 5)
 
 @sending
 async def test_refused(sent: bytes) -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         async with staged(port=port, inject=INJECTED) as at:
             answer = await problem(await at.begin(sent))
     assert answer == (502, "the upstream refused the connection")

@@ -62,12 +62,12 @@ def test_an_inherited_socket(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the bound of a queue")
 async def test_an_inherited_socket_keeps_its_backlog() -> None:
-    async def nobody(request: object) -> NoReturn:
+    async def never_called(request: object) -> NoReturn:
         raise AssertionError
 
     with socket.create_server(("127.0.0.1", 0), backlog=7) as theirs:
         with listen_inherited({inherited(theirs): "it"}) as (ours,):
-            listener = Listener(nobody)
+            listener = Listener(never_called)
             await listener.start(sock=ours)
             await listener.stop(0)
         assert backlog(theirs) == 7

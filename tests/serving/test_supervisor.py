@@ -158,14 +158,14 @@ async def test_a_worker_may_die_before_it_reads_the_order_to_abort(
         await family.ended()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells how long a queue may be")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux reports the bound of a queue")
 async def test_a_worker_leaves_the_queue_of_its_socket_as_long_as_it_was() -> None:
-    async def nobody(request: object) -> NoReturn:
+    async def never_called(request: object) -> NoReturn:
         raise AssertionError
 
     with listen_tcp("127.0.0.1", 0) as (sock,):
         before = backlog(sock)
-        listener = Listener(nobody)
+        listener = Listener(never_called)
         await listener.start(sock=sock)
         assert backlog(sock) == before
         await listener.stop(0)

@@ -1,4 +1,4 @@
-"""What befalls an upstream: nobody reaches it, nobody calls it, or nobody takes what it sends."""
+"""Upstreams that cannot be reached, that are not called, or whose responses are not read."""
 
 import asyncio
 import contextlib
@@ -32,8 +32,8 @@ def full_backlog() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def nobody() -> Iterator[int]:
-    """A port where connections are refused, as nobody listens there."""
+def refusing_port() -> Iterator[int]:
+    """A port where no server listens, so connections are refused."""
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         yield sock.getsockname()[1]

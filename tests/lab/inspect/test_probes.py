@@ -19,7 +19,7 @@ from support.certificates import Certificate
 from support.inprocess import Serve
 from support.judging import verdict
 from support.rawserver import RawServer
-from support.upstreams import nobody
+from support.upstreams import refusing_port
 from support.waiting import wait_until
 
 ORIGIN = "https://app.example"
@@ -97,7 +97,7 @@ async def test_an_error_is_not_repeated(serve: Serve) -> None:
 
 
 async def test_no_server() -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         spec = RequestSpec(f"http://127.0.0.1:{port}")
         evidence = await probe(spec, server_of(spec), limits=Limits(), origin=ORIGIN)
     assert evidence.main.recording.end == "failed"

@@ -22,7 +22,7 @@ from support.certificates import Certificate
 from support.inprocess import Serve
 from support.rawserver import RawServer
 from support.rawsocket import RawClient
-from support.upstreams import nobody, send_until_blocked
+from support.upstreams import refusing_port, send_until_blocked
 from support.waiting import wait_until
 
 HEAD = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -162,7 +162,7 @@ async def test_until_ends_it(upstream: RawServer) -> None:
 
 
 async def test_no_connection(upstream: RawServer) -> None:
-    with nobody() as port:
+    with refusing_port() as port:
         spec = RequestSpec(f"http://127.0.0.1:{port}/")
         found = await record(encode(spec), server_of(spec))
     assert (found.end, found.reads, found.connected) == ("failed", [], 0.0)
